@@ -1,0 +1,84 @@
+//! Where unguessable bytes and fresh identifiers come from.
+
+use std::sync::Mutex;
+
+use aws_lc_rs::digest;
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
+
+use crate::time::Timestamp;
+
+/// The random generator has nothing to give; a request that needs it is answered with 503.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the random generator is not available")]
+pub struct EntropyUnavailable;
+
+/// A source of unguessable bytes.
+pub trait Entropy: Send + Sync {
+    /// Fills `bytes`.
+    ///
+    /// # Errors
+    /// [`EntropyUnavailable`] when the generator fails; the caller must not go on.
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyUnavailable>;
+}
+
+/// The operating system's generator, through aws-lc.
+#[derive(Debug, Default)]
+pub struct SystemEntropy(SystemRandom);
+
+impl Entropy for SystemEntropy {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyUnavailable> {
+        self.0.fill(bytes).map_err(|_| EntropyUnavailable)
+    }
+}
+
+/// A repeatable generator for tests: SHA-256 over a seed and a counter. Never for real secrets.
+#[derive(Debug)]
+pub struct SeededEntropy {
+    seed: u64,
+    counter: Mutex<u64>,
+}
+
+impl SeededEntropy {
+    /// The generator of this seed, from its beginning.
+    pub const fn new(seed: u64) -> Self {
+        Self { seed, counter: Mutex::new(0) }
+    }
+}
+
+impl Entropy for SeededEntropy {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyUnavailable> {
+        let mut counter = self.counter.lock().map_err(|_| EntropyUnavailable)?;
+        for chunk in bytes.chunks_mut(32) {
+            *counter += 1;
+            let mut input = self.seed.to_be_bytes().to_vec();
+            input.extend_from_slice(&counter.to_be_bytes());
+            let block = digest::digest(&digest::SHA256, &input);
+            chunk.copy_from_slice(&block.as_ref()[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+/// A UUID v7 (RFC 9562 §5.7): time-ordered and unique, not a secret.
+///
+/// # Errors
+/// [`EntropyUnavailable`] as [`Entropy::fill`].
+pub fn uuid_v7(entropy: &dyn Entropy, now: Timestamp) -> Result<Uuid, EntropyUnavailable> {
+    let mut random = [0; 10];
+    entropy.fill(&mut random)?;
+    let millis = u64::try_from(now.millis()).unwrap_or(0);
+    Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+}
+
+/// `BYTES` random bytes in base64url without padding, for secrets and handles.
+///
+/// # Errors
+/// [`EntropyUnavailable`] as [`Entropy::fill`].
+pub fn handle<const BYTES: usize>(entropy: &dyn Entropy) -> Result<String, EntropyUnavailable> {
+    let mut random = [0; BYTES];
+    entropy.fill(&mut random)?;
+    Ok(URL_SAFE_NO_PAD.encode(random))
+}

@@ -1,0 +1,11 @@
+//! Room 2: the wire as types. Parsed once, here; inside there are no raw strings with meaning.
+
+pub mod ids;
+pub mod params;
+pub mod refusal;
+pub mod scope;
+
+pub use ids::{AgentId, ClientId, Issuer, Jti, LoginId, Purpose, RequestId, SubjectRef, TargetId, TaskId};
+pub use params::Params;
+pub use refusal::{ActorOrSubject, Cause, ErrorCode, Plain, Refusal, TokenFault, Wire};
+pub use scope::{Scope, ScopeToken};

@@ -1,0 +1,139 @@
+//! Identifiers. Compared byte for byte, never folded or normalised.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Wraps an already checked value.
+            pub fn new(value: impl Into<Arc<str>>) -> Self {
+                Self(value.into())
+            }
+
+            /// The value as written.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+name! {
+    /// A client's identifier (RFC 6749 §2.2).
+    ClientId
+}
+name! {
+    /// An issuer identifier (RFC 8414 §2, OIDC Core §2).
+    Issuer
+}
+name! {
+    /// A target's identifier: a `resource` URI or an `audience` name; becomes `aud` (RFC 8693 §2.1).
+    TargetId
+}
+name! {
+    /// An agent's identifier, `agent_` and 128 bits; becomes `act.sub`.
+    AgentId
+}
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Wraps a UUID.
+            pub const fn new(id: Uuid) -> Self {
+                Self(id)
+            }
+
+            /// Reads the hyphenated lower-case form, and no other.
+            pub fn parse(text: &str) -> Option<Self> {
+                let id = Uuid::try_parse(text).ok()?;
+                let mut buffer = Uuid::encode_buffer();
+                (id.hyphenated().encode_lower(&mut buffer) == text).then_some(Self(id))
+            }
+
+            /// The UUID.
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+uuid_id! {
+    /// One issued token (RFC 7519 §4.1.7): UUID v7, unique and time-ordered, not a secret.
+    Jti
+}
+uuid_id! {
+    /// One task: the `task` member of an answer and the `txn` claim.
+    TaskId
+}
+uuid_id! {
+    /// One login that fed a task.
+    LoginId
+}
+uuid_id! {
+    /// A reference to a subject, random, so that its mapping can be destroyed without touching the audit.
+    SubjectRef
+}
+uuid_id! {
+    /// One request, as named in answers, logs and audit.
+    RequestId
+}
+
+/// Why a task was begun, in the caller's words: 1 to 256 printable characters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Purpose(Arc<str>);
+
+impl Purpose {
+    /// `None` when empty, over 256 characters, or not all printable.
+    pub fn parse(text: &str) -> Option<Self> {
+        let printable = text.chars().all(|c| {
+            !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{feff}')
+        });
+        (printable && (1..=256).contains(&text.chars().count())).then(|| Self(text.into()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

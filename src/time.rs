@@ -1,0 +1,140 @@
+//! Points in time and how they are read. Nothing else in Deputy reads a wall clock.
+
+use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+/// A point in time: milliseconds since the Unix epoch, never negative in practice.
+///
+/// JWT NumericDates are whole seconds (RFC 7519 §2): [`Timestamp::seconds`] rounds down.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From milliseconds since the epoch.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// From whole seconds since the epoch; saturates.
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
+    /// Milliseconds since the epoch.
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch, rounded down.
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// This time `lifetime` later; saturates.
+    pub const fn plus(self, lifetime: Lifetime) -> Self {
+        Self(self.0.saturating_add(lifetime.millis()))
+    }
+
+    /// This time `lifetime` earlier; saturates.
+    pub const fn minus(self, lifetime: Lifetime) -> Self {
+        Self(self.0.saturating_sub(lifetime.millis()))
+    }
+
+    /// Milliseconds from `earlier` to this time; negative if `earlier` is later.
+    pub const fn millis_since(self, earlier: Timestamp) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC, to the millisecond.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(at) => write!(f, "{at:.3}"),
+            Err(_) => write!(f, "{}ms", self.0),
+        }
+    }
+}
+
+/// A span of time in whole seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Lifetime(u32);
+
+impl Lifetime {
+    /// A span of `seconds`.
+    pub const fn from_seconds(seconds: u32) -> Self {
+        Self(seconds)
+    }
+
+    /// Whole seconds.
+    pub const fn seconds(self) -> u32 {
+        self.0
+    }
+
+    /// Milliseconds.
+    pub const fn millis(self) -> i64 {
+        self.0 as i64 * 1000
+    }
+
+    /// As a standard duration, for timeouts.
+    pub const fn duration(self) -> Duration {
+        Duration::from_secs(self.0 as u64)
+    }
+}
+
+/// Tolerance for the clocks of others: their tokens are taken this long after `exp` and before
+/// `nbf`/`iat` (design.md 8). Deputy's own `exp` has none.
+pub const FOREIGN_LEEWAY: Lifetime = Lifetime::from_seconds(60);
+
+/// Where `now` comes from. Read once a request and passed on as a value.
+pub trait Clock: Send + Sync {
+    /// The current time.
+    fn now(&self) -> Timestamp;
+}
+
+/// The system's clock.
+#[derive(Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+    fn now(&self) -> Timestamp {
+        let since_epoch =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Timestamp(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// A clock that stands still until it is set: tests and the sandbox's drills.
+#[derive(Debug)]
+pub struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    /// A clock that shows `start`.
+    pub const fn starting_at(start: Timestamp) -> Self {
+        Self(AtomicI64::new(start.0))
+    }
+
+    /// Sets the clock, forwards or backwards.
+    pub fn set(&self, to: Timestamp) {
+        self.0.store(to.0, Ordering::SeqCst);
+    }
+
+    /// Moves the clock forwards.
+    pub fn advance(&self, by: Lifetime) {
+        self.0.fetch_add(by.millis(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
