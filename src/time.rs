@@ -7,7 +7,10 @@ use std::time::Duration;
 /// A point in time: milliseconds since the Unix epoch, never negative in practice.
 ///
 /// JWT NumericDates are whole seconds (RFC 7519 §2): [`Timestamp::seconds`] rounds down.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
 pub struct Timestamp(i64);
 
 impl Timestamp {

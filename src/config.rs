@@ -1,0 +1,495 @@
+//! One typed configuration. What is in here was checked at load; nothing inside Deputy checks it again.
+//!
+//! `config/` reads the TOML file (design.md 6) into these types.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::protocol::{ClientId, Issuer, Scope, ScopeToken, TargetId};
+use crate::time::Lifetime;
+
+/// The whole configuration of one process: one issuer, no tenants.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Deputy's issuer identifier (RFC 8414 §2).
+    pub issuer: Issuer,
+    /// Socket, master key, SQLite file, checkpoint file.
+    pub data_dir: PathBuf,
+    /// `[listen]`
+    pub listen: Listen,
+    /// `[tls]`; absent only where public listener and issuer are literal loopback.
+    pub tls: Option<Tls>,
+    /// `[database]`
+    pub database: Database,
+    /// `[keys]`
+    pub keys: Keys,
+    /// `[tokens]`
+    pub tokens: Tokens,
+    /// `[tasks]`
+    pub tasks: Tasks,
+    /// `[[identity_provider]]`, by issuer.
+    pub identity_providers: BTreeMap<Issuer, Arc<IdentityProvider>>,
+    /// `[[workload_issuer]]`, by issuer.
+    pub workload_issuers: BTreeMap<Issuer, Arc<WorkloadIssuer>>,
+    /// `[[client]]`, by id.
+    pub clients: BTreeMap<ClientId, Arc<Client>>,
+    /// `[[predicate]]`, by scope.
+    pub predicates: BTreeMap<ScopeToken, Arc<Predicate>>,
+    /// `[[target]]`, by identifier.
+    pub targets: BTreeMap<TargetId, Arc<Target>>,
+    /// `[policy]`
+    pub policy: Policy,
+    /// `[audit]`
+    pub audit: Audit,
+    /// `[limits]`
+    pub limits: Limits,
+}
+
+impl Config {
+    /// The targets that `client` may exchange onward from: those whose `exchange_client` it is.
+    pub fn target_of_exchange_client<'a>(
+        &'a self,
+        client: &'a ClientId,
+    ) -> impl Iterator<Item = &'a Arc<Target>> {
+        self.targets.values().filter(move |target| target.exchange_client.as_ref() == Some(client))
+    }
+}
+
+/// `[listen]`
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// The public listener: token, introspection, revocation, metadata, keys.
+    pub public: SocketAddr,
+    /// The management listener: health, readiness, metrics.
+    pub management: SocketAddr,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+}
+
+/// `[tls]`: PEM files.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// Certificate chain, leaf first.
+    pub certificate_file: PathBuf,
+    /// Private key.
+    pub key_file: PathBuf,
+}
+
+/// `[database]`
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// A file; the default is `deputy.db` in `data_dir`.
+    Sqlite(PathBuf),
+    /// A `postgres://` URL (it may hold a password, so it is never printed) with what TLS needs.
+    Postgres(PostgresUrl),
+}
+
+/// A PostgreSQL URL that does not print itself.
+#[derive(Clone)]
+pub struct PostgresUrl {
+    /// `postgres://user:password@host:port/database?sslmode=…`
+    pub url: String,
+    /// A private CA for `sslmode=verify-full` or `verify-ca` (`sslrootcert=`), PEM.
+    pub root_certificate_file: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("postgres://…")
+    }
+}
+
+/// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1). `EdDSA` is the only name for Ed25519.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Algorithm {
+    /// ECDSA on P-256 with SHA-256.
+    ES256,
+    /// ECDSA on P-384 with SHA-384.
+    ES384,
+    /// Ed25519.
+    EdDSA,
+    /// RSASSA-PSS with SHA-256.
+    PS256,
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    RS256,
+}
+
+impl Algorithm {
+    /// The `alg` value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ES256 => "ES256",
+            Self::ES384 => "ES384",
+            Self::EdDSA => "EdDSA",
+            Self::PS256 => "PS256",
+            Self::RS256 => "RS256",
+        }
+    }
+
+    /// The algorithm of this `alg` value, compared exactly.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::ES256, Self::ES384, Self::EdDSA, Self::PS256, Self::RS256]
+            .into_iter()
+            .find(|a| a.as_str() == name)
+    }
+}
+
+/// `[keys]`
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// 32 bytes, mode 0600, made by `deputy init`.
+    pub master_key_file: PathBuf,
+    /// What Deputy signs with: ES256 or RS256 (EdDSA later).
+    pub signing_algorithm: Algorithm,
+    /// Cache age of `/jwks`; a new key waits this long before it signs.
+    pub jwks_max_age: Lifetime,
+}
+
+/// How `sub` is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SubjectForm {
+    /// The provider's own `sub`.
+    Upstream,
+    /// `pw_` and a keyed hash of issuer, subject and the target's sector (OIDC Core §8.1).
+    Pairwise,
+}
+
+/// `[tokens]`
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// Life of an access token; 300 s by default.
+    pub lifetime: Lifetime,
+    /// Default form of `sub`.
+    pub subject: SubjectForm,
+}
+
+/// `[tasks]`
+#[derive(Clone, Debug)]
+pub struct Tasks {
+    /// 3600 s by default.
+    pub max_lifetime: Lifetime,
+    /// Levels of `act` at most; 4 by default.
+    pub max_chain_depth: u8,
+}
+
+/// Where the keys of an issuer or client come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// Discovery at the issuer, then its `jwks_uri` (identity providers).
+    Discovery,
+    /// Fetched (RFC 7517 §5).
+    Uri(url::Url),
+    /// Pinned in a file.
+    File(PathBuf),
+}
+
+/// Which addresses an operator-configured URL may resolve to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// Public addresses only.
+    #[default]
+    Public,
+    /// Private addresses too.
+    Private,
+}
+
+/// How an issuer is reached.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    /// `network`
+    pub network: Network,
+    /// A private CA, PEM.
+    pub tls_ca_file: Option<PathBuf>,
+    /// An egress proxy.
+    pub proxy: Option<url::Url>,
+}
+
+/// One condition on one claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimCondition {
+    /// The claim's name.
+    pub claim: String,
+    /// What it has to be.
+    pub test: ClaimTest,
+}
+
+/// What a claim has to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimTest {
+    /// A string that is one of these.
+    In(Vec<String>),
+    /// An array of strings that holds all of these.
+    Contains(Vec<String>),
+}
+
+/// A named assurance level: met by any of its conditions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssuranceLevel {
+    /// `mfa`, `phishing_resistant`, or a name of the operator's.
+    pub name: String,
+    /// Any one suffices.
+    pub any_of: Vec<ClaimCondition>,
+}
+
+/// `[[identity_provider]]`
+#[derive(Clone, Debug)]
+pub struct IdentityProvider {
+    /// Compared byte for byte.
+    pub issuer: Issuer,
+    /// Allowed for its ID tokens.
+    pub algorithms: BTreeSet<Algorithm>,
+    /// How it is reached.
+    pub reach: Reach,
+    /// Discovery, or pinned keys.
+    pub keys: KeySource,
+    /// Oldest `iat` of an ID token that may start something; 600 s.
+    pub max_id_token_age: Lifetime,
+    /// Longest life of anything from one `auth_time`; 28800 s.
+    pub max_session: Lifetime,
+    /// Which claim names the user; `sub`.
+    pub subject_claim: String,
+    /// Claims of the ID token that policy may see.
+    pub policy_claims: Vec<String>,
+    /// Two `amr` values of different kinds count as MFA (8176-F-01).
+    pub infer_mfa_from_amr: bool,
+    /// Last good keys serve this long when the provider is down; 86400 s.
+    pub keys_stale: Lifetime,
+    /// Relying parties whose ID tokens are taken, by their client id at the provider.
+    pub relying_parties: BTreeMap<String, RelyingParty>,
+    /// Levels by name. `mfa` is always defined.
+    pub assurance: BTreeMap<String, AssuranceLevel>,
+}
+
+/// `[[identity_provider.relying_party]]`
+#[derive(Clone, Debug)]
+pub struct RelyingParty {
+    /// Its client id at the provider, as in `aud`.
+    pub client_id: String,
+    /// The Deputy clients that may hand in its ID tokens.
+    pub clients: BTreeSet<ClientId>,
+}
+
+/// How long an agent of a class lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AgentLifetime {
+    /// An instance, retired with its last task.
+    Task,
+    /// A service account: stays, dormant, between tasks.
+    Principal,
+}
+
+/// `[[workload_issuer]]` (preset `generic`).
+#[derive(Clone, Debug)]
+pub struct WorkloadIssuer {
+    /// Compared byte for byte.
+    pub issuer: Issuer,
+    /// The only audience its tokens may have; default Deputy's issuer.
+    pub audience: String,
+    /// `jwks_uri` or `jwks_file`.
+    pub keys: KeySource,
+    /// How `jwks_uri` is reached.
+    pub reach: Reach,
+    /// Allowed for its tokens.
+    pub algorithms: BTreeSet<Algorithm>,
+    /// The claim that names the workload for good.
+    pub stable_id_claim: String,
+    /// The claim that names this instance and never recurs.
+    pub instance_id_claim: Option<String>,
+    /// `exp - iat` at most; 3600 s.
+    pub max_token_lifetime: Lifetime,
+    /// First match wins.
+    pub classes: Vec<Arc<AgentClass>>,
+}
+
+/// `[[workload_issuer.class]]`
+#[derive(Clone, Debug)]
+pub struct AgentClass {
+    /// Its name in policy and audit.
+    pub name: String,
+    /// `when = { claim, equals }`; absent means any.
+    pub when: Option<(String, serde_json::Value)>,
+    /// How long its agents live.
+    pub lifetime: AgentLifetime,
+    /// The clients that may present its agents.
+    pub clients: BTreeSet<ClientId>,
+    /// Scopes at most.
+    pub scopes: Scope,
+    /// Targets at most.
+    pub targets: BTreeSet<TargetId>,
+    /// Yes/no scopes it may have answered.
+    pub answers: BTreeSet<ScopeToken>,
+}
+
+/// How a client authenticates: exactly one registered method.
+#[derive(Clone, Debug)]
+pub enum ClientAuthentication {
+    /// RFC 7523 §2.2.
+    PrivateKeyJwt {
+        /// Registered keys.
+        keys: KeySource,
+        /// How `jwks_uri` is reached.
+        reach: Reach,
+        /// ES256, PS256, EdDSA; RS256 where the client asks for it.
+        algorithms: BTreeSet<Algorithm>,
+    },
+    /// RFC 6749 §2.3.1, in the header.
+    ClientSecretBasic(Vec<ClientSecret>),
+    /// RFC 6749 §2.3.1, in the body.
+    ClientSecretPost(Vec<ClientSecret>),
+}
+
+/// One of at most two live secrets, as read from its file; never printed.
+#[derive(Clone)]
+pub struct ClientSecret {
+    /// The secret.
+    pub value: secrecy::SecretString,
+    /// Refused from then on.
+    pub expires_at: Option<crate::time::Timestamp>,
+}
+
+impl std::fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ClientSecret(…)")
+    }
+}
+
+/// `[[client]]`
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Its identifier.
+    pub id: ClientId,
+    /// Its one method.
+    pub authentication: ClientAuthentication,
+    /// Whether it may use the token exchange grant (the default).
+    pub may_exchange: bool,
+    /// A client with a secret may be the actor itself only with this.
+    pub may_act_as_agent: bool,
+    /// Scopes at most.
+    pub scopes: Scope,
+    /// Targets at most.
+    pub targets: BTreeSet<TargetId>,
+    /// Yes/no scopes its own agent may have answered.
+    pub answers: BTreeSet<ScopeToken>,
+}
+
+/// What a scope asks of the login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeRule {
+    /// The level demanded; `None` where the operator wrote `assurance = "none"`. `mfa` by default.
+    pub assurance: Option<String>,
+    /// Greatest age of `auth_time`.
+    pub max_age: Option<Lifetime>,
+    /// A purpose must have been given when the task began.
+    pub sensitive: bool,
+}
+
+/// How a target has a yes/no scope answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerRule {
+    /// Where "today" is: `UTC-12` by default.
+    pub zone: Zone,
+    /// False is refused like unknown.
+    pub only_true: bool,
+}
+
+/// A civil time zone: a fixed offset or an IANA name. Never the server's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zone(pub jiff::tz::TimeZone);
+
+/// `[[target]]`
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// `resource` URI or `audience` name; `aud`.
+    pub identifier: TargetId,
+    /// What it defines, what it carries onward included.
+    pub scopes: BTreeMap<ScopeToken, ScopeRule>,
+    /// Yes/no scopes it has answered.
+    pub answers: BTreeMap<ScopeToken, AnswerRule>,
+    /// The client that may introspect its tokens.
+    pub resource_server: Option<ClientId>,
+    /// The client that may exchange its tokens onward.
+    pub exchange_client: Option<ClientId>,
+    /// Where to.
+    pub onward: BTreeSet<TargetId>,
+    /// Overrides `tokens.lifetime`.
+    pub lifetime: Option<Lifetime>,
+    /// Overrides `tokens.subject`.
+    pub subject: Option<SubjectForm>,
+    /// Targets that name one sector share pairwise subjects; default the origin of the identifier, or itself.
+    pub sector: String,
+    /// Claims it asks for though pairwise (`acr`).
+    pub claims: BTreeSet<String>,
+}
+
+impl Target {
+    /// All scopes it defines.
+    pub fn scope(&self) -> Scope {
+        Scope::from_tokens(self.scopes.keys())
+    }
+}
+
+/// The day a birthday of 29 February falls on in other years.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LeapDay {
+    /// 1 March: never a day too early.
+    #[default]
+    Mar1,
+    /// 28 February.
+    Feb28,
+}
+
+/// `[[predicate]]`: a yes/no question over a verified claim.
+#[derive(Clone, Debug)]
+pub struct Predicate {
+    /// The scope that asks it, and the claim that answers it.
+    pub scope: ScopeToken,
+    /// The claim it is over.
+    pub claim: String,
+    /// The question.
+    pub question: Question,
+}
+
+/// The question of a predicate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// A birthdate at least so many years ago.
+    AtLeastYears {
+        /// The threshold.
+        years: u16,
+        /// The leap-day rule.
+        leap_day: LeapDay,
+    },
+    /// The claim equals this value.
+    Equals(serde_json::Value),
+}
+
+/// `[policy]`
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Where `*.cedar` files are; `None` means the built-in default set.
+    pub directory: Option<PathBuf>,
+}
+
+/// `[audit]`
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// Where signed checkpoints are appended.
+    pub checkpoint_file: PathBuf,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Failed client authentications per source and per (source, client), a minute, before 429; 60.
+    pub failures_per_minute: u32,
+    /// Introspections of unknown tokens per resource server, a minute, before 429; 600.
+    pub unknown_tokens_per_minute: u32,
+    /// Durable audit rows for unauthenticated refusals per source, a minute; above, one counted row a second; 60.
+    pub unauthenticated_rows_per_minute: u32,
+}

@@ -1,0 +1,315 @@
+//! What Deputy knows of subjects, agents, tasks, logins and delegations (design.md 2), and the one
+//! predicate that says whether a delegation still lives.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::AgentLifetime;
+use crate::protocol::{
+    AgentId, ClientId, Issuer, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId, TokenFault,
+};
+use crate::time::{FOREIGN_LEEWAY, Timestamp};
+
+/// SHA-256, keyed or not.
+pub type Digest = [u8; 32];
+
+/// A user: (`iss`, `sub`) at their provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Random; what the audit names.
+    pub reference: SubjectRef,
+    /// Their provider.
+    pub issuer: Issuer,
+    /// Their `sub` there.
+    pub upstream: String,
+    /// Logins up to this time start nothing and carry nothing.
+    pub cutoff: Option<Timestamp>,
+}
+
+/// Who vouches for an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Provenance {
+    /// The client itself: its own agent.
+    Client,
+    /// A workload issuer's credential.
+    Workload {
+        /// Which issuer.
+        issuer: Issuer,
+        /// The stable id, or the instance id for `task`-class agents, as hashed into the agent id.
+        id: String,
+    },
+}
+
+/// An agent's state. `Retired` and `Banned` are final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentState {
+    /// May act.
+    Active,
+    /// Its tokens ended; it may get new ones once resumed.
+    Suspended,
+    /// Done.
+    Retired,
+    /// Stopped.
+    Banned,
+}
+
+/// Why something ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// The agent that began the task said so.
+    TaskDone,
+    /// Its time was up.
+    Expired,
+    /// Its client revoked it.
+    Revoked,
+    /// An operator ended the task.
+    Operator,
+    /// An operator stopped the agent or user.
+    KillSwitch,
+    /// An operator suspended the agent.
+    Suspended,
+    /// A client, target, provider or workload issuer was taken out of the configuration.
+    PartyRemoved,
+    /// The signing key was revoked.
+    KeyRevoked,
+}
+
+impl EndReason {
+    /// The word in records.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::TaskDone => "task_done",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::Operator => "operator",
+            Self::KillSwitch => "kill_switch",
+            Self::Suspended => "suspended",
+            Self::PartyRemoved => "party_removed",
+            Self::KeyRevoked => "key_revoked",
+        }
+    }
+
+    /// The reason of this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [
+            Self::TaskDone,
+            Self::Expired,
+            Self::Revoked,
+            Self::Operator,
+            Self::KillSwitch,
+            Self::Suspended,
+            Self::PartyRemoved,
+            Self::KeyRevoked,
+        ]
+        .into_iter()
+        .find(|reason| reason.word() == word)
+    }
+}
+
+/// When and why something ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub why: EndReason,
+}
+
+/// The party that acts (minimal profile).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agent {
+    /// `act.sub`.
+    pub id: AgentId,
+    /// The client that first presented it; unacceptable from another (ATK-06).
+    pub client: ClientId,
+    /// Who vouches for it.
+    pub provenance: Provenance,
+    /// Its class; the client's own agent has `client`.
+    pub class: String,
+    /// How long it lives.
+    pub lifetime: AgentLifetime,
+    /// Its state.
+    pub state: AgentState,
+    /// When and why it left `Active` for good.
+    pub ended: Option<Ended>,
+    /// Logins up to this time start nothing for it.
+    pub cutoff: Option<Timestamp>,
+    /// Created in the transaction of its first exchange.
+    pub first_seen: Timestamp,
+}
+
+/// One purpose for which one user lets one agent act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// `task` and `txn`.
+    pub id: TaskId,
+    /// Whose agent began it.
+    pub client: ClientId,
+    /// Which agent began it.
+    pub agent: AgentId,
+    /// For whom.
+    pub subject: SubjectRef,
+    /// The (client, agent, ID token) that began it, hashed: at most one task each.
+    pub begin_key: Digest,
+    /// What for.
+    pub purpose: Option<Purpose>,
+    /// Since when.
+    pub started_at: Timestamp,
+    /// Until when at most.
+    pub expires_at: Timestamp,
+    /// Over, when and why.
+    pub ended: Option<Ended>,
+}
+
+impl Task {
+    /// Whether it goes on at `now`.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.ended.is_none() && now < self.expires_at
+    }
+}
+
+/// One ID token that fed a task, and the facts taken from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// Its id.
+    pub id: LoginId,
+    /// The task it fed.
+    pub task: TaskId,
+    /// SHA-256 of the ID token.
+    pub id_token_hash: Digest,
+    /// The provider.
+    pub provider: Issuer,
+    /// The relying party it was issued to.
+    pub relying_party: String,
+    /// Assurance levels met.
+    pub levels: BTreeSet<String>,
+    /// As received.
+    pub acr: Option<String>,
+    /// As received.
+    pub amr: Vec<String>,
+    /// As received, in seconds.
+    pub auth_time: i64,
+    /// The provider's session id, hashed, for logout later.
+    pub session: Option<Digest>,
+    /// Claims that policy may see, canonical JSON.
+    pub policy_claims: serde_json::Map<String, serde_json::Value>,
+    /// Nothing from it lives longer: min(task end, `auth_time` + the provider's session limit).
+    pub ends_at: Timestamp,
+}
+
+/// What a delegation is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenKind {
+    /// Addressed to Deputy itself, good only for being exchanged.
+    Task,
+    /// For a target.
+    Access,
+}
+
+/// One issued token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delegation {
+    /// Its `jti`.
+    pub jti: Jti,
+    /// Task or access token.
+    pub kind: TokenKind,
+    /// The task it belongs to.
+    pub task: TaskId,
+    /// The login whose facts it carries.
+    pub login: LoginId,
+    /// Ancestors' `jti`s, oldest first, without its own.
+    pub ancestors: Vec<Jti>,
+    /// Agents, current actor first (RFC 8693 §4.1).
+    pub chain: Vec<AgentId>,
+    /// The client it was issued to.
+    pub client: ClientId,
+    /// `aud`.
+    pub target: TargetId,
+    /// What it grants.
+    pub scope: Scope,
+    /// `iat`.
+    pub issued_at: Timestamp,
+    /// `exp`.
+    pub expires_at: Timestamp,
+    /// The key that signed it.
+    pub kid: String,
+    /// SHA-256 of the whole token, keyed.
+    pub hash: Digest,
+    /// Revoked, when and why.
+    pub revoked: Option<Ended>,
+}
+
+impl Delegation {
+    /// The current actor.
+    pub fn actor(&self) -> Option<&AgentId> {
+        self.chain.first()
+    }
+}
+
+/// A delegation with everything its life hangs on, read in one go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lineage {
+    /// The delegation itself.
+    pub delegation: Delegation,
+    /// Its ancestors, oldest first.
+    pub ancestors: Vec<Delegation>,
+    /// Its task.
+    pub task: Task,
+    /// Its login.
+    pub login: Login,
+    /// Its user.
+    pub subject: Subject,
+    /// Every agent of its chain, current actor first.
+    pub agents: Vec<Agent>,
+    /// Whether the keys that signed it and its ancestors are still trusted.
+    pub is_key_trusted: bool,
+}
+
+/// Whether a delegation lives at `now`: the one predicate of exchange and introspection, re-read in
+/// the writing transaction. It knows nothing of configuration: a party taken out of it had its
+/// tokens revoked durably before the new configuration took effect.
+///
+/// # Errors
+/// The fault that ends it, the most telling first.
+pub fn live(lineage: &Lineage, now: Timestamp) -> Result<(), TokenFault> {
+    let Lineage { delegation, ancestors, task, login, subject, agents, is_key_trusted } = lineage;
+    if !is_key_trusted {
+        return Err(TokenFault::KeyRevoked);
+    }
+    if now >= delegation.expires_at {
+        return Err(TokenFault::Expired);
+    }
+    if task.ended.is_some() || now >= task.expires_at {
+        return Err(TokenFault::TaskEnded);
+    }
+    if delegation.revoked.is_some() || ancestors.iter().any(|ancestor| ancestor.revoked.is_some()) {
+        return Err(TokenFault::Revoked);
+    }
+    if ancestors.iter().any(|ancestor| now >= ancestor.expires_at) {
+        return Err(TokenFault::Expired);
+    }
+    if now >= login.ends_at {
+        return Err(TokenFault::LoginEnded);
+    }
+    if agents.len() != delegation.chain.len() || agents.iter().any(|agent| agent.state != AgentState::Active)
+    {
+        return Err(TokenFault::AgentEnded);
+    }
+    if is_cut_off(subject.cutoff, login.auth_time) {
+        return Err(TokenFault::SubjectCutOff);
+    }
+    if agents.iter().any(|agent| is_cut_off(agent.cutoff, login.auth_time)) {
+        return Err(TokenFault::AgentCutOff);
+    }
+    Ok(())
+}
+
+/// Whether a login of `auth_time` (seconds) lies at or before `cutoff` and the leeway for the
+/// provider's clock (design.md 3, "Stop").
+pub fn is_cut_off(cutoff: Option<Timestamp>, auth_time: i64) -> bool {
+    cutoff.is_some_and(|cutoff| Timestamp::from_seconds(auth_time) <= cutoff.plus(FOREIGN_LEEWAY))
+}

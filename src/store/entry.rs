@@ -1,0 +1,216 @@
+//! What is handed to the writer, and what it answers.
+
+use crate::audit::AuditRow;
+use crate::delegation::record::{Agent, AgentState, Delegation, Digest, EndReason, Login, Subject, Task};
+use crate::delegation::task::TaskPlan;
+use crate::protocol::{
+    AgentId, ClientId, Issuer, Jti, Plain, Purpose, ScopeToken, SubjectRef, TargetId, TaskId, TokenFault,
+};
+use crate::time::Timestamp;
+
+/// One thing to write: all of it in one transaction, or none.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The client assertion's `jti`, spent with it (also by a refusal). A replay writes nothing.
+    pub spend: Option<SpentAssertion>,
+    /// What changes.
+    pub change: Change,
+    /// The row that tells of it. `jti`, `subject`, `agent_created` and `died` are completed by the store.
+    pub audit: AuditRow,
+    /// The request's `now`: liveness is judged at this time, and the highest time seen is kept.
+    pub now: Timestamp,
+}
+
+/// What an entry changes.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Nothing but the audit row: a refusal, a note.
+    Nothing,
+    /// One issued token with all that comes with it.
+    Issue(Box<Issue>),
+    /// A stop or an administrative change. Goes before the issues of its group.
+    Control(Control),
+}
+
+/// A client assertion's `jti`, single use (RFC 7523 §3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpentAssertion {
+    /// Whose.
+    pub client: ClientId,
+    /// SHA-256 of the `jti`.
+    pub jti_hash: Digest,
+    /// Until when the assertion could still pass the time checks, leeway included.
+    pub until: Timestamp,
+}
+
+/// One issued token.
+#[derive(Clone, Debug)]
+pub struct Issue {
+    /// Where it comes from, with what the caller believed of it.
+    pub origin: Origin,
+    /// The current actor as it is to be created if it was never seen (state `Active`). If it is known,
+    /// its row stays and must be `Active` and of the same client.
+    pub actor: Agent,
+    /// The token's row. For a hop 0 that joins, `task` and `login` are those of the plan.
+    pub delegation: Delegation,
+}
+
+/// Where an issued token comes from.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// An ID token.
+    HopZero(Box<HopZero>),
+    /// A Deputy token, to be found live again in the transaction.
+    Later {
+        /// The subject token's `jti`.
+        parent: Jti,
+    },
+}
+
+/// A hop 0: what it found and what it plans. The transaction makes the plan again from what it
+/// reads, by the same pure function, and writes only if it comes out the same.
+#[derive(Clone, Debug)]
+pub struct HopZero {
+    /// The user; `reference` is used only if they are new.
+    pub subject: Subject,
+    /// What was planned.
+    pub plan: TaskPlan,
+    /// The task as it would begin; its `id` is the plan's where the plan joins.
+    pub task: Task,
+    /// The `task` parameter.
+    pub named_task: Option<TaskId>,
+    /// The `purpose` parameter.
+    pub purpose: Option<Purpose>,
+    /// The login as it would be recorded; its `id` is the plan's where the login is known.
+    pub login: Login,
+    /// Sealed answers to add to the login: kept where (target, scope) has one already.
+    pub answers: Vec<NewAnswer>,
+}
+
+/// One sealed answer of a login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAnswer {
+    /// The target that answers it.
+    pub target: TargetId,
+    /// The yes/no scope.
+    pub scope: ScopeToken,
+    /// {value, valid_until}, sealed.
+    pub sealed: Vec<u8>,
+}
+
+/// A stop or an administrative change.
+#[derive(Clone, Debug)]
+pub enum Control {
+    /// Revokes a token and everything below it; for a task token ends the task (RFC 7009 §2.1).
+    /// Already ended is success with nothing died.
+    RevokeToken {
+        /// Which.
+        jti: Jti,
+        /// Why.
+        why: EndReason,
+    },
+    /// Ends a task: its tokens, engagements, answers; `task`-class agents with no other live task retire.
+    EndTask {
+        /// Which.
+        task: TaskId,
+        /// Why.
+        why: EndReason,
+    },
+    /// Ends every live task of a user and sets their cutoff to `now`.
+    StopSubject {
+        /// Who.
+        issuer: Issuer,
+        /// Who, at the provider.
+        upstream: String,
+        /// Why.
+        why: EndReason,
+    },
+    /// Changes an agent's state. Leaving `Active` revokes every token with it in the chain and what is
+    /// below, ends its engagements and the tasks it began; `Retired` and `Banned` are final and set its
+    /// cutoff. `Active` resumes a suspended agent and revives nothing.
+    SetAgentState {
+        /// Which.
+        agent: AgentId,
+        /// To what.
+        state: AgentState,
+        /// Why.
+        why: EndReason,
+    },
+    /// Parties left the configuration: revokes what depends on them and remembers the new set.
+    Reconcile {
+        /// Clients now configured.
+        clients: Vec<ClientId>,
+        /// Targets now configured.
+        targets: Vec<TargetId>,
+        /// Providers now configured.
+        providers: Vec<Issuer>,
+        /// Workload issuers now configured.
+        workload_issuers: Vec<Issuer>,
+    },
+    /// Ends tasks whose time is up, retires their `task`-class agents, removes rows past their use.
+    Sweep,
+    /// Inserts or changes signing keys.
+    PutKeys(Vec<KeyRow>),
+    /// Sets the highest time seen to `now`.
+    ResetClock,
+}
+
+/// A signing key as stored. `sealed` is its PKCS#8 under the master key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyRow {
+    /// RFC 7638 thumbprint.
+    pub kid: String,
+    /// `alg`.
+    pub algorithm: String,
+    /// The public JWK as published.
+    pub public_jwk: String,
+    /// Sealed private key; emptied when revoked.
+    pub sealed: Vec<u8>,
+    /// Since when it is published.
+    pub published_at: Timestamp,
+    /// From when it may sign.
+    pub active_from: Timestamp,
+    /// Until when it signs; absent for the newest.
+    pub retired_at: Option<Timestamp>,
+    /// Distrusted since.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for KeyRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyRow").field("kid", &self.kid).finish_non_exhaustive()
+    }
+}
+
+/// What became of an entry.
+#[derive(Clone, Debug)]
+pub enum Recorded {
+    /// Committed. For a control, how many tokens died.
+    Done {
+        /// Tokens that ended with it.
+        died: u64,
+        /// The user's reference as recorded, for an issue.
+        subject: Option<SubjectRef>,
+        /// Whether it changed anything (a second revocation does not).
+        changed: bool,
+    },
+    /// Nothing was written: the assertion's `jti` was spent before.
+    Replayed,
+    /// Nothing was written: what the caller believed no longer holds. Read again, derive again.
+    Changed,
+    /// Nothing was written: it can never be.
+    Refused(RecordRefusal),
+    /// Nothing was written: no such token, task, agent or user.
+    NotFound,
+}
+
+/// Why an issue can never be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordRefusal {
+    /// The subject token, or the ID token's standing.
+    Subject(TokenFault),
+    /// The actor.
+    Actor(TokenFault),
+    /// Anything without data.
+    Plain(Plain),
+}
