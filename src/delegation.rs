@@ -2,5 +2,7 @@
 //!
 //! Everything here is a function of its inputs; an auditor can read it in one sitting.
 
+pub mod answers;
+pub mod assurance;
 pub mod record;
 pub mod task;
