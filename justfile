@@ -1,0 +1,35 @@
+# `just` alone lists what there is.
+_list:
+    @just --list --unsorted
+
+# formatting, clippy, dependency audit and every test: what CI runs
+check:
+    .ci/run
+
+# a Deputy of your own on loopback, from deputy.toml in this directory
+run *args:
+    cargo run -- serve --config deputy.toml {{ args }}
+
+# the whole story on this machine: sign-in, delegation, a yes/no, denials, revocation
+demo *args:
+    cargo run --release -- sandbox --once {{ args }}
+
+# every test on both databases, the Node clients too
+test:
+    ./test
+
+# the Rust tests with a PostgreSQL of their own; arguments go to cargo test
+test-postgres *args:
+    #!/usr/bin/env bash
+    set -u
+    . tests/support/postgres.sh
+    trap postgres_stop EXIT
+    postgres_start && cargo test --locked {{ args }}
+
+# the normative sentences: requirement → passed, or skipped with the reason
+conformance *args:
+    cargo test --locked --test conformance -- {{ args }}
+
+# the measurement of README's figures (release build)
+bench *args:
+    cargo run --release --example bench -- {{ args }}
