@@ -5,13 +5,17 @@
 //! loaded, so both backends decide alike.
 
 pub mod entry;
+pub mod verify;
 
 use crate::audit::AuditRow;
 use crate::config;
 use crate::delegation::record::{Agent, Delegation, Lineage, Subject, Task};
 use crate::delegation::task::Standing;
+use crate::entropy::Entropy;
+use crate::keys::{NodeSecrets, SealPurpose};
 use crate::protocol::{AgentId, Issuer, Jti, LoginId, ScopeToken, TargetId, TaskId};
 use crate::time::Timestamp;
+use zeroize::Zeroizing;
 
 pub use entry::{
     Change, Control, Entry, HopZero, Issue, KeyRow, NewAnswer, Origin, RecordRefusal, Recorded,
@@ -38,6 +42,53 @@ pub enum StoreError {
     /// Anything else that stops the start, in words.
     #[error("{0}")]
     Unusable(String),
+}
+
+/// What the store needs to open.
+#[derive(Clone, Copy)]
+pub struct Opening<'a> {
+    /// Which database, data directory and checkpoint file.
+    pub config: &'a config::Config,
+    /// The current time.
+    pub now: Timestamp,
+    /// Keeps the checkpoint key; in a server the node's secrets.
+    pub sealing: &'a dyn CheckpointSealing,
+    /// For the node id and the checkpoint key, made at the first start.
+    pub entropy: &'a dyn Entropy,
+}
+
+/// Seals this node's audit checkpoint key, which is kept in the database (design.md 7).
+pub trait CheckpointSealing: Send + Sync {
+    /// Seals the PKCS#8 of the checkpoint key of `chain`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] if it cannot be sealed.
+    fn seal(&self, chain: &str, plain: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, StoreError>;
+
+    /// Opens what [`CheckpointSealing::seal`] sealed for the same chain.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] if it does not open: another master key, or damaged.
+    fn open(&self, chain: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError>;
+}
+
+impl CheckpointSealing for NodeSecrets {
+    fn seal(&self, chain: &str, plain: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, StoreError> {
+        NodeSecrets::seal(self, SealPurpose::CheckpointKey(chain), plain, entropy)
+            .map_err(|error| StoreError::Unusable(format!("audit checkpoint key: {error}")))
+    }
+
+    fn open(&self, chain: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        NodeSecrets::open(self, SealPurpose::CheckpointKey(chain), sealed)
+            .map_err(|error| StoreError::Unusable(format!("audit checkpoint key: {error}")))
+    }
+}
+
+/// Held by a request that may come to [`Store::record`], so that the writer knows others are on
+/// their way and gathers them into one transaction. Drop it when `record` has answered.
+#[must_use]
+pub struct Announced {
+    _private: (),
 }
 
 /// The store of one process.
@@ -68,6 +119,8 @@ pub struct AuditFilter {
     pub task: Option<TaskId>,
     /// About this token.
     pub jti: Option<Jti>,
+    /// About a token exchanged from this one.
+    pub parent: Option<Jti>,
     /// Of this request.
     pub request: Option<crate::protocol::RequestId>,
     /// The newest so many, given back oldest first.
@@ -76,8 +129,13 @@ pub struct AuditFilter {
 
 #[expect(clippy::unimplemented, clippy::unused_async, unused_variables, reason = "filled in next")]
 impl Store {
-    /// Opens the database of `config`, migrates it, takes up this node's audit chain and starts the writer.
-    pub async fn open(config: &config::Config, now: Timestamp) -> Result<Self, StoreError> {
+    /// Opens the database, migrates it, takes up this node's audit chain and starts the writer.
+    pub async fn open(opening: Opening<'_>) -> Result<Self, StoreError> {
+        unimplemented!()
+    }
+
+    /// Tells the writer that a request has begun which may come to [`Store::record`].
+    pub fn announce(&self) -> Announced {
         unimplemented!()
     }
 
