@@ -5,6 +5,7 @@ pub mod client;
 pub mod config;
 pub mod delegation;
 pub mod entropy;
+pub mod issuance;
 pub mod jose;
 pub mod keys;
 pub mod policy;

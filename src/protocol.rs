@@ -1,10 +1,12 @@
 //! Room 2: the wire as types. Parsed once, here; inside there are no raw strings with meaning.
 
+pub mod exchange;
 pub mod ids;
 pub mod params;
 pub mod refusal;
 pub mod scope;
 
+pub use exchange::{Audience, ExchangeRequest, PresentedToken, SubjectToken, TokenResponse};
 pub use ids::{AgentId, ClientId, Issuer, Jti, LoginId, Purpose, RequestId, SubjectRef, TargetId, TaskId};
 pub use params::Params;
 pub use refusal::{ActorOrSubject, Cause, ErrorCode, Plain, Refusal, TokenFault, Wire};

@@ -1,0 +1,129 @@
+//! The party that acts in one exchange, and how far it may reach.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::record::{Agent, AgentState, Provenance};
+use crate::config::{AgentClass, AgentLifetime, Client, ClientAuthentication};
+use crate::protocol::{AgentId, Issuer, Plain, Scope, ScopeToken, TargetId, TokenFault};
+use crate::time::Timestamp;
+use crate::verification::{MayAct, VerifiedWorkload};
+
+/// The class name of a client's own agent.
+pub const CLIENT_CLASS: &str = "client";
+
+/// The actor of one exchange: the agent a workload's credential names, else the client's own agent.
+#[derive(Clone, Debug)]
+pub struct Acting {
+    /// `act.sub`.
+    pub id: AgentId,
+    /// The authenticated client.
+    pub client: Arc<Client>,
+    /// The workload's credential; absent for the client's own agent.
+    pub workload: Option<VerifiedWorkload>,
+}
+
+impl Acting {
+    /// Whether this client may act so at all (design.md 2, 6).
+    ///
+    /// # Errors
+    /// The class does not list the client; or a client with a secret would be the actor itself
+    /// without `may_act_as_agent`.
+    pub fn check(&self) -> Result<(), TokenFault> {
+        match &self.workload {
+            Some(workload) if !workload.class.clients.contains(&self.client.id) => {
+                Err(TokenFault::ClassNotForClient)
+            }
+            Some(_) => Ok(()),
+            None => match self.client.authentication {
+                ClientAuthentication::PrivateKeyJwt { .. } => Ok(()),
+                _ if self.client.may_act_as_agent => Ok(()),
+                _ => Err(TokenFault::SecretClientAsAgent),
+            },
+        }
+    }
+
+    fn workload_class(&self) -> Option<&AgentClass> {
+        self.workload.as_ref().map(|workload| workload.class.as_ref())
+    }
+
+    /// The class's name.
+    pub fn class(&self) -> &str {
+        self.workload_class().map_or(CLIENT_CLASS, |class| &class.name)
+    }
+
+    /// Who vouches for it, if not the client itself.
+    pub fn workload_issuer(&self) -> Option<&Issuer> {
+        self.workload.as_ref().map(|workload| &workload.issuer)
+    }
+
+    /// Whether the ceiling (the client's and the class's) holds this target.
+    pub fn may_reach(&self, target: &TargetId) -> bool {
+        self.client.targets.contains(target)
+            && self.workload_class().is_none_or(|class| class.targets.contains(target))
+    }
+
+    /// Whether the ceiling holds this scope.
+    ///
+    /// # Errors
+    /// Not the client's; not the class's.
+    pub fn check_scope(&self, scope: &Scope) -> Result<(), Plain> {
+        if !scope.is_subset_of(&self.client.scopes) {
+            return Err(Plain::ScopeNotInClient);
+        }
+        match self.workload_class() {
+            Some(class) if !scope.is_subset_of(&class.scopes) => Err(Plain::ScopeNotInClass),
+            _ => Ok(()),
+        }
+    }
+
+    /// The yes/no scopes it may have answered.
+    pub fn answers(&self) -> &BTreeSet<ScopeToken> {
+        self.workload_class().map_or(&self.client.answers, |class| &class.answers)
+    }
+
+    /// Its record, as it is created if it was never seen.
+    pub fn to_agent(&self, now: Timestamp) -> Agent {
+        Agent {
+            id: self.id.clone(),
+            client: self.client.id.clone(),
+            provenance: match &self.workload {
+                None => Provenance::Client,
+                Some(workload) => {
+                    Provenance::Workload { issuer: workload.issuer.clone(), id: workload.id.clone() }
+                }
+            },
+            class: self.class().to_owned(),
+            lifetime: self.workload_class().map_or(AgentLifetime::Principal, |class| class.lifetime),
+            state: AgentState::Active,
+            ended: None,
+            cutoff: None,
+            first_seen: now,
+        }
+    }
+
+    /// Whether a `may_act` names this actor (RFC 8693 §4.4), under any of the names it is known by:
+    /// (Deputy, `act.sub`), (Deputy, `client_id`), (workload issuer, credential `sub`),
+    /// (provider, relying party the token was issued to).
+    ///
+    /// `token_issuer` is what an absent `iss` means; `relying_party` is (provider, relying-party id).
+    pub fn is_named_by(
+        &self,
+        may_act: &MayAct,
+        deputy: &Issuer,
+        token_issuer: &Issuer,
+        relying_party: Option<(&Issuer, &str)>,
+    ) -> bool {
+        if may_act.has_other_identity_members {
+            return false;
+        }
+        let issuer = may_act.issuer.as_deref().unwrap_or(token_issuer.as_str());
+        let is =
+            |known_issuer: &Issuer, known: &str| known_issuer.as_str() == issuer && known == may_act.subject;
+        let workload = self.workload.as_ref();
+        is(deputy, self.id.as_str())
+            || is(deputy, self.client.id.as_str())
+            || workload.is_some_and(|w| w.subject.as_deref().is_some_and(|subject| is(&w.issuer, subject)))
+            || relying_party.is_some_and(|(provider, id)| is(provider, id))
+    }
+}
