@@ -1,0 +1,121 @@
+//! What strangers may cost: throttles by source, and audit rows for refusals nobody authenticated.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use governor::nanos::Nanos;
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
+
+use crate::config::Limits;
+use crate::protocol::ClientId;
+use crate::time::{Clock, Lifetime, Timestamp};
+
+/// Our clock as governor wants it.
+#[derive(Clone)]
+struct Ticks(Arc<dyn Clock>);
+
+impl governor::clock::Clock for Ticks {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        Nanos::from(Duration::from_millis(u64::try_from(self.0.now().millis()).unwrap_or(0)))
+    }
+}
+
+type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, Ticks>;
+
+/// How long a caller that was shut out stays out.
+const SHUT_OUT: Lifetime = Lifetime::from_seconds(10);
+
+/// A source may fail this many times as often as one (source, client): many clients share an address.
+const CLIENTS_PER_SOURCE: u32 = 10;
+
+/// The throttles of one process.
+pub struct Doorstep {
+    failures_of_source: Keyed<IpAddr>,
+    failures_of_client: Keyed<(IpAddr, ClientId)>,
+    unknown_tokens: Keyed<ClientId>,
+    rows: Keyed<IpAddr>,
+    shut_out: moka::sync::Cache<IpAddr, Timestamp>,
+    counted: Mutex<Counted>,
+}
+
+/// Refusals that got no row of their own since the last counted row.
+#[derive(Debug, Default)]
+struct Counted {
+    count: u64,
+    since: Option<Timestamp>,
+}
+
+impl Doorstep {
+    /// Throttles as configured.
+    pub fn new(limits: &Limits, clock: &Arc<dyn Clock>) -> Self {
+        fn keyed<K: std::hash::Hash + Eq + Clone>(per_minute: u32, clock: &Arc<dyn Clock>) -> Keyed<K> {
+            let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
+            RateLimiter::new(quota, DashMapStateStore::default(), Ticks(clock.clone()))
+        }
+        Self {
+            failures_of_source: keyed(limits.failures_per_minute.saturating_mul(CLIENTS_PER_SOURCE), clock),
+            failures_of_client: keyed(limits.failures_per_minute, clock),
+            unknown_tokens: keyed(limits.unknown_tokens_per_minute, clock),
+            rows: keyed(limits.unauthenticated_rows_per_minute, clock),
+            shut_out: moka::sync::Cache::new(100_000),
+            counted: Mutex::new(Counted::default()),
+        }
+    }
+
+    /// Whether this source failed too often; asked before any work is done for it (7009-5-01).
+    pub fn is_shut_out(&self, source: IpAddr, now: Timestamp) -> bool {
+        self.shut_out.get(&source).is_some_and(|until| now < until)
+    }
+
+    /// Notes a failed client authentication. `true`: answer with 429 instead (CA-ALL-09).
+    pub fn note_failure(&self, source: IpAddr, claimed: Option<&ClientId>, now: Timestamp) -> bool {
+        let is_source_over = self.failures_of_source.check_key(&source).is_err();
+        if is_source_over {
+            self.shut_out.insert(source, now.plus(SHUT_OUT));
+        }
+        let is_client_over = claimed
+            .is_some_and(|client| self.failures_of_client.check_key(&(source, client.clone())).is_err());
+        is_source_over || is_client_over
+    }
+
+    /// Notes an introspection of a token that is not the caller's to see. `true`: 429 (7662-4-02).
+    pub fn note_unknown_token(&self, client: &ClientId) -> bool {
+        self.unknown_tokens.check_key(client).is_err()
+    }
+
+    /// Whether a refusal of this source gets an audit row of its own; if not, it was counted.
+    pub fn takes_row(&self, source: IpAddr, now: Timestamp) -> bool {
+        if self.rows.check_key(&source).is_ok() {
+            return true;
+        }
+        let mut counted = self.counted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        counted.count += 1;
+        counted.since.get_or_insert(now);
+        false
+    }
+
+    /// How many refusals were counted and not yet written; starts counting anew.
+    pub fn take_counted(&self) -> Option<u64> {
+        let mut counted = self.counted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let taken = std::mem::take(&mut *counted);
+        (taken.count > 0).then_some(taken.count)
+    }
+
+    /// Forgets keys that have been quiet, so that memory stays bounded.
+    pub fn tidy(&self) {
+        self.failures_of_source.retain_recent();
+        self.failures_of_client.retain_recent();
+        self.unknown_tokens.retain_recent();
+        self.rows.retain_recent();
+    }
+
+    /// What `Retry-After` says, in seconds.
+    pub const fn retry_after() -> u32 {
+        SHUT_OUT.seconds()
+    }
+}

@@ -1,0 +1,63 @@
+//! Counters for operators, in the Prometheus text format. Labels are fixed words only.
+
+use prometheus::{Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+
+/// What is counted.
+pub struct Metrics {
+    registry: Registry,
+    /// Answers by endpoint and reason (`ok` or the wire's reason).
+    pub answers: IntCounterVec,
+    /// Time to answer an exchange, in seconds.
+    pub exchange_seconds: Histogram,
+    /// Requests answered with 503.
+    pub failures: IntCounter,
+    /// Tokens that we signed but never recorded: a key is misused. Page someone.
+    pub never_issued: IntCounter,
+    /// 1 while the policy set on disk is refused and the old one kept.
+    pub policy_stale: IntGauge,
+    /// 1 while the clock is behind the highest time recorded.
+    pub clock_behind: IntGauge,
+}
+
+impl Metrics {
+    /// Registers everything.
+    ///
+    /// # Errors
+    /// Two of one name: a fault of ours, found at start.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let answers = IntCounterVec::new(
+            Opts::new("deputy_answers_total", "Answers by endpoint and reason."),
+            &["endpoint", "reason"],
+        )?;
+        let exchange_seconds = Histogram::with_opts(
+            HistogramOpts::new("deputy_exchange_seconds", "Time to answer a token request, in seconds.")
+                .buckets(vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0]),
+        )?;
+        let failures = IntCounter::new("deputy_failures_total", "Requests answered with 503.")?;
+        let never_issued = IntCounter::new(
+            "deputy_never_issued_tokens_total",
+            "Tokens with a good signature of ours that were never recorded: a signing key is misused.",
+        )?;
+        let policy_stale =
+            IntGauge::new("deputy_policy_stale", "1 while the policy files are refused and the old set is kept.")?;
+        let clock_behind =
+            IntGauge::new("deputy_clock_behind", "1 while the clock is behind the highest time recorded.")?;
+        registry.register(Box::new(answers.clone()))?;
+        registry.register(Box::new(exchange_seconds.clone()))?;
+        registry.register(Box::new(failures.clone()))?;
+        registry.register(Box::new(never_issued.clone()))?;
+        registry.register(Box::new(policy_stale.clone()))?;
+        registry.register(Box::new(clock_behind.clone()))?;
+        Ok(Self { registry, answers, exchange_seconds, failures, never_issued, policy_stale, clock_behind })
+    }
+
+    /// The text format.
+    pub fn render(&self) -> String {
+        let mut text = Vec::new();
+        match TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            Ok(()) => String::from_utf8(text).unwrap_or_default(),
+            Err(_) => String::new(),
+        }
+    }
+}
