@@ -1,0 +1,78 @@
+//! How answers look: JSON, never cached, never sniffed (RFC 6749 §5.1, §5.2).
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::app::{App, Failure, Stop};
+use crate::doorstep::Doorstep;
+use crate::peer::Peer;
+use crate::protocol::exchange::refusal_body;
+use crate::protocol::{Cause, Plain, RequestId};
+
+/// Seconds after which a failed request is worth trying again.
+const RETRY_AFTER: &str = "2";
+
+/// A success with a JSON body.
+pub fn ok(body: &impl Serialize) -> HttpResponse {
+    sensitive(StatusCode::OK).json(body)
+}
+
+/// A success without a body.
+pub fn empty() -> HttpResponse {
+    sensitive(StatusCode::OK).finish()
+}
+
+fn sensitive(status: StatusCode) -> HttpResponseBuilder {
+    let mut builder = HttpResponse::build(status);
+    builder
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::PRAGMA, "no-cache"))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    builder
+}
+
+/// Whatever stopped a request.
+pub fn stop(app: &App, peer: &Peer, endpoint: &'static str, stop: &Stop) -> HttpResponse {
+    match stop {
+        Stop::Refused(cause) => {
+            app.metrics.answers.with_label_values(&[endpoint, cause.wire().reason]).inc();
+            refused(cause, peer)
+        }
+        Stop::Failed(failure) => {
+            app.metrics.answers.with_label_values(&[endpoint, "temporarily_unavailable"]).inc();
+            failed(app, peer.request, failure)
+        }
+    }
+}
+
+fn refused(cause: &Cause, peer: &Peer) -> HttpResponse {
+    let wire = cause.wire();
+    let mut builder = sensitive(StatusCode::from_u16(wire.status).unwrap_or(StatusCode::BAD_REQUEST));
+    if wire.status == 401 && !peer.authorization.is_empty() {
+        builder.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"deputy\", charset=\"UTF-8\""));
+    }
+    if let Cause::Plain(Plain::Throttled) = cause {
+        builder.insert_header((header::RETRY_AFTER, Doorstep::retry_after()));
+    }
+    if let Cause::Plain(Plain::MethodNotAllowed) = cause {
+        builder.insert_header((header::ALLOW, "POST"));
+    }
+    if matches!(cause, Cause::Plain(Plain::BodyTooLarge | Plain::BodyTimeout)) {
+        builder.force_close();
+    }
+    builder.json(refusal_body(cause, peer.request))
+}
+
+/// 503, without detail; the detail is logged here, once.
+fn failed(app: &App, request: RequestId, failure: &Failure) -> HttpResponse {
+    app.metrics.failures.inc();
+    tracing::error!(request.id = %request, error = %failure, "a request failed and nothing was given");
+    sensitive(StatusCode::SERVICE_UNAVAILABLE).insert_header((header::RETRY_AFTER, RETRY_AFTER)).json(json!({
+        "error": "temporarily_unavailable",
+        "error_description": "the server cannot answer now; nothing was issued or changed; try again after Retry-After",
+        "reason": "temporarily_unavailable",
+        "request_id": request.to_string(),
+    }))
+}

@@ -1,0 +1,30 @@
+//! The management listener: health, readiness, metrics. No secrets, no names.
+
+use actix_web::{HttpResponse, web};
+
+use crate::app::App;
+
+/// `GET /healthz`: the process answers.
+pub async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
+}
+
+/// `GET /readyz`: a token could be issued: clock, store and signing key are there.
+pub async fn readyz(app: web::Data<App>) -> HttpResponse {
+    let ready = match app.now() {
+        Ok(_) => app.refresh_keys().await,
+        Err(failure) => Err(failure),
+    };
+    match ready {
+        Ok(()) => HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ready\n"),
+        Err(failure) => {
+            tracing::warn!(error = %failure, "not ready");
+            HttpResponse::ServiceUnavailable().content_type("text/plain; charset=utf-8").body("not ready\n")
+        }
+    }
+}
+
+/// `GET /metrics`: the Prometheus text format.
+pub async fn metrics(app: web::Data<App>) -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(app.metrics.render())
+}

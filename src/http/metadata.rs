@@ -1,0 +1,136 @@
+//! Metadata (RFC 8414) and keys (RFC 7517), built from what is really switched on.
+
+use std::collections::BTreeSet;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
+
+use super::answer;
+use crate::app::App;
+use crate::config::{ClientAuthentication, Config};
+use crate::protocol::exchange::GRANT_TYPE;
+
+/// Paths below the issuer, in one table for routes and metadata.
+pub mod path {
+    /// RFC 8693.
+    pub const TOKEN: &str = "/token";
+    /// RFC 7662.
+    pub const INTROSPECT: &str = "/introspect";
+    /// RFC 7009.
+    pub const REVOKE: &str = "/revoke";
+    /// RFC 7517.
+    pub const JWKS: &str = "/jwks";
+    /// RFC 8414 §3: inserted between host and issuer path.
+    pub const METADATA: &str = "/.well-known/oauth-authorization-server";
+}
+
+/// The issuer's path, without a slash at its end: what all endpoints stand below.
+pub fn issuer_path(config: &Config) -> String {
+    let path = url::Url::parse(config.issuer.as_str()).map(|url| url.path().to_owned()).unwrap_or_default();
+    path.trim_end_matches('/').to_owned()
+}
+
+/// `GET /.well-known/oauth-authorization-server…` (RFC 8414 §3).
+pub async fn metadata(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
+    let document = document(&app.config.load());
+    public(&request, "application/json", document.to_string(), 300)
+}
+
+/// `GET /jwks` (RFC 7517 §5): read from the store, so that all nodes agree at any instant.
+pub async fn jwks(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
+    let refreshed = match app.now() {
+        Ok(now) => app.refresh_keys().await.map(|()| now),
+        Err(failure) => Err(failure),
+    };
+    match refreshed {
+        Ok(now) => {
+            let config = app.config.load();
+            let keys = app.ring.load().jwks(now, longest_token(&config));
+            public(&request, "application/jwk-set+json", keys, config.keys.jwks_max_age.seconds())
+        }
+        Err(failure) => {
+            let peer = super::form::peer(&request, &app.config.load().listen, app.request_id());
+            answer::stop(&app, &peer, "jwks", &crate::app::Stop::Failed(failure))
+        }
+    }
+}
+
+/// The longest life of any token: task tokens live as long as their task.
+fn longest_token(config: &Config) -> crate::time::Lifetime {
+    let targets = config.targets.values().filter_map(|target| target.lifetime);
+    targets.chain([config.tokens.lifetime, config.tasks.max_lifetime]).max().unwrap_or_default()
+}
+
+/// The metadata document: true by construction.
+pub fn document(config: &Config) -> Value {
+    let endpoint = |path: &str| format!("{}{path}", config.issuer.as_str().trim_end_matches('/'));
+    let mut methods = BTreeSet::new();
+    let mut algorithms = BTreeSet::new();
+    for client in config.clients.values() {
+        match &client.authentication {
+            ClientAuthentication::PrivateKeyJwt { algorithms: registered, .. } => {
+                methods.insert("private_key_jwt");
+                algorithms.extend(registered.iter().map(|algorithm| algorithm.as_str()));
+            }
+            ClientAuthentication::ClientSecretBasic(_) => {
+                methods.insert("client_secret_basic");
+            }
+            ClientAuthentication::ClientSecretPost(_) => {
+                methods.insert("client_secret_post");
+            }
+        }
+    }
+    let scopes: BTreeSet<&str> =
+        config.targets.values().flat_map(|target| target.scopes.keys()).map(|scope| scope.as_str()).collect();
+    let mut document = Map::new();
+    let mut put = |name: &str, value: Value| {
+        // A member without values is left out (RFC 8414 §3.2).
+        if value.as_array().is_none_or(|values| !values.is_empty()) {
+            document.insert(name.to_owned(), value);
+        }
+    };
+    put("issuer", json!(config.issuer));
+    put("token_endpoint", json!(endpoint(path::TOKEN)));
+    put("introspection_endpoint", json!(endpoint(path::INTROSPECT)));
+    put("revocation_endpoint", json!(endpoint(path::REVOKE)));
+    put("jwks_uri", json!(endpoint(path::JWKS)));
+    // Required by RFC 8414 §2, and there is no authorization endpoint (8414-2-02).
+    put("response_types_supported", json!(["none"]));
+    put("grant_types_supported", json!([GRANT_TYPE]));
+    put("scopes_supported", json!(scopes));
+    for endpoint in ["token", "introspection", "revocation"] {
+        put(&format!("{endpoint}_endpoint_auth_methods_supported"), json!(methods));
+        put(&format!("{endpoint}_endpoint_auth_signing_alg_values_supported"), json!(algorithms));
+    }
+    Value::Object(document)
+}
+
+/// A public, cacheable document that any origin may read.
+fn public(request: &HttpRequest, content_type: &'static str, body: String, max_age: u32) -> HttpResponse {
+    let hash = digest::digest(&digest::SHA256, body.as_bytes());
+    let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]));
+    let is_known = request
+        .headers()
+        .get(header::IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|known| known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag || tag.trim() == "*"));
+    let mut builder = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    builder
+        .insert_header((header::CACHE_CONTROL, format!("public, max-age={max_age}")))
+        .insert_header((header::ETAG, etag))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    if is_known {
+        return builder.finish();
+    }
+    builder.content_type(content_type).body(body)
+}
+
+/// Any other method at a public document.
+pub async fn other_method() -> HttpResponse {
+    HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "GET, HEAD")).finish()
+}

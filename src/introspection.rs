@@ -1,0 +1,126 @@
+//! The corridor of `/introspect` (RFC 7662): resource servers only, each its own tokens.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use serde_json::{Map, Value};
+
+use crate::app::{App, Failure, Stop};
+use crate::audit::{AuditRow, Event, Outcome};
+use crate::config::Config;
+use crate::delegation::record::{TokenKind, live};
+use crate::peer::{self, Peer};
+use crate::protocol::{ClientId, Jti, Params, Plain, TaskId};
+use crate::store::{Change, Entry, Recorded};
+use crate::time::Timestamp;
+use crate::verification::{NotVerified, VerifiedOwn};
+
+/// Introspections since they were last written, per (token, resource server).
+#[derive(Debug, Default)]
+pub struct Counted(Mutex<HashMap<(Jti, ClientId, TaskId), u64>>);
+
+impl Counted {
+    fn note(&self, jti: Jti, client: &ClientId, task: TaskId) {
+        let mut counts = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *counts.entry((jti, client.clone(), task)).or_default() += 1;
+    }
+
+    fn take(&self) -> HashMap<(Jti, ClientId, TaskId), u64> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}
+
+/// Says whether a token is active, and what it holds (RFC 7662 §2).
+///
+/// # Errors
+/// [`Stop`]: caller not authenticated, `token` missing, throttled, or failed. An inactive token is no error.
+pub async fn introspect(app: &App, peer: &Peer, params: &Params) -> Result<Value, Stop> {
+    let now = app.now().map_err(Stop::Failed)?;
+    let config = app.config.load_full();
+    let client = peer::authenticate(app, &config, peer, params, now, Event::Introspection).await?;
+    let caller = &client.client.id;
+    let mut row = AuditRow::new(now, Event::Introspection, Outcome::Refused);
+    row.request = Some(peer.request);
+    row.client = Some(caller.clone());
+    let looked_up = match params.get("token") {
+        None => Err(Plain::TokenMissing.into()),
+        Some(token) => look_up(app, &config, caller, token, now).await,
+    };
+    let active = match looked_up {
+        Ok(active) => active,
+        Err(stop) => return Err(peer::record_stop(app, peer, &client, row, stop).await),
+    };
+    if active.is_none() && app.doorstep.note_unknown_token(caller) {
+        return Err(peer::record_stop(app, peer, &client, row, Plain::Throttled.into()).await);
+    }
+    if let Some(spend) = &client.spend {
+        let entry = Entry { spend: Some(spend.clone()), change: Change::Nothing, audit: None, now };
+        if let Recorded::Replayed = app.store.record(entry).await? {
+            return Err(peer::record_stop(app, peer, &client, row, Plain::AssertionReplayed.into()).await);
+        }
+    }
+    Ok(match active {
+        None => serde_json::json!({"active": false}),
+        Some(Active { own, task }) => {
+            app.introspections.note(own.jti, caller, task);
+            answer(own)
+        }
+    })
+}
+
+struct Active {
+    own: VerifiedOwn,
+    task: TaskId,
+}
+
+/// The token, if it is active for this resource server; `None` for every other case alike.
+async fn look_up(
+    app: &App,
+    config: &Config,
+    caller: &ClientId,
+    token: &str,
+    now: Timestamp,
+) -> Result<Option<Active>, Stop> {
+    let own = match peer::verify_own(app, config, token).await {
+        Ok(own) => own,
+        Err(NotVerified::Fault(_)) => return Ok(None),
+        Err(NotVerified::Unavailable(what)) => return Err(Stop::Failed(Failure::IssuerKeys(what))),
+    };
+    let Some(lineage) = peer::find_own(app, &own).await.map_err(Stop::Failed)? else { return Ok(None) };
+    let delegation = &lineage.delegation;
+    let is_for_caller = delegation.kind == TokenKind::Access
+        && config
+            .targets
+            .get(&delegation.target)
+            .is_some_and(|target| target.resource_server.as_ref() == Some(caller));
+    let is_client_known = config.clients.contains_key(&delegation.client);
+    let is_active = is_for_caller && is_client_known && live(&lineage, now).is_ok();
+    Ok(is_active.then(|| Active { task: lineage.task.id, own }))
+}
+
+/// The token's own claims, no more (RFC 7662 §2.2, RFC 8693 §7.4).
+fn answer(own: VerifiedOwn) -> Value {
+    let mut members = Map::new();
+    members.insert("active".to_owned(), Value::Bool(true));
+    members.insert("token_type".to_owned(), "Bearer".into());
+    for (claim, value) in own.claims {
+        members.entry(claim).or_insert(value);
+    }
+    Value::Object(members)
+}
+
+/// Writes what was counted: one row per (token, resource server).
+///
+/// # Errors
+/// The store; what was not written is lost to the count, not to the answers.
+pub async fn record_counted(app: &App, now: Timestamp) -> Result<(), Failure> {
+    for ((jti, client, task), count) in app.introspections.take() {
+        let mut row = AuditRow::new(now, Event::Introspection, Outcome::Granted);
+        row.client = Some(client);
+        row.jti = Some(jti);
+        row.task = Some(task);
+        row.count = Some(count);
+        app.store.record(Entry { spend: None, change: Change::Nothing, audit: Some(row), now }).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! The corridor of `/revoke` (RFC 7009): a token and everything below it, durably before the answer.
+
+use crate::app::{App, Failure, Stop};
+use crate::audit::{AuditRow, Event, Outcome};
+use crate::client::AuthenticatedClient;
+use crate::config::Config;
+use crate::delegation::record::{EndReason, TokenKind};
+use crate::peer::{self, Peer};
+use crate::protocol::{Params, Plain};
+use crate::store::{Change, Control, Entry, Recorded};
+use crate::time::Timestamp;
+use crate::verification::NotVerified;
+
+/// Revokes a token (RFC 7009 §2): an access token with its subtree, or by a task token the whole task.
+/// A token that is unknown, expired or malformed is a success too (RFC 7009 §2.2).
+///
+/// # Errors
+/// [`Stop`]: not authenticated, `token` missing, another client's, a kind not revoked here, or failed.
+pub async fn revoke(app: &App, peer: &Peer, params: &Params) -> Result<(), Stop> {
+    let now = app.now().map_err(Stop::Failed)?;
+    let config = app.config.load_full();
+    let client = peer::authenticate(app, &config, peer, params, now, Event::Revocation).await?;
+    let mut row = AuditRow::new(now, Event::Revocation, Outcome::Granted);
+    row.request = Some(peer.request);
+    row.client = Some(client.client.id.clone());
+    match run(app, &config, &client, params, &mut row, now).await {
+        Ok(()) => Ok(()),
+        Err(stop) => Err(peer::record_stop(app, peer, &client, row, stop).await),
+    }
+}
+
+async fn run(
+    app: &App,
+    config: &Config,
+    client: &AuthenticatedClient,
+    params: &Params,
+    row: &mut AuditRow,
+    now: Timestamp,
+) -> Result<(), Stop> {
+    let token = params.get("token").ok_or(Plain::TokenMissing)?;
+    let change = match peer::verify_own(app, config, token).await {
+        Err(NotVerified::Unavailable(what)) => return Err(Stop::Failed(Failure::IssuerKeys(what))),
+        Err(NotVerified::Fault(_)) if app.verifier.is_foreign_kind(config, token) => {
+            return Err(Plain::TokenKindNotRevocable.into());
+        }
+        Err(NotVerified::Fault(fault)) => {
+            row.detail = Some(format!("nothing to revoke: {}", fault.word()));
+            Change::Nothing
+        }
+        Ok(own) => match peer::find_own(app, &own).await.map_err(Stop::Failed)? {
+            None => Change::Nothing,
+            Some(lineage) => {
+                let delegation = &lineage.delegation;
+                row.jti = Some(delegation.jti);
+                row.task = Some(lineage.task.id);
+                row.agent = delegation.actor().cloned();
+                row.chain = delegation.chain.clone();
+                row.subject = Some(lineage.subject.reference);
+                row.target = Some(delegation.target.clone());
+                if delegation.client != client.client.id {
+                    return Err(Plain::TokenOfOtherClient.into());
+                }
+                let why = match delegation.kind {
+                    TokenKind::Task => EndReason::TaskDone,
+                    TokenKind::Access => EndReason::Revoked,
+                };
+                row.detail = Some(why.word().to_owned());
+                Change::Control(Control::RevokeToken { jti: delegation.jti, why })
+            }
+        },
+    };
+    let entry = Entry { spend: client.spend.clone(), change, audit: Some(row.clone()), now };
+    match app.store.record(entry).await? {
+        Recorded::Replayed => Err(Plain::AssertionReplayed.into()),
+        _ => Ok(()),
+    }
+}
