@@ -11,7 +11,7 @@ use crate::entropy::{Entropy, EntropyUnavailable};
 use crate::keys::{KeyError, KeyRing, NodeSecrets};
 use crate::metrics::Metrics;
 use crate::policy::ActivePolicy;
-use crate::protocol::{Cause, RequestId};
+use crate::protocol::{Cause, Plain, RequestId};
 use crate::store::{Store, StoreError};
 use crate::time::{Clock, Lifetime, Timestamp};
 use crate::verification::{NotVerified, Verifier};
@@ -44,6 +44,7 @@ pub struct App {
     /// Introspections not yet written.
     pub introspections: crate::introspection::Counted,
     highest: AtomicI64,
+    keys_refreshed: AtomicI64,
 }
 
 /// Something inside cannot answer: 503 `temporarily_unavailable`, nothing given. Logged once, where it is answered.
@@ -78,9 +79,21 @@ pub enum Stop {
     Failed(Failure),
 }
 
-impl<C: Into<Cause>> From<C> for Stop {
-    fn from(cause: C) -> Self {
-        Self::Refused(cause.into())
+impl From<Cause> for Stop {
+    fn from(cause: Cause) -> Self {
+        Self::Refused(cause)
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Plain> for Stop {
+    fn from(plain: Plain) -> Self {
+        Self::Refused(plain.into())
     }
 }
 
@@ -126,6 +139,14 @@ impl App {
         let id = crate::entropy::uuid_v7(self.entropy.as_ref(), self.clock.now());
         // Without entropy every answer is a 503; the nil id marks it.
         RequestId::new(id.unwrap_or_default())
+    }
+
+    /// Whether an unknown key may make us read the keys again: at most once a second.
+    pub fn may_refresh_keys(&self) -> bool {
+        let now = self.clock.now().millis();
+        let last = self.keys_refreshed.load(Ordering::SeqCst);
+        (now - last).abs() >= 1000
+            && self.keys_refreshed.compare_exchange(last, now, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
     /// Reads the signing keys again.

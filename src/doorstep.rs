@@ -25,7 +25,7 @@ impl governor::clock::Clock for Ticks {
     }
 }
 
-type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, Ticks>;
+type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, Ticks, governor::middleware::NoOpMiddleware<Nanos>>;
 
 /// How long a caller that was shut out stays out.
 const SHUT_OUT: Lifetime = Lifetime::from_seconds(10);

@@ -5,11 +5,12 @@ use crate::audit::{AuditRow, Event, Outcome};
 use crate::client::AuthenticatedClient;
 use crate::config::Config;
 use crate::delegation::actor::Acting;
+use crate::delegation::answers;
 use crate::delegation::answers::SealedAnswer;
+use crate::delegation::assurance::{Assured, Demands};
 use crate::delegation::record::{Delegation, Lineage, Login, Subject, Task, live};
 use crate::delegation::rules::{Derived, Ends, Source, derive};
 use crate::delegation::task::{Asking, Standing, Standstill, TaskPlan, plan};
-use crate::delegation::{answers, assurance};
 use crate::entropy::uuid_v7;
 use crate::issuance::{self, Grant, IssuedToken};
 use crate::keys::SealPurpose;
@@ -17,8 +18,8 @@ use crate::peer::{self, Peer};
 use crate::policy::{self, Decision};
 use crate::protocol::exchange::token_type;
 use crate::protocol::{
-    Cause, ExchangeRequest, Jti, LoginId, Params, Plain, PresentedToken, ScopeToken, SubjectRef, SubjectToken,
-    TaskId, TokenFault, TokenResponse,
+    Cause, ExchangeRequest, Jti, LoginId, Params, Plain, PresentedToken, ScopeToken, SubjectRef,
+    SubjectToken, TaskId, TokenFault, TokenResponse,
 };
 use crate::store::{Change, Entry, HopZero, Issue, NewAnswer, Origin, RecordRefusal, Recorded};
 use crate::time::Timestamp;
@@ -83,7 +84,11 @@ impl Corridor<'_> {
     }
 
     /// Hop 0: an ID token begins or joins a task.
-    async fn hop_zero(&mut self, token: &PresentedToken, request: &ExchangeRequest) -> Result<TokenResponse, Stop> {
+    async fn hop_zero(
+        &mut self,
+        token: &PresentedToken,
+        request: &ExchangeRequest,
+    ) -> Result<TokenResponse, Stop> {
         let id_token = self
             .app
             .verifier
@@ -211,13 +216,18 @@ impl Corridor<'_> {
     }
 
     /// A later hop: a Deputy token is continued, or exchanged onward.
-    async fn later_hop(&mut self, token: &PresentedToken, request: &ExchangeRequest) -> Result<TokenResponse, Stop> {
+    async fn later_hop(
+        &mut self,
+        token: &PresentedToken,
+        request: &ExchangeRequest,
+    ) -> Result<TokenResponse, Stop> {
         let own = peer::verify_own(self.app, self.config, token.as_str())
             .await
             .map_err(|error| Stop::not_verified(error, Cause::subject))?;
         self.row.parent = Some(own.jti);
         for _ in 0..ATTEMPTS {
-            let lineage = peer::find_own(self.app, &own).await?.ok_or(Cause::subject(TokenFault::NeverIssued))?;
+            let lineage =
+                peer::find_own(self.app, &own).await?.ok_or(Cause::subject(TokenFault::NeverIssued))?;
             self.row.task = Some(lineage.task.id);
             self.row.login = Some(lineage.login.id);
             self.row.subject = Some(lineage.subject.reference);
@@ -246,14 +256,15 @@ impl Corridor<'_> {
     ) -> Result<(Entry, TokenResponse), Stop> {
         let ends = Ends { task: lineage.task.expires_at, login: lineage.login.ends_at };
         let source = Source::Delegation(&lineage.delegation);
-        let derived =
-            derive(self.config, source, acting, &request.audience, &request.scope, ends, self.now)?;
+        let derived = derive(self.config, source, acting, &request.audience, &request.scope, ends, self.now)?;
         let facts = LoginFacts { subject: &lineage.subject, login: &lineage.login, task: &lineage.task };
         let hop = u8::try_from(derived.ancestors.len()).unwrap_or(u8::MAX);
         self.permit(request, &derived, acting, &facts, hop)?;
         let answer = match &derived.answer {
             None => None,
-            Some(scope) => Some((scope.clone(), self.recall_answer(&derived, scope, lineage.login.id).await?)),
+            Some(scope) => {
+                Some((scope.clone(), self.recall_answer(&derived, scope, lineage.login.id).await?))
+            }
         };
         let (delegation, issued) = self.issue(&derived, &facts, answer.as_ref())?;
         let response = response(&derived, issued);
@@ -293,8 +304,8 @@ impl Corridor<'_> {
         token_issuer: &crate::protocol::Issuer,
         relying_party: Option<(&crate::protocol::Issuer, &str)>,
     ) -> Result<(), Cause> {
-        let is_named =
-            may_act.is_none_or(|named| acting.is_named_by(named, &self.config.issuer, token_issuer, relying_party));
+        let is_named = may_act
+            .is_none_or(|named| acting.is_named_by(named, &self.config.issuer, token_issuer, relying_party));
         if is_named { Ok(()) } else { Err(Cause::subject(TokenFault::MayAct)) }
     }
 
@@ -317,13 +328,15 @@ impl Corridor<'_> {
             .identity_providers
             .get(&facts.login.provider)
             .ok_or(Cause::subject(TokenFault::PartyRemoved))?;
-        assurance::gate(&derived.scope, &derived.reach, provider, &facts.login.levels, facts.login.auth_time, self.now)?;
+        let demands = Demands::of(&derived.scope, derived.reach.iter().map(AsRef::as_ref));
+        let assured = Assured { levels: &facts.login.levels, auth_time: facts.login.auth_time };
+        demands.check(assured, &provider.assurance, self.now)?;
         if let Some(answer) = &derived.answer
             && !acting.answers().contains(answer)
         {
             return Err(Plain::AnswerNotForActor.into());
         }
-        let decision = self.decide(derived, acting, facts, hop);
+        let decision = self.decide(derived, acting, facts, &demands, hop);
         let (is_permit, is_error) = (decision.is_permit, decision.is_error);
         self.row.policy = Some(decision.record);
         match (is_permit, is_error) {
@@ -333,25 +346,16 @@ impl Corridor<'_> {
         }
     }
 
-    fn decide(&self, derived: &Derived, acting: &Acting, facts: &LoginFacts<'_>, hop: u8) -> Decision {
+    fn decide(
+        &self,
+        derived: &Derived,
+        acting: &Acting,
+        facts: &LoginFacts<'_>,
+        demands: &Demands,
+        hop: u8,
+    ) -> Decision {
         let answers = derived.answer.iter().map(|scope| scope.as_str().to_owned()).collect();
         let class_answers = acting.answers().iter().map(|scope| scope.as_str().to_owned()).collect();
-        let marked = |is: fn(&crate::config::ScopeRule) -> bool| {
-            let rules = derived.reach.iter().flat_map(|target| &target.scopes);
-            rules
-                .filter(|(scope, rule)| is(rule) && derived.scope.contains(scope.as_str()))
-                .map(|(scope, _)| scope.as_str().to_owned())
-                .collect::<std::collections::BTreeSet<_>>()
-        };
-        let fresh_scopes = marked(|rule| rule.max_age.is_some());
-        let sensitive_scopes = marked(|rule| rule.sensitive);
-        let max_age_seconds = derived
-            .reach
-            .iter()
-            .flat_map(|target| &target.scopes)
-            .filter(|(scope, _)| derived.scope.contains(scope.as_str()))
-            .filter_map(|(_, rule)| rule.max_age.map(|age| i64::from(age.seconds())))
-            .min();
         self.app.policy.current().decide(&policy::Facts {
             actor: &acting.id,
             class: acting.class(),
@@ -365,8 +369,8 @@ impl Corridor<'_> {
             scope: &derived.scope,
             answers: &answers,
             class_answers: &class_answers,
-            fresh_scopes: &fresh_scopes,
-            sensitive_scopes: &sensitive_scopes,
+            fresh_scopes: &demands.fresh_scopes,
+            sensitive_scopes: &demands.sensitive_scopes,
             depth: u8::try_from(derived.chain.len()).unwrap_or(u8::MAX),
             hop,
             has_purpose: facts.task.purpose.is_some(),
@@ -376,7 +380,7 @@ impl Corridor<'_> {
             acr: facts.login.acr.as_deref(),
             amr: &facts.login.amr,
             login_age_seconds: self.now.seconds() - facts.login.auth_time,
-            max_age_seconds,
+            max_age_seconds: demands.max_age_seconds.map(i64::from),
             claims: &facts.login.policy_claims,
             lifetime_seconds: derived.expires_at.seconds() - derived.issued_at.seconds(),
             now: self.now,
@@ -417,15 +421,16 @@ impl Corridor<'_> {
         answer: Option<&SealedAnswer>,
     ) -> Result<bool, Plain> {
         let rule = derived.target_config.as_ref().and_then(|target| target.answers.get(scope));
-        match (answer, rule) {
-            (Some(answer), Some(rule)) if self.now < answer.valid_until && (answer.value || !rule.only_true) => {
-                Ok(answer.value)
-            }
-            _ => Err(Plain::AnswerUnavailable),
-        }
+        let value = answer.zip(rule).and_then(|(answer, rule)| answer.at(self.now, rule));
+        value.ok_or(Plain::AnswerUnavailable)
     }
 
-    async fn recall_answer(&self, derived: &Derived, scope: &ScopeToken, login: LoginId) -> Result<bool, Stop> {
+    async fn recall_answer(
+        &self,
+        derived: &Derived,
+        scope: &ScopeToken,
+        login: LoginId,
+    ) -> Result<bool, Stop> {
         let answer = match self.app.store.find_answer(login, &derived.target, scope).await? {
             None => None,
             Some(sealed) => {
@@ -560,7 +565,12 @@ impl Corridor<'_> {
         audit.jti = Some(issue.delegation.jti);
         audit.scope = Some(issue.delegation.scope.clone());
         audit.expires_at = Some(issue.delegation.expires_at.seconds());
-        Entry { spend: self.client.spend.clone(), change: Change::Issue(Box::new(issue)), audit, now: self.now }
+        Entry {
+            spend: self.client.spend.clone(),
+            change: Change::Issue(Box::new(issue)),
+            audit: Some(audit),
+            now: self.now,
+        }
     }
 }
 
@@ -576,7 +586,11 @@ fn response(derived: &Derived, issued: IssuedToken) -> TokenResponse {
 }
 
 /// The (client, agent, ID token) of a task's beginning: at most one task each.
-fn begin_key(client: &crate::protocol::ClientId, agent: &crate::protocol::AgentId, id_token: &[u8; 32]) -> [u8; 32] {
+fn begin_key(
+    client: &crate::protocol::ClientId,
+    agent: &crate::protocol::AgentId,
+    id_token: &[u8; 32],
+) -> [u8; 32] {
     let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
     for part in [client.as_str().as_bytes(), agent.as_str().as_bytes(), id_token] {
         context.update(&(part.len() as u64).to_be_bytes());

@@ -1,6 +1,8 @@
 //! Counters for operators, in the Prometheus text format. Labels are fixed words only.
 
-use prometheus::{Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
 
 /// What is counted.
 pub struct Metrics {
@@ -39,8 +41,10 @@ impl Metrics {
             "deputy_never_issued_tokens_total",
             "Tokens with a good signature of ours that were never recorded: a signing key is misused.",
         )?;
-        let policy_stale =
-            IntGauge::new("deputy_policy_stale", "1 while the policy files are refused and the old set is kept.")?;
+        let policy_stale = IntGauge::new(
+            "deputy_policy_stale",
+            "1 while the policy files are refused and the old set is kept.",
+        )?;
         let clock_behind =
             IntGauge::new("deputy_clock_behind", "1 while the clock is behind the highest time recorded.")?;
         registry.register(Box::new(answers.clone()))?;

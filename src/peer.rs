@@ -46,8 +46,7 @@ pub async fn authenticate(
         return Err(Plain::Throttled.into());
     }
     let authorization: Vec<&[u8]> = peer.authorization.iter().map(Vec::as_slice).collect();
-    let answer =
-        client::authenticate(config, &app.verifier, &app.secrets, &authorization, params, now).await;
+    let answer = client::authenticate(config, &app.verifier, &app.secrets, &authorization, params, now).await;
     match answer {
         Ok(client) => Ok(client),
         Err(NotAuthenticated::Unavailable(what)) => Err(Stop::Failed(Failure::IssuerKeys(what))),
@@ -137,7 +136,13 @@ pub async fn record_stop(
     }
 }
 
-async fn replayed(app: &App, peer: &Peer, client: &AuthenticatedClient, event: Event, now: Timestamp) -> Stop {
+async fn replayed(
+    app: &App,
+    peer: &Peer,
+    client: &AuthenticatedClient,
+    event: Event,
+    now: Timestamp,
+) -> Stop {
     let cause = Cause::from(Plain::AssertionReplayed);
     let claimed = Some(client.client.id.clone());
     match record_stranger(app, peer, event, cause.clone(), claimed.clone(), now).await {

@@ -90,3 +90,16 @@ impl PolicySet {
         unimplemented!()
     }
 }
+
+/// The policy set in force, swapped as a whole.
+pub struct ActivePolicy {
+    _private: (),
+}
+
+#[expect(clippy::unimplemented, reason = "filled in next")]
+impl ActivePolicy {
+    /// The set in force.
+    pub fn current(&self) -> std::sync::Arc<PolicySet> {
+        unimplemented!()
+    }
+}

@@ -148,6 +148,12 @@ impl Verifier {
         unimplemented!()
     }
 
+    /// Whether this is a token of a configured provider or workload issuer, by its unverified `iss`
+    /// (RFC 7009 §2.2.1: a kind that is recognised and not revoked here).
+    pub fn is_foreign_kind(&self, config: &Config, token: &str) -> bool {
+        unimplemented!()
+    }
+
     /// Verifies form, kind, issuer and signature of a token of Deputy's own. Not its life.
     pub fn own(
         &self,

@@ -52,7 +52,8 @@ async fn collect(mut payload: web::Payload) -> Result<Vec<u8>, Cause> {
 /// `application/x-www-form-urlencoded`, with no charset but UTF-8.
 fn is_utf8_form(value: &str) -> bool {
     let mut parts = value.split(';').map(str::trim);
-    let is_form = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
+    let is_form =
+        parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
     is_form
         && parts.all(|parameter| match parameter.split_once('=') {
             Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {

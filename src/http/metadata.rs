@@ -113,11 +113,12 @@ pub fn document(config: &Config) -> Value {
 fn public(request: &HttpRequest, content_type: &'static str, body: String, max_age: u32) -> HttpResponse {
     let hash = digest::digest(&digest::SHA256, body.as_bytes());
     let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]));
-    let is_known = request
-        .headers()
-        .get(header::IF_NONE_MATCH)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|known| known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag || tag.trim() == "*"));
+    let is_known =
+        request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).is_some_and(
+            |known| {
+                known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag || tag.trim() == "*")
+            },
+        );
     let mut builder = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     builder
         .insert_header((header::CACHE_CONTROL, format!("public, max-age={max_age}")))

@@ -16,7 +16,8 @@ pub struct Entry {
     /// What changes.
     pub change: Change,
     /// The row that tells of it. `jti`, `subject`, `agent_created` and `died` are completed by the store.
-    pub audit: AuditRow,
+    /// Absent only where the request is counted instead (introspection).
+    pub audit: Option<AuditRow>,
     /// The request's `now`: liveness is judged at this time, and the highest time seen is kept.
     pub now: Timestamp,
 }

@@ -1,0 +1,197 @@
+//! The listeners: public (TLS by rustls), management, and the admin socket.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App as Web, HttpResponse, HttpServer, web};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::metadata::{issuer_path, path};
+use super::{management, metadata, oauth};
+use crate::app::App;
+use crate::config::{Config, Tls};
+
+/// Time for the request head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time for the TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Time a stopping server gives to requests under way, in seconds.
+const SHUTDOWN_SECONDS: u64 = 10;
+
+/// Why the listeners do not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {what}: {source}")]
+    Listen {
+        /// Address or path.
+        what: String,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// Certificate or key.
+    #[error("tls: `{path}`: {what}")]
+    Tls {
+        /// Which file.
+        path: String,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+/// Running listeners.
+pub struct Running {
+    /// Where the public listener listens.
+    pub public: SocketAddr,
+    /// Where the management listener listens.
+    pub management: SocketAddr,
+    handles: Vec<ServerHandle>,
+    servers: Vec<tokio::task::JoinHandle<std::io::Result<()>>>,
+}
+
+impl Running {
+    /// Stops listening and waits for requests under way.
+    pub async fn stop(self) {
+        for handle in &self.handles {
+            handle.stop(true).await;
+        }
+        for server in self.servers {
+            // A listener that failed while stopping has nothing left to answer.
+            let _ = server.await;
+        }
+    }
+}
+
+/// Starts the listeners of `config` for `app`.
+///
+/// # Errors
+/// [`ServeError`].
+pub fn start(app: &Arc<App>, config: &Config) -> Result<Running, ServeError> {
+    let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let data = web::Data::from(app.clone());
+    let base = issuer_path(config);
+    let public = {
+        let data = data.clone();
+        let server = HttpServer::new(move || {
+            let base = base.clone();
+            Web::new()
+                .app_data(data.clone())
+                .configure(move |routes| public_routes(routes, &base))
+                .default_service(web::to(|| async { HttpResponse::NotFound().finish() }))
+        })
+        .workers(workers)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .disable_signals();
+        let address = config.listen.public;
+        match &config.tls {
+            Some(tls) => server.bind_rustls_0_23(address, server_config(tls)?),
+            None => server.bind(address),
+        }
+        .map_err(|source| ServeError::Listen { what: address.to_string(), source })?
+    };
+    let management = {
+        let server = HttpServer::new(move || {
+            Web::new()
+                .app_data(data.clone())
+                .route("/healthz", web::get().to(management::healthz))
+                .route("/readyz", web::get().to(management::readyz))
+                .route("/metrics", web::get().to(management::metrics))
+                .default_service(web::to(|| async { HttpResponse::NotFound().finish() }))
+        })
+        .workers(1)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .disable_signals();
+        let address = config.listen.management;
+        match &config.tls {
+            Some(tls) if !address.ip().is_loopback() => server.bind_rustls_0_23(address, server_config(tls)?),
+            _ => server.bind(address),
+        }
+        .map_err(|source| ServeError::Listen { what: address.to_string(), source })?
+    };
+    let first = |addresses: Vec<SocketAddr>, configured| addresses.first().copied().unwrap_or(configured);
+    let public_address = first(public.addrs(), config.listen.public);
+    let management_address = first(management.addrs(), config.listen.management);
+    let admin = admin_server(app, &config.data_dir.join(ADMIN_SOCKET))?;
+    let mut running = Running {
+        public: public_address,
+        management: management_address,
+        handles: Vec::new(),
+        servers: Vec::new(),
+    };
+    for server in [public.run(), management.run(), admin] {
+        running.handles.push(server.handle());
+        running.servers.push(tokio::spawn(server));
+    }
+    Ok(running)
+}
+
+/// The admin socket's name in `data_dir`.
+pub const ADMIN_SOCKET: &str = "admin.sock";
+
+fn admin_server(app: &Arc<App>, socket: &Path) -> Result<actix_web::dev::Server, ServeError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let listen = |source| ServeError::Listen { what: socket.display().to_string(), source };
+    let data = web::Data::from(app.clone());
+    let server = HttpServer::new(move || {
+        Web::new()
+            .app_data(data.clone())
+            .configure(crate::admin::routes)
+            .default_service(web::to(|| async { HttpResponse::NotFound().finish() }))
+    })
+    .workers(1)
+    .client_request_timeout(HEAD_TIMEOUT)
+    .shutdown_timeout(SHUTDOWN_SECONDS)
+    .disable_signals()
+    .bind_uds(socket)
+    .map_err(listen)?;
+    // The directory is 0700 before the socket is 0600: nobody else gets in between.
+    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600)).map_err(listen)?;
+    Ok(server.run())
+}
+
+fn public_routes(routes: &mut web::ServiceConfig, base: &str) {
+    for (path, handler) in [
+        (path::TOKEN, web::post().to(oauth::token)),
+        (path::INTROSPECT, web::post().to(oauth::introspect)),
+        (path::REVOKE, web::post().to(oauth::revoke)),
+    ] {
+        routes.service(
+            web::resource(format!("{base}{path}"))
+                .route(handler)
+                .default_service(web::to(oauth::other_method)),
+        );
+    }
+    let get =
+        || web::route().guard(actix_web::guard::Any(actix_web::guard::Get()).or(actix_web::guard::Head()));
+    for (path, handler) in [
+        (format!("{base}{}", path::JWKS), get().to(metadata::jwks)),
+        (format!("{}{base}", path::METADATA), get().to(metadata::metadata)),
+    ] {
+        routes.service(web::resource(path).route(handler).default_service(web::to(metadata::other_method)));
+    }
+}
+
+/// TLS 1.2 and 1.3 with AEAD suites only (BCP 195), one certificate.
+fn server_config(tls: &Tls) -> Result<rustls::ServerConfig, ServeError> {
+    let fault = |path: &Path, what: String| ServeError::Tls { path: path.display().to_string(), what };
+    let chain = CertificateDer::pem_file_iter(&tls.certificate_file)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| fault(&tls.certificate_file, error.to_string()))?;
+    let key = PrivateKeyDer::from_pem_file(&tls.key_file)
+        .map_err(|error| fault(&tls.key_file, error.to_string()))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| fault(&tls.certificate_file, error.to_string()))?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|error| fault(&tls.certificate_file, error.to_string()))
+}
