@@ -2,6 +2,27 @@
 //!
 //! `config/` reads the TOML file (design.md 6) into these types.
 
+mod between;
+mod clients;
+mod database;
+pub mod environment;
+mod error;
+mod load;
+mod locators;
+mod names;
+mod predicates;
+mod providers;
+mod raw;
+pub mod reference;
+mod secrets;
+mod server;
+mod source;
+mod targets;
+#[cfg(test)]
+mod tests;
+mod validation;
+mod workloads;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,6 +30,8 @@ use std::sync::Arc;
 
 use crate::protocol::{ClientId, Issuer, Scope, ScopeToken, TargetId};
 use crate::time::Lifetime;
+
+pub use error::{ConfigError, Problem};
 
 /// The whole configuration of one process: one issuer, no tenants.
 #[derive(Clone, Debug)]
@@ -326,6 +349,7 @@ pub struct AgentClass {
 }
 
 /// How a client authenticates: exactly one registered method.
+#[expect(clippy::large_enum_variant, reason = "a handful in memory, each behind an Arc")]
 #[derive(Clone, Debug)]
 pub enum ClientAuthentication {
     /// RFC 7523 §2.2.

@@ -1,0 +1,109 @@
+//! `[database]`: an SQLite file or a PostgreSQL URL. A URL may hold a password and is never printed.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::validation::Validation;
+use super::{Database, PostgresUrl};
+
+/// `[database]`
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawDatabase {
+    url: Option<String>,
+    url_file: Option<String>,
+}
+
+impl std::fmt::Debug for RawDatabase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RawDatabase(…)")
+    }
+}
+
+const FORMS: &str = "write `sqlite://path` or `postgres://user@host/database?sslmode=verify-full`";
+
+/// `[database]`
+pub(super) fn database(validation: &Validation<'_>, raw: RawDatabase, data_dir: &Path) -> Option<Database> {
+    let (path, url) = match (raw.url, raw.url_file) {
+        (Some(_), Some(_)) => {
+            validation.refuse("database.url_file", "stands beside `url`", "keep one of the two");
+            return None;
+        }
+        (None, None) => return Some(Database::Sqlite(data_dir.join("deputy.db"))),
+        (Some(url), None) => ("database.url", url),
+        (None, Some(file)) => match std::fs::read_to_string(validation.file(&file)) {
+            Ok(text) => ("database.url_file", text.trim().to_owned()),
+            Err(error) => {
+                let what = format!("names `{file}`, which cannot be read: {}", error.kind());
+                validation.refuse("database.url_file", what, "write the URL in that file, mode 0600");
+                return None;
+            }
+        },
+    };
+    if let Some(file) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
+        if file.is_empty() || file.contains('?') || file.starts_with(':') {
+            let fix = "write `sqlite://` and the path of a file, without options";
+            validation.refuse(path, "names no SQLite file", fix);
+            return None;
+        }
+        return Some(Database::Sqlite(validation.file(file)));
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return postgres(validation, path, &url).map(Database::Postgres);
+    }
+    validation.refuse(path, "has a scheme that is not known", FORMS);
+    None
+}
+
+/// Takes `sslrootcert` out of the URL, and makes the strictest `sslmode` the default.
+fn postgres(validation: &Validation<'_>, path: &str, text: &str) -> Option<PostgresUrl> {
+    let Ok(mut url) = Url::parse(text) else {
+        validation.refuse(path, "is no URL", FORMS);
+        return None;
+    };
+    let (mut mode, mut root, mut hosts, mut rest) = (None, None, Vec::new(), Vec::new());
+    for (name, value) in url.query_pairs().into_owned() {
+        match name.as_str() {
+            "sslmode" => mode = Some(value),
+            "sslrootcert" => root = Some(validation.file(&value)),
+            _ => {
+                if matches!(name.as_str(), "host" | "hostaddr") {
+                    hosts.push(value.clone());
+                }
+                rest.push((name, value));
+            }
+        }
+    }
+    let mode = mode.unwrap_or_else(|| "verify-full".to_owned());
+    match mode.as_str() {
+        "verify-full" | "verify-ca" | "require" => {}
+        "disable" if is_local(&url, &hosts) => {}
+        "disable" => {
+            let what = "switches TLS off for a database that is not on this machine";
+            validation.refuse(path, what, "write `sslmode=verify-full`");
+            return None;
+        }
+        other => {
+            let what = format!("has `sslmode={other}`, which may go on without TLS");
+            validation.refuse(path, what, "write `sslmode=verify-full`");
+            return None;
+        }
+    }
+    url.query_pairs_mut().clear().extend_pairs(&rest).append_pair("sslmode", &mode);
+    Some(PostgresUrl { url: url.into(), root_certificate_file: root })
+}
+
+/// Whether every host is a literal loopback address or a Unix socket's directory. None at all is a socket.
+fn is_local(url: &Url, parameters: &[String]) -> bool {
+    let is_local_host = |host: &str| {
+        host.starts_with('/')
+            || host.starts_with("%2F")
+            || host.starts_with("%2f")
+            || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    };
+    url.host_str().filter(|host| !host.is_empty()).is_none_or(is_local_host)
+        && parameters.iter().all(|host| is_local_host(host))
+}

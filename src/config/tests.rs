@@ -1,0 +1,243 @@
+//! A valid file, one thing changed, what is said about it.
+
+mod fields;
+mod refused;
+
+use std::path::Path;
+
+use super::{Algorithm, ClaimTest, ClientAuthentication, Config, Database, KeySource, SubjectForm};
+use crate::time::Lifetime;
+
+/// The smallest file that plays the story: a provider, two clients, an agent class, a predicate, two targets.
+pub(super) const MINIMAL: &str = r#"
+issuer = "http://127.0.0.1:8443"
+data_dir = "data"
+
+[listen]
+public = "127.0.0.1:8443"
+
+[tokens]
+subject = "pairwise"
+
+[[identity_provider]]
+issuer = "https://login.example"
+policy_claims = ["groups"]
+
+[[identity_provider.relying_party]]
+client_id = "travel-app"
+clients = ["assistant"]
+
+[[identity_provider.assurance]]
+name = "phishing_resistant"
+any_of = [{ claim = "acr", in = ["phr", "phrh"] }]
+
+[[workload_issuer]]
+issuer = "https://workloads.example"
+jwks_file = "workloads.jwks.json"
+instance_id_claim = "instance"
+
+[[workload_issuer.class]]
+name = "age-verification"
+when = { claim = "namespace", equals = "age" }
+lifetime = "task"
+clients = ["age-agent"]
+targets = ["tickets"]
+answers = ["age_over_18"]
+
+[[client]]
+id = "assistant"
+jwks_file = "clients/assistant.json"
+scopes = ["tickets:search", "tickets:book", "age_over_18"]
+targets = ["tickets", "age-agent"]
+
+[[client]]
+id = "age-agent"
+jwks_file = "clients/age-agent.json"
+scopes = ["age_over_18"]
+targets = ["tickets"]
+
+[[predicate]]
+scope = "age_over_18"
+claim = "birthdate"
+at_least_years = 18
+
+[[target]]
+identifier = "tickets"
+scopes = { "tickets:search" = {}, "tickets:book" = { assurance = "phishing_resistant", max_age_seconds = 900 } }
+answers = { age_over_18 = {} }
+
+[[target]]
+identifier = "age-agent"
+scopes = { age_over_18 = {} }
+exchange_client = "age-agent"
+onward = ["tickets"]
+"#;
+
+pub(super) fn parse(text: &str) -> Result<Config, super::ConfigError> {
+    Config::parse(text, Path::new("/etc/deputy"))
+}
+
+/// All that is said about `text`; empty if it is taken.
+pub(super) fn said(text: &str) -> String {
+    parse(text).err().map_or_else(String::new, |error| error.to_string())
+}
+
+#[test]
+fn a_valid_file_is_read_with_the_documented_defaults() {
+    let config = parse(MINIMAL).unwrap();
+
+    assert_eq!(config.data_dir, Path::new("/etc/deputy/data"));
+    assert_eq!(config.listen.management.to_string(), "127.0.0.1:8444");
+    assert!(
+        matches!(&config.database, Database::Sqlite(file) if file == Path::new("/etc/deputy/data/deputy.db"))
+    );
+    assert_eq!(config.keys.signing_algorithm, Algorithm::ES256);
+    assert_eq!(config.keys.master_key_file, Path::new("/etc/deputy/data/master.key"));
+    assert_eq!(config.tokens.lifetime, Lifetime::from_seconds(300));
+    assert_eq!(config.tasks.max_chain_depth, 4);
+    assert_eq!(config.tokens.subject, SubjectForm::Pairwise);
+    let provider = &config.identity_providers["https://login.example"];
+    assert_eq!(provider.keys, KeySource::Discovery);
+    assert_eq!(provider.algorithms.len(), 5);
+    assert_eq!(provider.max_session, Lifetime::from_seconds(28_800));
+    assert_eq!(config.workload_issuers["https://workloads.example"].audience, "http://127.0.0.1:8443");
+    let client = &config.clients["assistant"];
+    assert!(client.may_exchange && client.may_act_as_agent);
+    let ClientAuthentication::PrivateKeyJwt { algorithms, keys, .. } = &client.authentication else {
+        panic!("not private_key_jwt");
+    };
+    assert!(!algorithms.contains(&Algorithm::RS256) && !algorithms.contains(&Algorithm::ES384));
+    assert_eq!(keys, &KeySource::File("/etc/deputy/clients/assistant.json".into()));
+    assert_eq!(config.limits.failures_per_minute, 60);
+}
+
+#[test]
+fn the_level_mfa_is_built_in_at_every_provider_unless_it_is_redefined() {
+    let built_in = parse(MINIMAL).unwrap();
+    let text = MINIMAL.replace("name = \"phishing_resistant\"", "name = \"mfa\"");
+    let redefined =
+        parse(&text.replace("assurance = \"phishing_resistant\"", "assurance = \"mfa\"")).unwrap();
+
+    let level = |config: &Config| {
+        config.identity_providers["https://login.example"].assurance["mfa"].any_of[0].test.clone()
+    };
+    assert_eq!(level(&built_in), ClaimTest::Contains(vec!["mfa".to_owned()]));
+    assert_eq!(level(&redefined), ClaimTest::In(vec!["phr".to_owned(), "phrh".to_owned()]));
+}
+
+#[test]
+fn answers_imply_their_scope_at_target_class_and_client() {
+    let text = MINIMAL.replace(
+        "targets = [\"tickets\", \"age-agent\"]",
+        "targets = [\"tickets\"]\nanswers = [\"age_over_18\"]",
+    );
+    let text = text.replace(", \"age_over_18\"]\ntargets = [\"tickets\"]", "]\ntargets = [\"tickets\"]");
+
+    let config = parse(&text).unwrap();
+
+    assert!(config.targets["tickets"].scope().contains("age_over_18"));
+    let rule = config.targets["tickets"].scopes.iter().find(|(scope, _)| scope.as_str() == "age_over_18");
+    assert_eq!(rule.unwrap().1.assurance.as_deref(), Some("mfa"));
+    assert!(config.clients["assistant"].scopes.contains("age_over_18"));
+    let class = &config.workload_issuers["https://workloads.example"].classes[0];
+    assert!(class.scopes.contains("age_over_18"));
+}
+
+#[test]
+fn a_sector_is_the_origin_of_a_url_and_otherwise_the_identifier() {
+    let url = MINIMAL.replace("\"tickets\"", "\"https://tickets.example:8443/api\"");
+
+    let config = parse(&url).unwrap();
+
+    assert_eq!(config.targets["https://tickets.example:8443/api"].sector, "https://tickets.example:8443");
+    assert_eq!(config.targets["age-agent"].sector, "age-agent");
+}
+
+#[test]
+fn variables_override_scalars_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("deputy.toml");
+    std::fs::write(&file, MINIMAL).unwrap();
+    let load = |variables: &[(&str, &str)]| {
+        let owned: Vec<_> = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Config::load(&file, owned)
+    };
+
+    let config = load(&[
+        ("DEPUTY_TOKENS_LIFETIME_SECONDS", "120"),
+        ("DEPUTY_LISTEN_PUBLIC", "127.0.0.1:9443"),
+        ("DEPUTY_DATABASE_URL", "sqlite://other.db"),
+        ("DEPUTY_TEST_ANYTHING", "1"),
+        ("HOME", "/root"),
+    ])
+    .unwrap();
+
+    assert_eq!(config.tokens.lifetime.seconds(), 120);
+    assert_eq!(config.listen.public.port(), 9443);
+    assert!(matches!(&config.database, Database::Sqlite(path) if *path == directory.path().join("other.db")));
+    let unknown = load(&[("DEPUTY_TOKEN_LIFETIME_SECONDS", "120")]).unwrap_err().to_string();
+    assert!(unknown.contains("`DEPUTY_TOKENS_LIFETIME_SECONDS`"), "{unknown}");
+    let listed = load(&[("DEPUTY_LISTEN_TRUSTED_PROXIES", "10.0.0.0/8")]).unwrap_err().to_string();
+    assert!(listed.contains("is not a variable"), "{listed}");
+    let typed = load(&[("DEPUTY_TOKENS_LIFETIME_SECONDS", "soon")]).unwrap_err().to_string();
+    assert!(typed.contains("must be an integer"), "{typed}");
+    let ranged = load(&[("DEPUTY_TOKENS_LIFETIME_SECONDS", "9000")]).unwrap_err().to_string();
+    assert!(ranged.contains("`DEPUTY_TOKENS_LIFETIME_SECONDS` is 9000; write 1 to 900"), "{ranged}");
+}
+
+#[test]
+fn a_database_url_keeps_its_password_to_itself() {
+    let url = "postgres://deputy:hunter2@db.example/deputy?sslrootcert=ca.pem";
+    let text = MINIMAL.replace("[tokens]", &format!("[database]\nurl = \"{url}\"\n[tokens]"));
+
+    let config = parse(&text).unwrap();
+
+    let Database::Postgres(postgres) = &config.database else { panic!("not PostgreSQL") };
+    assert_eq!(postgres.url, "postgres://deputy:hunter2@db.example/deputy?sslmode=verify-full");
+    assert_eq!(postgres.root_certificate_file.as_deref(), Some(Path::new("/etc/deputy/ca.pem")));
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let broken = said(&text.replace("sslrootcert=ca.pem", "sslmode=prefer"));
+    assert!(broken.contains("may go on without TLS") && !broken.contains("hunter2"), "{broken}");
+}
+
+#[test]
+fn everything_wrong_is_told_at_once_in_the_order_of_the_file() {
+    let text = MINIMAL
+        .replace("subject = \"pairwise\"", "subject = \"pairwise\"\nlifetime_seconds = 9999")
+        .replace("clients = [\"assistant\"]", "clients = [\"asistant\"]")
+        .replace("onward = [\"tickets\"]", "onward = [\"ticket\"]");
+
+    let error = parse(&text).unwrap_err();
+
+    let lines: Vec<_> = error.problems.iter().map(|problem| problem.line.unwrap()).collect();
+    assert_eq!(lines.len(), 3, "{error}");
+    assert!(lines.is_sorted());
+    assert!(error.to_string().starts_with("/etc/deputy/deputy.toml:10: `tokens.lifetime_seconds` is 9999"));
+}
+
+#[test]
+fn unknown_keys_are_all_told_with_line_and_nearest_key() {
+    let text = MINIMAL
+        .replace("[tokens]", "[tokens]\nlifetime_second = 300")
+        .replace("onward = ", "onwards = ")
+        .replace("[listen]", "[listen]\njwks_max_age_seconds = 300");
+
+    let said = said(&text);
+
+    assert!(said.contains("deputy.toml:10: `tokens.lifetime_second` is not a key; the nearest key here is `lifetime_seconds`"), "{said}");
+    assert!(said.contains("`target.onwards` is not a key; the nearest key here is `onward`"), "{said}");
+    assert!(
+        said.contains("`listen.jwks_max_age_seconds` is not a key; that key belongs in `[keys]`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_says_so() {
+    let error = Config::load(Path::new("/nonexistent/deputy.toml"), []).unwrap_err().to_string();
+
+    assert!(
+        error.contains("/nonexistent/deputy.toml: `--config` cannot be read: entity not found"),
+        "{error}"
+    );
+}
