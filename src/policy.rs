@@ -1,12 +1,26 @@
 //! Room 6, pure: a derived delegation becomes a permit, or a reason. Cedar decides; it can only tighten.
+//!
+//! The hard rules ran before; what they refused never comes here, so no permit widens anything.
+//! `policies/README.md` is for those who write rules, `policy/schema.cedarschema` for what a rule may
+//! speak of.
 
-use std::collections::BTreeSet;
+mod active;
+pub mod check;
+mod load;
+mod request;
+pub mod testing;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use cedar_policy::{AuthorizationError, Authorizer};
 use serde_json::{Map, Value};
 
 use crate::audit::PolicyRecord;
 use crate::protocol::{AgentId, ClientId, Issuer, Scope, TargetId};
 use crate::time::Timestamp;
+
+pub use active::{ActivePolicy, ReloadOutcome, Watcher};
+pub use load::{BUILTIN_FILES, PolicyError, Problem, SCHEMA};
 
 /// The facts that policy sees of one exchange. Nothing in it is unverified.
 #[derive(Clone, Debug)]
@@ -67,6 +81,9 @@ pub struct Facts<'a> {
     pub now: Timestamp,
 }
 
+/// The word that stands for a policy where nothing permitted and nothing forbade.
+pub const NO_PERMIT: &str = "no-permit";
+
 /// What policy decided, with its record for the audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
@@ -76,30 +93,116 @@ pub struct Decision {
     pub is_error: bool,
     /// For the audit.
     pub record: PolicyRecord,
+    /// Each rule that stood in the way, sorted; empty for a permit. For operators: never on the wire.
+    pub objections: Vec<Objection>,
+}
+
+/// A rule that stood in the way.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Objection {
+    /// Its `@id`, or [`NO_PERMIT`].
+    pub policy: String,
+    /// Its `@reason`: what would have passed.
+    pub reason: Option<String>,
 }
 
 /// A validated policy set, immutable; a new one replaces it as a whole.
 pub struct PolicySet {
-    _private: (),
+    cedar: cedar_policy::PolicySet,
+    authorizer: Authorizer,
+    vocabulary: request::Vocabulary,
+    rules: BTreeMap<String, Rule>,
+    hash: String,
+    warnings: Vec<Problem>,
 }
 
-#[expect(clippy::unimplemented, unused_variables, reason = "filled in next")]
+/// One rule of a set, as its author wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// `permit` or `forbid`.
+    pub effect: &'static str,
+    /// What would have passed.
+    pub reason: Option<String>,
+    /// The file it stands in.
+    pub file: String,
+}
+
 impl PolicySet {
-    /// Decides one exchange.
+    /// Decides one exchange: a permit needs a rule that permits and none that forbids. A rule that
+    /// cannot be evaluated denies, whatever the others say: Cedar alone would skip it, and a forbid
+    /// that errs would let pass (POL-03).
     pub fn decide(&self, facts: &Facts<'_>) -> Decision {
-        unimplemented!()
+        let Ok((request, entities)) = self.vocabulary.request(facts) else {
+            return self.decision("error", [Objection { policy: "facts".to_owned(), reason: None }]);
+        };
+        let response = self.authorizer.is_authorized(&request, &self.cedar, &entities);
+        let mut errors = response.diagnostics().errors().peekable();
+        if errors.peek().is_some() {
+            let errored = errors.map(|AuthorizationError::PolicyEvaluationError(error)| Objection {
+                policy: error.policy_id().to_string(),
+                reason: Some("the rule could not be evaluated".to_owned()),
+            });
+            return self.decision("error", errored);
+        }
+        let determining = response.diagnostics().reason().map(|id| {
+            let id: &str = id.as_ref();
+            Objection {
+                policy: id.to_owned(),
+                reason: self.rules.get(id).and_then(|rule| rule.reason.clone()),
+            }
+        });
+        match response.decision() {
+            cedar_policy::Decision::Allow => self.decision("permit", determining),
+            cedar_policy::Decision::Deny => self.decision("deny", determining),
+        }
+    }
+
+    fn decision(&self, word: &str, determining: impl IntoIterator<Item = Objection>) -> Decision {
+        let mut determining: Vec<Objection> = determining.into_iter().collect();
+        determining.sort_unstable();
+        let is_permit = word == "permit";
+        if determining.is_empty() && !is_permit {
+            let reason = Some("no rule permits such an exchange".to_owned());
+            determining.push(Objection { policy: NO_PERMIT.to_owned(), reason });
+        }
+        let policies = determining.iter().map(|objection| objection.policy.clone()).collect();
+        Decision {
+            is_permit,
+            is_error: word == "error",
+            record: PolicyRecord { decision: word.to_owned(), policies, set: self.short_hash().to_owned() },
+            objections: if is_permit { Vec::new() } else { determining },
+        }
+    }
+
+    /// SHA-256 over names and contents of its files, hex.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The first 16 digits of [`PolicySet::hash`], as the audit has it.
+    pub fn short_hash(&self) -> &str {
+        self.hash.get(..16).unwrap_or(&self.hash)
+    }
+
+    /// Its rules, by `@id`.
+    pub const fn rules(&self) -> &BTreeMap<String, Rule> {
+        &self.rules
+    }
+
+    /// What the validator finds odd but not wrong.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
     }
 }
 
-/// The policy set in force, swapped as a whole.
-pub struct ActivePolicy {
-    _private: (),
-}
-
-#[expect(clippy::unimplemented, reason = "filled in next")]
-impl ActivePolicy {
-    /// The set in force.
-    pub fn current(&self) -> std::sync::Arc<PolicySet> {
-        unimplemented!()
+impl std::fmt::Debug for PolicySet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PolicySet")
+            .field("hash", &self.short_hash())
+            .field("rules", &self.rules.len())
+            .finish()
     }
 }
+
+#[cfg(test)]
+mod tests;
