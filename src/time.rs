@@ -115,6 +115,30 @@ impl Clock for SystemClock {
     }
 }
 
+/// The clock that a process runs by: the system's. Builds with debug assertions, and only they, let a test
+/// move it by `DEPUTY_TEST_CLOCK_OFFSET_SECONDS`.
+pub fn process_clock() -> std::sync::Arc<dyn Clock> {
+    #[cfg(debug_assertions)]
+    if let Some(seconds) = std::env::var("DEPUTY_TEST_CLOCK_OFFSET_SECONDS").ok().and_then(|s| s.parse().ok())
+    {
+        return std::sync::Arc::new(MovedClock { millis: Timestamp::from_seconds(seconds).millis() });
+    }
+    std::sync::Arc::new(SystemClock)
+}
+
+/// The system's clock, moved.
+#[cfg(debug_assertions)]
+struct MovedClock {
+    millis: i64,
+}
+
+#[cfg(debug_assertions)]
+impl Clock for MovedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(SystemClock.now().0.saturating_add(self.millis))
+    }
+}
+
 /// A clock that stands still until it is set: tests and the sandbox's drills.
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);

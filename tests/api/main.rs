@@ -1,1 +1,8 @@
+//! Deputy's behaviour over HTTP. `process` runs the real binary; what needs no process of its own runs the
+//! App in-process.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../support/process/mod.rs"]
+mod process_support;
+
+mod process;

@@ -1,0 +1,9 @@
+//! The real binary: started, spoken to, killed, restarted, and searched for what it left behind.
+
+mod chain;
+mod clock;
+mod crash;
+mod nodes;
+mod provider;
+mod random_chains;
+mod secrets;

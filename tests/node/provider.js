@@ -1,0 +1,126 @@
+// An OpenID provider that nobody here wrote (npm oidc-provider), on loopback, and a user who signs in at it.
+// The provider's part is configuration and two forms; the user's part is a script that fills them in.
+
+import http from 'node:http';
+import { exportJWK, generateKeyPair } from 'jose';
+import * as client from 'openid-client';
+import { Provider } from 'oidc-provider';
+import { canary, closeServer, listen } from './world.js';
+
+const CLIENT = { id: 'travel-app', secret: 'a secret of the travel app, known to the provider' };
+const CALLBACK = 'http://127.0.0.1/callback';
+const USER = { name: 'ann', password: 'correct horse battery staple', passkey: 'touched' };
+
+export async function startProvider() {
+  const server = http.createServer();
+  const issuer = await listen(server);
+  const { privateKey } = await generateKeyPair('ES256', { extractable: true });
+  const provider = new Provider(issuer, {
+    clients: [{
+      client_id: CLIENT.id,
+      client_secret: CLIENT.secret,
+      redirect_uris: [CALLBACK],
+      response_types: ['code'],
+      grant_types: ['authorization_code'],
+      application_type: 'native',
+      id_token_signed_response_alg: 'ES256',
+      require_auth_time: true,
+    }],
+    jwks: { keys: [{ ...await exportJWK(privateKey), kid: 'provider-1', alg: 'ES256', use: 'sig' }] },
+    cookies: { keys: ['a cookie key of this run'] },
+    pkce: { required: () => true },
+    acrValues: ['phr'],
+    claims: { openid: ['sub', 'acr', 'amr', 'birthdate', 'email'] },
+    conformIdTokenClaims: false,
+    features: { devInteractions: { enabled: false } },
+    interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
+    findAccount: (_context, accountId) => ({
+      accountId,
+      claims: () => ({ sub: accountId, birthdate: canary.birthdate, email: canary.email }),
+    }),
+  });
+  const serve = provider.callback();
+  server.on('request', (request, response) => {
+    const answer = request.url.startsWith('/interaction/') ? interact(provider, request, response) : serve(request, response);
+    Promise.resolve(answer).catch((error) => response.writeHead(500).end(String(error)));
+  });
+  return { issuer, stop: () => closeServer(server) };
+}
+
+// The provider's two pages: sign in, consent.
+async function interact(provider, request, response) {
+  const { prompt, params, session } = await provider.interactionDetails(request, response);
+  if (request.method === 'GET') {
+    const fields = prompt.name === 'login' ? ['user', 'password', 'passkey'] : ['agree'];
+    const inputs = fields.map((name) => `<input name="${name}">`).join('');
+    return response.writeHead(200, { 'content-type': 'text/html' })
+      .end(`<form method="post" action="${request.url}">${inputs}</form>`);
+  }
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const form = new URLSearchParams(Buffer.concat(chunks).toString());
+  if (prompt.name === 'login') {
+    const { name, password, passkey } = USER;
+    if (form.get('user') !== name || form.get('password') !== password || form.get('passkey') !== passkey) {
+      return response.writeHead(403).end();
+    }
+    const login = { accountId: name, acr: 'phr', amr: ['pwd', 'hwk', 'mfa'] };
+    return provider.interactionFinished(request, response, { login }, { mergeWithLastSubmission: false });
+  }
+  const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
+  grant.addOIDCScope('openid');
+  const consent = { grantId: await grant.save() };
+  return provider.interactionFinished(request, response, { consent }, { mergeWithLastSubmission: true });
+}
+
+// The user: authorization code with PKCE, as the travel app's own relying party does it (openid-client).
+export async function signIn(issuer) {
+  const config = await client.discovery(new URL(issuer), CLIENT.id, CLIENT.secret, undefined, {
+    execute: [client.allowInsecureRequests], // loopback
+  });
+  const pkceCodeVerifier = client.randomPKCECodeVerifier();
+  const expectedState = client.randomState();
+  const expectedNonce = client.randomNonce();
+  const url = client.buildAuthorizationUrl(config, {
+    redirect_uri: CALLBACK,
+    scope: 'openid',
+    acr_values: 'phr',
+    code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
+    code_challenge_method: 'S256',
+    state: expectedState,
+    nonce: expectedNonce,
+  });
+  const callback = await walk(url, {
+    user: USER.name, password: USER.password, passkey: USER.passkey, agree: 'yes',
+  });
+  const tokens = await client.authorizationCodeGrant(config, callback, {
+    pkceCodeVerifier, expectedState, expectedNonce, idTokenExpected: true,
+  });
+  return tokens.id_token;
+}
+
+// A browser without a screen: follows redirects, keeps cookies, fills in each form it is shown.
+async function walk(start, answers) {
+  const cookies = new Map();
+  let [url, options] = [start, {}];
+  for (let step = 0; step < 20; step += 1) {
+    if (url.href.startsWith(CALLBACK)) return url;
+    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const response = await fetch(url, { ...options, redirect: 'manual', headers: { ...options.headers, cookie } });
+    for (const line of response.headers.getSetCookie()) {
+      const [name, ...value] = line.split(';')[0].split('=');
+      cookies.set(name, value.join('='));
+    }
+    const location = response.headers.get('location');
+    if (location) {
+      [url, options] = [new URL(location, url), {}];
+      continue;
+    }
+    const page = await response.text();
+    if (response.status !== 200) throw new Error(`the provider answered ${response.status}: ${page}`);
+    const names = [...page.matchAll(/<input name="([^"]+)"/g)].map((found) => found[1]);
+    url = new URL(page.match(/action="([^"]+)"/)[1], url);
+    options = { method: 'POST', body: new URLSearchParams(names.map((name) => [name, answers[name]])) };
+  }
+  throw new Error('the sign-in does not come to an end');
+}

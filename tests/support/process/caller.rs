@@ -1,0 +1,218 @@
+//! A client of Deputy as seen from outside: signs its assertions and speaks HTTP.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use super::jose::{Key, fresh_id};
+
+/// The grant type of RFC 8693.
+pub const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+/// `subject_token_type` of an ID token.
+pub const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
+/// `subject_token_type` of what Deputy issued.
+pub const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+/// `actor_token_type`.
+pub const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// Every token that went over the wire in a world, and every refusal that came back.
+#[derive(Default)]
+pub struct Witness {
+    /// Tokens and assertions, to be searched for afterwards.
+    pub secrets: Mutex<Vec<String>>,
+    /// Headers and bodies of answers that hold no token, to be searched in.
+    pub answers: Mutex<String>,
+    /// How far the world's clock is ahead of the system's, in seconds.
+    pub clock_offset: AtomicI64,
+}
+
+impl Witness {
+    /// The world's time, in whole seconds.
+    pub fn now(&self) -> i64 {
+        super::now() + self.clock_offset.load(Ordering::SeqCst)
+    }
+
+    /// Remembers a token and gives it back.
+    pub fn saw(&self, token: String) -> String {
+        self.secrets.lock().expect("the witness").push(token.clone());
+        token
+    }
+}
+
+/// One answer of Deputy.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The body as received.
+    pub text: String,
+    /// The body as JSON; null if it is none.
+    pub json: Value,
+}
+
+impl Answer {
+    /// The issued token.
+    #[track_caller]
+    pub fn token(&self) -> String {
+        assert_eq!(self.status, 200, "a refusal instead of a token: {}", self.text);
+        self.json["access_token"].as_str().expect("access_token").to_owned()
+    }
+
+    /// The `task` member of a hop 0.
+    #[track_caller]
+    pub fn task(&self) -> String {
+        self.json["task"].as_str().expect("task").to_owned()
+    }
+
+    /// Error code and reason.
+    pub fn refusal(&self) -> (u16, &str, &str) {
+        let member = |name: &str| self.json[name].as_str().unwrap_or_default();
+        (self.status, member("error"), member("reason"))
+    }
+
+    /// `active` of an introspection.
+    #[track_caller]
+    pub fn is_active(&self) -> bool {
+        assert_eq!(self.status, 200, "{}", self.text);
+        self.json["active"].as_bool().expect("active")
+    }
+
+    /// The body with the one member that differs from request to request made equal.
+    pub fn text_but_request_id(&self) -> String {
+        match self.json["request_id"].as_str() {
+            Some(id) => self.text.replace(id, "…"),
+            None => self.text.clone(),
+        }
+    }
+}
+
+/// One client of Deputy.
+#[derive(Clone)]
+pub struct Caller {
+    id: String,
+    issuer: String,
+    key: Arc<Key>,
+    http: reqwest::Client,
+    witness: Arc<Witness>,
+}
+
+impl Caller {
+    /// The client `id`, whose registered key is `key`.
+    pub fn new(id: &str, issuer: &str, key: Arc<Key>, witness: Arc<Witness>) -> Self {
+        Self { id: id.to_owned(), issuer: issuer.to_owned(), key, http: reqwest::Client::new(), witness }
+    }
+
+    /// A fresh client assertion (RFC 7523 §2.2).
+    pub fn assertion(&self) -> String {
+        let at = self.witness.now();
+        let claims = json!({
+            "iss": self.id, "sub": self.id, "aud": self.issuer, "jti": fresh_id(), "iat": at, "exp": at + 60,
+        });
+        self.witness.saw(self.key.sign("client-authentication+jwt", &claims))
+    }
+
+    /// Posts a form with a fresh assertion; `None` if no answer came.
+    pub async fn try_post(&self, url: &str, form: &[(&str, &str)]) -> Option<Answer> {
+        self.try_post_with(url, &self.assertion(), form).await
+    }
+
+    /// Posts a form with this assertion; `None` if no whole answer came.
+    pub async fn try_post_with(&self, url: &str, assertion: &str, form: &[(&str, &str)]) -> Option<Answer> {
+        let mut form = form.to_vec();
+        form.push(("client_assertion_type", ASSERTION_TYPE));
+        form.push(("client_assertion", assertion));
+        let answer = self.http.post(url).form(&form).send().await.ok()?;
+        let (status, headers) = (answer.status().as_u16(), format!("{:?}", answer.headers()));
+        let text = answer.text().await.ok()?;
+        let json: Value = serde_json::from_str(&text).unwrap_or_default();
+        match json["access_token"].as_str() {
+            Some(token) => _ = self.witness.saw(token.to_owned()),
+            None => {
+                let mut answers = self.witness.answers.lock().expect("the witness");
+                answers.push_str(&format!("{headers}\n{text}\n"));
+            }
+        }
+        Some(Answer { status, text, json })
+    }
+
+    /// Posts a form with a fresh assertion.
+    pub async fn post(&self, url: &str, form: &[(&str, &str)]) -> Answer {
+        self.try_post(url, form).await.expect("an answer")
+    }
+
+    /// Hop 0 (design.md 3): an ID token for a token at `audience`.
+    pub async fn sign_in(&self, base: &str, id_token: &str, audience: &str, scope: &str) -> Answer {
+        self.try_sign_in(base, id_token, audience, scope).await.expect("an answer")
+    }
+
+    /// As [`Caller::sign_in`]; `None` if no answer came.
+    pub async fn try_sign_in(
+        &self,
+        base: &str,
+        id_token: &str,
+        audience: &str,
+        scope: &str,
+    ) -> Option<Answer> {
+        let form = [
+            ("grant_type", TOKEN_EXCHANGE),
+            ("subject_token", id_token),
+            ("subject_token_type", ID_TOKEN),
+            ("audience", audience),
+            ("scope", scope),
+            ("purpose", "book a seat for tonight"),
+        ];
+        self.try_post(&format!("{base}/token"), &form).await
+    }
+
+    /// A later hop: one of Deputy's tokens for a narrower one at `audience`.
+    pub async fn exchange(&self, base: &str, token: &str, audience: &str, scope: &str) -> Answer {
+        self.try_exchange(base, token, audience, scope).await.expect("an answer")
+    }
+
+    /// As [`Caller::exchange`]; `None` if no answer came.
+    pub async fn try_exchange(&self, base: &str, token: &str, audience: &str, scope: &str) -> Option<Answer> {
+        self.try_post(&format!("{base}/token"), &later_hop(token, audience, scope)).await
+    }
+
+    /// As [`Caller::exchange`], by an agent that proves itself with `actor_token`.
+    pub async fn exchange_as(
+        &self,
+        base: &str,
+        token: &str,
+        actor_token: &str,
+        audience: &str,
+        scope: &str,
+    ) -> Answer {
+        let mut form = later_hop(token, audience, scope);
+        form.extend([("actor_token", actor_token), ("actor_token_type", JWT)]);
+        self.post(&format!("{base}/token"), &form).await
+    }
+
+    /// RFC 7009.
+    pub async fn revoke(&self, base: &str, token: &str) -> Answer {
+        self.try_revoke(base, token).await.expect("an answer")
+    }
+
+    /// As [`Caller::revoke`]; `None` if no answer came.
+    pub async fn try_revoke(&self, base: &str, token: &str) -> Option<Answer> {
+        self.try_post(&format!("{base}/revoke"), &[("token", token)]).await
+    }
+
+    /// RFC 7662.
+    pub async fn introspect(&self, base: &str, token: &str) -> Answer {
+        self.post(&format!("{base}/introspect"), &[("token", token)]).await
+    }
+}
+
+/// The form of a later hop.
+pub fn later_hop<'a>(token: &'a str, audience: &'a str, scope: &'a str) -> Vec<(&'static str, &'a str)> {
+    vec![
+        ("grant_type", TOKEN_EXCHANGE),
+        ("subject_token", token),
+        ("subject_token_type", ACCESS_TOKEN),
+        ("audience", audience),
+        ("scope", scope),
+    ]
+}
