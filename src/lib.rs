@@ -24,6 +24,7 @@ pub mod peer;
 pub mod policy;
 pub mod protocol;
 pub mod revocation;
+pub mod sandbox;
 pub mod store;
 pub mod time;
 pub mod verification;

@@ -1,0 +1,96 @@
+//! `deputy sandbox`: the whole story on this machine, with nothing to install and nothing left behind.
+//!
+//! A built-in identity provider, Deputy itself from a configuration file, a tickets API, an assistant and
+//! an age-verification agent, each on a loopback port of its own and speaking HTTP to the others. Nothing
+//! here is reachable from `serve`: only the command line starts it.
+//!
+//! [`stage`] starts everybody, [`story`] and [`drills`] play, [`evidence`] checks each step against what
+//! it should be, and [`narrator`] tells it.
+
+pub mod agents;
+pub mod clock;
+pub mod deputy;
+pub mod drills;
+pub mod evidence;
+pub mod jws;
+pub mod narrator;
+pub mod platform;
+pub mod provider;
+pub mod records;
+pub mod serve;
+pub mod stage;
+pub mod stay;
+pub mod step;
+pub mod story;
+pub mod tickets;
+pub mod user;
+pub mod wire;
+pub mod world;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+use stage::Stage;
+use step::Part;
+
+/// Alice's, which only the provider and Deputy may read. The sandbox looks for it where it must not be.
+pub const BIRTHDATE: &str = "1991-05-17";
+
+/// How the sandbox is run.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// End after the story and the drills.
+    pub once: bool,
+    /// One JSON object a step.
+    pub json: bool,
+    /// Policies of the viewer's own instead of the default set.
+    pub policy: Option<PathBuf>,
+}
+
+/// Plays the story and the drills; without `once` stays up until a signal. Gives whether every step came
+/// out as it should.
+///
+/// # Errors
+/// Something could not be started or did not answer at all. Nothing is left behind then either.
+pub async fn run(options: &Options) -> anyhow::Result<bool> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("watch for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
+    let mut stage = tokio::select! {
+        stage = Stage::set(options) => stage?,
+        _ = interrupt.recv() => return Ok(false),
+        _ = terminate.recv() => return Ok(false),
+    };
+    let interrupted = async {
+        tokio::select! {
+            _ = interrupt.recv() => (),
+            _ = terminate.recv() => (),
+        }
+    };
+    let played = tokio::select! {
+        played = play(&mut stage, options) => Some(played),
+        () = interrupted => None,
+    };
+    let stopped = stage.stop_deputy().await;
+    let is_whole = played.transpose()?.is_some() || stage.has_played;
+    stopped?;
+    Ok(is_whole && stage.is_as_it_should_be())
+}
+
+async fn play(stage: &mut Stage, options: &Options) -> anyhow::Result<()> {
+    stay::welcome(stage);
+    let leftovers = story::play(stage).await?;
+    stage.sum_up(Part::Story);
+    match leftovers {
+        Some(leftovers) => {
+            drills::play(stage, &leftovers).await?;
+            stage.sum_up(Part::Drill);
+        }
+        None => stay::cut_short(stage),
+    }
+    if !options.once {
+        stay::stay(stage).await?;
+    }
+    Ok(())
+}

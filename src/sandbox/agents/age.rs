@@ -1,0 +1,51 @@
+//! The age-verification agent: a service that has a fresh instance started for each question.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Form, ServiceConfig, post};
+use serde_json::json;
+
+use super::DeputyClient;
+use crate::sandbox::platform::Launcher;
+use crate::sandbox::tickets;
+
+/// The service behind the agent. It keeps nothing between two questions.
+pub struct AgeAgent {
+    /// Its client at Deputy.
+    pub deputy: DeputyClient,
+    /// Has its instances started.
+    pub launcher: Launcher,
+}
+
+/// The role its instances have at the platform.
+pub const ROLE: &str = "age-verification";
+
+impl AgeAgent {
+    async fn check(&self, token: &str) -> anyhow::Result<HttpResponse> {
+        let credential = self.launcher.start(ROLE).await?;
+        let answer = self.deputy.hand_on(token, &credential, tickets::TARGET, "age_over_18").await?;
+        Ok(match answer.token() {
+            Some(token) => HttpResponse::Ok().json(json!({ "age_answer": token })),
+            None => HttpResponse::Forbidden()
+                .json(json!({ "error": "no_answer", "deputy": answer.text("reason") })),
+        })
+    }
+}
+
+/// The routes of the service.
+pub fn routes(agent: &Arc<AgeAgent>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+    let state = Data::from(agent.clone());
+    move |config| {
+        config.app_data(state.clone()).route("/check", post().to(serve_check));
+    }
+}
+
+async fn serve_check(agent: Data<AgeAgent>, form: Form<HashMap<String, String>>) -> HttpResponse {
+    let token = form.get("token").map(String::as_str).unwrap_or_default();
+    match agent.check(token).await {
+        Ok(response) => response,
+        Err(error) => HttpResponse::BadGateway().json(json!({ "error": format!("{error:#}") })),
+    }
+}

@@ -1,0 +1,172 @@
+//! What a step has to show, checked against what came back and against Deputy's own record.
+
+use serde_json::Value;
+
+use super::jws::{self, Decoded};
+use super::records::Records;
+use super::step::Step;
+use super::wire::Call;
+
+/// Who is who: identifiers learnt on the way, with the names used in the telling.
+#[derive(Clone, Debug, Default)]
+pub struct Names(Vec<(String, String)>);
+
+impl Names {
+    /// From now on this identifier has this name.
+    pub fn learn(&mut self, id: &str, name: &str) {
+        self.0.push((id.to_owned(), name.to_owned()));
+    }
+
+    /// The identifier of a name.
+    pub fn id_of(&self, name: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(_, known)| known == name).map(|(id, _)| id.as_str())
+    }
+
+    /// The name of an identifier.
+    pub fn name_of<'a>(&'a self, id: &'a str) -> &'a str {
+        self.0.iter().rev().find(|(known, _)| known == id).map_or(id, |(_, name)| name)
+    }
+}
+
+/// What a granted token should be.
+pub struct Grant<'a> {
+    /// `typ`.
+    pub kind: &'a str,
+    /// `aud`.
+    pub audience: &'a str,
+    /// `scope`.
+    pub scope: &'a str,
+    /// Names of the agents, current actor first. One never met before is learnt.
+    pub chain: &'a [&'a str],
+    /// Greatest life in seconds.
+    pub seconds: i64,
+}
+
+/// What a refusal should be.
+pub struct Refusal<'a> {
+    /// HTTP status.
+    pub status: u16,
+    /// `error`.
+    pub error: &'a str,
+    /// `reason`.
+    pub reason: &'a str,
+    /// The true cause, in the audit row alone.
+    pub cause: &'a str,
+}
+
+/// `act.sub` of every level, current actor first (RFC 8693 §4.1).
+pub fn chain_of(token: &Decoded) -> Vec<String> {
+    let mut chain = Vec::new();
+    let mut level = token.claims.get("act");
+    while let Some(act) = level {
+        chain.push(act.get("sub").and_then(Value::as_str).unwrap_or_default().to_owned());
+        level = act.get("act");
+    }
+    chain
+}
+
+/// Expects a token as it should be, with its audit row.
+///
+/// # Errors
+/// Deputy's record cannot be read.
+pub async fn granted(
+    step: &mut Step,
+    call: &Call,
+    grant: &Grant<'_>,
+    names: &mut Names,
+    records: &Records,
+) -> anyhow::Result<()> {
+    step.expect("status", 200, call.status);
+    step.audit = records.row_of(call).await?;
+    let Some(token) = call.token().and_then(jws::decode) else {
+        tell_unexpected(step, call);
+        return Ok(());
+    };
+    let chain = chain_of(&token);
+    for (id, name) in chain.iter().zip(grant.chain) {
+        if names.id_of(name).is_none() && names.name_of(id) == id {
+            names.learn(id, name);
+        }
+    }
+    let named: Vec<&str> = chain.iter().map(|id| names.name_of(id)).collect();
+    let number = |claim: &str| token.claims.get(claim).and_then(Value::as_i64).unwrap_or_default();
+    let lives = number("exp") - number("iat");
+
+    step.expect("typ", grant.kind, token.header.get("typ").cloned().unwrap_or_default());
+    step.expect("aud", grant.audience, token.text("aud"));
+    step.expect("scope", grant.scope, token.text("scope"));
+    step.expect("act", grant.chain.join(" < "), named.join(" < "));
+    step.expect_that(&format!("at most {} s", grant.seconds), (1..=grant.seconds).contains(&lives), lives);
+    step.expect_that("no birthdate", !has_birthdate(call, &token), "there is one");
+    let of_row =
+        |member: &str| step.audit.as_ref().and_then(|row| row.get(member)).cloned().unwrap_or_default();
+    let (outcome, jti) = (of_row("outcome"), of_row("jti"));
+    step.expect(
+        "on record",
+        format!("granted {}", token.text("jti")),
+        format!("{} {}", bare(&outcome), bare(&jti)),
+    );
+
+    step.means = Some(format!(
+        "for Alice; acts: {}; good at: {}; allows: {}; ends in {lives} s",
+        acting(&named),
+        if grant.kind == "task+jwt" { "Deputy alone, to cut smaller tokens from" } else { grant.audience },
+        grant.scope.replace(' ', ", "),
+    ));
+    step.token = Some(token);
+    Ok(())
+}
+
+/// `the age agent, asked by the assistant`
+fn acting(named: &[&str]) -> String {
+    named.join(", asked by ")
+}
+
+fn bare(value: &Value) -> String {
+    value.as_str().unwrap_or("nothing").to_owned()
+}
+
+/// Whether a birthdate, or a claim of that name, is in a token or its answer.
+fn has_birthdate(call: &Call, token: &Decoded) -> bool {
+    let in_text = |text: &str| text.contains("birthdate") || text.contains(super::BIRTHDATE);
+    in_text(&call.body.to_string()) || in_text(&token.claims.to_string())
+}
+
+/// Expects a refusal as it should be, nothing issued, and its true cause on record.
+///
+/// # Errors
+/// Deputy's record cannot be read.
+pub async fn refused(
+    step: &mut Step,
+    call: &Call,
+    refusal: &Refusal<'_>,
+    records: &Records,
+) -> anyhow::Result<()> {
+    step.audit = records.row_of(call).await?;
+    let cause = step.audit.as_ref().and_then(|row| row.get("cause")).map(bare).unwrap_or_default();
+    step.expect(
+        "refused as it should be",
+        format!("{} {} {}", refusal.status, refusal.error, refusal.reason),
+        format!("{} {} {}", call.status, call.text("error"), call.text("reason")),
+    );
+    step.expect("nothing issued", Value::Null, call.body.get("access_token").cloned().unwrap_or_default());
+    step.expect("true cause on record", refusal.cause, cause);
+    Ok(())
+}
+
+/// A refusal that nobody expected, told like any other.
+fn tell_unexpected(step: &mut Step, call: &Call) {
+    let asked = |name: &str| {
+        call.params.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
+    };
+    let is_policy = call.text("reason") == "policy_denied";
+    let passes = match is_policy {
+        true => "a policy set whose rules permit this; the sandbox's own do",
+        false => call.text("error_description"),
+    };
+    let (asked, rule) = (
+        format!("{} at {}", asked("scope"), asked("audience")),
+        format!("{} ({})", call.text("reason"), call.text("error")),
+    );
+    *step = step.clone().denied(&format!("the {}", call.from), &asked, &rule, passes);
+}

@@ -1,0 +1,132 @@
+//! What of a value may be shown: tokens cut short, passwords and birthdates not at all.
+
+use serde_json::{Map, Value};
+
+use crate::sandbox::jws;
+use crate::sandbox::wire::Call;
+
+/// Stands for a birthdate, which is for Deputy's eyes only.
+const BIRTHDATE: &str = "(a date; only Deputy reads it)";
+
+/// A value with every token cut short.
+pub fn value(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            Value::Object(members.iter().map(|(name, v)| (name.clone(), member(name, v))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(self::value).collect()),
+        Value::String(text) if jws::is_jws(text) => jws::shorten(text).into(),
+        other => other.clone(),
+    }
+}
+
+fn member(name: &str, v: &Value) -> Value {
+    match (name, v) {
+        ("birthdate", _) => BIRTHDATE.into(),
+        // An opaque token (the provider's): nothing in it to read.
+        ("access_token", Value::String(text)) if !jws::is_jws(text) => "…".into(),
+        _ => value(v),
+    }
+}
+
+/// A parameter as it may be shown.
+pub fn param(name: &str, text: &str) -> String {
+    match name {
+        "password" | "client_secret" | "code_verifier" | "code" | "signature" | "login" => {
+            let start: String = text.chars().take(if name == "password" { 0 } else { 5 }).collect();
+            format!("{start}…")
+        }
+        _ if jws::is_jws(text) => jws::shorten(text),
+        _ => text.to_owned(),
+    }
+}
+
+/// A bearer token as it may be shown: a JWT's beginning, nothing of an opaque one.
+pub fn bearer(token: &str) -> String {
+    if jws::is_jws(token) { jws::shorten(token) } else { "…".to_owned() }
+}
+
+/// The answer's body: JSON with tokens cut short; a page only as what it is.
+pub fn body(call: &Call) -> Value {
+    match &call.body {
+        Value::String(text) if text.starts_with("<!doctype html>") => "(a page with a form)".into(),
+        Value::String(text) if text.is_empty() => Value::Null,
+        other => value(other),
+    }
+}
+
+/// The same with long opaque values cut, for people: enough stays to see which are equal.
+pub fn brief(v: &Value) -> Value {
+    match v {
+        Value::Object(members) => {
+            Value::Object(members.iter().map(|(name, v)| (name.clone(), brief(v))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(brief).collect()),
+        Value::String(text) => brief_id(text).into(),
+        other => other.clone(),
+    }
+}
+
+/// Cuts what is an opaque identifier: an agent's, a pairwise subject or transaction, a UUID.
+pub fn brief_id(text: &str) -> String {
+    let is_opaque = text.len() > 18
+        && !text.contains([' ', ':', '/'])
+        && (text.starts_with("agent_")
+            || text.starts_with("pw_")
+            || text.starts_with("tx_")
+            || is_uuid(text));
+    if !is_opaque {
+        return text.to_owned();
+    }
+    // A UUID v7 begins with the time, so its end tells two of them apart.
+    let chars: Vec<char> = text.chars().collect();
+    match is_uuid(text) {
+        true => format!("…{}", chars.iter().rev().take(6).rev().collect::<String>()),
+        false => format!("{}…", chars.iter().take(12).collect::<String>()),
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(i, b)| match i {
+            8 | 13 | 18 | 23 => b == b'-',
+            _ => b.is_ascii_hexdigit(),
+        })
+}
+
+/// The members of an audit row that tell what happened, in the order of telling.
+pub fn row(row: &Value) -> Map<String, Value> {
+    const TOLD: [&str; 22] = [
+        "seq",
+        "event",
+        "outcome",
+        "cause",
+        "client",
+        "agent",
+        "class",
+        "agent_created",
+        "chain",
+        "task",
+        "task_begun",
+        "purpose",
+        "levels",
+        "token_kind",
+        "jti",
+        "parent",
+        "target",
+        "scope_asked",
+        "scope",
+        "died",
+        "count",
+        "detail",
+    ];
+    let mut told = Map::new();
+    for name in TOLD {
+        // The scope asked for says nothing more where it was granted.
+        let is_told_already = name == "scope_asked" && row.get("scope").is_some();
+        if let Some(v) = row.get(name).filter(|_| !is_told_already) {
+            told.insert(name.to_owned(), brief(v));
+        }
+    }
+    told
+}

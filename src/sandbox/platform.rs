@@ -1,0 +1,124 @@
+//! The platform that agents run on: it starts instances and vouches for each with a credential of its
+//! own (the "workload issuer" of Deputy's configuration). Deputy knows its keys, not the instances.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::web::{Data, Form, ServiceConfig, get, post};
+use actix_web::{HttpRequest, HttpResponse, Responder};
+use serde_json::json;
+
+use super::jws::SigningKey;
+use super::wire::{Credential, Wire, form};
+use crate::entropy::{Entropy, handle};
+use crate::time::Clock;
+
+/// Life of a credential.
+const CREDENTIAL_SECONDS: i64 = 600;
+
+/// The platform.
+pub struct Platform {
+    /// Its issuer identifier.
+    pub issuer: String,
+    /// Whom its credentials are for: Deputy.
+    pub audience: String,
+    /// What an operator's software shows to have an instance started.
+    pub launch_key: String,
+    key: SigningKey,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Platform {
+    /// A platform whose credentials are for this audience.
+    ///
+    /// # Errors
+    /// No key or no random bytes can be had.
+    pub fn new(
+        issuer: &str,
+        audience: &str,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            issuer: issuer.to_owned(),
+            audience: audience.to_owned(),
+            launch_key: handle::<20>(&*entropy)?,
+            key: SigningKey::generate("platform-1")?,
+            clock,
+            entropy,
+        })
+    }
+
+    /// Starts an instance: an id that never comes again, and a credential that names it.
+    fn start(&self, role: &str) -> anyhow::Result<serde_json::Value> {
+        let instance = format!("{role}-{}", handle::<6>(&*self.entropy)?);
+        let now = self.clock.now().seconds();
+        let credential = self.key.sign_jwt(
+            "JWT",
+            &json!({
+                "iss": self.issuer, "sub": format!("workload:{role}"), "aud": self.audience,
+                "iat": now, "exp": now + CREDENTIAL_SECONDS, "jti": handle::<16>(&*self.entropy)?,
+                "role": role, "instance_id": instance,
+            }),
+        )?;
+        Ok(json!({ "instance_id": instance, "credential": credential }))
+    }
+}
+
+/// What an operator's software needs to have instances started.
+#[derive(Clone)]
+pub struct Launcher {
+    /// Speaks for it.
+    pub wire: Wire,
+    /// Where the platform is.
+    pub platform: String,
+    /// What the platform wants to see.
+    pub launch_key: String,
+}
+
+impl Launcher {
+    /// Has an instance of this role started and brings its credential.
+    ///
+    /// # Errors
+    /// The platform does not.
+    pub async fn start(&self, role: &str) -> anyhow::Result<String> {
+        let url = format!("{}/instances", self.platform);
+        let credential = Credential::Bearer(&self.launch_key);
+        let started = self.wire.post("platform", &url, form([("role", role)]), credential).await?;
+        anyhow::ensure!(started.status == 201, "the platform answered {}", started.status);
+        Ok(started.text("credential").to_owned())
+    }
+}
+
+/// The routes of a platform.
+pub fn routes(platform: &Arc<Platform>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+    let state = Data::from(platform.clone());
+    move |config| {
+        config
+            .app_data(state.clone())
+            .route("/jwks", get().to(serve_jwks))
+            .route("/instances", post().to(serve_start));
+    }
+}
+
+async fn serve_jwks(platform: Data<Platform>) -> impl Responder {
+    HttpResponse::Ok().json(platform.key.jwks())
+}
+
+async fn serve_start(
+    request: HttpRequest,
+    platform: Data<Platform>,
+    form: Form<HashMap<String, String>>,
+) -> HttpResponse {
+    let shown = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if shown != Some(&format!("Bearer {}", platform.launch_key)) {
+        return HttpResponse::Unauthorized().json(json!({ "error": "launch_key" }));
+    }
+    match form.get("role").map(|role| platform.start(role)) {
+        Some(Ok(started)) => HttpResponse::Created().json(started),
+        Some(Err(_)) => HttpResponse::ServiceUnavailable().finish(),
+        None => HttpResponse::BadRequest().json(json!({ "error": "role" })),
+    }
+}

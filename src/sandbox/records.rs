@@ -1,0 +1,89 @@
+//! What an operator sees of Deputy: audit rows and the life of an agent, through the admin socket.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
+use super::jws;
+use super::wire::Call;
+
+/// A way to Deputy's admin socket.
+pub struct Records {
+    http: reqwest::Client,
+    /// Where the socket is.
+    pub socket: PathBuf,
+}
+
+impl Records {
+    /// The records of the Deputy whose `data_dir` this is.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be built.
+    pub fn new(data_dir: &Path) -> anyhow::Result<Self> {
+        let socket = data_dir.join("admin.sock");
+        let http = reqwest::Client::builder()
+            .unix_socket(socket.clone())
+            .timeout(Duration::from_secs(20))
+            .build()
+            .context("build an HTTP client")?;
+        Ok(Self { http, socket })
+    }
+
+    async fn get(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Value> {
+        let answer = self.http.get(format!("http://deputy{path}")).query(query).send().await;
+        let answer = answer.with_context(|| format!("ask the admin socket for {path}"))?;
+        let status = answer.status();
+        ensure!(status.is_success(), "the admin socket answered {status} for {path}");
+        answer.json().await.context("read the admin socket's answer")
+    }
+
+    /// The audit row of a request: of the token it issued or revoked, or of the request id in its refusal.
+    /// `chain` and `seq` stand in it too.
+    ///
+    /// # Errors
+    /// The socket does not answer.
+    pub async fn row_of(&self, call: &Call) -> anyhow::Result<Option<Value>> {
+        let is_revocation = call.path == "/revoke";
+        let presented =
+            || call.params.iter().find(|(name, _)| name == "token").map(|(_, token)| token.as_str());
+        let jti =
+            call.token().or_else(presented).and_then(jws::decode).map(|token| token.text("jti").to_owned());
+        let query = match (call.text("request_id"), jti) {
+            ("", Some(jti)) => [("jti", jti)],
+            ("", None) => return Ok(None),
+            (request, _) => [("request", request.to_owned())],
+        };
+        let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let answer = self.get("/audit/trace", &query).await?;
+        let rows = answer.get("rows").and_then(Value::as_array).cloned().unwrap_or_default();
+        let event = if is_revocation { "revocation" } else { "exchange" };
+        let of_event = |row: &&Value| row.pointer("/row/event").and_then(Value::as_str) == Some(event);
+        Ok(rows.iter().rev().find(of_event).map(flatten))
+    }
+
+    /// What is recorded of an agent's life: who it is, who authorised it, what it was allowed and did, and
+    /// when and why it ended.
+    ///
+    /// # Errors
+    /// The socket does not answer.
+    pub async fn life_of(&self, agent: &str) -> anyhow::Result<Vec<String>> {
+        let answer = self.get(&format!("/agents/{agent}/explain"), &[]).await?;
+        let text = answer.get("text").and_then(Value::as_str).context("the answer has no text")?;
+        Ok(text.lines().map(|line| line.trim_end().to_owned()).collect())
+    }
+}
+
+/// `{"chain","seq","row":{…}}` as one object.
+fn flatten(stored: &Value) -> Value {
+    let mut row = stored.get("row").cloned().unwrap_or_default();
+    if let Some(members) = row.as_object_mut() {
+        for name in ["chain", "seq"] {
+            // `chain` in the row is the delegation's; the log's own is `log`.
+            let kept_as = if name == "chain" { "log" } else { name };
+            members.insert(kept_as.to_owned(), stored.get(name).cloned().unwrap_or_default());
+        }
+    }
+    row
+}

@@ -1,0 +1,116 @@
+//! Before and after: who takes part, and what a viewer can try while the sandbox stays up.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+
+use super::agents::{ACCESS_TOKEN, ID_TOKEN, TOKEN_EXCHANGE};
+use super::provider::PHISHING_RESISTANT;
+use super::stage::Stage;
+use super::tickets::TARGET;
+use super::wire::{Credential, form};
+
+/// How often the files that the curl lines read are written anew.
+const RENEWAL: Duration = Duration::from_secs(60);
+
+/// Says who takes part.
+pub fn welcome(stage: &Stage) {
+    let lines = [
+        "Alice wants a concert ticket and lets software get it: an AI agent acts for her, for this one purpose, for minutes.".to_owned(),
+        format!("  Alice           the user; signs in at an identity provider          {}", stage.alice.provider),
+        "  the assistant   an AI agent that books for her; never becomes her".to_owned(),
+        "  the age agent   a second agent, born to answer one question: is she 18?".to_owned(),
+        format!("  the tickets API sells tickets to those whose tokens it can verify   {}", stage.tickets_url),
+        format!("  Deputy          turns one login into small tokens, on the record    {}", stage.issuer),
+        "In a token: sub = for whom, act = who acts (the newest first), aud = where it is good, scope = what it allows.".to_owned(),
+    ];
+    stage
+        .narrator
+        .say("DEPUTY SANDBOX: one booking from login to end, by real HTTP between real parts", &lines);
+}
+
+/// Says why there are no drills.
+pub fn cut_short(stage: &Stage) {
+    let lines = ["The story could not go on from here, so the drills were not played.".to_owned()];
+    stage.narrator.say("Stopped", &lines);
+}
+
+/// Prints lines to try and keeps what they read fresh, until the sandbox is ended.
+///
+/// # Errors
+/// Deputy does not start again, or gives no tokens.
+pub async fn stay(stage: &mut Stage) -> anyhow::Result<()> {
+    if !stage.is_deputy_running() {
+        stage.start_deputy().await?;
+    }
+    renew(stage).await?;
+    stage.narrator.say(
+        "Now you: paste any of these lines (Ctrl-C ends the sandbox and removes everything)",
+        &lines(stage),
+    );
+    stage.has_played = true;
+    loop {
+        tokio::time::sleep(RENEWAL).await;
+        renew(stage).await?;
+    }
+}
+
+/// A fresh login, task token and access token for the client `you`, in files.
+async fn renew(stage: &Stage) -> anyhow::Result<()> {
+    let id_token = stage.sign_in(PHISHING_RESISTANT).await?;
+    let task_token = yours(stage, &id_token, ID_TOKEN, &stage.issuer).await?;
+    let access_token = yours(stage, &task_token, ACCESS_TOKEN, TARGET).await?;
+    for (name, token) in [("id_token", id_token), ("task_token", task_token), ("access_token", access_token)]
+    {
+        stage.directory.write(name, token)?;
+    }
+    stage.tape.take();
+    Ok(())
+}
+
+/// One exchange of yours: the same request that the curl lines make.
+async fn yours(stage: &Stage, token: &str, kind: &str, audience: &str) -> anyhow::Result<String> {
+    let params = form([
+        ("grant_type", TOKEN_EXCHANGE),
+        ("subject_token", token),
+        ("subject_token_type", kind),
+        ("audience", audience),
+        ("scope", "tickets:search"),
+    ]);
+    let url = format!("{}/token", stage.issuer);
+    let wire = stage.assistant.deputy.wire.off_tape();
+    let answer = wire.post("Deputy", &url, params, Credential::Basic("you", &stage.your_secret)).await?;
+    ensure!(answer.status == 200, "no token for you: {} {}", answer.status, answer.text("reason"));
+    Ok(answer.token().context("the answer has no token")?.to_owned())
+}
+
+/// The lines. Each works as it stands.
+fn lines(stage: &Stage) -> Vec<String> {
+    let (issuer, tickets) = (&stage.issuer, &stage.tickets_url);
+    let at = stage.directory.path().display();
+    let program = std::env::current_exe().map_or("deputy".to_owned(), |path| path.display().to_string());
+    let exchange =
+        format!("curl -s -u \"you:$(cat {at}/you.secret)\" {issuer}/token -d grant_type={TOKEN_EXCHANGE}");
+    let from_task = format!(
+        "{exchange} -d subject_token_type={ACCESS_TOKEN} --data-urlencode subject_token@{at}/task_token -d audience={TARGET}"
+    );
+    vec![
+        "# What Deputy offers (RFC 8414)".to_owned(),
+        format!("curl -s {issuer}/.well-known/oauth-authorization-server"),
+        "# You are the client `you`, an agent too. Alice's login becomes a task token of yours".to_owned(),
+        format!("{exchange} -d subject_token_type={ID_TOKEN} --data-urlencode subject_token@{at}/id_token --data-urlencode audience={issuer} -d scope=tickets:search"),
+        "# Cut a small token from a task token".to_owned(),
+        format!("{from_task} -d scope=tickets:search"),
+        "# Ask for more than the task token holds, and be refused".to_owned(),
+        format!("{from_task} -d scope=tickets:book"),
+        "# Search at the tickets API".to_owned(),
+        format!("curl -s -H \"Authorization: Bearer $(cat {at}/access_token)\" '{tickets}/search?q=Friday'"),
+        "# Ask, as the tickets API does, whether that token lives (RFC 7662); revoke it (RFC 7009), and ask or search again".to_owned(),
+        format!("curl -s -u \"tickets-api:$(cat {at}/tickets-api.secret)\" {issuer}/introspect --data-urlencode token@{at}/access_token"),
+        format!("curl -s -u \"you:$(cat {at}/you.secret)\" {issuer}/revoke --data-urlencode token@{at}/access_token -w '%{{http_code}}\\n'"),
+        "# What the operator sees".to_owned(),
+        format!("{program} agent list --config {at}/deputy.toml"),
+        format!("{program} audit verify --config {at}/deputy.toml"),
+        format!("The token files are written anew every {} seconds. Alice's clock runs 301 seconds ahead since drill 1.", RENEWAL.as_secs()),
+    ]
+}

@@ -1,0 +1,160 @@
+//! One step of the story as a value: what was said, what came of it, and what it should have been.
+
+use serde_json::Value;
+
+use super::jws::{self, Decoded};
+use super::wire::Call;
+
+/// Where a step belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The story.
+    Story,
+    /// A drill after it.
+    Drill,
+}
+
+/// A refusal told in full: who asked, for what, which rule refused, what would have passed.
+#[derive(Clone, Debug)]
+pub struct Denial {
+    /// Who asked.
+    pub who: String,
+    /// For what.
+    pub asked: String,
+    /// Which rule refused.
+    pub rule: String,
+    /// What would have passed.
+    pub passes: String,
+}
+
+/// One thing that a step should show.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// What was looked at.
+    pub what: String,
+    /// What it should be.
+    pub expected: String,
+    /// What it is.
+    pub actual: String,
+    /// Whether they agree.
+    pub holds: bool,
+}
+
+/// One step.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// `2`, `4b`, `drill-3`.
+    pub id: String,
+    /// Its heading.
+    pub title: String,
+    /// Story or drill.
+    pub part: Part,
+    /// What happens, for someone who has never read an RFC.
+    pub words: Vec<String>,
+    /// Requests on the way to the one that matters.
+    pub before: Vec<Call>,
+    /// The request that matters, and its answer.
+    pub call: Option<Call>,
+    /// The token that came of it, decoded.
+    pub token: Option<Decoded>,
+    /// The token in words.
+    pub means: Option<String>,
+    /// Why it was refused, if it was.
+    pub denial: Option<Denial>,
+    /// Deputy's audit row of it, with `chain` and `seq`.
+    pub audit: Option<Value>,
+    /// What else came of it: a text to show as it is.
+    pub text: Vec<String>,
+    /// What it should be, and is or is not.
+    pub checks: Vec<Check>,
+}
+
+impl Step {
+    /// A step of the story.
+    pub fn new(part: Part, id: &str, title: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            part,
+            words: Vec::new(),
+            before: Vec::new(),
+            call: None,
+            token: None,
+            means: None,
+            denial: None,
+            audit: None,
+            text: Vec::new(),
+            checks: Vec::new(),
+        }
+    }
+
+    /// Says in plain words what happens.
+    #[must_use]
+    pub fn saying(mut self, words: &str) -> Self {
+        self.words.push(words.to_owned());
+        self
+    }
+
+    /// With this request and answer, and the token in the answer decoded.
+    #[must_use]
+    pub fn with_call(mut self, call: &Call) -> Self {
+        self.token = call.token().and_then(jws::decode);
+        self.call = Some(call.clone());
+        self
+    }
+
+    /// With these requests before it.
+    #[must_use]
+    pub fn after(mut self, calls: Vec<Call>) -> Self {
+        self.before.extend(calls);
+        self
+    }
+
+    /// Told as a refusal.
+    #[must_use]
+    pub fn denied(mut self, who: &str, asked: &str, rule: &str, passes: &str) -> Self {
+        self.denial = Some(Denial {
+            who: who.to_owned(),
+            asked: asked.to_owned(),
+            rule: rule.to_owned(),
+            passes: passes.to_owned(),
+        });
+        self
+    }
+
+    /// Expects two values to be equal.
+    pub fn expect(&mut self, what: &str, expected: impl Into<Value>, actual: impl Into<Value>) {
+        let (expected, actual) = (expected.into(), actual.into());
+        self.checks.push(Check {
+            what: what.to_owned(),
+            holds: expected == actual,
+            expected: plain(&expected),
+            actual: plain(&actual),
+        });
+    }
+
+    /// Expects something to hold; says what there was instead if it does not.
+    pub fn expect_that(&mut self, what: &str, holds: bool, actual: impl std::fmt::Display) {
+        self.checks.push(Check {
+            what: what.to_owned(),
+            expected: "yes".to_owned(),
+            actual: actual.to_string(),
+            holds,
+        });
+    }
+
+    /// What is not as it should be.
+    pub fn differences(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|check| !check.holds)
+    }
+}
+
+/// A string without quotes, anything else as JSON; a token is never shown whole.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) if jws::is_jws(text) => jws::shorten(text),
+        Value::String(text) => text.clone(),
+        Value::Null => "nothing".to_owned(),
+        other => other.to_string(),
+    }
+}

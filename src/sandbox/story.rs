@@ -1,0 +1,279 @@
+//! The story on the wire (design.md 3): one booking, from the login to the end of the task.
+
+use serde_json::Value;
+
+use super::evidence::{Grant, granted};
+use super::jws;
+use super::provider::PHISHING_RESISTANT;
+use super::stage::Stage;
+use super::step::{Part, Step};
+use super::tickets::TARGET;
+use super::wire::Call;
+
+/// What Alice lets the assistant do.
+pub const SCOPE: &str = "age_over_18 tickets:book tickets:search";
+/// What for.
+pub const PURPOSE: &str = "Book one ticket for Friday, 40 EUR at most";
+
+/// What the story leaves behind for the drills: all of it is over.
+pub struct Leftovers {
+    /// The ID token that began the task.
+    pub id_token: String,
+    /// The access token for booking.
+    pub booking: String,
+    /// The credential of the age agent's instance.
+    pub credential: String,
+    /// The token that the age agent exchanged.
+    pub for_age_agent: String,
+}
+
+fn part(id: &str, title: &str) -> Step {
+    Step::new(Part::Story, id, title)
+}
+
+/// Plays it. `None` if it cannot go on because a step came out otherwise than it should.
+///
+/// # Errors
+/// A party does not answer at all.
+pub async fn play(stage: &mut Stage) -> anyhow::Result<Option<Leftovers>> {
+    let Some(id_token) = sign_in(stage).await? else { return Ok(None) };
+    let Some(task_token) = begin_task(stage, &id_token).await? else { return Ok(None) };
+    let Some(search) = search(stage, &task_token).await? else { return Ok(None) };
+    let Some(booking) = try_to_book(stage, &task_token).await? else { return Ok(None) };
+    let Some(for_age_agent) = hand_over(stage, &task_token).await? else { return Ok(None) };
+    let Some((answer, credential)) = answer(stage, &for_age_agent, &booking).await? else { return Ok(None) };
+    book(stage, &booking, &answer).await?;
+    let tokens = [("search", &search), ("booking", &booking), ("age answer", &answer)];
+    end(stage, &task_token, &for_age_agent, &tokens).await?;
+    Ok(Some(Leftovers { id_token, booking, credential, for_age_agent }))
+}
+
+async fn sign_in(stage: &mut Stage) -> anyhow::Result<Option<String>> {
+    let link = stage.assistant.login_link(PHISHING_RESISTANT)?;
+    let back = stage.alice.sign_in(&link).await?;
+    let mut step = part("1", "Alice signs in")
+        .saying("At her identity provider: a password, then a challenge that only her security key can sign. The provider")
+        .saying("writes into the ID token what it checked (amr, acr), so this strong login is earned, not claimed.")
+        .after(stage.tape.take());
+    // The browser's way back ends last, around the token request that it set off.
+    let token_call =
+        step.before.iter().position(|call| call.path == "/token").map(|at| step.before.remove(at));
+    let id_token = stage.assistant.take_id_token();
+    step.expect("signed in", 200, back.status);
+    step.token = id_token.as_deref().and_then(jws::decode);
+    step.call = token_call;
+    if let Some(token) = step.token.clone() {
+        stage.names.learn(token.text("sub"), "Alice");
+        step.means =
+            Some("the provider says: this is Alice, she signed in just now with two factors".to_owned());
+        step.expect("amr", serde_json::json!(["pwd", "hwk", "mfa"]), token.claims["amr"].clone());
+        step.expect("acr", PHISHING_RESISTANT, token.text("acr"));
+        step.expect("birthdate known to the provider", super::BIRTHDATE, token.text("birthdate"));
+        // The check is told without the date itself.
+        if let Some(check) = step.checks.last_mut() {
+            (check.expected, check.actual) = ("the date".to_owned(), "another".to_owned());
+        }
+    }
+    stage.tell(step);
+    Ok(id_token)
+}
+
+async fn begin_task(stage: &mut Stage, id_token: &str) -> anyhow::Result<Option<String>> {
+    let call = stage.assistant.begin_task(id_token, SCOPE, PURPOSE).await?;
+    stage.tape.take();
+    let issuer = stage.issuer.clone();
+    let mut step = part("2", "The login becomes a task, and the assistant gets a task token")
+        .saying("The assistant hands the ID token to Deputy and says what it is for. It gets a token that names both: Alice")
+        .saying("(sub) and itself (act). No API takes this token; smaller ones are cut from it while the task lives.")
+        .with_call(&call);
+    let grant =
+        Grant { kind: "task+jwt", audience: &issuer, scope: SCOPE, chain: &["the assistant"], seconds: 3600 };
+    granted(&mut step, &call, &grant, &mut stage.names, &stage.records).await?;
+    let row = step.audit.clone().unwrap_or_default();
+    step.expect("begins a task", true, row.get("task_begun").cloned().unwrap_or_default());
+    step.expect("task is named", row.get("task").cloned().unwrap_or_default(), call.body["task"].clone());
+    stage.tell(step);
+    Ok(call.token().map(str::to_owned))
+}
+
+/// One token for the tickets API, cut from the task token.
+async fn cut(
+    stage: &mut Stage,
+    mut step: Step,
+    task_token: &str,
+    audience: &str,
+    scope: &str,
+) -> anyhow::Result<(Step, Call)> {
+    let call = stage.assistant.deputy.narrow(task_token, audience, scope).await?;
+    stage.tape.take();
+    step = step.with_call(&call);
+    let grant = Grant { kind: "at+jwt", audience, scope, chain: &["the assistant"], seconds: 300 };
+    granted(&mut step, &call, &grant, &mut stage.names, &stage.records).await?;
+    if let Some(token) = &step.token {
+        let subject = token.text("sub").to_owned();
+        step.expect_that("sub hides Alice", subject.starts_with("pw_"), &subject);
+    }
+    Ok((step, call))
+}
+
+async fn search(stage: &mut Stage, task_token: &str) -> anyhow::Result<Option<String>> {
+    let step = part("3a", "The assistant gets a token that can search, and nothing else")
+        .saying("Cut from the task token: for one API, one permission, five minutes. The chain stays; the task token stays whole.");
+    let (step, call) = cut(stage, step, task_token, TARGET, "tickets:search").await?;
+    stage.tell(step);
+    let Some(token) = call.token().map(str::to_owned) else { return Ok(None) };
+
+    let found = stage.assistant.search(&token).await?;
+    let mut step = part("3b", "The assistant searches")
+        .saying("The tickets API checks the token twice: by itself with Deputy's public keys, and by asking Deputy if it still lives.")
+        .after(stage.tape.take().into_iter().filter(|call| call.from == "tickets API").collect())
+        .with_call(&found);
+    step.expect("status", 200, found.status);
+    let asked = step.before.first().map(|call| call.body.clone()).unwrap_or_default();
+    step.expect("introspection: active", true, asked.get("active").cloned().unwrap_or_default());
+    let act = jws::decode(&token).and_then(|token| token.claims.get("act").cloned()).unwrap_or_default();
+    step.expect("introspection names the same act", act, asked.get("act").cloned().unwrap_or_default());
+    stage.tell(step);
+    Ok(Some(token))
+}
+
+async fn try_to_book(stage: &mut Stage, task_token: &str) -> anyhow::Result<Option<String>> {
+    let step = part("4a", "The assistant gets a token that can book")
+        .saying("Booking is marked in Deputy's configuration: it takes a phishing-resistant login of the last 15 minutes and a");
+    let step = step.saying("stated purpose. Alice's login and the task have both.");
+    let (step, call) = cut(stage, step, task_token, TARGET, "tickets:book").await?;
+    stage.tell(step);
+    let Some(token) = call.token().map(str::to_owned) else { return Ok(None) };
+
+    let refused = stage.assistant.book(&token, None).await?;
+    stage.tape.take();
+    let mut step =
+        part("4b", "The API will not sell yet: Alice's age is not shown").with_call(&refused).denied(
+            "the assistant, for Alice",
+            "a ticket for an event for adults",
+            "the tickets API's own: whoever books for adults only shows age_over_18 beside the booking token",
+            "the same booking with an age answer, got by an agent that may ask that question",
+        );
+    step.expect("status", 403, refused.status);
+    step.expect("error", "age_not_shown", refused.text("error"));
+    stage.tell(step);
+    Ok(Some(token))
+}
+
+async fn hand_over(stage: &mut Stage, task_token: &str) -> anyhow::Result<Option<String>> {
+    let step = part("4c", "The assistant gets a token for the age agent")
+        .saying("The assistant may not read Alice's age itself. It gets a token that the age agent can exchange, and hands it over.");
+    let (step, call) = cut(stage, step, task_token, "age-agent", "age_over_18").await?;
+    stage.tell(step);
+    Ok(call.token().map(str::to_owned))
+}
+
+/// The age agent is born, asks, and hands its answer back. With the instance's credential.
+async fn answer(
+    stage: &mut Stage,
+    for_age_agent: &str,
+    booking: &str,
+) -> anyhow::Result<Option<(String, String)>> {
+    let handed_back = stage.assistant.ask_age_agent(for_age_agent).await?;
+    let calls = stage.tape.take();
+    let of = |path: &str| calls.iter().find(|call| call.path == path).cloned();
+    let (Some(birth), Some(exchange)) = (of("/instances"), of("/token")) else {
+        anyhow::bail!("the age agent answered {} without asking Deputy", handed_back.status);
+    };
+    let mut step = part("5", "The age agent is born, answers one question, and knows no birthdate")
+        .saying("The platform starts a fresh instance and vouches for it; Deputy has never heard of it and needs no registration.")
+        .saying("The instance shows the assistant's token and its own credential. Deputy looks at the birthdate of Alice's login")
+        .saying("and answers yes or no. The chain now reads: the age agent, asked by the assistant, for Alice.")
+        .after(vec![birth.clone()])
+        .with_call(&exchange);
+    let grant = Grant {
+        kind: "at+jwt",
+        audience: TARGET,
+        scope: "age_over_18",
+        chain: &["the age agent", "the assistant"],
+        seconds: 120,
+    };
+    granted(&mut step, &exchange, &grant, &mut stage.names, &stage.records).await?;
+    let row = step.audit.clone().unwrap_or_default();
+    if let (Some(answer), Some(booking)) = (step.token.clone(), jws::decode(booking)) {
+        step.expect("age_over_18", true, answer.claims["age_over_18"].clone());
+        for claim in ["sub", "txn"] {
+            step.expect(&format!("{claim} as in the booking token"), booking.text(claim), answer.text(claim));
+        }
+        step.expect("inner act as there", booking.claims["act"].clone(), answer.claims["act"]["act"].clone());
+        step.expect("the agent is new", true, row.get("agent_created").cloned().unwrap_or_default());
+    }
+    stage.tell(step);
+    let credential = birth.text("credential").to_owned();
+    let answer = handed_back.body.get("age_answer").and_then(Value::as_str).map(str::to_owned);
+    Ok(answer.map(|answer| (answer, credential)))
+}
+
+async fn book(stage: &mut Stage, booking: &str, answer: &str) -> anyhow::Result<()> {
+    let booked = stage.assistant.book(booking, Some(answer)).await?;
+    stage.tape.take();
+    let mut step = part("6", "Booked")
+        .saying("Two tokens, one story: same user, same task, and the answer was got for the very agent that books.")
+        .with_call(&booked);
+    step.expect("status", 200, booked.status);
+    stage.tell(step);
+    Ok(())
+}
+
+async fn end(
+    stage: &mut Stage,
+    task_token: &str,
+    for_age_agent: &str,
+    tokens: &[(&str, &String)],
+) -> anyhow::Result<()> {
+    let revoked = stage.assistant.deputy.revoke(task_token).await?;
+    stage.tape.take();
+    let mut step = part("7a", "The work is done: the assistant ends the task")
+        .saying("It revokes its task token. With it dies every token cut from it, and the age agent, born for this task, retires.")
+        .with_call(&revoked);
+    step.expect("status", 200, revoked.status);
+    step.audit = stage.records.row_of(&revoked).await?;
+    let row = step.audit.clone().unwrap_or_default();
+    // The task token, search, booking, the one for the age agent, the answer.
+    step.expect("tokens that died", 5, row.get("died").cloned().unwrap_or_default());
+    stage.tell(step);
+
+    let mut step = part("7b", "Nothing of it works any more").denied(
+        "whoever holds one of these tokens",
+        "what it was good for a second ago",
+        "a token lives only while its task, its login and every agent in its chain do",
+        "a new task: Alice signs in again",
+    );
+    for (name, token) in tokens {
+        let answer = match *name {
+            "search" => stage.assistant.search(token).await?,
+            _ => stage.assistant.book(token, None).await?,
+        };
+        step.expect(&format!("the {name} token at its API"), 401, answer.status);
+        step.text.push(format!("{name} token -> tickets API: {} {}", answer.status, answer.text("why")));
+    }
+    for (name, token, audience, scope) in [
+        ("task", task_token, TARGET, "tickets:search"),
+        ("age agent's", for_age_agent, TARGET, "age_over_18"),
+    ] {
+        let answer = stage.assistant.deputy.narrow(token, audience, scope).await?;
+        step.expect(
+            &format!("the {name} token at /token"),
+            "subject_token_unacceptable",
+            answer.text("reason"),
+        );
+        step.text.push(format!("{name} token -> Deputy /token: {} {}", answer.status, answer.text("reason")));
+        step.audit = stage.records.row_of(&answer).await?;
+    }
+    stage.tape.take();
+    stage.tell(step);
+
+    let agent = stage.names.id_of("the age agent").unwrap_or_default().to_owned();
+    let mut step = part("7c", "The age agent's life, as `deputy agent explain` tells it");
+    step.text = stage.records.life_of(&agent).await?;
+    let life = step.text.join("\n");
+    step.expect_that("says that it retired", life.contains("retired"), "it does not");
+    step.expect_that("in under 40 lines", step.text.len() < 40, step.text.len());
+    stage.tell(step);
+    Ok(())
+}
