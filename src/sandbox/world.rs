@@ -258,4 +258,21 @@ mod tests {
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(directory.path()), mode(&file)), (0o700, 0o600));
     }
+
+    #[test]
+    fn the_configuration_it_writes_is_accepted() {
+        let directory = Directory::create(&SystemEntropy::default()).unwrap();
+        for name in ["tickets-api.secret", "you.secret"] {
+            directory.write(name, secret(&SystemEntropy::default()).unwrap()).unwrap();
+        }
+        let toml = deputy_toml(&Cast {
+            public: ([127, 0, 0, 1], 4001).into(),
+            management: ([127, 0, 0, 1], 4002).into(),
+            provider: "http://127.0.0.1:4003",
+            platform: "http://127.0.0.1:4004",
+            policy: None,
+        });
+        let config = crate::config::Config::parse(&toml, directory.path());
+        assert!(config.is_ok(), "{}", config.unwrap_err());
+    }
 }
