@@ -1,13 +1,20 @@
 //! Room 3: presented credentials and a registered client become an authenticated client.
 
+mod assertion;
+mod presented;
+mod secret;
+
 use std::sync::Arc;
 
-use crate::config::{Client, Config};
+use crate::config::{Client, ClientAuthentication, Config};
 use crate::keys::NodeSecrets;
-use crate::protocol::{Cause, Params};
+use crate::protocol::{Cause, ClientId, Params, Plain};
 use crate::store::SpentAssertion;
 use crate::time::Timestamp;
 use crate::verification::Verifier;
+
+use presented::{Credential, Presented};
+use secret::Secrets;
 
 /// Proof that a client authenticated. Only this room makes one.
 #[derive(Clone, Debug)]
@@ -29,16 +36,32 @@ pub enum NotAuthenticated {
         /// The Authorization header was used.
         challenge: bool,
         /// The client it claimed to be, if that is a registered one (for throttling and audit).
-        claimed: Option<crate::protocol::ClientId>,
+        claimed: Option<ClientId>,
     },
     /// The client's keys cannot be had: 503.
     Unavailable(String),
 }
 
+/// Why a credential is no proof, before it is known how to answer that.
+#[derive(Debug, PartialEq, Eq)]
+enum Rejected {
+    For(Plain),
+    Unavailable(String),
+}
+
+impl From<Plain> for Rejected {
+    fn from(cause: Plain) -> Self {
+        Self::For(cause)
+    }
+}
+
 /// Authenticates the client of one request (RFC 6749 §2.3, RFC 7521 §4.2, RFC 7523 §2.2).
 ///
 /// `authorization` holds every `Authorization` header of the request, as bytes.
-#[expect(clippy::unimplemented, clippy::unused_async, unused_variables, reason = "filled in next")]
+///
+/// # Errors
+/// [`NotAuthenticated`]. An unknown client, a method that is not the registered one and a wrong
+/// credential cost the same checks (CA-ALL-04).
 pub async fn authenticate(
     config: &Config,
     verifier: &Verifier,
@@ -47,5 +70,50 @@ pub async fn authenticate(
     params: &Params,
     now: Timestamp,
 ) -> Result<AuthenticatedClient, NotAuthenticated> {
-    unimplemented!()
+    let challenge = !authorization.is_empty();
+    let refused = |cause: Plain, claimed: Option<ClientId>| NotAuthenticated::Refused {
+        cause: cause.into(),
+        challenge,
+        claimed,
+    };
+    let registered = |id: &str| config.clients.get(id);
+    let named = params.get("client_id");
+    let presented = Presented::parse(authorization, params)
+        .map_err(|cause| refused(cause, named.and_then(registered).map(|client| client.id.clone())))?;
+    let client = presented.client_id().or(named).and_then(registered);
+    let claimed = client.map(|client| client.id.clone());
+    let proven = match presented.credential {
+        Credential::Secret { client_id, secret, method } => Secrets { config, secrets, now }
+            .prove(method, &client_id, secret.expose())
+            .map(|()| None)
+            .map_err(Rejected::For),
+        Credential::Assertion(scanned) => {
+            assertion::prove(config, verifier, client.map(Arc::as_ref), scanned, now).await.map(Some)
+        }
+    };
+    let spend = match proven {
+        Ok(spend) => spend,
+        Err(Rejected::For(cause)) => return Err(refused(cause, claimed)),
+        Err(Rejected::Unavailable(why)) => return Err(NotAuthenticated::Unavailable(why)),
+    };
+    // After the proof, so that a mismatch tells nothing to those who hold no credential (CA-ALL-03).
+    if named.is_some_and(|named| claimed.as_ref().is_none_or(|id| id.as_str() != named)) {
+        return Err(refused(Plain::ClientIdMismatch, claimed));
+    }
+    match client {
+        Some(client) => Ok(AuthenticatedClient { client: Arc::clone(client), spend }),
+        None => Err(refused(Plain::ClientUnknown, None)),
+    }
 }
+
+/// Whether this is how the client registered to authenticate (CA-ALL-02).
+const fn is_registered(authentication: &ClientAuthentication, method: presented::Method) -> bool {
+    matches!(
+        (authentication, method),
+        (ClientAuthentication::ClientSecretBasic(_), presented::Method::Basic)
+            | (ClientAuthentication::ClientSecretPost(_), presented::Method::Post)
+    )
+}
+
+#[cfg(test)]
+mod tests;

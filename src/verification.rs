@@ -5,10 +5,26 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::config::{AgentClass, Config, IdentityProvider};
+use crate::config::{AgentClass, Config, IdentityProvider, KeySource, Reach};
 use crate::delegation::record::Digest;
+use crate::jose::{Header, JoseError, PublicKey, UnverifiedToken};
+use crate::keys::{KeyRing, NodeSecrets};
 use crate::protocol::{ClientId, Issuer, Jti, TokenFault};
-use crate::time::Timestamp;
+use crate::time::{Lifetime, Timestamp};
+
+mod fast_jwk;
+mod id_token;
+mod levels;
+mod own;
+mod remote;
+mod workload;
+
+pub use remote::{Document, FetchError, Fetched, HttpKeys, KeyCache, KeyFault, KeySpec, RemoteKeys};
+
+/// Last good keys of workload issuers and clients serve this long (I9).
+const KEYS_STALE: Lifetime = Lifetime::from_seconds(86_400);
+/// The longest `sub` taken from a provider (OIDC Core §2).
+const MAX_SUBJECT: usize = 255;
 
 /// Why a token was not verified.
 #[derive(Debug)]
@@ -120,14 +136,59 @@ pub struct VerifiedOwn {
     pub may_act: Option<MayAct>,
 }
 
-/// Remote keys and rules of all configured issuers.
-pub struct Verifier {
-    _private: (),
+impl From<JoseError> for TokenFault {
+    fn from(error: JoseError) -> Self {
+        match error {
+            JoseError::Malformed => Self::Malformed,
+            JoseError::Critical => Self::Critical,
+            JoseError::Algorithm => Self::Algorithm,
+            JoseError::Kind => Self::Kind,
+            JoseError::Claim => Self::Claim,
+            JoseError::Key => Self::KeyUnknown,
+            JoseError::Signature | JoseError::Signing => Self::Signature,
+        }
+    }
 }
 
-#[expect(clippy::unimplemented, clippy::unused_async, unused_variables, reason = "filled in next")]
+impl From<JoseError> for NotVerified {
+    fn from(error: JoseError) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+impl From<KeyFault> for NotVerified {
+    fn from(fault: KeyFault) -> Self {
+        match fault {
+            KeyFault::Unknown => Self::Fault(TokenFault::KeyUnknown),
+            KeyFault::Unavailable(why) => Self::Unavailable(why),
+        }
+    }
+}
+
+/// Remote keys and rules of all configured issuers. One lives as long as the process: a reload of the
+/// configuration keeps the keys already fetched.
+pub struct Verifier {
+    keys: KeyCache,
+}
+
+impl Default for Verifier {
+    fn default() -> Self {
+        Self::new(Box::new(HttpKeys::default()))
+    }
+}
+
 impl Verifier {
+    /// A verifier that fetches keys this way. [`Verifier::default`] fetches over HTTPS.
+    pub fn new(remote: Box<dyn RemoteKeys>) -> Self {
+        crate::jose::install_provider();
+        Self { keys: KeyCache::new(remote) }
+    }
+
     /// Verifies an ID token presented by `client`.
+    ///
+    /// # Errors
+    /// [`NotVerified::Fault`] with the first thing wrong with the token; [`NotVerified::Unavailable`]
+    /// where the provider's keys cannot be had and none are known.
     pub async fn id_token(
         &self,
         config: &Config,
@@ -135,17 +196,55 @@ impl Verifier {
         client: &ClientId,
         now: Timestamp,
     ) -> Result<VerifiedIdToken, NotVerified> {
-        unimplemented!()
+        let scanned = UnverifiedToken::scan(token)?;
+        // No request goes out for an issuer that is not configured.
+        let provider = scanned
+            .claimed_issuer()
+            .and_then(|issuer| config.identity_providers.get(issuer))
+            .ok_or(TokenFault::IssuerUntrusted)?;
+        id_token::check_kind(&scanned)?;
+        if !provider.algorithms.contains(&scanned.header().algorithm) {
+            return Err(TokenFault::Algorithm.into());
+        }
+        let spec = KeySpec {
+            issuer: Some(&provider.issuer),
+            source: &provider.keys,
+            reach: &provider.reach,
+            stale: provider.keys_stale,
+            is_local: is_local(config),
+        };
+        let key = self.keys.key(spec, scanned.header(), now).await?;
+        Ok(id_token::judge(config, provider, scanned, token, &key, client, now)?)
     }
 
     /// Verifies a workload's token and finds its class.
+    ///
+    /// # Errors
+    /// As [`Verifier::id_token`].
     pub async fn workload(
         &self,
         config: &Config,
         token: &str,
         now: Timestamp,
     ) -> Result<VerifiedWorkload, NotVerified> {
-        unimplemented!()
+        let scanned = UnverifiedToken::scan(token)?;
+        let issuer = scanned
+            .claimed_issuer()
+            .and_then(|issuer| config.workload_issuers.get(issuer))
+            .ok_or(TokenFault::IssuerUntrusted)?;
+        workload::check_kind(&scanned)?;
+        if !issuer.algorithms.contains(&scanned.header().algorithm) {
+            return Err(TokenFault::Algorithm.into());
+        }
+        let spec = KeySpec {
+            issuer: Some(&issuer.issuer),
+            source: &issuer.keys,
+            reach: &issuer.reach,
+            stale: KEYS_STALE,
+            is_local: is_local(config),
+        };
+        let key = self.keys.key(spec, scanned.header(), now).await?;
+        Ok(workload::judge(issuer, &scanned.verify(&key)?, now)?)
     }
 
     /// Whether this is a token of a configured provider or workload issuer, by its unverified `iss`
@@ -155,13 +254,64 @@ impl Verifier {
     }
 
     /// Verifies form, kind, issuer and signature of a token of Deputy's own. Not its life.
+    ///
+    /// # Errors
+    /// [`NotVerified::Fault`].
     pub fn own(
         &self,
         config: &Config,
-        ring: &crate::keys::KeyRing,
-        secrets: &crate::keys::NodeSecrets,
+        ring: &KeyRing,
+        secrets: &NodeSecrets,
         token: &str,
     ) -> Result<VerifiedOwn, NotVerified> {
-        unimplemented!()
+        Ok(own::verify(config, ring, secrets, token)?)
+    }
+
+    /// The registered key of a client that fits `header` (7523-3-10).
+    ///
+    /// # Errors
+    /// [`KeyFault`].
+    pub async fn client_key(
+        &self,
+        config: &Config,
+        source: &KeySource,
+        reach: &Reach,
+        header: &Header,
+        now: Timestamp,
+    ) -> Result<PublicKey, KeyFault> {
+        let spec = KeySpec { issuer: None, source, reach, stale: KEYS_STALE, is_local: is_local(config) };
+        self.keys.key(spec, header, now).await
     }
 }
+
+/// Whether Deputy itself is served on literal loopback, as in the sandbox (design.md 4).
+fn is_local(config: &Config) -> bool {
+    url::Url::parse(config.issuer.as_str()).is_ok_and(|issuer| remote::is_literal_loopback(&issuer))
+}
+
+/// `sub`-like text from a provider: 1 to 255 ASCII characters, none of them control characters, and not
+/// in a form that Deputy makes itself (OIDC-2-01, design.md 3).
+fn check_subject(subject: &str) -> Result<(), TokenFault> {
+    let is_legal = (1..=MAX_SUBJECT).contains(&subject.len())
+        && subject.bytes().all(|b| matches!(b, 0x20..=0x7e))
+        && !subject.starts_with("pw_")
+        && !subject.starts_with("agent_");
+    if is_legal { Ok(()) } else { Err(TokenFault::Subject) }
+}
+
+/// SHA-256 over the parts, each after its length.
+fn digest(parts: &[&[u8]]) -> Digest {
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
+}
+
+#[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
+mod tests;

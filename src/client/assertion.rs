@@ -1,0 +1,103 @@
+//! `private_key_jwt`: RFC 7521 §4.2, RFC 7523 §3, draft rfc7523bis.
+
+use crate::config::{Client, ClientAuthentication, Config};
+use crate::jose::{Claims, JoseError, UnverifiedToken, dummy_verify};
+use crate::protocol::{ClientId, Plain};
+use crate::store::SpentAssertion;
+use crate::time::{FOREIGN_LEEWAY, Lifetime, Timestamp};
+use crate::verification::{KeyFault, Verifier};
+
+use super::Rejected;
+
+/// How far ahead `exp` and how far back `iat` may lie (7523-3-04, 7523-3-05).
+const MAX_LIFE: Lifetime = Lifetime::from_seconds(300);
+/// The longest `jti`, in characters (CA-STATE-04).
+const MAX_JTI: usize = 256;
+
+/// Whether the assertion proves `client`. Gives back the `jti` to be spent in the transaction of the
+/// answer, so that a replay is found there (7523-3-06).
+pub async fn prove(
+    config: &Config,
+    verifier: &Verifier,
+    client: Option<&Client>,
+    scanned: Result<UnverifiedToken<'_>, JoseError>,
+    now: Timestamp,
+) -> Result<SpentAssertion, Rejected> {
+    let scanned = scanned.map_err(fault)?;
+    let Some(client) = client else {
+        dummy_verify(&scanned);
+        return Err(Plain::ClientUnknown.into());
+    };
+    let ClientAuthentication::PrivateKeyJwt { keys, reach, algorithms } = &client.authentication else {
+        dummy_verify(&scanned);
+        return Err(Plain::MethodNotRegistered.into());
+    };
+    let header = scanned.header();
+    if !header.is_plain_jwt() && header.typ.as_deref() != Some("client-authentication+jwt") {
+        return Err(Plain::AssertionKind.into());
+    }
+    if !algorithms.contains(&header.algorithm) {
+        return Err(Plain::AssertionAlgorithm.into());
+    }
+    let key = verifier.client_key(config, keys, reach, header, now).await.map_err(|fault| match fault {
+        KeyFault::Unknown => Plain::AssertionKeyUnknown.into(),
+        KeyFault::Unavailable(why) => Rejected::Unavailable(why),
+    })?;
+    let claims = scanned.verify(&key).map_err(fault)?;
+    Ok(judge(config, client, &claims, now)?)
+}
+
+fn fault(error: JoseError) -> Plain {
+    match error {
+        JoseError::Malformed | JoseError::Critical | JoseError::Claim => Plain::AssertionMalformed,
+        JoseError::Kind => Plain::AssertionKind,
+        JoseError::Algorithm => Plain::AssertionAlgorithm,
+        JoseError::Key => Plain::AssertionKeyUnknown,
+        JoseError::Signature | JoseError::Signing => Plain::AssertionSignature,
+    }
+}
+
+/// The claims of an assertion whose signature is the client's.
+fn judge(config: &Config, client: &Client, claims: &Claims, now: Timestamp) -> Result<SpentAssertion, Plain> {
+    let malformed = |_| Plain::AssertionMalformed;
+    let id = Some(client.id.as_str());
+    if claims.text("iss").map_err(malformed)? != id || claims.text("sub").map_err(malformed)? != id {
+        return Err(Plain::AssertionIssuer);
+    }
+    // The issuer alone, as a string or as the one member of an array: an endpoint's URL or a second
+    // audience would let another server pass the assertion on (7523bis-01 to -04).
+    match claims.audiences().map_err(|_| Plain::AssertionAudience)?.as_slice() {
+        [only] if *only == config.issuer.as_str() => {}
+        _ => return Err(Plain::AssertionAudience),
+    }
+    let soon = now.plus(FOREIGN_LEEWAY);
+    let expires_at = claims.time("exp").map_err(malformed)?.ok_or(Plain::AssertionExpired)?;
+    if now >= expires_at.plus(FOREIGN_LEEWAY) {
+        return Err(Plain::AssertionExpired);
+    }
+    if expires_at > soon.plus(MAX_LIFE) {
+        return Err(Plain::AssertionTooLong);
+    }
+    let issued_at = claims.time("iat").map_err(malformed)?;
+    let not_before = claims.time("nbf").map_err(malformed)?;
+    if issued_at.into_iter().chain(not_before).any(|from| from > soon) {
+        return Err(Plain::AssertionNotYetValid);
+    }
+    if issued_at.is_some_and(|iat| now > iat.plus(MAX_LIFE)) {
+        return Err(Plain::AssertionTooLong);
+    }
+    let jti = claims.text("jti").map_err(malformed)?.ok_or(Plain::AssertionJti)?;
+    if !(1..=MAX_JTI).contains(&jti.chars().count()) {
+        return Err(Plain::AssertionJti);
+    }
+    Ok(spent(&client.id, jti, expires_at))
+}
+
+/// The replay record: by client, so that nobody can spend another's `jti` (ATK-62), and for as long as
+/// the assertion could still pass the time checks (CA-STATE-03).
+fn spent(client: &ClientId, jti: &str, expires_at: Timestamp) -> SpentAssertion {
+    let mut jti_hash = [0; 32];
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, jti.as_bytes());
+    jti_hash.copy_from_slice(digest.as_ref());
+    SpentAssertion { client: client.clone(), jti_hash, until: expires_at.plus(FOREIGN_LEEWAY) }
+}

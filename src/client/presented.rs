@@ -1,0 +1,133 @@
+//! What a request presents as its client's credential: exactly one method (RFC 6749 §2.3).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use crate::jose::{JoseError, UnverifiedToken};
+use crate::protocol::params::decode;
+use crate::protocol::{Params, Plain};
+
+/// The one assertion type taken (RFC 7523 §2.2).
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// The longest Basic credentials taken, in bytes of base64.
+const MAX_BASIC: usize = 4096;
+
+/// How a secret was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// `client_secret_basic`
+    Basic,
+    /// `client_secret_post`
+    Post,
+}
+
+/// A secret as sent; wiped when dropped, never printed.
+pub struct SentSecret(Zeroizing<String>);
+
+impl SentSecret {
+    /// The bytes.
+    pub fn expose(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+/// The one credential of a request.
+pub enum Credential<'a> {
+    /// RFC 6749 §2.3.1.
+    Secret {
+        /// Whose it claims to be.
+        client_id: String,
+        /// What was sent.
+        secret: SentSecret,
+        /// How.
+        method: Method,
+    },
+    /// RFC 7523 §2.2: the assertion as scanned.
+    Assertion(Result<UnverifiedToken<'a>, JoseError>),
+}
+
+/// What a request presents.
+pub struct Presented<'a> {
+    /// Its one credential.
+    pub credential: Credential<'a>,
+}
+
+impl<'a> Presented<'a> {
+    /// Finds the one method of client authentication in use.
+    ///
+    /// # Errors
+    /// [`Plain::SeveralMethods`], [`Plain::BasicMalformed`], [`Plain::AssertionIncomplete`] (400);
+    /// [`Plain::MethodNotRegistered`] for another scheme than Basic, [`Plain::NoCredentials`] (401).
+    pub fn parse(authorization: &[&[u8]], params: &'a Params) -> Result<Self, Plain> {
+        let has_assertion =
+            params.get("client_assertion").is_some() || params.get("client_assertion_type").is_some();
+        let secret = params.get("client_secret");
+        let methods = usize::from(!authorization.is_empty())
+            + usize::from(secret.is_some())
+            + usize::from(has_assertion);
+        if methods > 1 {
+            return Err(Plain::SeveralMethods);
+        }
+        if let Some((header, more)) = authorization.split_first() {
+            return if more.is_empty() { basic(header) } else { Err(Plain::BasicMalformed) };
+        }
+        if has_assertion {
+            return assertion(params);
+        }
+        match (params.get("client_id"), secret) {
+            (Some(client_id), Some(secret)) => {
+                Ok(Self::secret(client_id.to_owned(), secret.to_owned(), Method::Post))
+            }
+            _ => Err(Plain::NoCredentials),
+        }
+    }
+
+    /// The client it claims to be, unproven.
+    pub fn client_id(&self) -> Option<&str> {
+        match &self.credential {
+            Credential::Secret { client_id, .. } => Some(client_id),
+            Credential::Assertion(scanned) => scanned.as_ref().ok()?.claimed_subject(),
+        }
+    }
+
+    fn secret(client_id: String, secret: String, method: Method) -> Self {
+        let secret = SentSecret(Zeroizing::new(secret));
+        Self { credential: Credential::Secret { client_id, secret, method } }
+    }
+}
+
+/// `Basic` and base64 of form-encoded id, a colon, form-encoded secret (6749-2.3.1-B01 to B06). There is
+/// no second reading of a value that was not encoded: that would make two secrets of one.
+fn basic<'a>(header: &[u8]) -> Result<Presented<'a>, Plain> {
+    let header = std::str::from_utf8(header).map_err(|_| Plain::BasicMalformed)?;
+    let (scheme, credentials) = header.trim().split_once(' ').ok_or(Plain::BasicMalformed)?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Err(Plain::MethodNotRegistered);
+    }
+    let credentials = credentials.trim_start_matches(' ');
+    if credentials.len() > MAX_BASIC {
+        return Err(Plain::BasicMalformed);
+    }
+    let decoded = Zeroizing::new(STANDARD.decode(credentials).map_err(|_| Plain::BasicMalformed)?);
+    let colon = decoded.iter().position(|&b| b == b':').ok_or(Plain::BasicMalformed)?;
+    let part = |bytes: &[u8]| {
+        let text = decode(bytes).ok_or(Plain::BasicMalformed)?;
+        if bytes.iter().chain(text.as_bytes()).any(u8::is_ascii_control) {
+            return Err(Plain::BasicMalformed);
+        }
+        Ok(text.into_owned())
+    };
+    let client_id = part(&decoded[..colon])?;
+    let secret = part(&decoded[colon + 1..])?;
+    Ok(Presented::secret(client_id, secret, Method::Basic))
+}
+
+fn assertion(params: &Params) -> Result<Presented<'_>, Plain> {
+    match (params.get("client_assertion_type"), params.get("client_assertion")) {
+        (Some(JWT_BEARER), Some(assertion)) => {
+            Ok(Presented { credential: Credential::Assertion(UnverifiedToken::scan(assertion)) })
+        }
+        _ => Err(Plain::AssertionIncomplete),
+    }
+}

@@ -1,0 +1,212 @@
+//! The claims of a verified token, read with their types (RFC 7519 §4.1).
+
+use serde_json::{Map, Value};
+
+use super::JoseError;
+use crate::time::Timestamp;
+
+/// 9999-12-31T23:59:59Z, in seconds.
+const END_OF_TIME: f64 = 253_402_300_799.0;
+/// Claims that are NumericDates wherever they stand (RFC 7519 §4.1, OIDC Core §2).
+const TIMES: [&str; 4] = ["exp", "nbf", "iat", "auth_time"];
+
+/// Claims under a verified signature. Only this room makes them; `Debug` prints names, no values.
+pub struct Claims(Map<String, Value>);
+
+impl std::fmt::Debug for Claims {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Claims {
+    pub(super) const fn new(claims: Map<String, Value>) -> Self {
+        Self(claims)
+    }
+
+    /// A claim as it stands.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// Whether a claim is there, `null` included.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// A string claim.
+    ///
+    /// # Errors
+    /// [`JoseError::Claim`] where it is there and not a string.
+    pub fn text(&self, name: &str) -> Result<Option<&str>, JoseError> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(JoseError::Claim),
+        }
+    }
+
+    /// An array of strings.
+    ///
+    /// # Errors
+    /// [`JoseError::Claim`] where it is there and anything else, a single string included.
+    pub fn texts(&self, name: &str) -> Result<Option<Vec<&str>>, JoseError> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(Value::Array(values)) => {
+                values.iter().map(Value::as_str).collect::<Option<_>>().map(Some).ok_or(JoseError::Claim)
+            }
+            Some(_) => Err(JoseError::Claim),
+        }
+    }
+
+    /// A NumericDate, fractions rounded down to the millisecond.
+    ///
+    /// # Errors
+    /// [`JoseError::Claim`] where it is there and not a number from 0 to the year 9999.
+    pub fn time(&self, name: &str) -> Result<Option<Timestamp>, JoseError> {
+        self.0.get(name).map(numeric_date).transpose()
+    }
+
+    /// `aud` as its members (RFC 7519 §4.1.3): a string counts as one. Absent and empty are errors,
+    /// since every kind Deputy reads demands one (8725-3.9-01).
+    ///
+    /// # Errors
+    /// [`JoseError::Claim`].
+    pub fn audiences(&self) -> Result<Vec<&str>, JoseError> {
+        match self.0.get("aud") {
+            Some(Value::String(one)) => Ok(vec![one]),
+            Some(Value::Array(values)) if !values.is_empty() => {
+                values.iter().map(Value::as_str).collect::<Option<_>>().ok_or(JoseError::Claim)
+            }
+            _ => Err(JoseError::Claim),
+        }
+    }
+
+    /// A claim by name or by dotted path, see [`find_claim`].
+    pub fn find(&self, path: &str) -> Option<&Value> {
+        find_claim(&self.0, path)
+    }
+
+    /// All of them.
+    pub const fn as_map(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
+    /// All of them.
+    pub fn into_map(self) -> Map<String, Value> {
+        self.0
+    }
+}
+
+/// Finds `path` in `claims`: the member of that very name, else a walk into nested objects. Names hold
+/// dots themselves (`kubernetes.io.pod.uid`), so the longest first name that leads somewhere wins.
+pub fn find_claim<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    if let Some(value) = claims.get(path) {
+        return Some(value);
+    }
+    path.rmatch_indices('.').find_map(|(dot, _)| {
+        let inner = claims.get(&path[..dot])?.as_object()?;
+        find_claim(inner, &path[dot + 1..])
+    })
+}
+
+/// Refuses claims whose numeric dates are no dates (7519-4.1.4-01).
+pub(super) fn check_times(claims: &Map<String, Value>) -> Result<(), JoseError> {
+    TIMES.iter().filter_map(|&name| claims.get(name)).try_for_each(|value| numeric_date(value).map(|_| ()))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "range-checked just before")]
+fn numeric_date(value: &Value) -> Result<Timestamp, JoseError> {
+    if let Some(seconds) = value.as_i64() {
+        return if (0..=END_OF_TIME as i64).contains(&seconds) {
+            Ok(Timestamp::from_seconds(seconds))
+        } else {
+            Err(JoseError::Claim)
+        };
+    }
+    match value {
+        Value::Number(number) => number
+            .as_f64()
+            .filter(|seconds| (0.0..=END_OF_TIME).contains(seconds))
+            .map(|seconds| Timestamp::from_millis((seconds * 1000.0).floor() as i64))
+            .ok_or(JoseError::Claim),
+        _ => Err(JoseError::Claim),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn claims(value: Value) -> Claims {
+        match value {
+            Value::Object(map) => Claims::new(map),
+            _ => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn a_numeric_date_is_a_number_within_recorded_time() {
+        let good = [
+            (json!(0), 0),
+            (json!(1_700_000_000), 1_700_000_000_000),
+            (json!(1_700_000_000.25), 1_700_000_000_250),
+            (json!(253_402_300_799_i64), 253_402_300_799_000),
+        ];
+        for (value, millis) in good {
+            let claims = claims(json!({"exp": value}));
+            assert_eq!(claims.time("exp"), Ok(Some(Timestamp::from_millis(millis))), "{value}");
+        }
+        let bad = [
+            json!("1700000000"),
+            json!(true),
+            json!(null),
+            json!(-1),
+            json!(-0.5),
+            json!(1e308),
+            json!(253_402_300_800_i64),
+            json!(i64::MAX),
+            json!(u64::MAX),
+            json!([1]),
+            json!({}),
+        ];
+        for value in bad {
+            let object = json!({"exp": value});
+            assert_eq!(check_times(object.as_object().unwrap()), Err(JoseError::Claim), "{value}");
+        }
+    }
+
+    #[test]
+    fn an_audience_is_a_string_or_strings() {
+        assert_eq!(claims(json!({"aud": "a"})).audiences(), Ok(vec!["a"]));
+        assert_eq!(claims(json!({"aud": ["a", "b"]})).audiences(), Ok(vec!["a", "b"]));
+        for value in [json!({}), json!({"aud": []}), json!({"aud": ["a", 1]}), json!({"aud": {"a": 1}})] {
+            assert_eq!(claims(value.clone()).audiences(), Err(JoseError::Claim), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_path_finds_names_that_hold_dots() {
+        let claims = claims(json!({
+            "kubernetes.io": {"pod": {"uid": "p"}, "serviceaccount": {"uid": "s"}, "a.b": {"c": "d"}},
+            "kubernetes": {"io": {"pod": {"name": "other"}}},
+            "x.y": "literal",
+            "x": {"y": "walked"},
+        }));
+        assert_eq!(claims.find("kubernetes.io.pod.uid"), Some(&json!("p")));
+        assert_eq!(claims.find("kubernetes.io.a.b.c"), Some(&json!("d")));
+        assert_eq!(claims.find("kubernetes.io.pod.name"), Some(&json!("other")));
+        assert_eq!(claims.find("x.y"), Some(&json!("literal")));
+        for absent in ["kubernetes.io.pod.gid", "x.y.z", "", ".", "kubernetes.io."] {
+            assert_eq!(claims.find(absent), None, "{absent}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_values() {
+        assert_eq!(format!("{:?}", claims(json!({"sub": "alice"}))), "{\"sub\"}");
+    }
+}

@@ -1,0 +1,195 @@
+//! The strict scan of a compact JWS, before any library sees it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+
+use super::claims::{Claims, check_times};
+use super::json::{Limits, parse_object};
+use super::{JoseError, PublicKey};
+use crate::config::Algorithm;
+
+/// The longest compact JWS taken, in bytes (JSON-LIMIT-01).
+const MAX_TOKEN: usize = 16 * 1024;
+/// The longest `kid` taken, in bytes (8725-3.10-01).
+const MAX_KID: usize = 128;
+
+/// The header of a scanned token. Everything else in it (`jku`, `jwk`, `x5u`, `x5c`, …) is ignored
+/// and never used to find a key (8725-3.10-02).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// `alg`, one of those Deputy knows.
+    pub algorithm: Algorithm,
+    /// `kid`: untrusted, at most 128 bytes, only ever compared with loaded keys.
+    pub kid: Option<String>,
+    /// `typ` in lower case without a leading `application/` (RFC 7515 §4.1.9).
+    pub typ: Option<String>,
+}
+
+impl Header {
+    /// Whether `typ` is absent or `JWT`: what kinds without a type of their own may have.
+    pub fn is_plain_jwt(&self) -> bool {
+        self.typ.as_deref().is_none_or(|typ| typ == "jwt")
+    }
+}
+
+/// A compact JWS whose form is sound and whose signature was not looked at. Its claims are out of
+/// reach until [`UnverifiedToken::verify`], but for the two that say whose keys to use.
+pub struct UnverifiedToken<'a> {
+    header: Header,
+    header_segment: &'a str,
+    claims: Map<String, Value>,
+    signing_input: &'a str,
+    signature_segment: &'a str,
+}
+
+impl std::fmt::Debug for UnverifiedToken<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UnverifiedToken").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+impl<'a> UnverifiedToken<'a> {
+    /// Scans `token`: character set, three segments, strict base64url, strict JSON objects, limits,
+    /// header rules, and numeric dates that are numbers between 0 and the year 9999.
+    ///
+    /// # Errors
+    /// The first of [`JoseError::Malformed`], [`JoseError::Critical`], [`JoseError::Algorithm`],
+    /// [`JoseError::Kind`], [`JoseError::Claim`].
+    pub fn scan(token: &'a str) -> Result<Self, JoseError> {
+        let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        if token.len() > MAX_TOKEN || !token.bytes().all(legal) {
+            return Err(JoseError::Malformed);
+        }
+        let mut segments = token.split('.');
+        let (Some(header_segment), Some(claims_segment), Some(signature_segment), None) =
+            (segments.next(), segments.next(), segments.next(), segments.next())
+        else {
+            return Err(JoseError::Malformed);
+        };
+        let header = parse_object(&decode(header_segment)?, Limits::HEADER)?;
+        let claims = parse_object(&decode(claims_segment)?, Limits::CLAIMS)?;
+        // Before the signature, so that `alg` `none` with its empty one is named as what it is.
+        let header = read_header(&header)?;
+        decode(signature_segment)?;
+        check_times(&claims)?;
+        Ok(Self {
+            header,
+            header_segment,
+            claims,
+            signing_input: &token[..header_segment.len() + 1 + claims_segment.len()],
+            signature_segment,
+        })
+    }
+
+    /// The header.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// `iss`, to look up whose keys and rules apply; nothing else is to be believed of it.
+    pub fn claimed_issuer(&self) -> Option<&str> {
+        self.claims.get("iss").and_then(Value::as_str)
+    }
+
+    /// `sub`, to look up the client that an assertion claims to come from.
+    pub fn claimed_subject(&self) -> Option<&str> {
+        self.claims.get("sub").and_then(Value::as_str)
+    }
+
+    /// Verifies the signature and gives the claims out.
+    ///
+    /// # Errors
+    /// [`JoseError::Algorithm`] where the key is bound to another one, [`JoseError::Signature`].
+    pub fn verify(self, key: &PublicKey) -> Result<Claims, JoseError> {
+        self.verify_signature(key)?;
+        Ok(Claims::new(self.claims))
+    }
+
+    /// Verifies the signature alone.
+    ///
+    /// # Errors
+    /// As [`UnverifiedToken::verify`].
+    pub fn verify_signature(&self, key: &PublicKey) -> Result<(), JoseError> {
+        if self.header.algorithm != key.algorithm() {
+            return Err(JoseError::Algorithm);
+        }
+        key.verify(self.signing_input.as_bytes(), self.signature_segment)
+    }
+
+    /// The text under the signature.
+    pub const fn signing_input(&self) -> &'a str {
+        self.signing_input
+    }
+
+    /// The signature, in base64url.
+    pub const fn signature(&self) -> &'a str {
+        self.signature_segment
+    }
+
+    /// A compact JWS with this header and signature but only `names` of the claims: what is shown to
+    /// a library that would stumble over claims it need not read. Its signature verifies only against
+    /// [`UnverifiedToken::signing_input`].
+    pub(crate) fn project(&self, names: &[&str]) -> String {
+        let shown: Map<String, Value> = names
+            .iter()
+            .filter_map(|&name| Some((name.to_owned(), self.claims.get(name)?.clone())))
+            .collect();
+        let shown = URL_SAFE_NO_PAD.encode(Value::Object(shown).to_string());
+        [self.header_segment, shown.as_str(), self.signature_segment].join(".")
+    }
+
+    /// The claims, where the caller had the signature over [`UnverifiedToken::signing_input`] verified
+    /// by other means than [`UnverifiedToken::verify`].
+    pub(crate) fn into_claims_verified_elsewhere(self) -> Claims {
+        Claims::new(self.claims)
+    }
+
+    /// The claims before any verification, for reading those that decide how to verify.
+    pub(crate) const fn unverified_claims(&self) -> &Map<String, Value> {
+        &self.claims
+    }
+}
+
+/// Decodes base64url without padding, refusing stray trailing bits (7515-2-01) and the empty string.
+fn decode(segment: &str) -> Result<Vec<u8>, JoseError> {
+    if segment.is_empty() {
+        return Err(JoseError::Malformed);
+    }
+    URL_SAFE_NO_PAD.decode(segment).map_err(|_| JoseError::Malformed)
+}
+
+fn read_header(header: &Map<String, Value>) -> Result<Header, JoseError> {
+    if header.contains_key("crit") {
+        return Err(JoseError::Critical);
+    }
+    let algorithm =
+        header.get("alg").and_then(Value::as_str).and_then(Algorithm::parse).ok_or(JoseError::Algorithm)?;
+    // Compressed, unencoded and nested payloads are other things than a JWT as read here.
+    if ["zip", "b64", "cty", "enc"].iter().any(|&name| header.contains_key(name)) {
+        return Err(JoseError::Kind);
+    }
+    let kid = text(header, "kid")?.filter(|kid| kid.len() <= MAX_KID);
+    if kid.is_none() && header.contains_key("kid") {
+        return Err(JoseError::Malformed);
+    }
+    let typ = text(header, "typ")?.map(|typ| {
+        let typ = typ.to_ascii_lowercase();
+        match typ.strip_prefix("application/") {
+            Some(rest) if !rest.contains('/') => rest.to_owned(),
+            _ => typ,
+        }
+    });
+    Ok(Header { algorithm, kid: kid.map(str::to_owned), typ })
+}
+
+fn text<'a>(header: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, JoseError> {
+    match header.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(JoseError::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! The signing keys as of one reading of the store.
+
+use serde_json::{Map, Value};
+
+use super::rotation::{KeyState, state};
+use super::{KeyError, NodeSecrets, SealPurpose};
+use crate::config::Algorithm;
+use crate::jose::{PublicKey, SigningKey};
+use crate::store::KeyRow;
+use crate::time::{FOREIGN_LEEWAY, Lifetime, Timestamp};
+
+/// The `typ`s Deputy signs; their header segments are made once a key.
+const TYPES: [&str; 2] = ["at+jwt", "task+jwt"];
+
+/// Signs with one key. In memory today; a KMS is another implementation.
+pub trait Signer: Send + Sync {
+    /// A compact JWS of `claims`, a serialised JSON object, with header `typ`, `alg` and `kid`.
+    ///
+    /// # Errors
+    /// [`KeyError::Crypto`].
+    fn sign(&self, typ: &str, claims: &[u8]) -> Result<String, KeyError>;
+}
+
+/// A signing key in memory.
+struct MemorySigner {
+    key: SigningKey,
+    headers: [String; TYPES.len()],
+}
+
+impl MemorySigner {
+    fn new(key: SigningKey) -> Self {
+        let headers = TYPES.map(|typ| key.header_segment(typ));
+        Self { key, headers }
+    }
+}
+
+impl Signer for MemorySigner {
+    fn sign(&self, typ: &str, claims: &[u8]) -> Result<String, KeyError> {
+        let signed = match TYPES.iter().position(|&known| known == typ) {
+            Some(at) => self.key.sign_compact(&self.headers[at], claims),
+            None => self.key.sign_compact(&self.key.header_segment(typ), claims),
+        };
+        signed.map_err(|_| KeyError::Crypto)
+    }
+}
+
+/// The signing keys as of one reading of the store: one that signs, and all that are published.
+/// Behind it one [`Signer`] a key, so that a KMS can come later.
+pub struct KeyRing {
+    keys: Vec<RingKey>,
+    revoked: Vec<String>,
+}
+
+struct RingKey {
+    row: KeyRow,
+    jwk: Map<String, Value>,
+    public: PublicKey,
+    signer: Box<dyn Signer>,
+}
+
+impl std::fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.keys.iter().map(|key| &key.row.kid)).finish()
+    }
+}
+
+/// A signed compact JWS and the key that signed it.
+#[derive(Debug)]
+pub struct Signed {
+    /// The token.
+    pub token: String,
+    /// The key.
+    pub kid: String,
+}
+
+impl KeyRing {
+    /// Unseals and parses the rows.
+    ///
+    /// # Errors
+    /// [`KeyError::Sealed`] under another master key or where a row does not belong to its `kid`,
+    /// [`KeyError::Crypto`] for a key that does not parse.
+    pub fn from_rows(rows: &[KeyRow], secrets: &NodeSecrets) -> Result<Self, KeyError> {
+        let (live, revoked): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.revoked_at.is_none());
+        let keys = live.into_iter().map(|row| ring_key(row, secrets)).collect::<Result<_, _>>()?;
+        Ok(Self { keys, revoked: revoked.into_iter().map(|row| row.kid.clone()).collect() })
+    }
+
+    /// Signs `claims` (serialised JSON object) with the key that is active at `now`; header `typ`, `alg`, `kid`.
+    ///
+    /// # Errors
+    /// [`KeyError::NoActiveKey`], [`KeyError::Crypto`].
+    pub fn sign(&self, typ: &str, claims: &[u8], now: Timestamp) -> Result<Signed, KeyError> {
+        let key = self.active(now).ok_or(KeyError::NoActiveKey)?;
+        Ok(Signed { token: key.signer.sign(typ, claims)?, kid: key.row.kid.clone() })
+    }
+
+    /// The `kid` of the key that signs at `now`.
+    pub fn active_kid(&self, now: Timestamp) -> Option<&str> {
+        self.active(now).map(|key| key.row.kid.as_str())
+    }
+
+    fn active(&self, now: Timestamp) -> Option<&RingKey> {
+        let active = self.keys.iter().filter(|key| state(&key.row, now) == KeyState::Active);
+        active.max_by_key(|key| (key.row.active_from, &key.row.kid))
+    }
+
+    /// The JWKS document at `now` (RFC 7517 §5): prepared, active, and retired keys whose last token
+    /// has not yet expired; never revoked ones; public members only, `use`, `alg`, `kid`.
+    pub fn jwks(&self, now: Timestamp, longest_token: Lifetime) -> String {
+        let keys: Vec<Value> = self
+            .keys
+            .iter()
+            .filter(|key| key.row.published_at <= now)
+            .filter(|key| {
+                let last_use = |at: Timestamp| at.plus(longest_token).plus(FOREIGN_LEEWAY);
+                key.row.retired_at.is_none_or(|at| now < last_use(at))
+            })
+            .map(|key| Value::Object(key.jwk.clone()))
+            .collect();
+        serde_json::json!({ "keys": keys }).to_string()
+    }
+
+    /// The public key of `kid`, unless revoked, as [`crate::jose`] verifies with it.
+    pub fn verifying_key(&self, kid: &str) -> Option<&PublicKey> {
+        self.keys.iter().find(|key| key.row.kid == kid).map(|key| &key.public)
+    }
+
+    /// Whether `kid` is a key of ours that was revoked.
+    pub fn is_revoked(&self, kid: &str) -> bool {
+        self.revoked.iter().any(|revoked| revoked == kid)
+    }
+}
+
+fn ring_key(row: &KeyRow, secrets: &NodeSecrets) -> Result<RingKey, KeyError> {
+    let algorithm = Algorithm::parse(&row.algorithm).ok_or(KeyError::Crypto)?;
+    let pkcs8 = secrets.open(SealPurpose::SigningKey(&row.kid), &row.sealed)?;
+    let key = SigningKey::from_pkcs8(algorithm, pkcs8).map_err(|_| KeyError::Crypto)?;
+    if key.kid() != row.kid {
+        return Err(KeyError::Sealed);
+    }
+    // The published key is derived again from the private one: an edited `public_jwk` has no effect.
+    let public = key.public().map_err(|_| KeyError::Crypto)?;
+    Ok(RingKey { row: row.clone(), jwk: key.jwk().clone(), public, signer: Box::new(MemorySigner::new(key)) })
+}
+
+#[cfg(test)]
+mod tests;

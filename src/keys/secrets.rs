@@ -1,0 +1,251 @@
+//! The master key and what is derived from it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::{hkdf, hmac};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
+
+use super::KeyError;
+use crate::delegation::record::Digest;
+use crate::entropy::Entropy;
+use crate::protocol::{AgentId, Issuer, TaskId};
+
+/// Bytes of a master key.
+const MASTER: usize = 32;
+/// First byte of a sealed value: AES-256-GCM with a 96-bit nonce in front.
+const SEAL_VERSION: u8 = 1;
+
+/// What a sealed value is for; part of the associated data.
+#[derive(Clone, Copy, Debug)]
+pub enum SealPurpose<'a> {
+    /// A signing key, by kid.
+    SigningKey(&'a str),
+    /// An answer: login, target, scope, as one text.
+    Answer(&'a str),
+    /// The audit checkpoint key of this chain.
+    CheckpointKey(&'a str),
+}
+
+impl SealPurpose<'_> {
+    fn associated_data(self) -> Vec<u8> {
+        let (word, name) = match self {
+            Self::SigningKey(kid) => ("signing_key", kid),
+            Self::Answer(place) => ("answer", place),
+            Self::CheckpointKey(chain) => ("checkpoint_key", chain),
+        };
+        [word, "\0", name].concat().into_bytes()
+    }
+}
+
+/// Keys derived from the master key by HKDF-SHA-256, one label each. Prints nothing.
+pub struct NodeSecrets {
+    token_hash: hmac::Key,
+    secret_hash: hmac::Key,
+    pairwise_subject: hmac::Key,
+    pairwise_txn: hmac::Key,
+    agent_id: hmac::Key,
+    sealing: LessSafeKey,
+}
+
+impl std::fmt::Debug for NodeSecrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NodeSecrets(…)")
+    }
+}
+
+impl NodeSecrets {
+    /// Makes a master key file: 32 random bytes, mode 0600, never over an existing one.
+    ///
+    /// # Errors
+    /// [`KeyError::MasterKey`] where the file exists or cannot be written, [`KeyError::Crypto`] without
+    /// entropy.
+    pub fn create(path: &Path, entropy: &dyn Entropy) -> Result<(), KeyError> {
+        let mut master = Zeroizing::new([0; MASTER]);
+        entropy.fill(master.as_mut_slice())?;
+        let fault = |error: std::io::Error| master_key(path, &error.to_string());
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fault)?;
+        file.write_all(master.as_slice()).map_err(fault)?;
+        file.sync_all().map_err(fault)
+    }
+
+    /// Reads the master key and derives.
+    ///
+    /// # Errors
+    /// [`KeyError::MasterKey`]: missing, no regular file, open to group or others, or not 32 bytes.
+    pub fn load(path: &Path) -> Result<Self, KeyError> {
+        let fault = |error: std::io::Error| master_key(path, &error.to_string());
+        let mut file = File::open(path).map_err(fault)?;
+        let metadata = file.metadata().map_err(fault)?;
+        if !metadata.is_file() {
+            return Err(master_key(path, "not a regular file"));
+        }
+        // The open file is judged, not the path: it cannot be swapped in between. 0400 is as good.
+        let mode = metadata.permissions().mode() & 0o7777;
+        if mode & !0o600 != 0 {
+            return Err(master_key(path, &format!("has mode {mode:04o}; set it to 0600 (chmod 600)")));
+        }
+        let mut master = Zeroizing::new([0; MASTER + 1]);
+        let mut length = 0;
+        while length < master.len() {
+            match file.read(&mut master[length..]).map_err(fault)? {
+                0 => break,
+                read => length += read,
+            }
+        }
+        match <&[u8; MASTER]>::try_from(&master[..length]) {
+            Ok(master) => Ok(Self::from_master(master)),
+            Err(_) => Err(master_key(path, "does not hold exactly 32 bytes")),
+        }
+    }
+
+    /// From 32 bytes, for tests and the sandbox.
+    pub fn from_master(master: &[u8; 32]) -> Self {
+        // INVARIANT: the labels name stored data; to change one is to lose what was hashed under it.
+        let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, b"deputy node secrets 1").extract(master);
+        let mac = |label: &str| hmac::Key::new(hmac::HMAC_SHA256, derive(&extracted, label).as_slice());
+        Self {
+            token_hash: mac("token hash"),
+            secret_hash: mac("secret hash"),
+            pairwise_subject: mac("pairwise subject"),
+            pairwise_txn: mac("pairwise txn"),
+            agent_id: mac("agent id"),
+            sealing: sealing_key(derive(&extracted, "sealing").as_slice()),
+        }
+    }
+
+    /// The keyed hash under which a token is kept.
+    pub fn token_hash(&self, token: &str) -> Digest {
+        tag(&self.token_hash, &[token.as_bytes()])
+    }
+
+    /// The keyed hash under which a client secret is compared.
+    pub fn secret_hash(&self, secret: &[u8]) -> Digest {
+        tag(&self.secret_hash, &[secret])
+    }
+
+    /// `pw_` and base64url of HMAC(len|issuer|len|sector|len|subject) (yes-no-claims 5, OIDC Core §8.1).
+    pub fn pairwise_subject(&self, issuer: &Issuer, subject: &str, sector: &str) -> String {
+        let parts = [issuer.as_str().as_bytes(), sector.as_bytes(), subject.as_bytes()];
+        format!("pw_{}", URL_SAFE_NO_PAD.encode(tag(&self.pairwise_subject, &parts)))
+    }
+
+    /// The `txn` that targets of a sector see instead of the task id: `tx_` and base64url of a keyed hash.
+    pub fn pairwise_txn(&self, task: TaskId, sector: &str) -> String {
+        let task = task.uuid();
+        let parts = [task.as_bytes().as_slice(), sector.as_bytes()];
+        format!("tx_{}", URL_SAFE_NO_PAD.encode(tag(&self.pairwise_txn, &parts)))
+    }
+
+    /// `agent_` and 128 bits in lower-case base32: stable per (workload issuer, id), or per client.
+    /// `party` is `client` or the workload issuer, `id` the client id or the workload's id.
+    pub fn agent_id(&self, party: &str, id: &str) -> AgentId {
+        let digest = tag(&self.agent_id, &[party.as_bytes(), id.as_bytes()]);
+        let mut text = String::with_capacity(32);
+        text.push_str("agent_");
+        base32(&digest[..16], &mut text);
+        AgentId::new(text)
+    }
+
+    /// Seals with AES-256-GCM, a random nonce in front.
+    ///
+    /// # Errors
+    /// [`KeyError::Crypto`] without entropy.
+    pub fn seal(
+        &self,
+        purpose: SealPurpose<'_>,
+        plain: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, KeyError> {
+        let mut nonce = [0; NONCE_LEN];
+        entropy.fill(&mut nonce)?;
+        let mut body = plain.to_vec();
+        self.sealing
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(purpose.associated_data()),
+                &mut body,
+            )
+            .map_err(|_| KeyError::Crypto)?;
+        Ok([&[SEAL_VERSION][..], &nonce, &body].concat())
+    }
+
+    /// Opens what [`NodeSecrets::seal`] sealed for the same purpose.
+    ///
+    /// # Errors
+    /// [`KeyError::Sealed`] for anything else.
+    pub fn open(&self, purpose: SealPurpose<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let (&version, rest) = sealed.split_first().ok_or(KeyError::Sealed)?;
+        let (nonce, body) = rest.split_at_checked(NONCE_LEN).ok_or(KeyError::Sealed)?;
+        if version != SEAL_VERSION {
+            return Err(KeyError::Sealed);
+        }
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| KeyError::Sealed)?;
+        let mut body = Zeroizing::new(body.to_vec());
+        let length = self
+            .sealing
+            .open_in_place(nonce, Aad::from(purpose.associated_data()), &mut body)
+            .map_err(|_| KeyError::Sealed)?
+            .len();
+        body.truncate(length);
+        Ok(body)
+    }
+}
+
+fn master_key(path: &Path, what: &str) -> KeyError {
+    KeyError::MasterKey { path: path.display().to_string(), what: what.to_owned() }
+}
+
+/// HKDF-Expand to 32 bytes (RFC 5869 §2.3).
+fn derive(extracted: &hkdf::Prk, label: &str) -> Zeroizing<[u8; 32]> {
+    let mut out = Zeroizing::new([0; 32]);
+    #[expect(clippy::expect_used, reason = "fails only for outputs over 255 times 32 bytes")]
+    extracted
+        .expand(&[label.as_bytes()], hkdf::HKDF_SHA256)
+        .and_then(|material| material.fill(out.as_mut_slice()))
+        .expect("32 bytes are one block of HKDF-SHA-256");
+    out
+}
+
+fn sealing_key(bytes: &[u8]) -> LessSafeKey {
+    #[expect(clippy::expect_used, reason = "fails only for keys that are not 32 bytes")]
+    LessSafeKey::new(UnboundKey::new(&AES_256_GCM, bytes).expect("AES-256 takes 32 bytes"))
+}
+
+/// HMAC-SHA-256 over the parts, each after its length, so that no two lists of parts read the same.
+fn tag(key: &hmac::Key, parts: &[&[u8]]) -> Digest {
+    let mut context = hmac::Context::with_key(key);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.sign().as_ref());
+    digest
+}
+
+/// Base32 (RFC 4648 §6) in lower case without padding.
+fn base32(bytes: &[u8], out: &mut String) {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let (mut buffer, mut bits) = (0_u32, 0_u32);
+    for &byte in bytes {
+        buffer = (buffer << 8 | u32::from(byte)) & 0xfff;
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            out.push(char::from(ALPHABET[(buffer >> bits & 31) as usize]));
+        }
+    }
+    if bits > 0 {
+        out.push(char::from(ALPHABET[(buffer << (5 - bits) & 31) as usize]));
+    }
+}
+
+#[cfg(test)]
+mod tests;

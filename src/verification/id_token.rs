@@ -1,0 +1,248 @@
+//! An ID token as a relying party would check it (OIDC Core §3.1.3.7), and more: Deputy did not run the
+//! login itself.
+
+use std::sync::Arc;
+
+use openidconnect::core::{CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm};
+use openidconnect::{
+    ClaimsVerificationError, EmptyAdditionalClaims, IdToken, IdTokenVerifier, IssuerUrl, JsonWebKeySet,
+    NonceVerifier, SignatureVerificationError,
+};
+use serde_json::{Map, Value};
+
+use super::fast_jwk::{FastJwk, algorithm};
+use super::{MayAct, PredicateClaims, VerifiedIdToken, check_subject, digest, levels};
+use crate::config::{Config, IdentityProvider};
+use crate::jose::{Claims, PublicKey, UnverifiedToken};
+use crate::protocol::{ClientId, TokenFault};
+use crate::time::{FOREIGN_LEEWAY, Timestamp};
+
+/// The claims that openidconnect judges.
+const JUDGED: [&str; 5] = ["iss", "aud", "exp", "iat", "sub"];
+/// Claims that only other kinds of token have: logout tokens, DPoP proofs, introspection responses
+/// (OIDC-3.1.3.7-11).
+pub(super) const FOREIGN_CLAIMS: [&str; 4] = ["events", "htm", "htu", "token_introspection"];
+/// The longest `acr`, `amr` member, `azp` or `sid` taken, in bytes.
+const MAX_TEXT: usize = 255;
+
+type OidcToken = IdToken<
+    EmptyAdditionalClaims,
+    CoreGenderClaim,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJwsSigningAlgorithm,
+>;
+
+/// Refuses other kinds of token before any key is looked for (8725-3.11-01, 8725-3.12-01).
+pub fn check_kind(token: &UnverifiedToken<'_>) -> Result<(), TokenFault> {
+    let claims = token.unverified_claims();
+    let is_foreign = FOREIGN_CLAIMS.iter().any(|&name| claims.contains_key(name));
+    let is_access_token = claims.contains_key("scope") || claims.contains_key("client_id");
+    if token.header().is_plain_jwt() && !is_foreign && !is_access_token {
+        Ok(())
+    } else {
+        Err(TokenFault::Kind)
+    }
+}
+
+/// Judges signature and claims of a scanned ID token by the rules of its provider.
+pub fn judge(
+    config: &Config,
+    provider: &Arc<IdentityProvider>,
+    scanned: UnverifiedToken<'_>,
+    token: &str,
+    key: &PublicKey,
+    client: &ClientId,
+    now: Timestamp,
+) -> Result<VerifiedIdToken, TokenFault> {
+    let relying_party = relying_party(provider, scanned.unverified_claims())?;
+    verify_as_relying_party(provider, &relying_party, &scanned, key, now)?;
+    let claims = scanned.into_claims_verified_elsewhere();
+
+    let is_source = provider.relying_parties.get(&relying_party);
+    if !is_source.is_some_and(|party| party.clients.contains(client)) {
+        return Err(TokenFault::RelyingParty);
+    }
+    let auth_time = check_times(provider, &claims, now)?;
+    let subject = subject(provider, &claims)?;
+    let acr = bounded(claims.text("acr")?)?;
+    let amr: Vec<String> = claims.texts("amr")?.unwrap_or_default().into_iter().map(str::to_owned).collect();
+    if amr.iter().any(|value| value.len() > MAX_TEXT) {
+        return Err(TokenFault::Claim);
+    }
+    let session = bounded(claims.text("sid")?)?
+        .map(|sid| digest(&[provider.issuer.as_str().as_bytes(), sid.as_bytes()]));
+
+    Ok(VerifiedIdToken {
+        hash: sha256(token),
+        provider: Arc::clone(provider),
+        relying_party,
+        subject,
+        auth_time,
+        levels: levels::met(provider, &claims, &amr),
+        acr,
+        amr,
+        session,
+        may_act: MayAct::read(&claims)?,
+        policy_claims: pick(&claims, provider.policy_claims.iter().map(String::as_str)),
+        predicate_claims: predicate_claims(config, &claims),
+    })
+}
+
+/// Which relying party it was issued to: `azp` if there, else the only audience (OIDC-3.1.3.7-03, -05).
+/// Read before the signature was checked, and only used to say what that check has to find.
+fn relying_party(provider: &IdentityProvider, claims: &Map<String, Value>) -> Result<String, TokenFault> {
+    let audiences: Vec<&str> = match claims.get("aud") {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(many)) => {
+            many.iter().map(Value::as_str).collect::<Option<_>>().ok_or(TokenFault::Claim)?
+        }
+        _ => return Err(TokenFault::Audience),
+    };
+    let [first, others @ ..] = audiences.as_slice() else { return Err(TokenFault::Audience) };
+    match claims.get("azp") {
+        Some(Value::String(azp)) => {
+            let is_named = audiences.contains(&azp.as_str()) && provider.relying_parties.contains_key(azp);
+            // An audience nobody knows is the more telling fault.
+            if audiences.iter().any(|&aud| !provider.relying_parties.contains_key(aud)) {
+                return Err(TokenFault::Audience);
+            }
+            if is_named { Ok(azp.clone()) } else { Err(TokenFault::AuthorizedParty) }
+        }
+        Some(_) => Err(TokenFault::Claim),
+        None if others.is_empty() => Ok((*first).to_owned()),
+        None => Err(TokenFault::AuthorizedParty),
+    }
+}
+
+/// Signature, issuer, audience and expiry, by openidconnect's rules.
+fn verify_as_relying_party(
+    provider: &IdentityProvider,
+    relying_party: &str,
+    token: &UnverifiedToken<'_>,
+    key: &PublicKey,
+    now: Timestamp,
+) -> Result<(), TokenFault> {
+    let issuer =
+        IssuerUrl::new(provider.issuer.as_str().to_owned()).map_err(|_| TokenFault::IssuerUntrusted)?;
+    let client_id = openidconnect::ClientId::new(relying_party.to_owned());
+    let keys = JsonWebKeySet::new(vec![FastJwk::new(token, key)]);
+    let late =
+        std::time::Duration::from_millis(u64::try_from(now.minus(FOREIGN_LEEWAY).millis()).unwrap_or(0));
+    let verifier = IdTokenVerifier::new_public_client(client_id, issuer, keys)
+        .set_allowed_algs(provider.algorithms.iter().copied().map(algorithm))
+        .set_other_audience_verifier_fn(|aud| provider.relying_parties.contains_key(aud.as_str()))
+        // Its expiry rule knows no leeway: it is told the time that makes ours of it.
+        .set_time_fn(move || (std::time::UNIX_EPOCH + late).into());
+    let projection: OidcToken = token.project(&JUDGED).parse().map_err(|_| TokenFault::Claim)?;
+    projection.claims(&verifier, AnyNonce).map(|_| ()).map_err(|error| fault(&error))
+}
+
+/// The login was not started here, so there is no nonce to compare (OIDC-3.1.3.7-08).
+struct AnyNonce;
+
+impl NonceVerifier for AnyNonce {
+    fn verify(self, _: Option<&openidconnect::Nonce>) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+fn fault(error: &ClaimsVerificationError) -> TokenFault {
+    match error {
+        ClaimsVerificationError::Expired(_) => TokenFault::Expired,
+        ClaimsVerificationError::InvalidAudience(_) => TokenFault::Audience,
+        ClaimsVerificationError::InvalidIssuer(_) => TokenFault::IssuerUntrusted,
+        ClaimsVerificationError::InvalidSubject(_) => TokenFault::Subject,
+        ClaimsVerificationError::Unsupported(_) => TokenFault::Kind,
+        ClaimsVerificationError::SignatureVerification(error) => match error {
+            SignatureVerificationError::DisallowedAlg(_)
+            | SignatureVerificationError::UnsupportedAlg(_)
+            | SignatureVerificationError::NoSignature => TokenFault::Algorithm,
+            SignatureVerificationError::NoMatchingKey
+            | SignatureVerificationError::AmbiguousKeyId(_)
+            | SignatureVerificationError::InvalidKey(_) => TokenFault::KeyUnknown,
+            _ => TokenFault::Signature,
+        },
+        _ => TokenFault::Claim,
+    }
+}
+
+/// What openidconnect does not look at: `nbf`, how old and how far ahead `iat` is, and `auth_time`,
+/// which `iat` never stands in for (OIDC-3.1.3.7-07, -09). Gives `auth_time` in seconds.
+fn check_times(provider: &IdentityProvider, claims: &Claims, now: Timestamp) -> Result<i64, TokenFault> {
+    let soon = now.plus(FOREIGN_LEEWAY);
+    if claims.time("nbf")?.is_some_and(|nbf| nbf > soon) {
+        return Err(TokenFault::NotYetValid);
+    }
+    let issued_at = claims.time("iat")?.ok_or(TokenFault::Claim)?;
+    if issued_at > soon {
+        return Err(TokenFault::IssuedAhead);
+    }
+    if now > issued_at.plus(provider.max_id_token_age) {
+        return Err(TokenFault::TooOld);
+    }
+    let auth_time = claims.time("auth_time")?.ok_or(TokenFault::AuthTimeMissing)?;
+    if auth_time > soon {
+        return Err(TokenFault::IssuedAhead);
+    }
+    if now >= auth_time.plus(provider.max_session) {
+        return Err(TokenFault::SessionTooOld);
+    }
+    Ok(auth_time.seconds())
+}
+
+/// `sub` is checked even where another claim names the user: a token without it is no ID token.
+fn subject(provider: &IdentityProvider, claims: &Claims) -> Result<String, TokenFault> {
+    let sub = claims.get("sub").and_then(Value::as_str).ok_or(TokenFault::Subject)?;
+    check_subject(sub)?;
+    let named = claims.find(&provider.subject_claim).and_then(Value::as_str).ok_or(TokenFault::Subject)?;
+    check_subject(named)?;
+    Ok(named.to_owned())
+}
+
+fn bounded(text: Option<&str>) -> Result<Option<String>, TokenFault> {
+    match text {
+        Some(text) if text.len() > MAX_TEXT => Err(TokenFault::Claim),
+        text => Ok(text.map(str::to_owned)),
+    }
+}
+
+/// The listed claims that are there, by the names they are listed under.
+fn pick<'a>(claims: &Claims, names: impl Iterator<Item = &'a str>) -> Map<String, Value> {
+    names.filter_map(|name| Some((name.to_owned(), claims.find(name)?.clone()))).collect()
+}
+
+/// Each predicate's claim, and a claim named like its scope: the provider's own answer.
+fn predicate_claims(config: &Config, claims: &Claims) -> PredicateClaims {
+    let names = config.predicates.values().flat_map(|p| [p.claim.as_str(), p.scope.as_str()]);
+    PredicateClaims::new(pick(claims, names))
+}
+
+fn sha256(token: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes()).as_ref());
+    hash
+}
+
+impl MayAct {
+    /// Reads `may_act` (RFC 8693 §4.4). `exp`, `nbf` and `aud` in it mean nothing (8693-4.4-02); any
+    /// other member but `iss` and `sub` identifies in a way not known here.
+    ///
+    /// # Errors
+    /// [`TokenFault::MayAct`] unless it is an object with a `sub` and strings in `iss` and `sub` (8693-4.4-04).
+    pub fn read(claims: &Claims) -> Result<Option<Self>, TokenFault> {
+        let Some(value) = claims.get("may_act") else { return Ok(None) };
+        let object = value.as_object().ok_or(TokenFault::MayAct)?;
+        let subject = object.get("sub").and_then(Value::as_str).filter(|sub| !sub.is_empty());
+        let issuer = match object.get("iss") {
+            None => None,
+            Some(Value::String(issuer)) => Some(issuer.clone()),
+            Some(_) => return Err(TokenFault::MayAct),
+        };
+        let known = ["iss", "sub", "exp", "nbf", "iat", "aud"];
+        Ok(Some(Self {
+            issuer,
+            subject: subject.ok_or(TokenFault::MayAct)?.to_owned(),
+            has_other_identity_members: object.keys().any(|name| !known.contains(&name.as_str())),
+        }))
+    }
+}

@@ -1,0 +1,71 @@
+//! Which assurance levels a login meets (security-bcp I). Decided per provider, from its claims alone.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::config::{AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider};
+use crate::jose::Claims;
+
+/// The level every scope asks for unless it says otherwise.
+const MFA: &str = "mfa";
+
+/// What an `amr` value shows (RFC 8176 §2 and security-bcp I.1). Values that are not here show nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Factor {
+    Know,
+    Have,
+    Are,
+}
+
+fn factor(amr: &str) -> Option<Factor> {
+    match amr {
+        "pwd" | "pin" | "kba" => Some(Factor::Know),
+        "otp" | "sms" | "tel" | "hwk" | "swk" | "pop" | "sc" => Some(Factor::Have),
+        "face" | "fpt" | "iris" | "retina" | "vbm" => Some(Factor::Are),
+        _ => None,
+    }
+}
+
+/// The names of the levels that `claims` meet at `provider`. Values are compared exactly; no order of
+/// `acr` values is assumed (EAP-01).
+pub fn met(provider: &IdentityProvider, claims: &Claims, amr: &[String]) -> BTreeSet<String> {
+    let mut levels: BTreeSet<String> = provider
+        .assurance
+        .iter()
+        .filter(|(_, level)| is_met(level, claims))
+        .map(|(name, _)| name.clone())
+        .collect();
+    // `mfa` is always defined: by the operator, else by `mfa` in `amr` (8176-F-01).
+    if !provider.assurance.contains_key(MFA) && amr.iter().any(|value| value == MFA) {
+        levels.insert(MFA.to_owned());
+    }
+    if provider.infer_mfa_from_amr && has_two_factors(amr) {
+        levels.insert(MFA.to_owned());
+    }
+    levels
+}
+
+/// Two kinds of factor. A biometric counts only beside a "have" (security-bcp I.1).
+fn has_two_factors(amr: &[String]) -> bool {
+    let factors: BTreeSet<Factor> = amr.iter().filter_map(|value| factor(value)).collect();
+    factors.contains(&Factor::Have) && factors.len() > 1
+}
+
+fn is_met(level: &AssuranceLevel, claims: &Claims) -> bool {
+    level.any_of.iter().any(|condition| holds(condition, claims))
+}
+
+fn holds(condition: &ClaimCondition, claims: &Claims) -> bool {
+    let Some(value) = claims.find(&condition.claim) else { return false };
+    match &condition.test {
+        ClaimTest::In(listed) => value.as_str().is_some_and(|text| listed.iter().any(|one| one == text)),
+        // All listed values. An empty list is no condition, and must not hold for everyone.
+        ClaimTest::Contains(listed) => {
+            !listed.is_empty()
+                && value.as_array().is_some_and(|values| {
+                    listed.iter().all(|one| values.iter().any(|value| value == &Value::from(one.as_str())))
+                })
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! A token of Deputy's own, come back (9068-4).
+
+use serde_json::Value;
+
+use super::{MayAct, VerifiedOwn};
+use crate::config::Config;
+use crate::jose::UnverifiedToken;
+use crate::keys::{KeyRing, NodeSecrets};
+use crate::protocol::{Jti, TokenFault};
+
+/// Form, kind, issuer, key and signature. Expiry and everything else about its life is in the record.
+pub fn verify(
+    config: &Config,
+    ring: &KeyRing,
+    secrets: &NodeSecrets,
+    token: &str,
+) -> Result<VerifiedOwn, TokenFault> {
+    let scanned = UnverifiedToken::scan(token)?;
+    if scanned.claimed_issuer() != Some(config.issuer.as_str()) {
+        return Err(TokenFault::IssuerUntrusted);
+    }
+    let is_task_token = match scanned.header().typ.as_deref() {
+        Some("at+jwt") => false,
+        Some("task+jwt") => true,
+        _ => return Err(TokenFault::Kind),
+    };
+    let kid = scanned.header().kid.clone().ok_or(TokenFault::KeyUnknown)?;
+    let key = match ring.verifying_key(&kid) {
+        Some(key) => key,
+        None if ring.is_revoked(&kid) => return Err(TokenFault::KeyRevoked),
+        None => return Err(TokenFault::KeyUnknown),
+    };
+    let claims = scanned.verify(key)?;
+    let jti = claims.get("jti").and_then(Value::as_str).and_then(Jti::parse).ok_or(TokenFault::Claim)?;
+    claims.time("exp")?.ok_or(TokenFault::Claim)?;
+    claims.text("sub")?.filter(|sub| !sub.is_empty()).ok_or(TokenFault::Subject)?;
+    Ok(VerifiedOwn {
+        jti,
+        hash: secrets.token_hash(token),
+        kid,
+        is_task_token,
+        may_act: MayAct::read(&claims)?,
+        claims: claims.into_map(),
+    })
+}

@@ -1,0 +1,41 @@
+//! Keys of others: fetched or read from a file, cached per source, bounded in every direction
+//! (JWKS-08, JWKS-09, FETCH-01 to FETCH-08).
+
+mod address;
+mod cache;
+mod http;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use url::Url;
+
+use crate::config::Reach;
+use crate::time::Lifetime;
+
+pub use cache::{KeyCache, KeyFault, KeySpec};
+pub use http::HttpKeys;
+pub(super) use http::is_literal_loopback;
+
+/// A document as fetched.
+#[derive(Debug)]
+pub struct Document {
+    /// The body, within its limit.
+    pub body: Vec<u8>,
+    /// `max-age` of `Cache-Control`, if it was given.
+    pub max_age: Option<Lifetime>,
+}
+
+/// Why a document was not fetched, in words for the log. Nothing of it reaches a client (FETCH-08).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct FetchError(pub String);
+
+/// The outcome of one fetch.
+pub type Fetched<'a> = Pin<Box<dyn Future<Output = Result<Document, FetchError>> + Send + 'a>>;
+
+/// Fetches documents of others. The real one is [`HttpKeys`].
+pub trait RemoteKeys: Send + Sync {
+    /// GETs `url`, at most `limit` bytes, without credentials, cookies or redirects.
+    fn fetch<'a>(&'a self, url: &'a Url, reach: &'a Reach, limit: usize, is_local: bool) -> Fetched<'a>;
+}

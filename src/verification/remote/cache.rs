@@ -1,0 +1,249 @@
+//! The key sets of others, kept as long as their publishers and our bounds allow.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use openidconnect::core::CoreProviderMetadata;
+use url::Url;
+
+use super::{FetchError, RemoteKeys};
+use crate::config::{KeySource, Reach};
+use crate::jose::{Header, KeySet, PublicKey};
+use crate::protocol::Issuer;
+use crate::time::{Lifetime, Timestamp};
+
+/// Shortest and longest time a fetched set is taken without looking again (JWKS-08).
+const FRESH: (Lifetime, Lifetime) = (Lifetime::from_seconds(300), Lifetime::from_seconds(86_400));
+/// An unknown `kid` causes at most one fetch in this time per source (7515-4.1.4-01).
+const UNKNOWN_KID_PAUSE: Lifetime = Lifetime::from_seconds(60);
+/// After a failed fetch none is tried for this time.
+const FAILURE_PAUSE: Lifetime = Lifetime::from_seconds(10);
+/// Bytes of a key set, and of provider metadata.
+const MAX_DOCUMENT: usize = 512 * 1024;
+
+/// Where keys come from and how.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySpec<'a> {
+    /// The issuer whose metadata names the key set, for [`KeySource::Discovery`].
+    pub issuer: Option<&'a Issuer>,
+    /// Discovery, a URL, or a file.
+    pub source: &'a KeySource,
+    /// How a URL is reached.
+    pub reach: &'a Reach,
+    /// The last good copy serves this long when no new one can be had.
+    pub stale: Lifetime,
+    /// Deputy's own issuer is literal loopback, so plain HTTP to literal loopback is allowed.
+    pub is_local: bool,
+}
+
+/// Why there is no key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyFault {
+    /// The keys are known, and none fits the header.
+    Unknown,
+    /// No keys are known and none can be had.
+    Unavailable(String),
+}
+
+/// What tells sources apart.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum SourceName {
+    Discovery(Issuer),
+    Uri(Url),
+    File(PathBuf),
+}
+
+/// The key sets of every source asked for so far. Sources are configured, so their number is bounded.
+pub struct KeyCache {
+    remote: Box<dyn RemoteKeys>,
+    sources: Mutex<HashMap<SourceName, Arc<Source>>>,
+}
+
+/// One source: what is known of it, and a lock held while it is being asked.
+struct Source {
+    known: ArcSwap<Known>,
+    asking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Clone, Default)]
+struct Known {
+    /// The last good set, with when it was had and until when it needs no new look.
+    good: Option<Good>,
+    /// When it was last asked, and what went wrong if it did.
+    asked: Option<(Timestamp, Option<String>)>,
+}
+
+#[derive(Clone)]
+struct Good {
+    keys: Arc<KeySet>,
+    had_at: Timestamp,
+    fresh_until: Timestamp,
+}
+
+impl Known {
+    /// Whether the source was asked less than `pause` ago. A clock set back counts as long ago.
+    fn was_asked_within(&self, pause: Lifetime, now: Timestamp) -> bool {
+        self.asked.as_ref().is_some_and(|(at, _)| (0..pause.millis()).contains(&now.millis_since(*at)))
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(&self.asked, Some((_, Some(_))))
+    }
+
+    /// The set, where it is not older than `stale` allows.
+    fn usable(&self, stale: Lifetime, now: Timestamp) -> Option<&Good> {
+        self.good.as_ref().filter(|good| now < good.had_at.plus(stale).max(good.fresh_until))
+    }
+}
+
+impl KeyCache {
+    /// A cache over this way of fetching.
+    pub fn new(remote: Box<dyn RemoteKeys>) -> Self {
+        Self { remote, sources: Mutex::default() }
+    }
+
+    /// The key of `spec` that fits `header`.
+    ///
+    /// # Errors
+    /// [`KeyFault`].
+    pub async fn key(
+        &self,
+        spec: KeySpec<'_>,
+        header: &Header,
+        now: Timestamp,
+    ) -> Result<PublicKey, KeyFault> {
+        let Some(name) = source_name(spec) else {
+            return Err(KeyFault::Unavailable("discovery without an issuer".to_owned()));
+        };
+        let source = self.source(name.clone());
+        let mut known = source.known.load_full();
+        if Self::wants_look(&known, spec, header, now) {
+            let is_needed =
+                known.usable(spec.stale, now).is_none_or(|good| good.keys.choose(header).is_none());
+            // One asks; those whom the known keys serve do not wait for it.
+            let turn =
+                if is_needed { Some(source.asking.lock().await) } else { source.asking.try_lock().ok() };
+            if let Some(_turn) = turn {
+                let current = source.known.load_full();
+                if Self::wants_look(&current, spec, header, now) {
+                    self.look(&source, &name, spec, now).await;
+                }
+            }
+            known = source.known.load_full();
+        }
+        match known.usable(spec.stale, now) {
+            Some(good) => good.keys.choose(header).cloned().ok_or(KeyFault::Unknown),
+            None => {
+                let why = known.asked.as_ref().and_then(|(_, fault)| fault.clone());
+                Err(KeyFault::Unavailable(why.unwrap_or_else(|| "never fetched".to_owned())))
+            }
+        }
+    }
+
+    /// Whether the source should be asked now.
+    fn wants_look(known: &Known, spec: KeySpec<'_>, header: &Header, now: Timestamp) -> bool {
+        if known.has_failed() && known.was_asked_within(FAILURE_PAUSE, now) {
+            return false;
+        }
+        match known.usable(spec.stale, now) {
+            None => true,
+            Some(good) if now >= good.fresh_until || now < good.had_at => true,
+            Some(good) => {
+                good.keys.choose(header).is_none() && !known.was_asked_within(UNKNOWN_KID_PAUSE, now)
+            }
+        }
+    }
+
+    /// Asks the source once. A failure leaves the last good copy in place.
+    async fn look(&self, source: &Source, name: &SourceName, spec: KeySpec<'_>, now: Timestamp) {
+        let before = source.known.load_full();
+        // Noted before the first byte goes out: a caller that goes away must not make the next one ask
+        // again at once.
+        let asking = Some((now, Some("a fetch was given up".to_owned())));
+        source.known.store(Arc::new(Known { good: before.good.clone(), asked: asking }));
+        let after = match self.fetch(name, spec).await {
+            Ok((keys, max_age)) => {
+                let fresh = max_age.unwrap_or(FRESH.0).clamp(FRESH.0, FRESH.1);
+                let good = Good { keys: Arc::new(keys), had_at: now, fresh_until: now.plus(fresh) };
+                Known { good: Some(good), asked: Some((now, None)) }
+            }
+            Err(FetchError(what)) => {
+                tracing::warn!(keys.source = %name, "keys were not renewed: {what}");
+                Known { good: before.good.clone(), asked: Some((now, Some(what))) }
+            }
+        };
+        source.known.store(Arc::new(after));
+    }
+
+    async fn fetch(
+        &self,
+        name: &SourceName,
+        spec: KeySpec<'_>,
+    ) -> Result<(KeySet, Option<Lifetime>), FetchError> {
+        let document = match name {
+            SourceName::File(path) => {
+                // A local file of bounded use, once a few minutes: not worth another thread.
+                let body = std::fs::read(path).map_err(|error| FetchError(error.to_string()))?;
+                super::Document { body, max_age: None }
+            }
+            SourceName::Uri(url) => self.remote.fetch(url, spec.reach, MAX_DOCUMENT, spec.is_local).await?,
+            SourceName::Discovery(issuer) => {
+                let url = self.discover(issuer, spec).await?;
+                self.remote.fetch(&url, spec.reach, MAX_DOCUMENT, spec.is_local).await?
+            }
+        };
+        let keys = KeySet::parse(&document.body)
+            .map_err(|_| FetchError("not a key set within the limits".to_owned()))?;
+        // An empty set is taken at its word: whoever withdrew every key wants none believed (ATK-45).
+        if keys.is_empty() {
+            tracing::warn!(keys.source = %name, "the key set has no usable key");
+        }
+        Ok((keys, document.max_age))
+    }
+
+    /// Where the provider's key set is (OpenID Connect Discovery §4). Its `issuer` is the configured
+    /// one, byte for byte (§4.3).
+    async fn discover(&self, issuer: &Issuer, spec: KeySpec<'_>) -> Result<Url, FetchError> {
+        let base = issuer.as_str().trim_end_matches('/');
+        let url = Url::parse(&format!("{base}/.well-known/openid-configuration"))
+            .map_err(|_| FetchError("issuer is not a URL".to_owned()))?;
+        let document = self.remote.fetch(&url, spec.reach, MAX_DOCUMENT, spec.is_local).await?;
+        let metadata: CoreProviderMetadata = serde_json::from_slice(&document.body)
+            .map_err(|error| FetchError(format!("provider metadata: {error}")))?;
+        if metadata.issuer().as_str() != issuer.as_str() {
+            return Err(FetchError("provider metadata names another issuer".to_owned()));
+        }
+        Ok(metadata.jwks_uri().url().clone())
+    }
+
+    fn source(&self, name: SourceName) -> Arc<Source> {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let source = sources.entry(name).or_insert_with(|| {
+            Arc::new(Source { known: ArcSwap::default(), asking: tokio::sync::Mutex::new(()) })
+        });
+        Arc::clone(source)
+    }
+}
+
+fn source_name(spec: KeySpec<'_>) -> Option<SourceName> {
+    match spec.source {
+        KeySource::Discovery => Some(SourceName::Discovery(spec.issuer?.clone())),
+        KeySource::Uri(url) => Some(SourceName::Uri(url.clone())),
+        KeySource::File(path) => Some(SourceName::File(path.clone())),
+    }
+}
+
+impl std::fmt::Display for SourceName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Discovery(issuer) => write!(f, "{issuer}"),
+            Self::Uri(url) => write!(f, "{url}"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! Fetching over HTTPS with reqwest and rustls.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{ACCEPT, CACHE_CONTROL, HeaderMap};
+use url::{Host, Url};
+
+use super::address::is_public;
+use super::{Document, FetchError, Fetched, RemoteKeys};
+use crate::config::{Network, Reach};
+use crate::time::Lifetime;
+
+/// FETCH-05.
+const CONNECT: Duration = Duration::from_secs(2);
+/// FETCH-05, from the first byte out to the last byte in.
+const TOTAL: Duration = Duration::from_secs(5);
+
+/// What makes one HTTP client differ from another: public only, CA, proxy.
+type ClientKey = (bool, Option<PathBuf>, Option<Url>);
+
+/// Fetches by HTTPS: redirects off, no cookies, no credentials, no decompression, short timeouts, and
+/// for `network = "public"` only addresses that are public, checked on what is really connected to.
+#[derive(Default)]
+pub struct HttpKeys {
+    clients: Mutex<HashMap<ClientKey, reqwest::Client>>,
+}
+
+impl HttpKeys {
+    /// The client for this reach, made at its first use.
+    fn client(&self, reach: &Reach) -> Result<reqwest::Client, FetchError> {
+        let key = (reach.network == Network::Public, reach.tls_ca_file.clone(), reach.proxy.clone());
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&key) {
+            return Ok(client.clone());
+        }
+        let client = build(reach)?;
+        clients.insert(key, client.clone());
+        Ok(client)
+    }
+}
+
+impl RemoteKeys for HttpKeys {
+    fn fetch<'a>(&'a self, url: &'a Url, reach: &'a Reach, limit: usize, is_local: bool) -> Fetched<'a> {
+        Box::pin(async move {
+            check_url(url, reach, is_local)?;
+            let client = self.client(reach)?;
+            // Once more around everything, so that a body that drips cannot outlast the limit.
+            match tokio::time::timeout(TOTAL, get(&client, url, limit)).await {
+                Ok(fetched) => fetched,
+                Err(_) => Err(fault("no answer within 5 s")),
+            }
+        })
+    }
+}
+
+fn fault(what: &str) -> FetchError {
+    FetchError(what.to_owned())
+}
+
+/// Whether the host is an address of this machine, written as one.
+pub fn is_literal_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(_)) | None => false,
+    }
+}
+
+/// The rules that need no connection: https, or http where `is_local` (Deputy's own issuer is literal
+/// loopback) and this host is too; no address literals on the public network (FETCH-01, FETCH-03).
+fn check_url(url: &Url, reach: &Reach, is_local: bool) -> Result<(), FetchError> {
+    let is_loopback = is_local && is_literal_loopback(url);
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback => return Ok(()),
+        _ => return Err(fault("not https")),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(fault("credentials in the URL"));
+    }
+    let is_literal = !matches!(url.host(), Some(Host::Domain(_)));
+    if is_literal && reach.network == Network::Public && !is_loopback {
+        return Err(fault("an address literal is not taken on the public network"));
+    }
+    Ok(())
+}
+
+async fn get(client: &reqwest::Client, url: &Url, limit: usize) -> Result<Document, FetchError> {
+    let request = client.get(url.clone()).header(ACCEPT, "application/json, application/jwk-set+json");
+    let mut response = request.send().await.map_err(|error| FetchError(describe(&error)))?;
+    if response.status() != reqwest::StatusCode::OK {
+        return Err(FetchError(format!("answered {}", response.status().as_u16())));
+    }
+    let too_large = || FetchError(format!("body over {limit} bytes"));
+    if response.content_length().is_some_and(|length| length > limit as u64) {
+        return Err(too_large());
+    }
+    let max_age = max_age(response.headers());
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| FetchError(describe(&error)))? {
+        if body.len() + chunk.len() > limit {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Document { body, max_age })
+}
+
+/// The innermost cause says most; the URL is added where it is logged.
+fn describe(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+fn max_age(headers: &HeaderMap) -> Option<Lifetime> {
+    let directives = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    directives
+        .flat_map(|value| value.split(','))
+        .filter_map(|directive| directive.trim().split_once('='))
+        .find(|(name, _)| name.eq_ignore_ascii_case("max-age"))
+        .and_then(|(_, seconds)| seconds.trim_matches('"').parse().ok())
+        .map(Lifetime::from_seconds)
+}
+
+fn build(reach: &Reach) -> Result<reqwest::Client, FetchError> {
+    let mut builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT)
+        .timeout(TOTAL)
+        .pool_max_idle_per_host(1)
+        .user_agent(concat!("deputy/", env!("CARGO_PKG_VERSION")))
+        // Only what the configuration names: a proxy from the environment would see, and be, the issuer.
+        .no_proxy();
+    if let Some(file) = &reach.tls_ca_file {
+        let pem = std::fs::read(file)
+            .map_err(|error| FetchError(format!("tls_ca_file `{}`: {error}", file.display())))?;
+        let roots = reqwest::Certificate::from_pem_bundle(&pem)
+            .map_err(|_| FetchError(format!("tls_ca_file `{}` holds no PEM certificates", file.display())))?;
+        builder = builder.tls_certs_only(roots);
+    }
+    match &reach.proxy {
+        // The proxy resolves names itself, and is the one that keeps to the public network.
+        Some(proxy) => {
+            let proxy = reqwest::Proxy::all(proxy.as_str()).map_err(|_| fault("proxy is not usable"))?;
+            builder = builder.proxy(proxy);
+        }
+        None if reach.network == Network::Public => {
+            builder = builder.dns_resolver(Arc::new(PublicOnly));
+        }
+        None => {}
+    }
+    builder.build().map_err(|error| FetchError(format!("HTTP client: {}", describe(&error))))
+}
+
+/// Resolves once and gives out the addresses only if every one is public, so that what was checked is
+/// what is connected to, and a name with one private record is refused as a whole (FETCH-02).
+struct PublicOnly;
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let addresses: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            if addresses.iter().all(|address| is_public(address.ip())) {
+                Ok(Box::new(addresses.into_iter()) as Addrs)
+            } else {
+                Err("resolves to an address that is not public".into())
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

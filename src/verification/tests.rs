@@ -1,0 +1,5 @@
+//! Rooms 4's rules, one change to a good token at a time.
+
+mod id_token;
+mod own;
+mod workload;

@@ -1,0 +1,404 @@
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::config::*;
+use crate::jose::SigningKey;
+use crate::protocol::{ClientId, Issuer, TokenFault};
+use crate::time::{Lifetime, Timestamp};
+use crate::verification::fixtures::*;
+use crate::verification::{MayAct, NotVerified, VerifiedIdToken};
+
+async fn verify_at(world: &World, token: &str, now: Timestamp) -> Result<VerifiedIdToken, TokenFault> {
+    match world.verifier.id_token(&world.config, token, &world.client_id(), now).await {
+        Ok(verified) => Ok(verified),
+        Err(NotVerified::Fault(fault)) => Err(fault),
+        Err(NotVerified::Unavailable(why)) => panic!("{why}"),
+    }
+}
+
+async fn verify(world: &World, claims: &Value) -> Result<VerifiedIdToken, TokenFault> {
+    verify_at(world, &sign(&world.provider_key, "JWT", claims), NOW).await
+}
+
+async fn fault(world: &World, changes: Value) -> TokenFault {
+    match verify(world, &but(id_claims(), changes.clone())).await {
+        Ok(_) => panic!("accepted {changes}"),
+        Err(fault) => fault,
+    }
+}
+
+fn change_provider(world: &mut World, change: impl FnOnce(&mut IdentityProvider)) {
+    let mut provider = IdentityProvider::clone(&world.config.identity_providers[PROVIDER]);
+    change(&mut provider);
+    add_provider(&mut world.config, provider);
+}
+
+#[tokio::test]
+async fn a_good_id_token_gives_its_facts() {
+    let world = World::new();
+    let token = sign(&world.provider_key, "JWT", &id_claims());
+    let verified = verify_at(&world, &token, NOW).await.unwrap();
+    assert_eq!(verified.subject, "248289761001");
+    assert_eq!(verified.relying_party, "web-app");
+    assert_eq!(verified.auth_time, NOW.seconds() - 30);
+    assert_eq!(verified.acr.as_deref(), Some("2"));
+    assert_eq!(verified.amr, ["pwd", "mfa"]);
+    assert_eq!(verified.levels.iter().collect::<Vec<_>>(), ["mfa"]);
+    assert!(verified.session.is_some());
+    assert_eq!(verified.may_act, None);
+    assert_eq!(verified.provider.issuer.as_str(), PROVIDER);
+    assert_eq!(Value::Object(verified.policy_claims.clone()), json!({"groups": ["travel"]}));
+    assert_eq!(verified.predicate_claims.get("birthdate"), Some(&json!("1990-06-05")));
+    assert_eq!(verified.predicate_claims.get("email"), None);
+    assert!(!format!("{verified:?}").contains("1990-06-05"));
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes());
+    assert_eq!(verified.hash, hash.as_ref());
+}
+
+#[tokio::test]
+async fn every_allowed_algorithm_is_taken() {
+    for algorithm in
+        [Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA, Algorithm::PS256, Algorithm::RS256]
+    {
+        let world = World::with_algorithm(algorithm);
+        assert!(verify(&world, &id_claims()).await.is_ok(), "{algorithm:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_algorithm_that_is_not_configured_for_the_provider_is_refused() {
+    let mut world = World::new();
+    change_provider(&mut world, |provider| provider.algorithms = [Algorithm::RS256].into());
+    assert_eq!(fault(&world, json!({})).await, TokenFault::Algorithm);
+}
+
+#[tokio::test]
+async fn an_issuer_is_compared_byte_for_byte() {
+    let world = World::new();
+    for issuer in [
+        "https://op.example/",
+        "https://OP.example",
+        "http://op.example",
+        "https://op.example:443",
+        "https://op.example/tenant",
+        "https://op.example.evil",
+        "https://op.example@evil",
+        "https://op.example.",
+        "",
+    ] {
+        assert_eq!(fault(&world, json!({"iss": issuer})).await, TokenFault::IssuerUntrusted, "{issuer}");
+    }
+    assert_eq!(fault(&world, json!({"iss": null})).await, TokenFault::IssuerUntrusted);
+    assert_eq!(fault(&world, json!({"iss": [PROVIDER]})).await, TokenFault::IssuerUntrusted);
+}
+
+#[tokio::test]
+async fn a_token_signed_by_another_trusted_issuer_is_refused() {
+    let world = World::new();
+    let header = json!({"alg": "ES256", "kid": world.provider_key.kid()});
+    let token = sign_with_header(&world.workload_key, &header, &id_claims());
+    assert_eq!(verify_at(&world, &token, NOW).await.unwrap_err(), TokenFault::Signature);
+}
+
+#[tokio::test]
+async fn a_key_the_provider_does_not_publish_is_refused() {
+    let world = World::new();
+    let stranger = SigningKey::generate(Algorithm::ES256).unwrap();
+    let token = sign(&stranger, "JWT", &id_claims());
+    assert_eq!(verify_at(&world, &token, NOW).await.unwrap_err(), TokenFault::KeyUnknown);
+    let embedded = json!({"alg": "ES256", "jwk": stranger.jwk(), "kid": stranger.kid()});
+    let token = sign_with_header(&stranger, &embedded, &id_claims());
+    assert_eq!(verify_at(&world, &token, NOW).await.unwrap_err(), TokenFault::KeyUnknown);
+}
+
+#[tokio::test]
+async fn one_changed_bit_of_a_signature_is_refused() {
+    let world = World::new();
+    let token = sign(&world.provider_key, "JWT", &id_claims());
+    let at = token.rfind('.').unwrap() + 5;
+    let other = if token.as_bytes()[at] == b'A' { "B" } else { "A" };
+    let broken = format!("{}{}{}", &token[..at], other, &token[at + 1..]);
+    assert_eq!(verify_at(&world, &broken, NOW).await.unwrap_err(), TokenFault::Signature);
+}
+
+#[tokio::test]
+async fn a_claim_changed_after_signing_is_refused_whether_or_not_it_is_judged() {
+    let world = World::new();
+    let token = sign(&world.provider_key, "JWT", &id_claims());
+    for change in [json!({"birthdate": "2001-01-01"}), json!({"sub": "someone-else"}), json!({"amr": []})] {
+        let forged = sign(&world.client_key, "JWT", &but(id_claims(), change.clone()));
+        let mut parts: Vec<&str> = token.split('.').collect();
+        parts[1] = forged.split('.').nth(1).unwrap();
+        let spliced = parts.join(".");
+        assert_eq!(verify_at(&world, &spliced, NOW).await.unwrap_err(), TokenFault::Signature, "{change}");
+    }
+}
+
+#[tokio::test]
+async fn the_audience_is_a_relying_party_and_nobody_unknown() {
+    let mut world = World::new();
+    change_provider(&mut world, |provider| {
+        let clients = [ClientId::new("assistant")].into();
+        let second = RelyingParty { client_id: "mobile-app".to_owned(), clients };
+        provider.relying_parties.insert("mobile-app".to_owned(), second);
+    });
+    for (changes, expected) in [
+        (json!({"aud": "another-app"}), TokenFault::Audience),
+        (json!({"aud": ["another-app"]}), TokenFault::Audience),
+        (json!({"aud": []}), TokenFault::Audience),
+        (json!({"aud": null}), TokenFault::Audience),
+        (json!({"aud": 1}), TokenFault::Audience),
+        (json!({"aud": ["web-app", 1]}), TokenFault::Claim),
+        (json!({"aud": "Web-App"}), TokenFault::Audience),
+        (json!({"aud": ["web-app", "stranger"], "azp": "web-app"}), TokenFault::Audience),
+        (json!({"aud": ["web-app", "stranger"]}), TokenFault::AuthorizedParty),
+        (json!({"aud": ["web-app", "mobile-app"]}), TokenFault::AuthorizedParty),
+        (json!({"aud": ["web-app", "mobile-app"], "azp": "stranger"}), TokenFault::AuthorizedParty),
+        (json!({"aud": "web-app", "azp": "mobile-app"}), TokenFault::AuthorizedParty),
+        (json!({"azp": "stranger"}), TokenFault::AuthorizedParty),
+        (json!({"azp": 1}), TokenFault::Claim),
+    ] {
+        assert_eq!(fault(&world, changes.clone()).await, expected, "{changes}");
+    }
+    for changes in [
+        json!({"aud": ["web-app"]}),
+        json!({"azp": "web-app"}),
+        json!({"aud": ["mobile-app", "web-app"], "azp": "web-app"}),
+    ] {
+        assert!(verify(&world, &but(id_claims(), changes.clone())).await.is_ok(), "{changes}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_token_issued_to_an_application_of_another_client_is_refused() {
+    let mut world = World::new();
+    change_provider(&mut world, |provider| {
+        provider.relying_parties.get_mut("web-app").unwrap().clients = [ClientId::new("other")].into();
+    });
+    assert_eq!(fault(&world, json!({})).await, TokenFault::RelyingParty);
+}
+
+#[tokio::test]
+async fn times_are_judged_with_sixty_seconds_of_leeway() {
+    let world = World::new();
+    let now = NOW.seconds();
+    for (changes, expected) in [
+        (json!({"exp": now - 59}), None),
+        (json!({"exp": now - 60}), Some(TokenFault::Expired)),
+        (json!({"exp": null}), Some(TokenFault::Claim)),
+        (json!({"exp": "1795328000"}), Some(TokenFault::Claim)),
+        (json!({"exp": -1}), Some(TokenFault::Claim)),
+        (json!({"exp": 1e308}), Some(TokenFault::Claim)),
+        (json!({"exp": now as f64 + 0.5}), None),
+        (json!({"nbf": now + 60}), None),
+        (json!({"nbf": now + 61}), Some(TokenFault::NotYetValid)),
+        (json!({"nbf": "soon"}), Some(TokenFault::Claim)),
+        (json!({"iat": null}), Some(TokenFault::Claim)),
+        (json!({"iat": now + 60}), None),
+        (json!({"iat": now + 61}), Some(TokenFault::IssuedAhead)),
+        (json!({"iat": now - 600}), None),
+        (json!({"iat": now - 601}), Some(TokenFault::TooOld)),
+        (json!({"auth_time": null}), Some(TokenFault::AuthTimeMissing)),
+        (json!({"auth_time": "now"}), Some(TokenFault::Claim)),
+        (json!({"auth_time": now + 60}), None),
+        (json!({"auth_time": now + 61}), Some(TokenFault::IssuedAhead)),
+        (json!({"auth_time": now - 28_799}), None),
+        (json!({"auth_time": now - 28_800}), Some(TokenFault::SessionTooOld)),
+    ] {
+        let verified = verify(&world, &but(id_claims(), changes.clone())).await;
+        assert_eq!(verified.err(), expected, "{changes}");
+    }
+}
+
+#[tokio::test]
+async fn a_subject_is_short_ascii_and_not_in_a_form_of_ours() {
+    let world = World::new();
+    for sub in [
+        json!(null),
+        json!(""),
+        json!(1),
+        json!(["a"]),
+        json!("a".repeat(256)),
+        json!("ä"),
+        json!("a\nb"),
+        json!("pw_x"),
+        json!("agent_x"),
+    ] {
+        let fault = fault(&world, json!({"sub": sub})).await;
+        // A missing or non-string `sub` is no ID token to openidconnect, which sees it first.
+        assert!(matches!(fault, TokenFault::Subject | TokenFault::Claim), "{sub}: {fault:?}");
+    }
+    for sub in ["a".repeat(255), "PW_x".to_owned(), "a b".to_owned()] {
+        assert!(verify(&world, &but(id_claims(), json!({"sub": sub}))).await.is_ok(), "{sub}");
+    }
+}
+
+#[tokio::test]
+async fn a_configured_claim_names_the_user() {
+    let mut world = World::new();
+    change_provider(&mut world, |provider| provider.subject_claim = "oid".to_owned());
+    assert_eq!(fault(&world, json!({})).await, TokenFault::Subject);
+    assert_eq!(fault(&world, json!({"oid": "pw_1"})).await, TokenFault::Subject);
+    let verified = verify(&world, &but(id_claims(), json!({"oid": "0-1-2"}))).await.unwrap();
+    assert_eq!(verified.subject, "0-1-2");
+}
+
+#[tokio::test]
+async fn tokens_of_other_kinds_are_refused() {
+    let world = World::new();
+    for changes in [
+        json!({"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}),
+        json!({"htm": "POST"}),
+        json!({"htu": "https://deputy.example/token"}),
+        json!({"token_introspection": {}}),
+        json!({"scope": "openid"}),
+        json!({"client_id": "web-app"}),
+    ] {
+        assert_eq!(fault(&world, changes.clone()).await, TokenFault::Kind, "{changes}");
+    }
+    for typ in ["at+jwt", "application/at+jwt", "logout+jwt", "dpop+jwt", "task+jwt", "", "x"] {
+        let token = sign(&world.provider_key, typ, &id_claims());
+        assert_eq!(verify_at(&world, &token, NOW).await.unwrap_err(), TokenFault::Kind, "{typ}");
+    }
+    let kid = world.provider_key.kid();
+    for header in [
+        json!({"alg": "ES256", "kid": kid}),
+        json!({"alg": "ES256", "kid": kid, "typ": "jwt"}),
+        json!({"alg": "ES256", "kid": kid, "typ": "application/JWT"}),
+    ] {
+        let token = sign_with_header(&world.provider_key, &header, &id_claims());
+        assert!(verify_at(&world, &token, NOW).await.is_ok(), "{header}");
+    }
+}
+
+#[tokio::test]
+async fn amr_is_an_array_of_strings_and_acr_a_string() {
+    let world = World::new();
+    for changes in [
+        json!({"amr": "mfa"}),
+        json!({"amr": {"mfa": true}}),
+        json!({"amr": [1]}),
+        json!({"amr": ["mfa", null]}),
+        json!({"acr": 2}),
+        json!({"acr": ["2"]}),
+        json!({"acr": "a".repeat(256)}),
+        json!({"amr": ["a".repeat(256)]}),
+        json!({"sid": 1}),
+    ] {
+        assert_eq!(fault(&world, changes.clone()).await, TokenFault::Claim, "{changes}");
+    }
+}
+
+#[tokio::test]
+async fn levels_are_met_by_what_the_provider_is_configured_for() {
+    let mut world = World::new();
+    let cases: &[(Value, bool, &[&str])] = &[
+        (json!({"amr": ["mfa", "xyz"], "acr": null}), false, &["mfa"]),
+        (json!({"amr": ["MFA"], "acr": null}), false, &[]),
+        (json!({"amr": null, "acr": null}), false, &[]),
+        (json!({"amr": ["pwd"], "acr": "2"}), false, &[]),
+        (json!({"amr": ["pwd", "otp"], "acr": null}), false, &[]),
+        (json!({"amr": ["pwd", "otp"], "acr": null}), true, &["mfa"]),
+        (json!({"amr": ["hwk", "face"], "acr": null}), true, &["mfa"]),
+        (json!({"amr": ["sc", "pin"], "acr": null}), true, &["mfa"]),
+        (json!({"amr": ["pwd", "pin"], "acr": null}), true, &[]),
+        (json!({"amr": ["otp", "sms"], "acr": null}), true, &[]),
+        (json!({"amr": ["pwd", "face"], "acr": null}), true, &[]),
+        (json!({"amr": ["pwd", "mca", "user", "geo", "rba", "wia"], "acr": null}), true, &[]),
+        (json!({"amr": ["hwk", "mfa"], "acr": null}), false, &["mfa"]),
+        (json!({"amr": ["pwd"], "acr": "phr"}), false, &["phishing_resistant"]),
+        (json!({"amr": ["mfa"], "acr": "phrh"}), false, &["mfa", "phishing_resistant"]),
+        (json!({"amr": ["pwd"], "acr": "PHR"}), false, &[]),
+        (json!({"amr": ["pwd"], "acr": "3"}), false, &[]),
+    ];
+    for (changes, infer, expected) in cases {
+        change_provider(&mut world, |provider| provider.infer_mfa_from_amr = *infer);
+        let verified = verify(&world, &but(id_claims(), changes.clone())).await.unwrap();
+        assert_eq!(verified.levels.iter().collect::<Vec<_>>(), *expected, "{changes} {infer}");
+    }
+}
+
+#[tokio::test]
+async fn an_operators_own_mfa_level_takes_the_place_of_the_built_in_one() {
+    let mut world = World::new();
+    change_provider(&mut world, |provider| {
+        let any_of =
+            vec![ClaimCondition { claim: "acr".to_owned(), test: ClaimTest::In(vec!["gold".to_owned()]) }];
+        provider.assurance.insert("mfa".to_owned(), AssuranceLevel { name: "mfa".to_owned(), any_of });
+    });
+    assert!(verify(&world, &id_claims()).await.unwrap().levels.is_empty());
+    let gold = but(id_claims(), json!({"acr": "gold", "amr": null}));
+    assert!(verify(&world, &gold).await.unwrap().levels.contains("mfa"));
+    change_provider(&mut world, |provider| provider.assurance.clear());
+    assert!(verify(&world, &id_claims()).await.unwrap().levels.contains("mfa"));
+}
+
+#[tokio::test]
+async fn claims_that_are_not_judged_may_have_any_type() {
+    let world = World::new();
+    let claims = but(
+        id_claims(),
+        json!({
+            "birthdate": 19_900_605, "updated_at": "2026-01-01T00:00:00Z", "email_verified": "true",
+            "address": "somewhere", "nonce": 5, "extension": [{"a": 1}],
+        }),
+    );
+    let verified = verify(&world, &claims).await.unwrap();
+    assert_eq!(verified.predicate_claims.get("birthdate"), Some(&json!(19_900_605)));
+}
+
+#[tokio::test]
+async fn the_providers_own_answer_to_a_predicate_is_kept_for_it() {
+    let world = World::new();
+    let verified = verify(&world, &but(id_claims(), json!({"age_over_18": true}))).await.unwrap();
+    assert_eq!(verified.predicate_claims.get("age_over_18"), Some(&json!(true)));
+}
+
+#[tokio::test]
+async fn may_act_is_read_strictly() {
+    let world = World::new();
+    let read = async |may_act: Value| {
+        verify(&world, &but(id_claims(), json!({"may_act": may_act}))).await.map(|verified| verified.may_act)
+    };
+    let plain = MayAct { issuer: None, subject: "a".to_owned(), has_other_identity_members: false };
+    assert_eq!(read(json!({"sub": "a", "exp": 1})).await, Ok(Some(plain.clone())));
+    assert_eq!(
+        read(json!({"sub": "a", "iss": "https://x", "email": "e"})).await,
+        Ok(Some(MayAct { issuer: Some("https://x".to_owned()), has_other_identity_members: true, ..plain }))
+    );
+    for malformed in [
+        json!("a"),
+        json!([]),
+        json!({}),
+        json!({"iss": "x"}),
+        json!({"sub": 1}),
+        json!({"sub": ""}),
+        json!({"sub": "a", "iss": 1}),
+    ] {
+        assert_eq!(read(malformed.clone()).await, Err(TokenFault::MayAct), "{malformed}");
+    }
+}
+
+#[tokio::test]
+async fn sessions_of_two_providers_are_not_mixed_up() {
+    let mut world = World::new();
+    let mut second = IdentityProvider::clone(&world.config.identity_providers[PROVIDER]);
+    second.issuer = Issuer::new("https://second.example");
+    second.keys = pin(world.files.path(), "second.json", &[&world.provider_key]);
+    world.config.identity_providers.insert(second.issuer.clone(), Arc::new(second));
+    let first = verify(&world, &id_claims()).await.unwrap();
+    let other = but(id_claims(), json!({"iss": "https://second.example"}));
+    let second = verify(&world, &other).await.unwrap();
+    assert_ne!(first.session, second.session);
+    let without = but(id_claims(), json!({"sid": null}));
+    assert_eq!(verify(&world, &without).await.unwrap().session, None);
+}
+
+#[tokio::test]
+async fn the_clock_of_the_request_counts_and_no_other() {
+    let world = World::new();
+    let token = sign(&world.provider_key, "JWT", &id_claims());
+    let later = NOW.plus(Lifetime::from_seconds(3600));
+    assert_eq!(verify_at(&world, &token, later).await.unwrap_err(), TokenFault::Expired);
+}

@@ -1,0 +1,113 @@
+use serde_json::{Value, json};
+
+use crate::config::Algorithm;
+use crate::entropy::SeededEntropy;
+use crate::keys::{KeyRing, new_key, revoke, rotate};
+use crate::protocol::TokenFault;
+use crate::store::KeyRow;
+use crate::verification::fixtures::*;
+use crate::verification::{NotVerified, VerifiedOwn};
+
+const JTI: &str = "019a0000-0000-7000-8000-000000000001";
+
+fn row(world: &World, seed: u64) -> KeyRow {
+    new_key(Algorithm::ES256, NOW, NOW, &world.secrets, &SeededEntropy::new(seed)).unwrap()
+}
+
+fn ring(world: &World, rows: &[KeyRow]) -> KeyRing {
+    KeyRing::from_rows(rows, &world.secrets).unwrap()
+}
+
+fn claims() -> Value {
+    json!({"iss": DEPUTY, "sub": "u", "aud": "tickets", "exp": NOW.seconds() + 300, "jti": JTI, "act": {"sub": "agent_x"}})
+}
+
+fn verify(world: &World, ring: &KeyRing, token: &str) -> Result<VerifiedOwn, TokenFault> {
+    match world.verifier.own(&world.config, ring, &world.secrets, token) {
+        Ok(own) => Ok(own),
+        Err(NotVerified::Fault(fault)) => Err(fault),
+        Err(NotVerified::Unavailable(why)) => panic!("{why}"),
+    }
+}
+
+fn signed(ring: &KeyRing, typ: &str, claims: &Value) -> String {
+    ring.sign(typ, claims.to_string().as_bytes(), NOW).unwrap().token
+}
+
+#[test]
+fn what_the_ring_signs_is_verified() {
+    let world = World::new();
+    let ring = ring(&world, &[row(&world, 1)]);
+    for (typ, is_task_token) in [("at+jwt", false), ("task+jwt", true), ("application/AT+JWT", false)] {
+        let token = signed(&ring, typ, &claims());
+        let own = verify(&world, &ring, &token).unwrap();
+        assert_eq!(own.jti.to_string(), JTI);
+        assert_eq!(own.is_task_token, is_task_token);
+        assert_eq!(own.hash, world.secrets.token_hash(&token));
+        assert_eq!(Some(own.kid.as_str()), ring.active_kid(NOW));
+        assert_eq!(Value::Object(own.claims), claims());
+    }
+}
+
+#[test]
+fn its_life_is_not_judged_here() {
+    let world = World::new();
+    let ring = ring(&world, &[row(&world, 1)]);
+    let expired = signed(&ring, "at+jwt", &but(claims(), json!({"exp": NOW.seconds() - 9999})));
+    assert!(verify(&world, &ring, &expired).is_ok());
+}
+
+#[test]
+fn other_kinds_issuers_and_forms_are_refused() {
+    let world = World::new();
+    let ring = ring(&world, &[row(&world, 1)]);
+    for typ in ["JWT", "logout+jwt", "dpop+jwt", "token-introspection+jwt", "", "at+jwt;x=1"] {
+        assert_eq!(
+            verify(&world, &ring, &signed(&ring, typ, &claims())).unwrap_err(),
+            TokenFault::Kind,
+            "{typ}"
+        );
+    }
+    for (changes, expected) in [
+        (json!({"iss": "https://deputy.example/"}), TokenFault::IssuerUntrusted),
+        (json!({"iss": null}), TokenFault::IssuerUntrusted),
+        (json!({"jti": null}), TokenFault::Claim),
+        (json!({"jti": "1"}), TokenFault::Claim),
+        (json!({"jti": JTI.to_uppercase().replace("019A", "019A")}), TokenFault::Claim),
+        (json!({"exp": null}), TokenFault::Claim),
+        (json!({"sub": null}), TokenFault::Subject),
+        (json!({"may_act": []}), TokenFault::MayAct),
+    ] {
+        let token = signed(&ring, "at+jwt", &but(claims(), changes.clone()));
+        assert_eq!(verify(&world, &ring, &token).unwrap_err(), expected, "{changes}");
+    }
+}
+
+#[test]
+fn a_forged_token_is_refused() {
+    let world = World::new();
+    let ring = ring(&world, &[row(&world, 1)]);
+    let kid = ring.active_kid(NOW).unwrap();
+    let header = json!({"alg": "ES256", "kid": kid, "typ": "at+jwt"});
+    let forged = sign_with_header(&world.provider_key, &header, &claims());
+    assert_eq!(verify(&world, &ring, &forged).unwrap_err(), TokenFault::Signature);
+    let unknown = sign(&world.provider_key, "at+jwt", &claims());
+    assert_eq!(verify(&world, &ring, &unknown).unwrap_err(), TokenFault::KeyUnknown);
+    let no_kid = sign_with_header(&world.provider_key, &json!({"alg": "ES256", "typ": "at+jwt"}), &claims());
+    assert_eq!(verify(&world, &ring, &no_kid).unwrap_err(), TokenFault::KeyUnknown);
+    let header = json!({"alg": "RS256", "kid": kid, "typ": "at+jwt"});
+    let mismatch = sign_with_header(&world.provider_key, &header, &claims());
+    assert_eq!(verify(&world, &ring, &mismatch).unwrap_err(), TokenFault::Algorithm);
+}
+
+#[test]
+fn tokens_of_a_retired_key_are_believed_and_of_a_revoked_key_are_not() {
+    let world = World::new();
+    let first = row(&world, 1);
+    let token = signed(&ring(&world, std::slice::from_ref(&first)), "at+jwt", &claims());
+    let rows = rotate(std::slice::from_ref(&first), row(&world, 2));
+    assert!(verify(&world, &ring(&world, &rows), &token).is_ok());
+    let mut revoked = revoke(&rows, &first.kid, NOW, row(&world, 3)).unwrap();
+    revoked.push(rows[1].clone());
+    assert_eq!(verify(&world, &ring(&world, &revoked), &token).unwrap_err(), TokenFault::KeyRevoked);
+}

@@ -1,0 +1,91 @@
+//! A workload's credential, by the rules of its issuer (workload-identity 1, preset `generic`).
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::VerifiedWorkload;
+use super::id_token::FOREIGN_CLAIMS;
+use crate::config::{AgentClass, AgentLifetime, WorkloadIssuer};
+use crate::jose::{Claims, UnverifiedToken};
+use crate::protocol::TokenFault;
+use crate::time::{FOREIGN_LEEWAY, Timestamp};
+
+/// The longest `sub` or id of a workload taken, in bytes.
+const MAX_ID: usize = 512;
+
+/// Refuses other kinds of token before any key is looked for. `JOSE` is what SPIFFE allows besides `JWT`.
+pub fn check_kind(token: &UnverifiedToken<'_>) -> Result<(), TokenFault> {
+    let header = token.header();
+    let is_plain = header.is_plain_jwt() || header.typ.as_deref() == Some("jose");
+    let is_foreign = FOREIGN_CLAIMS.iter().any(|&name| token.unverified_claims().contains_key(name));
+    if is_plain && !is_foreign { Ok(()) } else { Err(TokenFault::Kind) }
+}
+
+/// Judges the claims of a workload's token whose signature was verified.
+pub fn judge(
+    issuer: &WorkloadIssuer,
+    claims: &Claims,
+    now: Timestamp,
+) -> Result<VerifiedWorkload, TokenFault> {
+    // Deputy's own value and nothing beside it: a token for another service is not for us (design.md 2).
+    match claims.audiences().map_err(|_| TokenFault::Audience)?.as_slice() {
+        [only] if *only == issuer.audience => {}
+        _ => return Err(TokenFault::Audience),
+    }
+    check_times(issuer, claims, now)?;
+    let subject = match claims.text("sub").map_err(|_| TokenFault::Subject)? {
+        Some(sub) if sub.is_empty() || sub.len() > MAX_ID => return Err(TokenFault::Subject),
+        sub => sub.map(str::to_owned),
+    };
+    let class = class(issuer, claims).ok_or(TokenFault::NoClass)?;
+    let id_claim = match class.lifetime {
+        AgentLifetime::Principal => &issuer.stable_id_claim,
+        // Refused at load without; were it ever missing, there is no id that never recurs.
+        AgentLifetime::Task => issuer.instance_id_claim.as_ref().ok_or(TokenFault::Claim)?,
+    };
+    Ok(VerifiedWorkload {
+        issuer: issuer.issuer.clone(),
+        class: Arc::clone(class),
+        subject,
+        id: id(claims, id_claim)?,
+    })
+}
+
+fn check_times(issuer: &WorkloadIssuer, claims: &Claims, now: Timestamp) -> Result<(), TokenFault> {
+    let soon = now.plus(FOREIGN_LEEWAY);
+    let expires_at = claims.time("exp")?.ok_or(TokenFault::Claim)?;
+    if now >= expires_at.plus(FOREIGN_LEEWAY) {
+        return Err(TokenFault::Expired);
+    }
+    if claims.time("nbf")?.is_some_and(|nbf| nbf > soon) {
+        return Err(TokenFault::NotYetValid);
+    }
+    let issued_at = claims.time("iat")?;
+    if issued_at.is_some_and(|iat| iat > soon) {
+        return Err(TokenFault::IssuedAhead);
+    }
+    // Without `iat` (a JWT-SVID may lack it) what is left of its life is bounded the same way.
+    let begins = issued_at.unwrap_or(soon);
+    if expires_at > begins.plus(issuer.max_token_lifetime) {
+        return Err(TokenFault::TooOld);
+    }
+    Ok(())
+}
+
+fn class<'a>(issuer: &'a WorkloadIssuer, claims: &Claims) -> Option<&'a Arc<AgentClass>> {
+    issuer
+        .classes
+        .iter()
+        .find(|class| class.when.as_ref().is_none_or(|(claim, equals)| claims.find(claim) == Some(equals)))
+}
+
+/// The id as text: a string, or a whole number as some issuers write theirs.
+fn id(claims: &Claims, path: &str) -> Result<String, TokenFault> {
+    let id = match claims.find(path) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) if number.is_u64() => number.to_string(),
+        _ => return Err(TokenFault::Claim),
+    };
+    if (1..=MAX_ID).contains(&id.len()) { Ok(id) } else { Err(TokenFault::Claim) }
+}
