@@ -98,19 +98,16 @@ fn relying_party(provider: &IdentityProvider, claims: &Map<String, Value>) -> Re
         }
         _ => return Err(TokenFault::Audience),
     };
-    let [first, others @ ..] = audiences.as_slice() else { return Err(TokenFault::Audience) };
-    match claims.get("azp") {
-        Some(Value::String(azp)) => {
-            let is_named = audiences.contains(&azp.as_str()) && provider.relying_parties.contains_key(azp);
-            // An audience nobody knows is the more telling fault.
-            if audiences.iter().any(|&aud| !provider.relying_parties.contains_key(aud)) {
-                return Err(TokenFault::Audience);
-            }
-            if is_named { Ok(azp.clone()) } else { Err(TokenFault::AuthorizedParty) }
-        }
-        Some(_) => Err(TokenFault::Claim),
-        None if others.is_empty() => Ok((*first).to_owned()),
-        None => Err(TokenFault::AuthorizedParty),
+    let is_known = |aud: &str| provider.relying_parties.contains_key(aud);
+    if audiences.is_empty() || !audiences.iter().copied().all(is_known) {
+        return Err(TokenFault::Audience);
+    }
+    match (claims.get("azp"), audiences.as_slice()) {
+        (Some(Value::String(azp)), _) if audiences.contains(&azp.as_str()) => Ok(azp.clone()),
+        (Some(Value::String(_)), _) => Err(TokenFault::AuthorizedParty),
+        (Some(_), _) => Err(TokenFault::Claim),
+        (None, [only]) => Ok((*only).to_owned()),
+        (None, _) => Err(TokenFault::AuthorizedParty),
     }
 }
 

@@ -152,7 +152,7 @@ async fn the_audience_is_a_relying_party_and_nobody_unknown() {
         (json!({"aud": ["web-app", 1]}), TokenFault::Claim),
         (json!({"aud": "Web-App"}), TokenFault::Audience),
         (json!({"aud": ["web-app", "stranger"], "azp": "web-app"}), TokenFault::Audience),
-        (json!({"aud": ["web-app", "stranger"]}), TokenFault::AuthorizedParty),
+        (json!({"aud": ["web-app", "stranger"]}), TokenFault::Audience),
         (json!({"aud": ["web-app", "mobile-app"]}), TokenFault::AuthorizedParty),
         (json!({"aud": ["web-app", "mobile-app"], "azp": "stranger"}), TokenFault::AuthorizedParty),
         (json!({"aud": "web-app", "azp": "mobile-app"}), TokenFault::AuthorizedParty),
