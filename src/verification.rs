@@ -250,7 +250,11 @@ impl Verifier {
     /// Whether this is a token of a configured provider or workload issuer, by its unverified `iss`
     /// (RFC 7009 §2.2.1: a kind that is recognised and not revoked here).
     pub fn is_foreign_kind(&self, config: &Config, token: &str) -> bool {
-        unimplemented!()
+        UnverifiedToken::scan(token).is_ok_and(|scanned| {
+            scanned.claimed_issuer().is_some_and(|issuer| {
+                config.identity_providers.contains_key(issuer) || config.workload_issuers.contains_key(issuer)
+            })
+        })
     }
 
     /// Verifies form, kind, issuer and signature of a token of Deputy's own. Not its life.

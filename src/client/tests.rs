@@ -1,1 +1,84 @@
+//! Client authentication, one change to a good request at a time.
 
+mod assertion;
+mod secret;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::*;
+use crate::protocol::Cause;
+use crate::verification::fixtures::*;
+
+/// What came of it: the client that is proven, or the cause with whether a challenge goes out.
+type Outcome = Result<AuthenticatedClient, (Plain, bool)>;
+
+async fn authenticate_with(world: &World, authorization: &[&str], form: &str) -> Outcome {
+    let headers: Vec<&[u8]> = authorization.iter().map(|header| header.as_bytes()).collect();
+    let params = Params::parse(form.as_bytes()).unwrap();
+    let World { config, verifier, secrets, .. } = world;
+    match authenticate(config, verifier, secrets, &headers, &params, NOW).await {
+        Ok(client) => Ok(client),
+        Err(NotAuthenticated::Refused { cause: Cause::Plain(cause), challenge, .. }) => {
+            Err((cause, challenge))
+        }
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+fn basic(credentials: &str) -> String {
+    format!("Basic {}", STANDARD.encode(credentials))
+}
+
+fn form(pairs: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+}
+
+#[tokio::test]
+async fn a_request_without_credentials_is_refused() {
+    let world = World::new();
+    for body in ["", "grant_type=x", "client_id=basic", "client_id=basic&client_secret="] {
+        assert_eq!(
+            authenticate_with(&world, &[], body).await.unwrap_err(),
+            (Plain::NoCredentials, false),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn two_methods_at_once_are_refused_whichever_they_are() {
+    let world = World::new();
+    let header = basic("basic:s3cret-of-basic");
+    for body in
+        ["client_secret=s3cret-of-post&client_id=post", "client_assertion=a.b.c", "client_assertion_type=x"]
+    {
+        assert_eq!(
+            authenticate_with(&world, &[&header], body).await.unwrap_err(),
+            (Plain::SeveralMethods, true),
+            "{body}"
+        );
+    }
+    let body = "client_id=post&client_secret=s3cret-of-post&client_assertion=a.b.c";
+    assert_eq!(authenticate_with(&world, &[], body).await.unwrap_err(), (Plain::SeveralMethods, false));
+}
+
+#[tokio::test]
+async fn the_registered_client_it_claims_to_be_is_named_for_the_throttle() {
+    let world = World::new();
+    let claimed = async |header: &str, body: &str| {
+        let headers: Vec<&[u8]> = if header.is_empty() { Vec::new() } else { vec![header.as_bytes()] };
+        let params = Params::parse(body.as_bytes()).unwrap();
+        let World { config, verifier, secrets, .. } = &world;
+        match authenticate(config, verifier, secrets, &headers, &params, NOW).await {
+            Err(NotAuthenticated::Refused { claimed, .. }) => claimed.map(|id| id.as_str().to_owned()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(claimed(&basic("basic:wrong"), "").await.as_deref(), Some("basic"));
+    assert_eq!(claimed(&basic("nobody:wrong"), "").await, None);
+    assert_eq!(claimed("", "client_id=basic").await.as_deref(), Some("basic"));
+    assert_eq!(claimed("", "client_id=nobody").await, None);
+    let forged = sign(&world.provider_key, "JWT", &assertion_claims());
+    assert_eq!(claimed("", &assertion::body(&forged)).await.as_deref(), Some("assistant"));
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::config::*;
 use crate::jose::SigningKey;
@@ -107,13 +107,6 @@ pub fn but(mut claims: Value, changes: Value) -> Value {
         }
     }
     claims
-}
-
-pub fn map(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        _ => unreachable!(),
-    }
 }
 
 /// The claims of a good ID token.
