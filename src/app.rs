@@ -5,15 +5,16 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 
+use crate::audit::{AuditRow, Event, Outcome};
 use crate::config::Config;
 use crate::doorstep::Doorstep;
-use crate::entropy::{Entropy, EntropyUnavailable};
-use crate::keys::{KeyError, KeyRing, NodeSecrets};
+use crate::entropy::{Entropy, EntropyUnavailable, SystemEntropy};
+use crate::keys::{self, KeyError, KeyRing, NodeSecrets};
 use crate::metrics::Metrics;
-use crate::policy::ActivePolicy;
+use crate::policy::{ActivePolicy, PolicyError};
 use crate::protocol::{Cause, Plain, RequestId};
-use crate::store::{Store, StoreError};
-use crate::time::{Clock, Lifetime, Timestamp};
+use crate::store::{Change, Control, Entry, Opening, Recorded, Store, StoreError};
+use crate::time::{Clock, Lifetime, SystemClock, Timestamp};
 use crate::verification::{NotVerified, Verifier};
 
 /// The system clock may be this far behind the highest time recorded (design.md 8).
@@ -118,7 +119,170 @@ impl Stop {
     }
 }
 
+/// What a start is given from outside.
+pub struct Surroundings {
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The random generator.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Surroundings {
+    /// The system's own.
+    pub fn system() -> Self {
+        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy::default()) }
+    }
+}
+
+/// Why Deputy does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Keys, store or random generator.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+    /// The policy set.
+    #[error("policy: {0}")]
+    Policy(#[from] PolicyError),
+    /// The clock is behind the highest time recorded (design.md 8).
+    #[error(
+        "the system clock shows {now}, but the database has seen {highest}: starting would bring what expired back to \
+         life; mend the clock, or if the recorded time is wrong run `deputy clock reset`"
+    )]
+    ClockBehind {
+        /// The clock.
+        now: Timestamp,
+        /// The record.
+        highest: Timestamp,
+    },
+    /// Metrics: a fault of ours.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+impl From<KeyError> for StartError {
+    fn from(error: KeyError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
 impl App {
+    /// Opens everything that `config` names. The first start makes the first signing key; parties that
+    /// left the configuration have their tokens revoked before this returns.
+    ///
+    /// # Errors
+    /// [`StartError`]: nothing is served with less than everything.
+    pub async fn start(config: Config, surroundings: Surroundings) -> Result<Arc<Self>, StartError> {
+        crate::jose::install_provider();
+        let Surroundings { clock, entropy } = surroundings;
+        let secrets = NodeSecrets::load(&config.keys.master_key_file)?;
+        let now = clock.now();
+        let store =
+            Store::open(Opening { config: &config, now, sealing: &secrets, entropy: entropy.as_ref() }).await?;
+        let highest = store.highest_time().await?.unwrap_or(now);
+        if now.plus(CLOCK_TOLERANCE) < highest {
+            store.close().await?;
+            return Err(StartError::ClockBehind { now, highest });
+        }
+        let policy = ActivePolicy::open(config.policy.directory.clone())?;
+        let app = Arc::new(Self {
+            ring: ArcSwap::from_pointee(KeyRing::from_rows(&[], &secrets)?),
+            verifier: Verifier::new(),
+            policy,
+            doorstep: Doorstep::new(&config.limits, &clock),
+            metrics: Metrics::new()?,
+            introspections: crate::introspection::Counted::default(),
+            highest: AtomicI64::new(highest.max(now).millis()),
+            keys_refreshed: AtomicI64::new(now.millis()),
+            config: ArcSwap::from_pointee(config),
+            store,
+            secrets,
+            clock,
+            entropy,
+        });
+        app.make_first_key(now).await?;
+        app.reconcile(&app.config.load_full(), now).await?;
+        app.note_policy(now, "loaded").await?;
+        Ok(app)
+    }
+
+    /// The very first signing key may sign at once: nobody has an older key set to go by.
+    async fn make_first_key(&self, now: Timestamp) -> Result<(), Failure> {
+        // Two nodes may start at once on one database: the one that loses finds the other's key.
+        if self.store.list_keys().await?.iter().all(|row| row.revoked_at.is_some()) {
+            let algorithm = self.config.load().keys.signing_algorithm;
+            let first = keys::new_key(algorithm, now, now, &self.secrets, self.entropy.as_ref())?;
+            let mut row = AuditRow::new(now, Event::Key, Outcome::Granted);
+            row.detail = Some(format!("first {}", first.kid));
+            self.record_control(Control::PutKeys(vec![first]), row).await?;
+        }
+        self.refresh_keys().await
+    }
+
+    /// Revokes what depended on parties that left the configuration, before it takes effect.
+    async fn reconcile(&self, config: &Config, now: Timestamp) -> Result<(), Failure> {
+        let mut row = AuditRow::new(now, Event::Configuration, Outcome::Granted);
+        row.detail = Some("in force".to_owned());
+        let control = Control::Reconcile {
+            clients: config.clients.keys().cloned().collect(),
+            targets: config.targets.keys().cloned().collect(),
+            providers: config.identity_providers.keys().cloned().collect(),
+            workload_issuers: config.workload_issuers.keys().cloned().collect(),
+        };
+        self.record_control(control, row).await.map(drop)
+    }
+
+    /// Records which policy set is in force.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn note_policy(&self, now: Timestamp, what: &str) -> Result<(), Failure> {
+        let mut row = AuditRow::new(now, Event::PolicyLoad, Outcome::Granted);
+        row.detail = Some(format!("{what} {}", self.policy.current().hash()));
+        let entry = Entry { spend: None, change: Change::Nothing, audit: Some(row), now };
+        self.store.record(entry).await?;
+        Ok(())
+    }
+
+    /// Puts another configuration in force: all or nothing. Listeners, database and keys stay as they were.
+    ///
+    /// # Errors
+    /// [`StartError`]; the old configuration and policy stay in force.
+    pub async fn reload(&self, config: Config) -> Result<(), StartError> {
+        let now = self.now()?;
+        self.policy.reopen(config.policy.directory.clone())?;
+        self.reconcile(&config, now).await?;
+        self.config.store(Arc::new(config));
+        self.note_policy(now, "loaded").await?;
+        Ok(())
+    }
+
+    /// Writes one control with its row.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn record_control(&self, control: Control, row: AuditRow) -> Result<Recorded, Failure> {
+        let now = row.at;
+        let entry = Entry { spend: None, change: Change::Control(control), audit: Some(row), now };
+        Ok(self.store.record(entry).await?)
+    }
+
+    /// Makes the clock's time the highest seen; what ended stays ended. Audited.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn reset_clock(&self) -> Result<(), Failure> {
+        let now = self.clock.now();
+        self.record_control(Control::ResetClock, clock_reset_row(now)).await?;
+        self.highest.store(now.millis(), Ordering::SeqCst);
+        Ok(())
+    }
+
     /// The request's time.
     ///
     /// # Errors
@@ -149,6 +313,30 @@ impl App {
             && self.keys_refreshed.compare_exchange(last, now, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
+    /// What has to be done now and then: counted rows, keys of other nodes, what ran out.
+    ///
+    /// # Errors
+    /// The first part that failed; the others are done at the next call.
+    pub async fn tidy(&self) -> Result<(), Failure> {
+        let now = self.now()?;
+        crate::peer::record_counted(self, now).await?;
+        crate::introspection::record_counted(self, now).await?;
+        self.refresh_keys().await?;
+        self.doorstep.tidy();
+        Ok(())
+    }
+
+    /// Ends tasks whose time is up and removes rows past their use. Nothing depends on it.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn sweep(&self) -> Result<(), Failure> {
+        let now = self.now()?;
+        let entry = Entry { spend: None, change: Change::Control(Control::Sweep), audit: None, now };
+        self.store.record(entry).await?;
+        Ok(())
+    }
+
     /// Reads the signing keys again.
     ///
     /// # Errors
@@ -158,4 +346,30 @@ impl App {
         self.ring.store(Arc::new(KeyRing::from_rows(&rows, &self.secrets)?));
         Ok(())
     }
+}
+
+fn clock_reset_row(now: Timestamp) -> AuditRow {
+    let mut row = AuditRow::new(now, Event::ClockReset, Outcome::Granted);
+    row.detail = Some(format!("highest time seen is now {now}"));
+    row
+}
+
+/// [`App::reset_clock`] where no server runs, because the clock keeps it from starting.
+///
+/// # Errors
+/// [`StartError`]: the store or its keys; also when a server holds the data directory.
+pub async fn reset_clock_offline(config: &Config, surroundings: &Surroundings) -> Result<(), StartError> {
+    let secrets = NodeSecrets::load(&config.keys.master_key_file)?;
+    let now = surroundings.clock.now();
+    let opening = Opening { config, now, sealing: &secrets, entropy: surroundings.entropy.as_ref() };
+    let store = Store::open(opening).await?;
+    let entry = Entry {
+        spend: None,
+        change: Change::Control(Control::ResetClock),
+        audit: Some(clock_reset_row(now)),
+        now,
+    };
+    store.record(entry).await?;
+    store.close().await?;
+    Ok(())
 }

@@ -25,6 +25,7 @@ pub mod policy;
 pub mod protocol;
 pub mod revocation;
 pub mod sandbox;
+pub mod serve;
 pub mod store;
 pub mod time;
 pub mod verification;

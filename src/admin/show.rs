@@ -1,0 +1,196 @@
+//! Verbs that only look.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{NotDone, answer};
+use crate::app::App;
+use crate::delegation::record::{Agent, Delegation, Ended, Provenance, Task, TokenKind};
+use crate::protocol::{AgentId, Jti, RequestId, TaskId};
+use crate::store::{AuditFilter, KeyRow};
+use crate::time::Timestamp;
+
+/// The most records one list shows.
+const MOST: u32 = 1000;
+
+/// `GET /agents`: newest first.
+pub async fn agents(app: web::Data<App>) -> HttpResponse {
+    answer(
+        async {
+            let agents = app.store.list_agents(MOST).await?;
+            Ok(json!({"agents": agents.iter().map(agent_json).collect::<Vec<_>>()}))
+        }
+        .await,
+    )
+}
+
+/// `GET /agents/{id}`
+pub async fn agent(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
+    answer(
+        async {
+            let agent = app.store.find_agent(&AgentId::new(id.as_str())).await?;
+            Ok(agent_json(&agent.ok_or(NotDone::NotFound("agent"))?))
+        }
+        .await,
+    )
+}
+
+/// The query of `GET /tasks`.
+#[derive(Deserialize)]
+pub struct TasksQuery {
+    live: Option<bool>,
+    agent: Option<String>,
+}
+
+/// `GET /tasks`: newest first.
+pub async fn tasks(app: web::Data<App>, query: web::Query<TasksQuery>) -> HttpResponse {
+    let now = app.clock.now();
+    let live_at = query.live.unwrap_or(false).then_some(now);
+    let agent = query.agent.as_deref().map(AgentId::new);
+    answer(
+        async {
+            let tasks = app.store.list_tasks(live_at, agent.as_ref(), MOST).await?;
+            Ok(json!({"tasks": tasks.iter().map(|task| task_json(task, now)).collect::<Vec<_>>()}))
+        }
+        .await,
+    )
+}
+
+/// `GET /tasks/{id}`: the task and its delegations.
+pub async fn task(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
+    answer(
+        async {
+            let id = TaskId::parse(&id).ok_or(NotDone::NotFound("task"))?;
+            let task = app.store.find_task(id).await?.ok_or(NotDone::NotFound("task"))?;
+            let delegations = app.store.list_delegations(id).await?;
+            let mut body = task_json(&task, app.clock.now());
+            body["delegations"] = delegations.iter().map(delegation_json).collect();
+            Ok(body)
+        }
+        .await,
+    )
+}
+
+/// `GET /keys`
+pub async fn keys(app: web::Data<App>) -> HttpResponse {
+    let now = app.clock.now();
+    answer(
+        async {
+            let rows = app.store.list_keys().await?;
+            Ok(json!({"keys": rows.iter().map(|row| key_json(row, now)).collect::<Vec<_>>()}))
+        }
+        .await,
+    )
+}
+
+/// The query of `GET /audit/trace`: exactly one of them.
+#[derive(Deserialize)]
+pub struct TraceQuery {
+    agent: Option<String>,
+    task: Option<String>,
+    jti: Option<String>,
+    request: Option<String>,
+    newest: Option<u32>,
+}
+
+/// `GET /audit/trace`: rows, oldest first.
+pub async fn trace(app: web::Data<App>, query: web::Query<TraceQuery>) -> HttpResponse {
+    answer(
+        async {
+            let invalid = |what: &str| NotDone::Invalid(format!("`{what}` is not an identifier of that kind"));
+            let filter = AuditFilter {
+                agent: query.agent.as_deref().map(AgentId::new),
+                task: query.task.as_deref().map(|id| TaskId::parse(id).ok_or_else(|| invalid("task"))).transpose()?,
+                jti: query.jti.as_deref().map(|id| Jti::parse(id).ok_or_else(|| invalid("jti"))).transpose()?,
+                request: query
+                    .request
+                    .as_deref()
+                    .map(|id| RequestId::parse(id).ok_or_else(|| invalid("request")))
+                    .transpose()?,
+                newest: Some(query.newest.unwrap_or(MOST).min(10 * MOST)),
+                ..AuditFilter::default()
+            };
+            // What was counted a moment ago belongs to the story too.
+            crate::introspection::record_counted(&app, app.clock.now()).await?;
+            let rows = app.store.list_audit(&filter).await?;
+            let rows: Vec<Value> = rows
+                .iter()
+                .map(|stored| json!({"chain": stored.chain, "seq": stored.seq, "row": stored.row}))
+                .collect();
+            Ok(json!({"rows": rows}))
+        }
+        .await,
+    )
+}
+
+/// An agent as shown.
+pub fn agent_json(agent: &Agent) -> Value {
+    let (issuer, id) = match &agent.provenance {
+        Provenance::Client => (None, None),
+        Provenance::Workload { issuer, id } => (Some(issuer.as_str()), Some(id.as_str())),
+    };
+    json!({
+        "agent": agent.id,
+        "client": agent.client,
+        "class": agent.class,
+        "lifetime": agent.lifetime,
+        "workload_issuer": issuer,
+        "workload_id": id,
+        "state": agent.state,
+        "ended": ended_json(agent.ended),
+        "first_seen": agent.first_seen.to_string(),
+    })
+}
+
+fn task_json(task: &Task, now: Timestamp) -> Value {
+    json!({
+        "task": task.id,
+        "client": task.client,
+        "agent": task.agent,
+        "subject": task.subject,
+        "purpose": task.purpose,
+        "is_live": task.is_live(now),
+        "started_at": task.started_at.to_string(),
+        "expires_at": task.expires_at.to_string(),
+        "ended": ended_json(task.ended),
+    })
+}
+
+fn delegation_json(delegation: &Delegation) -> Value {
+    json!({
+        "jti": delegation.jti,
+        "parent": delegation.ancestors.last(),
+        "kind": match delegation.kind { TokenKind::Task => "task", TokenKind::Access => "access" },
+        "client": delegation.client,
+        "target": delegation.target,
+        "scope": delegation.scope,
+        "chain": delegation.chain,
+        "issued_at": delegation.issued_at.to_string(),
+        "expires_at": delegation.expires_at.to_string(),
+        "revoked": ended_json(delegation.revoked),
+    })
+}
+
+/// A signing key as shown: never its private part.
+pub fn key_json(row: &KeyRow, now: Timestamp) -> Value {
+    let state = match (row.revoked_at, row.retired_at) {
+        (Some(_), _) => "revoked",
+        (None, Some(at)) if at <= now => "retired",
+        (None, _) if row.active_from > now => "prepared",
+        (None, _) => "active",
+    };
+    json!({
+        "kid": row.kid,
+        "algorithm": row.algorithm,
+        "state": state,
+        "published_at": row.published_at.to_string(),
+        "active_from": row.active_from.to_string(),
+        "retired_at": row.retired_at.map(|at| at.to_string()),
+        "revoked_at": row.revoked_at.map(|at| at.to_string()),
+    })
+}
+
+fn ended_json(ended: Option<Ended>) -> Value {
+    ended.map_or(Value::Null, |ended| json!({"at": ended.at.to_string(), "why": ended.why.word()}))
+}
