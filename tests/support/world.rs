@@ -1,0 +1,188 @@
+//! A whole Deputy in this process, behind real HTTP on loopback, with a clock and entropy that tests
+//! set: an OpenID provider, a workload issuer, clients and targets to play with.
+//!
+//! `World::start(Setup::default())`, then change ONE thing of a good request: `world.tx().set("scope", "x")`.
+
+#![allow(dead_code, reason = "each test target uses its part")]
+
+mod answer;
+mod keys;
+mod provider;
+mod setup;
+mod tokens;
+
+use std::sync::Arc;
+
+use deputy::config::Config;
+use deputy::entropy::SeededEntropy;
+use deputy::serve::Server;
+use deputy::time::{Clock as _, ManualClock, Timestamp};
+use serde_json::Value;
+
+pub use answer::Answer;
+pub use keys::Key;
+pub use provider::Provider;
+pub use setup::Setup;
+pub use tokens::{Jwt, Request};
+
+/// Where the clock of a world begins: 2026-11-22 12:00:00 UTC.
+pub const NOON: i64 = 1_795_348_800;
+
+/// What `actor_token_type` says.
+pub const JWT_TYPE: &str = "urn:ietf:params:oauth:token-type:jwt";
+/// What `subject_token_type` says of an ID token.
+pub const ID_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:id_token";
+/// What `subject_token_type` says of a Deputy token.
+pub const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
+/// What `client_assertion_type` says.
+pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// What `grant_type` says.
+pub const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+/// A running Deputy and those around it.
+pub struct World {
+    /// Deputy's issuer, also the base of its endpoints.
+    pub issuer: String,
+    /// Its clock.
+    pub clock: Arc<ManualClock>,
+    /// The user's provider.
+    pub provider: Provider,
+    /// A second trusted provider, whose keys must not do for the first.
+    pub other_provider: Provider,
+    /// The workload issuer's key.
+    pub workload_key: Key,
+    /// The server itself.
+    pub server: Option<Server>,
+    /// The configuration's text, to change and reload.
+    pub toml: String,
+    /// Where it lives.
+    pub directory: tempfile::TempDir,
+    /// HTTP without redirects or proxies.
+    pub http: reqwest::Client,
+    client_keys: std::collections::BTreeMap<String, Key>,
+    counter: std::sync::atomic::AtomicU64,
+}
+
+impl World {
+    /// Starts everything.
+    pub async fn start(setup: Setup) -> Self {
+        let clock = Arc::new(ManualClock::starting_at(Timestamp::from_seconds(NOON)));
+        let provider = Provider::start(1).await;
+        let other_provider = Provider::start(2).await;
+        let directory = tempfile::tempdir().unwrap();
+        let issuer = format!("http://127.0.0.1:{}", free_port());
+        let made = setup.write(directory.path(), &issuer, &provider.issuer, &other_provider.issuer);
+        let mut world = Self {
+            issuer,
+            clock,
+            provider,
+            other_provider,
+            workload_key: made.workload_key,
+            server: None,
+            toml: made.toml,
+            directory,
+            http: reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+                .build()
+                .unwrap(),
+            client_keys: made.client_keys,
+            counter: std::sync::atomic::AtomicU64::new(0),
+        };
+        world.boot().await.unwrap();
+        world
+    }
+
+    /// Starts the server on what is on disk.
+    pub async fn boot(&mut self) -> Result<(), deputy::serve::ServerError> {
+        let config = self.config();
+        let seed = self.next();
+        let surroundings = deputy::app::Surroundings {
+            clock: self.clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(seed)),
+        };
+        self.server = Some(Server::start(config, surroundings).await?);
+        Ok(())
+    }
+
+    /// Stops the server in order.
+    pub async fn halt(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop().await.unwrap();
+        }
+    }
+
+    /// The configuration as of `self.toml`.
+    pub fn config(&self) -> Config {
+        Config::parse(&self.toml, self.directory.path()).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The app behind the server.
+    pub fn app(&self) -> &deputy::app::App {
+        &self.server.as_ref().expect("the server runs").app
+    }
+
+    /// The time, in whole seconds.
+    pub fn now(&self) -> i64 {
+        self.clock.now().seconds()
+    }
+
+    /// Moves the clock forwards.
+    pub fn advance(&self, seconds: u32) {
+        self.clock.advance(deputy::time::Lifetime::from_seconds(seconds));
+    }
+
+    /// A number never given before in this world.
+    pub fn next(&self) -> u64 {
+        self.counter.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1
+    }
+
+    /// The key of a client that authenticates by `private_key_jwt`.
+    pub fn key_of(&self, client: &str) -> &Key {
+        &self.client_keys[client]
+    }
+
+    /// The audit rows of one request, newest last.
+    pub async fn audit_of(&self, request_id: &str) -> Vec<deputy::audit::AuditRow> {
+        let filter = deputy::store::AuditFilter {
+            request: deputy::protocol::RequestId::parse(request_id),
+            ..deputy::store::AuditFilter::default()
+        };
+        assert!(filter.request.is_some(), "`{request_id}` is a request id");
+        let rows = self.app().store.list_audit(&filter).await.unwrap();
+        rows.into_iter().map(|stored| stored.row).collect()
+    }
+
+    /// How many audit rows tell of an issued token: grows only when something was minted.
+    pub async fn minted(&self) -> usize {
+        let filter = deputy::store::AuditFilter::default();
+        let rows = self.app().store.list_audit(&filter).await.unwrap();
+        rows.iter()
+            .filter(|stored| {
+                stored.row.event == deputy::audit::Event::Exchange
+                    && stored.row.outcome == deputy::audit::Outcome::Granted
+            })
+            .count()
+    }
+
+    /// GET of a path below the issuer.
+    pub async fn get(&self, path: &str) -> Answer {
+        let response = self.http.get(format!("{}{path}", self.issuer)).send().await.unwrap();
+        Answer::read(response).await
+    }
+
+    /// What a resource server (client id and secret in Basic) hears of `token`.
+    pub async fn introspect_as(&self, resource_server: &str, token: &str) -> Answer {
+        self.form("/introspect").set("token", token).basic(resource_server).send().await
+    }
+
+    /// Whether `token` is active at `tickets`.
+    pub async fn is_active(&self, token: &str) -> bool {
+        self.introspect_as("tickets-api", token).await.body["active"] == Value::Bool(true)
+    }
+}
+
+/// A port on loopback that was free a moment ago.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
