@@ -52,7 +52,8 @@ enum Verdict {
 /// Runs all, prints all, ends the process.
 pub fn run(files: Vec<Cases>) -> ! {
     let filters: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let is_wanted = |id: &str| filters.is_empty() || filters.iter().any(|filter| id.contains(filter.as_str()));
+    let is_wanted =
+        |id: &str| filters.is_empty() || filters.iter().any(|filter| id.contains(filter.as_str()));
     let cases: Vec<Case> = files.into_iter().flatten().filter(|case| is_wanted(case.id)).collect();
     let next = AtomicUsize::new(0);
     let verdicts: Mutex<BTreeMap<&'static str, Verdict>> = Mutex::new(BTreeMap::new());

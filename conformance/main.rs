@@ -5,7 +5,7 @@
 //! those whose ID contains the words given.
 
 mod harness;
-#[path = "../tests/support/world.rs"]
+#[path = "../tests/support/world/mod.rs"]
 mod world;
 
 mod rfc8693;

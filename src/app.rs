@@ -11,7 +11,7 @@ use crate::doorstep::Doorstep;
 use crate::entropy::{Entropy, EntropyUnavailable, SystemEntropy};
 use crate::keys::{self, KeyError, KeyRing, NodeSecrets};
 use crate::metrics::Metrics;
-use crate::policy::{ActivePolicy, PolicyError};
+use crate::policy::{ActivePolicy, PolicyError, PolicySet};
 use crate::protocol::{Cause, Plain, RequestId};
 use crate::store::{Change, Control, Entry, Opening, Recorded, Store, StoreError};
 use crate::time::{Clock, Lifetime, SystemClock, Timestamp};
@@ -183,13 +183,14 @@ impl App {
         let secrets = NodeSecrets::load(&config.keys.master_key_file)?;
         let now = clock.now();
         let store =
-            Store::open(Opening { config: &config, now, sealing: &secrets, entropy: entropy.as_ref() }).await?;
+            Store::open(Opening { config: &config, now, sealing: &secrets, entropy: entropy.as_ref() })
+                .await?;
         let highest = store.highest_time().await?.unwrap_or(now);
         if now.plus(CLOCK_TOLERANCE) < highest {
             store.close().await?;
             return Err(StartError::ClockBehind { now, highest });
         }
-        let policy = ActivePolicy::open(config.policy.directory.clone())?;
+        let policy = ActivePolicy::open(&config.policy)?;
         let app = Arc::new(Self {
             ring: ArcSwap::from_pointee(KeyRing::from_rows(&[], &secrets)?),
             verifier: Verifier::new(),
@@ -243,9 +244,17 @@ impl App {
     /// The store.
     pub async fn note_policy(&self, now: Timestamp, what: &str) -> Result<(), Failure> {
         let mut row = AuditRow::new(now, Event::PolicyLoad, Outcome::Granted);
-        row.detail = Some(format!("{what} {}", self.policy.current().hash()));
-        let entry = Entry { spend: None, change: Change::Nothing, audit: Some(row), now };
-        self.store.record(entry).await?;
+        row.detail = Some(format!("{what} {}", self.policy.current().short_hash()));
+        self.record_note(row).await
+    }
+
+    /// Writes a row that goes with no change.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn record_note(&self, row: AuditRow) -> Result<(), Failure> {
+        let now = row.at;
+        self.store.record(Entry { spend: None, change: Change::Nothing, audit: Some(row), now }).await?;
         Ok(())
     }
 
@@ -255,8 +264,10 @@ impl App {
     /// [`StartError`]; the old configuration and policy stay in force.
     pub async fn reload(&self, config: Config) -> Result<(), StartError> {
         let now = self.now()?;
-        self.policy.reopen(config.policy.directory.clone())?;
+        let set = PolicySet::configured(&config.policy)?;
         self.reconcile(&config, now).await?;
+        self.policy.install(&config.policy, set);
+        self.metrics.policy_stale.set(0);
         self.config.store(Arc::new(config));
         self.note_policy(now, "loaded").await?;
         Ok(())

@@ -8,8 +8,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::app::{App, StartError, Surroundings};
+use crate::audit::{AuditRow, Event, Outcome};
 use crate::config::Config;
 use crate::http::{self, Running, ServeError};
+use crate::policy::{PolicyError, ReloadOutcome};
 
 /// How often what was counted is written and other nodes' keys are read: within the 10 s of design.md 8.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
@@ -49,11 +51,16 @@ impl Server {
         let app = App::start(config, surroundings).await?;
         let running = http::start(&app, &app.config.load())?;
         let (stopping, stopped) = watch::channel(false);
-        let side = vec![
-            tokio::spawn(every(TIDY_EVERY, app.clone(), stopped.clone(), |app| async move { app.tidy().await })),
-            tokio::spawn(every(SWEEP_EVERY, app.clone(), stopped.clone(), |app| async move { app.sweep().await })),
-            tokio::spawn(watch_policy(app.clone(), stopped)),
-        ];
+        let side =
+            vec![
+                tokio::spawn(every(TIDY_EVERY, app.clone(), stopped.clone(), |app| async move {
+                    app.tidy().await
+                })),
+                tokio::spawn(every(SWEEP_EVERY, app.clone(), stopped.clone(), |app| async move {
+                    app.sweep().await
+                })),
+                tokio::spawn(watch_policy(app.clone(), stopped)),
+            ];
         Ok(Self { app, running, stopping, side })
     }
 
@@ -95,48 +102,34 @@ where
     }
 }
 
-/// Looks at the policy files once a second; a set that is refused leaves the old one in force and says so.
+/// Reloads the policy set when its files change; one that is refused leaves the old one in force and says so.
 async fn watch_policy(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
-    let mut ticks = tokio::time::interval(Duration::from_secs(1));
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => reload_changed_policy(&app).await,
-            _ = stopped.changed() => return,
-        }
-    }
+    let policy = app.policy.clone();
+    let shutdown = async move {
+        // A sender that is gone stops the watch too.
+        let _ = stopped.changed().await;
+    };
+    policy.watch(shutdown, move |outcome| tell_policy(app.clone(), outcome)).await;
 }
 
-async fn reload_changed_policy(app: &App) {
-    match app.policy.reload_if_changed() {
-        Ok(false) => {}
-        Ok(true) => {
+async fn tell_policy(app: Arc<App>, outcome: Result<ReloadOutcome, PolicyError>) {
+    let mut row = AuditRow::new(app.clock.now(), Event::PolicyLoad, Outcome::Granted);
+    match outcome {
+        Ok(_) => {
             app.metrics.policy_stale.set(0);
-            tracing::info!(policy.set = %app.policy.current().hash(), "policy files changed; the new set is in force");
-            if let Err(failure) = app.note_policy(app.clock.now(), "loaded").await {
-                tracing::warn!(error = %failure, "the policy change could not be recorded");
-            }
+            let set = app.policy.current();
+            tracing::info!(policy.set = %set.short_hash(), "policy files changed; the new set is in force");
+            row.detail = Some(format!("loaded {}", set.short_hash()));
         }
         Err(error) => {
             app.metrics.policy_stale.set(1);
             tracing::error!(%error, "policy files refused; the old set stays in force");
-            let mut row = crate::audit::AuditRow::new(
-                app.clock.now(),
-                crate::audit::Event::PolicyLoad,
-                crate::audit::Outcome::Refused,
-            );
-            row.detail = Some(format!("refused; {} stays", app.policy.current().hash()));
-            let now = row.at;
-            let entry = crate::store::Entry {
-                spend: None,
-                change: crate::store::Change::Nothing,
-                audit: Some(row),
-                now,
-            };
-            if let Err(failure) = app.store.record(entry).await {
-                tracing::warn!(error = %failure, "the refused policy could not be recorded");
-            }
+            row.outcome = Outcome::Refused;
+            row.detail = Some(format!("refused; {} stays", app.policy.current().short_hash()));
         }
+    }
+    if let Err(failure) = app.record_note(row).await {
+        tracing::warn!(error = %failure, "what became of the policy files could not be recorded");
     }
 }
 

@@ -98,9 +98,11 @@ pub async fn rotate_keys(app: web::Data<App>) -> HttpResponse {
             let config = app.config.load_full();
             let rows = app.store.list_keys().await?;
             if rows.iter().any(|row| row.revoked_at.is_none() && row.active_from > now) {
-                return Err(NotDone::Invalid("a key is already prepared; it signs at its `active_from`".to_owned()));
+                return Err(NotDone::Invalid(
+                    "a key is already prepared; it signs at its `active_from`".to_owned(),
+                ));
             }
-            let active_from = now.plus(config.keys.jwks_max_age).plus(keys::PUBLICATION_MARGIN);
+            let active_from = keys::announce(now, config.keys.jwks_max_age);
             let algorithm = config.keys.signing_algorithm;
             let new = keys::new_key(algorithm, now, active_from, &app.secrets, app.entropy.as_ref())?;
             let kid = new.kid.clone();
@@ -117,12 +119,9 @@ pub async fn revoke_key(app: web::Data<App>, kid: web::Path<String>) -> HttpResp
             let now = app.clock.now();
             let config = app.config.load_full();
             let rows = app.store.list_keys().await?;
-            if !rows.iter().any(|row| row.kid == *kid) {
-                return Err(NotDone::NotFound("key"));
-            }
             let algorithm = config.keys.signing_algorithm;
             let spare = keys::new_key(algorithm, now, now, &app.secrets, app.entropy.as_ref())?;
-            let rows = keys::revoke(&rows, &kid, spare, now);
+            let rows = keys::revoke(&rows, &kid, now, spare).ok_or(NotDone::NotFound("key"))?;
             put(&app, rows, format!("revoked {kid}")).await
         }
         .await,

@@ -31,8 +31,7 @@ pub async fn agent(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
 async fn explain(app: &App, id: &AgentId) -> Result<Value, NotDone> {
     let agent = app.store.find_agent(id).await?.ok_or(NotDone::NotFound("agent"))?;
     crate::introspection::record_counted(app, app.clock.now()).await?;
-    let filter =
-        AuditFilter { agent: Some(id.clone()), newest: Some(MOST_ROWS), ..AuditFilter::default() };
+    let filter = AuditFilter { agent: Some(id.clone()), newest: Some(MOST_ROWS), ..AuditFilter::default() };
     let rows: Vec<AuditRow> =
         app.store.list_audit(&filter).await?.into_iter().map(|stored| stored.row).collect();
     let mut by_task: BTreeMap<TaskId, Vec<AuditRow>> = BTreeMap::new();
@@ -40,8 +39,7 @@ async fn explain(app: &App, id: &AgentId) -> Result<Value, NotDone> {
         by_task.entry(task).or_default();
     }
     for (task, story) in by_task.iter_mut().rev().take(TASKS_TOLD) {
-        let filter =
-            AuditFilter { task: Some(*task), newest: Some(MOST_ROWS), ..AuditFilter::default() };
+        let filter = AuditFilter { task: Some(*task), newest: Some(MOST_ROWS), ..AuditFilter::default() };
         *story = app.store.list_audit(&filter).await?.into_iter().map(|stored| stored.row).collect();
     }
     let text = tell(&agent, &rows, &by_task);
@@ -87,7 +85,8 @@ fn who_authorised_it(
     for (task, story) in by_task.iter().rev().take(TASKS_TOLD) {
         let begun = story.iter().find(|row| row.task_begun && row.outcome == Outcome::Granted);
         let subject = story.iter().find_map(|row| row.subject);
-        let _ = write!(text, "  user {}", subject.map_or("unknown".to_owned(), |subject| subject.to_string()));
+        let _ =
+            write!(text, "  user {}", subject.map_or("unknown".to_owned(), |subject| subject.to_string()));
         if let Some(begun) = begun {
             let _ = write!(
                 text,
@@ -99,7 +98,12 @@ fn who_authorised_it(
         let _ = writeln!(text);
         let _ = write!(text, "    task {task}");
         if let Some(begun) = begun {
-            let _ = write!(text, ", begun {} by client `{}`", begun.at, begun.client.as_ref().map_or("", |c| c.as_str()));
+            let _ = write!(
+                text,
+                ", begun {} by client `{}`",
+                begun.at,
+                begun.client.as_ref().map_or("", |c| c.as_str())
+            );
             if let Some(purpose) = &begun.purpose {
                 let _ = write!(text, ", for: {purpose}");
             }
@@ -109,7 +113,8 @@ fn who_authorised_it(
     if by_task.len() > TASKS_TOLD {
         let _ = writeln!(text, "  and {} earlier tasks", by_task.len() - TASKS_TOLD);
     }
-    let chain = rows.iter().rev().find(|row| row.outcome == Outcome::Granted && row.chain.first() == Some(&agent.id));
+    let chain =
+        rows.iter().rev().find(|row| row.outcome == Outcome::Granted && row.chain.first() == Some(&agent.id));
     if let Some(row) = chain.filter(|row| row.chain.len() > 1) {
         let before: Vec<&str> = row.chain[1..].iter().map(AgentId::as_str).collect();
         let _ = writeln!(text, "  it was brought in by {}", before.join(", for "));
@@ -144,7 +149,9 @@ fn what_was_it_allowed(text: &mut String, agent: &Agent, rows: &[AuditRow]) {
 
 fn granted<'a>(agent: &'a Agent, rows: &'a [AuditRow]) -> impl Iterator<Item = &'a AuditRow> {
     rows.iter().filter(|row| {
-        row.event == Event::Exchange && row.outcome == Outcome::Granted && row.agent.as_ref() == Some(&agent.id)
+        row.event == Event::Exchange
+            && row.outcome == Outcome::Granted
+            && row.agent.as_ref() == Some(&agent.id)
     })
 }
 
@@ -155,7 +162,8 @@ fn what_did_it_do(
     by_task: &BTreeMap<TaskId, Vec<AuditRow>>,
 ) {
     let own: Vec<&AuditRow> = rows.iter().filter(|row| row.agent.as_ref() == Some(&agent.id)).collect();
-    let count = |outcome| own.iter().filter(|row| row.event == Event::Exchange && row.outcome == outcome).count();
+    let count =
+        |outcome| own.iter().filter(|row| row.event == Event::Exchange && row.outcome == outcome).count();
     let tokens: std::collections::BTreeSet<_> = granted(agent, rows).filter_map(|row| row.jti).collect();
     let used: u64 = by_task
         .values()
@@ -181,7 +189,8 @@ fn what_did_it_do(
 fn act(row: &AuditRow) -> String {
     let target = row.target.as_ref().map_or("?", |target| target.as_str());
     let asked = row.scope.as_ref().or(row.scope_asked.as_ref()).map(ToString::to_string).unwrap_or_default();
-    let rule = row.policy.as_ref().map(|policy| format!(" [{}]", policy.policies.join(", "))).unwrap_or_default();
+    let rule =
+        row.policy.as_ref().map(|policy| format!(" [{}]", policy.policies.join(", "))).unwrap_or_default();
     match (row.event, row.outcome) {
         (Event::Exchange, Outcome::Granted) => format!("got {asked} at {target}{rule}"),
         (Event::Exchange, _) => {

@@ -98,11 +98,20 @@ pub struct TraceQuery {
 pub async fn trace(app: web::Data<App>, query: web::Query<TraceQuery>) -> HttpResponse {
     answer(
         async {
-            let invalid = |what: &str| NotDone::Invalid(format!("`{what}` is not an identifier of that kind"));
+            let invalid =
+                |what: &str| NotDone::Invalid(format!("`{what}` is not an identifier of that kind"));
             let filter = AuditFilter {
                 agent: query.agent.as_deref().map(AgentId::new),
-                task: query.task.as_deref().map(|id| TaskId::parse(id).ok_or_else(|| invalid("task"))).transpose()?,
-                jti: query.jti.as_deref().map(|id| Jti::parse(id).ok_or_else(|| invalid("jti"))).transpose()?,
+                task: query
+                    .task
+                    .as_deref()
+                    .map(|id| TaskId::parse(id).ok_or_else(|| invalid("task")))
+                    .transpose()?,
+                jti: query
+                    .jti
+                    .as_deref()
+                    .map(|id| Jti::parse(id).ok_or_else(|| invalid("jti")))
+                    .transpose()?,
                 request: query
                     .request
                     .as_deref()

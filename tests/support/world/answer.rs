@@ -57,7 +57,10 @@ impl Answer {
     #[track_caller]
     pub fn refused(&self, status: u16, error: &str) -> &Self {
         assert_eq!((self.status, self.body["error"].as_str()), (status, Some(error)), "{}", self.text);
-        assert!(self.header("content-type").is_some_and(|value| value.starts_with("application/json")), "{self:?}");
+        assert!(
+            self.header("content-type").is_some_and(|value| value.starts_with("application/json")),
+            "{self:?}"
+        );
         assert_eq!(self.header("cache-control"), Some("no-store"), "{self:?}");
         assert!(self.body.get("access_token").is_none(), "{}", self.text);
         let legal = |text: &str| text.bytes().all(|b| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e));

@@ -211,7 +211,10 @@ impl Request<'_> {
     /// Leaves every client credential out.
     pub fn anonymous(mut self) -> Self {
         self.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("authorization"));
-        self.without("client_assertion").without("client_assertion_type").without("client_secret").without("client_id")
+        self.without("client_assertion")
+            .without("client_assertion_type")
+            .without("client_secret")
+            .without("client_id")
     }
 
     /// Authenticates by a fresh assertion of `client`.
