@@ -273,3 +273,6 @@ fn shorten(
     };
     Ok(Timestamp::from_seconds(own.min(bound).seconds()))
 }
+
+#[cfg(test)]
+mod properties;
