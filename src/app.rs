@@ -193,7 +193,7 @@ impl App {
         let policy = ActivePolicy::open(&config.policy)?;
         let app = Arc::new(Self {
             ring: ArcSwap::from_pointee(KeyRing::from_rows(&[], &secrets)?),
-            verifier: Verifier::new(),
+            verifier: Verifier::default(),
             policy,
             doorstep: Doorstep::new(&config.limits, &clock),
             metrics: Metrics::new()?,
