@@ -4,6 +4,8 @@
 //! nor on the skip list of its file fails the run. `cargo test --test conformance -- 8693-2.1` runs
 //! those whose ID contains the words given.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod harness;
 #[path = "../tests/support/world/mod.rs"]
 mod world;

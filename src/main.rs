@@ -1,1 +1,2 @@
+//! The `deputy` program.
 fn main() {}

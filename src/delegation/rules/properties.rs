@@ -63,7 +63,13 @@ struct Ask {
 fn asks() -> impl Strategy<Value = Vec<Ask>> {
     let words = proptest::sample::subsequence(WORDS.to_vec(), 1..=3);
     let ask = (0..SERVICES, 0..=SERVICES, words, any::<bool>(), 0_u32..40).prop_map(
-        |(service, target, words, is_modest, seconds_later)| Ask { service, target, words, is_modest, seconds_later },
+        |(service, target, words, is_modest, seconds_later)| Ask {
+            service,
+            target,
+            words,
+            is_modest,
+            seconds_later,
+        },
     );
     proptest::collection::vec(ask, 8)
 }
@@ -89,7 +95,13 @@ fn as_delegation(derived: &Derived, client: &ClientId) -> Delegation {
 
 /// Its `aud` and everything that may follow onward from it; for a task token every target of the
 /// ceiling that defines one of its scopes, and what follows from those (design.md 1).
-fn reach(config: &Config, acting: &Acting, kind: TokenKind, target: &TargetId, scope: &Scope) -> BTreeSet<TargetId> {
+fn reach(
+    config: &Config,
+    acting: &Acting,
+    kind: TokenKind,
+    target: &TargetId,
+    scope: &Scope,
+) -> BTreeSet<TargetId> {
     let mut open: Vec<TargetId> = match kind {
         TokenKind::Access => vec![target.clone()],
         TokenKind::Task => config
@@ -110,7 +122,13 @@ fn reach(config: &Config, acting: &Acting, kind: TokenKind, target: &TargetId, s
 }
 
 /// What must hold between a token and the one exchanged from it.
-fn check(config: &Config, parent: &Delegation, parent_acting: &Acting, child: &Derived, actor: &Acting) -> Result<(), String> {
+fn check(
+    config: &Config,
+    parent: &Delegation,
+    parent_acting: &Acting,
+    child: &Derived,
+    actor: &Acting,
+) -> Result<(), String> {
     if !child.scope.is_subset_of(&parent.scope) {
         return Err(format!("scope grew from {} to {}", parent.scope, child.scope));
     }
@@ -137,12 +155,13 @@ fn check(config: &Config, parent: &Delegation, parent_acting: &Acting, child: &D
     Ok(())
 }
 
+/// Spoils a result.
+type Plant = fn(&mut Derived);
+
 /// Plays a chain; gives how many hops were granted, or what was broken. `plant` may spoil a result.
-fn play(config: &Config, asks: &[Ask], plant: fn(&mut Derived)) -> Result<usize, String> {
-    let ends = Ends {
-        task: NOW.plus(Lifetime::from_seconds(3600)),
-        login: NOW.plus(Lifetime::from_seconds(1800)),
-    };
+fn play(config: &Config, asks: &[Ask], plant: Plant) -> Result<usize, String> {
+    let ends =
+        Ends { task: NOW.plus(Lifetime::from_seconds(3600)), login: NOW.plus(Lifetime::from_seconds(1800)) };
     let mut held: Option<(Delegation, Acting)> = None;
     let mut granted = 0;
     let mut now = NOW;
@@ -151,7 +170,12 @@ fn play(config: &Config, asks: &[Ask], plant: fn(&mut Derived)) -> Result<usize,
         let actor = acting(config, ask.service);
         let mut words = ask.words.clone();
         if let (true, Some((parent, _))) = (ask.is_modest, &held) {
-            words = parent.scope.tokens().filter_map(|own| WORDS.iter().find(|word| **word == own).copied()).take(2).collect();
+            words = parent
+                .scope
+                .tokens()
+                .filter_map(|own| WORDS.iter().find(|word| **word == own).copied())
+                .take(2)
+                .collect();
         }
         let asked = Scope::parse(&words.join(" ")).unwrap();
         let audience = match ask.target {
@@ -208,7 +232,7 @@ fn the_long_chain_is_granted_at_every_hop() {
 
 #[test]
 fn a_planted_widening_is_caught() {
-    let plants: [(&str, fn(&mut Derived)); 5] = [
+    let plants: [(&str, Plant); 5] = [
         ("scope", |derived| derived.scope = Scope::parse("a b c d").unwrap()),
         ("lifetime", |derived| derived.expires_at = derived.expires_at.plus(Lifetime::from_seconds(600))),
         ("lost actor", |derived| derived.chain.truncate(1)),
