@@ -117,14 +117,9 @@ impl PolicySet {
             gathered.add_file(name, text);
         }
         let (cedar, rules, warnings) = gathered.validated()?;
-        Ok(Self {
-            cedar,
-            authorizer: Authorizer::new(),
-            vocabulary: request::Vocabulary::new().map_err(|message| Problem::of_file("schema", message))?,
-            rules,
-            hash: hash(&sources),
-            warnings,
-        })
+        let vocabulary =
+            request::Vocabulary::of(&cedar).map_err(|message| Problem::of_file("schema", message))?;
+        Ok(Self { cedar, authorizer: Authorizer::new(), vocabulary, rules, hash: hash(&sources), warnings })
     }
 }
 

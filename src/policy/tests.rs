@@ -196,7 +196,9 @@ fn facts_that_are_absent_are_absent_to_the_rules() {
 fn the_facts_we_put_together_fit_the_schema() {
     let (schema, warnings) = cedar_policy::Schema::from_cedarschema_str(SCHEMA).unwrap();
     assert_eq!(warnings.count(), 0);
-    let vocabulary = request::Vocabulary::new().unwrap();
+    // A rule that looks at the record itself makes every fact be put.
+    let all = "permit(principal in Deputy::AgentClass::\"x\", action, resource) when { [context].contains(context) };";
+    let vocabulary = request::Vocabulary::of(&all.parse().unwrap()).unwrap();
     for case in testing::parse(BUILTIN_CASES).unwrap() {
         let (request, entities) = vocabulary.request(&case.facts()).unwrap();
         let checked = cedar_policy::Request::new(
@@ -208,8 +210,37 @@ fn the_facts_we_put_together_fit_the_schema() {
         );
         assert!(checked.is_ok(), "{}: {checked:?}", case.name);
         let entities: Vec<_> = entities.iter().cloned().collect();
+        assert_eq!(entities.len(), 1);
         assert!(cedar_policy::Entities::from_entities(entities, Some(&schema)).is_ok(), "{}", case.name);
     }
+}
+
+#[test]
+fn a_fact_is_put_wherever_in_a_rule_it_is_looked_at() {
+    for condition in [
+        "context[\"hop\"] == 2",
+        "if context.hop == 2 then true else false",
+        "[context.hop].contains(2)",
+        "{ \"a\": context.hop }.a == 2",
+        "{ \"Var\": context.hop, \"left\": 1 }.Var == 2",
+        "!(context.hop < 2)",
+        "context has hop && context.hop + 0 == 2",
+        "[context].contains(context) && context.hop == 2",
+    ] {
+        assert!(fires(condition, "hop = 2"), "{condition}");
+    }
+    let in_scope = "@id(\"f\") forbid(principal in Deputy::AgentClass::\"age\", action, resource);";
+    let is_in =
+        "@id(\"f\") forbid(principal is Deputy::Agent in Deputy::AgentClass::\"age\", action, resource);";
+    let unless = "@id(\"f\") forbid(principal, action, resource) unless { context.hop == 2 };";
+    for rule in [in_scope, is_in, unless] {
+        assert!(!decide(rule, "class = \"age\"").is_permit, "{rule}");
+        assert!(decide(rule, "class = \"other\"\nhop = 2").is_permit, "{rule}");
+    }
+    assert!(fires(
+        "[Deputy::AgentClass::\"x\", Deputy::AgentClass::\"age\"].contains(Deputy::AgentClass::\"age\") && principal in [Deputy::AgentClass::\"age\"]",
+        "class = \"age\""
+    ));
 }
 
 #[test]
@@ -365,7 +396,7 @@ fn the_cost_of_a_decision() {
     let set = PolicySet::builtin().unwrap();
     let cases = testing::parse(BUILTIN_CASES).unwrap();
     let facts: Vec<_> = cases.iter().map(testing::Case::facts).collect();
-    let vocabulary = request::Vocabulary::new().unwrap();
+    let vocabulary = &set.vocabulary;
     let rounds = 2000;
     let per = |total: std::time::Duration| total.as_secs_f64() * 1e6 / (rounds * facts.len()) as f64;
     for _ in 0..3 {
