@@ -3,8 +3,9 @@
 //!
 //! `World::start(Setup::default())`, then change ONE thing of a good request: `world.tx().set("scope", "x")`.
 
-#![allow(dead_code, reason = "each test target uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test target uses its part")]
 
+mod algorithms;
 mod answer;
 mod keys;
 mod provider;
@@ -19,11 +20,12 @@ use deputy::serve::Server;
 use deputy::time::{Clock as _, ManualClock, Timestamp};
 use serde_json::Value;
 
+pub use algorithms::{OtherKey, hmac_signed, unsigned};
 pub use answer::Answer;
 pub use keys::Key;
 pub use provider::Provider;
 pub use setup::Setup;
-pub use tokens::{Jwt, Request};
+pub use tokens::{Jwt, Request, claims_of, header_of};
 
 /// Where the clock of a world begins: 2026-11-22 12:00:00 UTC.
 pub const NOON: i64 = 1_795_348_800;
@@ -47,7 +49,7 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     /// The user's provider.
     pub provider: Provider,
-    /// A second trusted provider, whose keys must not do for the first.
+    /// A second provider, trusted by [`Setup::with_other_provider`]; its keys must never do for the first.
     pub other_provider: Provider,
     /// The workload issuer's key.
     pub workload_key: Key,
@@ -66,12 +68,20 @@ pub struct World {
 impl World {
     /// Starts everything.
     pub async fn start(setup: Setup) -> Self {
-        let clock = Arc::new(ManualClock::starting_at(Timestamp::from_seconds(NOON)));
+        let starts_at = setup.starts_at.unwrap_or(NOON);
+        let clock = Arc::new(ManualClock::starting_at(Timestamp::from_seconds(starts_at)));
         let provider = Provider::start(1).await;
         let other_provider = Provider::start(2).await;
         let directory = tempfile::tempdir().unwrap();
-        let issuer = format!("http://127.0.0.1:{}", free_port());
+        let scheme = if setup.is_tls { "https" } else { "http" };
+        let issuer = format!("{scheme}://127.0.0.1:{}{}", free_port(), setup.issuer_path);
+        let is_tls = setup.is_tls;
         let made = setup.write(directory.path(), &issuer, &provider.issuer, &other_provider.issuer);
+        let mut http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+        if is_tls {
+            let pem = std::fs::read(directory.path().join("tls/certificate.pem")).unwrap();
+            http = http.tls_certs_only([reqwest::Certificate::from_pem(&pem).unwrap()]);
+        }
         let mut world = Self {
             issuer,
             clock,
@@ -81,11 +91,7 @@ impl World {
             server: None,
             toml: made.toml,
             directory,
-            http: reqwest::Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .no_proxy()
-                .build()
-                .unwrap(),
+            http: http.build().unwrap(),
             client_keys: made.client_keys,
             counter: std::sync::atomic::AtomicU64::new(0),
         };
@@ -169,6 +175,50 @@ impl World {
     pub async fn get(&self, path: &str) -> Answer {
         let response = self.http.get(format!("{}{path}", self.issuer)).send().await.unwrap();
         Answer::read(response).await
+    }
+
+    /// GET of a path from the root of the public listener, outside the issuer's path too.
+    pub async fn get_at_root(&self, path: &str) -> Answer {
+        let root = url::Url::parse(&self.issuer).unwrap().join(path).unwrap();
+        Answer::read(self.http.get(root).send().await.unwrap()).await
+    }
+
+    /// A verb of the operator over the admin socket; the body is JSON if it is not null.
+    pub async fn admin(&self, method: &str, path: &str, body: Value) -> Answer {
+        let socket = self.directory.path().join("data/admin.sock");
+        let http = reqwest::Client::builder().unix_socket(socket).no_proxy().build().unwrap();
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = http.request(method, format!("http://deputy{path}"));
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        Answer::read(request.send().await.unwrap()).await
+    }
+
+    /// Every audit row so far, oldest first.
+    pub async fn audit(&self) -> Vec<deputy::audit::AuditRow> {
+        let filter = deputy::store::AuditFilter::default();
+        let rows = self.app().store.list_audit(&filter).await.unwrap();
+        rows.into_iter().map(|stored| stored.row).collect()
+    }
+
+    /// Whether `text` stands anywhere in the files of the data directory, the database with its WAL
+    /// included.
+    pub fn is_on_disk(&self, text: &str) -> bool {
+        let mut waiting = vec![self.directory.path().join("data")];
+        while let Some(directory) = waiting.pop() {
+            for entry in std::fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    waiting.push(path);
+                } else if let Ok(bytes) = std::fs::read(&path)
+                    && bytes.windows(text.len()).any(|window| window == text.as_bytes())
+                {
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     /// What a resource server (client id and secret in Basic) hears of `token`.

@@ -25,7 +25,12 @@ struct State {
     jwks: Mutex<Value>,
     discovery_fetches: AtomicU64,
     jwks_fetches: AtomicU64,
+    odd_keys: Mutex<Option<Odd>>,
+    delay: Mutex<std::time::Duration>,
 }
+
+/// An answer instead of the key set: status, headers, body.
+type Odd = (u16, Vec<(String, String)>, Vec<u8>);
 
 impl Provider {
     /// Starts one on a free loopback port.
@@ -47,6 +52,8 @@ impl Provider {
             jwks: Mutex::new(key.jwks()),
             discovery_fetches: AtomicU64::new(0),
             jwks_fetches: AtomicU64::new(0),
+            odd_keys: Mutex::default(),
+            delay: Mutex::default(),
         });
         let data = web::Data::from(state.clone());
         let server = HttpServer::new(move || {
@@ -85,6 +92,22 @@ impl Provider {
         self.state.discovery.lock().unwrap()[member] = value;
     }
 
+    /// Answers this where its keys are asked for.
+    pub fn answer_keys_with(&self, status: u16, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) {
+        let headers = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        *self.state.odd_keys.lock().unwrap() = Some((status, headers, body.into()));
+    }
+
+    /// Answers with its keys again.
+    pub fn answer_keys(&self) {
+        *self.state.odd_keys.lock().unwrap() = None;
+    }
+
+    /// Takes this long to answer with its keys.
+    pub fn delay_keys(&self, delay: std::time::Duration) {
+        *self.state.delay.lock().unwrap() = delay;
+    }
+
     /// Stops answering.
     pub async fn stop(&self) {
         self.handle.stop(false).await;
@@ -98,5 +121,17 @@ async fn discovery_document(state: web::Data<State>) -> HttpResponse {
 
 async fn key_set(state: web::Data<State>) -> HttpResponse {
     state.jwks_fetches.fetch_add(1, Ordering::SeqCst);
+    let delay = *state.delay.lock().unwrap();
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    let odd = state.odd_keys.lock().unwrap().clone();
+    if let Some((status, headers, body)) = odd {
+        let mut builder = HttpResponse::build(actix_web::http::StatusCode::from_u16(status).unwrap());
+        for (name, value) in headers {
+            builder.insert_header((name, value));
+        }
+        return builder.body(body);
+    }
     HttpResponse::Ok().json(&*state.jwks.lock().unwrap())
 }

@@ -21,6 +21,11 @@ pub struct Setup {
     replacements: Vec<(String, String)>,
     tail: String,
     postgres: Option<String>,
+    files: Vec<(String, String)>,
+    has_other_provider: bool,
+    pub(super) starts_at: Option<i64>,
+    pub(super) issuer_path: String,
+    pub(super) is_tls: bool,
 }
 
 /// What was written.
@@ -48,6 +53,36 @@ impl Setup {
     pub fn on_postgres(mut self, url: &str) -> Self {
         self.postgres = Some(url.to_owned());
         self
+    }
+
+    /// Writes a file beside the configuration, mode 0600.
+    pub fn file(mut self, name: &str, text: &str) -> Self {
+        self.files.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// Starts the clock at this second instead of [`super::NOON`].
+    pub fn at(mut self, seconds: i64) -> Self {
+        self.starts_at = Some(seconds);
+        self
+    }
+
+    /// Puts a path into the issuer.
+    pub fn issuer_path(mut self, path: &str) -> Self {
+        self.issuer_path = path.to_owned();
+        self
+    }
+
+    /// Serves TLS with a certificate made for this world, which its HTTP client trusts.
+    pub fn tls(mut self) -> Self {
+        self.is_tls = true;
+        self
+    }
+
+    /// Trusts the second provider too. With two providers every target is pairwise.
+    pub fn with_other_provider(mut self) -> Self {
+        self.has_other_provider = true;
+        self.replace("subject = \"upstream\"\n", "")
     }
 
     /// Writes keys, secrets and the configuration's text.
@@ -80,12 +115,25 @@ impl Setup {
         if !master.exists() {
             deputy::keys::NodeSecrets::create(&master, &deputy::entropy::SystemEntropy::default()).unwrap();
         }
-        let port: u16 = issuer.rsplit(':').next().unwrap().parse().unwrap();
+        for (name, text) in &self.files {
+            write(name, text);
+        }
+        let port = url::Url::parse(issuer).unwrap().port().unwrap();
         let mut toml = BASE
             .replace("{issuer}", issuer)
             .replace("{port}", &port.to_string())
-            .replace("{provider}", provider)
-            .replace("{other_provider}", other_provider);
+            .replace("{provider}", provider);
+        if self.has_other_provider {
+            toml.push_str(&OTHER_PROVIDER.replace("{other_provider}", other_provider));
+        }
+        if self.is_tls {
+            let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+            write("tls/certificate.pem", &certified.cert.pem());
+            write("tls/key.pem", &certified.signing_key.serialize_pem());
+            toml.push_str(
+                "\n[tls]\ncertificate_file = \"tls/certificate.pem\"\nkey_file = \"tls/key.pem\"\n",
+            );
+        }
         if let Some(url) = &self.postgres {
             let _ = write!(toml, "\n[database]\nurl = \"{url}\"\n");
         }
@@ -97,6 +145,21 @@ impl Setup {
         Made { toml, workload_key, client_keys }
     }
 }
+
+/// The second provider, with the same relying party.
+const OTHER_PROVIDER: &str = r#"
+[[identity_provider]]
+issuer = "{other_provider}"
+network = "private"
+
+[[identity_provider.relying_party]]
+client_id = "travel-app"
+clients = ["assistant"]
+
+[[identity_provider.assurance]]
+name = "phishing_resistant"
+any_of = [{ claim = "acr", in = ["phr", "phrh"] }]
+"#;
 
 /// `tickets` and `age-agent` are pairwise as in design.md 3; `https://files.example/` sees the
 /// provider's own subject; `deep1` … `deep5` make long chains: `svc1` exchanges what is for `deep1`
@@ -129,18 +192,6 @@ clients = ["assistant", "basic-app", "post-app", "no-exchange", "age-agent"]
 [[identity_provider.relying_party]]
 client_id = "other-app"
 clients = ["stranger"]
-
-[[identity_provider.assurance]]
-name = "phishing_resistant"
-any_of = [{ claim = "acr", in = ["phr", "phrh"] }]
-
-[[identity_provider]]
-issuer = "{other_provider}"
-network = "private"
-
-[[identity_provider.relying_party]]
-client_id = "travel-app"
-clients = ["assistant"]
 
 [[identity_provider.assurance]]
 name = "phishing_resistant"

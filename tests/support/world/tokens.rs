@@ -51,6 +51,19 @@ impl Jwt {
         self
     }
 
+    /// Header and claims as JSON text.
+    pub fn texts(&self) -> (String, String) {
+        let header = Value::Object(self.header.clone()).to_string();
+        (header, Value::Object(self.claims.clone()).to_string())
+    }
+
+    /// The compact form, signed by a key of another kind; the header names it and its algorithm.
+    pub fn signed_with(&self, key: &super::OtherKey) -> String {
+        let jwt = self.clone().header("alg", key.algorithm).header("kid", key.kid.as_str());
+        let (header, claims) = jwt.texts();
+        key.sign_text(&header, &claims)
+    }
+
     /// The compact form.
     pub fn sign(&self) -> String {
         let header = Value::Object(self.header.clone()).to_string();
@@ -231,6 +244,12 @@ impl Request<'_> {
     /// Authenticates by Basic with the client's own secret.
     pub fn basic(self, client: &str) -> Self {
         let value = STANDARD.encode(format!("{client}:{}", secret_of(client)));
+        self.anonymous().header("Authorization", &format!("Basic {value}"))
+    }
+
+    /// Authenticates by Basic with this before the base64.
+    pub fn basic_with(self, credentials: &str) -> Self {
+        let value = STANDARD.encode(credentials);
         self.anonymous().header("Authorization", &format!("Basic {value}"))
     }
 
