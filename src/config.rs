@@ -3,10 +3,13 @@
 //! `config/` reads the TOML file (design.md 6) into these types.
 
 mod between;
+pub mod check;
 mod clients;
 mod database;
+pub mod development;
 pub mod environment;
 mod error;
+pub mod init;
 mod load;
 mod locators;
 mod names;
@@ -32,6 +35,7 @@ use crate::protocol::{ClientId, Issuer, Scope, ScopeToken, TargetId};
 use crate::time::Lifetime;
 
 pub use error::{ConfigError, Problem};
+pub use locators::is_literal_loopback;
 
 /// The whole configuration of one process: one issuer, no tenants.
 #[derive(Clone, Debug)]

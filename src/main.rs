@@ -1,2 +1,23 @@
-//! The `deputy` program.
-fn main() {}
+//! The `deputy` program: parse, run, exit.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use deputy::cli::Cli;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // The one crypto provider, before anything could choose another. Already installed is as good.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("deputy: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    ExitCode::from(runtime.block_on(cli.run()))
+}

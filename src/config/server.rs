@@ -135,6 +135,10 @@ pub(super) fn tls(
         validation.refuse("issuer", what, "write `https://` and give `[tls]`, or listen on 127.0.0.1");
     }
     let Some(raw) = raw else {
+        if let Some(listen) = listen.filter(|listen| !is_loopback(listen.management)) {
+            let what = format!("is {}, not loopback, and there is no `[tls]`", listen.management);
+            validation.refuse("listen.management", what, "listen on 127.0.0.1, or give `[tls]`");
+        }
         if let Some(url) = issuer.filter(|url| url.scheme() == "https") {
             let fix = if is_literal_loopback(url) {
                 "give `certificate_file` and `key_file`, or write `http://` in `issuer`"

@@ -18,7 +18,7 @@ pub const KEYS: &[Key] = &[
         meaning: "Address of the token, introspection, revocation, metadata and key endpoints",
         example: "\"0.0.0.0:8443\"" },
     Key { path: "listen.management", kind: Kind::Text, default: "`127.0.0.1:8444`",
-        meaning: "Address of health, readiness and metrics; plain HTTP, so keep it on loopback",
+        meaning: "Address of health, readiness and metrics: plain HTTP on loopback, TLS elsewhere",
         example: "\"127.0.0.1:8444\"" },
     Key { path: "listen.trusted_proxies", kind: Kind::Texts, default: "`[]`",
         meaning: "Networks (CIDR) of the proxies whose `X-Forwarded-For` is believed",

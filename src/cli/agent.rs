@@ -1,0 +1,81 @@
+//! `deputy agent …`
+
+use clap::{Args, Subcommand};
+use reqwest::Method;
+use serde_json::Value;
+
+use super::admin::{call, segment};
+use super::{CliError, ConfigArg, Output};
+
+/// The verbs about agents. All need the running server.
+#[derive(Debug, Subcommand)]
+pub enum Agent {
+    /// List agents, newest first
+    #[command(after_help = "Example: deputy agent list --config deputy.toml")]
+    List(ConfigArg),
+    /// Show one agent as recorded
+    #[command(after_help = "Example: deputy agent show agent_mfrggzdfmztwq2lknnwg23tpoa")]
+    Show(One),
+    /// Answer five questions: who is it, who authorised it, what was it allowed, what did it do, when and why did it end
+    #[command(after_help = "Example: deputy agent explain agent_mfrggzdfmztwq2lknnwg23tpoa")]
+    Explain(One),
+    /// Retire an agent whose work is done; final
+    #[command(after_help = "Example: deputy agent retire agent_mfrggzdfmztwq2lknnwg23tpoa")]
+    Retire(One),
+    /// Stop an agent at once and for good: its tokens die, its earlier logins start nothing more
+    #[command(after_help = "Example: deputy agent kill agent_mfrggzdfmztwq2lknnwg23tpoa")]
+    Kill(One),
+    /// Suspend an agent: its tokens die, it gets no new ones until resumed
+    #[command(after_help = "Example: deputy agent suspend agent_mfrggzdfmztwq2lknnwg23tpoa")]
+    Suspend(One),
+    /// Let a suspended agent get new tokens
+    #[command(after_help = "Example: deputy agent resume agent_mfrggzdfmztwq2lknnwg23tpoa")]
+    Resume(One),
+}
+
+/// One agent.
+#[derive(Debug, Args)]
+pub struct One {
+    /// The agent: `act.sub` of a token, `agent_…`
+    agent: String,
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+const FIRST: [&str; 5] = ["agent", "state", "class", "client", "first_seen"];
+
+impl Agent {
+    /// Calls the server and prints what it says.
+    pub(super) async fn run(self, output: &mut Output) -> Result<(), CliError> {
+        match self {
+            Self::List(config) => {
+                let answer = call(&config.load()?, Method::GET, "/agents", None).await?;
+                output.rows(&answer, &FIRST);
+            }
+            Self::Show(one) => output.object(&one.call(Method::GET, "").await?, &FIRST),
+            Self::Explain(one) => {
+                let answer = one.call(Method::GET, "/explain").await?;
+                match answer.get("text").and_then(Value::as_str) {
+                    Some(text) if !output.is_json() => {
+                        for line in text.lines() {
+                            output.line(super::output::printable(line));
+                        }
+                    }
+                    _ => output.json(&answer),
+                }
+            }
+            Self::Retire(one) => output.object(&one.call(Method::POST, "/retire").await?, &[]),
+            Self::Kill(one) => output.object(&one.call(Method::POST, "/kill").await?, &[]),
+            Self::Suspend(one) => output.object(&one.call(Method::POST, "/suspend").await?, &[]),
+            Self::Resume(one) => output.object(&one.call(Method::POST, "/resume").await?, &[]),
+        }
+        Ok(())
+    }
+}
+
+impl One {
+    async fn call(&self, method: Method, what: &str) -> Result<Value, CliError> {
+        let path = format!("/agents/{}{what}", segment(&self.agent));
+        call(&self.config.load()?, method, &path, None).await
+    }
+}

@@ -1,0 +1,59 @@
+//! Why a verb did not do what was asked, and the exit code it ends with.
+
+use std::fmt;
+
+/// Why a verb did not do what was asked. Never holds a token or a secret.
+#[derive(Debug)]
+pub enum CliError {
+    /// It was tried and failed: exit 1.
+    Failed(String),
+    /// What failed was printed already: exit 1.
+    Told,
+    /// It was asked for in a way that makes no sense: exit 2, as clap does.
+    Usage(String),
+    /// What it is about does not exist: exit 3.
+    NotFound(String),
+    /// Policy refuses it: exit 4.
+    Refused(String),
+    /// No server answers: exit 5.
+    Unreachable(String),
+}
+
+impl CliError {
+    /// The exit code (design.md 5).
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Failed(_) | Self::Told => 1,
+            Self::Usage(_) => 2,
+            Self::NotFound(_) => 3,
+            Self::Refused(_) => 4,
+            Self::Unreachable(_) => 5,
+        }
+    }
+
+    /// The word for it in JSON.
+    pub(super) const fn word(&self) -> &'static str {
+        match self {
+            Self::Failed(_) | Self::Told => "failed",
+            Self::Usage(_) => "usage",
+            Self::NotFound(_) => "not_found",
+            Self::Refused(_) => "refused",
+            Self::Unreachable(_) => "unreachable",
+        }
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(text)
+            | Self::Usage(text)
+            | Self::NotFound(text)
+            | Self::Refused(text)
+            | Self::Unreachable(text) => f.write_str(text),
+            Self::Told => f.write_str("failed"),
+        }
+    }
+}
+
+impl std::error::Error for CliError {}

@@ -1,0 +1,56 @@
+//! `deputy init`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{CliError, Output};
+use crate::config::init::{Options, init};
+use crate::entropy::SystemEntropy;
+use crate::keys::NodeSecrets;
+use crate::time::{Clock as _, SystemClock};
+
+/// Where, and for whom.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Overwrites nothing. Without `--issuer` the configuration is for this machine alone.
+
+Example: deputy init --dir /etc/deputy --issuer https://deputy.example
+         deputy init --dev-certs       TLS on localhost, certificates in certs/")]
+pub struct Init {
+    /// Directory to write to; made if it is not there
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+    /// Deputy's issuer, `https://…`
+    #[arg(long, value_name = "URL", conflicts_with = "dev_certs")]
+    issuer: Option<String>,
+    /// Also make a certificate for localhost, signed by a CA of its own
+    #[arg(long)]
+    dev_certs: bool,
+}
+
+impl Init {
+    /// Writes the files and says what comes next.
+    pub(super) fn run(self, output: &mut Output) -> Result<(), CliError> {
+        let options = Options { directory: self.dir, issuer: self.issuer, dev_certs: self.dev_certs };
+        let entropy = SystemEntropy::default();
+        let made = init(&options, SystemClock.now(), |path| {
+            NodeSecrets::create(path, &entropy).map_err(|error| error.to_string())
+        })
+        .map_err(|error| CliError::Failed(error.to_string()))?;
+        if output.is_json() {
+            output.json(&json!({"made": made.files, "next": made.next}));
+            return Ok(());
+        }
+        for file in &made.files {
+            output.line(format!("made {}", file.display()));
+        }
+        output.line("");
+        output.line("Next:");
+        for step in &made.next {
+            output.line(format!("  {step}"));
+        }
+        Ok(())
+    }
+}

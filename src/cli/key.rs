@@ -1,0 +1,50 @@
+//! `deputy key …`
+
+use clap::{Args, Subcommand};
+use reqwest::Method;
+
+use super::admin::{call, segment};
+use super::{CliError, ConfigArg, Output};
+
+/// The verbs about signing keys. All need the running server.
+#[derive(Debug, Subcommand)]
+pub enum Key {
+    /// List signing keys and their states
+    #[command(after_help = "Example: deputy key list")]
+    List(ConfigArg),
+    /// Publish a new key now, which signs once every cache knows it
+    #[command(after_help = "Example: deputy key rotate")]
+    Rotate(ConfigArg),
+    /// Distrust a key at once, with every token it signed
+    #[command(after_help = "Example: deputy key revoke kX3pQ9vB7mN2")]
+    Revoke(Revoke),
+}
+
+/// Which key.
+#[derive(Debug, Args)]
+pub struct Revoke {
+    /// Its `kid`
+    kid: String,
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+impl Key {
+    /// Calls the server and prints what it says.
+    pub(super) async fn run(self, output: &mut Output) -> Result<(), CliError> {
+        const FIRST: [&str; 4] = ["kid", "algorithm", "state", "active_from"];
+        match self {
+            Self::List(config) => {
+                output.rows(&call(&config.load()?, Method::GET, "/keys", None).await?, &FIRST);
+            }
+            Self::Rotate(config) => {
+                output.object(&call(&config.load()?, Method::POST, "/keys/rotate", None).await?, &FIRST);
+            }
+            Self::Revoke(revoke) => {
+                let path = format!("/keys/{}/revoke", segment(&revoke.kid));
+                output.object(&call(&revoke.config.load()?, Method::POST, &path, None).await?, &FIRST);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+//! The shape of the command line.
+
+use clap::{CommandFactory as _, Parser as _};
+
+use super::Cli;
+
+#[test]
+fn the_definition_of_the_command_line_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_verb_has_an_example_in_its_help() {
+    fn visit(command: &clap::Command, path: &str, seen: &mut usize) {
+        for verb in command.get_subcommands() {
+            let path = format!("{path} {}", verb.get_name());
+            if verb.has_subcommands() {
+                visit(verb, &path, seen);
+            } else {
+                *seen += 1;
+                let help = verb.clone().render_long_help().to_string();
+                let example = path.trim_start_matches("deputy ").to_owned();
+                assert!(help.contains("Example"), "`{path}` has no example");
+                assert!(help.contains(&format!("deputy {example}")), "the example of `{path}` is another's");
+            }
+        }
+    }
+
+    let mut seen = 0;
+    visit(&Cli::command(), "deputy", &mut seen);
+
+    assert!(seen >= 25, "only {seen} verbs");
+}
+
+#[test]
+fn each_verb_takes_json_before_or_after_it() {
+    for line in ["deputy --json key list", "deputy key list --json", "deputy key --json list"] {
+        assert!(Cli::try_parse_from(line.split(' ')).unwrap().json, "{line}");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_a_usage_error() {
+    for line in [
+        "deputy",
+        "deputy task end",
+        "deputy task end 1 --subject ada",
+        "deputy audit trace",
+        "deputy audit trace --task 1 --jti 2",
+        "deputy token exchange --issuer https://a --client-id b --scope c",
+        "deputy policy check --policy a --config b",
+    ] {
+        let error = Cli::try_parse_from(line.split(' ')).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{line}");
+    }
+}

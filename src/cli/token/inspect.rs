@@ -1,0 +1,75 @@
+//! `deputy token inspect`
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::Args;
+use secrecy::ExposeSecret as _;
+use serde_json::{Map, Value, json};
+
+use super::super::output::printable;
+use super::{CliError, Output, TokenFile};
+use crate::time::Timestamp;
+
+/// Which token.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Nothing is verified: neither signature nor time nor whether it was revoked. Ask `deputy token introspect`.
+
+Example: deputy token inspect --token-file token.jwt")]
+pub struct Inspect {
+    #[command(flatten)]
+    token: TokenFile,
+}
+
+const NOT_VERIFIED: &str = "decoded, not verified: anybody could have written this";
+
+impl Inspect {
+    pub(super) fn run(&self, output: &mut Output) -> Result<(), CliError> {
+        let token = self.token.read()?;
+        let (header, claims) = decode(token.expose_secret())
+            .ok_or_else(|| CliError::Failed("that is no signed JWT in compact form (RFC 7519)".to_owned()))?;
+        if output.is_json() {
+            output.json(&json!({"verified": false, "header": header, "claims": claims}));
+            return Ok(());
+        }
+        output.note(NOT_VERIFIED);
+        members(output, "header", &header);
+        members(output, "claims", &claims);
+        Ok(())
+    }
+}
+
+/// Header and claims of a compact JWS.
+pub(in crate::cli) fn decode(token: &str) -> Option<(Map<String, Value>, Map<String, Value>)> {
+    let mut parts = token.split('.');
+    let (header, claims, _signature) = (parts.next()?, parts.next()?, parts.next()?);
+    let object = |part: &str| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok();
+    if parts.next().is_some() { None } else { Some((object(header)?, object(claims)?)) }
+}
+
+fn members(output: &mut Output, title: &str, object: &Map<String, Value>) {
+    output.line(title);
+    for (name, value) in object {
+        let text = match (name.as_str(), value) {
+            ("act", _) => actors(value),
+            ("iat" | "exp" | "nbf" | "auth_time", Value::Number(at)) => match at.as_i64() {
+                Some(seconds) => format!("{at}  {}", Timestamp::from_seconds(seconds)),
+                None => at.to_string(),
+            },
+            (_, Value::String(text)) => text.clone(),
+            (_, other) => other.to_string(),
+        };
+        output.line(format!("  {:10} {}", printable(name), printable(&text)));
+    }
+}
+
+/// The chain of actors, the newest first (RFC 8693 §4.1).
+fn actors(act: &Value) -> String {
+    let mut names = Vec::new();
+    let mut level = Some(act);
+    while let Some(actor) = level {
+        names.push(actor.get("sub").and_then(Value::as_str).unwrap_or("?").to_owned());
+        level = actor.get("act");
+    }
+    names.join(" for ")
+}

@@ -1,0 +1,35 @@
+//! `deputy token revoke`
+
+use clap::Args;
+use serde_json::json;
+
+use super::endpoint::{Endpoint, post};
+use super::{Caller, CliError, Output, TokenFile};
+
+/// Which token.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A task token revoked by the agent that began the task ends the task. A token that is not the client's
+is left alone, and the server does not say so (RFC 7009 §2.2).
+
+Example: deputy token revoke --issuer https://deputy.example --client-id assistant \\
+             --client-key-file assistant.pem --token-file token.jwt")]
+pub struct Revoke {
+    #[command(flatten)]
+    caller: Caller,
+    #[command(flatten)]
+    token: TokenFile,
+}
+
+impl Revoke {
+    pub(super) async fn run(self, output: &mut Output) -> Result<(), CliError> {
+        let form = vec![("token", self.token.read()?)];
+        post(&self.caller, Endpoint::Revocation, form).await?;
+        if output.is_json() {
+            output.json(&json!({"revoked": true}));
+        } else {
+            output.line("revoked: neither it nor anything exchanged from it is good any more, if it was this client's");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! The database: reachable, schema, durability, and the time it has seen.
+
+use super::super::{Config, Database};
+use super::{Findings, Probe, SchemaFound};
+use crate::time::{Lifetime, Timestamp};
+
+/// The clock may be this far behind the highest time recorded (design.md 8).
+const CLOCK_TOLERANCE: Lifetime = Lifetime::from_seconds(60);
+
+pub(super) async fn check(findings: &mut Findings, config: &Config, now: Timestamp, probe: &impl Probe) {
+    tls(findings, config);
+    let kind = match &config.database {
+        Database::Sqlite(file) => format!("SQLite {}", file.display()),
+        Database::Postgres(_) => "PostgreSQL".to_owned(),
+    };
+    let found = match probe.database(config).await {
+        Ok(found) => found,
+        Err(error) => {
+            let fix = match &config.database {
+                Database::Sqlite(_) => "name a file that the user Deputy runs as may write, on a local disk",
+                Database::Postgres(_) => {
+                    "see that it runs, that host, user, password and `sslmode` are right"
+                }
+            };
+            findings.fail("database", format!("{kind} does not answer: {error}"), fix);
+            return;
+        }
+    };
+    findings.ok("database", format!("{kind} answers"));
+    match found.schema {
+        SchemaFound::Current => findings.ok("schema", "the schema is up to date"),
+        SchemaFound::Empty => {
+            findings.warn("schema", "the database is empty", "`deputy migrate`; `deputy serve` does it too");
+        }
+        SchemaFound::Behind(migrations) => {
+            let what = format!("{migrations} migrations are still to run");
+            findings.warn("schema", what, "back it up, then `deputy migrate`; `deputy serve` does it too");
+        }
+    }
+    if found.is_durable {
+        findings.ok("durability", found.durability);
+    } else {
+        let what = format!("what is acknowledged could be lost: {}", found.durability);
+        findings.fail(
+            "durability",
+            what,
+            "let the database keep its defaults: `fsync` and `synchronous_commit` on",
+        );
+    }
+    clock(findings, now, found.highest_time);
+}
+
+fn tls(findings: &mut Findings, config: &Config) {
+    const ID: &str = "database_tls";
+    let Database::Postgres(postgres) = &config.database else { return };
+    let mode = url::Url::parse(&postgres.url).ok().and_then(|url| {
+        url.query_pairs().find(|(name, _)| name == "sslmode").map(|(_, mode)| mode.into_owned())
+    });
+    match mode.as_deref() {
+        Some("verify-full") => findings.ok(ID, "TLS, certificate and name verified"),
+        Some("disable") => {
+            findings.warn(
+                ID,
+                "no TLS, on this machine's own loopback",
+                "fine here; elsewhere `sslmode=verify-full`",
+            );
+        }
+        other => {
+            let what = format!("`sslmode={}` may not verify whom it talks to", other.unwrap_or("?"));
+            findings.warn(ID, what, "write `sslmode=verify-full`, with `sslrootcert=` for a private CA");
+        }
+    }
+}
+
+fn clock(findings: &mut Findings, now: Timestamp, highest: Option<Timestamp>) {
+    const ID: &str = "clock";
+    match highest {
+        Some(highest) if now.plus(CLOCK_TOLERANCE) < highest => {
+            let what = format!("this machine's clock shows {now}, and the database has seen {highest}");
+            let fix = "set the clock right; if the recorded time is wrong, `deputy clock reset`";
+            findings.fail(ID, what, fix);
+        }
+        Some(highest) => {
+            findings.ok(ID, format!("the clock shows {now}; the highest time recorded is {highest}"))
+        }
+        None => findings.ok(ID, format!("the clock shows {now}; nothing is recorded yet")),
+    }
+}

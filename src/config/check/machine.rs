@@ -1,0 +1,64 @@
+//! The machine: ports and limits.
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
+
+use super::super::Config;
+use super::Findings;
+
+/// Below this, connections run out before anything else does.
+const FEW_FILES: u64 = 4096;
+
+pub(super) fn check(findings: &mut Findings, config: &Config) {
+    ports(findings, config);
+    open_files(findings);
+}
+
+fn ports(findings: &mut Findings, config: &Config) {
+    const ID: &str = "ports";
+    // A server of this configuration that runs holds them rightly.
+    if UnixStream::connect(config.data_dir.join("admin.sock")).is_ok() {
+        findings.ok(ID, "the server of this configuration is running");
+        return;
+    }
+    for (key, address) in
+        [("listen.public", config.listen.public), ("listen.management", config.listen.management)]
+    {
+        if let Err(error) = is_free(address) {
+            let what = format!("`{key}` {address} cannot be listened on: {}", error.kind());
+            let fix = match error.kind() {
+                std::io::ErrorKind::PermissionDenied => {
+                    "choose a port of 1024 or more, or give the capability CAP_NET_BIND_SERVICE"
+                }
+                std::io::ErrorKind::AddrInUse => "stop what listens there, or choose another port",
+                _ => "name an address of this machine",
+            };
+            findings.fail(ID, what, fix);
+        }
+    }
+    findings
+        .ok_unless_told(ID, format!("{} and {} are free", config.listen.public, config.listen.management));
+}
+
+fn is_free(address: SocketAddr) -> std::io::Result<()> {
+    TcpListener::bind(address).map(|_| ())
+}
+
+fn open_files(findings: &mut Findings) {
+    const ID: &str = "open_files";
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    match limit_of_open_files(&limits) {
+        Some(limit) if limit < FEW_FILES => {
+            let what = format!("this process may open {limit} files; each connection is one");
+            findings.warn(ID, what, "`ulimit -n 65536`, or `LimitNOFILE=65536` in the service's unit");
+        }
+        Some(limit) => findings.ok(ID, format!("{limit} files may be open")),
+        None => findings.ok(ID, "any number of files may be open, or this system does not say"),
+    }
+}
+
+/// The soft limit in the text of `/proc/self/limits`; `None` for unlimited.
+pub(super) fn limit_of_open_files(limits: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}

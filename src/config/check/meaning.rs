@@ -1,0 +1,248 @@
+//! What loads, and probably does not say what was meant.
+
+use std::collections::BTreeSet;
+
+use super::super::{Config, Network, Reach, Target};
+use super::Findings;
+use crate::protocol::TargetId;
+
+/// Longest life of a token that carries an answer, in seconds (design.md 3).
+const ANSWER_LIFETIME_SECONDS: u32 = 120;
+
+pub(super) fn check(findings: &mut Findings, config: &Config) {
+    providers(findings, config);
+    clients(findings, config);
+    scopes(findings, config);
+    targets(findings, config);
+    onward(findings, config);
+    answers(findings, config);
+    lifetimes(findings, config);
+    proxies(findings, config);
+    networks(findings, config);
+}
+
+fn providers(findings: &mut Findings, config: &Config) {
+    const ID: &str = "relying_parties";
+    if config.identity_providers.is_empty() {
+        findings.warn(
+            ID,
+            "there is no identity provider: nobody can begin a task",
+            "add `[[identity_provider]]`",
+        );
+    }
+    for provider in config.identity_providers.values().filter(|provider| provider.relying_parties.is_empty())
+    {
+        let what = format!("no ID token of provider `{}` is taken: it has no relying party", provider.issuer);
+        findings.warn(ID, what, "add `[[identity_provider.relying_party]]` with the application's client id");
+    }
+    findings.ok_unless_told(ID, "every provider has a relying party whose ID tokens are taken");
+}
+
+fn clients(findings: &mut Findings, config: &Config) {
+    const ID: &str = "clients";
+    let sources: BTreeSet<_> = config
+        .identity_providers
+        .values()
+        .flat_map(|provider| provider.relying_parties.values())
+        .flat_map(|party| &party.clients)
+        .collect();
+    for client in config.clients.values() {
+        let is_onward = config.target_of_exchange_client(&client.id).next().is_some();
+        if client.may_exchange && !is_onward && !sources.contains(&client.id) {
+            let what = format!("client `{}` has nothing to exchange: no relying party lists it", client.id);
+            let fix = "list it under `clients` of a relying party, name it as an `exchange_client`, or write `grants = []`";
+            findings.warn(ID, what, fix);
+        }
+        let is_resource_server =
+            config.targets.values().any(|target| target.resource_server.as_ref() == Some(&client.id));
+        if !client.may_exchange && !is_resource_server {
+            let what = format!("client `{}` may neither exchange nor introspect", client.id);
+            findings.warn(ID, what, "name it as a `resource_server`, or remove it");
+        }
+    }
+    findings.ok_unless_told(ID, format!("each of {} clients has something to do", config.clients.len()));
+}
+
+fn scopes(findings: &mut Findings, config: &Config) {
+    const ID: &str = "scopes";
+    for target in config.targets.values() {
+        for scope in target.scopes.keys() {
+            let is_reachable = config.clients.values().any(|client| {
+                client.may_exchange
+                    && client.targets.contains(&target.identifier)
+                    && client.scopes.contains(scope.as_str())
+            });
+            if !is_reachable {
+                let what = format!("no client may get scope `{scope}` at target `{}`", target.identifier);
+                findings.warn(ID, what, "add scope and target to a client, or remove the scope");
+            }
+        }
+    }
+    findings.ok_unless_told(ID, "each scope can be had by a client");
+}
+
+fn targets(findings: &mut Findings, config: &Config) {
+    const ID: &str = "introspection";
+    for target in config.targets.values().filter(|target| target.resource_server.is_none()) {
+        let what =
+            format!("nobody may introspect tokens for `{}`: it learns of no revocation", target.identifier);
+        findings.warn(
+            ID,
+            what,
+            "name its client as `resource_server`, unless it may take tokens until they expire",
+        );
+    }
+    findings.ok_unless_told(ID, "each target can introspect its tokens");
+}
+
+fn onward(findings: &mut Findings, config: &Config) {
+    const ID: &str = "onward";
+    for target in config.targets.values() {
+        let name = &target.identifier;
+        if !target.onward.is_empty() && target.exchange_client.is_none() {
+            let what = format!("`{name}` lists onward targets, and no client may exchange its tokens");
+            findings.warn(ID, what, "name its client as `exchange_client`, or remove `onward`");
+        }
+        if target.onward.is_empty() && target.exchange_client.is_some() {
+            let what = format!("`{name}` has an `exchange_client`, and nowhere to exchange onward to");
+            findings.warn(ID, what, "list targets under `onward`, or remove `exchange_client`");
+        }
+        for next in target.onward.iter().filter_map(|next| config.targets.get(next)) {
+            if !target.scopes.keys().any(|scope| next.scopes.contains_key(scope)) {
+                let what = format!(
+                    "nothing can go onward from `{name}` to `{}`: no scope is defined by both",
+                    next.identifier
+                );
+                findings.warn(ID, what, "add the scope that it carries onward to the scopes of the first");
+            }
+        }
+        if let Some(cycle) = cycle_from(config, target) {
+            let what = format!("onward targets go round in a circle: {cycle}");
+            findings.warn(
+                ID,
+                what,
+                "no agent may stand twice in a chain, so the last step can never be taken",
+            );
+        }
+    }
+    findings.ok_unless_told(ID, "each step onward leads somewhere");
+}
+
+/// The way from `start` back to it, told once for each circle: from its first name.
+fn cycle_from(config: &Config, start: &Target) -> Option<String> {
+    let mut ways: Vec<Vec<&TargetId>> = vec![vec![&start.identifier]];
+    let mut seen = BTreeSet::new();
+    while let Some(way) = ways.pop() {
+        let last = config.targets.get(*way.last()?)?;
+        for next in &last.onward {
+            if *next == start.identifier {
+                let is_first = way.iter().all(|name| **name >= start.identifier);
+                let names: Vec<&str> = way.iter().chain([&next]).map(|name| name.as_str()).collect();
+                return is_first.then(|| names.join(" → "));
+            }
+            if seen.insert(next) {
+                ways.push(way.iter().copied().chain([next]).collect());
+            }
+        }
+    }
+    None
+}
+
+fn answers(findings: &mut Findings, config: &Config) {
+    const ID: &str = "answers";
+    for scope in config.predicates.keys() {
+        if !config.targets.values().any(|target| target.answers.contains_key(scope)) {
+            let what = format!("predicate `{scope}` is answered for no target");
+            findings.warn(ID, what, "list it under `answers` of a target, or remove it");
+            continue;
+        }
+        let classes = config.workload_issuers.values().flat_map(|issuer| &issuer.classes);
+        let is_asked = classes.clone().any(|class| class.answers.contains(scope))
+            || config.clients.values().any(|client| client.answers.contains(scope));
+        if !is_asked {
+            let what = format!("no agent may have `{scope}` answered");
+            findings.warn(ID, what, "list it under `answers` of the agent class that asks");
+        }
+    }
+    findings
+        .ok_unless_told(ID, format!("{} yes/no questions, each asked and answered", config.predicates.len()));
+}
+
+fn lifetimes(findings: &mut Findings, config: &Config) {
+    const ID: &str = "lifetimes";
+    let task = config.tasks.max_lifetime;
+    if config.tokens.lifetime > task {
+        let what = format!(
+            "tokens would live {} s, their task at most {} s",
+            config.tokens.lifetime.seconds(),
+            task.seconds()
+        );
+        findings.warn(ID, what, "a token ends with its task: shorten `tokens.lifetime_seconds`");
+    }
+    for target in config.targets.values() {
+        let Some(lifetime) = target.lifetime else { continue };
+        if !target.answers.is_empty() && lifetime.seconds() > ANSWER_LIFETIME_SECONDS {
+            let what =
+                format!("tokens for `{}` live 120 s at most when they carry an answer", target.identifier);
+            findings.warn(
+                ID,
+                what,
+                "write `lifetime_seconds = 120` or less there, so that nobody counts on more",
+            );
+        }
+    }
+    for provider in config.identity_providers.values() {
+        for target in config.targets.values() {
+            for (scope, rule) in &target.scopes {
+                if rule.max_age.is_some_and(|age| age > provider.max_session) {
+                    let what = format!(
+                        "scope `{scope}` takes logins older than `max_session_seconds` of provider `{}`",
+                        provider.issuer
+                    );
+                    findings.warn(ID, what, "shorten its `max_age_seconds`: nothing lives that long");
+                }
+            }
+        }
+    }
+    findings.ok_unless_told(
+        ID,
+        format!("tokens {} s, tasks {} s", config.tokens.lifetime.seconds(), task.seconds()),
+    );
+}
+
+fn proxies(findings: &mut Findings, config: &Config) {
+    const ID: &str = "trusted_proxies";
+    for network in &config.listen.trusted_proxies {
+        let narrowest = if network.max_prefix_len() == 32 { 16 } else { 48 };
+        if network.prefix_len() == 0 {
+            let what = format!("`{network}` is everybody: any caller could claim any source address");
+            findings.fail(ID, what, "list the proxies' own addresses");
+        } else if network.prefix_len() < narrowest {
+            let what = format!("`{network}` is a wide network to believe `X-Forwarded-For` from");
+            findings.warn(ID, what, "list the proxies' own addresses");
+        }
+    }
+    let what = match config.listen.trusted_proxies.len() {
+        0 => "no proxy is believed: source addresses are those of the connection".to_owned(),
+        several => format!("{several} networks, none of them wide"),
+    };
+    findings.ok_unless_told(ID, what);
+}
+
+/// A proxy resolves the name itself, so that the restriction to public addresses cannot be kept.
+fn networks(findings: &mut Findings, config: &Config) {
+    const ID: &str = "egress";
+    let providers = config.identity_providers.values().map(|provider| (&provider.issuer, &provider.reach));
+    let workloads = config.workload_issuers.values().map(|issuer| (&issuer.issuer, &issuer.reach));
+    for (issuer, reach) in providers.chain(workloads) {
+        if let Reach { network: Network::Public, proxy: Some(_), .. } = reach {
+            let what = format!("`{issuer}` is reached by a proxy, which resolves names itself");
+            findings.warn(
+                ID,
+                what,
+                "let the proxy refuse private addresses, or write `network = \"private\"`",
+            );
+        }
+    }
+    findings.ok_unless_told(ID, "no proxy stands between Deputy and those it asks");
+}

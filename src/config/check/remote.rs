@@ -1,0 +1,98 @@
+//! Identity providers, workload issuers and clients whose keys are fetched.
+
+use serde_json::Value;
+use url::Url;
+
+use super::super::{Algorithm, ClientAuthentication, Config, IdentityProvider, KeySource, Reach};
+use super::files::usable_with;
+use super::{Findings, Probe};
+
+const PROVIDERS: &str = "providers";
+const KEYS: &str = "remote_keys";
+
+pub(super) async fn check(findings: &mut Findings, config: &Config, probe: &impl Probe) {
+    for provider in config.identity_providers.values() {
+        if let Err((what, fix)) = ask(provider, probe).await {
+            findings.fail(PROVIDERS, format!("provider `{}`: {what}", provider.issuer), fix);
+        }
+    }
+    let asked = config.identity_providers.len();
+    findings.ok_unless_told(PROVIDERS, format!("{asked} providers answer, with keys that fit"));
+
+    let workloads = config.workload_issuers.values().map(|issuer| {
+        (format!("workload issuer `{}`", issuer.issuer), &issuer.keys, &issuer.reach, &issuer.algorithms)
+    });
+    let clients = config.clients.values().filter_map(|client| match &client.authentication {
+        ClientAuthentication::PrivateKeyJwt { keys, reach, algorithms } => {
+            Some((format!("client `{}`", client.id), keys, reach, algorithms))
+        }
+        _ => None,
+    });
+    for (whose, keys, reach, algorithms) in workloads.chain(clients) {
+        let KeySource::Uri(url) = keys else { continue };
+        match probe.fetch(url, reach).await {
+            Err(error) => {
+                let what = format!("{whose}: {url} cannot be had: {error}");
+                findings.fail(
+                    KEYS,
+                    what,
+                    "see that it is up and reachable from here; or pin the keys in a `jwks_file`",
+                );
+            }
+            Ok(document) => {
+                if let Err((what, fix)) = usable_with(probe.key_algorithms(&document), algorithms) {
+                    findings.fail(KEYS, format!("{whose}: {url} {what}"), fix);
+                }
+            }
+        }
+    }
+    findings.ok_unless_told(KEYS, "every other key set can be had, or is in a file");
+}
+
+/// Discovery (OIDC Discovery §4), then the keys.
+async fn ask(provider: &IdentityProvider, probe: &impl Probe) -> Result<(), (String, String)> {
+    let url = match &provider.keys {
+        KeySource::File(_) => return Ok(()),
+        KeySource::Uri(url) => url.clone(),
+        KeySource::Discovery => discover(provider, probe).await?,
+    };
+    let document = had(&url, &provider.reach, probe).await?;
+    usable_with(probe.key_algorithms(&document), &provider.algorithms)
+        .map_err(|(what, fix)| (format!("{url} {what}"), fix))
+}
+
+async fn had(url: &Url, reach: &Reach, probe: &impl Probe) -> Result<Vec<u8>, (String, String)> {
+    probe.fetch(url, reach).await.map_err(|error| {
+        let fix = "see that it is up and reachable from here; `network`, `tls_ca_file` and `proxy` say how";
+        (format!("{url} cannot be had: {error}"), fix.to_owned())
+    })
+}
+
+async fn discover(provider: &IdentityProvider, probe: &impl Probe) -> Result<Url, (String, String)> {
+    let issuer = provider.issuer.as_str();
+    let place = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+    let wrong = |what: String, fix: &str| (what, fix.to_owned());
+    let url = Url::parse(&place)
+        .map_err(|_| wrong(format!("{place} is no URL"), "write the issuer as in `iss`"))?;
+    let document = had(&url, &provider.reach, probe).await?;
+    let document: Value = serde_json::from_slice(&document)
+        .map_err(|_| wrong(format!("{url} is no JSON"), "write the issuer as in `iss` of its ID tokens"))?;
+    let told = document.get("issuer").and_then(Value::as_str).unwrap_or("nobody");
+    if told != issuer {
+        let what = format!("its discovery document names `{told}`");
+        return Err(wrong(what, "write exactly that as `issuer`, if it is the one you mean"));
+    }
+    if let Some(signs) = document.get("id_token_signing_alg_values_supported").and_then(Value::as_array) {
+        let mut signs = signs.iter().filter_map(Value::as_str).filter_map(Algorithm::parse);
+        if !signs.any(|algorithm| provider.algorithms.contains(&algorithm)) {
+            let what = "it signs ID tokens with no algorithm of `algorithms`".to_owned();
+            return Err(wrong(what, "add one of its `id_token_signing_alg_values_supported`"));
+        }
+    }
+    document.get("jwks_uri").and_then(Value::as_str).and_then(|text| Url::parse(text).ok()).ok_or_else(|| {
+        wrong(
+            "its discovery document has no `jwks_uri`".to_owned(),
+            "name `jwks_uri` or `jwks_file` yourself",
+        )
+    })
+}

@@ -1,0 +1,111 @@
+//! Certificates for development: a CA of its own and a server certificate for this machine.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
+};
+
+use crate::time::{Lifetime, Timestamp};
+
+/// How long both certificates are good: more than any test, less than anybody would rely on.
+const VALIDITY: Lifetime = Lifetime::from_seconds(365 * 86_400);
+
+/// What the certificate is for.
+const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+/// The files of [`dev_certificates`].
+#[derive(Clone, Debug)]
+pub struct DevCertificates {
+    /// The CA's certificate, for clients to trust. Its key is not kept.
+    pub ca: PathBuf,
+    /// The server's certificate.
+    pub certificate: PathBuf,
+    /// The server's key, mode 0600.
+    pub key: PathBuf,
+}
+
+/// Why none were made.
+#[derive(Debug, thiserror::Error)]
+pub enum DevCertificateError {
+    /// A file could not be written, or is there already.
+    #[error("`{path}`: {source}")]
+    File {
+        /// Which.
+        path: String,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// The library refused.
+    #[error("certificate: {0}")]
+    Certificate(#[from] rcgen::Error),
+}
+
+/// Makes a CA and a server certificate for `localhost`, 127.0.0.1 and `[::1]` in `directory`, good for a
+/// year from the day before `now`. The CA's key is thrown away, so that nothing else can be signed.
+///
+/// # Errors
+/// [`DevCertificateError`]; existing files are left alone.
+pub fn dev_certificates(directory: &Path, now: Timestamp) -> Result<DevCertificates, DevCertificateError> {
+    let validity = |params: &mut CertificateParams| {
+        let (year, month, date) = day(now.minus(Lifetime::from_seconds(86_400)));
+        params.not_before = date_time_ymd(year, month, date);
+        let (year, month, date) = day(now.plus(VALIDITY));
+        params.not_after = date_time_ymd(year, month, date);
+    };
+    let ca_key = KeyPair::generate()?;
+    let mut ca = CertificateParams::new(Vec::<String>::new())?;
+    ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    ca.distinguished_name = named("Deputy development CA");
+    validity(&mut ca);
+    let ca_certificate = ca.self_signed(&ca_key)?;
+
+    let key = KeyPair::generate()?;
+    let mut server = CertificateParams::new(NAMES.map(str::to_owned).to_vec())?;
+    server.distinguished_name = named("localhost");
+    server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    server.use_authority_key_identifier_extension = true;
+    validity(&mut server);
+    let certificate = server.signed_by(&key, &Issuer::from_params(&ca, &ca_key))?;
+
+    let made = DevCertificates {
+        ca: directory.join("ca.pem"),
+        certificate: directory.join("server.pem"),
+        key: directory.join("server-key.pem"),
+    };
+    let file = |path: &Path, source| DevCertificateError::File { path: path.display().to_string(), source };
+    std::fs::create_dir_all(directory).map_err(|source| file(directory, source))?;
+    for (path, pem, mode) in [
+        (&made.key, key.serialize_pem(), 0o600),
+        (&made.certificate, certificate.pem(), 0o644),
+        (&made.ca, ca_certificate.pem(), 0o644),
+    ] {
+        write_new(path, pem.as_bytes(), mode).map_err(|source| file(path, source))?;
+    }
+    Ok(made)
+}
+
+/// Writes a file that must not be there yet.
+pub(super) fn write_new(path: &Path, content: &[u8], mode: u32) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(content)
+}
+
+fn named(name: &str) -> DistinguishedName {
+    let mut distinguished = DistinguishedName::new();
+    distinguished.push(DnType::CommonName, name);
+    distinguished
+}
+
+/// The civil date of `at` in UTC.
+fn day(at: Timestamp) -> (i32, u8, u8) {
+    let at = jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default();
+    let date = at.to_zoned(jiff::tz::TimeZone::UTC);
+    let part = |number: i8| u8::try_from(number).unwrap_or(1);
+    (i32::from(date.year()), part(date.month()), part(date.day()))
+}

@@ -1,0 +1,229 @@
+//! `deputy init`: a commented configuration, its data directory and its master key.
+
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use super::Config;
+use super::development::{DevCertificateError, dev_certificates, write_new};
+use crate::time::Timestamp;
+
+/// What is wanted.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to write.
+    pub directory: PathBuf,
+    /// Deputy's issuer; without one, plain HTTP on loopback.
+    pub issuer: Option<String>,
+    /// Whether to make certificates for localhost, and use them.
+    pub dev_certs: bool,
+}
+
+/// What was made.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// In the order they were made.
+    pub files: Vec<PathBuf>,
+    /// What to do next, a line each.
+    pub next: Vec<String>,
+}
+
+/// Why nothing, or not everything, was made.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    /// A file that would be overwritten.
+    #[error("`{0}` is there already, and nothing is overwritten; choose another `--dir`")]
+    Exists(String),
+    /// A file could not be written.
+    #[error("`{path}`: {source}")]
+    File {
+        /// Which.
+        path: String,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// The configuration would not be taken.
+    #[error("{0}")]
+    Refused(String),
+    /// The master key could not be made.
+    #[error("{0}")]
+    MasterKey(String),
+    /// The certificates could not be made.
+    #[error(transparent)]
+    Certificates(#[from] DevCertificateError),
+}
+
+const TEMPLATE: &str = include_str!("init/deputy.toml");
+
+/// Writes `deputy.toml`, `data/` (mode 0700) and, by `make_master_key`, `data/master.key`.
+///
+/// # Errors
+/// [`InitError`]. Nothing is written unless the configuration would be taken and no file is in the way.
+pub fn init(
+    options: &Options,
+    now: Timestamp,
+    make_master_key: impl FnOnce(&Path) -> Result<(), String>,
+) -> Result<Made, InitError> {
+    let directory = &options.directory;
+    let file = directory.join("deputy.toml");
+    let data = directory.join("data");
+    let master_key = data.join("master.key");
+    let certs = directory.join("certs");
+    let text = configuration(options);
+    if let Err(error) = Config::parse(&text, directory) {
+        return Err(InitError::Refused(error.to_string()));
+    }
+    let in_the_way = [&file, &master_key].into_iter().find(|path| path.exists());
+    if let Some(path) = in_the_way {
+        return Err(InitError::Exists(path.display().to_string()));
+    }
+    let failed = |path: &Path, source| InitError::File { path: path.display().to_string(), source };
+    std::fs::create_dir_all(directory).map_err(|source| failed(directory, source))?;
+    let mut files = Vec::new();
+    if options.dev_certs {
+        let made = dev_certificates(&certs, now)?;
+        files.extend([made.ca, made.certificate, made.key]);
+    }
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&data)
+        .map_err(|source| failed(&data, source))?;
+    make_master_key(&master_key).map_err(InitError::MasterKey)?;
+    // The configuration last: where it is, everything it names is.
+    write_new(&file, text.as_bytes(), 0o644).map_err(|source| failed(&file, source))?;
+    files.extend([data, master_key, file.clone()]);
+    Ok(Made { next: next(options, &file, &certs), files })
+}
+
+fn configuration(options: &Options) -> String {
+    let (issuer, public, tls) = match (&options.issuer, options.dev_certs) {
+        (Some(issuer), _) => (issuer.as_str(), "0.0.0.0:8443", Some(("tls/deputy.crt", "tls/deputy.key"))),
+        (None, true) => {
+            ("https://localhost:8443", "127.0.0.1:8443", Some(("certs/server.pem", "certs/server-key.pem")))
+        }
+        (None, false) => ("http://127.0.0.1:8443", "127.0.0.1:8443", None),
+    };
+    let tls = match tls {
+        Some((certificate, key)) => {
+            format!("[tls]\ncertificate_file = \"{certificate}\"\nkey_file = \"{key}\"")
+        }
+        None => "# Needed as soon as issuer or listener is not loopback.\n# [tls]\n# certificate_file = \"tls/deputy.crt\"\n# key_file = \"tls/deputy.key\"".to_owned(),
+    };
+    // A quote in the issuer cannot break out of its string: the text is parsed before it is written.
+    TEMPLATE.replace("@issuer@", issuer).replace("@public@", public).replace("@tls@", &tls)
+}
+
+fn next(options: &Options, file: &Path, certs: &Path) -> Vec<String> {
+    let file = file.display();
+    let mut steps = vec![
+        format!("1. open {file}: name your identity provider, a client and a target"),
+        "   (each section is there as a comment; docs/configuration.md has every key)".to_owned(),
+        format!("2. deputy check --config {file}"),
+        format!("3. deputy serve --config {file}"),
+    ];
+    if options.issuer.is_some() {
+        steps.insert(2, "   and put certificate and key where [tls] says".to_owned());
+    }
+    if options.dev_certs {
+        steps.push(format!("   clients trust {}", certs.join("ca.pem").display()));
+    }
+    steps.push(
+        "Keep a copy of data/master.key somewhere safe: without it the database cannot be opened.".to_owned(),
+    );
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
+
+    fn options(directory: &Path) -> Options {
+        Options { directory: directory.join("deputy"), issuer: None, dev_certs: false }
+    }
+
+    fn make(path: &Path) -> Result<(), String> {
+        std::fs::write(path, [7; 32]).map_err(|error| error.to_string())
+    }
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_fresh_configuration_loads_as_it_stands() {
+        let place = tempfile::tempdir().unwrap();
+        let options = options(place.path());
+
+        let made = init(&options, NOW, make).unwrap();
+
+        let config = Config::load(&options.directory.join("deputy.toml"), []).unwrap();
+        assert_eq!(config.issuer.as_str(), "http://127.0.0.1:8443");
+        assert_eq!(mode(&config.data_dir), 0o700);
+        assert!(config.keys.master_key_file.exists());
+        assert!(made.files.iter().all(|file| file.exists()));
+        assert!(made.next.iter().any(|step| step.contains("deputy check")));
+    }
+
+    #[test]
+    fn every_commented_section_of_a_fresh_configuration_is_right_when_uncommented() {
+        let text = configuration(&Options { directory: "/x".into(), issuer: None, dev_certs: true });
+        let uncommented: String = text
+            .lines()
+            .map(|line| line.strip_prefix("#: ").or_else(|| line.strip_prefix("#:")).unwrap_or(line))
+            .fold(String::new(), |text, line| text + line + "\n");
+
+        let config = Config::parse(&uncommented, Path::new("/x")).unwrap();
+
+        assert_eq!(config.identity_providers.len(), 1);
+        assert_eq!(config.clients.len(), 2);
+        assert_eq!(config.targets.len(), 1);
+        assert_eq!(config.workload_issuers.len(), 1);
+    }
+
+    #[test]
+    fn nothing_is_overwritten() {
+        let place = tempfile::tempdir().unwrap();
+        let options = options(place.path());
+        init(&options, NOW, make).unwrap();
+        std::fs::write(options.directory.join("deputy.toml"), "mine").unwrap();
+
+        let again = init(&options, NOW, make).unwrap_err().to_string();
+
+        assert!(again.contains("deputy.toml` is there already"), "{again}");
+        assert_eq!(std::fs::read_to_string(options.directory.join("deputy.toml")).unwrap(), "mine");
+    }
+
+    #[test]
+    fn an_issuer_that_is_not_taken_leaves_nothing_behind() {
+        let place = tempfile::tempdir().unwrap();
+        for issuer in
+            ["http://deputy.example", "https://deputy.example\"\n[audit]\ncheckpoint_file = \"/etc/passwd"]
+        {
+            let options = Options { issuer: Some(issuer.to_owned()), ..options(place.path()) };
+
+            assert!(matches!(init(&options, NOW, make), Err(InitError::Refused(_))), "{issuer}");
+            assert!(!options.directory.exists());
+        }
+    }
+
+    #[test]
+    fn development_certificates_are_for_this_machine_and_their_key_is_private() {
+        let place = tempfile::tempdir().unwrap();
+        let options = Options { dev_certs: true, ..options(place.path()) };
+
+        init(&options, NOW, make).unwrap();
+
+        let config = Config::load(&options.directory.join("deputy.toml"), []).unwrap();
+        let tls = config.tls.unwrap();
+        assert_eq!(mode(&tls.key_file), 0o600);
+        assert!(
+            std::fs::read_to_string(&tls.certificate_file).unwrap().starts_with("-----BEGIN CERTIFICATE")
+        );
+        let again = init(&Options { directory: place.path().join("deputy"), ..options }, NOW, make);
+        assert!(again.is_err());
+    }
+}
