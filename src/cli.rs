@@ -124,7 +124,7 @@ impl Cli {
         let mut output = Output::standard(self.json);
         let result = match self.verb {
             Verb::Sandbox(verb) => verb.run(&mut output).await,
-            Verb::Serve(verb) => verb.run().await,
+            Verb::Serve(verb) => verb.run(self.json).await,
             Verb::Check(verb) => verb.run(&mut output).await,
             Verb::Migrate(verb) => verb.run(&mut output).await,
             Verb::Init(verb) => verb.run(&mut output),

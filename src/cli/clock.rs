@@ -2,9 +2,11 @@
 
 use clap::Subcommand;
 use reqwest::Method;
+use serde_json::json;
 
 use super::admin::call;
 use super::{CliError, ConfigArg, Output};
+use crate::app::{Surroundings, reset_clock_offline};
 
 /// The verbs about time.
 #[derive(Debug, Subcommand)]
@@ -15,10 +17,20 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// Calls the server and prints what it says.
+    /// Calls the server; without one, which would not start, does it in the database.
     pub(super) async fn run(self, output: &mut Output) -> Result<(), CliError> {
         let Self::Reset(config) = self;
-        output.object(&call(&config.load()?, Method::POST, "/clock/reset", None).await?, &[]);
+        let config = config.load()?;
+        match call(&config, Method::POST, "/clock/reset", None).await {
+            Ok(answer) => output.object(&answer, &[]),
+            Err(CliError::Unreachable(_)) => {
+                reset_clock_offline(&config, &Surroundings::system())
+                    .await
+                    .map_err(|error| CliError::Failed(error.to_string()))?;
+                output.object(&json!({"changed": true}), &[]);
+            }
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{CliError, Output};
+use crate::sandbox::{self, Options};
 
 /// How the story is played.
 #[derive(Debug, Args)]
@@ -21,8 +22,13 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
+    /// Plays it; a step that is not as it should be was told where it stands.
     pub(super) async fn run(self, output: &mut Output) -> Result<(), CliError> {
-        let _ = (self.once, self.policy, output.is_json());
-        Err(CliError::Failed("not composed yet".to_owned()))
+        let options = Options { once: self.once, json: output.is_json(), policy: self.policy };
+        match sandbox::run(&options).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(CliError::Told),
+            Err(error) => Err(CliError::Failed(format!("{error:#}"))),
+        }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use url::Url;
+
 use super::validation::Validation;
-use super::{Config, SubjectForm, reference};
+use super::{ClientAuthentication, Config, KeySource, SubjectForm, is_literal_loopback, reference};
 
 /// Where providers and targets stand in the file, for the place of a problem.
 pub(super) struct Order {
@@ -33,6 +35,34 @@ pub(super) fn check(validation: &Validation<'_>, config: &Config, order: &Order)
     subjects_are_unambiguous(validation, config, order);
     exchange_clients_may_exchange(validation, config, order);
     credentials_are_told_apart(validation, config, order);
+    plain_http_stays_on_this_machine(validation, config, order);
+}
+
+/// `http://` issuers and keys are fetched only where Deputy's own issuer is literal loopback too.
+fn plain_http_stays_on_this_machine(validation: &Validation<'_>, config: &Config, order: &Order) {
+    if Url::parse(config.issuer.as_str()).is_ok_and(|url| is_literal_loopback(&url)) {
+        return;
+    }
+    let what = "is fetched by plain HTTP, and Deputy's own issuer is not on loopback";
+    let fix = "write `https://`: a server for others trusts nobody by plain HTTP";
+    let is_plain = |issuer: &str, keys: &KeySource| {
+        issuer.starts_with("http:") || matches!(keys, KeySource::Uri(url) if url.scheme() == "http")
+    };
+    for provider in config.identity_providers.values() {
+        if is_plain(provider.issuer.as_str(), &provider.keys) {
+            validation.refuse(&format!("{}.issuer", order.provider(provider.issuer.as_str())), what, fix);
+        }
+    }
+    if config.workload_issuers.values().any(|issuer| is_plain(issuer.issuer.as_str(), &issuer.keys)) {
+        validation.refuse("workload_issuer", what, fix);
+    }
+    for client in config.clients.values() {
+        if let ClientAuthentication::PrivateKeyJwt { keys, .. } = &client.authentication
+            && is_plain("", keys)
+        {
+            validation.refuse("client.jwks_uri", format!("of `{}` {what}", client.id), fix);
+        }
+    }
 }
 
 /// Deputy's issuer is the `aud` of task tokens, and of nothing else.

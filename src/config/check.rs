@@ -163,11 +163,17 @@ pub trait Probe: Sync {
     /// It does not answer.
     fn database(&self, config: &Config) -> impl Future<Output = Result<DatabaseFound, String>> + Send;
 
-    /// A document, fetched as the server would.
+    /// A document, fetched as the server would; by plain HTTP only from loopback, and only where `is_local`:
+    /// Deputy's own issuer is literal loopback.
     ///
     /// # Errors
     /// It cannot be had.
-    fn fetch(&self, url: &Url, reach: &Reach) -> impl Future<Output = Result<Vec<u8>, String>> + Send;
+    fn fetch(
+        &self,
+        url: &Url,
+        reach: &Reach,
+        is_local: bool,
+    ) -> impl Future<Output = Result<Vec<u8>, String>> + Send;
 }
 
 /// Checks the configuration file at `file` and all it names. Leaves nothing behind.

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::json::{Limits, parse_object};
 use super::{Header, JoseError, PublicKey};
+use crate::config::Algorithm;
 
 /// The most keys taken from one set.
 const MAX_KEYS: usize = 100;
@@ -56,6 +57,11 @@ impl KeySet {
             (Some((_, key)), None) => Some(key),
             _ => None,
         }
+    }
+
+    /// The algorithm of each usable key.
+    pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
+        self.0.iter().map(|(_, key)| key.algorithm())
     }
 
     /// Whether there is no usable key in it.

@@ -3,7 +3,9 @@
 use serde_json::Value;
 use url::Url;
 
-use super::super::{Algorithm, ClientAuthentication, Config, IdentityProvider, KeySource, Reach};
+use super::super::{
+    Algorithm, ClientAuthentication, Config, IdentityProvider, KeySource, Reach, is_literal_loopback,
+};
 use super::files::usable_with;
 use super::{Findings, Probe};
 
@@ -11,8 +13,9 @@ const PROVIDERS: &str = "providers";
 const KEYS: &str = "remote_keys";
 
 pub(super) async fn check(findings: &mut Findings, config: &Config, probe: &impl Probe) {
+    let is_local = Url::parse(config.issuer.as_str()).is_ok_and(|url| is_literal_loopback(&url));
     for provider in config.identity_providers.values() {
-        if let Err((what, fix)) = ask(provider, probe).await {
+        if let Err((what, fix)) = ask(provider, probe, is_local).await {
             findings.fail(PROVIDERS, format!("provider `{}`: {what}", provider.issuer), fix);
         }
     }
@@ -30,7 +33,7 @@ pub(super) async fn check(findings: &mut Findings, config: &Config, probe: &impl
     });
     for (whose, keys, reach, algorithms) in workloads.chain(clients) {
         let KeySource::Uri(url) = keys else { continue };
-        match probe.fetch(url, reach).await {
+        match probe.fetch(url, reach, is_local).await {
             Err(error) => {
                 let what = format!("{whose}: {url} cannot be had: {error}");
                 findings.fail(
@@ -50,31 +53,44 @@ pub(super) async fn check(findings: &mut Findings, config: &Config, probe: &impl
 }
 
 /// Discovery (OIDC Discovery §4), then the keys.
-async fn ask(provider: &IdentityProvider, probe: &impl Probe) -> Result<(), (String, String)> {
+async fn ask(
+    provider: &IdentityProvider,
+    probe: &impl Probe,
+    is_local: bool,
+) -> Result<(), (String, String)> {
     let url = match &provider.keys {
         KeySource::File(_) => return Ok(()),
         KeySource::Uri(url) => url.clone(),
-        KeySource::Discovery => discover(provider, probe).await?,
+        KeySource::Discovery => discover(provider, probe, is_local).await?,
     };
-    let document = had(&url, &provider.reach, probe).await?;
+    let document = had(&url, &provider.reach, probe, is_local).await?;
     usable_with(probe.key_algorithms(&document), &provider.algorithms)
         .map_err(|(what, fix)| (format!("{url} {what}"), fix))
 }
 
-async fn had(url: &Url, reach: &Reach, probe: &impl Probe) -> Result<Vec<u8>, (String, String)> {
-    probe.fetch(url, reach).await.map_err(|error| {
+async fn had(
+    url: &Url,
+    reach: &Reach,
+    probe: &impl Probe,
+    is_local: bool,
+) -> Result<Vec<u8>, (String, String)> {
+    probe.fetch(url, reach, is_local).await.map_err(|error| {
         let fix = "see that it is up and reachable from here; `network`, `tls_ca_file` and `proxy` say how";
         (format!("{url} cannot be had: {error}"), fix.to_owned())
     })
 }
 
-async fn discover(provider: &IdentityProvider, probe: &impl Probe) -> Result<Url, (String, String)> {
+async fn discover(
+    provider: &IdentityProvider,
+    probe: &impl Probe,
+    is_local: bool,
+) -> Result<Url, (String, String)> {
     let issuer = provider.issuer.as_str();
     let place = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
     let wrong = |what: String, fix: &str| (what, fix.to_owned());
     let url = Url::parse(&place)
         .map_err(|_| wrong(format!("{place} is no URL"), "write the issuer as in `iss`"))?;
-    let document = had(&url, &provider.reach, probe).await?;
+    let document = had(&url, &provider.reach, probe, is_local).await?;
     let document: Value = serde_json::from_slice(&document)
         .map_err(|_| wrong(format!("{url} is no JSON"), "write the issuer as in `iss` of its ID tokens"))?;
     let told = document.get("issuer").and_then(Value::as_str).unwrap_or("nobody");
