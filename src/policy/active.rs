@@ -107,7 +107,8 @@ impl ActivePolicy {
     }
 
     /// Reloads within two seconds after the files change, until `shutdown` ends. Each change is told to
-    /// `audit` once, refused ones too; where the contents stayed the same nothing is told.
+    /// `audit` once, refused ones too, and the way back from one; where the contents stayed the same
+    /// nothing is told.
     ///
     /// A process runs one of these; [`ActivePolicy::reload`] may be called beside it.
     pub async fn watch<F, A>(self, shutdown: impl Future<Output = ()> + Send, mut audit: F)
@@ -162,7 +163,8 @@ enum Fingerprint {
 pub struct Watcher {
     policy: ActivePolicy,
     directory: Option<PathBuf>,
-    loaded: Option<Fingerprint>,
+    /// The files as last loaded, and the hash of the set in force afterwards.
+    loaded: Option<(Fingerprint, String)>,
     seen: Option<Fingerprint>,
 }
 
@@ -173,8 +175,8 @@ impl Watcher {
     }
 
     /// Looks at the files, and reloads if they changed and then stood still from one step to the next:
-    /// a file that is half written may read well and lack a rule. Tells what a reload did, unless the
-    /// set is the same.
+    /// a file that is half written may read well and lack a rule. Tells what a reload did, unless all is
+    /// as it was.
     pub fn poll(&mut self) -> Option<Result<ReloadOutcome, PolicyError>> {
         let directory = self.policy.0.directory.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if directory != self.directory {
@@ -184,12 +186,18 @@ impl Watcher {
         let now = fingerprint(self.directory.as_deref()?);
         let stood_still = self.seen.as_ref() == Some(&now);
         self.seen = Some(now.clone());
-        if !stood_still || self.loaded.as_ref() == Some(&now) {
+        // Another's reload may have read the files before we did and come after us: look again.
+        let in_force = self.policy.current();
+        let is_loaded =
+            self.loaded.as_ref().is_some_and(|(files, hash)| *files == now && hash == in_force.hash());
+        if !stood_still || is_loaded {
             return None;
         }
-        self.loaded = Some(now);
-        match self.policy.reload() {
-            Ok(ReloadOutcome::Unchanged { .. }) => None,
+        let was_refused = self.policy.refused().is_some();
+        let told = self.policy.reload();
+        self.loaded = Some((now, self.policy.current().hash().to_owned()));
+        match told {
+            Ok(ReloadOutcome::Unchanged { .. }) if !was_refused => None,
             told => Some(told),
         }
     }

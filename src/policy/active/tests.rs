@@ -104,9 +104,27 @@ fn the_watcher_tells_of_a_refused_set_once() {
     assert!(matches!(watcher.poll(), Some(Err(_))));
     assert_eq!(watcher.poll(), None);
     std::fs::remove_file(world.directory.path().join("b.cedar")).unwrap();
-    watcher.poll();
-    watcher.poll();
+    assert_eq!(watcher.poll(), None);
+    assert!(matches!(watcher.poll(), Some(Ok(ReloadOutcome::Unchanged { .. }))));
     assert_eq!(world.policy.refused(), None);
+    assert_eq!(watcher.poll(), None);
+}
+
+#[test]
+fn the_watcher_mends_a_reload_that_had_read_the_files_before_they_changed() {
+    let world = world();
+    let config = config::Policy { directory: Some(world.directory.path().to_owned()) };
+    let read_before = PolicySet::configured(&config).unwrap();
+    let mut watcher = Watcher::new(world.policy.clone());
+    world.write("b.cedar", FORBID);
+    watcher.poll();
+    watcher.poll();
+    assert_eq!(world.rules(), ["f", "p"]);
+
+    world.policy.install(&config, read_before);
+    assert_eq!(world.rules(), ["p"]);
+    watcher.poll();
+    assert_eq!(world.rules(), ["f", "p"]);
 }
 
 #[test]
