@@ -1,0 +1,14 @@
+DROP TABLE checkpoint;
+DROP TABLE checkpoint_key;
+DROP TABLE audit;
+DROP TABLE party;
+DROP TABLE signing_key;
+DROP TABLE spent;
+DROP TABLE token;
+DROP TABLE engagement;
+DROP TABLE answer;
+DROP TABLE login;
+DROP TABLE task;
+DROP TABLE agent;
+DROP TABLE subject;
+DROP TABLE meta;

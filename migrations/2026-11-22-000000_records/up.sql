@@ -1,0 +1,165 @@
+-- One text for SQLite and PostgreSQL. Ids and hashes are bytes, times are milliseconds since the epoch,
+-- lists and objects are JSON text. SQLite has no BYTEA of its own and stores the bytes as they are.
+-- No foreign keys: the writing transaction reads (and on PostgreSQL locks) what a row hangs on.
+
+CREATE TABLE meta (
+    name TEXT NOT NULL PRIMARY KEY,
+    value BIGINT NOT NULL
+);
+INSERT INTO meta (name, value) VALUES ('highest_time', 0);
+
+CREATE TABLE subject (
+    reference BYTEA NOT NULL PRIMARY KEY,
+    issuer TEXT NOT NULL,
+    upstream TEXT NOT NULL,
+    cutoff BIGINT,
+    UNIQUE (issuer, upstream)
+);
+
+CREATE TABLE agent (
+    id TEXT NOT NULL PRIMARY KEY,
+    client TEXT NOT NULL,
+    issuer TEXT,
+    workload TEXT,
+    class TEXT NOT NULL,
+    lifetime TEXT NOT NULL,
+    state TEXT NOT NULL,
+    ended_at BIGINT,
+    ended_why TEXT,
+    cutoff BIGINT,
+    first_seen BIGINT NOT NULL
+);
+CREATE INDEX agent_first_seen ON agent (first_seen);
+
+CREATE TABLE task (
+    id BYTEA NOT NULL PRIMARY KEY,
+    client TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    subject BYTEA NOT NULL,
+    begin_key BYTEA NOT NULL UNIQUE,
+    purpose TEXT,
+    started_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    ended_at BIGINT,
+    ended_why TEXT
+);
+CREATE INDEX task_open_until ON task (expires_at) WHERE ended_at IS NULL;
+CREATE INDEX task_open_of_subject ON task (subject) WHERE ended_at IS NULL;
+
+-- One ID token feeds a task once.
+CREATE TABLE login (
+    id BYTEA NOT NULL PRIMARY KEY,
+    task BYTEA NOT NULL,
+    id_token_hash BYTEA NOT NULL,
+    provider TEXT NOT NULL,
+    relying_party TEXT NOT NULL,
+    levels TEXT NOT NULL,
+    acr TEXT,
+    amr TEXT NOT NULL,
+    auth_time BIGINT NOT NULL,
+    session BYTEA,
+    policy_claims TEXT NOT NULL,
+    ends_at BIGINT NOT NULL,
+    UNIQUE (id_token_hash, task)
+);
+CREATE INDEX login_of_task ON login (task);
+
+CREATE TABLE answer (
+    login BYTEA NOT NULL,
+    target TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    sealed BYTEA NOT NULL,
+    PRIMARY KEY (login, target, scope)
+);
+
+CREATE TABLE engagement (
+    agent TEXT NOT NULL,
+    task BYTEA NOT NULL,
+    since BIGINT NOT NULL,
+    ended_at BIGINT,
+    PRIMARY KEY (agent, task)
+);
+CREATE INDEX engagement_of_task ON engagement (task);
+
+-- `path` is the task's id, the ancestors' and the token's own, 16 bytes each: a task and every subtree
+-- is one range of its index.
+CREATE TABLE token (
+    jti BYTEA NOT NULL PRIMARY KEY,
+    kind TEXT NOT NULL,
+    login BYTEA NOT NULL,
+    path BYTEA NOT NULL UNIQUE,
+    actors TEXT NOT NULL,
+    client TEXT NOT NULL,
+    target TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    issued_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    kid TEXT NOT NULL,
+    hash BYTEA NOT NULL,
+    revoked_at BIGINT,
+    revoked_why TEXT
+);
+
+-- Client assertions: SHA-256 over the client and the hash of `jti`.
+CREATE TABLE spent (
+    hash BYTEA NOT NULL PRIMARY KEY,
+    until BIGINT NOT NULL
+);
+CREATE INDEX spent_until ON spent (until);
+
+CREATE TABLE signing_key (
+    kid TEXT NOT NULL PRIMARY KEY,
+    algorithm TEXT NOT NULL,
+    public_jwk TEXT NOT NULL,
+    sealed BYTEA NOT NULL,
+    published_at BIGINT NOT NULL,
+    active_from BIGINT NOT NULL,
+    retired_at BIGINT,
+    revoked_at BIGINT
+);
+
+-- Who was configured when the configuration last took effect.
+CREATE TABLE party (
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    PRIMARY KEY (kind, id)
+);
+
+-- `body` is the row and `hash` its link; the columns between are copies to search by.
+CREATE TABLE audit (
+    chain TEXT NOT NULL,
+    seq BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    event TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    request BYTEA,
+    client TEXT,
+    agent TEXT,
+    task BYTEA,
+    jti BYTEA,
+    parent BYTEA,
+    subject BYTEA,
+    cause TEXT,
+    body TEXT NOT NULL,
+    hash BYTEA NOT NULL,
+    PRIMARY KEY (chain, seq)
+);
+CREATE INDEX audit_of_agent ON audit (agent, task) WHERE agent IS NOT NULL;
+CREATE INDEX audit_of_task ON audit (task) WHERE task IS NOT NULL;
+CREATE INDEX audit_of_token ON audit (jti) WHERE jti IS NOT NULL;
+CREATE INDEX audit_of_request ON audit (request) WHERE request IS NOT NULL;
+
+CREATE TABLE checkpoint_key (
+    chain TEXT NOT NULL PRIMARY KEY,
+    public_key BYTEA NOT NULL,
+    sealed BYTEA NOT NULL
+);
+
+CREATE TABLE checkpoint (
+    chain TEXT NOT NULL,
+    seq BIGINT NOT NULL,
+    hash BYTEA NOT NULL,
+    at BIGINT NOT NULL,
+    signature BYTEA NOT NULL,
+    PRIMARY KEY (chain, seq)
+);

@@ -1,0 +1,335 @@
+//! Stops and administrative changes, each in order with its own statements, inside the group's transaction.
+//!
+//! Locks go as in [`super::load`]: the user, then agents by id, then tasks by id. A row is locked before
+//! anything that hangs on it is read for good, so that an issue that was committed first is seen and
+//! stopped, and one that comes later sees the stop.
+
+use std::collections::BTreeSet;
+
+use super::entry::{Control, Recorded};
+use super::rows::{AgentRow, Key, PartyRow, SigningKeyRow, TaskRow, TokenRow, state_word};
+use super::statements::{Done, Failure, Lock, Range, Statements};
+use super::sweep;
+use crate::audit::AuditRow;
+use crate::config::AgentLifetime;
+use crate::delegation::record::{Agent, AgentState, EndReason, Task, TokenKind};
+use crate::protocol::{AgentId, Issuer, Jti};
+use crate::time::Timestamp;
+
+/// What a control came to: whether it changed anything, and how many tokens died of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Effect {
+    pub(super) is_changed: bool,
+    pub(super) died: u64,
+}
+
+impl Effect {
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self { is_changed: self.is_changed || other.is_changed, died: self.died.saturating_add(other.died) }
+    }
+}
+
+/// Does it, and completes the audit row.
+///
+/// # Errors
+/// `Ok(Err(_))` is what else becomes of the entry; nothing was written then.
+pub(super) async fn run<S: Statements>(
+    session: &mut S,
+    control: &Control,
+    audit: &mut AuditRow,
+    now: Timestamp,
+) -> Result<Result<Effect, Recorded>, Failure> {
+    let effect = match control {
+        Control::RevokeToken { jti, why } => revoke_token(session, *jti, *why, audit, now).await?,
+        Control::EndTask { task, why } => {
+            let id = Key::from(*task);
+            match session.tasks(&[id], Lock::None).await?.pop() {
+                None => None,
+                Some(row) => {
+                    tell_of_task(audit, row)?;
+                    Some(end_tasks(session, &BTreeSet::from([id]), *why, now).await?)
+                }
+            }
+        }
+        Control::StopSubject { issuer, upstream, why } => {
+            stop_subject(session, (issuer, upstream), *why, audit, now).await?
+        }
+        Control::SetAgentState { agent, state, why } => {
+            audit.agent.get_or_insert_with(|| agent.clone());
+            set_agent_state(session, agent, *state, *why, now).await?
+        }
+        Control::Reconcile { clients, targets, providers, workload_issuers } => {
+            let now_configured = [
+                ("client", clients.iter().map(|id| id.as_str()).collect::<BTreeSet<_>>()),
+                ("target", targets.iter().map(|id| id.as_str()).collect()),
+                ("provider", providers.iter().map(Issuer::as_str).collect()),
+                ("workload_issuer", workload_issuers.iter().map(Issuer::as_str).collect()),
+            ];
+            Some(reconcile(session, &now_configured, now).await?)
+        }
+        Control::Sweep => Some(sweep::sweep(session, now).await?),
+        Control::PutKeys(keys) => {
+            for key in keys {
+                session.put_key(&SigningKeyRow::from(key)).await?;
+            }
+            Some(Effect { is_changed: !keys.is_empty(), died: 0 })
+        }
+        // The writer sets it: it knows the highest time of the whole group.
+        Control::ResetClock => Some(Effect { is_changed: true, died: 0 }),
+    };
+    let Some(effect) = effect else { return Ok(Err(Recorded::NotFound)) };
+    if !matches!(control, Control::PutKeys(_) | Control::ResetClock) {
+        audit.died = Some(effect.died);
+    }
+    Ok(Ok(effect))
+}
+
+fn tell_of_task(audit: &mut AuditRow, row: TaskRow) -> Result<Task, Failure> {
+    let task = Task::try_from(row)?;
+    audit.task = audit.task.or(Some(task.id));
+    audit.subject = audit.subject.or(Some(task.subject));
+    audit.agent.get_or_insert_with(|| task.agent.clone());
+    Ok(task)
+}
+
+/// The token and everything below it; for a task token the whole task (RFC 7009 §2.1).
+async fn revoke_token<S: Statements>(
+    session: &mut S,
+    jti: Jti,
+    why: EndReason,
+    audit: &mut AuditRow,
+    now: Timestamp,
+) -> Result<Option<Effect>, Failure> {
+    audit.jti = audit.jti.or(Some(jti));
+    let Some(token) = session.tokens(&[jti.into()]).await?.pop() else { return Ok(None) };
+    let (task, _) = token.lineage()?;
+    if is_task_token(&token) {
+        if let Some(row) = session.tasks(&[task], Lock::None).await?.pop() {
+            tell_of_task(audit, row)?;
+        }
+        return end_tasks(session, &BTreeSet::from([task]), why, now).await.map(Some);
+    }
+    if let Some(row) = session.tasks(&[task], Lock::Update).await?.pop() {
+        tell_of_task(audit, row)?;
+    }
+    revoke_range(session, &Range::below(&token.path), why, now).await.map(Some)
+}
+
+fn is_task_token(token: &TokenRow) -> bool {
+    token.kind == super::rows::kind_word(TokenKind::Task)
+}
+
+async fn revoke_range<S: Statements>(
+    session: &mut S,
+    range: &Range,
+    why: EndReason,
+    now: Timestamp,
+) -> Result<Effect, Failure> {
+    let died = session.count_live(range, now.millis()).await?;
+    let changed = session.revoke_range(range, now.millis(), why.word()).await?;
+    Ok(Effect { is_changed: changed > 0, died })
+}
+
+/// Ends tasks that have not ended: their tokens, engagements and answers; retires `task`-class agents
+/// that work in no other live task.
+pub(super) async fn end_tasks<S: Statements>(
+    session: &mut S,
+    ids: &BTreeSet<Key>,
+    why: EndReason,
+    now: Timestamp,
+) -> Result<Effect, Failure> {
+    let ids: Vec<Key> = ids.iter().copied().collect();
+    if ids.is_empty() {
+        return Ok(Effect::default());
+    }
+    let engaged = session.engaged_in(&ids).await?;
+    let agents = session.agents(&engaged, Lock::Update).await?;
+    let open: Vec<TaskRow> = session.tasks(&ids, Lock::Update).await?;
+    let open: Vec<Key> = open.iter().filter(|task| task.ended_at.is_none()).map(|task| task.id).collect();
+    if open.is_empty() {
+        return Ok(Effect::default());
+    }
+    // An agent that was engaged before the task could be locked.
+    let engaged_since: Vec<String> =
+        session.engaged_in(&open).await?.into_iter().filter(|agent| !engaged.contains(agent)).collect();
+    let mut agents = agents;
+    if !engaged_since.is_empty() {
+        agents.extend(session.agents(&engaged_since, Lock::Update).await?);
+    }
+    let mut effect = Effect { is_changed: true, died: 0 };
+    for task in open {
+        session.end_task(task, now.millis(), why.word()).await?;
+        effect = effect.and(revoke_range(session, &Range::below(&task.0), why, now).await?);
+        session.end_engagements_in(task, now.millis()).await?;
+        session.delete_answers_of_task(task).await?;
+    }
+    retire_idle(session, agents, why, now).await?;
+    Ok(effect)
+}
+
+/// Retires those of these agents that were made for a task and have none left.
+async fn retire_idle<S: Statements>(
+    session: &mut S,
+    rows: Vec<AgentRow>,
+    why: EndReason,
+    now: Timestamp,
+) -> Done {
+    let mut candidates = Vec::new();
+    for row in rows {
+        let agent = Agent::try_from(row.clone())?;
+        let is_over = matches!(agent.state, AgentState::Retired | AgentState::Banned);
+        if agent.lifetime == AgentLifetime::Task && !is_over {
+            candidates.push(row);
+        }
+    }
+    if candidates.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = candidates.iter().map(|row| row.id.clone()).collect();
+    let busy = session.live_tasks_with(&ids, now.millis()).await?;
+    for mut row in candidates {
+        if busy.iter().all(|(agent, _)| *agent != row.id) {
+            state_word(AgentState::Retired).clone_into(&mut row.state);
+            row.ended_at = Some(now.millis());
+            row.ended_why = Some(why.word().to_owned());
+            session.change_agent(&row).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn stop_subject<S: Statements>(
+    session: &mut S,
+    (issuer, upstream): (&Issuer, &str),
+    why: EndReason,
+    audit: &mut AuditRow,
+    now: Timestamp,
+) -> Result<Option<Effect>, Failure> {
+    let name = (issuer.as_str().to_owned(), upstream.to_owned());
+    let Some(subject) = session.subjects_named(&[name], Lock::Update).await?.pop() else {
+        return Ok(None);
+    };
+    audit.subject = Some(subject.reference.into());
+    let mut effect = Effect::default();
+    if subject.cutoff.is_none_or(|cutoff| cutoff < now.millis()) {
+        session.change_cutoff(subject.reference, now.millis()).await?;
+        effect.is_changed = true;
+    }
+    let open = session.open_tasks_of_subject(subject.reference).await?.into_iter().collect();
+    Ok(Some(effect.and(end_tasks(session, &open, why, now).await?)))
+}
+
+async fn set_agent_state<S: Statements>(
+    session: &mut S,
+    id: &AgentId,
+    state: AgentState,
+    why: EndReason,
+    now: Timestamp,
+) -> Result<Option<Effect>, Failure> {
+    let id = id.as_str().to_owned();
+    let ids = [id.clone()];
+    let Some(mut row) = session.agents(&ids, Lock::Update).await?.pop() else { return Ok(None) };
+    let agent = Agent::try_from(row.clone())?;
+    let is_final = matches!(agent.state, AgentState::Retired | AgentState::Banned);
+    if is_final || agent.state == state {
+        return Ok(Some(Effect::default()));
+    }
+    state_word(state).clone_into(&mut row.state);
+    if matches!(state, AgentState::Retired | AgentState::Banned) {
+        row.ended_at = Some(now.millis());
+        row.ended_why = Some(why.word().to_owned());
+        row.cutoff = Some(row.cutoff.unwrap_or(i64::MIN).max(now.millis()));
+    }
+    session.change_agent(&row).await?;
+    let mut effect = Effect { is_changed: true, died: 0 };
+    if state == AgentState::Active {
+        return Ok(Some(effect));
+    }
+    let open = session.open_tasks_with(&id).await?;
+    let (own, others): (Vec<_>, Vec<_>) = open.into_iter().partition(|task| task.agent == id);
+    let own = own.into_iter().map(|task| task.id).collect();
+    effect = effect.and(end_tasks(session, &own, why, now).await?);
+    let others: Vec<Key> = others.into_iter().map(|task| task.id).collect();
+    effect = effect.and(revoke_with_agents(session, &others, &ids, why, now).await?);
+    session.end_engagements_of(&id, now.millis()).await?;
+    Ok(Some(effect))
+}
+
+/// Revokes, in these tasks, every token with one of the agents in its chain. A chain only grows, so what
+/// is below such a token has the agent too.
+async fn revoke_with_agents<S: Statements>(
+    session: &mut S,
+    tasks: &[Key],
+    agents: &[String],
+    why: EndReason,
+    now: Timestamp,
+) -> Result<Effect, Failure> {
+    let mut effect = Effect::default();
+    if !tasks.is_empty() {
+        session.tasks(tasks, Lock::Update).await?;
+    }
+    for task in tasks {
+        for token in session.live_tokens_in(&Range::below(&task.0), now.millis()).await? {
+            if token.actors.split(' ').any(|actor| agents.iter().any(|agent| agent == actor)) {
+                effect = effect.and(revoke_range(session, &Range::below(&token.path), why, now).await?);
+            }
+        }
+    }
+    Ok(effect)
+}
+
+/// Ends what depends on parties that are configured no more, and remembers those that are.
+async fn reconcile<S: Statements>(
+    session: &mut S,
+    now_configured: &[(&str, BTreeSet<&str>)],
+    now: Timestamp,
+) -> Result<Effect, Failure> {
+    const WHY: EndReason = EndReason::PartyRemoved;
+    let known = session.parties().await?;
+    let is_configured = |row: &PartyRow| {
+        now_configured.iter().any(|(kind, ids)| *kind == row.kind && ids.contains(row.id.as_str()))
+    };
+    let new: Vec<PartyRow> = now_configured
+        .iter()
+        .flat_map(|(kind, ids)| {
+            ids.iter().map(|id| PartyRow { kind: (*kind).to_owned(), id: (*id).to_owned() })
+        })
+        .filter(|row| !known.contains(row))
+        .collect();
+    let gone: Vec<PartyRow> = known.iter().filter(|row| !is_configured(row)).cloned().collect();
+    let gone_of = |kind: &str| -> Vec<String> {
+        gone.iter().filter(|row| row.kind == kind).map(|row| row.id.clone()).collect()
+    };
+
+    let mut effect = Effect { is_changed: !new.is_empty() || !gone.is_empty(), died: 0 };
+    let providers = gone_of("provider");
+    if !providers.is_empty() {
+        let tasks = session.open_tasks_of_providers(&providers).await?.into_iter().collect();
+        effect = effect.and(end_tasks(session, &tasks, WHY, now).await?);
+    }
+    let issuers = gone_of("workload_issuer");
+    if !issuers.is_empty() {
+        let agents = session.agents_of_issuers(&issuers).await?;
+        let tasks: BTreeSet<Key> =
+            session.live_tasks_with(&agents, now.millis()).await?.into_iter().map(|(_, task)| task).collect();
+        let tasks: Vec<Key> = tasks.into_iter().collect();
+        effect = effect.and(revoke_with_agents(session, &tasks, &agents, WHY, now).await?);
+    }
+    let (clients, targets) = (gone_of("client"), gone_of("target"));
+    let mut paths = Vec::new();
+    if !clients.is_empty() {
+        paths.extend(session.live_tokens_of_clients(&clients, now.millis()).await?);
+    }
+    if !targets.is_empty() {
+        paths.extend(session.live_tokens_for_targets(&targets, now.millis()).await?);
+    }
+    for path in paths {
+        effect = effect.and(revoke_range(session, &Range::below(&path), WHY, now).await?);
+    }
+
+    for row in &gone {
+        session.delete_party(row).await?;
+    }
+    session.insert_parties(&new).await?;
+    Ok(effect)
+}

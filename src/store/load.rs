@@ -1,0 +1,174 @@
+//! Reads everything that entries hang on: for the issues of a group in a few statements, inside their
+//! transaction; for one request's own reading, outside.
+
+use std::collections::BTreeSet;
+
+use super::StoreError;
+use super::entry::{Issue, Origin};
+use super::ledger::Ledger;
+use super::rows::{Hash, Key, LoginRow, SubjectRow, TaskRow, TokenRow};
+use super::statements::{Done, Failure, Lock, Statements};
+use crate::delegation::record::{Agent, Lineage, Login, Subject, Task};
+use crate::delegation::task::Standing;
+use crate::protocol::{AgentId, Issuer, Jti, TaskId};
+
+/// The keys that the issues of a group name.
+#[derive(Default)]
+struct Wanted {
+    id_tokens: BTreeSet<Hash>,
+    begin_keys: BTreeSet<Hash>,
+    names: BTreeSet<(String, String)>,
+    tasks: BTreeSet<Key>,
+    logins: BTreeSet<Key>,
+    agents: BTreeSet<String>,
+    parents: BTreeSet<Key>,
+}
+
+impl Wanted {
+    fn of<'a>(issues: impl IntoIterator<Item = &'a Issue>) -> Self {
+        let mut wanted = Self::default();
+        for issue in issues {
+            let token = &issue.delegation;
+            wanted.agents.insert(issue.actor.id.as_str().to_owned());
+            wanted.agents.extend(token.chain.iter().map(|agent| agent.as_str().to_owned()));
+            match &issue.origin {
+                Origin::HopZero(hop) => {
+                    wanted.id_tokens.insert(Hash(hop.login.id_token_hash));
+                    wanted.begin_keys.insert(Hash(hop.task.begin_key));
+                    let subject = &hop.subject;
+                    wanted.names.insert((subject.issuer.as_str().to_owned(), subject.upstream.clone()));
+                    wanted.tasks.extend(hop.named_task.map(Key::from));
+                }
+                Origin::Later { parent } => {
+                    wanted.parents.insert(Key::from(*parent));
+                    wanted.tasks.insert(Key::from(token.task));
+                    wanted.logins.insert(Key::from(token.login));
+                }
+            }
+        }
+        wanted
+    }
+}
+
+fn list<T: Clone>(set: &BTreeSet<T>) -> Vec<T> {
+    set.iter().cloned().collect()
+}
+
+/// Fills `ledger` with what `issues` hang on. Locks go in one order, subjects before agents before
+/// tasks, each by id, as those of [`super::control`] do; what may have changed before its lock was
+/// granted is read with the lock or after it.
+pub(super) async fn load<S: Statements>(session: &mut S, ledger: &mut Ledger, issues: &[&Issue]) -> Done {
+    let mut wanted = Wanted::of(issues.iter().copied());
+
+    // Rows of `login` never change; which tasks an ID token fed has to be known to lock them.
+    let fed = session.logins_of_id_tokens(&list(&wanted.id_tokens)).await?;
+    wanted.tasks.extend(fed.iter().map(|login| login.task));
+    let tasks = session.tasks(&list(&wanted.tasks), Lock::None).await?;
+    let references: BTreeSet<Key> = tasks.iter().map(|task| task.subject).collect();
+
+    if !references.is_empty() {
+        for row in session.subjects(&list(&references), Lock::Share).await? {
+            ledger.know_subject(row);
+        }
+    }
+    if !wanted.names.is_empty() {
+        for row in session.subjects_named(&list(&wanted.names), Lock::Share).await? {
+            ledger.know_subject(row);
+        }
+    }
+    for row in session.agents(&list(&wanted.agents), Lock::Share).await? {
+        ledger.know_agent(row)?;
+    }
+    let tasks = if S::LOCKS { session.tasks(&list(&wanted.tasks), Lock::Share).await? } else { tasks };
+    for row in tasks {
+        ledger.know_task(row)?;
+    }
+    for row in session.tasks_of_begin_keys(&list(&wanted.begin_keys)).await? {
+        ledger.know_task(row)?;
+    }
+    for (kid, revoked_at) in session.key_states(Lock::Share).await? {
+        ledger.know_key(kid, revoked_at.is_none());
+    }
+
+    let parents = session.tokens(&list(&wanted.parents)).await?;
+    let ancestors = ancestors_of(&parents, &wanted.parents)?;
+    for row in session.tokens(&list(&ancestors)).await?.into_iter().chain(parents) {
+        ledger.know_token(row)?;
+    }
+    for row in session.logins(&list(&wanted.logins)).await?.into_iter().chain(fed) {
+        ledger.know_login(row)?;
+    }
+    Ok(())
+}
+
+/// The ancestors that the tokens' paths name, without those known already.
+fn ancestors_of(tokens: &[TokenRow], known: &BTreeSet<Key>) -> Result<BTreeSet<Key>, StoreError> {
+    let mut ancestors = BTreeSet::new();
+    for token in tokens {
+        let (_, jtis) = token.lineage()?;
+        ancestors.extend(jtis.into_iter().filter(|jti| !known.contains(jti)));
+    }
+    Ok(ancestors)
+}
+
+/// One token with everything its life hangs on, by one join and its ancestors, agents and keys.
+pub(super) async fn lineage<S: Statements>(session: &mut S, jti: Jti) -> Result<Option<Lineage>, Failure> {
+    let Some((token, login, task, subject)) = session.lineage(jti.into()).await? else {
+        return Ok(None);
+    };
+    let agents: Vec<String> = token.actors.split(' ').map(str::to_owned).collect();
+    let (_, mut jtis) = token.lineage()?;
+    jtis.pop();
+    let mut ledger = Ledger::default();
+    if !jtis.is_empty() {
+        for row in session.tokens(&jtis).await? {
+            ledger.know_token(row)?;
+        }
+    }
+    for row in session.agents(&agents, Lock::None).await? {
+        ledger.know_agent(row)?;
+    }
+    for (kid, revoked_at) in session.key_states(Lock::None).await? {
+        ledger.know_key(kid, revoked_at.is_none());
+    }
+    ledger.know_token(token)?;
+    ledger.know_login(login)?;
+    ledger.know_task(task)?;
+    ledger.know_subject(subject);
+    Ok(ledger.lineage(jti))
+}
+
+/// What is recorded about an ID token, its user and an agent.
+pub(super) async fn standing<S: Statements>(
+    session: &mut S,
+    id_token_hash: &[u8; 32],
+    (issuer, upstream): (&Issuer, &str),
+    agent: &AgentId,
+    named: Option<TaskId>,
+) -> Result<Standing, Failure> {
+    let logins: Vec<LoginRow> = session.logins_of_id_tokens(&[Hash(*id_token_hash)]).await?;
+    let mut ids: BTreeSet<Key> = logins.iter().map(|login| login.task).collect();
+    ids.extend(named.map(Key::from));
+    let tasks: Vec<TaskRow> = session.tasks(&list(&ids), Lock::None).await?;
+    let tasks = tasks.into_iter().map(Task::try_from).collect::<Result<Vec<_>, _>>()?;
+    let find = |id: TaskId| tasks.iter().find(|task| task.id == id).cloned();
+
+    let mut uses = Vec::with_capacity(logins.len());
+    for login in logins {
+        let login = Login::try_from(login)?;
+        if let Some(task) = find(login.task) {
+            uses.push((login, task));
+        }
+    }
+    uses.sort_by_key(|(login, _)| login.id);
+
+    let name = (issuer.as_str().to_owned(), upstream.to_owned());
+    let subjects: Vec<SubjectRow> = session.subjects_named(&[name], Lock::None).await?;
+    let mut agents = session.agents(&[agent.as_str().to_owned()], Lock::None).await?;
+    Ok(Standing {
+        subject: subjects.into_iter().next().map(Subject::from),
+        agent: agents.pop().map(Agent::try_from).transpose()?,
+        uses,
+        named: named.and_then(find),
+    })
+}

@@ -1,0 +1,131 @@
+//! Readings that take more than one statement or a choice of statements.
+
+use std::collections::BTreeMap;
+
+use super::rows::{AuditColumns, Key, TaskRow};
+use super::statements::{Failure, Range, Statements};
+use super::{AuditFilter, StoreError, StoredRow};
+use crate::audit::AuditRow;
+use crate::delegation::record::{Delegation, Task};
+use crate::protocol::{AgentId, TaskId};
+use crate::time::Timestamp;
+
+/// Rows read by one statement when a whole chain is.
+const BATCH: i64 = 1000;
+
+pub(super) async fn tasks<S: Statements>(
+    session: &mut S,
+    live_at: Option<Timestamp>,
+    agent: Option<&AgentId>,
+    limit: u32,
+) -> Result<Vec<Task>, Failure> {
+    let Some(agent) = agent else {
+        let rows = session.newest_tasks(live_at.map(Timestamp::millis), limit.into()).await?;
+        return all(rows);
+    };
+    let rows = session.tasks_with(agent.as_str()).await?;
+    let mut tasks = all::<TaskRow, Task>(rows)?;
+    tasks.retain(|task| live_at.is_none_or(|at| task.is_live(at)));
+    tasks.truncate(limit as usize);
+    Ok(tasks)
+}
+
+pub(super) async fn delegations<S: Statements>(
+    session: &mut S,
+    task: TaskId,
+) -> Result<Vec<Delegation>, Failure> {
+    let rows = session.tokens_in(&Range::below(&Key::from(task).0)).await?;
+    let mut tokens = all::<_, Delegation>(rows)?;
+    tokens.sort_by_key(|token| (token.issued_at, token.jti));
+    Ok(tokens)
+}
+
+/// Rows as what they mean.
+pub(super) fn all<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> Result<Vec<T>, Failure> {
+    rows.into_iter().map(|row| T::try_from(row).map_err(Failure::from)).collect()
+}
+
+/// Audit rows that match all of `filter`, oldest first.
+pub(super) async fn audit<S: Statements>(
+    session: &mut S,
+    filter: &AuditFilter,
+) -> Result<Vec<StoredRow>, Failure> {
+    let mut found: BTreeMap<(String, i64), StoredRow> = BTreeMap::new();
+    for columns in candidates(session, filter).await? {
+        let row = StoredRow::try_from(columns)?;
+        if is_match(&row.row, filter) {
+            found.insert((row.chain.clone(), row.seq), row);
+        }
+    }
+    let mut rows: Vec<StoredRow> = found.into_values().collect();
+    let is_one_chain = rows.windows(2).all(|pair| pair[0].chain == pair[1].chain);
+    if !is_one_chain {
+        rows.sort_by(|a, b| (a.row.at, &a.chain, a.seq).cmp(&(b.row.at, &b.chain, b.seq)));
+    }
+    if let Some(newest) = filter.newest {
+        let surplus = rows.len().saturating_sub(newest as usize);
+        rows.drain(..surplus);
+    }
+    Ok(rows)
+}
+
+/// Rows among which all that match are, by the narrowest column.
+async fn candidates<S: Statements>(
+    session: &mut S,
+    filter: &AuditFilter,
+) -> Result<Vec<AuditColumns>, Failure> {
+    if let Some(jti) = filter.jti {
+        return session.audit_of_token(jti.into()).await;
+    }
+    if let Some(request) = filter.request {
+        return session.audit_of_request(request.into()).await;
+    }
+    if let Some(parent) = filter.parent {
+        // A token's children are in its own task.
+        let of_parent = session.audit_of_token(parent.into()).await?;
+        let tasks: Vec<Key> = of_parent.iter().filter_map(|row| row.task).collect();
+        return session.audit_of_tasks(&tasks).await;
+    }
+    if let Some(task) = filter.task {
+        return session.audit_of_tasks(&[task.into()]).await;
+    }
+    if let Some(agent) = &filter.agent {
+        // In whatever chain it was, it was engaged in that chain's task.
+        return session.audit_of_agent(agent.as_str()).await;
+    }
+    let mut rows = Vec::new();
+    for key in session.checkpoint_keys().await? {
+        match filter.newest {
+            Some(newest) => rows.extend(session.audit_newest(&key.chain, newest.into()).await?),
+            None => loop {
+                let last =
+                    rows.last().filter(|row: &&AuditColumns| row.chain == key.chain).map_or(0, |row| row.seq);
+                let batch = session.audit_after(&key.chain, last, BATCH).await?;
+                if batch.is_empty() {
+                    break;
+                }
+                rows.extend(batch);
+            },
+        }
+    }
+    Ok(rows)
+}
+
+fn is_match(row: &AuditRow, filter: &AuditFilter) -> bool {
+    let is_agents = |agent: &AgentId| row.agent.as_ref() == Some(agent) || row.chain.contains(agent);
+    filter.agent.as_ref().is_none_or(is_agents)
+        && filter.task.is_none_or(|task| row.task == Some(task))
+        && filter.jti.is_none_or(|jti| row.jti == Some(jti))
+        && filter.parent.is_none_or(|parent| row.parent == Some(parent))
+        && filter.request.is_none_or(|request| row.request == Some(request))
+}
+
+impl TryFrom<AuditColumns> for StoredRow {
+    type Error = StoreError;
+
+    fn try_from(columns: AuditColumns) -> Result<Self, StoreError> {
+        let row = serde_json::from_str(&columns.body)
+            .map_err(|_| StoreError::Row { table: "audit", column: "body" })?;
+        Ok(Self { chain: columns.chain, seq: columns.seq, body: columns.body, row })
+    }
+}

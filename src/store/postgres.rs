@@ -1,0 +1,280 @@
+//! PostgreSQL: diesel-async over tokio-postgres, TLS by rustls. No system libpq, no OpenSSL.
+//!
+//! Connections are driven by a runtime of the store's own, so that none depends on the thread that
+//! happened to open it.
+
+mod address;
+mod tls;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
+use diesel_migrations::MigrationHarness as _;
+use futures_util::FutureExt as _;
+use tokio::runtime::{Handle, Runtime};
+use tokio::time::timeout;
+
+use super::statements::statements;
+use super::{MIGRATIONS, StoreError};
+use crate::config::PostgresUrl;
+
+pub(super) use address::Address;
+
+/// Readers at most.
+const READERS: usize = 16;
+
+/// A database that does not answer in this time is not there.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What every connection is set to. The server ends by itself what nobody waits for any more.
+const SETTINGS: &str = "SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; \
+     SET statement_timeout = '5s'; SET lock_timeout = '4s'; \
+     SET idle_in_transaction_session_timeout = '10s'";
+
+/// Opens one connection, sets it up and reads the durability setting back.
+async fn connect(address: &Address) -> Result<AsyncPgConnection, StoreError> {
+    let wrong = |what: String| StoreError::Unusable(format!("PostgreSQL: {what}"));
+    let attempt = async {
+        let mut connection = address.connect().await?;
+        connection.batch_execute(SETTINGS).await.map_err(|error| wrong(error.to_string()))?;
+        let found = synchronous_commit(&mut connection).await?;
+        if found != "on" {
+            return Err(wrong(format!("synchronous_commit is `{found}`, not `on`")));
+        }
+        Ok(connection)
+    };
+    timeout(PATIENCE, attempt).await.unwrap_or_else(|_| Err(wrong("no answer in 5 s".to_owned())))
+}
+
+/// The durability setting as the connection reports it.
+pub(super) async fn synchronous_commit(connection: &mut AsyncPgConnection) -> Result<String, StoreError> {
+    let setting = diesel::dsl::sql::<diesel::sql_types::Text>("current_setting('synchronous_commit')");
+    diesel::select(setting)
+        .get_result(connection)
+        .await
+        .map_err(|error| StoreError::Database(error.to_string()))
+}
+
+/// Brings the tables up to date; processes that start together take turns.
+async fn migrate(mut connection: AsyncPgConnection) -> Result<(), StoreError> {
+    /// Any fixed number: the migration lock of Deputy's databases.
+    const TURN: &str = "SET lock_timeout = '30s'; SET statement_timeout = '60s'; \
+                        SELECT pg_advisory_lock(7236837541)";
+    let wrong = |what: String| StoreError::Unusable(format!("PostgreSQL migration: {what}"));
+    connection.batch_execute(TURN).await.map_err(|error| wrong(error.to_string()))?;
+    tokio::task::spawn_blocking(move || {
+        let mut harness: diesel_async::async_connection_wrapper::AsyncConnectionWrapper<AsyncPgConnection> =
+            connection.into();
+        harness.run_pending_migrations(MIGRATIONS).map(|_| ()).map_err(|error| error.to_string())
+    })
+    .await
+    .map_err(|error| wrong(error.to_string()))?
+    .map_err(wrong)
+}
+
+/// The readers of one database, and the runtime that drives all connections.
+pub(super) struct Database {
+    address: Arc<Address>,
+    pool: Pool<AsyncPgConnection>,
+    runtime: Option<Runtime>,
+}
+
+impl Database {
+    /// Connects, migrates, and makes ready to read.
+    pub(super) async fn open(url: &PostgresUrl) -> Result<Self, StoreError> {
+        let address = Arc::new(Address::parse(url)?);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("deputy-postgres")
+            .enable_all()
+            .build()
+            .map_err(|error| StoreError::Unusable(format!("PostgreSQL runtime: {error}")))?;
+        let database = Self { pool: pool(&address, runtime.handle())?, address, runtime: Some(runtime) };
+        let first = Arc::clone(&database.address);
+        database
+            .handle()?
+            .spawn(async move { migrate(connect(&first).await?).await })
+            .await
+            .map_err(|error| StoreError::Unusable(format!("PostgreSQL: {error}")))??;
+        Ok(database)
+    }
+
+    fn handle(&self) -> Result<&Handle, StoreError> {
+        self.runtime.as_ref().map(Runtime::handle).ok_or(StoreError::Busy)
+    }
+
+    /// The writer's own connection, opened at its first use.
+    pub(super) fn engine(&self) -> Result<Engine, StoreError> {
+        Ok(Engine { address: Arc::clone(&self.address), handle: self.handle()?.clone(), connection: None })
+    }
+
+    /// A reader.
+    pub(super) async fn reader(&self) -> Result<Object<AsyncPgConnection>, StoreError> {
+        match timeout(PATIENCE, self.pool.get()).await {
+            Ok(Ok(reader)) => Ok(reader),
+            Ok(Err(error)) => Err(StoreError::Database(error.to_string())),
+            Err(_) => Err(StoreError::Database("no connection in 5 s".to_owned())),
+        }
+    }
+
+    /// What came of a read with `reader`; `None` if it may be tried again with a new connection.
+    pub(super) fn settle<T>(
+        &self,
+        reader: Object<AsyncPgConnection>,
+        outcome: Option<Result<T, Failure>>,
+        is_last_try: bool,
+    ) -> Option<Result<T, StoreError>> {
+        match outcome {
+            Some(Err(Failure::Lost(text))) => {
+                drop(Object::take(reader));
+                self.pool.retain(|_, _| false);
+                is_last_try.then_some(Err(StoreError::Database(text)))
+            }
+            Some(done) => Some(done.map_err(StoreError::from)),
+            None => {
+                drop(Object::take(reader));
+                Some(Err(StoreError::Database("no answer in 5 s".to_owned())))
+            }
+        }
+    }
+}
+
+/// Waits for an answer as long as is reasonable.
+pub(super) async fn patiently<T>(work: impl Future<Output = T>) -> Option<T> {
+    timeout(PATIENCE, work).await.ok()
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // A runtime may not be waited for inside another one.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn pool(address: &Arc<Address>, handle: &Handle) -> Result<Pool<AsyncPgConnection>, StoreError> {
+    let (address, handle) = (Arc::clone(address), handle.clone());
+    let mut manager = ManagerConfig::default();
+    manager.recycling_method = RecyclingMethod::Fast;
+    manager.custom_setup = Box::new(move |_| {
+        let (address, handle) = (Arc::clone(&address), handle.clone());
+        async move {
+            let bad = |text: String| diesel::ConnectionError::BadConnection(text);
+            handle
+                .spawn(async move { connect(&address).await })
+                .await
+                .map_err(|error| bad(error.to_string()))?
+                .map_err(|error| bad(error.to_string()))
+        }
+        .boxed()
+    });
+    Pool::builder(AsyncDieselConnectionManager::new_with_config("", manager))
+        .max_size(READERS)
+        .build()
+        .map_err(|error| StoreError::Unusable(format!("PostgreSQL pool: {error}")))
+}
+
+/// Connects once without migrating, for offline verification.
+pub(super) async fn connect_once(url: &PostgresUrl) -> Result<AsyncPgConnection, StoreError> {
+    connect(&Address::parse(url)?).await
+}
+
+/// The writer's connection; opened again after it was lost.
+pub(super) struct Engine {
+    address: Arc<Address>,
+    handle: Handle,
+    connection: Option<AsyncPgConnection>,
+}
+
+impl super::writer::Engine for Engine {
+    type Session<'a> = Session<'a>;
+
+    fn run<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Session<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let handle = self.handle.clone();
+        handle.block_on(async {
+            let mut connection = match self.connection.take() {
+                Some(connection) => connection,
+                None => connect(&self.address).await.map_err(|error| Failure::Lost(error.to_string()))?,
+            };
+            let outcome = {
+                let mut session = Session(&mut connection);
+                patiently(work(&mut session)).await
+            };
+            let outcome = outcome.unwrap_or_else(|| Err(Failure::Lost("no answer in 5 s".to_owned())));
+            if !matches!(outcome, Err(Failure::Lost(_))) {
+                self.connection = Some(connection);
+            }
+            outcome
+        })
+    }
+}
+
+/// One connection at work.
+pub(super) struct Session<'a>(pub(super) &'a mut AsyncPgConnection);
+
+macro_rules! load {
+    ($self:ident, $query:expr) => {
+        $query.load(&mut *$self.0).await
+    };
+}
+macro_rules! first {
+    ($self:ident, $query:expr) => {
+        $query.get_result(&mut *$self.0).await
+    };
+}
+macro_rules! execute {
+    ($self:ident, $query:expr) => {
+        $query.execute(&mut *$self.0).await
+    };
+}
+macro_rules! batch {
+    ($self:ident, $text:literal) => {
+        Ok($self.0.batch_execute($text).await?)
+    };
+}
+macro_rules! locked {
+    ($self:ident, $query:expr, $lock:expr) => {
+        match $lock {
+            Lock::None => $query.load(&mut *$self.0).await?,
+            Lock::Share => $query.for_share().load(&mut *$self.0).await?,
+            Lock::Update => $query.for_update().load(&mut *$self.0).await?,
+        }
+    };
+}
+macro_rules! by {
+    ($self:ident, $row:ident, $table:ident, $column:ident, $keys:expr, $lock:expr) => {{
+        let rows: Vec<$row> = if $keys.is_empty() {
+            Vec::new()
+        } else {
+            let query = $table::table
+                .filter($table::$column.eq_any($keys))
+                .order($table::$column)
+                .select($row::as_select());
+            locked!($self, query, $lock)
+        };
+        rows
+    }};
+}
+macro_rules! insert {
+    ($self:ident, $table:ident, $rows:expr) => {{
+        // PostgreSQL takes 65,535 values a statement; no table has more than 32 columns.
+        for rows in $rows.chunks(1000) {
+            diesel::insert_into($table::table).values(rows).execute(&mut *$self.0).await?;
+        }
+        Ok(())
+    }};
+}
+
+statements!(
+    Session,
+    locks: true,
+    begin: "BEGIN",
+    by: by, insert: insert, load: load, first: first, execute: execute, batch: batch, locked: locked
+);

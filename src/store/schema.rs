@@ -1,0 +1,169 @@
+//! The tables, as in `migrations/`. One schema for both databases.
+
+diesel::table! {
+    meta (name) {
+        name -> Text,
+        value -> BigInt,
+    }
+}
+
+diesel::table! {
+    subject (reference) {
+        reference -> Binary,
+        issuer -> Text,
+        upstream -> Text,
+        cutoff -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    agent (id) {
+        id -> Text,
+        client -> Text,
+        issuer -> Nullable<Text>,
+        workload -> Nullable<Text>,
+        class -> Text,
+        lifetime -> Text,
+        state -> Text,
+        ended_at -> Nullable<BigInt>,
+        ended_why -> Nullable<Text>,
+        cutoff -> Nullable<BigInt>,
+        first_seen -> BigInt,
+    }
+}
+
+diesel::table! {
+    task (id) {
+        id -> Binary,
+        client -> Text,
+        agent -> Text,
+        subject -> Binary,
+        begin_key -> Binary,
+        purpose -> Nullable<Text>,
+        started_at -> BigInt,
+        expires_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        ended_why -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    login (id) {
+        id -> Binary,
+        task -> Binary,
+        id_token_hash -> Binary,
+        provider -> Text,
+        relying_party -> Text,
+        levels -> Text,
+        acr -> Nullable<Text>,
+        amr -> Text,
+        auth_time -> BigInt,
+        session -> Nullable<Binary>,
+        policy_claims -> Text,
+        ends_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    answer (login, target, scope) {
+        login -> Binary,
+        target -> Text,
+        scope -> Text,
+        sealed -> Binary,
+    }
+}
+
+diesel::table! {
+    engagement (agent, task) {
+        agent -> Text,
+        task -> Binary,
+        since -> BigInt,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    token (jti) {
+        jti -> Binary,
+        kind -> Text,
+        login -> Binary,
+        path -> Binary,
+        actors -> Text,
+        client -> Text,
+        target -> Text,
+        scope -> Text,
+        issued_at -> BigInt,
+        expires_at -> BigInt,
+        kid -> Text,
+        hash -> Binary,
+        revoked_at -> Nullable<BigInt>,
+        revoked_why -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    spent (hash) {
+        hash -> Binary,
+        until -> BigInt,
+    }
+}
+
+diesel::table! {
+    signing_key (kid) {
+        kid -> Text,
+        algorithm -> Text,
+        public_jwk -> Text,
+        sealed -> Binary,
+        published_at -> BigInt,
+        active_from -> BigInt,
+        retired_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    party (kind, id) {
+        kind -> Text,
+        id -> Text,
+    }
+}
+
+diesel::table! {
+    audit (chain, seq) {
+        chain -> Text,
+        seq -> BigInt,
+        at -> BigInt,
+        event -> Text,
+        outcome -> Text,
+        request -> Nullable<Binary>,
+        client -> Nullable<Text>,
+        agent -> Nullable<Text>,
+        task -> Nullable<Binary>,
+        jti -> Nullable<Binary>,
+        parent -> Nullable<Binary>,
+        subject -> Nullable<Binary>,
+        cause -> Nullable<Text>,
+        body -> Text,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    checkpoint_key (chain) {
+        chain -> Text,
+        public_key -> Binary,
+        sealed -> Binary,
+    }
+}
+
+diesel::table! {
+    checkpoint (chain, seq) {
+        chain -> Text,
+        seq -> BigInt,
+        hash -> Binary,
+        at -> BigInt,
+        signature -> Binary,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(answer, audit, engagement, login, subject, task, token, agent,);

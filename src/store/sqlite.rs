@@ -1,0 +1,221 @@
+//! SQLite: one file, one writer, readers beside it (WAL). Synchronous diesel; a future here is always ready.
+
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::sql_types::{BigInt, Text};
+use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection};
+use diesel_migrations::MigrationHarness as _;
+use futures_util::FutureExt as _;
+
+use super::statements::statements;
+use super::{MIGRATIONS, StoreError};
+
+/// Idle readers kept at most.
+const READERS: usize = 16;
+
+/// What every connection is set to, and found to be set to (design.md 9).
+const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+     PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = MEMORY;";
+
+/// The settings as a connection reports them.
+#[derive(Debug, PartialEq, Eq, QueryableByName)]
+pub(super) struct Settings {
+    #[diesel(sql_type = Text)]
+    pub(super) journal_mode: String,
+    /// 2 is FULL.
+    #[diesel(sql_type = BigInt)]
+    pub(super) synchronous: i64,
+    #[diesel(sql_type = BigInt)]
+    pub(super) foreign_keys: i64,
+    #[diesel(sql_type = BigInt)]
+    pub(super) busy_timeout: i64,
+    #[diesel(sql_type = BigInt)]
+    pub(super) wal_autocheckpoint: i64,
+}
+
+impl Settings {
+    fn demanded() -> Self {
+        Self {
+            journal_mode: "wal".to_owned(),
+            synchronous: 2,
+            foreign_keys: 1,
+            busy_timeout: 5000,
+            wal_autocheckpoint: 4000,
+        }
+    }
+
+    /// Reads them back.
+    pub(super) fn of(connection: &mut SqliteConnection) -> Result<Self, StoreError> {
+        diesel::sql_query(
+            "SELECT (SELECT journal_mode FROM pragma_journal_mode) AS journal_mode, \
+             (SELECT synchronous FROM pragma_synchronous) AS synchronous, \
+             (SELECT foreign_keys FROM pragma_foreign_keys) AS foreign_keys, \
+             (SELECT timeout FROM pragma_busy_timeout) AS busy_timeout, \
+             (SELECT wal_autocheckpoint FROM pragma_wal_autocheckpoint) AS wal_autocheckpoint",
+        )
+        .get_result(connection)
+        .map_err(|error| StoreError::Database(error.to_string()))
+    }
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    Write,
+    Read,
+}
+
+/// Opens one connection, sets it up and reads the settings back.
+pub(super) fn connect(path: &Path, purpose: Use) -> Result<SqliteConnection, StoreError> {
+    let name = path.to_str().ok_or_else(|| {
+        StoreError::Unusable(format!("database file `{}`: the path is not UTF-8", path.display()))
+    })?;
+    let wrong = |what: String| StoreError::Unusable(format!("database file `{name}`: {what}"));
+    let mut connection = SqliteConnection::establish(name).map_err(|error| wrong(error.to_string()))?;
+    connection.batch_execute(SETTINGS).map_err(|error| wrong(error.to_string()))?;
+    if purpose == Use::Read {
+        connection.batch_execute("PRAGMA query_only = ON").map_err(|error| wrong(error.to_string()))?;
+    }
+    let found = Settings::of(&mut connection)?;
+    if found != Settings::demanded() {
+        return Err(wrong(format!("durability settings do not hold: {found:?}")));
+    }
+    Ok(connection)
+}
+
+/// Makes the file, mode 0600, and brings its tables up to date.
+pub(super) fn prepare(path: &Path) -> Result<SqliteConnection, StoreError> {
+    let wrong = |what: String| StoreError::Unusable(format!("database file `{}`: {what}", path.display()));
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|file| file.set_permissions(Permissions::from_mode(0o600)))
+        .map_err(|error| wrong(error.to_string()))?;
+    let mut connection = connect(path, Use::Write)?;
+    connection.run_pending_migrations(MIGRATIONS).map_err(|error| wrong(error.to_string()))?;
+    Ok(connection)
+}
+
+/// The readers of one file.
+pub(super) struct Database {
+    path: PathBuf,
+    idle: Mutex<Vec<SqliteConnection>>,
+}
+
+impl Database {
+    pub(super) const fn new(path: PathBuf) -> Self {
+        Self { path, idle: Mutex::new(Vec::new()) }
+    }
+
+    /// A reader; opened if none is idle.
+    pub(super) fn reader(&self) -> Result<Reader<'_>, StoreError> {
+        let idle = self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => connect(&self.path, Use::Read)?,
+        };
+        Ok(Reader { database: self, connection: Some(connection) })
+    }
+}
+
+/// A reader on loan.
+pub(super) struct Reader<'a> {
+    database: &'a Database,
+    connection: Option<SqliteConnection>,
+}
+
+impl Reader<'_> {
+    pub(super) fn session(&mut self) -> Result<Session<'_>, StoreError> {
+        self.connection.as_mut().map(Session).ok_or(StoreError::Busy)
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        let mut idle = self.database.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if idle.len() < READERS
+            && let Some(connection) = self.connection.take()
+        {
+            idle.push(connection);
+        }
+    }
+}
+
+/// The one writer's connection.
+pub(super) struct Engine(pub(super) SqliteConnection);
+
+impl super::writer::Engine for Engine {
+    type Session<'a> = Session<'a>;
+
+    fn run<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Session<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut session = Session(&mut self.0);
+        work(&mut session)
+            .now_or_never()
+            .unwrap_or_else(|| Err(StoreError::Database("a statement did not finish".to_owned()).into()))
+    }
+}
+
+/// One connection at work.
+pub(super) struct Session<'a>(pub(super) &'a mut SqliteConnection);
+
+macro_rules! load {
+    ($self:ident, $query:expr) => {
+        $query.load(&mut *$self.0)
+    };
+}
+macro_rules! first {
+    ($self:ident, $query:expr) => {
+        $query.get_result(&mut *$self.0)
+    };
+}
+macro_rules! execute {
+    ($self:ident, $query:expr) => {
+        $query.execute(&mut *$self.0)
+    };
+}
+macro_rules! batch {
+    ($self:ident, $text:literal) => {
+        Ok($self.0.batch_execute($text)?)
+    };
+}
+macro_rules! locked {
+    ($self:ident, $query:expr, $lock:expr) => {{
+        let _: Lock = $lock;
+        $query.load(&mut *$self.0)?
+    }};
+}
+macro_rules! by {
+    ($self:ident, $row:ident, $table:ident, $column:ident, $keys:expr, $lock:expr) => {{
+        let _: Lock = $lock;
+        let mut rows: Vec<$row> = Vec::with_capacity($keys.len());
+        for key in $keys {
+            let query = $table::table.filter($table::$column.eq(key)).select($row::as_select());
+            rows.append(&mut query.load(&mut *$self.0)?);
+        }
+        rows
+    }};
+}
+macro_rules! insert {
+    ($self:ident, $table:ident, $rows:expr) => {{
+        for row in $rows {
+            diesel::insert_into($table::table).values(row).execute(&mut *$self.0)?;
+        }
+        Ok(())
+    }};
+}
+
+statements!(
+    Session,
+    locks: false,
+    begin: "BEGIN IMMEDIATE",
+    by: by, insert: insert, load: load, first: first, execute: execute, batch: batch, locked: locked
+);

@@ -1,0 +1,44 @@
+//! Housekeeping: nothing depends on it, as every use checks the time itself. In small batches, so that
+//! the writer is never held long; whoever asks for it asks again while it changed something.
+
+use std::collections::BTreeSet;
+
+use super::control::{Effect, end_tasks};
+use super::rows::Key;
+use super::statements::{Failure, Statements};
+use crate::delegation::record::EndReason;
+use crate::time::{Lifetime, Timestamp};
+
+/// Tasks ended by one sweep at most.
+const TASKS: i64 = 100;
+/// Rows removed from a table by one sweep at most.
+const ROWS: i64 = 1000;
+/// How long an expired token can still be explained (and its login with it).
+const RETENTION: Lifetime = Lifetime::from_seconds(86_400);
+
+/// Ends tasks whose time is up; removes spent assertions, tokens and logins past their use.
+pub(super) async fn sweep<S: Statements>(session: &mut S, now: Timestamp) -> Result<Effect, Failure> {
+    let expired: BTreeSet<Key> = session.expired_tasks(now.millis(), TASKS).await?.into_iter().collect();
+    let mut effect = end_tasks(session, &expired, EndReason::Expired, now).await?;
+
+    let spent = session.old_spent(now.millis(), ROWS).await?;
+    session.delete_spent(&spent).await?;
+
+    // Children expire no later than their parents, and tokens no later than their login.
+    let until = now.minus(RETENTION);
+    let tokens = session.old_tokens(made_before(until), until.millis(), ROWS).await?;
+    session.delete_tokens(&tokens).await?;
+    let logins = session.old_logins(made_before(until), until.millis(), ROWS).await?;
+    session.delete_logins(&logins).await?;
+
+    effect.is_changed |= !(spent.is_empty() && tokens.is_empty() && logins.is_empty());
+    Ok(effect)
+}
+
+/// The least UUID v7 of this time: ids are numbered by time (RFC 9562 §5.7), which spares an index.
+fn made_before(time: Timestamp) -> Key {
+    let millis = u64::try_from(time.millis()).unwrap_or(0).to_be_bytes();
+    let mut key = [0; 16];
+    key[..6].copy_from_slice(&millis[2..]);
+    Key(key)
+}

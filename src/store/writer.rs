@@ -1,0 +1,340 @@
+//! The one writer of a process: gathers what waits into one transaction, commits, and only then answers.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::chain::Head;
+use super::checkpoint::Notary;
+use super::entry::{Change, Control, Entry, Recorded};
+use super::ledger::Ledger;
+use super::queue::{Queue, Waiting, Work};
+use super::rows::{AuditColumns, Hash};
+use super::statements::{Failure, Statements};
+use super::{StoreError, control, ledger, load};
+use crate::time::Timestamp;
+
+/// The name of the highest time seen, in `meta`.
+pub(super) const HIGHEST_TIME: &str = "highest_time";
+/// By how much time has to have gone on to be written down, in milliseconds.
+const TIME_STEP: i64 = 1000;
+/// Rows after which a checkpoint is signed.
+const CHECKPOINT_ROWS: i64 = 1000;
+/// Time after a write in which a checkpoint is signed.
+const CHECKPOINT_AGE: Duration = Duration::from_secs(10);
+/// How often a group is tried before its entries are tried one by one, and each of these.
+const GROUP_TRIES: u32 = 3;
+const SINGLE_TRIES: u32 = 5;
+
+/// A connection that one thread writes with.
+pub(super) trait Engine: Send + 'static {
+    type Session<'a>: Statements;
+
+    /// Does work with the connection, to its end, on this thread.
+    fn run<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Self::Session<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure>;
+}
+
+/// The writer's state.
+pub(super) struct Writer<E> {
+    engine: E,
+    queue: Arc<Queue>,
+    notary: Notary,
+    chain: String,
+    /// The end of the chain as committed; unknown after a commit whose outcome is.
+    head: Option<Head>,
+    /// `seq` of the last checkpoint.
+    anchored: i64,
+    /// When the first row after it was written.
+    unanchored_since: Option<Instant>,
+    /// The highest time seen, and the one written down.
+    highest: i64,
+    highest_written: i64,
+    /// Held while the writer lives.
+    _data_dir: File,
+}
+
+/// What a transaction came to, to be kept once it is committed.
+struct Committed {
+    recorded: Vec<Result<Recorded, StoreError>>,
+    head: Head,
+    highest: i64,
+    highest_written: i64,
+}
+
+impl<E: Engine> Writer<E> {
+    pub(super) fn new(
+        mut engine: E,
+        queue: Arc<Queue>,
+        notary: Notary,
+        chain: String,
+        data_dir: File,
+    ) -> Result<Self, StoreError> {
+        let (head, anchored, highest) = engine.run(async |session: &mut E::Session<'_>| {
+            let head = read_head(session, &chain).await?;
+            let anchored = session.last_checkpoint(&chain).await?.unwrap_or(0);
+            Ok((head, anchored, session.number(HIGHEST_TIME).await?.unwrap_or(0)))
+        })?;
+        let unanchored_since = (head.seq > anchored).then(Instant::now);
+        Ok(Self {
+            engine,
+            queue,
+            notary,
+            chain,
+            head: Some(head),
+            anchored,
+            unanchored_since,
+            highest,
+            highest_written: highest,
+            _data_dir: data_dir,
+        })
+    }
+
+    /// Writes until the queue is closed and empty, then signs a last checkpoint.
+    ///
+    /// # Errors
+    /// If the last checkpoint cannot be written.
+    pub(super) fn work(mut self) -> Result<(), StoreError> {
+        loop {
+            match self.queue.take(self.patience()) {
+                Work::Group(group) => self.write(group),
+                Work::Nothing => {}
+                Work::Closed => break,
+            }
+            if self.is_checkpoint_due()
+                && let Err(failure) = self.checkpoint()
+            {
+                let error = StoreError::from(failure);
+                tracing::error!(%error, "the audit checkpoint could not be written");
+                self.unanchored_since = Some(Instant::now());
+            }
+        }
+        let highest = self.highest;
+        self.engine
+            .run(async |session: &mut E::Session<'_>| session.raise_number(HIGHEST_TIME, highest).await)?;
+        self.checkpoint().map_err(StoreError::from)
+    }
+
+    fn patience(&self) -> Duration {
+        match self.unanchored_since {
+            Some(since) => CHECKPOINT_AGE.saturating_sub(since.elapsed()),
+            None => CHECKPOINT_AGE,
+        }
+    }
+
+    fn is_checkpoint_due(&self) -> bool {
+        let rows = self.head.as_ref().map_or(0, |head| head.seq - self.anchored);
+        rows >= CHECKPOINT_ROWS
+            || self.unanchored_since.is_some_and(|since| since.elapsed() >= CHECKPOINT_AGE)
+    }
+
+    fn checkpoint(&mut self) -> Result<(), Failure> {
+        let Some(head) = self.head.clone() else {
+            let chain = &self.chain;
+            let head =
+                self.engine.run(async |session: &mut E::Session<'_>| read_head(session, chain).await)?;
+            self.head = Some(head);
+            return self.checkpoint();
+        };
+        if head.seq > self.anchored {
+            let (row, line) = self.notary.sign(&head, Timestamp::from_millis(self.highest));
+            self.notary.publish(&line)?;
+            self.engine.run(async |session: &mut E::Session<'_>| session.insert_checkpoint(&row).await)?;
+            self.anchored = head.seq;
+        }
+        self.unanchored_since = None;
+        Ok(())
+    }
+
+    fn write(&mut self, group: Vec<Waiting>) {
+        let entries: Vec<&Entry> = group.iter().map(|waiting| &waiting.entry).collect();
+        let recorded = match self.commit(&entries, GROUP_TRIES) {
+            Ok(recorded) => recorded,
+            Err(failure @ Failure::Lost(_)) => {
+                let text = StoreError::from(failure).to_string();
+                tracing::error!(error = text, "the database is not there");
+                entries.iter().map(|_| Err(StoreError::Database(text.clone()))).collect()
+            }
+            // One entry must not take the others with it.
+            Err(_) => entries.iter().flat_map(|entry| self.write_alone(entry)).collect(),
+        };
+        for (waiting, recorded) in group.into_iter().zip(recorded) {
+            // Whoever asked may have gone away; what is written stays written.
+            let _ = waiting.answer.send(recorded);
+        }
+    }
+
+    fn write_alone(&mut self, entry: &Entry) -> Vec<Result<Recorded, StoreError>> {
+        self.commit(&[entry], SINGLE_TRIES).unwrap_or_else(|failure| {
+            let error = StoreError::from(failure);
+            tracing::error!(%error, "an entry could not be written");
+            vec![Err(error)]
+        })
+    }
+
+    /// One transaction, tried again while another writer is in the way.
+    fn commit(
+        &mut self,
+        entries: &[&Entry],
+        tries: u32,
+    ) -> Result<Vec<Result<Recorded, StoreError>>, Failure> {
+        let mut attempt = 1;
+        loop {
+            let (chain, head) = (&self.chain, self.head.take());
+            let (highest, highest_written) = (self.highest, self.highest_written);
+            let outcome = self.engine.run(async |session: &mut E::Session<'_>| {
+                let head = match head {
+                    Some(head) => head,
+                    None => read_head(session, chain).await?,
+                };
+                let mut transaction = Committed { recorded: Vec::new(), head, highest, highest_written };
+                session.begin().await?;
+                let outcome = match write_group(session, entries, &mut transaction).await {
+                    Ok(()) => session.commit().await,
+                    Err(failure) => Err(failure),
+                };
+                match outcome {
+                    Ok(()) => Ok(transaction),
+                    Err(failure) => match session.rollback().await {
+                        Ok(()) => Err(failure),
+                        Err(_) => Err(Failure::Lost(StoreError::from(failure).to_string())),
+                    },
+                }
+            });
+            match outcome {
+                Ok(committed) => {
+                    if self.unanchored_since.is_none() && committed.head.seq > self.anchored {
+                        self.unanchored_since = Some(Instant::now());
+                    }
+                    self.head = Some(committed.head);
+                    self.highest = committed.highest;
+                    self.highest_written = committed.highest_written;
+                    return Ok(committed.recorded);
+                }
+                Err(Failure::Conflict(text)) if attempt < tries => {
+                    tracing::debug!(attempt, text, "another writer was in the way");
+                    attempt += 1;
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+}
+
+async fn read_head<S: Statements>(session: &mut S, chain: &str) -> Result<Head, Failure> {
+    Ok(match session.head(chain).await? {
+        Some((seq, hash)) => Head { chain: chain.to_owned(), seq, hash },
+        None => Head::genesis(chain.to_owned()),
+    })
+}
+
+/// Everything between begin and commit.
+async fn write_group<S: Statements>(
+    session: &mut S,
+    entries: &[&Entry],
+    transaction: &mut Committed,
+) -> Result<(), Failure> {
+    let mut ledger = Ledger::default();
+    let keys: Vec<Hash> =
+        entries.iter().filter_map(|entry| entry.spend.as_ref()).map(ledger::spent_key).collect();
+    ledger.know_spent(session.spent(&keys).await?);
+
+    let mut audit: Vec<AuditColumns> = Vec::with_capacity(entries.len());
+    let mut is_clock_reset = false;
+    let mut is_loaded = false;
+    // Controls come first; what issues hang on is read when the first of them is reached.
+    for entry in entries {
+        if ledger.is_replay(entry) {
+            transaction.recorded.push(Ok(Recorded::Replayed));
+            continue;
+        }
+        let mut row = entry.audit.clone();
+        let recorded = match &entry.change {
+            Change::Nothing => Ok(Recorded::Done { died: 0, subject: row.subject, changed: false }),
+            Change::Control(control) => {
+                let effect = control::run(session, control, &mut row, entry.now).await?;
+                effect.map(|effect| {
+                    is_clock_reset |= matches!(control, Control::ResetClock);
+                    Recorded::Done { died: effect.died, subject: row.subject, changed: effect.is_changed }
+                })
+            }
+            Change::Issue(issue) => {
+                if !is_loaded {
+                    load::load(session, &mut ledger, &issues_of(entries)).await?;
+                    is_loaded = true;
+                }
+                ledger.judge(issue, &mut row, entry.now).map(|subject| Recorded::Done {
+                    died: 0,
+                    subject: Some(subject),
+                    changed: true,
+                })
+            }
+        };
+        let recorded = match recorded {
+            Ok(done) => {
+                ledger.spend(entry);
+                // A sweep that found nothing to do is no event.
+                let is_idle = matches!(entry.change, Change::Control(Control::Sweep))
+                    && matches!(done, Recorded::Done { changed: false, .. });
+                if !is_idle {
+                    audit.push(transaction.head.append(&row));
+                }
+                done
+            }
+            Err(other) => other,
+        };
+        transaction.recorded.push(Ok(recorded));
+    }
+    insert(session, &ledger, &audit).await?;
+    note_time(session, entries, is_clock_reset, transaction).await
+}
+
+fn issues_of<'a>(entries: &[&'a Entry]) -> Vec<&'a super::Issue> {
+    entries
+        .iter()
+        .filter_map(|entry| match &entry.change {
+            Change::Issue(issue) => Some(&**issue),
+            _ => None,
+        })
+        .collect()
+}
+
+async fn insert<S: Statements>(
+    session: &mut S,
+    ledger: &Ledger,
+    audit: &[AuditColumns],
+) -> Result<(), Failure> {
+    let writes = &ledger.writes;
+    session.insert_subjects(&writes.subjects).await?;
+    session.insert_agents(&writes.agents).await?;
+    session.insert_tasks(&writes.tasks).await?;
+    session.insert_logins(&writes.logins).await?;
+    session.insert_answers(&writes.answers).await?;
+    session.insert_engagements(&writes.engagements).await?;
+    session.insert_tokens(&writes.tokens).await?;
+    session.insert_spent(&writes.spent).await?;
+    session.insert_audit(audit).await
+}
+
+/// Keeps the highest time seen; writes it down when it has gone on by a second, or was reset.
+async fn note_time<S: Statements>(
+    session: &mut S,
+    entries: &[&Entry],
+    is_reset: bool,
+    transaction: &mut Committed,
+) -> Result<(), Failure> {
+    let newest = entries.iter().map(|entry| entry.now.millis()).max().unwrap_or(0);
+    if is_reset {
+        session.set_number(HIGHEST_TIME, newest).await?;
+        (transaction.highest, transaction.highest_written) = (newest, newest);
+        return Ok(());
+    }
+    transaction.highest = transaction.highest.max(newest);
+    if transaction.highest >= transaction.highest_written.saturating_add(TIME_STEP) {
+        session.raise_number(HIGHEST_TIME, transaction.highest).await?;
+        transaction.highest_written = transaction.highest;
+    }
+    Ok(())
+}
