@@ -211,7 +211,6 @@ impl Ledger {
     fn judge_later(&mut self, issue: &Issue, parent: Jti, now: Timestamp) -> Result<SubjectRef, Recorded> {
         let refused = |fault| Recorded::Refused(RecordRefusal::Subject(fault));
         let lineage = self.lineage(parent).ok_or(refused(TokenFault::NeverIssued))?;
-        live(&lineage, now).map_err(refused)?;
         let (own, from) = (&issue.delegation, &lineage.delegation);
         let is_child = own.task == from.task
             && own.login == from.login
@@ -223,6 +222,7 @@ impl Ledger {
         if !is_child {
             return Err(Recorded::Changed);
         }
+        live(&lineage, now).map_err(refused)?;
         may_act(self.agents.get(&issue.actor.id), &issue.actor.client, lineage.login.auth_time)
             .map_err(|fault| Recorded::Refused(RecordRefusal::Actor(fault)))?;
         if own.chain.len() > from.chain.len() {

@@ -33,19 +33,11 @@ pub(super) struct Settings {
     pub(super) foreign_keys: i64,
     #[diesel(sql_type = BigInt)]
     pub(super) busy_timeout: i64,
-    #[diesel(sql_type = BigInt)]
-    pub(super) wal_autocheckpoint: i64,
 }
 
 impl Settings {
     fn demanded() -> Self {
-        Self {
-            journal_mode: "wal".to_owned(),
-            synchronous: 2,
-            foreign_keys: 1,
-            busy_timeout: 5000,
-            wal_autocheckpoint: 4000,
-        }
+        Self { journal_mode: "wal".to_owned(), synchronous: 2, foreign_keys: 1, busy_timeout: 5000 }
     }
 
     /// Reads them back.
@@ -54,8 +46,7 @@ impl Settings {
             "SELECT (SELECT journal_mode FROM pragma_journal_mode) AS journal_mode, \
              (SELECT synchronous FROM pragma_synchronous) AS synchronous, \
              (SELECT foreign_keys FROM pragma_foreign_keys) AS foreign_keys, \
-             (SELECT timeout FROM pragma_busy_timeout) AS busy_timeout, \
-             (SELECT wal_autocheckpoint FROM pragma_wal_autocheckpoint) AS wal_autocheckpoint",
+             (SELECT timeout FROM pragma_busy_timeout) AS busy_timeout",
         )
         .get_result(connection)
         .map_err(|error| StoreError::Database(error.to_string()))

@@ -1,0 +1,353 @@
+//! Issuing: begin, join, replay, and what is found of it.
+
+use super::on_each_database;
+use super::world::{KID, World, token_of};
+use crate::audit::Outcome;
+use crate::delegation::task::TaskPlan;
+use crate::protocol::{ScopeToken, SubjectRef, TargetId, TokenFault};
+use crate::store::entry::{Change, Control, Issue, KeyRow, Origin, RecordRefusal, Recorded};
+use crate::store::{AuditFilter, Store};
+
+on_each_database! {
+    what_is_issued_is_found_again_as_it_was,
+    the_same_id_token_joins_its_task,
+    two_first_exchanges_at_once_give_one_task_and_two_tokens,
+    a_renewed_id_token_joins_the_task_it_names,
+    a_known_user_keeps_their_reference,
+    a_replayed_assertion_writes_nothing,
+    a_replay_in_one_group_is_found,
+    a_refusal_spends_its_assertion_with_its_row,
+    an_agent_is_created_by_its_first_exchange_only,
+    an_agent_of_another_client_is_refused,
+    a_token_never_recorded_seeds_nothing,
+    an_expired_token_seeds_nothing,
+    a_key_revoked_in_between_signs_nothing,
+    a_wider_child_is_not_written,
+    the_first_answer_of_a_login_is_kept,
+    many_at_once_are_all_answered,
+    a_value_the_database_cannot_hold_fails_alone,
+}
+
+fn issue(entry: &mut crate::store::Entry) -> &mut Issue {
+    match &mut entry.change {
+        Change::Issue(issue) => issue,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn what_is_issued_is_found_again_as_it_was(world: World) {
+    let store = world.open().await;
+    let (assistant, verifier) = (world.principal(), world.instance());
+
+    let (_, task_token) = world.begin(&store, &assistant).await;
+    let access = world.exchange(&store, &task_token, &assistant).await;
+    let onward = world.exchange(&store, &access, &verifier).await;
+
+    let lineage = world.lineage(&store, &onward).await;
+    assert_eq!(lineage.delegation, onward);
+    assert_eq!(lineage.ancestors, vec![task_token.clone(), access.clone()]);
+    assert_eq!(
+        lineage.agents.iter().map(|agent| &agent.id).collect::<Vec<_>>(),
+        vec![&verifier.id, &assistant.id]
+    );
+    assert_eq!(lineage.agents[0], verifier);
+    assert_eq!(lineage.task.id, task_token.task);
+    assert_eq!(lineage.subject.upstream, "ulla");
+    assert_eq!(lineage.login.amr, vec!["hwk", "mfa"]);
+    assert!(lineage.is_key_trusted);
+    assert_eq!(world.life(&store, &onward).await, Ok(()));
+    assert_eq!(store.list_delegations(task_token.task).await.unwrap().len(), 3);
+    assert_eq!(store.list_tasks(Some(world.now()), Some(&verifier.id), 10).await.unwrap().len(), 1);
+    assert_eq!(store.list_agents(10).await.unwrap().len(), 2);
+}
+
+async fn the_same_id_token_joins_its_task(world: World) {
+    let store = world.open().await;
+    let assistant = world.principal();
+    let (sign_in, first) = world.begin(&store, &assistant).await;
+
+    let again = world.hop_zero(&store, &sign_in, &assistant).await;
+    let second = world.issued(&store, again).await;
+
+    assert_eq!((second.task, second.login), (first.task, first.login));
+    assert_eq!(store.list_tasks(None, None, 10).await.unwrap().len(), 1);
+}
+
+async fn two_first_exchanges_at_once_give_one_task_and_two_tokens(world: World) {
+    let store = world.open().await;
+    let assistant = world.principal();
+    let sign_in = world.sign_in("ulla");
+    let one = world.hop_zero(&store, &sign_in, &assistant).await;
+    let other = world.hop_zero(&store, &sign_in, &assistant).await;
+
+    let (one, other) = tokio::join!(store.record(one), store.record(other));
+
+    let answers = [one.unwrap(), other.unwrap()];
+    let done = answers.iter().filter(|answer| matches!(answer, Recorded::Done { .. })).count();
+    let changed = answers.iter().filter(|answer| matches!(answer, Recorded::Changed)).count();
+    assert_eq!((done, changed), (1, 1), "{answers:?}");
+    let again = world.hop_zero(&store, &sign_in, &assistant).await;
+    let second = world.issued(&store, again).await;
+    assert_eq!(store.list_tasks(None, None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.list_delegations(second.task).await.unwrap().len(), 2);
+}
+
+async fn a_renewed_id_token_joins_the_task_it_names(world: World) {
+    let store = world.open().await;
+    let assistant = world.principal();
+    let (_, first) = world.begin(&store, &assistant).await;
+    let mut renewed = world.sign_in("ulla");
+    renewed.named = Some(first.task);
+
+    let entry = world.hop_zero(&store, &renewed, &assistant).await;
+    let second = world.issued(&store, entry).await;
+
+    assert_eq!(second.task, first.task);
+    assert_ne!(second.login, first.login);
+    let mut foreign = world.sign_in("someone-else");
+    foreign.named = Some(first.task);
+    let entry = world.hop_zero(&store, &foreign, &assistant).await;
+    let refused = store.record(entry).await.unwrap();
+    let unknown = RecordRefusal::Subject(TokenFault::TaskUnknown);
+    assert!(matches!(refused, Recorded::Refused(why) if why == unknown), "{refused:?}");
+}
+
+async fn a_known_user_keeps_their_reference(world: World) {
+    let store = world.open().await;
+    let assistant = world.principal();
+    let reference = |recorded: Recorded| -> SubjectRef {
+        match recorded {
+            Recorded::Done { subject: Some(reference), .. } => reference,
+            other => panic!("{other:?}"),
+        }
+    };
+
+    let first = world.hop_zero(&store, &world.sign_in("ulla"), &assistant).await;
+    let first = reference(store.record(first).await.unwrap());
+    let second = world.hop_zero(&store, &world.sign_in("ulla"), &assistant).await;
+    let task = token_of(&second).task;
+    let second = reference(store.record(second).await.unwrap());
+
+    assert_eq!(first, second);
+    assert_eq!(store.find_task(task).await.unwrap().unwrap().subject, first);
+    let rows = store.list_audit(&AuditFilter { task: Some(task), ..Default::default() }).await.unwrap();
+    assert_eq!(rows[0].row.subject, Some(first));
+    assert_eq!(store.find_subject(first).await.unwrap().unwrap().upstream, "ulla");
+}
+
+async fn a_replayed_assertion_writes_nothing(world: World) {
+    let store = world.open().await;
+    let assistant = world.principal();
+    let (_, task_token) = world.begin(&store, &assistant).await;
+    let spend = world.assertion();
+    let mut first = world.later(&task_token, &assistant);
+    first.spend = Some(spend.clone());
+    world.issued(&store, first).await;
+    let before = rows(&store).await;
+
+    let mut replay = world.later(&task_token, &assistant);
+    replay.spend = Some(spend.clone());
+    let token = token_of(&replay);
+    let recorded = store.record(replay).await.unwrap();
+
+    assert!(matches!(recorded, Recorded::Replayed), "{recorded:?}");
+    assert!(store.find_lineage(token.jti).await.unwrap().is_none());
+    assert_eq!(rows(&store).await, before);
+    let mut of_other_client = world.later(&task_token, &assistant);
+    of_other_client.spend =
+        Some(crate::store::SpentAssertion { client: crate::protocol::ClientId::new("other"), ..spend });
+    world.issued(&store, of_other_client).await;
+}
+
+async fn rows(store: &Store) -> usize {
+    store.list_audit(&AuditFilter::default()).await.unwrap().len()
+}
+
+async fn a_replay_in_one_group_is_found(world: World) {
+    let store = world.open().await;
+    let assistant = world.principal();
+    let (_, task_token) = world.begin(&store, &assistant).await;
+    let spend = world.assertion();
+    // Announced, so that the writer waits for all of them.
+    let announced: Vec<_> = (0..8).map(|_| store.announce()).collect();
+    let entries = (0..8).map(|_| {
+        let mut entry = world.later(&task_token, &assistant);
+        entry.spend = Some(spend.clone());
+        store.record(entry)
+    });
+
+    let answers = futures_util::future::join_all(entries).await;
+
+    drop(announced);
+    let done = answers.iter().filter(|answer| matches!(answer, Ok(Recorded::Done { .. }))).count();
+    let replayed = answers.iter().filter(|answer| matches!(answer, Ok(Recorded::Replayed))).count();
+    assert_eq!((done, replayed), (1, 7));
+    assert_eq!(store.list_delegations(task_token.task).await.unwrap().len(), 2);
+}
+
+async fn a_refusal_spends_its_assertion_with_its_row(world: World) {
+    let store = world.open().await;
+    let mut refusal = world.entry(Change::Nothing);
+    refusal.audit.outcome = Outcome::Refused;
+    refusal.spend = Some(world.assertion());
+    let again = refusal.clone();
+    let before = rows(&store).await;
+
+    assert!(matches!(store.record(refusal).await.unwrap(), Recorded::Done { .. }));
+    assert!(matches!(store.record(again).await.unwrap(), Recorded::Replayed));
+
+    assert_eq!(rows(&store).await, before + 1);
+}
+
+async fn an_agent_is_created_by_its_first_exchange_only(world: World) {
+    let store = world.open().await;
+    let verifier = world.instance();
+    let (_, task_token) = world.begin(&store, &world.principal()).await;
+    let access = world.exchange(&store, &task_token, &world.principal()).await;
+
+    let first = world.exchange(&store, &access, &verifier).await;
+    world.advance(10);
+    let mut later = verifier.clone();
+    later.class = "another".to_owned();
+    let second = world.exchange(&store, &access, &later).await;
+
+    assert_eq!(store.find_agent(&verifier.id).await.unwrap().unwrap(), verifier);
+    for (token, is_created) in [(first, true), (second, false)] {
+        let filter = AuditFilter { jti: Some(token.jti), ..Default::default() };
+        let rows = store.list_audit(&filter).await.unwrap();
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0].row.agent_created, is_created);
+    }
+}
+
+async fn an_agent_of_another_client_is_refused(world: World) {
+    let store = world.open().await;
+    let verifier = world.instance();
+    let (_, task_token) = world.begin(&store, &world.principal()).await;
+    let access = world.exchange(&store, &task_token, &world.principal()).await;
+    world.exchange(&store, &access, &verifier).await;
+
+    let mut stolen = verifier;
+    stolen.client = crate::protocol::ClientId::new("thief");
+    let recorded = store.record(world.later(&access, &stolen)).await.unwrap();
+
+    let why = RecordRefusal::Actor(TokenFault::OtherClientsAgent);
+    assert!(matches!(recorded, Recorded::Refused(found) if found == why), "{recorded:?}");
+}
+
+async fn a_token_never_recorded_seeds_nothing(world: World) {
+    let store = world.open().await;
+    let assistant = world.principal();
+    let sign_in = world.sign_in("ulla");
+    let never = token_of(&world.hop_zero(&store, &sign_in, &assistant).await);
+
+    let recorded = store.record(world.later(&never, &assistant)).await.unwrap();
+
+    let why = RecordRefusal::Subject(TokenFault::NeverIssued);
+    assert!(matches!(recorded, Recorded::Refused(found) if found == why), "{recorded:?}");
+}
+
+async fn an_expired_token_seeds_nothing(world: World) {
+    let store = world.open().await;
+    let assistant = world.principal();
+    let (_, task_token) = world.begin(&store, &assistant).await;
+    world.advance(3600);
+
+    let recorded = store.record(world.later(&task_token, &assistant)).await.unwrap();
+
+    let why = RecordRefusal::Subject(TokenFault::Expired);
+    assert!(matches!(recorded, Recorded::Refused(found) if found == why), "{recorded:?}");
+}
+
+async fn a_key_revoked_in_between_signs_nothing(world: World) {
+    let store = world.open().await;
+    let assistant = world.principal();
+    let (_, task_token) = world.begin(&store, &assistant).await;
+    let revoked = KeyRow { revoked_at: Some(world.now()), sealed: Vec::new(), ..world.key() };
+    world.control(&store, Control::PutKeys(vec![revoked.clone()])).await;
+
+    let recorded = store.record(world.later(&task_token, &assistant)).await.unwrap();
+
+    assert!(matches!(recorded, Recorded::Changed), "{recorded:?}");
+    assert_eq!(world.life(&store, &task_token).await, Err(TokenFault::KeyRevoked));
+    assert!(store.list_keys().await.unwrap() == vec![revoked]);
+    assert_eq!(task_token.kid, KID);
+}
+
+async fn a_wider_child_is_not_written(world: World) {
+    let store = world.open().await;
+    let assistant = world.principal();
+    let (_, task_token) = world.begin(&store, &assistant).await;
+    let access = world.exchange(&store, &task_token, &assistant).await;
+
+    let mut outliving = world.later(&access, &world.instance());
+    issue(&mut outliving).delegation.expires_at = task_token.expires_at;
+    let mut orphan = world.later(&access, &world.instance());
+    issue(&mut orphan).delegation.ancestors.remove(0);
+    let mut lost = world.later(&access, &world.instance());
+    issue(&mut lost).delegation.chain.pop();
+
+    for entry in [outliving, orphan, lost] {
+        let token = token_of(&entry);
+        let recorded = store.record(entry).await.unwrap();
+        assert!(matches!(recorded, Recorded::Changed), "{recorded:?}");
+        assert!(store.find_lineage(token.jti).await.unwrap().is_none());
+    }
+}
+
+async fn the_first_answer_of_a_login_is_kept(world: World) {
+    let store = world.open().await;
+    let assistant = world.principal();
+    let (sign_in, first) = world.begin(&store, &assistant).await;
+    let (tickets, scope) = (TargetId::new("tickets"), ScopeToken::parse("age_over_18").unwrap());
+
+    let mut again = world.hop_zero(&store, &sign_in, &assistant).await;
+    if let Origin::HopZero(hop) = &mut issue(&mut again).origin {
+        assert_eq!(hop.plan, TaskPlan::Join(first.task, first.login));
+        hop.answers[0].sealed = vec![9];
+        hop.answers.push(crate::store::NewAnswer {
+            target: TargetId::new("bar"),
+            scope: scope.clone(),
+            sealed: vec![5],
+        });
+    }
+    world.issued(&store, again).await;
+
+    let answer = |target| store.find_answer(first.login, target, &scope);
+    assert_eq!(answer(&tickets).await.unwrap(), Some(vec![1, 2, 3, 4]));
+    assert_eq!(store.find_answer(first.login, &TargetId::new("bar"), &scope).await.unwrap(), Some(vec![5]));
+    assert_eq!(store.find_answer(first.login, &TargetId::new("no"), &scope).await.unwrap(), None);
+}
+
+async fn many_at_once_are_all_answered(world: World) {
+    let store = world.open().await;
+    let assistant = world.principal();
+    let (_, task_token) = world.begin(&store, &assistant).await;
+    let entries: Vec<_> = (0..600).map(|_| world.later(&task_token, &assistant)).collect();
+
+    let answers = futures_util::future::join_all(entries.into_iter().map(|entry| store.record(entry))).await;
+
+    assert!(answers.iter().all(|answer| matches!(answer, Ok(Recorded::Done { .. }))));
+    assert_eq!(store.list_delegations(task_token.task).await.unwrap().len(), 601);
+    assert_eq!(rows(&store).await, 602);
+}
+
+async fn a_value_the_database_cannot_hold_fails_alone(world: World) {
+    let store = world.open().await;
+    let assistant = world.principal();
+    let (_, task_token) = world.begin(&store, &assistant).await;
+    let announced: Vec<_> = (0..3).map(|_| store.announce()).collect();
+    let good = world.later(&task_token, &assistant);
+    let mut bad = world.later(&task_token, &assistant);
+    // The number of a token that is there already: it can never be written.
+    issue(&mut bad).delegation.jti = task_token.jti;
+    let other = world.later(&task_token, &assistant);
+
+    let (good, bad, other) = tokio::join!(store.record(good), store.record(bad), store.record(other));
+
+    drop(announced);
+    assert!(matches!(good, Ok(Recorded::Done { .. })), "{good:?}");
+    assert!(bad.is_err(), "{bad:?}");
+    assert!(matches!(other, Ok(Recorded::Done { .. })), "{other:?}");
+    assert_eq!(store.list_delegations(task_token.task).await.unwrap().len(), 3);
+}
