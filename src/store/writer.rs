@@ -12,6 +12,7 @@ use super::queue::{Queue, Waiting, Work};
 use super::rows::{AuditColumns, Hash};
 use super::statements::{Failure, Statements};
 use super::{StoreError, control, ledger, load};
+use crate::audit::{AuditRow, Event, Outcome};
 use crate::time::Timestamp;
 
 /// The name of the highest time seen, in `meta`.
@@ -250,7 +251,8 @@ async fn write_group<S: Statements>(
             transaction.recorded.push(Ok(Recorded::Replayed));
             continue;
         }
-        let mut row = entry.audit.clone();
+        let mut row =
+            entry.audit.clone().unwrap_or_else(|| AuditRow::new(entry.now, Event::Process, Outcome::Granted));
         let recorded = match &entry.change {
             Change::Nothing => Ok(Recorded::Done { died: 0, subject: row.subject, changed: false }),
             Change::Control(control) => {
@@ -278,7 +280,7 @@ async fn write_group<S: Statements>(
                 // A sweep that found nothing to do is no event.
                 let is_idle = matches!(entry.change, Change::Control(Control::Sweep))
                     && matches!(done, Recorded::Done { changed: false, .. });
-                if !is_idle {
+                if entry.audit.is_some() && !is_idle {
                     audit.push(transaction.head.append(&row));
                 }
                 done

@@ -188,7 +188,7 @@ async fn a_replay_in_one_group_is_found(world: World) {
 async fn a_refusal_spends_its_assertion_with_its_row(world: World) {
     let store = world.open().await;
     let mut refusal = world.entry(Change::Nothing);
-    refusal.audit.outcome = Outcome::Refused;
+    refusal.audit.as_mut().unwrap().outcome = Outcome::Refused;
     refusal.spend = Some(world.assertion());
     let again = refusal.clone();
     let before = rows(&store).await;

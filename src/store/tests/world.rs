@@ -184,7 +184,7 @@ impl World {
     }
 
     pub(crate) fn entry(&self, change: Change) -> Entry {
-        Entry { spend: None, change, audit: self.row(Event::Exchange), now: self.now() }
+        Entry { spend: None, change, audit: Some(self.row(Event::Exchange)), now: self.now() }
     }
 
     pub(crate) fn assertion(&self) -> SpentAssertion {
@@ -205,7 +205,7 @@ impl World {
 
     pub(crate) async fn try_control(&self, store: &Store, control: Control) -> Recorded {
         let mut entry = self.entry(Change::Control(control));
-        entry.audit = self.row(Event::TaskEnd);
+        entry.audit = Some(self.row(Event::TaskEnd));
         store.record(entry).await.unwrap()
     }
 
@@ -294,8 +294,10 @@ impl World {
             actor: actor.clone(),
             delegation: delegation.clone(),
         })));
-        entry.audit.chain = delegation.chain;
-        entry.audit.client = Some(actor.client.clone());
+        if let Some(row) = &mut entry.audit {
+            row.chain = delegation.chain;
+            row.client = Some(actor.client.clone());
+        }
         entry
     }
 
@@ -326,9 +328,11 @@ impl World {
             actor: actor.clone(),
             delegation: delegation.clone(),
         })));
-        entry.audit.chain = delegation.chain;
-        entry.audit.parent = Some(from.jti);
-        entry.audit.client = Some(actor.client.clone());
+        if let Some(row) = &mut entry.audit {
+            row.chain = delegation.chain;
+            row.parent = Some(from.jti);
+            row.client = Some(actor.client.clone());
+        }
         entry
     }
 
