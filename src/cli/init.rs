@@ -28,12 +28,20 @@ pub struct Init {
     /// Also make a certificate for localhost, signed by a CA of its own
     #[arg(long)]
     dev_certs: bool,
+    /// Keep a configuration that is there, and make only what it lacks
+    #[arg(long)]
+    missing: bool,
 }
 
 impl Init {
     /// Writes the files and says what comes next.
     pub(super) fn run(self, output: &mut Output) -> Result<(), CliError> {
-        let options = Options { directory: self.dir, issuer: self.issuer, dev_certs: self.dev_certs };
+        let options = Options {
+            directory: self.dir,
+            issuer: self.issuer,
+            dev_certs: self.dev_certs,
+            only_missing: self.missing,
+        };
         let entropy = SystemEntropy::default();
         let made = init(&options, SystemClock.now(), |path| {
             NodeSecrets::create(path, &entropy).map_err(|error| error.to_string())
@@ -45,6 +53,9 @@ impl Init {
         }
         for file in &made.files {
             output.line(format!("made {}", file.display()));
+        }
+        if made.files.is_empty() {
+            output.line("nothing is missing");
         }
         output.line("");
         output.line("Next:");

@@ -1,12 +1,14 @@
 //! `deputy key …`
 
+mod make;
+
 use clap::{Args, Subcommand};
 use reqwest::Method;
 
 use super::admin::{call, segment};
 use super::{CliError, ConfigArg, Output};
 
-/// The verbs about signing keys. All need the running server.
+/// The verbs about keys. Those about Deputy's own need the running server.
 #[derive(Debug, Subcommand)]
 pub enum Key {
     /// List signing keys and their states
@@ -18,6 +20,8 @@ pub enum Key {
     /// Distrust a key at once, with every token it signed
     #[command(after_help = "Example: deputy key revoke kX3pQ9vB7mN2")]
     Revoke(Revoke),
+    /// Make a key pair for a client that authenticates with `private_key_jwt`; needs no server
+    Make(make::Make),
 }
 
 /// Which key.
@@ -44,6 +48,7 @@ impl Key {
                 let path = format!("/keys/{}/revoke", segment(&revoke.kid));
                 output.object(&call(&revoke.config.load()?, Method::POST, &path, None).await?, &FIRST);
             }
+            Self::Make(make) => make.run(output)?,
         }
         Ok(())
     }

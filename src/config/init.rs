@@ -16,6 +16,8 @@ pub struct Options {
     pub issuer: Option<String>,
     /// Whether to make certificates for localhost, and use them.
     pub dev_certs: bool,
+    /// Whether to keep a configuration that is there, and make only what it lacks.
+    pub only_missing: bool,
 }
 
 /// What was made.
@@ -54,7 +56,8 @@ pub enum InitError {
 
 const TEMPLATE: &str = include_str!("init/deputy.toml");
 
-/// Writes `deputy.toml`, `data/` (mode 0700) and, by `make_master_key`, `data/master.key`.
+/// Writes `deputy.toml`, `data/` (mode 0700) and, by `make_master_key`, `data/master.key`. With
+/// `only_missing` a configuration that is there is kept, and what it names is made unless it is there.
 ///
 /// # Errors
 /// [`InitError`]. Nothing is written unless the configuration would be taken and no file is in the way.
@@ -65,34 +68,44 @@ pub fn init(
 ) -> Result<Made, InitError> {
     let directory = &options.directory;
     let file = directory.join("deputy.toml");
-    let data = directory.join("data");
-    let master_key = data.join("master.key");
     let certs = directory.join("certs");
-    let text = configuration(options);
-    if let Err(error) = Config::parse(&text, directory) {
-        return Err(InitError::Refused(error.to_string()));
-    }
+    let is_kept = options.only_missing && file.exists();
+    let text = if is_kept {
+        std::fs::read_to_string(&file).map_err(|source| failed(&file, source))?
+    } else {
+        configuration(options)
+    };
+    let config = Config::parse(&text, directory).map_err(|error| InitError::Refused(error.to_string()))?;
+    let (data, master_key) = (config.data_dir, config.keys.master_key_file);
     let in_the_way = [&file, &master_key].into_iter().find(|path| path.exists());
-    if let Some(path) = in_the_way {
+    if let Some(path) = in_the_way.filter(|_| !options.only_missing) {
         return Err(InitError::Exists(path.display().to_string()));
     }
-    let failed = |path: &Path, source| InitError::File { path: path.display().to_string(), source };
     std::fs::create_dir_all(directory).map_err(|source| failed(directory, source))?;
     let mut files = Vec::new();
-    if options.dev_certs {
+    if options.dev_certs && !(options.only_missing && certs.join("server.pem").exists()) {
         let made = dev_certificates(&certs, now)?;
         files.extend([made.ca, made.certificate, made.key]);
     }
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&data)
-        .map_err(|source| failed(&data, source))?;
-    make_master_key(&master_key).map_err(InitError::MasterKey)?;
-    // The configuration last: where it is, everything it names is.
-    write_new(&file, text.as_bytes(), 0o644).map_err(|source| failed(&file, source))?;
-    files.extend([data, master_key, file.clone()]);
+    if !data.exists() {
+        let mut private = std::fs::DirBuilder::new();
+        private.recursive(true).mode(0o700).create(&data).map_err(|source| failed(&data, source))?;
+        files.push(data);
+    }
+    if !master_key.exists() {
+        make_master_key(&master_key).map_err(InitError::MasterKey)?;
+        files.push(master_key);
+    }
+    if !is_kept {
+        // The configuration last: where it is, everything it names is.
+        write_new(&file, text.as_bytes(), 0o644).map_err(|source| failed(&file, source))?;
+        files.push(file.clone());
+    }
     Ok(Made { next: next(options, &file, &certs), files })
+}
+
+fn failed(path: &Path, source: std::io::Error) -> InitError {
+    InitError::File { path: path.display().to_string(), source }
 }
 
 fn configuration(options: &Options) -> String {
@@ -142,7 +155,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
 
     fn options(directory: &Path) -> Options {
-        Options { directory: directory.join("deputy"), issuer: None, dev_certs: false }
+        Options { directory: directory.join("deputy"), issuer: None, dev_certs: false, only_missing: false }
     }
 
     fn make(path: &Path) -> Result<(), String> {
@@ -170,7 +183,12 @@ mod tests {
 
     #[test]
     fn every_commented_section_of_a_fresh_configuration_is_right_when_uncommented() {
-        let text = configuration(&Options { directory: "/x".into(), issuer: None, dev_certs: true });
+        let text = configuration(&Options {
+            directory: "/x".into(),
+            issuer: None,
+            dev_certs: true,
+            only_missing: false,
+        });
         let uncommented: String = text
             .lines()
             .map(|line| line.strip_prefix("#: ").or_else(|| line.strip_prefix("#:")).unwrap_or(line))
@@ -195,6 +213,25 @@ mod tests {
 
         assert!(again.contains("deputy.toml` is there already"), "{again}");
         assert_eq!(std::fs::read_to_string(options.directory.join("deputy.toml")).unwrap(), "mine");
+    }
+
+    #[test]
+    fn what_a_configuration_lacks_is_made_and_the_rest_is_kept() {
+        let place = tempfile::tempdir().unwrap();
+        let options = Options { only_missing: true, ..options(place.path()) };
+        std::fs::create_dir(&options.directory).unwrap();
+        let mine =
+            "issuer = \"http://127.0.0.1:9\"\ndata_dir = \"state\"\n[listen]\npublic = \"127.0.0.1:9\"\n";
+        std::fs::write(options.directory.join("deputy.toml"), mine).unwrap();
+
+        let first = init(&options, NOW, make).unwrap();
+        let second = init(&options, NOW, |_| Err("made twice".to_owned())).unwrap();
+
+        let state = options.directory.join("state");
+        assert_eq!(first.files, [state.clone(), state.join("master.key")]);
+        assert_eq!(mode(&state), 0o700);
+        assert!(second.files.is_empty());
+        assert_eq!(std::fs::read_to_string(options.directory.join("deputy.toml")).unwrap(), mine);
     }
 
     #[test]

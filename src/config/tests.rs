@@ -1,6 +1,8 @@
 //! A valid file, one thing changed, what is said about it.
 
+mod examples;
 mod fields;
+mod page;
 mod refused;
 
 use std::path::Path;

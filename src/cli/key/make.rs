@@ -1,0 +1,90 @@
+//! `deputy key make`
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use serde_json::json;
+
+use super::super::{CliError, Output};
+use crate::config::Algorithm;
+use crate::jose::SigningKey;
+
+/// Whose key, and where it goes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Writes ID.pem (the private key, mode 0600: move it to the client) and ID.jwks.json (the public key, for
+`jwks_file`). Overwrites nothing.
+
+Example: deputy key make assistant --dir clients")]
+pub struct Make {
+    /// The client's id; names the files
+    id: String,
+    /// Directory to write to; made if it is not there
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+    /// ES256, EdDSA or PS256
+    #[arg(long, value_name = "ALG", default_value = "ES256")]
+    algorithm: String,
+}
+
+impl Make {
+    /// Makes it.
+    pub(super) fn run(&self, output: &mut Output) -> Result<(), CliError> {
+        let allowed = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::PS256];
+        let algorithm = Algorithm::parse(&self.algorithm).filter(|algorithm| allowed.contains(algorithm));
+        let Some(algorithm) = algorithm else {
+            return Err(CliError::Usage(format!("`{}`: write ES256, EdDSA or PS256", self.algorithm)));
+        };
+        if self.id.is_empty() || self.id.contains(['/', '\0']) || self.id.starts_with('.') {
+            return Err(CliError::Usage(format!("`{}` names no file", self.id)));
+        }
+        let key = SigningKey::generate(algorithm)
+            .map_err(|_| CliError::Failed("the crypto library made no key".to_owned()))?;
+        let private = self.dir.join(format!("{}.pem", self.id));
+        let public = self.dir.join(format!("{}.jwks.json", self.id));
+        for path in [&private, &public] {
+            if path.exists() {
+                return Err(CliError::Failed(format!("`{}` is there already", path.display())));
+            }
+        }
+        std::fs::create_dir_all(&self.dir).map_err(|error| failed(&self.dir, &error))?;
+        write(&private, &pem(key.pkcs8()), 0o600)?;
+        write(&public, &format!("{:#}\n", json!({"keys": [key.jwk()]})), 0o644)?;
+        if output.is_json() {
+            output.json(&json!({"private": private, "public": public, "kid": key.kid()}));
+        } else {
+            output.line(format!("made {} (private, for the client alone)", private.display()));
+            output.line(format!("made {} (public, for `jwks_file`)", public.display()));
+        }
+        Ok(())
+    }
+}
+
+/// PKCS#8 in PEM (RFC 7468 §10).
+fn pem(pkcs8: &[u8]) -> String {
+    let text = STANDARD.encode(pkcs8);
+    let mut pem = "-----BEGIN PRIVATE KEY-----\n".to_owned();
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        // Base64 is ASCII, so every position is a boundary.
+        let (line, more) = rest.split_at(rest.len().min(64));
+        pem.push_str(line);
+        pem.push('\n');
+        rest = more;
+    }
+    pem.push_str("-----END PRIVATE KEY-----\n");
+    pem
+}
+
+fn write(path: &Path, text: &str, mode: u32) -> Result<(), CliError> {
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| failed(path, &error))
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> CliError {
+    CliError::Failed(format!("`{}`: {}", path.display(), error.kind()))
+}
