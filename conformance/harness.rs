@@ -57,7 +57,11 @@ pub fn run(files: Vec<Cases>) -> ! {
     let cases: Vec<Case> = files.into_iter().flatten().filter(|case| is_wanted(case.id)).collect();
     let next = AtomicUsize::new(0);
     let verdicts: Mutex<BTreeMap<&'static str, Verdict>> = Mutex::new(BTreeMap::new());
-    std::panic::set_hook(Box::new(|_| {}));
+    std::panic::set_hook(Box::new(|panic| {
+        if let Some(place) = panic.location() {
+            eprintln!("failed at {place}");
+        }
+    }));
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {

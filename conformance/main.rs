@@ -7,11 +7,26 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod harness;
+mod logs;
 #[path = "../tests/support/world/mod.rs"]
 mod world;
 
+mod rfc6749;
+mod rfc7009;
+mod rfc7662;
 mod rfc8693;
+mod yes_no;
 
 fn main() {
-    harness::run(vec![rfc8693::cases()]);
+    logs::keep();
+    // One a line, so that two who add a file do not meet.
+    #[rustfmt::skip]
+    let files = vec![
+        rfc6749::cases(),
+        rfc7009::cases(),
+        rfc7662::cases(),
+        rfc8693::cases(),
+        yes_no::cases(),
+    ];
+    harness::run(files);
 }
