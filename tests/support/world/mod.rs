@@ -24,7 +24,7 @@ pub use algorithms::{OtherKey, hmac_signed, unsigned};
 pub use answer::Answer;
 pub use keys::Key;
 pub use provider::Provider;
-pub use setup::Setup;
+pub use setup::{Setup, secret_of};
 pub use tokens::{Jwt, Request, claims_of, header_of};
 
 /// Where the clock of a world begins: 2026-11-22 12:00:00 UTC.
