@@ -2,7 +2,7 @@
 //! tail does not reach: a file beside the database (design.md 8).
 
 use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -96,7 +96,7 @@ impl Notary {
     ) -> Result<Self, StoreError> {
         let damaged = || StoreError::Unusable("audit checkpoint key: damaged".to_owned());
         let file = opening.config.audit.checkpoint_file.clone();
-        append(&file, "")?;
+        drop_unfinished_line(&file)?;
         let known = session.checkpoint_keys().await?.into_iter().find(|row| row.chain == chain);
         let key = if let Some(row) = known {
             let pkcs8 = opening.sealing.open(chain, &row.sealed)?;
@@ -153,6 +153,22 @@ impl Notary {
         append(&self.file, &text)?;
         Ok(())
     }
+}
+
+/// A line that a crash left without its end was never relied on; the next must not run into it.
+fn drop_unfinished_line(path: &Path) -> Result<(), StoreError> {
+    let wrong = |error: std::io::Error| {
+        StoreError::Unusable(format!("checkpoint file `{}`: {error}", path.display()))
+    };
+    append(path, "")?;
+    let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(wrong)?;
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).map_err(wrong)?;
+    let finished = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    if finished < text.len() {
+        file.set_len(finished as u64).and_then(|()| file.sync_all()).map_err(wrong)?;
+    }
+    Ok(())
 }
 
 fn append(path: &Path, text: &str) -> Result<(), StoreError> {

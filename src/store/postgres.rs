@@ -178,9 +178,14 @@ fn pool(address: &Arc<Address>, handle: &Handle) -> Result<Pool<AsyncPgConnectio
         .map_err(|error| StoreError::Unusable(format!("PostgreSQL pool: {error}")))
 }
 
-/// Connects once without migrating, for offline verification.
-pub(super) async fn connect_once(url: &PostgresUrl) -> Result<AsyncPgConnection, StoreError> {
-    connect(&Address::parse(url)?).await
+/// A connection for offline verification: migrates and writes nothing.
+pub(super) async fn connect_read_only(url: &PostgresUrl) -> Result<AsyncPgConnection, StoreError> {
+    let mut connection = connect(&Address::parse(url)?).await?;
+    connection
+        .batch_execute("SET default_transaction_read_only = on; SET statement_timeout = '60s'")
+        .await
+        .map_err(|error| StoreError::Database(error.to_string()))?;
+    Ok(connection)
 }
 
 /// The writer's connection; opened again after it was lost.

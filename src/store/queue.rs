@@ -88,9 +88,9 @@ impl Queue {
         }
         // The writer sleeps until the first comes, and then until all that were announced are there:
         // waking it for each between would cost more than the commit saves.
-        let (waiting, awaited) = (lanes.len(), self.announced.load(Ordering::Relaxed));
+        let waiting = lanes.len();
         drop(lanes);
-        if waiting == 1 || waiting >= GROUP.min(awaited) {
+        if waiting == 1 || !self.is_waited_for(waiting) {
             self.arrived.notify_one();
         }
         Ok(())
@@ -117,7 +117,7 @@ impl Queue {
             lanes = self.wait(lanes, left);
         }
         let until = Instant::now() + GATHER;
-        while !lanes.is_closed && lanes.len() < GROUP.min(self.announced.load(Ordering::Relaxed)) {
+        while !lanes.is_closed && self.is_waited_for(lanes.len()) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -131,6 +131,11 @@ impl Queue {
             group.push(next);
         }
         Work::Group(group)
+    }
+
+    /// Whether more than these are on their way.
+    pub(super) fn is_waited_for(&self, waiting: usize) -> bool {
+        waiting < GROUP.min(self.announced.load(Ordering::Relaxed))
     }
 
     fn wait<'a>(&self, lanes: MutexGuard<'a, Lanes>, left: Duration) -> MutexGuard<'a, Lanes> {

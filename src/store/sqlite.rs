@@ -78,6 +78,21 @@ pub(super) fn connect(path: &Path, purpose: Use) -> Result<SqliteConnection, Sto
     Ok(connection)
 }
 
+/// A connection for offline verification: makes, migrates and writes nothing.
+pub(super) fn connect_read_only(path: &Path) -> Result<SqliteConnection, StoreError> {
+    let wrong = |what: String| StoreError::Unusable(format!("database file `{}`: {what}", path.display()));
+    let absolute = std::path::absolute(path).map_err(|error| wrong(error.to_string()))?;
+    let mut address =
+        url::Url::from_file_path(absolute).map_err(|()| wrong("the path is not usable".to_owned()))?;
+    address.set_query(Some("mode=ro"));
+    let mut connection =
+        SqliteConnection::establish(address.as_str()).map_err(|error| wrong(error.to_string()))?;
+    connection
+        .batch_execute("PRAGMA busy_timeout = 5000; PRAGMA query_only = ON")
+        .map_err(|error| wrong(error.to_string()))?;
+    Ok(connection)
+}
+
 /// Makes the file, mode 0600, and brings its tables up to date.
 pub(super) fn prepare(path: &Path) -> Result<SqliteConnection, StoreError> {
     let wrong = |what: String| StoreError::Unusable(format!("database file `{}`: {what}", path.display()));

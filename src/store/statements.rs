@@ -40,6 +40,8 @@ impl From<diesel::result::Error> for Failure {
             Error::DatabaseError(_, _) if text.contains("deadlock") || text.contains("is locked") => {
                 Self::Conflict(text)
             }
+            // Lock or statement timeout: whoever waits with it would wait as long.
+            Error::DatabaseError(_, _) if text.contains("canceling statement") => Self::Lost(text),
             _ if text.contains("connection closed") || text.contains("communicating with the server") => {
                 Self::Lost(text)
             }

@@ -12,7 +12,7 @@ mod world;
 /// Makes each story a test on SQLite and one on PostgreSQL.
 macro_rules! on_each_database {
     ($($story:ident,)*) => {
-        mod sqlite {
+        mod on_sqlite {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $story() {
@@ -20,7 +20,7 @@ macro_rules! on_each_database {
                 }
             )*
         }
-        mod postgres {
+        mod on_postgres {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $story() {

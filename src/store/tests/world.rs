@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use diesel::connection::SimpleConnection as _;
 use tempfile::TempDir;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -22,12 +23,14 @@ use crate::protocol::{
 use crate::store::entry::{
     Change, Control, Entry, HopZero, Issue, KeyRow, NewAnswer, Origin, Recorded, SpentAssertion,
 };
-use crate::store::{CheckpointSealing, Opening, Store, StoreError};
+use crate::store::{CheckpointSealing, Opening, Store, StoreError, sqlite};
 use crate::time::{Lifetime, Timestamp};
 
 /// When the stories begin.
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 pub(crate) const KID: &str = "key-1";
+/// After this many seconds nothing that is over is kept.
+pub(crate) const END_OF_RETENTION: u32 = 86_400 + 1;
 
 /// Seals by turning every bit.
 pub(crate) struct Mirror;
@@ -140,6 +143,29 @@ impl World {
     /// Another node on the same PostgreSQL.
     pub(crate) fn second_node(&self) -> Config {
         configuration(self.directory.path().join("node-2"), self.config.database.clone())
+    }
+
+    /// Changes the database behind the store's back. `%d` is the PostgreSQL database's name.
+    pub(crate) async fn tamper_all(&self, statements: &str) {
+        match (&self.config.database, &self.database) {
+            (config::Database::Sqlite(path), _) => {
+                let mut connection = sqlite::connect(path, sqlite::Use::Write).unwrap();
+                connection.batch_execute(statements).unwrap();
+            }
+            (config::Database::Postgres(url), Some(database)) => {
+                administer(&url.url, &statements.replace("%d", &database.name)).await;
+            }
+            _ => panic!("no database"),
+        }
+    }
+
+    /// Holds a lock in PostgreSQL until what is given back is dropped.
+    pub(crate) async fn hold_lock(&self, statement: &str) -> tokio_postgres::Client {
+        let config::Database::Postgres(url) = &self.config.database else { panic!("no PostgreSQL") };
+        let (client, connection) = tokio_postgres::connect(&url.url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(&format!("BEGIN; {statement}")).await.unwrap();
+        client
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -389,6 +415,12 @@ impl World {
             cutoff: None,
             first_seen: self.now(),
         }
+    }
+
+    /// A service account of another client.
+    pub(crate) fn principal_of(&self, client: &str) -> Agent {
+        let id = AgentId::new(format!("agent_{client}"));
+        Agent { id, client: ClientId::new(client), ..self.principal() }
     }
 
     /// A fresh instance of another party.
