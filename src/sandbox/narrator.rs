@@ -44,6 +44,13 @@ impl Narrator {
         }
     }
 
+    /// Gives lines to copy, to people.
+    pub fn offer(&self, title: &str, lines: &[String]) {
+        if let Self::Human(look) = self {
+            print(&human::to_copy(title, lines, *look));
+        }
+    }
+
     /// Says how a part went, to people.
     pub fn sum_up(&self, part: Part, steps: usize, differences: usize) {
         let Self::Human(look) = self else { return };

@@ -16,13 +16,13 @@ const RENEWAL: Duration = Duration::from_secs(60);
 /// Says who takes part.
 pub fn welcome(stage: &Stage) {
     let lines = [
-        "Alice wants a concert ticket and lets software get it: an AI agent acts for her, for this one purpose, for minutes.".to_owned(),
-        format!("  Alice           the user; signs in at an identity provider          {}", stage.alice.provider),
-        "  the assistant   an AI agent that books for her; never becomes her".to_owned(),
-        "  the age agent   a second agent, born to answer one question: is she 18?".to_owned(),
-        format!("  the tickets API sells tickets to those whose tokens it can verify   {}", stage.tickets_url),
-        format!("  Deputy          turns one login into small tokens, on the record    {}", stage.issuer),
-        "In a token: sub = for whom, act = who acts (the newest first), aud = where it is good, scope = what it allows.".to_owned(),
+        "Alice wants a concert ticket. Software gets it for her: an agent acts in her name, for this alone, for minutes.".to_owned(),
+        format!("  Alice            the user; signs in at her identity provider       {}", stage.alice.provider),
+        "  the assistant    an AI agent that books for Alice; it never becomes Alice".to_owned(),
+        "  the age agent    a second agent, born to answer one question: is she 18?".to_owned(),
+        format!("  the tickets API  sells to those whose tokens it can verify          {}", stage.tickets_url),
+        format!("  Deputy           turns one login into small tokens, on the record   {}", stage.issuer),
+        "In a token: sub = for whom, act = who acts (newest first), aud = where it is good, scope = what it allows.".to_owned(),
     ];
     stage
         .narrator
@@ -44,7 +44,7 @@ pub async fn stay(stage: &mut Stage) -> anyhow::Result<()> {
         stage.start_deputy().await?;
     }
     renew(stage).await?;
-    stage.narrator.say(
+    stage.narrator.offer(
         "Now you: paste any of these lines (Ctrl-C ends the sandbox and removes everything)",
         &lines(stage),
     );

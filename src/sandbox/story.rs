@@ -25,6 +25,8 @@ pub struct Leftovers {
     pub credential: String,
     /// The token that the age agent exchanged.
     pub for_age_agent: String,
+    /// Where the audit log tells how the task began.
+    pub first_row: i64,
 }
 
 fn part(id: &str, title: &str) -> Step {
@@ -37,7 +39,7 @@ fn part(id: &str, title: &str) -> Step {
 /// A party does not answer at all.
 pub async fn play(stage: &mut Stage) -> anyhow::Result<Option<Leftovers>> {
     let Some(id_token) = sign_in(stage).await? else { return Ok(None) };
-    let Some(task_token) = begin_task(stage, &id_token).await? else { return Ok(None) };
+    let Some((task_token, first_row)) = begin_task(stage, &id_token).await? else { return Ok(None) };
     let Some(search) = search(stage, &task_token).await? else { return Ok(None) };
     let Some(booking) = try_to_book(stage, &task_token).await? else { return Ok(None) };
     let Some(for_age_agent) = hand_over(stage, &task_token).await? else { return Ok(None) };
@@ -45,7 +47,7 @@ pub async fn play(stage: &mut Stage) -> anyhow::Result<Option<Leftovers>> {
     book(stage, &booking, &answer).await?;
     let tokens = [("search", &search), ("booking", &booking), ("age answer", &answer)];
     end(stage, &task_token, &for_age_agent, &tokens).await?;
-    Ok(Some(Leftovers { id_token, booking, credential, for_age_agent }))
+    Ok(Some(Leftovers { id_token, booking, credential, for_age_agent, first_row }))
 }
 
 async fn sign_in(stage: &mut Stage) -> anyhow::Result<Option<String>> {
@@ -78,7 +80,7 @@ async fn sign_in(stage: &mut Stage) -> anyhow::Result<Option<String>> {
     Ok(id_token)
 }
 
-async fn begin_task(stage: &mut Stage, id_token: &str) -> anyhow::Result<Option<String>> {
+async fn begin_task(stage: &mut Stage, id_token: &str) -> anyhow::Result<Option<(String, i64)>> {
     let call = stage.assistant.begin_task(id_token, SCOPE, PURPOSE).await?;
     stage.tape.take();
     let issuer = stage.issuer.clone();
@@ -93,7 +95,8 @@ async fn begin_task(stage: &mut Stage, id_token: &str) -> anyhow::Result<Option<
     step.expect("begins a task", true, row.get("task_begun").cloned().unwrap_or_default());
     step.expect("task is named", row.get("task").cloned().unwrap_or_default(), call.body["task"].clone());
     stage.tell(step);
-    Ok(call.token().map(str::to_owned))
+    let first_row = row.get("seq").and_then(Value::as_i64).unwrap_or_default();
+    Ok(call.token().map(|token| (token.to_owned(), first_row)))
 }
 
 /// One token for the tickets API, cut from the task token.

@@ -8,11 +8,11 @@ use super::super::stage::Stage;
 use super::super::story::PURPOSE;
 use super::drill;
 
-/// Plays it. Deputy is stopped for it, so that its files are whole.
+/// Plays it on the row that began the story's task. Deputy is stopped for it, so that its files are whole.
 ///
 /// # Errors
 /// Deputy does not stop, or the files cannot be copied.
-pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
+pub async fn play(stage: &mut Stage, row: i64) -> anyhow::Result<()> {
     stage.stop_deputy().await?;
     let copy = stage.directory.path().join("copy");
     copy_tree(stage.directory.path(), &copy).context("copy Deputy's files")?;
@@ -37,6 +37,7 @@ pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
     step.expect("the untouched copy verifies", 0, before);
     step.expect_that("a row was edited", edited > 0, edited);
     step.expect("the edited copy does not", 1, after);
+    step.expect_that("the edited row is named", said.contains(&format!(" row {row}: ")), &said);
     stage.tell(step);
     Ok(())
 }
@@ -77,7 +78,11 @@ fn edit(file: &Path, was: &[u8], is: &[u8]) -> anyhow::Result<usize> {
 /// Runs `deputy audit verify`, as an operator would: its exit code and what it says.
 async fn verify(config: &Path) -> anyhow::Result<(i32, String)> {
     let deputy = std::env::current_exe().context("find this program")?;
-    let output = tokio::process::Command::new(deputy)
+    let mut command = tokio::process::Command::new(deputy);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DEPUTY_")) {
+        command.env_remove(name);
+    }
+    let output = command
         .args(["audit", "verify", "--config"])
         .arg(config)
         .stdin(std::process::Stdio::null())

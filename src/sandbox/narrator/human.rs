@@ -4,6 +4,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
 use super::shown;
+use crate::sandbox::jws;
 use crate::sandbox::step::{Part, Step};
 use crate::sandbox::wire::Call;
 
@@ -59,8 +60,9 @@ impl Kind {
 /// A whole step.
 pub fn step(step: &Step, look: Look) -> String {
     let mut lines = Vec::new();
-    for words in &step.words {
-        lines.extend(wrap(words, 0).into_iter().map(|text| Line { kind: Kind::Words, text }));
+    if !step.words.is_empty() {
+        let words = wrap(&step.words.join(" "), 0);
+        lines.extend(words.into_iter().map(|text| Line { kind: Kind::Words, text }));
     }
     for call in &step.before {
         lines.push(Line { kind: Kind::Wire, text: labelled("", &cut(&spoken(call), WIDTH - INDENT)) });
@@ -120,6 +122,16 @@ pub fn passage(title: &str, lines: &[String], look: Look) -> String {
     framed(title, &lines, look)
 }
 
+/// Lines to copy: under a heading, without a frame, and never broken.
+pub fn to_copy(title: &str, lines: &[String], look: Look) -> String {
+    let mut out = format!("{}\n", paint(&format!("== {title}"), Kind::Title, look));
+    for line in lines {
+        let kind = if line.starts_with('#') { Kind::Wire } else { Kind::Words };
+        out += &format!("{}\n", paint(line, kind, look));
+    }
+    out
+}
+
 /// One line that sums up.
 pub fn verdict(line: &str, is_good: bool, look: Look) -> String {
     let kind = if is_good { Kind::Good } else { Kind::Bad };
@@ -137,7 +149,9 @@ fn spoken(call: &Call) -> String {
         if name == "client_assertion_type" {
             continue;
         }
-        let value = shown::brief_id(&shown::param(name, value));
+        // Tokens begin alike: what kind it is tells more than how it begins.
+        let kind = if name == "subject_token" { kind_of(value) } else { String::new() };
+        let value = shown::brief_id(&shown::param(name, value)) + &kind;
         let value = value
             .replace("urn:ietf:params:oauth:grant-type:", "")
             .replace("urn:ietf:params:oauth:token-type:", "");
@@ -148,6 +162,13 @@ fn spoken(call: &Call) -> String {
         text += &format!("  => {}", call.status);
     }
     text
+}
+
+/// `[task+jwt]` for a token of Deputy's; nothing for others, whose type is a parameter of its own.
+fn kind_of(token: &str) -> String {
+    let decoded = jws::decode(token);
+    let typ = decoded.as_ref().and_then(|token| token.header.get("typ")).and_then(Value::as_str);
+    typ.filter(|typ| typ.ends_with("+jwt")).map_or(String::new(), |typ| format!("[{typ}]"))
 }
 
 /// `403 {"error": …}`
