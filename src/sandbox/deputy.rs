@@ -3,15 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::app::Surroundings;
+use crate::config::Config;
 use crate::entropy::Entropy;
+use crate::serve::Server;
 use crate::time::Clock;
 
 /// A running Deputy.
-pub struct RunningDeputy {
-    running: crate::http::server::Running,
-}
+pub struct RunningDeputy(Server);
 
-/// Starts Deputy from its configuration file, with the sandbox's clock.
+/// Starts Deputy from its configuration file, with the sandbox's clock. The `DEPUTY_…` variables of this
+/// process belong to another Deputy and are not read.
 ///
 /// # Errors
 /// What `deputy serve` would refuse to start for.
@@ -20,17 +22,16 @@ pub async fn start_deputy(
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 ) -> anyhow::Result<RunningDeputy> {
-    let _ = (config, clock, entropy);
-    anyhow::bail!("not wired yet")
+    let config = Config::load(config, [])?;
+    Ok(RunningDeputy(Server::start(config, Surroundings { clock, entropy }).await?))
 }
 
 impl RunningDeputy {
     /// Stops it as a signal would: answers what is under way, writes what waits, closes the database.
     ///
     /// # Errors
-    /// The database does not close.
+    /// The database does not close in order.
     pub async fn stop(self) -> anyhow::Result<()> {
-        self.running.stop().await;
-        Ok(())
+        Ok(self.0.stop().await?)
     }
 }
