@@ -87,7 +87,7 @@ async fn play(stage: &mut Stage, options: &Options) -> anyhow::Result<()> {
             drills::play(stage, &leftovers).await?;
             stage.sum_up(Part::Drill);
         }
-        None => stay::cut_short(stage),
+        None => stage.narrator.give_up("The story could not go on from here, so the drills were not played."),
     }
     if !options.once {
         stay::stay(stage).await?;

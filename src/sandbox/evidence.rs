@@ -108,10 +108,10 @@ pub async fn granted(
     );
 
     step.means = Some(format!(
-        "for Alice; acts: {}; good at: {}; allows: {}; ends in {lives} s",
+        "for Alice; acts: {}; good at: {}; may: {}; {lives} s",
         acting(&named),
-        if grant.kind == "task+jwt" { "Deputy alone, to cut smaller tokens from" } else { grant.audience },
-        grant.scope.replace(' ', ", "),
+        if grant.kind == "task+jwt" { "Deputy alone" } else { grant.audience },
+        grant.scope,
     ));
     step.token = Some(token);
     Ok(())

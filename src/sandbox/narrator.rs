@@ -51,6 +51,13 @@ impl Narrator {
         }
     }
 
+    /// Says why something was not played, to people.
+    pub fn give_up(&self, why: &str) {
+        if let Self::Human(look) = self {
+            print(&human::verdict(why, false, *look));
+        }
+    }
+
     /// Says how a part went, to people.
     pub fn sum_up(&self, part: Part, steps: usize, differences: usize) {
         let Self::Human(look) = self else { return };

@@ -7,6 +7,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
 use super::jws;
+use super::narrator::shown::brief_id;
 use super::wire::Call;
 
 /// A way to Deputy's admin socket.
@@ -71,8 +72,26 @@ impl Records {
     pub async fn life_of(&self, agent: &str) -> anyhow::Result<Vec<String>> {
         let answer = self.get(&format!("/agents/{agent}/explain"), &[]).await?;
         let text = answer.get("text").and_then(Value::as_str).context("the answer has no text")?;
-        Ok(text.lines().map(|line| line.trim_end().to_owned()).collect())
+        Ok(text.lines().map(brief_line).collect())
     }
+}
+
+/// A line with UUIDs cut as elsewhere in the telling, and times without the day. An agent's id stays whole.
+fn brief_line(line: &str) -> String {
+    let words: Vec<String> = line
+        .trim_end()
+        .split(' ')
+        .map(|word| {
+            let bare = word.trim_end_matches([',', ':', ';', ')']);
+            let cut = match bare.split_once('T').filter(|(_, time)| time.ends_with('Z')) {
+                Some((_, time)) => time.to_owned(),
+                None if bare.starts_with("agent_") => bare.to_owned(),
+                None => brief_id(bare),
+            };
+            format!("{cut}{}", &word[bare.len()..])
+        })
+        .collect();
+    words.join(" ")
 }
 
 /// `{"chain","seq","row":{…}}` as one object.

@@ -29,12 +29,6 @@ pub fn welcome(stage: &Stage) {
         .say("DEPUTY SANDBOX: one booking from login to end, by real HTTP between real parts", &lines);
 }
 
-/// Says why there are no drills.
-pub fn cut_short(stage: &Stage) {
-    let lines = ["The story could not go on from here, so the drills were not played.".to_owned()];
-    stage.narrator.say("Stopped", &lines);
-}
-
 /// Prints lines to try and keeps what they read fresh, until the sandbox is ended.
 ///
 /// # Errors

@@ -43,7 +43,7 @@ pub struct Check {
 /// One step.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// `2`, `4b`, `drill-3`.
+    /// `2`, `4b`; the number of a drill.
     pub id: String,
     /// Its heading.
     pub title: String,
@@ -138,7 +138,7 @@ impl Step {
         self.checks.push(Check {
             what: what.to_owned(),
             expected: "yes".to_owned(),
-            actual: actual.to_string(),
+            actual: if holds { "yes".to_owned() } else { actual.to_string() },
             holds,
         });
     }

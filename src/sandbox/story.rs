@@ -142,8 +142,7 @@ async fn search(stage: &mut Stage, task_token: &str) -> anyhow::Result<Option<St
 
 async fn try_to_book(stage: &mut Stage, task_token: &str) -> anyhow::Result<Option<String>> {
     let step = part("4a", "The assistant gets a token that can book")
-        .saying("Booking is marked in Deputy's configuration: it takes a phishing-resistant login of the last 15 minutes and a");
-    let step = step.saying("stated purpose. Alice's login and the task have both.");
+        .saying("Booking is marked in deputy.toml: it takes a phishing-resistant login of the last 15 minutes and a stated purpose.");
     let (step, call) = cut(stage, step, task_token, TARGET, "tickets:book").await?;
     stage.tell(step);
     let Some(token) = call.token().map(str::to_owned) else { return Ok(None) };
@@ -154,7 +153,7 @@ async fn try_to_book(stage: &mut Stage, task_token: &str) -> anyhow::Result<Opti
         part("4b", "The API will not sell yet: Alice's age is not shown").with_call(&refused).denied(
             "the assistant, for Alice",
             "a ticket for an event for adults",
-            "the tickets API's own: whoever books for adults only shows age_over_18 beside the booking token",
+            "the tickets API's own: events for adults need age_over_18 beside the booking token",
             "the same booking with an age answer, got by an agent that may ask that question",
         );
     step.expect("status", 403, refused.status);
@@ -244,30 +243,30 @@ async fn end(
     let mut step = part("7b", "Nothing of it works any more").denied(
         "whoever holds one of these tokens",
         "what it was good for a second ago",
-        "a token lives only while its task, its login and every agent in its chain do",
+        "a token lives only while its task, its login and its agents do",
         "a new task: Alice signs in again",
     );
+    let mut at_api = Vec::new();
     for (name, token) in tokens {
         let answer = match *name {
             "search" => stage.assistant.search(token).await?,
             _ => stage.assistant.book(token, None).await?,
         };
         step.expect(&format!("the {name} token at its API"), 401, answer.status);
-        step.text.push(format!("{name} token -> tickets API: {} {}", answer.status, answer.text("why")));
+        at_api.push(format!("{name} token {}", answer.status));
     }
+    let mut at_deputy = Vec::new();
     for (name, token, audience, scope) in [
         ("task", task_token, TARGET, "tickets:search"),
-        ("age agent's", for_age_agent, TARGET, "age_over_18"),
+        ("the age agent's", for_age_agent, TARGET, "age_over_18"),
     ] {
         let answer = stage.assistant.deputy.narrow(token, audience, scope).await?;
-        step.expect(
-            &format!("the {name} token at /token"),
-            "subject_token_unacceptable",
-            answer.text("reason"),
-        );
-        step.text.push(format!("{name} token -> Deputy /token: {} {}", answer.status, answer.text("reason")));
+        step.expect(&format!("{name} token at /token"), "subject_token_unacceptable", answer.text("reason"));
+        at_deputy.push(format!("{name} token {}", answer.status));
         step.audit = stage.records.row_of(&answer).await?;
     }
+    step.text.push(format!("at the tickets API:    {}", at_api.join(", ")));
+    step.text.push(format!("at Deputy's /token:    {} (subject_token_unacceptable)", at_deputy.join(", ")));
     stage.tape.take();
     stage.tell(step);
 

@@ -123,9 +123,8 @@ impl Tickets {
     async fn search(&self, token: &str, wanted: &str) -> Result<Value, Problem> {
         self.accept(token, "tickets:search").await?;
         Ok(json!({
-            "found": [{ "event": "moonlight-concert", "title": format!("Moonlight concert ({wanted})"),
-                        "price": "38 EUR", "adults_only": true }],
-            "checked": ["signature and time offline", "active by introspection", "scope tickets:search"],
+            "found": [format!("moonlight-concert, {wanted}, 38 EUR, adults only")],
+            "checked": "offline, introspection",
         }))
     }
 
@@ -153,9 +152,8 @@ impl Tickets {
             return Err(Problem::forbidden("too_young", "this event is for adults"));
         }
         Ok(json!({
-            "booked": { "event": form.get("event"), "seat": "row 7, seat 12", "price": "38 EUR" },
-            "checked": ["both tokens offline and by introspection", "same sub", "same txn",
-                        "the answer's inner act is the booking token's act", "age_over_18 is true"],
+            "booked": { "event": form.get("event"), "seat": "row 7, seat 12" },
+            "checked": ["both tokens twice", "same sub", "same txn", "the answer's inner act is the booking's act"],
         }))
     }
 }

@@ -9,9 +9,12 @@ use crate::sandbox::step::{Part, Step};
 use crate::sandbox::wire::Call;
 
 /// Characters of a line, frame not counted.
-const WIDTH: usize = 112;
+const WIDTH: usize = 116;
 /// Where text begins beside a label.
 const INDENT: usize = 10;
+
+/// Where text begins beside what is told of a denial.
+const DENIAL_INDENT: usize = 19;
 
 /// What the output can do.
 #[derive(Clone, Copy, Debug, Default)]
@@ -86,24 +89,33 @@ pub fn step(step: &Step, look: Look) -> String {
             &format!("{typ} {claims}"),
         );
     }
+    for text in &step.text {
+        lines.extend(wrap_kept(text).into_iter().map(|text| Line { kind: Kind::Words, text }));
+    }
     if let Some(denial) = &step.denial {
-        tell(&mut lines, Kind::Denied, "DENIED", &format!("who asked:         {}", denial.who));
-        tell(&mut lines, Kind::Denied, "", &format!("for what:          {}", denial.asked));
-        tell(&mut lines, Kind::Denied, "", &format!("the rule:          {}{}", denial.rule, cause(step)));
-        tell(&mut lines, Kind::Denied, "", &format!("would have passed: {}", denial.passes));
+        for (i, (what, text)) in [
+            ("who asked:", denial.who.clone()),
+            ("for what:", denial.asked.clone()),
+            ("the rule:", format!("{}{}", denial.rule, cause(step))),
+            ("would have passed:", denial.passes.clone()),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            for (j, part) in wrap(&text, INDENT + DENIAL_INDENT).into_iter().enumerate() {
+                let label = if i + j == 0 { "DENIED" } else { "" };
+                let what = if j == 0 { what } else { "" };
+                lines.push(Line {
+                    kind: Kind::Denied,
+                    text: labelled(label, &format!("{what:<DENIAL_INDENT$}{part}")),
+                });
+            }
+        }
     } else if let Some(rule) = permitted_by(step) {
         tell(&mut lines, Kind::Rule, "rule", &rule);
     }
     if let Some(row) = &step.audit {
         tell(&mut lines, Kind::Audit, "audit", &members(&Value::Object(shown::row(row))));
-    }
-    lines.extend(
-        step.text.iter().map(|text| Line { kind: Kind::Words, text: cut(&format!("  {text}"), WIDTH) }),
-    );
-    let held: Vec<&str> =
-        step.checks.iter().filter(|check| check.holds).map(|check| check.what.as_str()).collect();
-    if !held.is_empty() {
-        tell(&mut lines, Kind::Good, "ok", &held.join("; "));
     }
     for check in step.differences() {
         let text = format!("{}: expected {}, got {}", check.what, check.expected, check.actual);
@@ -113,7 +125,15 @@ pub fn step(step: &Step, look: Look) -> String {
         Part::Story => format!("{}. {}", step.id, step.title),
         Part::Drill => format!("Drill {}: {}", step.id, step.title),
     };
-    framed(&title, &lines, look)
+    let differing = step.differences().count();
+    let title = match (differing, step.checks.len()) {
+        (0, 1) => format!("{title} [ok: 1 check]"),
+        (0, checks) => format!("{title} [ok: {checks} checks]"),
+        (n, checks) => format!("{title} [{n} of {checks} checks DIFFER]"),
+    };
+    // What belongs together stands together.
+    let goes_on = step.id.ends_with(['b', 'c']) && !look.has_boxes;
+    format!("{}{}", if goes_on || look.has_boxes { "" } else { "\n" }, framed(&title, &lines, look))
 }
 
 /// Lines between steps, kept as they are.
@@ -124,7 +144,7 @@ pub fn passage(title: &str, lines: &[String], look: Look) -> String {
 
 /// Lines to copy: under a heading, without a frame, and never broken.
 pub fn to_copy(title: &str, lines: &[String], look: Look) -> String {
-    let mut out = format!("{}\n", paint(&format!("== {title}"), Kind::Title, look));
+    let mut out = format!("\n{}\n", paint(&format!("== {title}"), Kind::Title, look));
     for line in lines {
         let kind = if line.starts_with('#') { Kind::Wire } else { Kind::Words };
         out += &format!("{}\n", paint(line, kind, look));
@@ -135,7 +155,7 @@ pub fn to_copy(title: &str, lines: &[String], look: Look) -> String {
 /// One line that sums up.
 pub fn verdict(line: &str, is_good: bool, look: Look) -> String {
     let kind = if is_good { Kind::Good } else { Kind::Bad };
-    format!("{}\n\n", paint(line, kind, look))
+    format!("\n{}\n", paint(line, kind, look))
 }
 
 /// `assistant -> Deputy POST /token audience=… scope=…`
@@ -200,7 +220,8 @@ fn policy_names(policy: &Value) -> String {
 fn cause(step: &Step) -> String {
     let Some(row) = &step.audit else { return String::new() };
     let Some(cause) = row.get("cause").and_then(Value::as_str) else { return String::new() };
-    match row.get("policy") {
+    match row.get("policy").filter(|policy| policy.get("decision").and_then(Value::as_str) != Some("permit"))
+    {
         Some(policy) => format!(" [cause {cause}, by policy {}]", policy_names(policy)),
         None => format!(" [cause {cause}]"),
     }
@@ -211,12 +232,12 @@ fn members(value: &Value) -> String {
     match value {
         Value::Object(members) => {
             let inner: Vec<String> =
-                members.iter().map(|(name, v)| format!("\"{name}\":\u{a0}{}", self::members(v))).collect();
+                members.iter().map(|(name, v)| format!("\"{name}\":{}", self::members(v))).collect();
             format!("{{{}}}", inner.join(", "))
         }
         Value::Array(items) => {
             let inner: Vec<String> = items.iter().map(self::members).collect();
-            format!("[{}]", inner.join(",\u{a0}"))
+            format!("[{}]", inner.join(", "))
         }
         Value::String(text) => Value::from(text.replace(' ', "\u{a0}")).to_string(),
         other => other.to_string(),
@@ -251,6 +272,17 @@ fn wrap(text: &str, indent: usize) -> Vec<String> {
     lines.into_iter().map(|line| line.replace('\u{a0}', " ")).collect()
 }
 
+/// As [`wrap`], two columns in, and what follows stands a little further in than the line began.
+fn wrap_kept(text: &str) -> Vec<String> {
+    let kept = 2 + text.chars().take_while(|c| *c == ' ').count();
+    let hanging = kept + 4;
+    wrap(text.trim_start(), hanging)
+        .into_iter()
+        .enumerate()
+        .map(|(i, part)| format!("{}{part}", " ".repeat(if i == 0 { kept } else { hanging })))
+        .collect()
+}
+
 fn cut(text: &str, to: usize) -> String {
     if text.chars().count() <= to {
         return text.to_owned();
@@ -268,7 +300,6 @@ fn framed(title: &str, lines: &[Line], look: Look) -> String {
         for line in lines {
             out += &format!("{}\n", paint(line.text.trim_end(), line.kind, look));
         }
-        out.push('\n');
         return out;
     }
     let rule = |n: usize| "─".repeat(n);

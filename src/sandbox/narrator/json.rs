@@ -3,13 +3,17 @@
 use serde_json::{Map, Value, json};
 
 use super::shown;
-use crate::sandbox::step::Step;
+use crate::sandbox::step::{Part, Step};
 use crate::sandbox::wire::Call;
 
 /// The object of a step. Tokens in it are cut short, and `token` is decoded.
 pub fn step(step: &Step) -> Value {
+    let id = match step.part {
+        Part::Story => step.id.clone(),
+        Part::Drill => format!("drill-{}", step.id),
+    };
     json!({
-        "step": step.id,
+        "step": id,
         "title": step.title,
         "says": step.words.join(" "),
         "before": step.before.iter().map(|call| json!({

@@ -96,7 +96,7 @@ fn is_uuid(text: &str) -> bool {
 
 /// The members of an audit row that tell what happened, in the order of telling.
 pub fn row(row: &Value) -> Map<String, Value> {
-    const TOLD: [&str; 22] = [
+    const TOLD: [&str; 21] = [
         "seq",
         "event",
         "outcome",
@@ -110,7 +110,6 @@ pub fn row(row: &Value) -> Map<String, Value> {
         "task_begun",
         "purpose",
         "levels",
-        "token_kind",
         "jti",
         "parent",
         "target",
@@ -122,8 +121,13 @@ pub fn row(row: &Value) -> Map<String, Value> {
     ];
     let mut told = Map::new();
     for name in TOLD {
-        // The scope asked for says nothing more where it was granted.
-        let is_told_already = name == "scope_asked" && row.get("scope").is_some();
+        // Left out where it repeats what stands beside it.
+        let is_told_already = match name {
+            "scope_asked" => row.get("scope").is_some(),
+            "class" => row.get("class").and_then(Value::as_str) == Some("client"),
+            "chain" => row.get("chain").and_then(Value::as_array).is_some_and(|chain| chain.len() < 2),
+            _ => false,
+        };
         if let Some(v) = row.get(name).filter(|_| !is_told_already) {
             told.insert(name.to_owned(), brief(v));
         }
