@@ -6,4 +6,5 @@ mod crash;
 mod nodes;
 mod provider;
 mod random_chains;
+mod sandbox;
 mod secrets;
