@@ -1,7 +1,9 @@
 //! `private_key_jwt`: RFC 7521 §4.2, RFC 7523 §3, draft rfc7523bis.
 
-use crate::config::{Client, ClientAuthentication, Config};
-use crate::jose::{Claims, JoseError, UnverifiedToken, dummy_verify};
+use std::collections::BTreeSet;
+
+use crate::config::{Algorithm, Client, ClientAuthentication, Config, KeySource, Reach};
+use crate::jose::{Claims, Header, JoseError, PublicKey, UnverifiedToken, dummy_verify};
 use crate::protocol::{ClientId, Plain};
 use crate::store::SpentAssertion;
 use crate::time::{FOREIGN_LEEWAY, Lifetime, Timestamp};
@@ -32,19 +34,37 @@ pub async fn prove(
         dummy_verify(&scanned);
         return Err(Plain::MethodNotRegistered.into());
     };
-    let header = scanned.header();
+    let key = match registered_key(config, verifier, scanned.header(), keys, reach, algorithms, now).await {
+        Ok(key) => key,
+        Err(rejected) => {
+            dummy_verify(&scanned);
+            return Err(rejected);
+        }
+    };
+    let claims = scanned.verify(&key).map_err(fault)?;
+    Ok(judge(config, client, &claims, now)?)
+}
+
+/// The client's key that fits the header of its assertion.
+async fn registered_key(
+    config: &Config,
+    verifier: &Verifier,
+    header: &Header,
+    keys: &KeySource,
+    reach: &Reach,
+    algorithms: &BTreeSet<Algorithm>,
+    now: Timestamp,
+) -> Result<PublicKey, Rejected> {
     if !header.is_plain_jwt() && header.typ.as_deref() != Some("client-authentication+jwt") {
         return Err(Plain::AssertionKind.into());
     }
     if !algorithms.contains(&header.algorithm) {
         return Err(Plain::AssertionAlgorithm.into());
     }
-    let key = verifier.client_key(config, keys, reach, header, now).await.map_err(|fault| match fault {
+    verifier.client_key(config, keys, reach, header, now).await.map_err(|fault| match fault {
         KeyFault::Unknown => Plain::AssertionKeyUnknown.into(),
         KeyFault::Unavailable(why) => Rejected::Unavailable(why),
-    })?;
-    let claims = scanned.verify(&key).map_err(fault)?;
-    Ok(judge(config, client, &claims, now)?)
+    })
 }
 
 fn fault(error: JoseError) -> Plain {

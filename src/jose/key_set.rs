@@ -69,3 +69,97 @@ impl KeySet {
         self.0.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::Algorithm;
+    use crate::jose::SigningKey;
+
+    fn jwk(key: &SigningKey, kid: &Value) -> Value {
+        let mut jwk = key.jwk().clone();
+        jwk.insert("kid".to_owned(), kid.clone());
+        if kid.is_null() {
+            jwk.remove("kid");
+        }
+        Value::Object(jwk)
+    }
+
+    fn set(keys: &[Value]) -> KeySet {
+        KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap()
+    }
+
+    fn header(algorithm: Algorithm, kid: Option<&str>) -> Header {
+        Header { algorithm, kid: kid.map(str::to_owned), typ: None }
+    }
+
+    #[test]
+    fn a_key_is_chosen_by_kid_and_algorithm() {
+        let ec = SigningKey::generate(Algorithm::ES256).unwrap();
+        let ed = SigningKey::generate(Algorithm::EdDSA).unwrap();
+        let set = set(&[jwk(&ec, &json!("same")), jwk(&ed, &json!("same"))]);
+        let chosen = |algorithm, kid| set.choose(&header(algorithm, kid)).map(PublicKey::algorithm);
+        assert_eq!(chosen(Algorithm::ES256, Some("same")), Some(Algorithm::ES256));
+        assert_eq!(chosen(Algorithm::EdDSA, Some("same")), Some(Algorithm::EdDSA));
+        assert_eq!(chosen(Algorithm::RS256, Some("same")), None);
+        assert_eq!(chosen(Algorithm::ES256, Some("SAME")), None);
+        assert_eq!(chosen(Algorithm::ES256, Some("")), None);
+    }
+
+    #[test]
+    fn without_a_kid_the_only_key_of_the_algorithm_is_chosen() {
+        let first = SigningKey::generate(Algorithm::ES256).unwrap();
+        let second = SigningKey::generate(Algorithm::ES256).unwrap();
+        let other = SigningKey::generate(Algorithm::EdDSA).unwrap();
+        let one = set(&[jwk(&first, &json!("a")), jwk(&other, &json!("b"))]);
+        assert!(one.choose(&header(Algorithm::ES256, None)).is_some());
+        let two = set(&[jwk(&first, &json!("a")), jwk(&second, &Value::Null)]);
+        assert!(two.choose(&header(Algorithm::ES256, None)).is_none());
+        assert!(two.choose(&header(Algorithm::ES256, Some("a"))).is_some());
+    }
+
+    #[test]
+    fn two_keys_that_fit_alike_are_both_refused_and_the_same_key_twice_is_one() {
+        let first = SigningKey::generate(Algorithm::ES256).unwrap();
+        let second = SigningKey::generate(Algorithm::ES256).unwrap();
+        let (first, second) = (jwk(&first, &json!("k")), jwk(&second, &json!("k")));
+        assert!(set(&[first.clone(), second]).choose(&header(Algorithm::ES256, Some("k"))).is_none());
+        assert!(set(&[first.clone(), first]).choose(&header(Algorithm::ES256, Some("k"))).is_some());
+    }
+
+    #[test]
+    fn what_is_not_understood_is_passed_over() {
+        let good = SigningKey::generate(Algorithm::ES256).unwrap();
+        let mut private = good.jwk().clone();
+        private.insert("d".to_owned(), json!("AAAA"));
+        let document = json!({
+            "keys": [
+                1, "x", null, {"kty": "oct", "k": "AAAA"}, {"kty": "new"}, private, jwk(&good, &json!(5)),
+                jwk(&good, &json!("k".repeat(129))), jwk(&good, &json!("good")),
+            ],
+            "extension": {"a": [1]},
+        });
+        let set = KeySet::parse(document.to_string().as_bytes()).unwrap();
+        assert_eq!(set.0.len(), 1);
+        assert!(set.choose(&header(Algorithm::ES256, Some("good"))).is_some());
+    }
+
+    #[test]
+    fn what_is_no_key_set_or_too_large_is_refused() {
+        let many: Vec<Value> = (0..101).map(|_| json!({})).collect();
+        for document in [
+            "".to_owned(),
+            "[]".to_owned(),
+            "{}".to_owned(),
+            r#"{"keys":{}}"#.to_owned(),
+            r#"{"keys":[],"keys":[]}"#.to_owned(),
+            json!({ "keys": many }).to_string(),
+            format!("{{\"keys\":[],\"a\":\"{}\"}}", "x".repeat(512 * 1024)),
+        ] {
+            assert!(KeySet::parse(document.as_bytes()).is_err(), "{document:.40}");
+        }
+        assert!(KeySet::parse(br#"{"keys":[]}"#).unwrap().is_empty());
+    }
+}

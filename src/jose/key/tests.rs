@@ -1,1 +1,169 @@
+use serde_json::json;
 
+use super::*;
+use crate::jose::SigningKey;
+
+fn jwk(algorithm: Algorithm, changes: Value) -> Map<String, Value> {
+    let mut jwk = SigningKey::generate(algorithm).unwrap().jwk().clone();
+    for (name, value) in changes.as_object().unwrap() {
+        if value.is_null() {
+            jwk.remove(name);
+        } else {
+            jwk.insert(name.clone(), value.clone());
+        }
+    }
+    jwk
+}
+
+fn algorithms(jwk: &Map<String, Value>) -> Result<Vec<&'static str>, JoseError> {
+    PublicKey::from_jwk(jwk).map(|keys| keys.iter().map(|key| key.algorithm().as_str()).collect())
+}
+
+#[test]
+fn each_key_type_is_bound_to_its_algorithm() {
+    for algorithm in
+        [Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA, Algorithm::PS256, Algorithm::RS256]
+    {
+        assert_eq!(algorithms(&jwk(algorithm, json!({}))), Ok(vec![algorithm.as_str()]));
+    }
+    let rsa = jwk(Algorithm::RS256, json!({"alg": null, "use": null}));
+    assert_eq!(algorithms(&rsa), Ok(vec!["RS256", "PS256"]));
+    assert_eq!(algorithms(&jwk(Algorithm::ES256, json!({"alg": null}))), Ok(vec!["ES256"]));
+}
+
+#[test]
+fn an_algorithm_that_is_not_that_of_the_key_makes_it_unusable() {
+    for (algorithm, alg) in [
+        (Algorithm::ES256, "ES384"),
+        (Algorithm::ES256, "RS256"),
+        (Algorithm::ES256, "ECDH-ES"),
+        (Algorithm::RS256, "RSA-OAEP"),
+        (Algorithm::RS256, "HS256"),
+        (Algorithm::RS256, "rs256"),
+        (Algorithm::EdDSA, "Ed25519"),
+    ] {
+        assert_eq!(algorithms(&jwk(algorithm, json!({"alg": alg}))), Err(JoseError::Key), "{alg}");
+    }
+}
+
+#[test]
+fn a_key_that_is_not_for_verifying_signatures_is_unusable() {
+    for changes in [
+        json!({"use": "enc"}),
+        json!({"use": "SIG"}),
+        json!({"use": 1}),
+        json!({"key_ops": ["sign"]}),
+        json!({"key_ops": []}),
+        json!({"key_ops": "verify"}),
+        json!({"use": "enc", "key_ops": ["verify"]}),
+    ] {
+        assert_eq!(algorithms(&jwk(Algorithm::ES256, changes.clone())), Err(JoseError::Key), "{changes}");
+    }
+    for changes in [json!({"key_ops": ["verify"]}), json!({"use": null, "key_ops": ["sign", "verify"]})] {
+        assert!(algorithms(&jwk(Algorithm::ES256, changes.clone())).is_ok(), "{changes}");
+    }
+}
+
+#[test]
+fn private_and_symmetric_keys_are_unusable() {
+    for member in PRIVATE {
+        let changes = json!({member: "AQAB"});
+        assert_eq!(algorithms(&jwk(Algorithm::RS256, changes)), Err(JoseError::Key), "{member}");
+    }
+    for jwk in [json!({"kty": "oct", "k": "AAAA"}), json!({"kty": "oct"}), json!({}), json!({"kty": "XYZ"})] {
+        assert_eq!(algorithms(jwk.as_object().unwrap()), Err(JoseError::Key), "{jwk}");
+    }
+}
+
+#[test]
+fn a_point_that_is_not_on_its_curve_is_unusable() {
+    let good = jwk(Algorithm::ES256, json!({}));
+    let mut y = URL_SAFE_NO_PAD.decode(good["y"].as_str().unwrap()).unwrap();
+    y[31] ^= 1;
+    let zero = URL_SAFE_NO_PAD.encode([0; 32]);
+    for changes in [
+        json!({"y": URL_SAFE_NO_PAD.encode(&y)}),
+        json!({"x": zero, "y": zero}),
+        json!({"x": "AA"}),
+        json!({"x": URL_SAFE_NO_PAD.encode([1; 33])}),
+        json!({"y": null}),
+        json!({"x": 1}),
+        json!({"x": format!("{}=", good["x"].as_str().unwrap())}),
+        json!({"crv": "P-384", "alg": null}),
+        json!({"crv": "P-521", "alg": null}),
+        json!({"crv": "secp256k1", "alg": null}),
+        json!({"kty": "OKP"}),
+    ] {
+        let mut changed = good.clone();
+        for (name, value) in changes.as_object().unwrap() {
+            changed.insert(name.clone(), value.clone());
+        }
+        assert_eq!(algorithms(&changed), Err(JoseError::Key), "{changes}");
+    }
+}
+
+#[test]
+fn an_rsa_key_has_a_sane_size_and_exponent() {
+    let good = jwk(Algorithm::RS256, json!({}));
+    let n = URL_SAFE_NO_PAD.decode(good["n"].as_str().unwrap()).unwrap();
+    let number = |octets: &[u8]| json!(URL_SAFE_NO_PAD.encode(octets));
+    let odd = |length: usize| {
+        let mut n = vec![0xff; length];
+        n[length - 1] = 0xfd;
+        n
+    };
+    let mut even = n.clone();
+    even[255] &= 0xfe;
+    for (name, value) in [
+        ("n", number(&odd(128))),
+        ("n", number(&odd(255))),
+        ("n", number(&odd(1025))),
+        ("n", number(&odd(2048))),
+        ("n", number(&even)),
+        ("n", json!("")),
+        ("n", json!(null)),
+        ("e", number(&[1])),
+        ("e", number(&[0])),
+        ("e", number(&[2])),
+        ("e", number(&[1, 0, 0])),
+        ("e", number(&[1, 0, 0, 0, 1])),
+        ("e", json!("")),
+    ] {
+        let mut changed = good.clone();
+        changed.insert(name.to_owned(), value.clone());
+        assert_eq!(algorithms(&changed), Err(JoseError::Key), "{name} {value}");
+    }
+    let mut padded = good.clone();
+    padded.insert("n".to_owned(), number(&[&[0], n.as_slice()].concat()));
+    padded.insert("e".to_owned(), number(&[0, 1, 0, 1]));
+    assert_eq!(algorithms(&padded), Ok(vec!["RS256"]), "leading zeros are dropped");
+    assert!(PublicKey::from_jwk(&padded).unwrap()[0].is_same(&PublicKey::from_jwk(&good).unwrap()[0]));
+}
+
+#[test]
+fn keys_show_nothing_but_their_algorithm() {
+    let key = SigningKey::generate(Algorithm::ES256).unwrap();
+    assert_eq!(format!("{:?}", key.public().unwrap()), "PublicKey(ES256)");
+    assert_eq!(format!("{key:?}"), format!("SigningKey(ES256, {})", key.kid()));
+}
+
+#[test]
+fn the_kid_is_the_thumbprint_of_rfc_7638() {
+    use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
+    // The example of RFC 7638 §3.1, through the same function as our own keys.
+    let jwk: Jwk = serde_json::from_value(json!({
+        "kty": "RSA", "e": "AQAB", "alg": "RS256", "kid": "2011-04-29",
+        "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
+    }))
+    .unwrap();
+    install_provider();
+    assert_eq!(
+        jwk.thumbprint(ThumbprintHash::SHA256).unwrap(),
+        "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+    );
+    let key = SigningKey::generate(Algorithm::ES256).unwrap();
+    let (x, y) = (key.jwk()["x"].as_str().unwrap(), key.jwk()["y"].as_str().unwrap());
+    let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, canonical.as_bytes());
+    assert_eq!(key.kid(), URL_SAFE_NO_PAD.encode(digest));
+}

@@ -9,7 +9,7 @@ use openidconnect::core::CoreProviderMetadata;
 use url::Url;
 
 use super::{FetchError, RemoteKeys};
-use crate::config::{KeySource, Reach};
+use crate::config::{KeySource, Network, Reach};
 use crate::jose::{Header, KeySet, PublicKey};
 use crate::protocol::Issuer;
 use crate::time::{Lifetime, Timestamp};
@@ -47,9 +47,17 @@ pub enum KeyFault {
     Unavailable(String),
 }
 
-/// What tells sources apart.
+/// What tells sources apart: the same place reached in another way (another CA) is another source.
+#[derive(PartialEq, Eq, Hash)]
+struct SourceName {
+    place: Place,
+    is_public: bool,
+    tls_ca_file: Option<PathBuf>,
+    proxy: Option<Url>,
+}
+
 #[derive(Clone, PartialEq, Eq, Hash)]
-enum SourceName {
+enum Place {
     Discovery(Issuer),
     Uri(Url),
     File(PathBuf),
@@ -114,10 +122,10 @@ impl KeyCache {
         header: &Header,
         now: Timestamp,
     ) -> Result<PublicKey, KeyFault> {
-        let Some(name) = source_name(spec) else {
+        let Some(place) = place(spec) else {
             return Err(KeyFault::Unavailable("discovery without an issuer".to_owned()));
         };
-        let source = self.source(name.clone());
+        let source = self.source(&place, spec.reach);
         let mut known = source.known.load_full();
         if Self::wants_look(&known, spec, header, now) {
             let is_needed =
@@ -128,7 +136,7 @@ impl KeyCache {
             if let Some(_turn) = turn {
                 let current = source.known.load_full();
                 if Self::wants_look(&current, spec, header, now) {
-                    self.look(&source, &name, spec, now).await;
+                    self.look(&source, &place, spec, now).await;
                 }
             }
             known = source.known.load_full();
@@ -157,20 +165,20 @@ impl KeyCache {
     }
 
     /// Asks the source once. A failure leaves the last good copy in place.
-    async fn look(&self, source: &Source, name: &SourceName, spec: KeySpec<'_>, now: Timestamp) {
+    async fn look(&self, source: &Source, place: &Place, spec: KeySpec<'_>, now: Timestamp) {
         let before = source.known.load_full();
         // Noted before the first byte goes out: a caller that goes away must not make the next one ask
         // again at once.
         let asking = Some((now, Some("a fetch was given up".to_owned())));
         source.known.store(Arc::new(Known { good: before.good.clone(), asked: asking }));
-        let after = match self.fetch(name, spec).await {
+        let after = match self.fetch(place, spec).await {
             Ok((keys, max_age)) => {
                 let fresh = max_age.unwrap_or(FRESH.0).clamp(FRESH.0, FRESH.1);
                 let good = Good { keys: Arc::new(keys), had_at: now, fresh_until: now.plus(fresh) };
                 Known { good: Some(good), asked: Some((now, None)) }
             }
             Err(FetchError(what)) => {
-                tracing::warn!(keys.source = %name, "keys were not renewed: {what}");
+                tracing::warn!(keys.source = %place, "keys were not renewed: {what}");
                 Known { good: before.good.clone(), asked: Some((now, Some(what))) }
             }
         };
@@ -179,17 +187,17 @@ impl KeyCache {
 
     async fn fetch(
         &self,
-        name: &SourceName,
+        place: &Place,
         spec: KeySpec<'_>,
     ) -> Result<(KeySet, Option<Lifetime>), FetchError> {
-        let document = match name {
-            SourceName::File(path) => {
+        let document = match place {
+            Place::File(path) => {
                 // A local file of bounded use, once a few minutes: not worth another thread.
                 let body = std::fs::read(path).map_err(|error| FetchError(error.to_string()))?;
                 super::Document { body, max_age: None }
             }
-            SourceName::Uri(url) => self.remote.fetch(url, spec.reach, MAX_DOCUMENT, spec.is_local).await?,
-            SourceName::Discovery(issuer) => {
+            Place::Uri(url) => self.remote.fetch(url, spec.reach, MAX_DOCUMENT, spec.is_local).await?,
+            Place::Discovery(issuer) => {
                 let url = self.discover(issuer, spec).await?;
                 self.remote.fetch(&url, spec.reach, MAX_DOCUMENT, spec.is_local).await?
             }
@@ -198,7 +206,7 @@ impl KeyCache {
             .map_err(|_| FetchError("not a key set within the limits".to_owned()))?;
         // An empty set is taken at its word: whoever withdrew every key wants none believed (ATK-45).
         if keys.is_empty() {
-            tracing::warn!(keys.source = %name, "the key set has no usable key");
+            tracing::warn!(keys.source = %place, "the key set has no usable key");
         }
         Ok((keys, document.max_age))
     }
@@ -218,7 +226,13 @@ impl KeyCache {
         Ok(metadata.jwks_uri().url().clone())
     }
 
-    fn source(&self, name: SourceName) -> Arc<Source> {
+    fn source(&self, place: &Place, reach: &Reach) -> Arc<Source> {
+        let name = SourceName {
+            place: place.clone(),
+            is_public: reach.network == Network::Public,
+            tls_ca_file: reach.tls_ca_file.clone(),
+            proxy: reach.proxy.clone(),
+        };
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let source = sources.entry(name).or_insert_with(|| {
             Arc::new(Source { known: ArcSwap::default(), asking: tokio::sync::Mutex::new(()) })
@@ -227,15 +241,15 @@ impl KeyCache {
     }
 }
 
-fn source_name(spec: KeySpec<'_>) -> Option<SourceName> {
+fn place(spec: KeySpec<'_>) -> Option<Place> {
     match spec.source {
-        KeySource::Discovery => Some(SourceName::Discovery(spec.issuer?.clone())),
-        KeySource::Uri(url) => Some(SourceName::Uri(url.clone())),
-        KeySource::File(path) => Some(SourceName::File(path.clone())),
+        KeySource::Discovery => Some(Place::Discovery(spec.issuer?.clone())),
+        KeySource::Uri(url) => Some(Place::Uri(url.clone())),
+        KeySource::File(path) => Some(Place::File(path.clone())),
     }
 }
 
-impl std::fmt::Display for SourceName {
+impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Discovery(issuer) => write!(f, "{issuer}"),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,8 +20,14 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// FETCH-05, from the first byte out to the last byte in.
 const TOTAL: Duration = Duration::from_secs(5);
 
-/// What makes one HTTP client differ from another: public only, CA, proxy.
-type ClientKey = (bool, Option<PathBuf>, Option<Url>);
+/// What makes one HTTP client differ from another.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum ClientKey {
+    /// Plain HTTP to this machine.
+    Local,
+    /// HTTPS: public addresses only, CA, proxy.
+    Reach(bool, Option<PathBuf>, Option<Url>),
+}
 
 /// Fetches by HTTPS: redirects off, no cookies, no credentials, no decompression, short timeouts, and
 /// for `network = "public"` only addresses that are public, checked on what is really connected to.
@@ -32,13 +38,20 @@ pub struct HttpKeys {
 
 impl HttpKeys {
     /// The client for this reach, made at its first use.
-    fn client(&self, reach: &Reach) -> Result<reqwest::Client, FetchError> {
-        let key = (reach.network == Network::Public, reach.tls_ca_file.clone(), reach.proxy.clone());
+    fn client(&self, url: &Url, reach: &Reach) -> Result<reqwest::Client, FetchError> {
+        let key = match url.scheme() {
+            "http" => ClientKey::Local,
+            _ => ClientKey::Reach(
+                reach.network == Network::Public,
+                reach.tls_ca_file.clone(),
+                reach.proxy.clone(),
+            ),
+        };
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&key) {
             return Ok(client.clone());
         }
-        let client = build(reach)?;
+        let client = build(&key)?;
         clients.insert(key, client.clone());
         Ok(client)
     }
@@ -48,7 +61,7 @@ impl RemoteKeys for HttpKeys {
     fn fetch<'a>(&'a self, url: &'a Url, reach: &'a Reach, limit: usize, is_local: bool) -> Fetched<'a> {
         Box::pin(async move {
             check_url(url, reach, is_local)?;
-            let client = self.client(reach)?;
+            let client = self.client(url, reach)?;
             // Once more around everything, so that a body that drips cannot outlast the limit.
             match tokio::time::timeout(TOTAL, get(&client, url, limit)).await {
                 Ok(fetched) => fetched,
@@ -130,7 +143,7 @@ fn max_age(headers: &HeaderMap) -> Option<Lifetime> {
         .map(Lifetime::from_seconds)
 }
 
-fn build(reach: &Reach) -> Result<reqwest::Client, FetchError> {
+fn build(key: &ClientKey) -> Result<reqwest::Client, FetchError> {
     let mut builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
@@ -140,25 +153,33 @@ fn build(reach: &Reach) -> Result<reqwest::Client, FetchError> {
         .user_agent(concat!("deputy/", env!("CARGO_PKG_VERSION")))
         // Only what the configuration names: a proxy from the environment would see, and be, the issuer.
         .no_proxy();
-    if let Some(file) = &reach.tls_ca_file {
-        let pem = std::fs::read(file)
-            .map_err(|error| FetchError(format!("tls_ca_file `{}`: {error}", file.display())))?;
-        let roots = reqwest::Certificate::from_pem_bundle(&pem)
-            .map_err(|_| FetchError(format!("tls_ca_file `{}` holds no PEM certificates", file.display())))?;
-        builder = builder.tls_certs_only(roots);
-    }
-    match &reach.proxy {
-        // The proxy resolves names itself, and is the one that keeps to the public network.
-        Some(proxy) => {
-            let proxy = reqwest::Proxy::all(proxy.as_str()).map_err(|_| fault("proxy is not usable"))?;
-            builder = builder.proxy(proxy);
+    match key {
+        // No TLS, so no roots: a machine without any can still play on itself.
+        ClientKey::Local => builder = builder.tls_certs_only([]),
+        ClientKey::Reach(is_public, tls_ca_file, proxy) => {
+            builder = builder.https_only(true);
+            if let Some(file) = tls_ca_file {
+                builder = builder.tls_certs_only(read_roots(file)?);
+            }
+            if let Some(proxy) = proxy {
+                // The proxy resolves names itself, and is the one that keeps to the public network.
+                let proxy = reqwest::Proxy::all(proxy.as_str()).map_err(|_| fault("proxy is not usable"))?;
+                builder = builder.proxy(proxy);
+            } else if *is_public {
+                builder = builder.dns_resolver(Arc::new(PublicOnly));
+            }
         }
-        None if reach.network == Network::Public => {
-            builder = builder.dns_resolver(Arc::new(PublicOnly));
-        }
-        None => {}
     }
     builder.build().map_err(|error| FetchError(format!("HTTP client: {}", describe(&error))))
+}
+
+fn read_roots(file: &Path) -> Result<Vec<reqwest::Certificate>, FetchError> {
+    let pem = std::fs::read(file)
+        .map_err(|error| FetchError(format!("tls_ca_file `{}`: {error}", file.display())))?;
+    match reqwest::Certificate::from_pem_bundle(&pem) {
+        Ok(roots) if !roots.is_empty() => Ok(roots),
+        _ => Err(FetchError(format!("tls_ca_file `{}` holds no PEM certificate", file.display()))),
+    }
 }
 
 /// Resolves once and gives out the addresses only if every one is public, so that what was checked is
