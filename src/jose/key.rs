@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value};
 
+use super::provider::parse_public;
 use super::{JoseError, install_provider};
 use crate::config::Algorithm;
 
@@ -55,6 +56,9 @@ impl PublicKey {
             (Some("EC"), Some("P-384")) => ec(jwk, 48, &[Algorithm::ES384])?,
             (Some("OKP"), Some("Ed25519")) => {
                 let x = octets(jwk, "x", 32)?;
+                if is_small_order(&x) {
+                    return Err(JoseError::Key);
+                }
                 (&[Algorithm::EdDSA], DecodingKey::from_ed_der(&x), x)
             }
             _ => return Err(JoseError::Key),
@@ -72,7 +76,7 @@ impl PublicKey {
             })
             .collect();
         match keys.first() {
-            Some(first) if first.is_parsed_by_library() => Ok(keys),
+            Some(first) if parse_public(library(first.algorithm()), &first.0.key).is_some() => Ok(keys),
             _ => Err(JoseError::Key),
         }
     }
@@ -98,13 +102,6 @@ impl PublicKey {
     /// Whether both are the same key for the same algorithm.
     pub fn is_same(&self, other: &Self) -> bool {
         self.0.algorithm == other.0.algorithm && self.0.material == other.0.material
-    }
-
-    /// The crypto library parses the key as a whole, which checks that a point is on its curve.
-    fn is_parsed_by_library(&self) -> bool {
-        let verified = jsonwebtoken::crypto::verify("AA", b"", &self.0.key, library(self.0.algorithm));
-        // `Ok(false)`: parsed, and the signature of one zero octet is wrong. `Err`: not parsed.
-        matches!(verified, Ok(false))
     }
 }
 
@@ -154,6 +151,29 @@ fn ec(
     // Uncompressed (SEC 1 §2.3.3): the point at infinity cannot be written in this form.
     let point = [vec![4], octets(jwk, "x", length)?, octets(jwk, "y", length)?].concat();
     Ok((algorithms, DecodingKey::from_ec_der(&point), point))
+}
+
+/// Whether an Ed25519 point is one of the few of order 8 or less, in any of their encodings: under such a
+/// key a signature can be made for any message without a private key (8725-3.4-01).
+fn is_small_order(point: &[u8]) -> bool {
+    /// Two of the points of order 8, by their y; their negatives differ in the sign bit alone.
+    const ORDER_8: [[u8; 32]; 2] = [
+        [
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+            0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+        ],
+        [
+            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+            0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+        ],
+    ];
+    let (Some((&low, rest)), Some(&high)) = (point.split_first(), point.last()) else { return true };
+    let middle = &rest[..rest.len().saturating_sub(1)];
+    // y of 0 and 1, and p - 1, p, p + 1 with p = 2^255 - 19.
+    let is_near_zero = low <= 1 && middle.iter().all(|&b| b == 0) && high & 0x7f == 0;
+    let is_near_p = (0xec..=0xee).contains(&low) && middle.iter().all(|&b| b == 0xff) && high & 0x7f == 0x7f;
+    let is_order_8 = ORDER_8.iter().any(|y| y[..31] == point[..point.len() - 1] && y[31] == high & 0x7f);
+    is_near_zero || is_near_p || is_order_8
 }
 
 fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), JoseError> {

@@ -129,14 +129,9 @@ fn signer_factory(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn Jw
 
 fn verifier_factory(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
     static KEYS: LazyLock<Cache<[u8; 32], Arc<ParsedPublicKey>>> = LazyLock::new(|| Cache::new(PUBLIC_KEYS));
-    let rules: &'static dyn VerificationAlgorithm = match algorithm {
-        Algorithm::ES256 => &aws::ECDSA_P256_SHA256_FIXED,
-        Algorithm::ES384 => &aws::ECDSA_P384_SHA384_FIXED,
-        Algorithm::EdDSA => &aws::ED25519,
-        Algorithm::RS256 => &aws::RSA_PKCS1_2048_8192_SHA256,
-        Algorithm::PS256 => &aws::RSA_PSS_2048_8192_SHA256,
-        _ => return (aws_lc::DEFAULT_PROVIDER.verifier_factory)(algorithm, key),
-    };
+    if !is_served(*algorithm) {
+        return (aws_lc::DEFAULT_PROVIDER.verifier_factory)(algorithm, key);
+    }
     if key.family() != algorithm.family() {
         return Err(ErrorKind::InvalidKeyFormat.into());
     }
@@ -147,13 +142,19 @@ fn verifier_factory(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn 
     let parsed = match KEYS.get(&name) {
         Some(parsed) => parsed,
         None => {
-            let parsed = parse_public(*algorithm, rules, key).ok_or_else(|| unusable(*algorithm))?;
-            let parsed = Arc::new(parsed);
+            let parsed = Arc::new(parse_public(*algorithm, key).ok_or_else(|| unusable(*algorithm))?);
             KEYS.insert(name, Arc::clone(&parsed));
             parsed
         }
     };
     Ok(Box::new(CachedVerifier(*algorithm, parsed)))
+}
+
+const fn is_served(algorithm: Algorithm) -> bool {
+    matches!(
+        algorithm,
+        Algorithm::ES256 | Algorithm::ES384 | Algorithm::EdDSA | Algorithm::RS256 | Algorithm::PS256
+    )
 }
 
 /// SHA-256 over the algorithm and the parts, each with its length.
@@ -178,11 +179,16 @@ fn parse_rsa(padding: &'static dyn RsaEncoding, der: &[u8]) -> Option<PrivateKey
     Some(PrivateKey::Rsa(pair, padding))
 }
 
-fn parse_public(
-    algorithm: Algorithm,
-    rules: &'static dyn VerificationAlgorithm,
-    key: &DecodingKey,
-) -> Option<ParsedPublicKey> {
+/// Parses and checks a public key; an EC point has to be on its curve.
+pub(super) fn parse_public(algorithm: Algorithm, key: &DecodingKey) -> Option<ParsedPublicKey> {
+    let rules: &'static dyn VerificationAlgorithm = match algorithm {
+        Algorithm::ES256 => &aws::ECDSA_P256_SHA256_FIXED,
+        Algorithm::ES384 => &aws::ECDSA_P384_SHA384_FIXED,
+        Algorithm::EdDSA => &aws::ED25519,
+        Algorithm::RS256 => &aws::RSA_PKCS1_2048_8192_SHA256,
+        Algorithm::PS256 => &aws::RSA_PSS_2048_8192_SHA256,
+        _ => return None,
+    };
     match key.kind() {
         DecodingKeyKind::SecretOrDer(bytes) => ParsedPublicKey::new(rules, bytes).ok(),
         DecodingKeyKind::RsaModulusExponent { n, e } => {

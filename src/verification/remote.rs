@@ -4,6 +4,8 @@
 mod address;
 mod cache;
 mod http;
+#[cfg(test)]
+mod server;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,5 +1,6 @@
 //! Rooms 4's rules, one change to a good token at a time.
 
 mod id_token;
+mod kinds;
 mod own;
 mod workload;

@@ -103,6 +103,57 @@ fn a_point_that_is_not_on_its_curve_is_unusable() {
 }
 
 #[test]
+fn an_ed25519_key_under_which_anyone_can_sign_is_unusable() {
+    // The identity with S = 0 and R = the identity: what the check is for. The library alone takes it.
+    install_provider();
+    let identity = [&[1][..], &[0; 31]].concat();
+    let forged = URL_SAFE_NO_PAD.encode([identity.as_slice(), &[0; 32]].concat());
+    let library_key = DecodingKey::from_ed_der(&identity);
+    let verified = jsonwebtoken::crypto::verify(&forged, b"any", &library_key, library(Algorithm::EdDSA));
+    assert!(matches!(verified, Ok(true)));
+    let ones = [&[0xff; 30][..], &[0x7f]].concat();
+    for (low, rest) in
+        [(0, vec![0; 31]), (1, vec![0; 31]), (0xec, ones.clone()), (0xed, ones.clone()), (0xee, ones)]
+    {
+        for sign in [0, 0x80] {
+            let mut point = [&[low], rest.as_slice()].concat();
+            point[31] |= sign;
+            let x = URL_SAFE_NO_PAD.encode(&point);
+            assert_eq!(
+                algorithms(&jwk(Algorithm::EdDSA, json!({"x": x}))),
+                Err(JoseError::Key),
+                "{point:02x?}"
+            );
+        }
+    }
+    for length in [31, 33] {
+        let x = URL_SAFE_NO_PAD.encode(vec![9; length]);
+        assert_eq!(algorithms(&jwk(Algorithm::EdDSA, json!({"x": x}))), Err(JoseError::Key));
+    }
+}
+
+#[test]
+fn a_point_of_order_eight_is_found_by_its_own_forgery() {
+    // Under a key of order 8 the same signature verifies for about one message in eight.
+    install_provider();
+    let trivial = URL_SAFE_NO_PAD.encode([&[1][..], &[0; 63]].concat());
+    for hex in [
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    ] {
+        let point: Vec<u8> =
+            (0..32).map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap()).collect();
+        let key = DecodingKey::from_ed_der(&point);
+        let forged = (0_u32..200).filter(|n| {
+            jsonwebtoken::crypto::verify(&trivial, &n.to_be_bytes(), &key, library(Algorithm::EdDSA))
+                .unwrap_or(false)
+        });
+        assert!((5..80).contains(&forged.count()), "the constant is a point of order 8");
+        assert!(is_small_order(&point));
+    }
+}
+
+#[test]
 fn an_rsa_key_has_a_sane_size_and_exponent() {
     let good = jwk(Algorithm::RS256, json!({}));
     let n = URL_SAFE_NO_PAD.decode(good["n"].as_str().unwrap()).unwrap();

@@ -52,11 +52,11 @@ fn a_rotation_never_leaves_a_moment_without_a_signer_nor_uses_a_key_before_it_is
     assert_eq!(signer(&rows, at(999)).as_ref(), Some(&first.kid));
     assert_eq!(signer(&rows, at(1359)).as_ref(), Some(&first.kid));
     assert_eq!(signer(&rows, at(1360)).as_ref(), Some(&second.kid));
-    assert_eq!(published(&rows, at(999)), [first.kid.clone()]);
-    assert_eq!(published(&rows, at(1000)), [first.kid.clone(), second.kid.clone()]);
+    assert_eq!(published(&rows, at(999)), [first.kid.as_str()]);
+    assert_eq!(published(&rows, at(1000)), [first.kid.as_str(), second.kid.as_str()]);
     // The last token of the first key could live 3600 s, and others allow 60 s of leeway.
-    assert_eq!(published(&rows, at(1360 + 3659)), [first.kid.clone(), second.kid.clone()]);
-    assert_eq!(published(&rows, at(1360 + 3660)), [second.kid.clone()]);
+    assert_eq!(published(&rows, at(1360 + 3659)), [first.kid.as_str(), second.kid.as_str()]);
+    assert_eq!(published(&rows, at(1360 + 3660)), [second.kid.as_str()]);
     assert_eq!(state(&rows[0], at(1360)), KeyState::Retired);
     assert_eq!(state(&rows[1], at(1359)), KeyState::Prepared);
 }

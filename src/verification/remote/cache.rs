@@ -127,19 +127,21 @@ impl KeyCache {
         };
         let source = self.source(&place, spec.reach);
         let mut known = source.known.load_full();
-        if Self::wants_look(&known, spec, header, now) {
-            let is_needed =
-                known.usable(spec.stale, now).is_none_or(|good| good.keys.choose(header).is_none());
-            // One asks; those whom the known keys serve do not wait for it.
-            let turn =
-                if is_needed { Some(source.asking.lock().await) } else { source.asking.try_lock().ok() };
-            if let Some(_turn) = turn {
-                let current = source.known.load_full();
-                if Self::wants_look(&current, spec, header, now) {
-                    self.look(&source, &place, spec, now).await;
-                }
-            }
+        let is_served = known.usable(spec.stale, now).is_some_and(|good| good.keys.choose(header).is_some());
+        // Whoever lacks a key waits for the one who is asking; those served meanwhile wait for nobody.
+        let turn = if !is_served {
+            Some(source.asking.lock().await)
+        } else if Self::wants_look(&known, spec, header, now) {
+            source.asking.try_lock().ok()
+        } else {
+            None
+        };
+        if let Some(_turn) = turn {
             known = source.known.load_full();
+            if Self::wants_look(&known, spec, header, now) {
+                self.look(&source, &place, spec, now).await;
+                known = source.known.load_full();
+            }
         }
         match known.usable(spec.stale, now) {
             Some(good) => good.keys.choose(header).cloned().ok_or(KeyFault::Unknown),
