@@ -8,6 +8,7 @@ mod chain;
 mod checkpoint;
 mod control;
 pub mod entry;
+pub mod inspect;
 mod ledger;
 mod load;
 mod lookup;

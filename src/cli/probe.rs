@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use url::Url;
 
-use crate::config::check::{DatabaseFound, PolicyFound, Probe};
+use crate::config::check::{DatabaseFound, PolicyFound, Probe, SchemaFound};
 use crate::config::{self, Algorithm, Config, Reach};
 use crate::jose::KeySet;
 use crate::policy;
+use crate::store::inspect::inspect;
 use crate::verification::{HttpKeys, RemoteKeys as _};
 
 /// The rooms of this build.
@@ -28,8 +29,19 @@ impl Probe for Rooms {
         Ok(PolicyFound { rules: summary.rules.len(), warnings })
     }
 
-    async fn database(&self, _config: &Config) -> Result<DatabaseFound, String> {
-        Err("not composed yet".to_owned())
+    async fn database(&self, config: &Config) -> Result<DatabaseFound, String> {
+        let found = inspect(config).await.map_err(|error| error.to_string())?;
+        let schema = match found.pending {
+            0 => SchemaFound::Current,
+            _ if found.is_empty => SchemaFound::Empty,
+            pending => SchemaFound::Behind(pending),
+        };
+        Ok(DatabaseFound {
+            schema,
+            durability: found.settings,
+            is_durable: found.is_durable,
+            highest_time: found.highest_time,
+        })
     }
 
     async fn fetch(&self, url: &Url, reach: &Reach, is_local: bool) -> Result<Vec<u8>, String> {

@@ -1,5 +1,8 @@
 //! The shape of the command line.
 
+mod check;
+mod world;
+
 use clap::{CommandFactory as _, Parser as _};
 
 use super::Cli;

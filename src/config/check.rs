@@ -8,8 +8,6 @@ mod machine;
 mod meaning;
 mod remote;
 mod secrets;
-#[cfg(test)]
-mod tests;
 mod tls;
 
 use std::fmt;

@@ -1,7 +1,7 @@
 //! The database: reachable, schema, durability, and the time it has seen.
 
 use super::super::{Config, Database};
-use super::{Findings, Probe, SchemaFound};
+use super::{DatabaseFound, Findings, Probe, SchemaFound};
 use crate::time::{Lifetime, Timestamp};
 
 /// The clock may be this far behind the highest time recorded (design.md 8).
@@ -27,6 +27,10 @@ pub(super) async fn check(findings: &mut Findings, config: &Config, now: Timesta
         }
     };
     findings.ok("database", format!("{kind} answers"));
+    stands(findings, &found, now);
+}
+
+fn stands(findings: &mut Findings, found: &DatabaseFound, now: Timestamp) {
     match found.schema {
         SchemaFound::Current => findings.ok("schema", "the schema is up to date"),
         SchemaFound::Empty => {
@@ -38,7 +42,7 @@ pub(super) async fn check(findings: &mut Findings, config: &Config, now: Timesta
         }
     }
     if found.is_durable {
-        findings.ok("durability", found.durability);
+        findings.ok("durability", found.durability.clone());
     } else {
         let what = format!("what is acknowledged could be lost: {}", found.durability);
         findings.fail(
@@ -84,5 +88,54 @@ fn clock(findings: &mut Findings, now: Timestamp, highest: Option<Timestamp>) {
             findings.ok(ID, format!("the clock shows {now}; the highest time recorded is {highest}"))
         }
         None => findings.ok(ID, format!("the clock shows {now}; nothing is recorded yet")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Finding, Status};
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
+
+    fn found(change: impl FnOnce(&mut DatabaseFound)) -> Vec<Finding> {
+        let mut database = DatabaseFound {
+            schema: SchemaFound::Current,
+            durability: "fsync=on full_page_writes=on synchronous_commit=on".to_owned(),
+            is_durable: true,
+            highest_time: Some(NOW),
+        };
+        change(&mut database);
+        let mut findings = Findings::default();
+        stands(&mut findings, &database, NOW);
+        findings.0.into_iter().filter(|finding| finding.status != Status::Ok).collect()
+    }
+
+    #[test]
+    fn a_database_that_could_lose_what_was_acknowledged_is_found() {
+        let findings = found(|database| {
+            database.is_durable = false;
+            database.durability = "fsync=off".to_owned();
+        });
+
+        assert_eq!(findings[0].id, "durability");
+        assert_eq!(findings[0].status, Status::Failed);
+        assert!(findings[0].what.contains("fsync=off") && findings[0].fix.contains("synchronous_commit"));
+    }
+
+    #[test]
+    fn migrations_still_to_run_are_found() {
+        let findings = found(|database| database.schema = SchemaFound::Behind(2));
+
+        assert_eq!(findings[0].id, "schema");
+        assert!(findings[0].what.contains("2 migrations") && findings[0].fix.contains("deputy migrate"));
+    }
+
+    #[test]
+    fn a_clock_a_minute_behind_is_tolerated_and_no_more() {
+        let ahead = |seconds| NOW.plus(Lifetime::from_seconds(seconds));
+
+        assert!(found(|database| database.highest_time = Some(ahead(60))).is_empty());
+        assert_eq!(found(|database| database.highest_time = Some(ahead(61)))[0].id, "clock");
     }
 }

@@ -58,7 +58,22 @@ fn open_files(findings: &mut Findings) {
 }
 
 /// The soft limit in the text of `/proc/self/limits`; `None` for unlimited.
-pub(super) fn limit_of_open_files(limits: &str) -> Option<u64> {
+fn limit_of_open_files(limits: &str) -> Option<u64> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::limit_of_open_files;
+
+    #[test]
+    fn the_soft_limit_of_open_files_is_read() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
+                      Max open files            1024                 1048576              files\n";
+
+        assert_eq!(limit_of_open_files(limits), Some(1024));
+        assert_eq!(limit_of_open_files(&limits.replace("1024 ", "unlimited ")), None);
+        assert_eq!(limit_of_open_files(""), None);
+    }
 }

@@ -1,0 +1,212 @@
+//! A directory in which every check of `deputy check` passes, and ways to break it.
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::audit::{AuditRow, Event, Outcome};
+use crate::cli::probe::Rooms;
+use crate::config::check::{Finding, Surroundings, check};
+use crate::config::development::dev_certificates;
+use crate::config::{Algorithm, Config};
+use crate::entropy::SystemEntropy;
+use crate::jose::SigningKey;
+use crate::keys::NodeSecrets;
+use crate::store::{Change, Entry, Opening, Store};
+use crate::time::Timestamp;
+
+/// When the checks are made, unless a story says otherwise.
+pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
+
+/// A configuration about which nothing is to be said. `@port@` and `@management@` are free ports.
+pub(super) const SOUND: &str = r#"
+issuer = "https://localhost:@port@"
+data_dir = "data"
+
+[listen]
+public = "127.0.0.1:@port@"
+management = "127.0.0.1:@management@"
+
+[tls]
+certificate_file = "certs/server.pem"
+key_file = "certs/server-key.pem"
+
+[tokens]
+subject = "pairwise"
+
+[[identity_provider]]
+issuer = "https://login.example"
+jwks_file = "keys.json"
+
+[[identity_provider.relying_party]]
+client_id = "travel-app"
+clients = ["assistant"]
+
+[[workload_issuer]]
+issuer = "https://workloads.example"
+jwks_file = "keys.json"
+instance_id_claim = "instance"
+
+[[workload_issuer.class]]
+name = "age-verification"
+lifetime = "task"
+clients = ["age-agent"]
+targets = ["tickets"]
+answers = ["age_over_18"]
+
+[[client]]
+id = "assistant"
+jwks_file = "keys.json"
+scopes = ["tickets:search", "age_over_18"]
+targets = ["tickets", "age-agent"]
+
+[[client]]
+id = "age-agent"
+jwks_file = "keys.json"
+scopes = ["age_over_18"]
+targets = ["tickets"]
+
+[[client]]
+id = "tickets-api"
+authentication = "client_secret_basic"
+allow_secret = true
+secret_files = [{ file = "secret", expires_at = 2027-11-01T00:00:00Z }]
+grants = []
+
+[[predicate]]
+scope = "age_over_18"
+claim = "birthdate"
+at_least_years = 18
+
+[[target]]
+identifier = "tickets"
+scopes = { "tickets:search" = {} }
+answers = { age_over_18 = {} }
+resource_server = "tickets-api"
+
+[[target]]
+identifier = "age-agent"
+scopes = { age_over_18 = {} }
+resource_server = "age-agent"
+exchange_client = "age-agent"
+onward = ["tickets"]
+"#;
+
+/// A set of one P-256 key.
+pub(super) fn key_set() -> String {
+    let key = SigningKey::generate(Algorithm::ES256).unwrap();
+    json!({"keys": [key.jwk()]}).to_string()
+}
+
+/// One installation.
+pub(super) struct World {
+    pub(super) directory: TempDir,
+    pub(super) text: String,
+    pub(super) now: Timestamp,
+    pub(super) port: u16,
+}
+
+impl World {
+    /// An installation in which all is well, the database not yet made.
+    pub(super) fn fresh() -> Self {
+        let directory = TempDir::new().unwrap();
+        let [port, management] = free_ports();
+        let text =
+            SOUND.replace("@port@", &port.to_string()).replace("@management@", &management.to_string());
+        let world = Self { directory, text, now: NOW, port };
+        dev_certificates(&world.path("certs"), NOW).unwrap();
+        std::fs::create_dir(world.path("data")).unwrap();
+        world.chmod("data", 0o700);
+        NodeSecrets::create(&world.path("data/master.key"), &SystemEntropy::default()).unwrap();
+        world.write("keys.json", &key_set());
+        world.write("secret", "kX3-pQ9_vB7~mN2.tR5-wY8_zC4");
+        world.chmod("secret", 0o600);
+        world
+    }
+
+    /// As [`World::fresh`], served once before.
+    pub(super) async fn migrated() -> Self {
+        let world = Self::fresh();
+        world.migrate().await;
+        world
+    }
+
+    pub(super) async fn migrate(&self) {
+        self.save();
+        let config = Config::load(&self.path("deputy.toml"), []).unwrap();
+        let secrets = NodeSecrets::load(&config.keys.master_key_file).unwrap();
+        let entropy = SystemEntropy::default();
+        let opening = Opening { config: &config, now: self.now, sealing: &secrets, entropy: &entropy };
+        let store = Store::open(opening).await.unwrap();
+        let row = AuditRow::new(self.now, Event::PolicyLoad, Outcome::Granted);
+        let entry = Entry { spend: None, change: Change::Nothing, audit: Some(row), now: self.now };
+        store.record(entry).await.unwrap();
+        store.close().await.unwrap();
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(super) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    pub(super) fn chmod(&self, name: &str, mode: u32) {
+        std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// Changes the configuration; what is replaced has to be there.
+    pub(super) fn edit(&mut self, from: &str, to: &str) {
+        assert!(self.text.contains(from), "`{from}` is not in the configuration");
+        self.text = self.text.replacen(from, to, 1);
+    }
+
+    fn save(&self) {
+        if !self.path("deputy.toml").exists() {
+            self.write("deputy.toml", "");
+            self.chmod("deputy.toml", 0o644);
+        }
+        self.write("deputy.toml", &self.text);
+    }
+
+    /// What `deputy check` finds.
+    pub(super) async fn check(&self) -> Vec<Finding> {
+        self.save();
+        let surroundings = Surroundings { environment: Vec::new(), now: self.now, is_offline: false };
+        check(&self.path("deputy.toml"), surroundings, &Rooms).await
+    }
+}
+
+/// Ports that nobody listened on a moment ago.
+fn free_ports() -> [u16; 2] {
+    let held: Vec<TcpListener> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    [held[0].local_addr().unwrap().port(), held[1].local_addr().unwrap().port()]
+}
+
+/// Documents served over HTTP on loopback: paths and bodies, `@self@` is its own address.
+pub(super) async fn serve(documents: Vec<(&'static str, String)>) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = vec![0; 4096];
+            let length = stream.read(&mut request).await.unwrap_or(0);
+            let request = String::from_utf8_lossy(&request[..length]).into_owned();
+            let path = request.split(' ').nth(1).unwrap_or("");
+            let body = documents.iter().find(|(known, _)| *known == path).map(|(_, body)| body);
+            let body = body.map(|body| body.replace("@self@", &format!("http://{address}")));
+            let (status, body) = body.map_or(("404 Not Found", String::new()), |body| ("200 OK", body));
+            let answer = format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    address
+}
