@@ -11,10 +11,14 @@ mod logs;
 #[path = "../tests/support/world/mod.rs"]
 mod world;
 
+mod doors;
+mod expect;
+mod negative_exchange;
 mod rfc6749;
 mod rfc7009;
 mod rfc7662;
 mod rfc8693;
+mod strict;
 mod yes_no;
 
 fn main() {

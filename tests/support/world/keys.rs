@@ -23,6 +23,23 @@ impl Key {
         Self { kid: kid.to_owned(), pkcs8, public: pair.public_key().as_ref().to_vec() }
     }
 
+    /// The pair in this PKCS#8.
+    pub fn from_pkcs8(kid: &str, pkcs8: &[u8]) -> Self {
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).unwrap();
+        let public = pair.public_key().as_ref().to_vec();
+        Self { kid: kid.to_owned(), pkcs8: pkcs8.to_vec(), public }
+    }
+
+    /// The same pair under another `kid`.
+    pub fn named(&self, kid: &str) -> Self {
+        Self { kid: kid.to_owned(), ..self.clone() }
+    }
+
+    /// The public key as an uncompressed point (SEC 1 §2.3.3).
+    pub fn point(&self) -> &[u8] {
+        &self.public
+    }
+
     /// The public JWK (RFC 7517 §4).
     pub fn jwk(&self) -> Value {
         json!({
@@ -46,7 +63,12 @@ impl Key {
 
     /// Signs a header and a payload given as JSON text, so that tests can write what no library would.
     pub fn sign_text(&self, header: &str, payload: &str) -> String {
-        let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        self.sign_bytes(header.as_bytes(), payload.as_bytes())
+    }
+
+    /// Signs a header and a payload given as bytes, which need not even be text.
+    pub fn sign_bytes(&self, header: &[u8], payload: &[u8]) -> String {
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         self.sign_raw(&format!("{}.{}", encode(header), encode(payload)))
     }
 

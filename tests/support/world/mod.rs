@@ -7,6 +7,7 @@
 
 mod algorithms;
 mod answer;
+mod inside;
 mod keys;
 mod provider;
 mod setup;

@@ -1,0 +1,87 @@
+//! The four ways a JWT gets into Deputy. Every rule of RFC 7515, 7519 and 8725 holds at each of them.
+
+use crate::expect::{ACTOR, CLIENT, SUBJECT, Wire, is_refused, refuses};
+use crate::world::{Jwt, Request, World};
+
+/// Where a JWT is presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// `subject_token` of type `…:id_token`.
+    IdToken,
+    /// `subject_token` of type `…:access_token`: Deputy's own, come back.
+    Own,
+    /// `actor_token` of type `…:jwt`.
+    Actor,
+    /// `client_assertion`.
+    Assertion,
+}
+
+impl Door {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::IdToken, Self::Own, Self::Actor, Self::Assertion];
+    /// Those whose tokens others sign.
+    pub const FOREIGN: [Self; 3] = [Self::IdToken, Self::Actor, Self::Assertion];
+
+    /// A good token for this door, to be spoilt and signed again.
+    pub async fn good(self, world: &World) -> Jwt {
+        match self {
+            Self::IdToken => world.id_token(),
+            Self::Own => {
+                let issued = world.files_token().await;
+                world.taken_apart(&issued).await
+            }
+            Self::Actor => world.workload_token("planner"),
+            Self::Assertion => world.assertion("assistant"),
+        }
+    }
+
+    /// A request that is good but for `token`.
+    pub fn request<'a>(self, world: &'a World, token: &str) -> Request<'a> {
+        match self {
+            Self::IdToken => world.tx().set("subject_token", token),
+            Self::Own => world.onward_tx(token),
+            Self::Actor => world.tx().actor(token),
+            Self::Assertion => world.tx().with_assertion(token),
+        }
+    }
+
+    /// What the wire says of a bad token here.
+    pub const fn wire(self) -> Wire {
+        match self {
+            Self::IdToken | Self::Own => SUBJECT,
+            Self::Actor => ACTOR,
+            Self::Assertion => CLIENT,
+        }
+    }
+
+    /// The audit's word for a fault, which client authentication has its own words for.
+    pub fn causes(self, faults: &str) -> String {
+        let word = |fault: &str| match (self, fault) {
+            (Self::Assertion, "critical_header" | "claim" | "malformed") => "assertion_malformed".to_owned(),
+            (Self::Assertion, "issued_ahead" | "not_yet_valid") => "assertion_not_yet_valid".to_owned(),
+            (Self::Assertion, "too_old") => "assertion_too_long".to_owned(),
+            (Self::Assertion, "subject") => "assertion_issuer|client_unknown".to_owned(),
+            (Self::Assertion, fault) => format!("assertion_{fault}"),
+            (_, fault) => fault.to_owned(),
+        };
+        faults.split('|').map(word).collect::<Vec<_>>().join("|")
+    }
+
+    /// `token` is refused here, for this fault.
+    pub async fn refuses(self, world: &World, what: &str, token: &str, faults: &str) {
+        let what = format!("{what} as {self:?}");
+        refuses(world, &what, self.request(world, token), self.wire(), &self.causes(faults)).await;
+    }
+
+    /// `token` passes all that is asked of its form. One of Deputy's own that a test signed gets as far
+    /// as the records, which do not know it.
+    pub async fn takes(self, world: &World, what: &str, token: &str) {
+        let answer = self.request(world, token).send().await;
+        if self == Self::Own {
+            is_refused(what, &answer, SUBJECT);
+            assert_eq!(answer.audited_cause(world).await, "never_issued", "{what} as {self:?}");
+        } else {
+            assert_eq!(answer.status, 200, "{what} as {self:?}: {}", answer.text);
+        }
+    }
+}

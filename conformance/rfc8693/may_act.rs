@@ -1,0 +1,151 @@
+//! RFC 8693 §4.4: `may_act`. design.md 3 says under which names an actor is known.
+
+use serde_json::{Value, json};
+
+use crate::expect::{SUBJECT, refuses};
+use crate::harness::{Cases, case};
+use crate::world::{Request, Setup, World, claims_of};
+
+pub fn cases() -> Cases {
+    vec![
+        case("8693-4.4-01", may_act_has_to_name_the_actor),
+        case("8693-4.4-02", other_members_of_may_act_than_identity_mean_nothing),
+        case("8693-4.4-03", every_member_of_may_act_is_compared),
+        case("8693-4.4-04", a_malformed_may_act_is_refused),
+        case("8693-4.4-05", may_act_is_not_carried_on),
+        case("8693-4.4-06", introspection_reports_may_act_where_the_token_has_it),
+    ]
+}
+
+fn with(world: &World, may_act: Value) -> Request<'_> {
+    world.tx().set("subject_token", &world.id_token().claim("may_act", may_act).sign())
+}
+
+/// design.md 12: the names are (Deputy, `act.sub`), (Deputy, `client_id`), (workload issuer, `sub`),
+/// (provider, relying party).
+async fn may_act_has_to_name_the_actor() {
+    let world = World::start(Setup::default()).await;
+    let deputy = world.issuer.as_str();
+    let provider = world.provider.issuer.as_str();
+    let own_agent = world.agent_of("assistant");
+    for named in [
+        json!({"iss": deputy, "sub": own_agent.as_str()}),
+        json!({"iss": deputy, "sub": "assistant"}),
+        json!({"iss": provider, "sub": "travel-app"}),
+        json!({"sub": "travel-app"}),
+    ] {
+        with(&world, named).send().await.granted();
+    }
+    for other in [
+        json!({"sub": "someone-else"}),
+        json!({"iss": deputy, "sub": "age-agent"}),
+        json!({"iss": deputy, "sub": world.agent_of("age-agent").as_str()}),
+        json!({"iss": provider, "sub": "other-app"}),
+        json!({"iss": provider, "sub": "alice"}),
+        json!({"iss": deputy, "sub": "Assistant"}),
+    ] {
+        let what = other.to_string();
+        refuses(&world, &what, with(&world, other), SUBJECT, "may_act").await;
+    }
+
+    // With an actor token the actor is the workload, by its own names.
+    let workload = || world.workload_token("planner").sign();
+    let planner = world.agent_of_workload("workload-planner");
+    for named in [
+        json!({"iss": "https://workloads.example", "sub": "workload-planner"}),
+        json!({"iss": deputy, "sub": planner.as_str()}),
+        json!({"iss": deputy, "sub": "assistant"}),
+    ] {
+        with(&world, named).actor(&workload()).send().await.granted();
+    }
+    for other in [
+        json!({"iss": "https://workloads.example", "sub": "workload-age"}),
+        json!({"iss": deputy, "sub": own_agent.as_str()}),
+    ] {
+        let what = other.to_string();
+        let request = with(&world, other).actor(&workload());
+        refuses(&world, &what, request, SUBJECT, "may_act").await;
+    }
+
+    // It restricts further and never widens: it names the stranger, who is no source for this token.
+    let named = json!({"iss": deputy, "sub": "stranger"});
+    let request = with(&world, named).by_assertion("stranger");
+    refuses(&world, "named, but no source", request, SUBJECT, "relying_party").await;
+}
+
+async fn other_members_of_may_act_than_identity_mean_nothing() {
+    let world = World::start(Setup::default()).await;
+    let now = world.now();
+    let named = json!({
+        "iss": world.issuer, "sub": "assistant", "exp": now - 3600, "nbf": now + 3600, "aud": "elsewhere",
+    });
+    with(&world, named).send().await.granted();
+}
+
+/// An absent `iss` means the subject token's issuer: the provider.
+async fn every_member_of_may_act_is_compared() {
+    let world = World::start(Setup::default()).await;
+    with(&world, json!({"iss": world.issuer, "sub": "assistant"})).send().await.granted();
+    for other in [
+        json!({"iss": "https://elsewhere.example", "sub": "assistant"}),
+        json!({"iss": world.provider.issuer, "sub": "assistant"}),
+        json!({"sub": "assistant"}),
+        json!({"iss": format!("{}/", world.issuer), "sub": "assistant"}),
+        json!({"iss": world.issuer, "sub": "travel-app"}),
+        json!({"iss": world.issuer, "sub": "assistant", "email": "assistant@example.org"}),
+        json!({"iss": world.issuer, "sub": "assistant", "client_id": "other"}),
+    ] {
+        let what = other.to_string();
+        refuses(&world, &what, with(&world, other), SUBJECT, "may_act").await;
+    }
+}
+
+async fn a_malformed_may_act_is_refused() {
+    let world = World::start(Setup::default()).await;
+    for odd in [
+        json!("assistant"),
+        json!([{"iss": world.issuer, "sub": "assistant"}]),
+        json!([]),
+        json!({}),
+        json!(null),
+        json!(true),
+        json!({"iss": world.issuer}),
+        json!({"iss": world.issuer, "sub": ""}),
+        json!({"iss": world.issuer, "sub": null}),
+        json!({"iss": world.issuer, "sub": ["assistant"]}),
+        json!({"iss": [world.issuer], "sub": "assistant"}),
+        json!({"iss": null, "sub": "travel-app"}),
+    ] {
+        let what = odd.to_string();
+        refuses(&world, &what, with(&world, odd), SUBJECT, "may_act").await;
+    }
+}
+
+async fn may_act_is_not_carried_on() {
+    let world = World::start(Setup::default()).await;
+    let id_token = world.id_token().claim("may_act", json!({"iss": world.issuer, "sub": "assistant"})).sign();
+    let task = world.task_tx().set("subject_token", &id_token).send().await.granted();
+    let files = world.onward("assistant", &task, "https://files.example/", "files.read").send().await;
+    let files = files.granted();
+    // Nor is it in force at the next hop, which is another actor's.
+    let onward = world.onward_tx(&files).send().await.granted();
+    for token in [task, files, onward] {
+        assert!(claims_of(&token).get("may_act").is_none());
+    }
+}
+
+/// No policy names a next hop yet, so no token of Deputy's has `may_act`: introspection shows all the
+/// token says, and invents nothing.
+async fn introspection_reports_may_act_where_the_token_has_it() {
+    let world = World::start(Setup::default()).await;
+    let may_act = json!({"iss": world.issuer, "sub": "assistant"});
+    let answer = with(&world, may_act).send().await;
+    let token = answer.granted();
+    let introspected = world.introspect_as("tickets-api", &token).await;
+    assert_eq!(introspected.body["active"], true, "{}", introspected.text);
+    let claims = answer.claims();
+    assert_eq!(introspected.body.get("may_act"), claims.get("may_act"));
+    for (name, value) in claims.as_object().unwrap() {
+        assert_eq!(&introspected.body[name], value, "{name}");
+    }
+}

@@ -1,0 +1,101 @@
+//! What only a test that stands inside Deputy can do: sign with its key, break its database, change
+//! its policy and its agents.
+
+use deputy::audit::{AuditRow, Event, Outcome};
+use deputy::delegation::record::{AgentState, EndReason};
+use deputy::keys::SealPurpose;
+use deputy::protocol::AgentId;
+use deputy::store::Control;
+use deputy::time::Clock as _;
+use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
+use serde_json::Value;
+
+use super::keys::Key;
+use super::setup::Setup;
+use super::tokens::{Jwt, claims_of, header_of};
+use super::{Answer, World};
+
+impl Setup {
+    /// Has Cedar decide by this set instead of the built-in one.
+    pub fn policy(self, cedar: &str) -> Self {
+        self.file("policies/test.cedar", cedar).add("[policy]\ndirectory = \"policies\"")
+    }
+
+    /// Every target sees the provider's own subject and the facts of the login.
+    pub fn upstream(self) -> Self {
+        self.replace("subject = \"pairwise\"", "subject = \"upstream\"")
+    }
+}
+
+impl World {
+    /// Deputy's own signing key, so that tests can sign what Deputy never would.
+    pub async fn deputy_key(&self) -> Key {
+        let rows = self.app().store.list_keys().await.unwrap();
+        let row = rows.last().expect("a server that runs has a key");
+        let pkcs8 = self.app().secrets.open(SealPurpose::SigningKey(&row.kid), &row.sealed).unwrap();
+        Key::from_pkcs8(&row.kid, &pkcs8)
+    }
+
+    /// An issued token taken apart, to be changed and signed again by Deputy's own key.
+    pub async fn taken_apart(&self, token: &str) -> Jwt {
+        let object = |value: Value| value.as_object().cloned().expect("a segment is an object");
+        Jwt {
+            header: object(header_of(token)),
+            claims: object(claims_of(token)),
+            key: self.deputy_key().await,
+        }
+    }
+
+    /// Runs a statement on the SQLite file behind Deputy's back.
+    pub fn sql(&self, statement: &str) {
+        let path = self.directory.path().join("data/deputy.db");
+        let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        diesel::sql_query("PRAGMA busy_timeout = 5000").execute(&mut connection).unwrap();
+        diesel::sql_query(statement).execute(&mut connection).unwrap();
+    }
+
+    /// Puts the configuration in force that `change` makes of the one in force.
+    pub async fn reload(&mut self, change: impl FnOnce(String) -> String) {
+        self.toml = change(std::mem::take(&mut self.toml));
+        self.app().reload(self.config()).await.unwrap();
+    }
+
+    /// The agent of a client that acts itself.
+    pub fn agent_of(&self, client: &str) -> AgentId {
+        self.app().secrets.agent_id("client", client)
+    }
+
+    /// The agent of a workload of class `principal`.
+    pub fn agent_of_workload(&self, id: &str) -> AgentId {
+        self.app().secrets.agent_id("https://workloads.example", id)
+    }
+
+    /// Changes an agent's state, as an operator would.
+    pub async fn set_agent_state(&self, agent: &AgentId, state: AgentState, why: EndReason) {
+        let row = AuditRow::new(self.clock.now(), Event::AgentState, Outcome::Granted);
+        let control = Control::SetAgentState { agent: agent.clone(), state, why };
+        self.app().record_control(control, row).await.unwrap();
+    }
+
+    /// What the management listener says of the counters.
+    pub async fn metrics(&self) -> String {
+        let address = self.server.as_ref().expect("the server runs").running.management;
+        let response = self.http.get(format!("http://{address}/metrics")).send().await.unwrap();
+        Answer::read(response).await.text
+    }
+
+    /// An access token for `https://files.example/`, issued to the assistant at hop 0.
+    pub async fn files_token(&self) -> String {
+        self.tx()
+            .set("audience", "https://files.example/")
+            .set("scope", "files.read")
+            .send()
+            .await
+            .granted()
+    }
+
+    /// The good exchange onward: the files service, audience of a token, asks for the archive.
+    pub fn onward_tx(&self, subject_token: &str) -> super::Request<'_> {
+        self.onward("files-service", subject_token, "https://archive.example/", "files.read")
+    }
+}
