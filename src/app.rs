@@ -63,6 +63,9 @@ pub enum Failure {
     /// An issuer's keys cannot be had, and none are known.
     #[error("keys cannot be had: {0}")]
     IssuerKeys(String),
+    /// A rule could not be evaluated: that denies. The audit row names it.
+    #[error("a policy rule could not be evaluated")]
+    Policy,
     /// The clock is behind the highest time recorded.
     #[error("the clock is behind the highest time recorded")]
     ClockBehind,

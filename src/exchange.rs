@@ -117,7 +117,7 @@ impl Corridor<'_> {
             let attempt = self.attempt_hop_zero(&id_token, &acting, request, named, &standing).await;
             let (entry, response) = match attempt {
                 Ok(made) => made,
-                Err(Stop::Refused(_)) if !is_read => {
+                Err(Stop::Refused(_) | Stop::Failed(Failure::Policy)) if !is_read => {
                     // The record may hold an earlier fault; the first one is the one reported.
                     standing = self.read_standing(&id_token, &acting, named).await?;
                     is_read = true;
@@ -317,7 +317,7 @@ impl Corridor<'_> {
         acting: &Acting,
         facts: &LoginFacts<'_>,
         hop: u8,
-    ) -> Result<(), Cause> {
+    ) -> Result<(), Stop> {
         self.row.chain = derived.chain.clone();
         self.row.target = Some(derived.target.clone());
         if request.has_authorization_details {
@@ -341,7 +341,8 @@ impl Corridor<'_> {
         self.row.policy = Some(decision.record);
         match (is_permit, is_error) {
             (true, false) => Ok(()),
-            (_, true) => Err(Plain::PolicyErrored.into()),
+            // A deny, and not one that a rule wanted: what cannot be decided is 503 (8693-2.2.2-06).
+            (_, true) => Err(Stop::Failed(Failure::Policy)),
             (false, false) => Err(Plain::PolicyDenied.into()),
         }
     }

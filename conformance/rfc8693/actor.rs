@@ -52,8 +52,7 @@ async fn the_subject_stays_and_the_acting_party_is_in_act() {
     // The mapping `pairwise`: one name for the user at one target, whoever acts.
     let world = World::start(Setup::default()).await;
     let direct = world.tx().send().await.claims();
-    let by_planner =
-        world.tx().actor(&world.workload_token("planner").sign()).send().await.claims();
+    let by_planner = world.tx().actor(&world.workload_token("planner").sign()).send().await.claims();
     assert!(direct["sub"].as_str().unwrap().starts_with("pw_"), "{direct}");
     assert_eq!(direct["sub"], by_planner["sub"]);
     assert_ne!(direct["act"]["sub"], by_planner["act"]["sub"]);
@@ -133,8 +132,7 @@ async fn an_exchange_onward_adds_one_level_and_copies_the_rest() {
 
     let mut before = first;
     for hop in 1..4 {
-        let request =
-            world.onward(&format!("svc{hop}"), &before, &format!("deep{}", hop + 1), "deep");
+        let request = world.onward(&format!("svc{hop}"), &before, &format!("deep{}", hop + 1), "deep");
         let after = request.send().await.granted();
         let (inner, outer) = (claims_of(&before), claims_of(&after));
         assert_eq!(levels(&outer).len(), levels(&inner).len() + 1);
@@ -234,7 +232,10 @@ async fn a_token_needs_a_rule_that_permits_it() {
     let rows = world.audit().await;
     let row = rows.iter().find(|row| row.jti.is_some_and(|known| known.to_string() == jti));
     let policy = row.and_then(|row| row.policy.as_ref()).expect("a grant's row has the decision");
-    assert_eq!((policy.decision.as_str(), policy.policies.as_slice()), ("permit", &["search".to_owned()][..]));
+    assert_eq!(
+        (policy.decision.as_str(), policy.policies.as_slice()),
+        ("permit", &["search".to_owned()][..])
+    );
 
     let planner = world.workload_token("planner").sign();
     for (what, request, rule) in [
@@ -282,7 +283,18 @@ async fn a_token_holds_only_what_the_target_needs() {
     let files = files.granted();
     let onward = world.onward_tx(&files).send().await.granted();
     let known = [
-        "act", "acr", "amr", "aud", "auth_time", "client_id", "exp", "iat", "iss", "jti", "scope", "sub",
+        "act",
+        "acr",
+        "amr",
+        "aud",
+        "auth_time",
+        "client_id",
+        "exp",
+        "iat",
+        "iss",
+        "jti",
+        "scope",
+        "sub",
         "txn",
     ];
     for token in [task, files, onward] {

@@ -47,7 +47,12 @@ async fn an_unacceptable_token_is_an_invalid_request() {
         ("forged", with(forged), SUBJECT, "signature"),
         ("revoked", world.onward_tx(&revoked), SUBJECT, "revoked"),
         ("wrong issuer", with(stranger), SUBJECT, "issuer_untrusted"),
-        ("wrong audience", with(world.id_token().claim("aud", "shop-app")), SUBJECT, "audience|relying_party"),
+        (
+            "wrong audience",
+            with(world.id_token().claim("aud", "shop-app")),
+            SUBJECT,
+            "audience|relying_party",
+        ),
         ("wrong type", with(world.id_token().header("typ", "logout+jwt")), SUBJECT, "kind"),
         ("insufficient MFA", with(weak), ASSURANCE, "assurance_insufficient"),
         ("may_act mismatch", with(not_them), SUBJECT, "may_act"),

@@ -32,12 +32,7 @@ async fn an_exchange_is_a_form_posted_to_the_token_endpoint() {
     world.tx().send().await.granted();
     // A charset parameter changes nothing.
     let body = world.tx().encoded();
-    world
-        .form("/token")
-        .raw("application/x-www-form-urlencoded; charset=UTF-8", body)
-        .send()
-        .await
-        .granted();
+    world.form("/token").raw("application/x-www-form-urlencoded; charset=UTF-8", body).send().await.granted();
 
     // Everything in the query: not even the client is known.
     let in_query = format!("/token?{}", world.tx().encoded());
@@ -52,8 +47,7 @@ async fn other_methods_and_other_bodies_are_refused() {
     let world = World::start(Setup::default()).await;
     let method = (405, "invalid_request", "method_not_allowed");
     for other in ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"] {
-        let answer =
-            refuses(&world, other, world.tx().method(other), method, "method_not_allowed").await;
+        let answer = refuses(&world, other, world.tx().method(other), method, "method_not_allowed").await;
         assert_eq!(answer.header("allow"), Some("POST"), "{other}");
     }
 

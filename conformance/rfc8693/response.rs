@@ -22,10 +22,8 @@ pub fn cases() -> Cases {
 /// One success of every kind: for a target at hop 0, a task token, continued, and onward.
 async fn successes(world: &World) -> Vec<(&'static str, Answer)> {
     let task = world.task_tx().send().await;
-    let files = world
-        .onward("assistant", &task.granted(), "https://files.example/", "files.read")
-        .send()
-        .await;
+    let files =
+        world.onward("assistant", &task.granted(), "https://files.example/", "files.read").send().await;
     let onward = world.onward_tx(&files.granted()).send().await;
     let all = vec![
         ("hop 0", world.tx().send().await),
@@ -134,8 +132,7 @@ async fn every_member_comes_once_and_correctly_typed() {
     let world = World::start(Setup::default()).await;
     for (what, answer) in successes(&world).await {
         let body = strict::parse(&answer.text).unwrap_or_else(|error| panic!("{what}: {error}"));
-        let mut expected =
-            vec!["access_token", "expires_in", "issued_token_type", "scope", "token_type"];
+        let mut expected = vec!["access_token", "expires_in", "issued_token_type", "scope", "token_type"];
         if ["hop 0", "task token"].contains(&what) {
             expected.push("task");
             expected.sort_unstable();

@@ -45,9 +45,8 @@ async fn a_resource_is_an_absolute_uri_without_fragment() {
         .replace("\"https://files.example/\", \"deep1\"]", &format!("\"{query}\", \"deep1\"]"))
         .add(&format!("[[target]]\nidentifier = \"{query}\"\nscopes = {{ \"files.read\" = {{}} }}"));
     let world = World::start(setup).await;
-    let to = |resource: &str| {
-        world.tx().without("audience").set("scope", "files.read").set("resource", resource)
-    };
+    let to =
+        |resource: &str| world.tx().without("audience").set("scope", "files.read").set("resource", resource);
     for resource in [
         "/calendar",
         "calendar",
@@ -117,9 +116,6 @@ async fn every_scope_has_to_mean_something_at_the_target() {
     let request = world.tx().set("scope", "tickets:search files.read");
     refuses(&world, "a scope of another target", request, unknown, "scope_unknown_at_target").await;
 
-    let both = world
-        .tx()
-        .set("scope", "files.read")
-        .also("audience", "https://files.example/");
+    let both = world.tx().set("scope", "files.read").also("audience", "https://files.example/");
     refuses(&world, "two targets, one defines it", both, SEVERAL, "target_several").await;
 }

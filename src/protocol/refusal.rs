@@ -279,8 +279,6 @@ words! {
         AnswerNotForActor => "answer_not_for_actor",
         /// Policy denied.
         PolicyDenied => "policy_denied",
-        /// Policy could not be evaluated.
-        PolicyErrored => "policy_errored",
         /// `token` missing.
         TokenMissing => "token_missing",
         /// The token was issued to another client.
@@ -689,7 +687,7 @@ impl Plain {
             Self::AnswerUnavailable => {
                 wire(400, InvalidRequest, "answer_unavailable", "the answer is not available", "YNC-03")
             }
-            Self::AnswerNotForActor | Self::PolicyDenied | Self::PolicyErrored => POLICY,
+            Self::AnswerNotForActor | Self::PolicyDenied => POLICY,
             Self::TokenMissing => {
                 wire(400, InvalidRequest, "token_missing", "send token", "RFC 7662 §2.1, RFC 7009 §2.1")
             }

@@ -86,12 +86,7 @@ impl World {
 
     /// An access token for `https://files.example/`, issued to the assistant at hop 0.
     pub async fn files_token(&self) -> String {
-        self.tx()
-            .set("audience", "https://files.example/")
-            .set("scope", "files.read")
-            .send()
-            .await
-            .granted()
+        self.tx().set("audience", "https://files.example/").set("scope", "files.read").send().await.granted()
     }
 
     /// The good exchange onward: the files service, audience of a token, asks for the archive.
