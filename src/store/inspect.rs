@@ -45,7 +45,7 @@ const APPLIED: &str = "SELECT version AS word FROM __diesel_schema_migrations";
 pub async fn inspect(config: &Config) -> Result<Inspection, StoreError> {
     match &config.database {
         Database::Sqlite(file) => inspect_sqlite(file).await,
-        Database::Postgres(url) => inspect_postgres(postgres::connect_once(url).await?).await,
+        Database::Postgres(url) => inspect_postgres(postgres::connect_read_only(url).await?).await,
     }
 }
 
@@ -55,36 +55,34 @@ async fn inspect_sqlite(file: &Path) -> Result<Inspection, StoreError> {
         let missing =
             || StoreError::Unusable(format!("database file `{}`: no such directory", file.display()));
         directory.ok_or_else(missing)?;
-        let settings = "journal_mode=wal synchronous=full once it is made".to_owned();
-        return Ok(Inspection {
-            is_empty: true,
-            pending: pending(&[])?,
-            settings,
-            is_durable: true,
-            highest_time: None,
-        });
+        return nothing_there("journal_mode=wal synchronous=full once it is made");
     }
-    // Opening reads the settings back, and fails where they do not hold.
-    let mut connection = sqlite::connect(file, sqlite::Use::Read)?;
-    let settings = sqlite::Settings::of(&mut connection)?;
-    let settings = format!("journal_mode={} synchronous={}", settings.journal_mode, settings.synchronous);
+    let mut connection = sqlite::connect_read_only(file)?;
     let tables = "SELECT name AS word FROM sqlite_master WHERE name = '__diesel_schema_migrations'";
-    let applied = if words(&mut connection, tables)?.is_empty() {
-        Vec::new()
-    } else {
-        words(&mut connection, APPLIED)?
-    };
-    let highest_time = if applied.is_empty() {
-        None
-    } else {
-        sqlite::Session(&mut connection).number(HIGHEST_TIME).await.map_err(StoreError::from)?
-    };
+    if words(&mut connection, tables)?.is_empty() {
+        return nothing_there("journal_mode=wal synchronous=full once the tables are made");
+    }
+    let applied = words(&mut connection, APPLIED)?;
+    let highest_time =
+        sqlite::Session(&mut connection).number(HIGHEST_TIME).await.map_err(StoreError::from)?;
+    // It is ours: open it as the server does, which reads the settings back and fails where they do not hold.
+    let settings = sqlite::Settings::of(&mut sqlite::connect(file, sqlite::Use::Read)?)?;
     Ok(Inspection {
-        is_empty: applied.is_empty(),
+        is_empty: false,
         pending: pending(&applied)?,
-        settings,
+        settings: format!("journal_mode={} synchronous={}", settings.journal_mode, settings.synchronous),
         is_durable: true,
         highest_time: highest_time.map(Timestamp::from_millis),
+    })
+}
+
+fn nothing_there(settings: &str) -> Result<Inspection, StoreError> {
+    Ok(Inspection {
+        is_empty: true,
+        pending: pending(&[])?,
+        settings: settings.to_owned(),
+        is_durable: true,
+        highest_time: None,
     })
 }
 
