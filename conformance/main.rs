@@ -13,10 +13,13 @@ mod world;
 
 mod doors;
 mod expect;
+mod jwks;
 mod negative_exchange;
+mod negative_lifecycle;
 mod rfc6749;
 mod rfc7009;
 mod rfc7662;
+mod rfc8414;
 mod rfc8693;
 mod strict;
 mod yes_no;
@@ -26,9 +29,12 @@ fn main() {
     // One a line, so that two who add a file do not meet.
     #[rustfmt::skip]
     let files = vec![
+        jwks::cases(),
+        negative_lifecycle::cases(),
         rfc6749::cases(),
         rfc7009::cases(),
         rfc7662::cases(),
+        rfc8414::cases(),
         rfc8693::cases(),
         yes_no::cases(),
     ];

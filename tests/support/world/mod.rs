@@ -112,6 +112,27 @@ impl World {
         Ok(())
     }
 
+    /// Starts another node on the same database: its own data directory, the same master key.
+    pub async fn second_node(&self) -> Node {
+        let port = free_port();
+        let own = url::Url::parse(&self.issuer).unwrap().port().unwrap();
+        let toml = self
+            .toml
+            .replace("data_dir = \"data\"", "data_dir = \"data-2\"")
+            .replace(&format!("public = \"127.0.0.1:{own}\""), &format!("public = \"127.0.0.1:{port}\""));
+        let toml = format!(
+            "{toml}\n[keys]\nmaster_key_file = \"data/master.key\"\n\n[database]\nurl = \"sqlite://{}\"\n",
+            self.directory.path().join("data/deputy.db").display(),
+        );
+        let config = Config::parse(&toml, self.directory.path()).unwrap_or_else(|error| panic!("{error}"));
+        let surroundings = deputy::app::Surroundings {
+            clock: self.clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(1_000_000 + self.next())),
+        };
+        let server = Server::start(config, surroundings).await.unwrap();
+        Node { server, base: format!("http://127.0.0.1:{port}") }
+    }
+
     /// Stops the server in order.
     pub async fn halt(&mut self) {
         if let Some(server) = self.server.take() {
@@ -231,6 +252,14 @@ impl World {
     pub async fn is_active(&self, token: &str) -> bool {
         self.introspect_as("tickets-api", token).await.body["active"] == Value::Bool(true)
     }
+}
+
+/// Another node of the same Deputy.
+pub struct Node {
+    /// Its server.
+    pub server: Server,
+    /// Where it listens; requests go there by [`Request::at`].
+    pub base: String,
 }
 
 /// A port on loopback that was free a moment ago.

@@ -166,6 +166,7 @@ impl World {
     pub fn form(&self, path: &str) -> Request<'_> {
         Request {
             world: self,
+            base: self.issuer.clone(),
             path: path.to_owned(),
             method: reqwest::Method::POST,
             parameters: Vec::new(),
@@ -186,6 +187,7 @@ fn jwt(key: &Key, claims: &mut Map<String, Value>) -> Jwt {
 #[derive(Clone)]
 pub struct Request<'a> {
     world: &'a World,
+    base: String,
     path: String,
     method: reqwest::Method,
     parameters: Vec<(String, String)>,
@@ -270,6 +272,12 @@ impl Request<'_> {
         self
     }
 
+    /// Sends it to another node.
+    pub fn at(mut self, base: &str) -> Self {
+        self.base = base.to_owned();
+        self
+    }
+
     /// Puts this into the path, a query for instance.
     pub fn path(mut self, path: &str) -> Self {
         self.path = path.to_owned();
@@ -289,7 +297,7 @@ impl Request<'_> {
 
     /// Sends it.
     pub async fn send(self) -> Answer {
-        let url = format!("{}{}", self.world.issuer, self.path);
+        let url = format!("{}{}", self.base, self.path);
         let mut builder = self.world.http.request(self.method.clone(), url);
         for (name, value) in &self.headers {
             builder = builder.header(name.as_str(), value.as_slice());
