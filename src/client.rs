@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use crate::config::{Client, ClientAuthentication, Config};
 use crate::keys::NodeSecrets;
-use crate::protocol::{Cause, ClientId, Params, Plain};
-use crate::store::SpentAssertion;
+use crate::protocol::{Cause, ClientId, Digest, Params, Plain};
 use crate::time::Timestamp;
 use crate::verification::Verifier;
 
@@ -24,6 +23,17 @@ pub struct AuthenticatedClient {
     pub client: Arc<Client>,
     /// The assertion's `jti`, to be spent with the answer; absent for secrets.
     pub spend: Option<SpentAssertion>,
+}
+
+/// A client assertion's `jti`, single use (RFC 7523 §3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpentAssertion {
+    /// Whose.
+    pub client: ClientId,
+    /// SHA-256 of the `jti`.
+    pub jti_hash: Digest,
+    /// Until when the assertion could still pass the time checks, leeway included.
+    pub until: Timestamp,
 }
 
 /// Why a client is not authenticated.

@@ -8,6 +8,35 @@ pub use ring::{KeyRing, Signed, Signer};
 pub use rotation::{KeyState, announce, new_key, revoke, rotate, state};
 pub use secrets::{NodeSecrets, SealPurpose};
 
+use crate::time::Timestamp;
+
+/// A signing key as stored. `sealed` is its PKCS#8 under the master key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyRow {
+    /// RFC 7638 thumbprint.
+    pub kid: String,
+    /// `alg`.
+    pub algorithm: String,
+    /// The public JWK as published.
+    pub public_jwk: String,
+    /// Sealed private key; emptied when revoked.
+    pub sealed: Vec<u8>,
+    /// Since when it is published.
+    pub published_at: Timestamp,
+    /// From when it may sign.
+    pub active_from: Timestamp,
+    /// Until when it signs; absent for the newest.
+    pub retired_at: Option<Timestamp>,
+    /// Distrusted since.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for KeyRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyRow").field("kid", &self.kid).finish_non_exhaustive()
+    }
+}
+
 /// Why the keys cannot be used; stops the start, or is answered with 503.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {

@@ -118,6 +118,7 @@ pub async fn record_stop(
     match &stop {
         Stop::Refused(cause) => {
             row.outcome = Outcome::Refused;
+            forget_the_unbegun(&mut row);
             row.cause = Some(cause.word().to_owned());
             row.reason = Some(cause.wire().reason.to_owned());
             if let Cause::Token(_, TokenFault::NeverIssued) = cause {
@@ -126,13 +127,24 @@ pub async fn record_stop(
                     "a token with a good signature of ours was never recorded: a signing key may be misused");
             }
         }
-        Stop::Failed(_) => row.outcome = Outcome::Failed,
+        Stop::Failed(_) => {
+            row.outcome = Outcome::Failed;
+            forget_the_unbegun(&mut row);
+        }
     }
     let entry = Entry { spend: client.spend.clone(), change: Change::Nothing, audit: Some(row), now };
     match (app.store.record(entry).await, stop) {
         (Ok(Recorded::Replayed), _) => replayed(app, peer, client, event, now).await,
         (Ok(_), stop) | (Err(_), stop @ Stop::Failed(_)) => stop,
         (Err(error), Stop::Refused(_)) => Stop::Failed(error.into()),
+    }
+}
+
+/// A refused hop 0 begins nothing: the ids it would have had name nothing.
+fn forget_the_unbegun(row: &mut AuditRow) {
+    if std::mem::take(&mut row.task_begun) {
+        row.task = None;
+        row.login = None;
     }
 }
 

@@ -7,7 +7,9 @@ pub mod refusal;
 pub mod scope;
 
 pub use exchange::{Audience, ExchangeRequest, PresentedToken, SubjectToken, TokenResponse};
-pub use ids::{AgentId, ClientId, Issuer, Jti, LoginId, Purpose, RequestId, SubjectRef, TargetId, TaskId};
+pub use ids::{
+    AgentId, ClientId, Digest, Issuer, Jti, LoginId, Purpose, RequestId, SubjectRef, TargetId, TaskId,
+};
 pub use params::Params;
 pub use refusal::{ActorOrSubject, Cause, ErrorCode, Plain, Refusal, TokenFault, Wire};
 pub use scope::{Scope, ScopeToken};

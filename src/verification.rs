@@ -6,10 +6,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::config::{AgentClass, Config, IdentityProvider, KeySource, Reach};
-use crate::delegation::record::Digest;
 use crate::jose::{Header, JoseError, PublicKey, UnverifiedToken};
 use crate::keys::{KeyRing, NodeSecrets};
-use crate::protocol::{ClientId, Issuer, Jti, TokenFault};
+use crate::protocol::{ClientId, Digest, Issuer, Jti, TokenFault};
 use crate::time::{Lifetime, Timestamp};
 
 mod fast_jwk;

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::{NotDone, answer};
 use crate::app::App;
 use crate::delegation::record::{Agent, Delegation, Ended, Provenance, Task, TokenKind};
+use crate::keys::KeyRow;
 use crate::protocol::{AgentId, Jti, RequestId, TaskId};
-use crate::store::{AuditFilter, KeyRow};
+use crate::store::AuditFilter;
 use crate::time::Timestamp;
 
 /// The most records one list shows.

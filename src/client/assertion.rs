@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::SpentAssertion;
 use crate::config::{Algorithm, Client, ClientAuthentication, Config, KeySource, Reach};
 use crate::jose::{Claims, Header, JoseError, PublicKey, UnverifiedToken, dummy_verify};
 use crate::protocol::{ClientId, Plain};
-use crate::store::SpentAssertion;
 use crate::time::{FOREIGN_LEEWAY, Lifetime, Timestamp};
 use crate::verification::{KeyFault, Verifier};
 

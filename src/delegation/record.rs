@@ -6,13 +6,11 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::config::AgentLifetime;
+pub use crate::protocol::Digest;
 use crate::protocol::{
     AgentId, ClientId, Issuer, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId, TokenFault,
 };
 use crate::time::{FOREIGN_LEEWAY, Timestamp};
-
-/// SHA-256, keyed or not.
-pub type Digest = [u8; 32];
 
 /// A user: (`iss`, `sub`) at their provider.
 #[derive(Clone, Debug, PartialEq, Eq)]

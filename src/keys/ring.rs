@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 
+use super::KeyRow;
 use super::rotation::{KeyState, state};
 use super::{KeyError, NodeSecrets, SealPurpose};
 use crate::config::Algorithm;
 use crate::jose::{PublicKey, SigningKey};
-use crate::store::KeyRow;
 use crate::time::{FOREIGN_LEEWAY, Lifetime, Timestamp};
 
 /// The `typ`s Deputy signs; their header segments are made once a key.

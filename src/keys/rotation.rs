@@ -1,10 +1,10 @@
 //! Prepared, active, retired, revoked: functions of rows and a time. Nothing here does I/O.
 
+use super::KeyRow;
 use super::{KeyError, NodeSecrets, SealPurpose};
 use crate::config::Algorithm;
 use crate::entropy::Entropy;
 use crate::jose::SigningKey;
-use crate::store::KeyRow;
 use crate::time::{Lifetime, Timestamp};
 
 /// Beyond one cache age, for clocks and slow fetches (JWKS-03).

@@ -12,8 +12,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use super::KeyError;
-use crate::delegation::record::Digest;
 use crate::entropy::Entropy;
+use crate::protocol::Digest;
 use crate::protocol::{AgentId, Issuer, TaskId};
 
 /// Bytes of a master key.

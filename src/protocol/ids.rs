@@ -118,6 +118,9 @@ uuid_id! {
     RequestId
 }
 
+/// SHA-256, keyed or not.
+pub type Digest = [u8; 32];
+
 /// Why a task was begun, in the caller's words: 1 to 256 printable characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

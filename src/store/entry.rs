@@ -1,8 +1,10 @@
 //! What is handed to the writer, and what it answers.
 
 use crate::audit::AuditRow;
-use crate::delegation::record::{Agent, AgentState, Delegation, Digest, EndReason, Login, Subject, Task};
+pub use crate::client::SpentAssertion;
+use crate::delegation::record::{Agent, AgentState, Delegation, EndReason, Login, Subject, Task};
 use crate::delegation::task::TaskPlan;
+pub use crate::keys::KeyRow;
 use crate::protocol::{
     AgentId, ClientId, Issuer, Jti, Plain, Purpose, ScopeToken, SubjectRef, TargetId, TaskId, TokenFault,
 };
@@ -31,17 +33,6 @@ pub enum Change {
     Issue(Box<Issue>),
     /// A stop or an administrative change. Goes before the issues of its group.
     Control(Control),
-}
-
-/// A client assertion's `jti`, single use (RFC 7523 §3).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SpentAssertion {
-    /// Whose.
-    pub client: ClientId,
-    /// SHA-256 of the `jti`.
-    pub jti_hash: Digest,
-    /// Until when the assertion could still pass the time checks, leeway included.
-    pub until: Timestamp,
 }
 
 /// One issued token.
@@ -154,33 +145,6 @@ pub enum Control {
     PutKeys(Vec<KeyRow>),
     /// Sets the highest time seen to `now`.
     ResetClock,
-}
-
-/// A signing key as stored. `sealed` is its PKCS#8 under the master key.
-#[derive(Clone, PartialEq, Eq)]
-pub struct KeyRow {
-    /// RFC 7638 thumbprint.
-    pub kid: String,
-    /// `alg`.
-    pub algorithm: String,
-    /// The public JWK as published.
-    pub public_jwk: String,
-    /// Sealed private key; emptied when revoked.
-    pub sealed: Vec<u8>,
-    /// Since when it is published.
-    pub published_at: Timestamp,
-    /// From when it may sign.
-    pub active_from: Timestamp,
-    /// Until when it signs; absent for the newest.
-    pub retired_at: Option<Timestamp>,
-    /// Distrusted since.
-    pub revoked_at: Option<Timestamp>,
-}
-
-impl std::fmt::Debug for KeyRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyRow").field("kid", &self.kid).finish_non_exhaustive()
-    }
 }
 
 /// What became of an entry.

@@ -6,3 +6,4 @@
 mod process_support;
 
 mod process;
+mod rooms;

@@ -2,9 +2,9 @@ use serde_json::{Value, json};
 
 use crate::config::Algorithm;
 use crate::entropy::SeededEntropy;
+use crate::keys::KeyRow;
 use crate::keys::{KeyRing, new_key, revoke, rotate};
 use crate::protocol::TokenFault;
-use crate::store::KeyRow;
 use crate::verification::fixtures::*;
 use crate::verification::{NotVerified, VerifiedOwn};
 
