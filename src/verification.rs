@@ -22,6 +22,8 @@ pub use remote::{Document, FetchError, Fetched, HttpKeys, KeyCache, KeyFault, Ke
 
 /// Last good keys of workload issuers and clients serve this long (I9).
 const KEYS_STALE: Lifetime = Lifetime::from_seconds(86_400);
+/// Own tokens remembered as well signed: 1 to 2 kB each.
+const OWN_REMEMBERED: u64 = 8192;
 /// The longest `sub` taken from a provider (OIDC Core §2).
 const MAX_SUBJECT: usize = 255;
 
@@ -168,6 +170,10 @@ impl From<KeyFault> for NotVerified {
 /// configuration keeps the keys already fetched.
 pub struct Verifier {
     keys: KeyCache,
+    /// Tokens of our own whose form and signature were found good, by their keyed hash. A task token is
+    /// shown at every hop and an access token at every introspection; checking its signature again is
+    /// most of what either costs. Nothing in here says that it lives.
+    own: moka::sync::Cache<Digest, Arc<VerifiedOwn>>,
 }
 
 impl Default for Verifier {
@@ -180,7 +186,7 @@ impl Verifier {
     /// A verifier that fetches keys this way. [`Verifier::default`] fetches over HTTPS.
     pub fn new(remote: Box<dyn RemoteKeys>) -> Self {
         crate::jose::install_provider();
-        Self { keys: KeyCache::new(remote) }
+        Self { keys: KeyCache::new(remote), own: moka::sync::Cache::new(OWN_REMEMBERED) }
     }
 
     /// Verifies an ID token presented by `client`.
@@ -267,7 +273,15 @@ impl Verifier {
         secrets: &NodeSecrets,
         token: &str,
     ) -> Result<VerifiedOwn, NotVerified> {
-        Ok(own::verify(config, ring, secrets, token)?)
+        let hash = secrets.token_hash(token);
+        if let Some(known) = self.own.get(&hash)
+            && own::still_holds(config, ring, &known)
+        {
+            return Ok(VerifiedOwn::clone(&known));
+        }
+        let verified = own::verify(config, ring, token, hash)?;
+        self.own.insert(hash, Arc::new(verified.clone()));
+        Ok(verified)
     }
 
     /// The registered key of a client that fits `header` (7523-3-10).

@@ -4,17 +4,13 @@ use serde_json::Value;
 
 use super::{MayAct, VerifiedOwn};
 use crate::config::Config;
+use crate::delegation::record::Digest;
 use crate::jose::UnverifiedToken;
-use crate::keys::{KeyRing, NodeSecrets};
+use crate::keys::KeyRing;
 use crate::protocol::{Jti, TokenFault};
 
 /// Form, kind, issuer, key and signature. Expiry and everything else about its life is in the record.
-pub fn verify(
-    config: &Config,
-    ring: &KeyRing,
-    secrets: &NodeSecrets,
-    token: &str,
-) -> Result<VerifiedOwn, TokenFault> {
+pub fn verify(config: &Config, ring: &KeyRing, token: &str, hash: Digest) -> Result<VerifiedOwn, TokenFault> {
     let scanned = UnverifiedToken::scan(token)?;
     if scanned.claimed_issuer() != Some(config.issuer.as_str()) {
         return Err(TokenFault::IssuerUntrusted);
@@ -36,10 +32,17 @@ pub fn verify(
     claims.text("sub")?.filter(|sub| !sub.is_empty()).ok_or(TokenFault::Subject)?;
     Ok(VerifiedOwn {
         jti,
-        hash: secrets.token_hash(token),
+        hash,
         kid,
         is_task_token,
         may_act: MayAct::read(&claims)?,
         claims: claims.into_map(),
     })
+}
+
+/// Whether what was found good before is so still: its key is trusted, and the issuer is ours. A `kid` is the
+/// thumbprint of its key, so the same `kid` is the same key.
+pub fn still_holds(config: &Config, ring: &KeyRing, known: &VerifiedOwn) -> bool {
+    ring.verifying_key(&known.kid).is_some()
+        && known.claims.get("iss").and_then(Value::as_str) == Some(config.issuer.as_str())
 }
