@@ -4,7 +4,13 @@ use super::*;
 use crate::jose::SigningKey;
 
 fn jwk(algorithm: Algorithm, changes: Value) -> Map<String, Value> {
-    let mut jwk = SigningKey::generate(algorithm).unwrap().jwk().clone();
+    // One RSA key for all: each takes a good part of a second to make.
+    static RSA: std::sync::LazyLock<SigningKey> =
+        std::sync::LazyLock::new(|| SigningKey::generate(Algorithm::RS256).unwrap());
+    let mut jwk = match algorithm {
+        Algorithm::RS256 => RSA.jwk().clone(),
+        _ => SigningKey::generate(algorithm).unwrap().jwk().clone(),
+    };
     for (name, value) in changes.as_object().unwrap() {
         if value.is_null() {
             jwk.remove(name);
