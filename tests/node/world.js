@@ -38,11 +38,18 @@ export async function closeServer(server) {
   await once(server, 'close');
 }
 
+// Below the ports that the system hands to outgoing connections, which might take a restarting server's.
 async function freePort() {
-  const server = http.createServer();
-  const port = Number(new URL(await listen(server)).port);
-  await closeServer(server);
-  return port;
+  for (;;) {
+    const port = 30000 + Math.floor(Math.random() * 2700);
+    const server = http.createServer();
+    const isFree = await new Promise((resolve) => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!isFree) continue;
+    await closeServer(server);
+    return port;
+  }
 }
 
 async function psql(statement) {

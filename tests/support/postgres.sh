@@ -67,7 +67,7 @@ postgres_start() {
         return 1
     fi
     for attempt in 1 2 3 4 5; do
-        port=$((20000 + RANDOM % 20000))
+        port=$((6000 + RANDOM % 4000))
         if (cd "$postgres_dir" && LC_ALL=C as_postgres_user "$postgres_bin/pg_ctl" -D "$postgres_dir/data" -w -t 60 -s \
             -l "$postgres_dir/server.log" \
             -o "-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories=$postgres_dir -c max_connections=300 -c fsync=on -c synchronous_commit=on -c full_page_writes=on" \

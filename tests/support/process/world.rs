@@ -9,6 +9,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -132,7 +133,7 @@ impl World {
     /// From now on the world's clock is this far ahead of the system's, for callers and the provider;
     /// gives the variable that tells it to a process.
     pub fn set_clock_offset(&self, seconds: i64) -> [(&'static str, String); 1] {
-        self.witness.clock_offset.store(seconds, std::sync::atomic::Ordering::SeqCst);
+        self.witness.clock_offset.store(seconds, Ordering::SeqCst);
         [("DEPUTY_TEST_CLOCK_OFFSET_SECONDS", seconds.to_string())]
     }
 
@@ -320,10 +321,18 @@ impl Node {
     }
 }
 
-/// Two ports of loopback that were free a moment ago.
+/// Two free ports of loopback, each given out once a run. They lie below those that the system hands to
+/// outgoing connections: one of these could otherwise take the port of a server that is just restarting.
 fn free_ports() -> [u16; 2] {
-    let listeners = [0, 0].map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).expect("a free port"));
-    listeners.map(|listener| listener.local_addr().expect("an address").port())
+    static GIVEN_OUT: AtomicU32 = AtomicU32::new(0);
+    let port = || loop {
+        let next = std::process::id().wrapping_mul(97).wrapping_add(GIVEN_OUT.fetch_add(1, Ordering::SeqCst));
+        let port = 10_000 + u16::try_from(next % 20_000).expect("a port");
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    };
+    [port(), port()]
 }
 
 fn quoted(names: &[&str]) -> String {
