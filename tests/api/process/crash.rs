@@ -321,5 +321,6 @@ on_both_databases! {
             broken.iter().any(|what| what.contains("acknowledged")),
             "answers went out before the commit, the power went, and nothing was found missing: {broken:?}"
         );
+        Arc::into_inner(world).expect("no client is left").finish().await;
     }
 }
