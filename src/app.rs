@@ -14,7 +14,7 @@ use crate::metrics::Metrics;
 use crate::policy::{ActivePolicy, PolicyError, PolicySet};
 use crate::protocol::{Cause, Plain, RequestId};
 use crate::store::{Change, Control, Entry, Opening, Recorded, Store, StoreError};
-use crate::time::{Clock, Lifetime, SystemClock, Timestamp};
+use crate::time::{Clock, Lifetime, Timestamp, process_clock};
 use crate::verification::{NotVerified, Verifier};
 
 /// The system clock may be this far behind the highest time recorded (design.md 8).
@@ -133,7 +133,7 @@ pub struct Surroundings {
 impl Surroundings {
     /// The system's own.
     pub fn system() -> Self {
-        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy::default()) }
+        Self { clock: process_clock(), entropy: Arc::new(SystemEntropy::default()) }
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{CliError, ConfigArg, Output};
 use crate::config::check::{Finding, Status, Surroundings, check};
-use crate::time::{Clock as _, SystemClock};
+use crate::time::process_clock;
 
 /// Of which configuration.
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ impl Check {
     pub(super) async fn run(self, output: &mut Output) -> Result<(), CliError> {
         let surroundings = Surroundings {
             environment: super::environment(),
-            now: SystemClock.now(),
+            now: process_clock().now(),
             is_offline: self.offline,
         };
         let findings = check(&self.config.config, surroundings, &super::probe::Rooms).await;

@@ -7,7 +7,7 @@ use super::{CliError, ConfigArg, Output};
 use crate::entropy::SystemEntropy;
 use crate::keys::NodeSecrets;
 use crate::store::{Opening, Store};
-use crate::time::{Clock as _, SystemClock};
+use crate::time::process_clock;
 
 /// Of which configuration.
 #[derive(Debug, Args)]
@@ -28,7 +28,7 @@ impl Migrate {
         let secrets = NodeSecrets::load(&config.keys.master_key_file).map_err(|error| failed(&error))?;
         let opening = Opening {
             config: &config,
-            now: SystemClock.now(),
+            now: process_clock().now(),
             sealing: &secrets,
             entropy: &SystemEntropy::default(),
         };

@@ -40,7 +40,7 @@ impl Scanner {
             ("JSON-escaped", secret.chars().map(|c| format!("\\u{:04x}", c as u32)).collect()),
             ("JSON-escaped", escaped.trim_matches('"').replace('/', "\\/")),
         ];
-        if secret.matches('.').count() == 2 {
+        if secret.starts_with("eyJ") && secret.matches('.').count() == 2 {
             let mut parts = secret.split('.').skip(1);
             forms.extend(parts.next().map(|part| ("payload", part.to_owned())));
             forms.extend(parts.next().map(|part| ("signature", part.to_owned())));
