@@ -292,9 +292,9 @@ impl App {
     /// The store.
     pub async fn reset_clock(&self) -> Result<(), Failure> {
         let now = self.clock.now();
-        self.record_control(Control::ResetClock, clock_reset_row(now)).await?;
+        set_clock_back(&self.store, now).await?;
         self.highest.store(now.millis(), Ordering::SeqCst);
-        Ok(())
+        self.refresh_keys().await
     }
 
     /// The request's time.
@@ -362,10 +362,22 @@ impl App {
     }
 }
 
-fn clock_reset_row(now: Timestamp) -> AuditRow {
-    let mut row = AuditRow::new(now, Event::ClockReset, Outcome::Granted);
-    row.detail = Some(format!("highest time seen is now {now}"));
-    row
+/// Ends for good what has expired, and makes `now` the highest time seen. The keys' times move with the
+/// clock first: should the second entry fail, they are only older than they need to be.
+async fn set_clock_back(store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    let highest = store.highest_time().await?.unwrap_or(now);
+    let control = |control, event, detail: String| {
+        let mut row = AuditRow::new(now, event, Outcome::Granted);
+        row.detail = Some(detail);
+        store.record(Entry { spend: None, change: Change::Control(control), audit: Some(row), now })
+    };
+    let keys = keys::set_back(&store.list_keys().await?, highest, now);
+    if !keys.is_empty() {
+        let detail = format!("times set back with the clock, from {highest} to {now}");
+        control(Control::PutKeys(keys), Event::Key, detail).await?;
+    }
+    control(Control::ResetClock, Event::ClockReset, format!("highest time seen is now {now}")).await?;
+    Ok(())
 }
 
 /// [`App::reset_clock`] where no server runs, because the clock keeps it from starting.
@@ -377,13 +389,7 @@ pub async fn reset_clock_offline(config: &Config, surroundings: &Surroundings) -
     let now = surroundings.clock.now();
     let opening = Opening { config, now, sealing: &secrets, entropy: surroundings.entropy.as_ref() };
     let store = Store::open(opening).await?;
-    let entry = Entry {
-        spend: None,
-        change: Change::Control(Control::ResetClock),
-        audit: Some(clock_reset_row(now)),
-        now,
-    };
-    store.record(entry).await?;
+    set_clock_back(&store, now).await?;
     store.close().await?;
     Ok(())
 }

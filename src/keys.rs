@@ -5,7 +5,7 @@ mod rotation;
 mod secrets;
 
 pub use ring::{KeyRing, Signed, Signer};
-pub use rotation::{KeyState, announce, new_key, revoke, rotate, state};
+pub use rotation::{KeyState, announce, new_key, revoke, rotate, set_back, state};
 pub use secrets::{NodeSecrets, SealPurpose};
 
 use crate::time::Timestamp;

@@ -8,6 +8,8 @@ mod chain;
 mod checkpoint;
 mod control;
 pub mod entry;
+#[cfg(debug_assertions)]
+mod fault;
 pub mod inspect;
 mod ledger;
 mod load;

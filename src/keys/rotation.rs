@@ -91,6 +91,25 @@ pub fn rotate(rows: &[KeyRow], new: KeyRow) -> Vec<KeyRow> {
         .collect()
 }
 
+/// The rows as they stand once the clock is set back from `highest` to `now`: each key is in the state
+/// it was in, so the one that signed goes on signing. Pure.
+pub fn set_back(rows: &[KeyRow], highest: Timestamp, now: Timestamp) -> Vec<KeyRow> {
+    let by = highest.millis_since(now);
+    if by <= 0 {
+        return Vec::new();
+    }
+    let back = |at: Timestamp| Timestamp::from_millis(at.millis().saturating_sub(by));
+    rows.iter()
+        .filter(|row| row.revoked_at.is_none())
+        .map(|row| KeyRow {
+            published_at: back(row.published_at),
+            active_from: back(row.active_from),
+            retired_at: row.retired_at.map(back),
+            ..row.clone()
+        })
+        .collect()
+}
+
 /// What revoking `kid` at `now` does to the rows (JWKS-05): its private part is emptied and it is
 /// believed no more, at once. `None` where there is no such key, nothing to write where it was revoked
 /// before. Pure.

@@ -74,8 +74,8 @@ pub(super) async fn run<S: Statements>(
             }
             Some(Effect { is_changed: !keys.is_empty(), died: 0 })
         }
-        // The writer sets it: it knows the highest time of the whole group.
-        Control::ResetClock => Some(Effect { is_changed: true, died: 0 }),
+        // The time itself is set by the writer, which knows that of the whole group.
+        Control::ResetClock => Some(sweep::end_expired(session, now).await?),
     };
     let Some(effect) = effect else { return Ok(Err(Recorded::NotFound)) };
     if !matches!(control, Control::PutKeys(_) | Control::ResetClock) {

@@ -133,6 +133,8 @@ pub(super) trait Statements {
 
     async fn count_live(&mut self, range: &Range, now: i64) -> Result<u64, Failure>;
     async fn revoke_range(&mut self, range: &Range, at: i64, why: &str) -> Result<u64, Failure>;
+    /// Tokens that expired by `until`, whatever the clock shows now.
+    async fn revoke_expired(&mut self, until: i64, at: i64, why: &str) -> Result<u64, Failure>;
     async fn live_tokens_in(&mut self, range: &Range, now: i64) -> Rows<TokenRow>;
     async fn live_tokens_of_clients(&mut self, clients: &[String], now: i64) -> Rows<Vec<u8>>;
     async fn live_tokens_for_targets(&mut self, targets: &[String], now: i64) -> Rows<Vec<u8>>;
@@ -352,6 +354,14 @@ macro_rules! statements {
                 let rows = token::table
                     .filter(token::path.ge(&range.from).and(token::path.lt(&range.to)))
                     .filter(token::revoked_at.is_null());
+                let count = $execute!(
+                    self,
+                    diesel::update(rows).set((token::revoked_at.eq(at), token::revoked_why.eq(why)))
+                )?;
+                Ok(count as u64)
+            }
+            async fn revoke_expired(&mut self, until: i64, at: i64, why: &str) -> Result<u64, Failure> {
+                let rows = token::table.filter(token::expires_at.le(until).and(token::revoked_at.is_null()));
                 let count = $execute!(
                     self,
                     diesel::update(rows).set((token::revoked_at.eq(at), token::revoked_why.eq(why)))

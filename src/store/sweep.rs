@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::control::{Effect, end_tasks};
 use super::rows::Key;
 use super::statements::{Failure, Statements};
+use super::writer::{HIGHEST_TIME, TIME_STEP};
 use crate::delegation::record::EndReason;
 use crate::time::{Lifetime, Timestamp};
 
@@ -32,6 +33,22 @@ pub(super) async fn sweep<S: Statements>(session: &mut S, now: Timestamp) -> Res
     session.delete_logins(&logins).await?;
 
     effect.is_changed |= !(spent.is_empty() && tokens.is_empty() && logins.is_empty());
+    Ok(effect)
+}
+
+/// Ends for good what had expired by the highest time recorded: with the clock set back, time alone
+/// would let it live again.
+pub(super) async fn end_expired<S: Statements>(session: &mut S, now: Timestamp) -> Result<Effect, Failure> {
+    let highest = session.number(HIGHEST_TIME).await?.unwrap_or(0).saturating_add(TIME_STEP);
+    let mut effect = Effect { is_changed: true, died: 0 };
+    loop {
+        let expired: BTreeSet<Key> = session.expired_tasks(highest, TASKS).await?.into_iter().collect();
+        if expired.is_empty() {
+            break;
+        }
+        effect = effect.and(end_tasks(session, &expired, EndReason::Expired, now).await?);
+    }
+    effect.died += session.revoke_expired(highest, now.millis(), EndReason::Expired.word()).await?;
     Ok(effect)
 }
 

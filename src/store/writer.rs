@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 /// The name of the highest time seen, in `meta`.
 pub(super) const HIGHEST_TIME: &str = "highest_time";
 /// By how much time has to have gone on to be written down, in milliseconds.
-const TIME_STEP: i64 = 1000;
+pub(super) const TIME_STEP: i64 = 1000;
 /// Rows after which a checkpoint is signed.
 const CHECKPOINT_ROWS: i64 = 1000;
 /// Time after a write in which a checkpoint is signed.
@@ -55,6 +55,8 @@ pub(super) struct Writer<E> {
     highest_written: i64,
     /// Held while the writer lives.
     _data_dir: File,
+    #[cfg(debug_assertions)]
+    fault: super::fault::Fault,
 }
 
 /// What a transaction came to, to be kept once it is committed.
@@ -90,6 +92,8 @@ impl<E: Engine> Writer<E> {
             highest,
             highest_written: highest,
             _data_dir: data_dir,
+            #[cfg(debug_assertions)]
+            fault: super::fault::Fault::from_environment(),
         })
     }
 
@@ -150,6 +154,8 @@ impl<E: Engine> Writer<E> {
     }
 
     fn write(&mut self, group: Vec<Waiting>) {
+        #[cfg(debug_assertions)]
+        let group = self.fault.answer_early(group);
         let entries: Vec<&Entry> = group.iter().map(|waiting| &waiting.entry).collect();
         let recorded = match self.commit(&entries, GROUP_TRIES) {
             Ok(recorded) => recorded,

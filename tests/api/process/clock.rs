@@ -25,8 +25,16 @@ on_both_databases! {
         // Two hours on, everything is past its time, and that time is on record.
         let later = world.set_clock_offset(2 * 3600);
         let mut server = world.start_node(0, &later).await.expect("a start");
-        assistant.sign_in(&base, &world.id_token("dan"), "tickets", "tickets:search").await.token();
+        let id_token = world.id_token("dan");
+        let short = assistant.sign_in(&base, &id_token, "tickets", "tickets:search").await.token();
         assert!(!api.introspect(&base, &expiring).await.is_active());
+        server.stop().await;
+
+        // Ten minutes later this token is past its time too, but its task is not.
+        let later = world.set_clock_offset(2 * 3600 + 600);
+        let mut server = world.start_node(0, &later).await.expect("a start");
+        assistant.sign_in(&base, &world.id_token("fay"), "tickets", "tickets:search").await.token();
+        assert!(!api.introspect(&base, &short).await.is_active());
         server.stop().await;
 
         let back = world.set_clock_offset(-YEAR);
@@ -39,7 +47,7 @@ on_both_databases! {
         let reset = world.deputy_with(&["clock", "reset"], &back).await;
         assert!(reset.status.success(), "{}", String::from_utf8_lossy(&reset.stderr));
         let mut server = world.start_node(0, &back).await.expect("a start after the reset");
-        for (what, token) in [("expired", &expiring), ("revoked", &revoked), ("of an ended task", &of_task)] {
+        for (what, token) in [("expired", &expiring), ("expired in a live task", &short), ("revoked", &revoked), ("of an ended task", &of_task)] {
             assert!(!api.introspect(&base, token).await.is_active(), "a token that was {what} is active again");
         }
         for (what, token) in [("ended", &task), ("expired", &long_task)] {
