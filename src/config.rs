@@ -75,6 +75,14 @@ pub struct Config {
 }
 
 impl Config {
+    /// The words of `scope` that some target defines.
+    pub fn known_part_of(&self, scope: &Scope) -> Scope {
+        let is_known =
+            |word: &ScopeToken| self.targets.values().any(|target| target.scopes.contains_key(word));
+        let words: Vec<ScopeToken> = scope.tokens().filter_map(ScopeToken::parse).filter(is_known).collect();
+        Scope::from_tokens(&words)
+    }
+
     /// The targets that `client` may exchange onward from: those whose `exchange_client` it is.
     pub fn target_of_exchange_client<'a>(
         &'a self,

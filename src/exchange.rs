@@ -18,8 +18,8 @@ use crate::peer::{self, Peer};
 use crate::policy::{self, Decision};
 use crate::protocol::exchange::token_type;
 use crate::protocol::{
-    Cause, ExchangeRequest, Jti, LoginId, Params, Plain, PresentedToken, ScopeToken, SubjectRef,
-    SubjectToken, TaskId, TokenFault, TokenResponse,
+    Audience, Cause, ExchangeRequest, Jti, LoginId, Params, Plain, PresentedToken, ScopeToken, SubjectRef,
+    SubjectToken, TargetId, TaskId, TokenFault, TokenResponse,
 };
 use crate::store::{Change, Entry, HopZero, Issue, NewAnswer, Origin, RecordRefusal, Recorded};
 use crate::time::Timestamp;
@@ -72,15 +72,23 @@ impl Corridor<'_> {
             return Err(Plain::GrantNotRegistered.into());
         }
         let request = ExchangeRequest::parse(params, &self.config.issuer)?;
-        self.row.scope_asked = Some(request.scope.clone());
-        self.row.target = match &request.audience {
-            crate::protocol::Audience::Target(target) => Some(target.clone()),
-            _ => Some(crate::protocol::TargetId::new(self.config.issuer.as_str())),
-        };
+        self.note_asked(&request);
         match &request.subject {
             SubjectToken::IdToken(token) => self.hop_zero(token, &request).await,
             SubjectToken::Own(token) => self.later_hop(token, &request).await,
         }
+    }
+
+    /// Puts into the row what was asked for, as far as the configuration knows the words: any other may be
+    /// a token or a secret in the wrong place.
+    fn note_asked(&mut self, request: &ExchangeRequest) {
+        let is_known = request.scope.is_subset_of(&self.client.client.scopes);
+        let scope = if is_known { request.scope.clone() } else { self.config.known_part_of(&request.scope) };
+        self.row.scope_asked = (!scope.is_empty()).then_some(scope);
+        self.row.target = match &request.audience {
+            Audience::Target(target) => self.config.targets.contains_key(target).then(|| target.clone()),
+            _ => Some(TargetId::new(self.config.issuer.as_str())),
+        };
     }
 
     /// Hop 0: an ID token begins or joins a task.

@@ -6,7 +6,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::process_support::jose::forged;
+use crate::process_support::jose::{forged, fresh_id};
 use crate::process_support::scan::Scanner;
 use crate::process_support::{Backend, World, canary, on_both_databases};
 
@@ -28,7 +28,13 @@ async fn take_every_turn(world: &World, base: &str) {
 
     // Refusals and faults, each with a token somewhere in it.
     let forged = world.witness.saw(forged(&task));
+    let misplaced = world.witness.saw(fresh_id());
     for answer in [
+        assistant.exchange(base, &task, &misplaced, "tickets:search").await,
+        assistant.exchange(base, &task, "tickets", &format!("tickets:search {misplaced}")).await,
+        assistant.sign_in(base, &id_token, "tickets", &misplaced).await,
+        assistant.exchange(base, &misplaced, "tickets", "tickets:search").await,
+        world.caller_named(&misplaced).exchange(base, &task, "tickets", "tickets:search").await,
         assistant.exchange(base, &forged, "tickets", "tickets:search").await,
         stranger.exchange(base, &task, "tickets", "tickets:search").await,
         assistant.exchange(base, &id_token, "tickets", "tickets:search").await,

@@ -167,6 +167,11 @@ impl World {
         Caller::new(id, &self.issuer, Arc::clone(&self.client_keys[id]), Arc::clone(&self.witness))
     }
 
+    /// A client that Deputy does not know, by this id.
+    pub fn caller_named(&self, id: &str) -> Caller {
+        Caller::new(id, &self.issuer, Arc::new(Key::generate(id)), Arc::clone(&self.witness))
+    }
+
     /// An ID token of a user who signed in a moment ago with phishing-resistant MFA.
     pub fn id_token(&self, user: &str) -> String {
         self.id_token_at(user, self.witness.now())
