@@ -11,11 +11,17 @@ mod logs;
 #[path = "../tests/support/world/mod.rs"]
 mod world;
 
+mod client_all;
+mod client_secret_basic;
 mod doors;
 mod expect;
+mod fetch;
 mod jwks;
+mod negative_client;
 mod negative_exchange;
 mod negative_lifecycle;
+mod private_key_jwt;
+mod replay_state;
 mod rfc6749;
 mod rfc7009;
 mod rfc7662;
@@ -29,8 +35,14 @@ fn main() {
     // One a line, so that two who add a file do not meet.
     #[rustfmt::skip]
     let files = vec![
+        client_all::cases(),
+        client_secret_basic::cases(),
+        fetch::cases(),
         jwks::cases(),
+        negative_client::cases(),
         negative_lifecycle::cases(),
+        private_key_jwt::cases(),
+        replay_state::cases(),
         rfc6749::cases(),
         rfc7009::cases(),
         rfc7662::cases(),

@@ -1,0 +1,240 @@
+//! Rules for all methods of client authentication: client-authentication A.
+
+use serde_json::json;
+
+use crate::harness::{Cases, case, skip};
+use crate::rfc6749::{at_each_endpoint, from};
+use crate::rfc8414::{metadata, words};
+use crate::world::{ASSERTION_TYPE, Setup, World};
+
+/// The cases of this file.
+pub fn cases() -> Cases {
+    vec![
+        case("CA-ALL-01", one_method_a_request),
+        case("CA-ALL-02", the_method_is_the_one_registered),
+        case("CA-ALL-03", client_id_names_the_client_of_the_credential),
+        case("CA-ALL-04", every_failure_looks_the_same),
+        case("CA-ALL-05", a_public_client_is_none),
+        case("CA-ALL-06", metadata_lists_exactly_the_enabled_methods),
+        case("CA-ALL-07", secrets_are_off_by_default_and_never_for_agents),
+        skip("CA-ALL-08", "there are no tenants (design.md 12)"),
+        case("CA-ALL-09", failures_are_audited_and_throttled),
+    ]
+}
+
+async fn one_method_a_request() {
+    let world = World::start(Setup::default()).await;
+    let token = world.tx().send().await.granted();
+
+    for request in at_each_endpoint(&world, &token) {
+        let assertion = world.assertion("assistant").sign();
+        for request in [
+            request.clone().basic("basic-app").set("client_secret", "x"),
+            request
+                .clone()
+                .basic("basic-app")
+                .set("client_assertion_type", ASSERTION_TYPE)
+                .set("client_assertion", &assertion),
+            request
+                .clone()
+                .secret_in_body("post-app")
+                .set("client_assertion_type", ASSERTION_TYPE)
+                .set("client_assertion", &assertion),
+        ] {
+            request
+                .send()
+                .await
+                .refused_because(
+                    &world,
+                    400,
+                    "invalid_request",
+                    "several_authentication_methods",
+                    "several_methods",
+                )
+                .await;
+        }
+        // The assertion was not spent by that.
+        assert_eq!(request.with_assertion(&assertion).send().await.status, 200);
+    }
+}
+
+async fn the_method_is_the_one_registered() {
+    let world = World::start(Setup::default()).await;
+    let token = world.tx().send().await.granted();
+
+    for request in at_each_endpoint(&world, &token) {
+        for request in [
+            // Right secrets, each by the other's method; and secrets where a key is registered.
+            request.clone().basic("post-app"),
+            request.clone().secret_in_body("basic-app"),
+            request.clone().basic("assistant"),
+            request.clone().secret_in_body("assistant"),
+            // A good signature where a secret is registered.
+            request.clone().with_assertion(
+                &world.assertion("assistant").claim("iss", "basic-app").claim("sub", "basic-app").sign(),
+            ),
+        ] {
+            request
+                .send()
+                .await
+                .refused_because(
+                    &world,
+                    401,
+                    "invalid_client",
+                    "client_authentication_failed",
+                    "method_not_registered",
+                )
+                .await;
+        }
+    }
+}
+
+async fn client_id_names_the_client_of_the_credential() {
+    let world = World::start(Setup::default()).await;
+    let token = world.tx().send().await.granted();
+
+    for request in at_each_endpoint(&world, &token) {
+        for request in [
+            request.clone().by_assertion("assistant").set("client_id", "stranger"),
+            request.clone().by_assertion("assistant").set("client_id", "unheard-of"),
+            request.clone().basic("basic-app").set("client_id", "post-app"),
+        ] {
+            request
+                .send()
+                .await
+                .refused_because(
+                    &world,
+                    401,
+                    "invalid_client",
+                    "client_authentication_failed",
+                    "client_id_mismatch",
+                )
+                .await;
+        }
+    }
+    for request in [
+        world.tx().set("client_id", "assistant"),
+        world.tx().basic("basic-app").set("client_id", "basic-app"),
+    ] {
+        request.send().await.granted();
+    }
+}
+
+/// design.md 12: time is asserted by structure (the dummy check is called) and measured in a benchmark.
+async fn every_failure_looks_the_same() {
+    let expired = "secret_files = [{ file = \"secrets/no-exchange\", expires_at = 2026-01-01T00:00:00Z }]";
+    let setup = Setup::default().replace("secret_file = \"secrets/no-exchange\"", expired);
+    let world = World::start(setup).await;
+    let forged = |client: &str| world.assertion("assistant").claim("iss", client).claim("sub", client);
+    let stranger = world.key_of("stranger");
+
+    let mut bodies = Vec::new();
+    for (request, cause) in [
+        (world.tx().basic_with("unheard-of:x"), "client_unknown"),
+        (world.tx().basic_with("basic-app:x"), "secret_wrong"),
+        (world.tx().basic("no-exchange"), "secret_expired"),
+        (world.tx().basic("post-app"), "method_not_registered"),
+        (world.tx().secret_in_body("post-app").set("client_secret", "x"), "secret_wrong"),
+        (world.tx().with_assertion(&forged("unheard-of").sign()), "client_unknown"),
+        (world.tx().with_assertion(&forged("assistant").signed_by(stranger).sign()), "assertion_signature"),
+        (world.tx().with_assertion(&forged("basic-app").sign()), "method_not_registered"),
+        (world.tx().anonymous(), "no_credentials"),
+    ] {
+        let answer = request.send().await;
+        answer.refused_because(&world, 401, "invalid_client", "client_authentication_failed", cause).await;
+        bodies.push(answer.anonymous_body());
+    }
+    assert!(bodies.iter().all(|body| body == &bodies[0]), "{bodies:?}");
+
+    // By structure: whoever turns back before the signature was checked has checked one all the same.
+    let source = include_str!("../src/client/assertion.rs");
+    let prove =
+        source.split("pub async fn prove").nth(1).and_then(|rest| rest.split("\n}\n").next()).unwrap();
+    let early = prove.split("scanned.verify(").next().unwrap();
+    assert!(early.matches("return Err").count() >= 2, "the function is the one meant");
+    assert_eq!(early.matches("return Err").count(), early.matches("dummy_verify(&scanned)").count());
+}
+
+async fn a_public_client_is_none() {
+    let world = World::start(Setup::default()).await;
+
+    let answer = world.tx().anonymous().set("client_id", "assistant").send().await;
+    answer
+        .refused_because(&world, 401, "invalid_client", "client_authentication_failed", "no_credentials")
+        .await;
+    let public = "\n[[client]]\nid = \"public\"\nauthentication = \"none\"\n";
+    let config = format!("{}{public}", world.toml);
+    assert!(deputy::config::Config::parse(&config, world.directory.path()).is_err());
+}
+
+async fn metadata_lists_exactly_the_enabled_methods() {
+    let world = World::start(Setup::default()).await;
+    let document = metadata(&world).await;
+
+    for endpoint in ["token", "introspection", "revocation"] {
+        let methods = words(&document[format!("{endpoint}_endpoint_auth_methods_supported")]);
+        assert_eq!(methods, ["client_secret_basic", "client_secret_post", "private_key_jwt"].into());
+        let algorithms = words(&document[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")]);
+        assert_eq!(algorithms, ["ES256", "EdDSA", "PS256"].into());
+    }
+    let setup = Setup::default()
+        .replace("authentication = \"client_secret_post\"", "authentication = \"client_secret_basic\"");
+    let fewer = metadata(&World::start(setup).await).await;
+    for endpoint in ["token", "introspection", "revocation"] {
+        let methods = words(&fewer[format!("{endpoint}_endpoint_auth_methods_supported")]);
+        assert_eq!(methods, ["client_secret_basic", "private_key_jwt"].into());
+    }
+}
+
+/// design.md 12: `may_act_as_agent` is how an operator lets a client with a secret be the actor itself.
+async fn secrets_are_off_by_default_and_never_for_agents() {
+    let world = World::start(Setup::default()).await;
+    let off = world.toml.replacen("allow_secret = true\n", "", 1);
+    assert!(deputy::config::Config::parse(&off, world.directory.path()).is_err());
+    world.tx().basic("basic-app").send().await.granted();
+
+    let setup = Setup::default().replace("may_act_as_agent = true\n", "");
+    let world = World::start(setup).await;
+    let answer = world.tx().basic("basic-app").send().await;
+    answer.refused(400, "invalid_request");
+    assert_eq!(answer.audited_cause(&world).await, "secret_client_as_agent");
+    assert_eq!(world.minted().await, 0);
+    // Asking about tokens is not acting.
+    assert_eq!(world.introspect_as("tickets-api", "x").await.body, json!({"active": false}));
+}
+
+async fn failures_are_audited_and_throttled() {
+    let setup = Setup::default().replace("failures_per_minute = 1000000", "failures_per_minute = 3").replace(
+        "management = \"127.0.0.1:0\"",
+        "management = \"127.0.0.1:0\"\ntrusted_proxies = [\"127.0.0.1/32\"]",
+    );
+    let world = World::start(setup).await;
+    let attack = || from(world.tx().basic_with("basic-app:guess"), "192.0.2.1");
+
+    for _ in 0..3 {
+        attack()
+            .await
+            .refused_because(&world, 401, "invalid_client", "client_authentication_failed", "secret_wrong")
+            .await;
+    }
+    let throttled = attack().await;
+    throttled.refused_because(&world, 429, "slow_down", "throttled", "secret_wrong").await;
+    assert!(throttled.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
+    // The rows say who was attacked, and from where.
+    let rows = world.audit_of(throttled.request_id()).await;
+    assert_eq!(rows[0].client.as_ref().map(|client| client.as_str()), Some("basic-app"));
+    assert_eq!(rows[0].source, Some("192.0.2.1".parse().unwrap()));
+    // The real client is not locked out: not elsewhere, and not behind the same address.
+    for source in ["192.0.2.2", "192.0.2.1"] {
+        from(world.tx().basic("basic-app"), source).await.granted();
+    }
+    // Many clients' failures from one source shut that source out, and no other.
+    for number in 0..40 {
+        from(world.tx().basic_with(&format!("nobody-{number}:x")), "192.0.2.3").await;
+    }
+    let shut_out = from(world.tx().basic("basic-app"), "192.0.2.3").await;
+    shut_out.refused_because(&world, 429, "slow_down", "throttled", "throttled").await;
+    from(world.tx().basic("basic-app"), "192.0.2.4").await.granted();
+    world.advance(60);
+    from(world.tx().basic("basic-app"), "192.0.2.3").await.granted();
+}
