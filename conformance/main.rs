@@ -22,6 +22,9 @@ mod negative_exchange;
 mod negative_lifecycle;
 mod private_key_jwt;
 mod replay_state;
+mod mfa;
+mod negative_security;
+mod oidc_id_token;
 mod rfc6749;
 mod rfc7009;
 mod rfc7662;
@@ -43,6 +46,9 @@ fn main() {
         negative_lifecycle::cases(),
         private_key_jwt::cases(),
         replay_state::cases(),
+        mfa::cases(),
+        negative_security::cases(),
+        oidc_id_token::cases(),
         rfc6749::cases(),
         rfc7009::cases(),
         rfc7662::cases(),
