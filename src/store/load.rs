@@ -19,6 +19,7 @@ struct Wanted {
     begin_keys: BTreeSet<Hash>,
     names: BTreeSet<(String, String)>,
     tasks: BTreeSet<Key>,
+    tasks_of_parents: BTreeSet<Key>,
     logins: BTreeSet<Key>,
     agents: BTreeSet<String>,
     parents: BTreeSet<Key>,
@@ -41,7 +42,7 @@ impl Wanted {
                 }
                 Origin::Later { parent } => {
                     wanted.parents.insert(Key::from(*parent));
-                    wanted.tasks.insert(Key::from(token.task));
+                    wanted.tasks_of_parents.insert(Key::from(token.task));
                     wanted.logins.insert(Key::from(token.login));
                 }
             }
@@ -63,6 +64,14 @@ pub(super) async fn load<S: Statements>(session: &mut S, ledger: &mut Ledger, is
     // Rows of `login` never change; which tasks an ID token fed has to be known to lock them.
     let fed = session.logins_of_id_tokens(&list(&wanted.id_tokens)).await?;
     wanted.tasks.extend(fed.iter().map(|login| login.task));
+    for row in fed {
+        ledger.know_login(row)?;
+    }
+    let parents =
+        if S::LOCKS { Vec::new() } else { joined_parents(session, ledger, &wanted.parents).await? };
+    if S::LOCKS {
+        wanted.tasks.append(&mut wanted.tasks_of_parents);
+    }
     let tasks = session.tasks(&list(&wanted.tasks), Lock::None).await?;
     let references: BTreeSet<Key> = tasks.iter().map(|task| task.subject).collect();
 
@@ -90,15 +99,37 @@ pub(super) async fn load<S: Statements>(session: &mut S, ledger: &mut Ledger, is
         ledger.know_key(kid, revoked_at.is_none());
     }
 
-    let parents = session.tokens(&list(&wanted.parents)).await?;
+    let parents = if S::LOCKS {
+        for row in session.logins(&list(&wanted.logins)).await? {
+            ledger.know_login(row)?;
+        }
+        session.tokens(&list(&wanted.parents)).await?
+    } else {
+        parents
+    };
     let ancestors = ancestors_of(&parents, &wanted.parents)?;
     for row in session.tokens(&list(&ancestors)).await?.into_iter().chain(parents) {
         ledger.know_token(row)?;
     }
-    for row in session.logins(&list(&wanted.logins)).await?.into_iter().chain(fed) {
-        ledger.know_login(row)?;
-    }
     Ok(())
+}
+
+/// Where nothing is locked, one join finds a parent with its login, task and user.
+async fn joined_parents<S: Statements>(
+    session: &mut S,
+    ledger: &mut Ledger,
+    jtis: &BTreeSet<Key>,
+) -> Result<Vec<TokenRow>, Failure> {
+    let mut parents = Vec::with_capacity(jtis.len());
+    for jti in jtis {
+        if let Some((token, login, task, subject)) = session.lineage(*jti).await? {
+            ledger.know_login(login)?;
+            ledger.know_task(task)?;
+            ledger.know_subject(subject);
+            parents.push(token);
+        }
+    }
+    Ok(parents)
 }
 
 /// The ancestors that the tokens' paths name, without those known already.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::rows::{AuditColumns, Key, TaskRow};
+use super::rows::{AuditColumns, Key};
 use super::statements::{Failure, Range, Statements};
 use super::{AuditFilter, StoreError, StoredRow};
 use crate::audit::AuditRow;
@@ -19,15 +19,11 @@ pub(super) async fn tasks<S: Statements>(
     agent: Option<&AgentId>,
     limit: u32,
 ) -> Result<Vec<Task>, Failure> {
-    let Some(agent) = agent else {
-        let rows = session.newest_tasks(live_at.map(Timestamp::millis), limit.into()).await?;
-        return all(rows);
-    };
-    let rows = session.tasks_with(agent.as_str()).await?;
-    let mut tasks = all::<TaskRow, Task>(rows)?;
-    tasks.retain(|task| live_at.is_none_or(|at| task.is_live(at)));
-    tasks.truncate(limit as usize);
-    Ok(tasks)
+    let live_at = live_at.map(Timestamp::millis);
+    all(match agent {
+        None => session.newest_tasks(live_at, limit.into()).await?,
+        Some(agent) => session.tasks_with(agent.as_str(), live_at, limit.into()).await?,
+    })
 }
 
 pub(super) async fn delegations<S: Statements>(

@@ -37,11 +37,13 @@ impl From<diesel::result::Error> for Failure {
             }
             Error::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _)
             | Error::BrokenTransactionManager => Self::Lost(text),
-            Error::DatabaseError(_, _) if text.contains("deadlock") || text.contains("is locked") => {
-                Self::Conflict(text)
+            Error::DatabaseError(_, _) if text.contains("deadlock") => Self::Conflict(text),
+            // A lock was waited for as long as is reasonable: whoever comes next would wait as long.
+            Error::DatabaseError(_, _)
+                if text.contains("canceling statement") || text.contains("is locked") =>
+            {
+                Self::Lost(text)
             }
-            // Lock or statement timeout: whoever waits with it would wait as long.
-            Error::DatabaseError(_, _) if text.contains("canceling statement") => Self::Lost(text),
             _ if text.contains("connection closed") || text.contains("communicating with the server") => {
                 Self::Lost(text)
             }
@@ -146,7 +148,7 @@ pub(super) trait Statements {
     async fn engaged_in(&mut self, tasks: &[Key]) -> Rows<String>;
     /// Tasks not ended and not expired, with each of these agents engaged in them.
     async fn live_tasks_with(&mut self, agents: &[String], now: i64) -> Rows<(String, Key)>;
-    /// Tasks not ended in which this agent ever was.
+    /// Tasks not ended in which this agent is engaged.
     async fn open_tasks_with(&mut self, agent: &str) -> Rows<TaskRow>;
     async fn open_tasks_of_subject(&mut self, subject: Key) -> Rows<Key>;
     async fn open_tasks_of_providers(&mut self, providers: &[String]) -> Rows<Key>;
@@ -175,7 +177,7 @@ pub(super) trait Statements {
     async fn answer(&mut self, login: Key, target: &str, scope: &str) -> Result<Option<Vec<u8>>, Failure>;
     async fn newest_agents(&mut self, limit: i64) -> Rows<AgentRow>;
     async fn newest_tasks(&mut self, live_at: Option<i64>, limit: i64) -> Rows<TaskRow>;
-    async fn tasks_with(&mut self, agent: &str) -> Rows<TaskRow>;
+    async fn tasks_with(&mut self, agent: &str, live_at: Option<i64>, limit: i64) -> Rows<TaskRow>;
     async fn tokens_in(&mut self, range: &Range) -> Rows<TokenRow>;
     async fn signing_keys(&mut self) -> Rows<SigningKeyRow>;
 
@@ -255,11 +257,16 @@ macro_rules! statements {
                 Ok($by!(self, SubjectRow, subject, reference, references, lock))
             }
             async fn subjects_named(&mut self, names: &[(String, String)], lock: Lock) -> Rows<SubjectRow> {
-                if let [(issuer, upstream)] = names {
-                    let query = subject::table
-                        .filter(subject::issuer.eq(issuer).and(subject::upstream.eq(upstream)))
-                        .select(SubjectRow::as_select());
-                    return Ok($locked!(self, query, lock));
+                if !Self::LOCKS || names.len() == 1 {
+                    let mut rows = Vec::with_capacity(names.len());
+                    for (issuer, upstream) in names {
+                        let query = subject::table
+                            .filter(subject::issuer.eq(issuer).and(subject::upstream.eq(upstream)))
+                            .select(SubjectRow::as_select());
+                        let mut found: Vec<SubjectRow> = $locked!(self, query, lock);
+                        rows.append(&mut found);
+                    }
+                    return Ok(rows);
                 }
                 let issuers: std::collections::BTreeSet<&str> =
                     names.iter().map(|(issuer, _)| issuer.as_str()).collect();
@@ -435,7 +442,8 @@ macro_rules! statements {
             async fn open_tasks_with(&mut self, agent: &str) -> Rows<TaskRow> {
                 let query = task::table
                     .inner_join(engagement::table.on(engagement::task.eq(task::id)))
-                    .filter(engagement::agent.eq(agent).and(task::ended_at.is_null()))
+                    .filter(engagement::agent.eq(agent).and(engagement::ended_at.is_null()))
+                    .filter(task::ended_at.is_null())
                     .order(task::id)
                     .select(TaskRow::as_select());
                 Ok($load!(self, query)?)
@@ -592,13 +600,20 @@ macro_rules! statements {
                     }
                 }
             }
-            async fn tasks_with(&mut self, agent: &str) -> Rows<TaskRow> {
-                let query = task::table
-                    .inner_join(engagement::table.on(engagement::task.eq(task::id)))
+            async fn tasks_with(&mut self, agent: &str, live_at: Option<i64>, limit: i64) -> Rows<TaskRow> {
+                let query = engagement::table
+                    .inner_join(task::table.on(task::id.eq(engagement::task)))
                     .filter(engagement::agent.eq(agent))
-                    .order(task::id.desc())
+                    .order(engagement::task.desc())
+                    .limit(limit)
                     .select(TaskRow::as_select());
-                Ok($load!(self, query)?)
+                match live_at {
+                    None => Ok($load!(self, query)?),
+                    Some(at) => {
+                        let live = task::ended_at.is_null().and(task::expires_at.gt(at));
+                        Ok($load!(self, query.filter(live))?)
+                    }
+                }
             }
             async fn tokens_in(&mut self, range: &Range) -> Rows<TokenRow> {
                 let query = token::table
