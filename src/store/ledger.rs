@@ -23,7 +23,7 @@ pub(super) struct Ledger {
     names: HashMap<(Issuer, String), SubjectRef>,
     agents: HashMap<AgentId, Agent>,
     tasks: HashMap<TaskId, Task>,
-    begin_keys: HashSet<Digest>,
+    begin_keys: HashMap<Digest, TaskId>,
     logins: HashMap<LoginId, Login>,
     tokens: HashMap<Jti, Delegation>,
     is_key_trusted: HashMap<String, bool>,
@@ -75,7 +75,7 @@ impl Ledger {
 
     pub(super) fn know_task(&mut self, row: TaskRow) -> Result<(), StoreError> {
         let task = Task::try_from(row)?;
-        self.begin_keys.insert(task.begin_key);
+        self.begin_keys.insert(task.begin_key, task.id);
         self.tasks.insert(task.id, task);
         Ok(())
     }
@@ -177,9 +177,15 @@ impl Ledger {
         if !is_as_planned || (planned != TaskPlan::Join(task, login) && hop.login.task != task) {
             return Err(Recorded::Changed);
         }
-        if planned == TaskPlan::Begin && self.begin_keys.contains(&hop.task.begin_key) {
-            // The login is gone from the record, and the task it began is not.
-            return Err(Recorded::Refused(RecordRefusal::Subject(TokenFault::LoginSpent)));
+        let begun = self.begin_keys.get(&hop.task.begin_key).and_then(|id| self.tasks.get(id));
+        if let (TaskPlan::Begin, Some(begun)) = (planned, begun) {
+            return Err(if begun.is_live(now) {
+                // Another node began it after its logins were read here: it can be joined.
+                Recorded::Changed
+            } else {
+                // The login is gone from the record, and the task it began is not.
+                Recorded::Refused(RecordRefusal::Subject(TokenFault::LoginSpent))
+            });
         }
         let login_row = LoginRow::try_from(&hop.login).map_err(|_| Recorded::Changed)?;
         let subject = known.unwrap_or(hop.subject.reference);
@@ -192,7 +198,7 @@ impl Ledger {
             let task = Task { subject, ..hop.task.clone() };
             self.writes.tasks.push(TaskRow::from(&task));
             self.writes.engagements.push(engagement(&issue.actor.id, task.id, now));
-            self.begin_keys.insert(task.begin_key);
+            self.begin_keys.insert(task.begin_key, task.id);
             self.tasks.insert(task.id, task);
         }
         if !matches!(planned, TaskPlan::Join(..)) {
