@@ -346,9 +346,13 @@ impl App {
     /// The store.
     pub async fn sweep(&self) -> Result<(), Failure> {
         let now = self.now()?;
-        let entry = Entry { spend: None, change: Change::Control(Control::Sweep), audit: None, now };
-        self.store.record(entry).await?;
-        Ok(())
+        loop {
+            // One is a small batch, so that requests come between; there may be more to do than one does.
+            let entry = Entry { spend: None, change: Change::Control(Control::Sweep), audit: None, now };
+            if !matches!(self.store.record(entry).await?, Recorded::Done { changed: true, .. }) {
+                return Ok(());
+            }
+        }
     }
 
     /// Reads the signing keys again.
