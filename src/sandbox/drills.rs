@@ -29,7 +29,7 @@ pub async fn play(stage: &mut Stage, leftovers: &Leftovers) -> anyhow::Result<()
     stolen(stage).await?;
     replay(stage, leftovers).await?;
     flight::play(stage).await?;
-    tampering::play(stage, leftovers.first_row).await
+    tampering::play(stage, leftovers).await
 }
 
 pub(super) fn drill(number: u8, title: &str) -> Step {

@@ -5,6 +5,7 @@ pub mod json;
 pub mod shown;
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::step::{Part, Step};
 use human::Look;
@@ -74,11 +75,20 @@ impl Narrator {
     }
 }
 
-/// Writes to standard output. A reader that went away (`| head`) ends nothing here: what has been
-/// started still has to be taken down.
+/// Whether standard output has been closed from the other end.
+static IS_UNHEARD: AtomicBool = AtomicBool::new(false);
+
+/// Whether nobody reads any more (`| head`): nothing to stay up for, though what was begun is ended in order.
+pub fn is_unheard() -> bool {
+    IS_UNHEARD.load(Ordering::Relaxed)
+}
+
+/// Writes to standard output.
 fn print(text: &str) {
     let mut stdout = std::io::stdout().lock();
-    let _gone = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
+        IS_UNHEARD.store(true, Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! Real HTTP servers on loopback, one for each party.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpServer};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+
+use crate::entropy::Entropy;
 
 /// A loopback port that is taken, so that its URL is known before anything is served there.
 #[derive(Debug)]
@@ -25,12 +27,21 @@ pub fn bind() -> anyhow::Result<Bound> {
     Ok(Bound { listener, url })
 }
 
-/// A free loopback port for someone else to bind. It may be taken by others meanwhile.
+/// A free loopback port for someone else to bind. Taken at random from below the range that systems give
+/// to outgoing connections, so that hardly anyone takes it meanwhile.
 ///
 /// # Errors
-/// There is none.
-pub fn free_address() -> anyhow::Result<std::net::SocketAddr> {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).context("find a free port")
+/// No random bytes can be had, or none of many ports is free.
+pub fn free_address(entropy: &dyn Entropy) -> anyhow::Result<SocketAddr> {
+    for _ in 0..100 {
+        let mut random = [0; 2];
+        entropy.fill(&mut random)?;
+        let address = SocketAddr::from(([127, 0, 0, 1], 20_000 + u16::from_be_bytes(random) % 12_000));
+        if TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+    bail!("no loopback port between 20000 and 32000 is free")
 }
 
 /// A running server; stops when dropped.

@@ -83,7 +83,7 @@ impl Stage {
         let wire = Wire::new("viewer", &tape)?;
         let mut servers = Vec::new();
 
-        let (public, management) = (free_address()?, free_address()?);
+        let (public, management) = (free_address(&*entropy)?, free_address(&*entropy)?);
         let issuer = format!("http://{public}");
         let client = |id: &str, name: &'static str| -> anyhow::Result<DeputyClient> {
             let key = SigningKey::generate(&format!("{id}-1"))?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 
 use super::agents::{ACCESS_TOKEN, ID_TOKEN, TOKEN_EXCHANGE};
+use super::narrator::is_unheard;
 use super::provider::PHISHING_RESISTANT;
 use super::stage::Stage;
 use super::tickets::TARGET;
@@ -29,7 +30,7 @@ pub fn welcome(stage: &Stage) {
         .say("DEPUTY SANDBOX: one booking from login to end, by real HTTP between real parts", &lines);
 }
 
-/// Prints lines to try and keeps what they read fresh, until the sandbox is ended.
+/// Prints lines to try and keeps what they read fresh, until the sandbox is ended or nobody reads it.
 ///
 /// # Errors
 /// Deputy does not start again, or gives no tokens.
@@ -43,10 +44,14 @@ pub async fn stay(stage: &mut Stage) -> anyhow::Result<()> {
         &lines(stage),
     );
     stage.has_played = true;
-    loop {
+    while !is_unheard() {
         tokio::time::sleep(RENEWAL).await;
-        renew(stage).await?;
+        // The viewer may have stopped the agent or the user: that is theirs to try, and ends nothing here.
+        if let Err(error) = renew(stage).await {
+            anstream::eprintln!("the token files were not renewed: {error:#}");
+        }
     }
+    Ok(())
 }
 
 /// A fresh login, task token and access token for the client `you`, in files.
@@ -105,6 +110,6 @@ fn lines(stage: &Stage) -> Vec<String> {
         "# What the operator sees".to_owned(),
         format!("{program} agent list --config {at}/deputy.toml"),
         format!("{program} audit verify --config {at}/deputy.toml"),
-        format!("The token files are written anew every {} seconds. Alice's clock runs 301 seconds ahead since drill 1.", RENEWAL.as_secs()),
+        format!("The token files are written anew every {} seconds. The sandbox's clock runs 301 seconds ahead since drill 1.", RENEWAL.as_secs()),
     ]
 }

@@ -209,3 +209,6 @@ async fn serve_book(
         Err(problem) => problem.response(),
     }
 }
+
+#[cfg(test)]
+mod tests;

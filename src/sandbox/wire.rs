@@ -1,7 +1,7 @@
 //! How the parties of the sandbox speak: HTTP over loopback, and a tape that remembers what was said.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use reqwest::header::LOCATION;
@@ -29,8 +29,6 @@ pub struct Call {
     pub location: Option<String>,
     /// The body: JSON, or a string where it is not.
     pub body: Value,
-    /// From the first byte asked to the last answered.
-    pub took: Duration,
 }
 
 impl std::fmt::Debug for Call {
@@ -145,7 +143,6 @@ impl Wire {
             Credential::Bearer(token) => (request.bearer_auth(token), Some(token.to_owned())),
             Credential::Basic(id, secret) => (request.basic_auth(id, Some(secret)), None),
         };
-        let started = Instant::now();
         // reqwest's error names the URL, which may hold a code: only its kind is passed on.
         let answer = request
             .send()
@@ -166,7 +163,6 @@ impl Wire {
             status,
             location,
             body,
-            took: started.elapsed(),
         };
         if let Some(tape) = &self.tape {
             lock(&tape.0).push(call.clone());

@@ -4,20 +4,24 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 
+use super::super::BIRTHDATE;
 use super::super::stage::Stage;
-use super::super::story::PURPOSE;
+use super::super::story::{Leftovers, PURPOSE};
 use super::drill;
 
 /// Plays it on the row that began the story's task. Deputy is stopped for it, so that its files are whole.
 ///
 /// # Errors
 /// Deputy does not stop, or the files cannot be copied.
-pub async fn play(stage: &mut Stage, row: i64) -> anyhow::Result<()> {
+pub async fn play(stage: &mut Stage, leftovers: &Leftovers) -> anyhow::Result<()> {
     stage.stop_deputy().await?;
     let copy = stage.directory.path().join("copy");
     copy_tree(stage.directory.path(), &copy).context("copy Deputy's files")?;
     let config = copy.join("deputy.toml");
     let (before, _) = verify(&config).await?;
+    let secrets = [BIRTHDATE, &leftovers.id_token, &leftovers.booking, &leftovers.for_age_agent];
+    let found =
+        secrets.into_iter().filter(|secret| is_in_a_file(&copy.join("data"), secret.as_bytes())).count();
 
     // In the audit's JSON only: the task's own row holds the purpose without this key.
     let was = format!("\"purpose\":\"{PURPOSE}\"");
@@ -37,7 +41,12 @@ pub async fn play(stage: &mut Stage, row: i64) -> anyhow::Result<()> {
     step.expect("the untouched copy verifies", 0, before);
     step.expect_that("a row was edited", edited > 0, edited);
     step.expect("the edited copy does not", 1, after);
-    step.expect_that("the edited row is named", said.contains(&format!(" row {row}: ")), &said);
+    step.expect_that(
+        "the edited row is named",
+        said.contains(&format!(" row {}: ", leftovers.first_row)),
+        &said,
+    );
+    step.expect("birthdate and tokens in Deputy's files", 0, found);
     stage.tell(step);
     Ok(())
 }
@@ -56,6 +65,14 @@ fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether these bytes stand in a file of this directory.
+fn is_in_a_file(directory: &Path, secret: &[u8]) -> bool {
+    let files = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    files
+        .filter_map(|file| std::fs::read(file.path()).ok())
+        .any(|bytes| bytes.windows(secret.len()).any(|w| w == secret))
 }
 
 /// Replaces bytes by as many others wherever they stand; gives how often.

@@ -67,6 +67,26 @@ pub fn step(step: &Step, look: Look) -> String {
         let words = wrap(&step.words.join(" "), 0);
         lines.extend(words.into_iter().map(|text| Line { kind: Kind::Words, text }));
     }
+    if let Some(denial) = &step.denial {
+        for (i, (what, text)) in [
+            ("who asked:", denial.who.clone()),
+            ("for what:", denial.asked.clone()),
+            ("the rule:", format!("{}{}", denial.rule, cause(step))),
+            ("would have passed:", denial.passes.clone()),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            for (j, part) in wrap(&text, INDENT + DENIAL_INDENT).into_iter().enumerate() {
+                let label = if i + j == 0 { "DENIED" } else { "" };
+                let what = if j == 0 { what } else { "" };
+                lines.push(Line {
+                    kind: Kind::Denied,
+                    text: labelled(label, &format!("{what:<DENIAL_INDENT$}{part}")),
+                });
+            }
+        }
+    }
     for call in &step.before {
         lines.push(Line { kind: Kind::Wire, text: labelled("", &cut(&spoken(call), WIDTH - INDENT)) });
     }
@@ -92,26 +112,7 @@ pub fn step(step: &Step, look: Look) -> String {
     for text in &step.text {
         lines.extend(wrap_kept(text).into_iter().map(|text| Line { kind: Kind::Words, text }));
     }
-    if let Some(denial) = &step.denial {
-        for (i, (what, text)) in [
-            ("who asked:", denial.who.clone()),
-            ("for what:", denial.asked.clone()),
-            ("the rule:", format!("{}{}", denial.rule, cause(step))),
-            ("would have passed:", denial.passes.clone()),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            for (j, part) in wrap(&text, INDENT + DENIAL_INDENT).into_iter().enumerate() {
-                let label = if i + j == 0 { "DENIED" } else { "" };
-                let what = if j == 0 { what } else { "" };
-                lines.push(Line {
-                    kind: Kind::Denied,
-                    text: labelled(label, &format!("{what:<DENIAL_INDENT$}{part}")),
-                });
-            }
-        }
-    } else if let Some(rule) = permitted_by(step) {
+    if let Some(rule) = permitted_by(step).filter(|_| step.denial.is_none()) {
         tell(&mut lines, Kind::Rule, "rule", &rule);
     }
     if let Some(row) = &step.audit {

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::*;
@@ -28,7 +26,6 @@ fn full_step() -> (Step, String) {
         status: 200,
         location: None,
         body: json!({ "access_token": token, "scope": "tickets:search" }),
-        took: Duration::ZERO,
     };
     let mut step = Step::new(Part::Story, "1", "A step").saying("Plain words.").after(vec![call.clone()]);
     step = step.with_call(&call).denied("someone", "something", "a rule", "something else");
