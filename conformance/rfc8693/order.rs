@@ -95,13 +95,12 @@ async fn of_two_faults_the_one_of_the_earlier_stage_is_reported() {
         refuses(&world, &what, faulty_from(&world, stage), wire, cause).await;
     }
     // The order does not depend on where in the body the parameters stand.
-    for stage in 3..STAGES.len() {
+    for (stage, &(wire, cause)) in STAGES.iter().enumerate().skip(3) {
         let request = faulty_from(&world, stage);
         let encoded = request.encoded();
         let mut pairs: Vec<&str> = encoded.split('&').collect();
         pairs.reverse();
         let reversed = request.clone().raw("application/x-www-form-urlencoded", pairs.join("&"));
-        let (wire, cause) = STAGES[stage];
         let what = format!("faults from stage {stage} on, parameters reversed");
         refuses(&world, &what, reversed, wire, cause).await;
     }

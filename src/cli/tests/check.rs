@@ -476,7 +476,9 @@ async fn a_provider_is_asked_for_its_discovery_document_and_keys() {
     const DISCOVERY: &str = "/.well-known/openid-configuration";
     let discovery = |issuer: &str, rest: &str| (DISCOVERY, format!("{{\"issuer\": \"{issuer}\"{rest}}}"));
     let keys = ", \"jwks_uri\": \"@self@/keys\"";
-    let stories: [(Vec<(&'static str, String)>, Status, &str); 6] = [
+    /// What a provider serves at which path, what is found, and a word of the fix.
+    type Story = (Vec<(&'static str, String)>, Status, &'static str);
+    let stories: [Story; 6] = [
         (vec![discovery("@self@", keys), ("/keys", key_set())], Status::Ok, ""),
         (vec![discovery("https://other.example", keys), ("/keys", key_set())], Failed, "write exactly that"),
         (vec![discovery("@self@", ""), ("/keys", key_set())], Failed, "name `jwks_uri`"),
