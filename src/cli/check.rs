@@ -40,7 +40,7 @@ impl Check {
             for finding in &findings {
                 output.line(finding.to_string());
             }
-            output.line(format!("{} checks: {failed} failed, {warnings} warnings", findings.len()));
+            output.line(format!("{} findings; failed: {failed}, warnings: {warnings}", findings.len()));
         }
         if failed == 0 { Ok(()) } else { Err(CliError::Told) }
     }

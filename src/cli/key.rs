@@ -42,11 +42,11 @@ impl Key {
                 output.rows(&call(&config.load()?, Method::GET, "/keys", None).await?, &FIRST);
             }
             Self::Rotate(config) => {
-                output.object(&call(&config.load()?, Method::POST, "/keys/rotate", None).await?, &FIRST);
+                output.rows(&call(&config.load()?, Method::POST, "/keys/rotate", None).await?, &FIRST);
             }
             Self::Revoke(revoke) => {
                 let path = format!("/keys/{}/revoke", segment(&revoke.kid));
-                output.object(&call(&revoke.config.load()?, Method::POST, &path, None).await?, &FIRST);
+                output.rows(&call(&revoke.config.load()?, Method::POST, &path, None).await?, &FIRST);
             }
             Self::Make(make) => make.run(output)?,
         }

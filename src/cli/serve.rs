@@ -1,5 +1,6 @@
 //! `deputy serve`
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 use clap::Args;
@@ -37,7 +38,10 @@ fn log(is_json: bool) -> Result<(), CliError> {
             .map_err(|error| CliError::Usage(format!("DEPUTY_LOG: {error}; write for example `info`")))?,
         Err(_) => EnvFilter::new("warn,deputy=info"),
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let set = if is_json { builder.json().try_init() } else { builder.try_init() };
     set.map_err(|error| CliError::Failed(format!("logging: {error}")))
 }

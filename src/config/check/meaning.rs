@@ -164,8 +164,10 @@ fn answers(findings: &mut Findings, config: &Config) {
             findings.warn(ID, what, "list it under `answers` of the agent class that asks");
         }
     }
-    findings
-        .ok_unless_told(ID, format!("{} yes/no questions, each asked and answered", config.predicates.len()));
+    findings.ok_unless_told(
+        ID,
+        format!("yes/no questions: {}, each asked and answered", config.predicates.len()),
+    );
 }
 
 fn lifetimes(findings: &mut Findings, config: &Config) {

@@ -66,7 +66,7 @@ fn certificate(findings: &mut Findings, config: &Config, tls: &Tls, now: Timesta
     key(findings, tls, &chain);
     validity(findings, &chain[0], now);
     names(findings, config, &chain[0]);
-    findings.ok_unless_told(ID, format!("{shown} reads: {} certificates", chain.len()));
+    findings.ok_unless_told(ID, format!("{shown} has a chain of {}", chain.len()));
 }
 
 fn key(findings: &mut Findings, tls: &Tls, chain: &[CertificateDer<'static>]) {

@@ -8,3 +8,4 @@ mod provider;
 mod random_chains;
 mod sandbox;
 mod secrets;
+mod verbs;

@@ -1,0 +1,171 @@
+//! The verbs of the command line against a running server, by their exit codes and what they print.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use crate::process_support::{Backend, World};
+
+/// How a verb ended.
+struct Ended {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Ended {
+    fn of(output: &std::process::Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let code = output.status.code().expect("an exit code");
+        Self { code, out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    #[track_caller]
+    fn json(&self) -> Value {
+        assert_eq!(self.code, 0, "{}{}", self.out, self.err);
+        serde_json::from_str(&self.out).expect("JSON")
+    }
+}
+
+async fn verb(world: &World, line: &str) -> Ended {
+    Ended::of(&world.deputy(&line.split(' ').collect::<Vec<_>>()).await)
+}
+
+/// `deputy token …` as the client `id`, with `token` on standard input.
+async fn token_verb(world: &World, id: &str, line: &str, token: &str) -> Ended {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_deputy"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DEPUTY_")) {
+        command.env_remove(name);
+    }
+    command.args(["token"]).args(line.split(' '));
+    if !line.starts_with("inspect") {
+        command.args(["--issuer", world.issuer(), "--client-id", id]);
+        command.arg("--client-key-file").arg(world.path(&format!("keys/{id}.pem")));
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("deputy can be run");
+    let mut input = child.stdin.take().expect("standard input");
+    // A verb that ends before it reads leaves a closed pipe.
+    let _ = input.write_all(format!("{token}\n").as_bytes()).await;
+    drop(input);
+    Ended::of(&child.wait_with_output().await.expect("an end"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_verbs_that_administer_speak_to_the_running_server_and_say_by_exit_code_what_came_of_it() {
+    let world = World::new(Backend::Sqlite).await;
+    let away = verb(&world, "agent list").await;
+    assert_eq!(away.code, 5, "{}", away.err);
+    assert!(away.err.contains("deputy serve"), "the fix is not named: {}", away.err);
+    let mut server = world.start().await;
+    let base = server.base.clone();
+    let [assistant, api] = ["assistant", "tickets-api"].map(|id| world.caller(id));
+    let task_token = assistant.sign_in(&base, &world.id_token("ann"), world.issuer(), "tickets:search").await;
+    let task = task_token.task();
+    let token = assistant.exchange(&base, &task_token.token(), "tickets", "tickets:search").await.token();
+
+    let agents = verb(&world, "agent list --json").await.json();
+    let agent = agents["agents"][0]["agent"].as_str().expect("an agent").to_owned();
+    assert!(verb(&world, "agent list").await.out.contains(&agent));
+    assert_eq!(verb(&world, &format!("agent show {agent} --json")).await.json()["client"], "assistant");
+    let explained = verb(&world, &format!("agent explain {agent}")).await;
+    assert_eq!(explained.code, 0, "{}", explained.err);
+    assert!((5..40).contains(&explained.out.lines().count()), "{}", explained.out);
+    assert_eq!(verb(&world, "agent show agent_nobody").await.code, 3);
+    assert_eq!(verb(&world, "agent retire agent_nobody").await.code, 3);
+
+    assert_eq!(verb(&world, "task list --live --json").await.json()["tasks"][0]["task"], task.as_str());
+    assert_eq!(
+        verb(&world, &format!("task show {task} --json")).await.json()["delegations"][1]["target"],
+        "tickets"
+    );
+    assert_eq!(verb(&world, "task show not-a-task").await.code, 3);
+    let rows = verb(&world, &format!("audit trace --task {task} --json")).await.json();
+    assert!(rows["rows"].as_array().expect("rows").len() >= 2, "{rows}");
+    assert_eq!(verb(&world, "audit trace --jti not-a-jti").await.code, 1);
+    assert_eq!(verb(&world, "audit trace").await.code, 2);
+
+    let keys = verb(&world, "key list --json").await.json();
+    assert_eq!(keys["keys"][0]["state"], "active");
+    assert_eq!(verb(&world, "key rotate").await.code, 0);
+    assert_eq!(verb(&world, "key rotate").await.code, 1, "a second rotation while one is prepared");
+    assert_eq!(verb(&world, "key revoke no-such-key").await.code, 3);
+
+    assert!(api.introspect(&base, &token).await.is_active());
+    assert_eq!(verb(&world, &format!("task end {task}")).await.code, 0);
+    assert!(!api.introspect(&base, &token).await.is_active());
+    let bob = assistant.sign_in(&base, &world.id_token("bob"), "tickets", "tickets:search").await.token();
+    assert_eq!(verb(&world, "task end --subject bob").await.code, 0);
+    assert!(!api.introspect(&base, &bob).await.is_active());
+    let cyd = assistant.sign_in(&base, &world.id_token("cyd"), "tickets", "tickets:search").await.token();
+    assert_eq!(verb(&world, &format!("agent kill {agent}")).await.code, 0);
+    assert!(!api.introspect(&base, &cyd).await.is_active());
+    assert_eq!(verb(&world, "audit verify").await.code, 0);
+
+    server.stop().await;
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_exchanges_introspects_and_revokes_by_the_command_line_and_no_token_is_in_a_message() {
+    let world = World::new(Backend::Sqlite).await;
+    for id in ["assistant", "tickets-api"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_deputy"))
+            .args(["key", "make", id, "--dir"])
+            .arg(world.path("keys"))
+            .output()
+            .await
+            .expect("deputy can be run");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let registered = world.path(&format!("{id}.jwks.json"));
+        std::fs::copy(world.path(&format!("keys/{id}.jwks.json")), registered).expect("a key set");
+    }
+    let id_token = world.id_token("ann");
+    let issuer = world.issuer().to_owned();
+    let hop_0 = format!("exchange --audience {issuer} --scope tickets:search --purpose trip");
+    let away = token_verb(&world, "assistant", &hop_0, &id_token).await;
+    assert_eq!(away.code, 5, "{}", away.err);
+    let mut server = world.start().await;
+
+    let begun = token_verb(&world, "assistant", &hop_0, &id_token).await;
+    assert_eq!(begun.code, 0, "{}", begun.err);
+    let task_token = world.witness.saw(begun.out.trim().to_owned());
+    assert!(begun.err.contains("task: ") && !begun.err.contains(&task_token), "{}", begun.err);
+    let later = "exchange --subject-token-type access_token --audience tickets --scope tickets:search --json";
+    let answer = token_verb(&world, "assistant", later, &task_token).await.json();
+    let token = world.witness.saw(answer["access_token"].as_str().expect("a token").to_owned());
+
+    let inspected = token_verb(&world, "assistant", "inspect", &token).await;
+    assert!(
+        inspected.out.contains("tickets:search") && inspected.err.contains("not verified"),
+        "{}",
+        inspected.err
+    );
+    let ask = |token: String| {
+        let world = &world;
+        async move { token_verb(world, "tickets-api", "introspect --json", &token).await.json()["active"].clone() }
+    };
+    assert_eq!(ask(token.clone()).await, true);
+    assert_eq!(token_verb(&world, "assistant", "revoke", &token).await.code, 0);
+    assert_eq!(ask(token.clone()).await, false);
+
+    let stolen =
+        token_verb(&world, "assistant", "exchange --audience tickets --scope tickets:search", &token).await;
+    assert_eq!(stolen.code, 1);
+    assert!(
+        stolen.err.contains("subject_token_unacceptable") && !stolen.err.contains(&token),
+        "{}",
+        stolen.err
+    );
+    let asking = "exchange --audience tickets --scope age_over_18";
+    let denied = token_verb(&world, "assistant", asking, &world.id_token("ann")).await;
+    assert_eq!(denied.code, 4, "{}", denied.err);
+    assert!(denied.err.contains("policy_denied"), "{}", denied.err);
+    assert_eq!(token_verb(&world, "assistant", "exchange --scope a", &id_token).await.code, 2);
+    assert_eq!(token_verb(&world, "assistant", "inspect", "not.a-token").await.code, 1);
+
+    server.stop().await;
+    world.finish().await;
+}
