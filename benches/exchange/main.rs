@@ -1,0 +1,142 @@
+//! What an exchange costs: requests a second, latency, and CPU of Deputy's own process beside the bare
+//! signature work of the same run. `docs/performance.md` has the figures and how to read them.
+//!
+//! `cargo bench --bench exchange -- --help` lists the options. The real binary runs as a process of its
+//! own, with its data in a directory on disk; 64 kept-alive connections on loopback ask it, every answer
+//! is looked at, and nothing here is a test that can fail by time.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot go on stops")]
+
+#[allow(dead_code, reason = "shared with the tests, which use more of it")]
+#[path = "../../tests/support/process/jose.rs"]
+mod jose;
+mod load;
+mod measure;
+mod scenario;
+mod server;
+mod table;
+mod world;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use measure::Signatures;
+use scenario::Scenario;
+use table::Sample;
+use world::{Database, World};
+
+const HELP: &str = "\
+Options (after `--`):
+  --rounds N          rounds of each case, each with a fresh server and database (3)
+  --requests N        requests of each scenario, each with a token of its own (10000)
+  --connections N     kept-alive connections (64)
+  --only WORDS        cases and scenarios, comma-separated: sqlite, postgres, plain, tls, and the words in
+                      the first column of the output (all)
+Environment:
+  DEPUTY_BENCH_DIR            where the data goes; must be on a disk (target/bench)
+  DEPUTY_TEST_POSTGRES_URL    a PostgreSQL server on which databases may be made; without it SQLite only";
+
+/// What is measured, and how much of it.
+struct Options {
+    rounds: usize,
+    requests: usize,
+    connections: usize,
+    only: Vec<String>,
+    directory: PathBuf,
+    postgres: Option<String>,
+}
+
+impl Options {
+    fn read() -> Option<Self> {
+        let mut options = Self {
+            rounds: 3,
+            requests: 10_000,
+            connections: 64,
+            only: Vec::new(),
+            directory: std::env::var_os("DEPUTY_BENCH_DIR")
+                .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench"), PathBuf::from),
+            postgres: std::env::var("DEPUTY_TEST_POSTGRES_URL").ok(),
+        };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().expect("a value after the option");
+            match argument.as_str() {
+                "--rounds" => options.rounds = value().parse().expect("a number"),
+                "--requests" => options.requests = value().parse().expect("a number"),
+                "--connections" => options.connections = value().parse().expect("a number"),
+                "--only" => options.only = value().split(',').map(str::to_owned).collect(),
+                // Given by cargo.
+                "--bench" => {}
+                _ => return None,
+            }
+        }
+        Some(options)
+    }
+
+    /// Whether one of `words` is asked for, or none of them is spoken of.
+    fn wants(&self, word: &str, among: &[&str]) -> bool {
+        let is_spoken_of = self.only.iter().any(|only| among.contains(&only.as_str()));
+        !is_spoken_of || self.only.iter().any(|only| only == word)
+    }
+}
+
+fn main() {
+    let Some(options) = Options::read() else {
+        println!("{HELP}");
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(run(&options));
+}
+
+async fn run(options: &Options) {
+    std::fs::create_dir_all(&options.directory).unwrap();
+    let mut databases = Vec::new();
+    if options.wants("sqlite", &["sqlite", "postgres"]) {
+        databases.push(Database::Sqlite);
+    }
+    match &options.postgres {
+        Some(url) if options.wants("postgres", &["sqlite", "postgres"]) => {
+            databases.push(Database::Postgres(url.clone()));
+        }
+        Some(_) => {}
+        None => eprintln!("DEPUTY_TEST_POSTGRES_URL is not set: SQLite only"),
+    }
+    let words = Scenario::ALL.map(Scenario::word);
+    let mut samples = Vec::new();
+    let mut signatures = vec![Signatures::measure()];
+    for round in 1..=options.rounds {
+        for database in &databases {
+            for is_tls in [false, true] {
+                if !options.wants(if is_tls { "tls" } else { "plain" }, &["tls", "plain"]) {
+                    continue;
+                }
+                eprintln!("round {round}: {}, TLS {}", database.word(), if is_tls { "on" } else { "off" });
+                let world = Arc::new(World::new(&options.directory, database.clone(), is_tls).await);
+                let server = server::Process::start(&world).await;
+                let mut tokens = scenario::Tokens::default();
+                for scenario in Scenario::ALL {
+                    let is_wanted = options.wants(scenario.word(), &words);
+                    if !is_wanted && !scenario.feeds_another() {
+                        continue;
+                    }
+                    let before = Signatures::measure();
+                    let requests = scenario.requests(&world, &tokens, options.requests);
+                    let load = load::run(&world, &server, requests, options.connections, scenario).await;
+                    let after = Signatures::measure();
+                    signatures.extend([before, after]);
+                    let bare = before.mean(after);
+                    if is_wanted {
+                        let sample = Sample::new(scenario, database.word(), is_tls, &load, bare);
+                        eprintln!("  {sample}");
+                        samples.push(sample);
+                    }
+                    tokens.keep(scenario, load.bodies);
+                }
+                server.stop().await;
+                world.remove().await;
+            }
+        }
+    }
+    println!("{}", table::markdown(&samples, &signatures, options.requests, options.connections));
+}

@@ -1,0 +1,245 @@
+//! What is asked, each time with a token of its own.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::jose::fresh_id;
+use super::world::{PROVIDER, SECRET, WORKLOADS, World};
+
+/// Users who sign in.
+const USERS: usize = 2_000;
+/// Agents that are service accounts.
+const AGENTS: usize = 500;
+
+const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// One kind of request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scenario {
+    /// An ID token becomes a task token; the client has a secret and is the agent itself.
+    HopZeroSecret,
+    /// The task token is continued to an access token.
+    Continue,
+    /// That access token is exchanged onward by its audience, which has a key.
+    Onward,
+    /// The outcome is introspected by its resource server.
+    Introspect,
+    /// An ID token and an actor token become an access token; the client has a key, its agents are
+    /// service accounts seen before.
+    HopZeroAssertion,
+    /// The same by an agent never seen before.
+    HopZeroNewAgent,
+}
+
+/// Tokens that one scenario got and another needs.
+#[derive(Default)]
+pub struct Tokens {
+    task: Vec<String>,
+    booking: Vec<String>,
+    tickets: Vec<String>,
+}
+
+impl Tokens {
+    /// Keeps what a scenario was given.
+    pub fn keep(&mut self, scenario: Scenario, bodies: Vec<Vec<u8>>) {
+        let kept = match scenario {
+            Scenario::HopZeroSecret => &mut self.task,
+            Scenario::Continue => &mut self.booking,
+            Scenario::Onward => &mut self.tickets,
+            _ => return,
+        };
+        *kept = bodies
+            .iter()
+            .map(|body| {
+                let answer: Value = serde_json::from_slice(body).expect("JSON");
+                answer["access_token"].as_str().expect("a token").to_owned()
+            })
+            .collect();
+    }
+}
+
+impl Scenario {
+    /// In this order, as each needs tokens of those before.
+    pub const ALL: [Self; 6] = [
+        Self::HopZeroSecret,
+        Self::Continue,
+        Self::Onward,
+        Self::Introspect,
+        Self::HopZeroAssertion,
+        Self::HopZeroNewAgent,
+    ];
+
+    /// One word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::HopZeroSecret => "hop0-secret",
+            Self::HopZeroAssertion => "hop0-assertion",
+            Self::HopZeroNewAgent => "hop0-new-agent",
+            Self::Continue => "hop1-continue",
+            Self::Onward => "hop1-onward",
+            Self::Introspect => "introspect",
+        }
+    }
+
+    /// Whether another needs its tokens.
+    pub const fn feeds_another(self) -> bool {
+        matches!(self, Self::HopZeroSecret | Self::Continue | Self::Onward)
+    }
+
+    /// Signatures verified and made for one request.
+    pub const fn signatures(self) -> (u32, u32) {
+        match self {
+            Self::HopZeroSecret | Self::Continue => (1, 1),
+            Self::Onward => (2, 1),
+            Self::HopZeroAssertion | Self::HopZeroNewAgent => (3, 1),
+            Self::Introspect => (1, 0),
+        }
+    }
+
+    /// What has to be in every answer.
+    pub const fn expected(self) -> &'static [u8] {
+        match self {
+            Self::Introspect => b"\"active\":true",
+            _ => b"\"access_token\":",
+        }
+    }
+
+    /// `count` requests, ready to be sent.
+    pub fn requests(self, world: &World, tokens: &Tokens, count: usize) -> Vec<Vec<u8>> {
+        let signer = Signer { world, now: now() };
+        let search = [("scope", "tickets:search")];
+        (0..count)
+            .map(|number| match self {
+                Self::HopZeroSecret => {
+                    let id_token = signer.id_token(number);
+                    let form = Form::exchange(&id_token, ID_TOKEN)
+                        .with(&[("audience", &world.issuer), ("scope", "tickets:search tickets:book")])
+                        .with(&[("purpose", "a trip to Lisbon in May")]);
+                    form.to("/token", world, Some("backend"))
+                }
+                Self::Continue => Form::exchange(&tokens.task[number], ACCESS_TOKEN)
+                    .with(&[("audience", "booking")])
+                    .with(&search)
+                    .to("/token", world, Some("backend")),
+                Self::Onward => Form::exchange(&tokens.booking[number], ACCESS_TOKEN)
+                    .with(&[("audience", "tickets")])
+                    .with(&search)
+                    .asserted(&signer.assertion("booking"))
+                    .to("/token", world, None),
+                Self::Introspect => Form::default()
+                    .with(&[("token", tokens.tickets[number].as_str())])
+                    .to("/introspect", world, Some("tickets-api")),
+                Self::HopZeroAssertion => signer.by_assistant(number, &signer.planner(number)),
+                Self::HopZeroNewAgent => signer.by_assistant(number, &signer.instance()),
+            })
+            .collect()
+    }
+}
+
+/// Signs what the parties around Deputy sign.
+struct Signer<'a> {
+    world: &'a World,
+    now: i64,
+}
+
+impl Signer<'_> {
+    /// What a provider says of a user who signed in with a security key half a minute ago.
+    fn id_token(&self, number: usize) -> String {
+        let now = self.now;
+        self.world.sign(
+            "provider",
+            &json!({
+                "iss": PROVIDER, "sub": format!("user-{:05}", number % USERS), "aud": "travel-app",
+                "iat": now - 10, "exp": now + 600, "auth_time": now - 30, "acr": "phr",
+                "amr": ["pwd", "hwk", "mfa"], "sid": fresh_id(), "nonce": fresh_id(), "groups": ["staff", "travel"],
+            }),
+        )
+    }
+
+    fn assertion(&self, client: &str) -> String {
+        let claims = json!({
+            "iss": client, "sub": client, "aud": self.world.issuer, "iat": self.now, "exp": self.now + 300,
+            "jti": fresh_id(),
+        });
+        self.world.sign(client, &claims)
+    }
+
+    fn planner(&self, number: usize) -> String {
+        let stable = format!("spiffe://workloads.example/planner/{:04}", number % AGENTS);
+        self.workload(&json!({ "sub": stable, "kind": "planner" }))
+    }
+
+    fn instance(&self) -> String {
+        self.workload(&json!({ "sub": "spiffe://workloads.example/instance", "kind": "instance", "instance": fresh_id() }))
+    }
+
+    fn workload(&self, of: &Value) -> String {
+        let mut claims = json!({
+            "iss": WORKLOADS, "aud": self.world.issuer, "iat": self.now - 5, "exp": self.now + 600, "jti": fresh_id(),
+        });
+        claims.as_object_mut().unwrap().extend(of.as_object().unwrap().clone());
+        self.world.sign("workloads", &claims)
+    }
+
+    fn by_assistant(&self, number: usize, actor: &str) -> Vec<u8> {
+        Form::exchange(&self.id_token(number), ID_TOKEN)
+            .with(&[("audience", "tickets"), ("scope", "tickets:search")])
+            .with(&[("actor_token", actor), ("actor_token_type", JWT)])
+            .asserted(&self.assertion("assistant"))
+            .to("/token", self.world, None)
+    }
+}
+
+/// A form in the making.
+#[derive(Default)]
+struct Form(String);
+
+impl Form {
+    fn exchange(subject: &str, kind: &str) -> Self {
+        Self::default().with(&[
+            ("grant_type", EXCHANGE),
+            ("subject_token", subject),
+            ("subject_token_type", kind),
+        ])
+    }
+
+    fn with(mut self, parameters: &[(&str, &str)]) -> Self {
+        let mut serializer = url::form_urlencoded::Serializer::for_suffix(&mut self.0, 0);
+        if !serializer.extend_pairs(parameters).finish().is_empty() {
+            self.0.push('&');
+        }
+        self
+    }
+
+    fn asserted(self, assertion: &str) -> Self {
+        self.with(&[("client_assertion_type", JWT_BEARER), ("client_assertion", assertion)])
+    }
+
+    /// The whole HTTP/1.1 request.
+    fn to(mut self, path: &str, world: &World, basic: Option<&str>) -> Vec<u8> {
+        if self.0.ends_with('&') {
+            self.0.pop();
+        }
+        let authorization = basic.map_or_else(String::new, |client| {
+            format!("Authorization: Basic {}\r\n", STANDARD.encode(format!("{client}:{SECRET}")))
+        });
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Accept: application/json\r\n{authorization}Content-Length: {}\r\n\r\n",
+            world.address,
+            self.0.len(),
+        );
+        [head.as_bytes(), self.0.as_bytes()].concat()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the parties around Deputy have a clock of their own")]
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_secs()).unwrap()
+}
