@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
+use futures_util::future::try_join_all;
 use serde_json::{Map, Value};
 
 use crate::app::{App, Failure, Stop};
@@ -14,6 +15,9 @@ use crate::protocol::{ClientId, Jti, Params, Plain, TaskId};
 use crate::store::{Change, Entry, Recorded};
 use crate::time::Timestamp;
 use crate::verification::{NotVerified, VerifiedOwn};
+
+/// Counted rows handed to the writer at a time.
+const ROWS_AT_ONCE: usize = 256;
 
 /// Introspections since they were last written, per (token, resource server).
 #[derive(Debug, Default)]
@@ -114,13 +118,18 @@ fn answer(own: VerifiedOwn) -> Value {
 /// # Errors
 /// The store; what was not written is lost to the count, not to the answers.
 pub async fn record_counted(app: &App, now: Timestamp) -> Result<(), Failure> {
-    for ((jti, client, task), count) in app.introspections.take() {
-        let mut row = AuditRow::new(now, Event::Introspection, Outcome::Granted);
-        row.client = Some(client);
-        row.jti = Some(jti);
-        row.task = Some(task);
-        row.count = Some(count);
-        app.store.record(Entry { spend: None, change: Change::Nothing, audit: Some(row), now }).await?;
+    let mut counted = app.introspections.take().into_iter().peekable();
+    while counted.peek().is_some() {
+        // Together, so that they share a commit.
+        let rows = counted.by_ref().take(ROWS_AT_ONCE).map(|((jti, client, task), count)| {
+            let mut row = AuditRow::new(now, Event::Introspection, Outcome::Granted);
+            row.client = Some(client);
+            row.jti = Some(jti);
+            row.task = Some(task);
+            row.count = Some(count);
+            app.store.record(Entry { spend: None, change: Change::Nothing, audit: Some(row), now })
+        });
+        try_join_all(rows).await?;
     }
     Ok(())
 }

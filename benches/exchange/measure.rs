@@ -39,10 +39,7 @@ impl Signatures {
 
     /// Between two measurements.
     pub const fn mean(self, other: Self) -> Self {
-        Self {
-            sign: f64::midpoint(self.sign, other.sign),
-            verify: f64::midpoint(self.verify, other.verify),
-        }
+        Self { sign: f64::midpoint(self.sign, other.sign), verify: f64::midpoint(self.verify, other.verify) }
     }
 
     /// Microseconds for so many of each.
@@ -77,7 +74,8 @@ pub fn process(pid: u32) -> Duration {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process");
     // The second field, the name, is in parentheses and may hold anything.
     let after_name = text.rsplit_once(')').unwrap().1;
-    let ticks: u64 = after_name.split_ascii_whitespace().skip(11).take(2).map(|t| t.parse::<u64>().unwrap()).sum();
+    let ticks: u64 =
+        after_name.split_ascii_whitespace().skip(11).take(2).map(|t| t.parse::<u64>().unwrap()).sum();
     // USER_HZ is 100 on every Linux that Rust has a target for.
     Duration::from_millis(ticks * 10)
 }

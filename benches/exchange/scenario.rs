@@ -131,9 +131,11 @@ impl Scenario {
                     .with(&search)
                     .asserted(&signer.assertion("booking"))
                     .to("/token", world, None),
-                Self::Introspect => Form::default()
-                    .with(&[("token", tokens.tickets[number].as_str())])
-                    .to("/introspect", world, Some("tickets-api")),
+                Self::Introspect => Form::default().with(&[("token", tokens.tickets[number].as_str())]).to(
+                    "/introspect",
+                    world,
+                    Some("tickets-api"),
+                ),
                 Self::HopZeroAssertion => signer.by_assistant(number, &signer.planner(number)),
                 Self::HopZeroNewAgent => signer.by_assistant(number, &signer.instance()),
             })

@@ -19,7 +19,8 @@ impl Process {
     pub async fn start(world: &World) -> Self {
         let log = File::create(world.path("deputy.log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_deputy"));
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DEPUTY_")) {
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DEPUTY_"))
+        {
             command.env_remove(name);
         }
         let child = command

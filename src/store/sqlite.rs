@@ -21,6 +21,10 @@ const READERS: usize = 16;
 const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
      PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = MEMORY;";
 
+/// The writer alone changes the file, so what it keeps of it stays true from one transaction to the next:
+/// 64 MiB of pages, or it would read the leaves of its indexes again for every group.
+const WRITER_SETTINGS: &str = "PRAGMA cache_size = -65536";
+
 /// The settings as a connection reports them.
 #[derive(Debug, PartialEq, Eq, QueryableByName)]
 pub(super) struct Settings {
@@ -68,9 +72,11 @@ pub(super) fn connect(path: &Path, purpose: Use) -> Result<SqliteConnection, Sto
     let wrong = |what: String| StoreError::Unusable(format!("database file `{name}`: {what}"));
     let mut connection = SqliteConnection::establish(name).map_err(|error| wrong(error.to_string()))?;
     connection.batch_execute(SETTINGS).map_err(|error| wrong(error.to_string()))?;
-    if purpose == Use::Read {
-        connection.batch_execute("PRAGMA query_only = ON").map_err(|error| wrong(error.to_string()))?;
-    }
+    let own = match purpose {
+        Use::Write => WRITER_SETTINGS,
+        Use::Read => "PRAGMA query_only = ON",
+    };
+    connection.batch_execute(own).map_err(|error| wrong(error.to_string()))?;
     let found = Settings::of(&mut connection)?;
     if found != Settings::demanded() {
         return Err(wrong(format!("durability settings do not hold: {found:?}")));
