@@ -30,6 +30,10 @@ test-postgres *args:
 conformance *args:
     cargo test --locked --test conformance -- {{ args }}
 
-# the measurement of README's figures (release build)
+# the figures of docs/performance.md (release build), both databases; `just bench --help` lists options
 bench *args:
-    cargo run --release --example bench -- {{ args }}
+    #!/usr/bin/env bash
+    set -u
+    . tests/support/postgres.sh
+    trap postgres_stop EXIT
+    postgres_start && cargo bench --locked --bench exchange -- {{ args }}
