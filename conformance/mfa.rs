@@ -13,11 +13,15 @@ pub fn cases() -> Cases {
         case("8176-2-01", amr_values_are_compared_exactly),
         case("8176-2-02", amr_is_a_list_of_strings),
         case("8176-F-01", what_counts_as_mfa),
+        case("8176-F-01", two_kinds_of_factor_are_told_by_their_values),
         case("8176-F-02", what_counts_as_phishing_resistant),
+        case("8176-F-02", a_providers_profile_may_say_what_amr_means),
         case("8176-F-03", facts_are_copied_and_none_is_invented),
         case("EAP-01", an_unknown_acr_is_worth_nothing),
+        case("EAP-01", no_order_of_acr_values_is_assumed),
         skip("9470-3-01", "no API of Deputy's takes access tokens yet (management comes later)"),
         case("9470-6.1-01", tokens_say_how_and_when_the_user_signed_in),
+        case("9470-6.1-01", the_login_is_unchanged_over_a_hop),
         case("9470-6.2-01", introspection_says_how_and_when_the_user_signed_in),
         case("9470-5-01", there_is_no_authorization_endpoint_to_ask),
         case("9470-7-01", metadata_promises_no_step_up),
@@ -252,4 +256,57 @@ async fn a_stepped_up_login_joins_and_issued_tokens_keep_theirs() {
     let other_user = world.id_token().claim("sub", "bob");
     let joined = with(&world, &other_user).set("task", &task);
     refuses(&world, "another user", joined, SUBJECT, "task_unknown").await;
+}
+
+async fn two_kinds_of_factor_are_told_by_their_values() {
+    let inferring = "policy_claims = [\"groups\"]\ninfer_mfa_from_amr = true";
+    let world = World::start(Setup::default().replace("policy_claims = [\"groups\"]", inferring)).await;
+
+    for amr in [["pwd", "hwk"], ["fpt", "hwk"], ["sc", "pin"], ["kba", "tel"]] {
+        ask(&world, &evidence(&world, None, json!(amr)), "tickets:search").await.granted();
+    }
+    // A biometric counts only beside something one has; places, risk and presence are no factors.
+    for amr in [["face", "fpt"], ["pwd", "face"], ["pwd", "geo"], ["otp", "user"], ["PWD", "OTP"]] {
+        is_insufficient(&world, &amr.join(" "), &evidence(&world, None, json!(amr)), "tickets:search").await;
+    }
+}
+
+async fn a_providers_profile_may_say_what_amr_means() {
+    let listed = "any_of = [{ claim = \"acr\", in = [\"phr\", \"phrh\"] }]";
+    let mapped = "any_of = [{ claim = \"acr\", in = [\"phr\", \"phrh\"] }, \
+                  { claim = \"amr\", contains = [\"hwk\", \"user\"] }]";
+    let world = World::start(Setup::default().replace(listed, mapped)).await;
+
+    let both = evidence(&world, None, json!(["user", "hwk", "mfa"]));
+    ask(&world, &both, "tickets:book").await.granted();
+    let one = evidence(&world, None, json!(["hwk", "mfa"]));
+    is_insufficient(&world, "all listed values have to be there", &one, "tickets:book").await;
+}
+
+async fn no_order_of_acr_values_is_assumed() {
+    let level = "name = \"mfa\"\nany_of = [{ claim = \"acr\", in = [\"2\"] }]\n\n\
+                 [[identity_provider.assurance]]\nname = \"phishing_resistant\"";
+    let world = World::start(Setup::default().replace("name = \"phishing_resistant\"", level)).await;
+
+    ask(&world, &evidence(&world, Some("2"), json!(["pwd"])), "tickets:search").await.granted();
+    for acr in ["3", "10", "2.0", "02", "two"] {
+        is_insufficient(&world, acr, &evidence(&world, Some(acr), json!(["pwd"])), "tickets:search").await;
+    }
+}
+
+async fn the_login_is_unchanged_over_a_hop() {
+    let archive = "identifier = \"https://archive.example/\"";
+    let upstream = format!("{archive}\nsubject = \"upstream\"");
+    let world = World::start(Setup::default().replace(archive, &upstream)).await;
+    let files = world.tx().set("audience", "https://files.example/").set("scope", "files.read").send().await;
+
+    world.advance(60);
+    let hop = world.onward("files-service", &files.granted(), "https://archive.example/", "files.read");
+    let second = hop.send().await.claims();
+
+    let first = files.claims();
+    for name in ["acr", "amr", "auth_time", "sub", "txn"] {
+        assert!(!first[name].is_null(), "{name}");
+        assert_eq!(first[name], second[name], "{name}");
+    }
 }

@@ -38,6 +38,7 @@ pub fn cases() -> Cases {
         case("NEG-SB-22", no_authorize_and_no_par),
         case("NEG-SB-23", old_tls_is_refused),
         case("NEG-SB-24", an_rs256_assertion_where_the_client_did_not_ask_for_it),
+        case("NEG-SB-24", an_rs256_assertion_where_the_client_did),
     ]
 }
 
@@ -241,4 +242,23 @@ async fn an_rs256_assertion_where_the_client_did_not_ask_for_it() {
     let request = world.tx().with_assertion(&assertion);
 
     refuses(&world, "RS256", request, CLIENT, "assertion_algorithm").await;
+}
+
+async fn an_rs256_assertion_where_the_client_did() {
+    let rsa = OtherKey::new("rsa", "RS256");
+    let client = |id: &str, rest: &str| {
+        format!("\n[[client]]\nid = \"{id}\"\njwks_file = \"clients/rsa.json\"\n{rest}\n")
+    };
+    let setup = Setup::default()
+        .file("clients/rsa.json", &rsa.jwks().to_string())
+        .add(&client("usual", ""))
+        .add(&client("older", "algorithms = [\"RS256\"]"));
+    let world = World::start(setup).await;
+    let by = |client: &str| {
+        let assertion = world.assertion("assistant").claim("iss", client).claim("sub", client);
+        world.form("/introspect").set("token", "x").with_assertion(&assertion.signed_with(&rsa))
+    };
+
+    assert_eq!(by("older").send().await.status, 200);
+    refuses(&world, "the same key, not asked for", by("usual"), CLIENT, "assertion_algorithm").await;
 }

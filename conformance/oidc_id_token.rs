@@ -12,6 +12,7 @@ pub fn cases() -> Cases {
         case("OIDC-3.1.3.7-01", the_issuer_is_a_configured_one_to_the_byte),
         case("OIDC-3.1.3.7-01", the_metadata_of_a_provider_must_name_its_issuer),
         case("OIDC-3.1.3.7-02", another_tenant_of_the_same_provider_is_another_issuer),
+        case("OIDC-3.1.3.7-02", a_template_issuer_matches_nobody),
         case("OIDC-3.1.3.7-03", the_audience_is_a_registered_client_and_no_stranger),
         case("OIDC-3.1.3.7-04", only_the_client_it_was_issued_for_may_hand_it_in),
         case("OIDC-3.1.3.7-05", the_authorized_party_is_the_mapped_client),
@@ -28,6 +29,7 @@ pub fn cases() -> Cases {
         case("OIDC-3.1.3.7-14", the_same_id_token_joins_its_task),
         case("OIDC-5.7-01", an_email_links_no_one),
         case("OIDC-16.F-01", a_stopped_users_login_is_refused),
+        case("OIDC-16.F-01", a_stop_holds_for_logins_up_to_it_and_for_what_lives),
     ]
 }
 
@@ -373,4 +375,46 @@ async fn a_stopped_users_login_is_refused() {
     refuses(&world, "renewed in silence", with(&world, &renewed), SUBJECT, "subject_cut_off").await;
     world.advance(120);
     with(&world, &world.id_token()).send().await.granted();
+}
+
+async fn a_template_issuer_matches_nobody() {
+    let key = crate::world::Key::new("shared-by-tenants");
+    let tenant = "https://login.example/11111111-1111-4111-8111-111111111111/v2.0";
+    let template = "https://login.example/{tenantid}/v2.0";
+    let by = |world: &World, issuer: &str| {
+        world.id_token().claim("iss", issuer).header("kid", key.kid.as_str()).signed_by(&key)
+    };
+
+    let world = World::start(crate::rfc8414::pinned_provider(tenant, &key)).await;
+    with(&world, &by(&world, tenant)).send().await.granted();
+    let other = tenant.replace('1', "2");
+    let tokens = vec![
+        ("another tenant, the same key", by(&world, &other), "issuer_untrusted"),
+        ("the template", by(&world, template), "issuer_untrusted"),
+    ];
+    each_refused(&world, tokens).await;
+    let world = World::start(crate::rfc8414::pinned_provider(template, &key)).await;
+    each_refused(&world, vec![("a tenant", by(&world, tenant), "issuer_untrusted")]).await;
+}
+
+async fn a_stop_holds_for_logins_up_to_it_and_for_what_lives() {
+    let world = World::start(Setup::default()).await;
+    let token = world.tx().send().await.granted();
+    let task_token = world.task_token().await;
+    assert!(world.is_active(&token).await);
+
+    let user = json!({"issuer": world.provider.issuer, "subject": "alice"});
+    assert_eq!(world.admin("POST", "/subjects/end", user).await.status, 200);
+
+    assert!(!world.is_active(&token).await);
+    let continued = world.onward("assistant", &task_token, "tickets", "tickets:search");
+    refuses(&world, "a task token of before", continued, SUBJECT, "task_ended|subject_cut_off").await;
+    let cutoff = world.now();
+    let at = |auth_time: i64| world.id_token().claim("auth_time", auth_time);
+    world.advance(120);
+    for auth_time in [cutoff - 30, cutoff, cutoff + 60] {
+        each_refused(&world, vec![("within the leeway", at(auth_time), "subject_cut_off")]).await;
+    }
+    with(&world, &at(cutoff + 61)).send().await.granted();
+    with(&world, &at(cutoff - 30).claim("sub", "bob")).send().await.granted();
 }
