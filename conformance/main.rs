@@ -30,6 +30,8 @@ mod rfc7009;
 mod rfc7662;
 mod rfc8414;
 mod rfc8693;
+mod rfc8707;
+mod rfc9068;
 mod strict;
 mod yes_no;
 
@@ -54,6 +56,8 @@ fn main() {
         rfc7662::cases(),
         rfc8414::cases(),
         rfc8693::cases(),
+        rfc8707::cases(),
+        rfc9068::cases(),
         yes_no::cases(),
     ];
     harness::run(files);
