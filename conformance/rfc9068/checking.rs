@@ -22,7 +22,9 @@ async fn only_at_jwt_is_an_access_token() {
     let world = World::start(Setup::default()).await;
     let token = world.files_token().await;
     let own = world.taken_apart(&token).await;
-    for typ in ["JWT", "logout+jwt", "dpop+jwt", "at", "at+jwtx", "text/at+jwt", "", "application/", "x/at+jwt"] {
+    for typ in
+        ["JWT", "logout+jwt", "dpop+jwt", "at", "at+jwtx", "text/at+jwt", "", "application/", "x/at+jwt"]
+    {
         let forged = own.clone().header("typ", typ).sign();
         refuses(&world, typ, world.onward_tx(&forged), SUBJECT, "kind").await;
         assert_eq!(world.introspect_as("files-api", &forged).await.body, json!({"active": false}), "{typ}");

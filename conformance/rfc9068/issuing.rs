@@ -112,8 +112,7 @@ async fn jti_is_unique() {
     let task = world.task_token().await;
     let mut seen = BTreeSet::new();
     for _ in 0..100 {
-        let token =
-            world.onward("assistant", &task, "tickets", "tickets:search").send().await.granted();
+        let token = world.onward("assistant", &task, "tickets", "tickets:search").send().await.granted();
         let claims = claims_of(&token);
         let jti = uuid::Uuid::parse_str(claims["jti"].as_str().unwrap()).unwrap();
         assert_eq!(jti.get_version_num(), 7);
@@ -273,9 +272,9 @@ async fn a_client_cannot_pass_for_a_user() {
     }
     let pairwise = world.tx().send().await.claims()["sub"].as_str().unwrap().to_owned();
     assert!(agent.starts_with("agent_") && pairwise.starts_with("pw_"));
-    for id in ["agent_x", "pw_x"] {
-        let to = format!("id = \"{id}\"");
-        refuses_config(&world, "id = \"post-app\"", &to, id);
+    for prefix in ["agent_", "pw_"] {
+        let to = format!("id = \"{prefix}x\"");
+        refuses_config(&world, "id = \"post-app\"", &to, &format!("begins with `{prefix}`"));
     }
 }
 
