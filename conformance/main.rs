@@ -16,6 +16,7 @@ mod client_secret_basic;
 mod doors;
 mod expect;
 mod fetch;
+mod jwt;
 mod jwks;
 mod mfa;
 mod negative_client;
@@ -43,6 +44,7 @@ fn main() {
         client_all::cases(),
         client_secret_basic::cases(),
         fetch::cases(),
+        jwt::cases(),
         jwks::cases(),
         negative_client::cases(),
         negative_lifecycle::cases(),

@@ -1,0 +1,97 @@
+//! JSON-LIMIT-01: bounds on every JWT, before it is parsed. design.md 8 has the numbers.
+
+use serde_json::{Value, json};
+
+use crate::doors::Door;
+use crate::harness::{Cases, case};
+use crate::world::{Jwt, Setup, World};
+
+pub fn cases() -> Cases {
+    vec![
+        case("JSON-LIMIT-01", the_size_of_a_token_is_bounded),
+        case("JSON-LIMIT-01", the_shape_of_a_token_is_bounded),
+    ]
+}
+
+/// The longest form of `jwt` that has at most `limit` bytes, and the next longer one.
+fn around(limit: usize, jwt: &Jwt, pad: impl Fn(Jwt, String) -> Jwt, size: impl Fn(&str) -> usize) -> [String; 2] {
+    let with = |length: usize| pad(jwt.clone(), "x".repeat(length)).sign();
+    let mut length = (limit - size(&with(0))) * 3 / 4 + 4;
+    // base64url turns three bytes into four characters.
+    while size(&with(length)) > limit {
+        length -= 1;
+    }
+    while size(&with(length + 1)) <= limit {
+        length += 1;
+    }
+    [with(length), with(length + 1)]
+}
+
+async fn the_size_of_a_token_is_bounded() {
+    let world = World::start(Setup::default()).await;
+    for door in Door::ALL {
+        let good = door.good(&world).await;
+        let claim = |jwt: Jwt, text: String| jwt.claim("padding", text);
+        let [longest, too_long] = around(16 * 1024, &good, claim, str::len);
+        assert!(longest.len() <= 16_384 && too_long.len() > 16_384 && too_long.len() < 16_390);
+        door.takes(&world, "16 KiB", &longest).await;
+        door.refuses(&world, "over 16 KiB", &too_long, "malformed").await;
+        let huge = good.clone().claim("padding", "x".repeat(40_000)).sign();
+        door.refuses(&world, "40 kB", &huge, "malformed").await;
+
+        let good = door.good(&world).await;
+        let header = |jwt: Jwt, text: String| jwt.header("padding", text);
+        let decoded = |token: &str| token.split('.').next().unwrap().len() * 3 / 4;
+        let [longest, too_long] = around(2048, &good, header, decoded);
+        door.takes(&world, "a header of 2 KiB", &longest).await;
+        door.refuses(&world, "a longer header", &too_long, "malformed").await;
+    }
+}
+
+/// Objects or arrays in one another, `levels` of them.
+fn nested(levels: usize, wrap: impl Fn(Value) -> Value) -> Value {
+    (0..levels).fold(json!(1), |inner, _| wrap(inner))
+}
+
+fn members(value: &Value) -> usize {
+    match value {
+        Value::Object(object) => object.len() + object.values().map(members).sum::<usize>(),
+        Value::Array(array) => array.iter().map(members).sum(),
+        _ => 0,
+    }
+}
+
+async fn the_shape_of_a_token_is_bounded() {
+    let world = World::start(Setup::default()).await;
+    for door in Door::ALL {
+        let object = |inner: Value| json!({"a": inner});
+        let array = |inner: Value| json!([inner]);
+        for (what, wrap) in [("objects", &object as &dyn Fn(Value) -> Value), ("arrays", &array)] {
+            // The claims set itself is the first level of sixteen.
+            let good = door.good(&world).await;
+            door.takes(&world, what, &good.clone().claim("x", nested(15, wrap)).sign()).await;
+            for levels in [16, 200, 2000] {
+                let token = good.clone().claim("x", nested(levels, wrap)).sign();
+                door.refuses(&world, &format!("{levels} {what} deep"), &token, "malformed").await;
+            }
+            let token = good.header("x", nested(16, wrap)).sign();
+            door.refuses(&world, &format!("{what} too deep in the header"), &token, "malformed").await;
+        }
+
+        let good = door.good(&world).await;
+        let own = members(&Value::Object(good.claims.clone()));
+        let more = |count: usize| {
+            let names = (0..count).map(|number| (format!("m{number}"), json!(1)));
+            Value::Object(names.collect())
+        };
+        // One for the claim that holds them.
+        door.takes(&world, "200 members", &good.clone().claim("x", more(199 - own)).sign()).await;
+        let token = door.good(&world).await.claim("x", more(200 - own)).sign();
+        door.refuses(&world, "201 members", &token, "malformed").await;
+
+        let good = door.good(&world).await;
+        door.takes(&world, "100 elements", &good.claim("x", vec![1; 100]).sign()).await;
+        let token = door.good(&world).await.claim("x", vec![1; 101]).sign();
+        door.refuses(&world, "101 elements", &token, "malformed").await;
+    }
+}
