@@ -1,5 +1,7 @@
 //! Which algorithms are taken, and that a key does for one only (RFC 8725 §3.1 to §3.3, §3.6).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::doors::Door;
@@ -43,7 +45,8 @@ async fn the_token_does_not_choose_its_algorithm() {
             let spoilt = good.clone().header("alg", odd);
             door.refuses(&world, &what, &spoilt.sign(), "algorithm").await;
             let (header, claims) = spoilt.texts();
-            door.refuses(&world, &format!("{what}, unsigned"), &unsigned(&header, &claims), "algorithm").await;
+            door.refuses(&world, &format!("{what}, unsigned"), &unsigned(&header, &claims), "algorithm")
+                .await;
         }
         let absent = good.clone().without_header("alg").sign();
         door.refuses(&world, "no alg", &absent, "algorithm").await;
@@ -53,7 +56,10 @@ async fn the_token_does_not_choose_its_algorithm() {
     // The list is the issuer's: a good signature of a published key is not enough.
     let setup = Setup::default()
         .replace("policy_claims = [\"groups\"]", "policy_claims = [\"groups\"]\nalgorithms = [\"ES256\"]")
-        .replace("jwks_file = \"workloads.json\"", "jwks_file = \"workloads.json\"\nalgorithms = [\"ES256\"]");
+        .replace(
+            "jwks_file = \"workloads.json\"",
+            "jwks_file = \"workloads.json\"\nalgorithms = [\"ES256\"]",
+        );
     let world = World::start(setup).await;
     let other = OtherKey::new("other", "EdDSA");
     publish(&world, &[other.jwk()]);
@@ -80,6 +86,17 @@ fn publish(world: &World, more: &[Value]) {
     write("clients/assistant.json", set(world.key_of("assistant").jwk()));
 }
 
+/// A P-256 point as a SubjectPublicKeyInfo in PEM, which is how most verifiers are given a key.
+fn pem(point: &[u8]) -> String {
+    const P256: [u8; 26] = [
+        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
+        0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+    ];
+    let text = STANDARD.encode([&P256[..], point].concat());
+    let (first, second) = text.split_at(64);
+    format!("-----BEGIN PUBLIC KEY-----\n{first}\n{second}\n-----END PUBLIC KEY-----\n")
+}
+
 async fn a_key_does_for_one_algorithm() {
     let world = World::start(Setup::default()).await;
     let rsa = OtherKey::new("rsa", "RS256");
@@ -103,10 +120,7 @@ async fn a_key_does_for_one_algorithm() {
         // The public key's bytes as the secret of an HMAC.
         let header = json!({"alg": "HS256", "kid": kid, "typ": "JWT"}).to_string();
         let jwk = good.key.jwk();
-        let pem = format!(
-            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-            base64::Engine::encode(&base64::engine::general_purpose::STANDARD, good.key.point())
-        );
+        let pem = pem(good.key.point());
         for secret in [
             good.key.point().to_vec(),
             jwk.to_string().into_bytes(),
@@ -184,7 +198,8 @@ fn short_claims() -> Value {
 async fn a_short_rsa_key_is_no_key() {
     let audience = "jwks_file = \"workloads.json\"\naudience = \"deputy-fixture\"";
     let (modulus, token) = SHORT.trim().split_once('\n').unwrap();
-    let key = |n: &str| json!({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "short", "n": n, "e": "AQAB"});
+    let key =
+        |n: &str| json!({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "short", "n": n, "e": "AQAB"});
     assert_eq!(claims_of(token), short_claims());
     assert_eq!(header_of(token), json!({"alg": "RS256", "kid": "short"}));
 

@@ -19,7 +19,8 @@ async fn sub_is_checked_and_means_nothing_without_iss() {
     for door in Door::ALL {
         let absent = door.good(&world).await.without("sub").sign();
         door.refuses(&world, "no sub", &absent, "subject|claim").await;
-        for odd in [json!(""), json!(7), json!(null), json!(true), json!(["alice"]), json!({"sub": "alice"})] {
+        for odd in [json!(""), json!(7), json!(null), json!(true), json!(["alice"]), json!({"sub": "alice"})]
+        {
             let what = format!("sub {odd}");
             let token = door.good(&world).await.claim("sub", odd).sign();
             door.refuses(&world, &what, &token, "subject|claim").await;

@@ -27,8 +27,7 @@ async fn only_the_compact_serialization_is_taken() {
         let parts: Vec<&str> = good.split('.').collect();
         let (h, p, s) = (parts[0], parts[1], parts[2]);
         let flattened = json!({"protected": h, "payload": p, "signature": s}).to_string();
-        let general =
-            json!({"payload": p, "signatures": [{"protected": h, "signature": s}]}).to_string();
+        let general = json!({"payload": p, "signatures": [{"protected": h, "signature": s}]}).to_string();
         for (what, token) in [
             ("flattened JSON", flattened),
             ("general JSON", general),
@@ -125,7 +124,8 @@ async fn no_character_but_those_of_a_compact_jws_is_taken() {
     for door in Door::ALL {
         let good = door.good(&world).await.sign();
         for odd in ["{", "}", "\"", "%", "~", "é", "\u{200b}", ",", "|", ";", "\u{1}", "\u{7f}"] {
-            for token in [format!("{odd}{good}"), format!("{good}{odd}"), good.replacen('.', &format!("{odd}."), 1)]
+            for token in
+                [format!("{odd}{good}"), format!("{good}{odd}"), good.replacen('.', &format!("{odd}."), 1)]
             {
                 door.refuses(&world, odd, &token, "malformed").await;
             }

@@ -7,10 +7,7 @@ use crate::harness::{Cases, case};
 use crate::world::{Jwt, Setup, World};
 
 pub fn cases() -> Cases {
-    vec![
-        case("8725-3.11-01", typ_is_that_of_the_kind),
-        case("8725-3.12-01", no_kind_is_taken_for_another),
-    ]
+    vec![case("8725-3.11-01", typ_is_that_of_the_kind), case("8725-3.12-01", no_kind_is_taken_for_another)]
 }
 
 /// Every `typ` of the sheet's table, and some that are nobody's.
@@ -108,7 +105,11 @@ async fn kinds(world: &World) -> Vec<(&'static str, String, Option<Door>)> {
         ("logout token without typ", sign(logout.without_header("typ")), None),
         ("another server's access token", sign(foreign_access.clone()), None),
         ("the same without typ", sign(foreign_access.without_header("typ")), None),
-        ("introspection response", sign(own("token-introspection+jwt").claim("token_introspection", json!({}))), None),
+        (
+            "introspection response",
+            sign(own("token-introspection+jwt").claim("token_introspection", json!({}))),
+            None,
+        ),
         ("status list", sign(own("statuslist+jwt").claim("status_list", status)), None),
         ("security event", sign(provider("secevent+jwt", json!({"events": {}}))), None),
     ]
