@@ -13,11 +13,12 @@ mod world;
 
 mod client_all;
 mod client_secret_basic;
+mod delegation_profile;
 mod doors;
 mod expect;
 mod fetch;
-mod jwt;
 mod jwks;
+mod jwt;
 mod mfa;
 mod negative_client;
 mod negative_exchange;
@@ -43,10 +44,12 @@ fn main() {
     let files = vec![
         client_all::cases(),
         client_secret_basic::cases(),
+        delegation_profile::cases(),
         fetch::cases(),
         jwt::cases(),
         jwks::cases(),
         negative_client::cases(),
+        negative_exchange::cases(),
         negative_lifecycle::cases(),
         private_key_jwt::cases(),
         replay_state::cases(),

@@ -58,7 +58,7 @@ fn with_stray_bits(segment: &str) -> String {
 
 /// JSON text with spaces behind, so that its base64url has left-over bits.
 fn padded(mut json: String) -> String {
-    while json.len() % 3 == 0 {
+    while json.len().is_multiple_of(3) {
         json.push(' ');
     }
     json
