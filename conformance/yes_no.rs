@@ -195,6 +195,19 @@ async fn only_the_two_forms_of_a_date_are_read() {
     for date in unknown {
         assert_eq!(answered(&world, date.clone()).await, None, "{date}");
     }
+    // That a date is broken is told to the audit alone, at hop 0, without the date.
+    for (date, detail) in [
+        (json!("1990-02-30"), Some("birthdate_invalid")),
+        (json!(19_900_228), Some("birthdate_invalid")),
+        (json!("2008"), None),
+        (json!("0000-06-15"), None),
+    ] {
+        let token = for_age_agent(&world, Some(date.clone())).await;
+        let jti = Jti::parse(claims_of(&token)["jti"].as_str().unwrap());
+        let rows = world.audit().await;
+        let row = rows.iter().find(|row| row.jti == jti).expect("the grant is on record");
+        assert_eq!(row.detail.as_deref(), detail, "{date}");
+    }
 }
 
 async fn a_leap_day_birthday_follows_the_switch() {

@@ -6,7 +6,7 @@ use crate::client::AuthenticatedClient;
 use crate::config::Config;
 use crate::delegation::actor::Acting;
 use crate::delegation::answers;
-use crate::delegation::answers::SealedAnswer;
+use crate::delegation::answers::{Answer, SealedAnswer, Unknown};
 use crate::delegation::assurance::{Assured, Demands};
 use crate::delegation::record::{Delegation, Lineage, Login, Subject, Task, live};
 use crate::delegation::rules::{Derived, Ends, Source, derive};
@@ -398,7 +398,7 @@ impl Corridor<'_> {
 
     /// Every answer that the granted scopes ask of this login, for every target that answers them.
     fn answers_of(
-        &self,
+        &mut self,
         id_token: &VerifiedIdToken,
         derived: &Derived,
         task_end: Timestamp,
@@ -412,10 +412,17 @@ impl Corridor<'_> {
                 let Some(rule) = target.answers.get(scope) else { continue };
                 let claim = id_token.predicate_claims.get(&predicate.claim);
                 let direct = id_token.predicate_claims.get(scope.as_str());
-                if let Some(answer) =
-                    answers::evaluate(&predicate.question, claim, direct, &rule.zone, self.now, task_end)
-                {
-                    known.push((target.identifier.clone(), scope.clone(), answer));
+                let question = &predicate.question;
+                match answers::evaluate(question, claim, direct, &rule.zone, self.now, task_end) {
+                    Some(answer) => known.push((target.identifier.clone(), scope.clone(), answer)),
+                    // That the claim is broken is the provider's to mend: told to the audit alone, without
+                    // the value (yes-no-claims 2).
+                    None => {
+                        let invalid = Answer::Unknown(Unknown::Invalid);
+                        if answers::answer(question, claim, direct, &rule.zone, self.now) == invalid {
+                            self.row.detail = Some(Unknown::Invalid.word().to_owned());
+                        }
+                    }
                 }
             }
         }

@@ -54,9 +54,8 @@ impl Birthdate {
     /// Reads `YYYY-MM-DD` or `YYYY`. `today` is the day in the question's zone.
     ///
     /// # Errors
-    /// [`Unknown::Unavailable`] without a claim (`null` included) or a year (`0000`);
-    /// [`Unknown::Invalid`] for any other form, no day of the calendar, a day to come, or more than 130
-    /// years ago.
+    /// [`Unknown::Unavailable`] without a claim or a year (`0000`); [`Unknown::Invalid`] for any other
+    /// form (`null` included), no day of the calendar, a day to come, or more than 130 years ago.
     pub fn parse(claim: Option<&Value>, today: Day) -> Result<Self, Unknown> {
         let text = match claim {
             None => return Err(Unknown::Unavailable),
