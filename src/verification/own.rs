@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::{MayAct, VerifiedOwn};
 use crate::config::Config;
-use crate::delegation::record::Digest;
 use crate::jose::UnverifiedToken;
 use crate::keys::KeyRing;
+use crate::protocol::Digest;
 use crate::protocol::{Jti, TokenFault};
 
 /// Form, kind, issuer, key and signature. Expiry and everything else about its life is in the record.

@@ -4,6 +4,9 @@
 
 #[path = "../support/process/mod.rs"]
 mod process_support;
+#[path = "../support/world/mod.rs"]
+mod world;
 
+mod examples;
 mod process;
 mod rooms;

@@ -18,6 +18,7 @@ const KEY_CLIENTS: &[&str] =
 /// What is changed of the usual world.
 #[derive(Default)]
 pub struct Setup {
+    base: Option<String>,
     replacements: Vec<(String, String)>,
     tail: String,
     postgres: Option<String>,
@@ -36,6 +37,12 @@ pub struct Made {
 }
 
 impl Setup {
+    /// Plays this configuration instead of the usual one; `{issuer}`, `{port}` and `{provider}` in it stand
+    /// for those of the world.
+    pub fn of(toml: &str) -> Self {
+        Self { base: Some(toml.to_owned()), ..Self::default() }
+    }
+
     /// Replaces text of the configuration; it must be there.
     pub fn replace(mut self, from: &str, to: &str) -> Self {
         self.replacements.push((from.to_owned(), to.to_owned()));
@@ -119,7 +126,8 @@ impl Setup {
             write(name, text);
         }
         let port = url::Url::parse(issuer).unwrap().port().unwrap();
-        let mut toml = BASE
+        let base = self.base.as_deref().unwrap_or(BASE);
+        let mut toml = base
             .replace("{issuer}", issuer)
             .replace("{port}", &port.to_string())
             .replace("{provider}", provider);
