@@ -1,8 +1,16 @@
 //! Deputy's delegation profile: core-exchange F.
 
-use crate::harness::Cases;
+mod binding;
+mod narrowing;
+mod record;
+
+use crate::harness::{Cases, skip};
 
 /// The cases of this file.
 pub fn cases() -> Cases {
-    Vec::new()
+    let mut cases: Cases =
+        [narrowing::cases(), binding::cases(), record::cases()].into_iter().flatten().collect();
+    cases.push(skip("8693-F-07", "an actor token carries no delegation context before nomination is built"));
+    cases.push(skip("8693-F-08", "sender constraint is not built yet: no token has cnf"));
+    cases
 }
