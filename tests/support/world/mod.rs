@@ -262,7 +262,16 @@ pub struct Node {
     pub base: String,
 }
 
-/// A port on loopback that was free a moment ago.
+/// A port on loopback that was free a moment ago, given out once a process, below those that outgoing
+/// connections and listeners on port 0 are given.
 pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static GIVEN_OUT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    loop {
+        let count = GIVEN_OUT.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let next = std::process::id().wrapping_mul(97).wrapping_add(count);
+        let port = 30_000 + u16::try_from(next % 2_700).unwrap();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
