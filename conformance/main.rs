@@ -8,6 +8,8 @@
 
 mod harness;
 mod logs;
+#[path = "../tests/support/ports.rs"]
+mod ports;
 #[path = "../tests/support/world/mod.rs"]
 mod world;
 

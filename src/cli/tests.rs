@@ -1,6 +1,8 @@
 //! The shape of the command line.
 
 mod check;
+#[path = "../../tests/support/ports.rs"]
+mod ports;
 mod world;
 
 use clap::{CommandFactory as _, Parser as _};

@@ -2,6 +2,8 @@
 //! App in-process.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../support/ports.rs"]
+mod ports;
 #[path = "../support/process/mod.rs"]
 mod process_support;
 #[path = "../support/world/mod.rs"]

@@ -1,6 +1,6 @@
 //! A directory in which every check of `deputy check` passes, and ways to break it.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
@@ -8,6 +8,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::ports::free_port;
 use crate::audit::{AuditRow, Event, Outcome};
 use crate::cli::probe::Rooms;
 use crate::config::check::{Finding, Surroundings, check};
@@ -114,7 +115,7 @@ impl World {
     /// An installation in which all is well, the database not yet made.
     pub(super) fn fresh() -> Self {
         let directory = TempDir::new().unwrap();
-        let [port, management] = free_ports();
+        let [port, management] = [free_port(), free_port()];
         let text =
             SOUND.replace("@port@", &port.to_string()).replace("@management@", &management.to_string());
         let world = Self { directory, text, now: NOW, port };
@@ -180,12 +181,6 @@ impl World {
         let surroundings = Surroundings { environment: Vec::new(), now: self.now, is_offline: false };
         check(&self.path("deputy.toml"), surroundings, &Rooms).await
     }
-}
-
-/// Ports that nobody listened on a moment ago.
-fn free_ports() -> [u16; 2] {
-    let held: Vec<TcpListener> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    [held[0].local_addr().unwrap().port(), held[1].local_addr().unwrap().port()]
 }
 
 /// Documents served over HTTP on loopback: paths and bodies, `@self@` is its own address.

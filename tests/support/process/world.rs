@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -20,6 +20,7 @@ use super::database::{Backend, Database};
 use super::jose::{Key, fresh_id};
 use super::scan::{Finding, Scanner};
 use super::server::{Ended, Server, command};
+use crate::ports::free_port;
 
 /// The identity provider of a world with pinned keys.
 pub const PROVIDER: &str = "https://login.example";
@@ -316,7 +317,7 @@ impl Node {
         let name = format!("node{number}");
         let data_dir = directory.join(format!("{name}-data"));
         std::fs::DirBuilder::new().mode(0o700).create(data_dir).expect("a directory");
-        let [public, management] = free_ports();
+        let [public, management] = [free_port(), free_port()];
         Self {
             public,
             management,
@@ -324,20 +325,6 @@ impl Node {
             log: directory.join(format!("{name}.log")),
         }
     }
-}
-
-/// Two free ports of loopback, each given out once a run. They lie below those that the system hands to
-/// outgoing connections: one of these could otherwise take the port of a server that is just restarting.
-fn free_ports() -> [u16; 2] {
-    static GIVEN_OUT: AtomicU32 = AtomicU32::new(0);
-    let port = || loop {
-        let next = std::process::id().wrapping_mul(97).wrapping_add(GIVEN_OUT.fetch_add(1, Ordering::SeqCst));
-        let port = 10_000 + u16::try_from(next % 20_000).expect("a port");
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    };
-    [port(), port()]
 }
 
 fn quoted(names: &[&str]) -> String {

@@ -21,6 +21,7 @@ use deputy::serve::Server;
 use deputy::time::{Clock as _, ManualClock, Timestamp};
 use serde_json::Value;
 
+pub use crate::ports::free_port;
 pub use algorithms::{OtherKey, hmac_signed, unsigned};
 pub use answer::Answer;
 pub use keys::Key;
@@ -260,18 +261,4 @@ pub struct Node {
     pub server: Server,
     /// Where it listens; requests go there by [`Request::at`].
     pub base: String,
-}
-
-/// A port on loopback that was free a moment ago, given out once a process, below those that outgoing
-/// connections and listeners on port 0 are given.
-pub fn free_port() -> u16 {
-    static GIVEN_OUT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-    loop {
-        let count = GIVEN_OUT.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        let next = std::process::id().wrapping_mul(97).wrapping_add(count);
-        let port = 30_000 + u16::try_from(next % 2_700).unwrap();
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }
