@@ -1,5 +1,6 @@
 //! Where unguessable bytes and fresh identifiers come from.
 
+use std::cell::RefCell;
 use std::sync::Mutex;
 
 use aws_lc_rs::digest;
@@ -7,6 +8,7 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::time::Timestamp;
 
@@ -28,9 +30,35 @@ pub trait Entropy: Send + Sync {
 #[derive(Debug, Default)]
 pub struct SystemEntropy(SystemRandom);
 
+/// Bytes drawn at once for identifiers, as a draw costs more than its bytes.
+const POOL: usize = 512;
+/// What an identifier takes. Anything longer (nonces, secrets, keys) is drawn by itself, when it is needed.
+const IDENTIFIER: usize = 10;
+
+thread_local! {
+    /// Drawn and not yet given out; what was given out is overwritten.
+    static DRAWN: RefCell<Zeroizing<Vec<u8>>> = RefCell::default();
+}
+
 impl Entropy for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyUnavailable> {
-        self.0.fill(bytes).map_err(|_| EntropyUnavailable)
+        if bytes.len() > IDENTIFIER {
+            return self.0.fill(bytes).map_err(|_| EntropyUnavailable);
+        }
+        DRAWN.with_borrow_mut(|drawn| {
+            if drawn.len() < bytes.len() {
+                drawn.resize(POOL, 0);
+                if self.0.fill(drawn.as_mut_slice()).is_err() {
+                    drawn.zeroize();
+                    return Err(EntropyUnavailable);
+                }
+            }
+            let rest = drawn.len() - bytes.len();
+            bytes.copy_from_slice(&drawn[rest..]);
+            drawn[rest..].zeroize();
+            drawn.truncate(rest);
+            Ok(())
+        })
     }
 }
 
@@ -67,7 +95,7 @@ impl Entropy for SeededEntropy {
 /// # Errors
 /// [`EntropyUnavailable`] as [`Entropy::fill`].
 pub fn uuid_v7(entropy: &dyn Entropy, now: Timestamp) -> Result<Uuid, EntropyUnavailable> {
-    let mut random = [0; 10];
+    let mut random = [0; IDENTIFIER];
     entropy.fill(&mut random)?;
     let millis = u64::try_from(now.millis()).unwrap_or(0);
     Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())

@@ -493,7 +493,6 @@ impl Corridor<'_> {
                     client: self.client.client.id.clone(),
                     agent: acting.id.clone(),
                     subject: subject.reference,
-                    begin_key: begin_key(&self.client.client.id, &acting.id, &id_token.hash),
                     purpose: request.purpose.clone(),
                     started_at,
                     expires_at: started_at.plus(self.config.tasks.max_lifetime).min(session_end),
@@ -599,22 +598,6 @@ fn response(derived: &Derived, issued: IssuedToken) -> TokenResponse {
         scope: derived.scope.clone(),
         task: None,
     }
-}
-
-/// The (client, agent, ID token) of a task's beginning: at most one task each.
-fn begin_key(
-    client: &crate::protocol::ClientId,
-    agent: &crate::protocol::AgentId,
-    id_token: &[u8; 32],
-) -> [u8; 32] {
-    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-    for part in [client.as_str().as_bytes(), agent.as_str().as_bytes(), id_token] {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part);
-    }
-    let mut key = [0; 32];
-    key.copy_from_slice(context.finish().as_ref());
-    key
 }
 
 fn answer_label(login: LoginId, target: &str, scope: &ScopeToken) -> String {

@@ -11,6 +11,7 @@ mod request;
 pub mod testing;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use cedar_policy::{AuthorizationError, Authorizer};
 use serde_json::{Map, Value};
@@ -108,9 +109,12 @@ pub struct Objection {
 
 /// A validated policy set, immutable; a new one replaces it as a whole.
 pub struct PolicySet {
-    cedar: cedar_policy::PolicySet,
+    /// Rules about what comes again and again; what they say of it is remembered.
+    lasting: Part,
+    /// Rules about who acts, and about facts that are others every time.
+    passing: Part,
+    said: moka::sync::Cache<Vec<u8>, Arc<Said>>,
     authorizer: Authorizer,
-    vocabulary: request::Vocabulary,
     rules: BTreeMap<String, Rule>,
     hash: String,
     warnings: Vec<Problem>,
@@ -127,34 +131,84 @@ pub struct Rule {
     pub file: String,
 }
 
+/// What the rules of a part are remembered to have said, for so many combinations of facts.
+const REMEMBERED: u64 = 4096;
+
+/// Some rules of a set, with what they look at.
+struct Part {
+    cedar: cedar_policy::PolicySet,
+    vocabulary: request::Vocabulary,
+}
+
+/// What rules say of an exchange: which of them apply.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Said {
+    /// Those that permit; not asked for where one forbids.
+    permits: Vec<String>,
+    /// Those that forbid.
+    forbids: Vec<String>,
+    /// Those that could not be evaluated.
+    errors: Vec<String>,
+}
+
 impl PolicySet {
     /// Decides one exchange: a permit needs a rule that permits and none that forbids. A rule that
     /// cannot be evaluated denies, whatever the others say: Cedar alone would skip it, and a forbid
     /// that errs would let pass (POL-03).
+    ///
+    /// Most rules look only at facts that are the same for thousands of exchanges (client, target, scope,
+    /// levels). What these say is a function of those facts alone, so it is remembered by all of them; the
+    /// others are asked every time. Which rules are which is read from the rules when the set is loaded.
     pub fn decide(&self, facts: &Facts<'_>) -> Decision {
-        let Ok((request, entities)) = self.vocabulary.request(facts) else {
+        let key = self.lasting.vocabulary.key(facts);
+        let lasting = match self.said.get(&key) {
+            Some(said) => Ok(said),
+            None => self.ask(&self.lasting, facts).map(|said| {
+                let said = Arc::new(said);
+                self.said.insert(key, Arc::clone(&said));
+                said
+            }),
+        };
+        let (Ok(lasting), Ok(passing)) = (lasting, self.ask(&self.passing, facts)) else {
             return self.decision("error", [Objection { policy: "facts".to_owned(), reason: None }]);
         };
-        let response = self.authorizer.is_authorized(&request, &self.cedar, &entities);
-        let mut errors = response.diagnostics().errors().peekable();
+        let all = |of: fn(&Said) -> &Vec<String>| of(&lasting).iter().chain(of(&passing)).peekable();
+        let mut errors = all(|said| &said.errors);
         if errors.peek().is_some() {
-            let errored = errors.map(|AuthorizationError::PolicyEvaluationError(error)| Objection {
-                policy: error.policy_id().to_string(),
-                reason: Some("the rule could not be evaluated".to_owned()),
-            });
+            let reason = Some("the rule could not be evaluated".to_owned());
+            let errored = errors.map(|id| Objection { policy: id.clone(), reason: reason.clone() });
             return self.decision("error", errored);
         }
-        let determining = response.diagnostics().reason().map(|id| {
-            let id: &str = id.as_ref();
-            Objection {
-                policy: id.to_owned(),
-                reason: self.rules.get(id).and_then(|rule| rule.reason.clone()),
-            }
-        });
-        match response.decision() {
-            cedar_policy::Decision::Allow => self.decision("permit", determining),
-            cedar_policy::Decision::Deny => self.decision("deny", determining),
+        let named = |id: &String| Objection {
+            policy: id.clone(),
+            reason: self.rules.get(id).and_then(|rule| rule.reason.clone()),
+        };
+        let (mut forbids, mut permits) = (all(|said| &said.forbids), all(|said| &said.permits));
+        if forbids.peek().is_none() && permits.peek().is_some() {
+            self.decision("permit", permits.map(named))
+        } else {
+            self.decision("deny", forbids.map(named))
         }
+    }
+
+    fn ask(&self, part: &Part, facts: &Facts<'_>) -> Result<Said, String> {
+        if part.cedar.is_empty() {
+            return Ok(Said::default());
+        }
+        let (request, entities) = part.vocabulary.request(facts)?;
+        let response = self.authorizer.is_authorized(&request, &part.cedar, &entities);
+        let mut said = Said::default();
+        said.errors = response
+            .diagnostics()
+            .errors()
+            .map(|AuthorizationError::PolicyEvaluationError(error)| error.policy_id().to_string())
+            .collect();
+        let determining = response.diagnostics().reason().map(ToString::to_string).collect();
+        match response.decision() {
+            cedar_policy::Decision::Allow => said.permits = determining,
+            cedar_policy::Decision::Deny => said.forbids = determining,
+        }
+        Ok(said)
     }
 
     fn decision(&self, word: &str, determining: impl IntoIterator<Item = Objection>) -> Decision {

@@ -107,6 +107,13 @@ async fn run(options: &Options) {
         None => eprintln!("DEPUTY_TEST_POSTGRES_URL is not set: SQLite only"),
     }
     let words = Scenario::ALL.map(Scenario::word);
+    let wanted: Vec<Scenario> =
+        Scenario::ALL.into_iter().filter(|scenario| options.wants(scenario.word(), &words)).collect();
+    // Those that are wanted, and those whose tokens they need.
+    let needed: Vec<Scenario> = wanted
+        .iter()
+        .flat_map(|scenario| std::iter::successors(Some(*scenario), |one| one.needs()))
+        .collect();
     let mut samples = Vec::new();
     let mut signatures = vec![Signatures::measure()];
     for round in 1..=options.rounds {
@@ -119,18 +126,14 @@ async fn run(options: &Options) {
                 let world = Arc::new(World::new(&options.directory, database.clone(), is_tls).await);
                 let server = server::Process::start(&world).await;
                 let mut tokens = scenario::Tokens::default();
-                for scenario in Scenario::ALL {
-                    let is_wanted = options.wants(scenario.word(), &words);
-                    if !is_wanted && !scenario.feeds_another() {
-                        continue;
-                    }
+                for scenario in Scenario::ALL.into_iter().filter(|scenario| needed.contains(scenario)) {
                     let before = Signatures::measure();
                     let requests = scenario.requests(&world, &tokens, options.requests);
                     let load = load::run(&world, &server, requests, options.connections, scenario).await;
                     let after = Signatures::measure();
                     signatures.extend([before, after]);
                     let bare = before.mean(after);
-                    if is_wanted {
+                    if wanted.contains(&scenario) {
                         let sample = Sample::new(scenario, database.word(), is_tls, &load, bare);
                         eprintln!("  {sample}");
                         samples.push(sample);

@@ -86,9 +86,14 @@ impl Scenario {
         }
     }
 
-    /// Whether another needs its tokens.
-    pub const fn feeds_another(self) -> bool {
-        matches!(self, Self::HopZeroSecret | Self::Continue | Self::Onward)
+    /// Whose tokens it needs.
+    pub const fn needs(self) -> Option<Self> {
+        match self {
+            Self::HopZeroSecret | Self::HopZeroAssertion | Self::HopZeroNewAgent => None,
+            Self::Continue => Some(Self::HopZeroSecret),
+            Self::Onward => Some(Self::Continue),
+            Self::Introspect => Some(Self::Onward),
+        }
     }
 
     /// Signatures verified and made for one request.

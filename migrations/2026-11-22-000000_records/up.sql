@@ -36,7 +36,6 @@ CREATE TABLE task (
     client TEXT NOT NULL,
     agent TEXT NOT NULL,
     subject BYTEA NOT NULL,
-    begin_key BYTEA NOT NULL UNIQUE,
     purpose TEXT,
     started_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
@@ -46,11 +45,13 @@ CREATE TABLE task (
 CREATE INDEX task_open_until ON task (expires_at) WHERE ended_at IS NULL;
 CREATE INDEX task_open_of_subject ON task (subject) WHERE ended_at IS NULL;
 
--- One ID token feeds a task once.
+-- `slot` is what the ID token is used up for, once each: a hash of (client, agent) where it begins a task,
+-- else the id of the task it joins.
 CREATE TABLE login (
     id BYTEA NOT NULL PRIMARY KEY,
     task BYTEA NOT NULL,
     id_token_hash BYTEA NOT NULL,
+    slot BYTEA NOT NULL,
     provider TEXT NOT NULL,
     relying_party TEXT NOT NULL,
     levels TEXT NOT NULL,
@@ -60,7 +61,7 @@ CREATE TABLE login (
     session BYTEA,
     policy_claims TEXT NOT NULL,
     ends_at BIGINT NOT NULL,
-    UNIQUE (id_token_hash, task)
+    UNIQUE (id_token_hash, slot)
 );
 CREATE INDEX login_of_task ON login (task);
 
@@ -125,7 +126,8 @@ CREATE TABLE party (
     PRIMARY KEY (kind, id)
 );
 
--- `body` is the row and `hash` its link; the columns between are copies to search by.
+-- `body` is the row and `hash` its link; the columns between are copies to search by. `agent` is left empty
+-- where the row is found by its task, in which the agent is engaged: in granted exchanges.
 CREATE TABLE audit (
     chain TEXT NOT NULL,
     seq BIGINT NOT NULL,
@@ -144,7 +146,7 @@ CREATE TABLE audit (
     hash BYTEA NOT NULL,
     PRIMARY KEY (chain, seq)
 );
-CREATE INDEX audit_of_agent ON audit (agent, task) WHERE agent IS NOT NULL;
+CREATE INDEX audit_of_agent ON audit (agent) WHERE agent IS NOT NULL;
 CREATE INDEX audit_of_task ON audit (task) WHERE task IS NOT NULL;
 CREATE INDEX audit_of_token ON audit (jti) WHERE jti IS NOT NULL;
 CREATE INDEX audit_of_request ON audit (request) WHERE request IS NOT NULL;

@@ -150,8 +150,6 @@ pub struct Task {
     pub agent: AgentId,
     /// For whom.
     pub subject: SubjectRef,
-    /// The (client, agent, ID token) that began it, hashed: at most one task each.
-    pub begin_key: Digest,
     /// What for.
     pub purpose: Option<Purpose>,
     /// Since when.

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use super::JoseError;
@@ -129,10 +130,10 @@ impl<'de> Visitor<'de> for Strict<'_> {
         while let Some(name) = map.next_key::<String>()? {
             let left = self.members.get().checked_sub(1);
             self.members.set(left.ok_or_else(|| A::Error::custom("too many members"))?);
-            if object.contains_key(&name) {
-                return Err(A::Error::custom("duplicate name"));
-            }
-            object.insert(name, map.next_value_seed(inner)?);
+            match object.entry(name) {
+                Entry::Occupied(_) => return Err(A::Error::custom("duplicate name")),
+                Entry::Vacant(place) => place.insert(map.next_value_seed(inner)?),
+            };
         }
         Ok(Value::Object(object))
     }

@@ -8,7 +8,7 @@ use aws_lc_rs::digest;
 use cedar_policy::{Authorizer, Policy, PolicyId, Schema, ValidationMode, ValidationWarning, Validator};
 use miette::Diagnostic;
 
-use super::{NO_PERMIT, PolicySet, Rule, request};
+use super::{NO_PERMIT, Part, PolicySet, REMEMBERED, Rule, request};
 
 /// What a policy may speak of.
 pub const SCHEMA: &str = include_str!("schema.cedarschema");
@@ -117,10 +117,33 @@ impl PolicySet {
             gathered.add_file(name, text);
         }
         let (cedar, rules, warnings) = gathered.validated()?;
-        let vocabulary =
-            request::Vocabulary::of(&cedar).map_err(|message| Problem::of_file("schema", message))?;
-        Ok(Self { cedar, authorizer: Authorizer::new(), vocabulary, rules, hash: hash(&sources), warnings })
+        let fault = |message: String| Problem::of_file("schema", message);
+        let [lasting, passing] = parts(&cedar).map_err(fault)?;
+        Ok(Self {
+            lasting,
+            passing,
+            said: moka::sync::Cache::new(REMEMBERED),
+            authorizer: Authorizer::new(),
+            rules,
+            hash: hash(&sources),
+            warnings,
+        })
     }
+}
+
+/// The rules about lasting facts, and the others.
+fn parts(all: &cedar_policy::PolicySet) -> Result<[Part; 2], String> {
+    let mut sets = [cedar_policy::PolicySet::new(), cedar_policy::PolicySet::new()];
+    for rule in all.policies() {
+        let at = usize::from(!request::is_lasting(rule)?);
+        sets[at].add(rule.clone()).map_err(|error| error.to_string())?;
+    }
+    let part = |cedar| -> Result<Part, String> {
+        let vocabulary = request::Vocabulary::of(&cedar)?;
+        Ok(Part { cedar, vocabulary })
+    };
+    let [lasting, passing] = sets;
+    Ok([part(lasting)?, part(passing)?])
 }
 
 /// Reads the files that make up a set, by name, in the order of names.

@@ -44,7 +44,7 @@ impl<'de> Deserialize<'de> for ScopeToken {
 /// narrowing rule of every exchange.
 #[derive(Clone)]
 pub struct Scope {
-    set: ScopeSet,
+    set: Arc<ScopeSet>,
     text: Arc<str>,
 }
 
@@ -71,12 +71,12 @@ impl Scope {
         // INVARIANT: words are checked scope tokens, which oxide-auth's grammar accepts; were it ever
         // not so, the empty set is the safe reading.
         let set = text.parse().unwrap_or_else(|_| empty_set());
-        Self { set, text: text.into() }
+        Self { set: Arc::new(set), text: text.into() }
     }
 
     /// The empty set.
     pub fn empty() -> Self {
-        Self { set: empty_set(), text: "".into() }
+        Self { set: Arc::new(empty_set()), text: "".into() }
     }
 
     /// Words joined by spaces, sorted.

@@ -4,6 +4,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use super::rows::{AuditColumns, Hash};
 use crate::audit::{AuditRow, Event, Outcome};
+use crate::protocol::AgentId;
 
 /// Sets these hashes apart from every other SHA-256.
 const DOMAIN: &[u8; 16] = b"deputy audit v1\0";
@@ -64,7 +65,7 @@ fn columns(row: &AuditRow, head: &Head) -> AuditColumns {
         outcome: outcome_word(row.outcome).to_owned(),
         request: row.request.map(Into::into),
         client: row.client.as_ref().map(|client| client.as_str().to_owned()),
-        agent: row.agent.as_ref().map(|agent| agent.as_str().to_owned()),
+        agent: stray_agent(row).map(|agent| agent.as_str().to_owned()),
         task: row.task.map(Into::into),
         jti: row.jti.map(Into::into),
         parent: row.parent.map(Into::into),
@@ -72,6 +73,14 @@ fn columns(row: &AuditRow, head: &Head) -> AuditColumns {
         cause: row.cause.clone(),
         body,
     }
+}
+
+/// The agent of a row that has to be searched for by it. Those of granted exchanges are found by their task:
+/// the agent is engaged in it, and a column less is an index less to write.
+fn stray_agent(row: &AuditRow) -> Option<&AgentId> {
+    let is_found_by_task =
+        row.event == Event::Exchange && row.outcome == Outcome::Granted && row.task.is_some();
+    row.agent.as_ref().filter(|_| !is_found_by_task)
 }
 
 /// The first column that is not a copy of what the body says; `None` if all are.

@@ -7,11 +7,11 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use super::entry::{HopZero, Issue, Origin, RecordRefusal, Recorded, SpentAssertion};
 use super::rows::{
-    AgentRow, AnswerRow, EngagementRow, Hash, LoginRow, SpentRow, SubjectRow, TaskRow, TokenRow,
+    AgentRow, AnswerRow, EngagementRow, Hash, Key, LoginRow, SpentRow, SubjectRow, TaskRow, TokenRow,
 };
 use super::{Entry, StoreError};
 use crate::audit::AuditRow;
-use crate::delegation::record::{Agent, Delegation, Digest, Lineage, Login, Subject, Task, live};
+use crate::delegation::record::{Agent, Delegation, Lineage, Login, Subject, Task, live};
 use crate::delegation::task::{Asking, Standing, Standstill, TaskPlan, may_act, plan};
 use crate::protocol::{AgentId, Issuer, Jti, LoginId, SubjectRef, TaskId, TokenFault};
 use crate::time::Timestamp;
@@ -23,7 +23,6 @@ pub(super) struct Ledger {
     names: HashMap<(Issuer, String), SubjectRef>,
     agents: HashMap<AgentId, Agent>,
     tasks: HashMap<TaskId, Task>,
-    begin_keys: HashMap<Digest, TaskId>,
     logins: HashMap<LoginId, Login>,
     tokens: HashMap<Jti, Delegation>,
     is_key_trusted: HashMap<String, bool>,
@@ -40,7 +39,10 @@ pub(super) struct Writes {
     pub(super) tasks: Vec<TaskRow>,
     pub(super) logins: Vec<LoginRow>,
     pub(super) answers: Vec<AnswerRow>,
+    /// Of agents in tasks that they begin.
     pub(super) engagements: Vec<EngagementRow>,
+    /// Of agents in tasks of others, where they may have been before.
+    pub(super) entered: Vec<EngagementRow>,
     pub(super) tokens: Vec<TokenRow>,
     pub(super) spent: Vec<SpentRow>,
 }
@@ -75,7 +77,6 @@ impl Ledger {
 
     pub(super) fn know_task(&mut self, row: TaskRow) -> Result<(), StoreError> {
         let task = Task::try_from(row)?;
-        self.begin_keys.insert(task.begin_key, task.id);
         self.tasks.insert(task.id, task);
         Ok(())
     }
@@ -177,17 +178,8 @@ impl Ledger {
         if !is_as_planned || (planned != TaskPlan::Join(task, login) && hop.login.task != task) {
             return Err(Recorded::Changed);
         }
-        let begun = self.begin_keys.get(&hop.task.begin_key).and_then(|id| self.tasks.get(id));
-        if let (TaskPlan::Begin, Some(begun)) = (planned, begun) {
-            return Err(if begun.is_live(now) {
-                // Another node began it after its logins were read here: it can be joined.
-                Recorded::Changed
-            } else {
-                // The login is gone from the record, and the task it began is not.
-                Recorded::Refused(RecordRefusal::Subject(TokenFault::LoginSpent))
-            });
-        }
-        let login_row = LoginRow::try_from(&hop.login).map_err(|_| Recorded::Changed)?;
+        let slot = if planned == TaskPlan::Begin { beginning(&hop.task) } else { Key::from(task) };
+        let login_row = LoginRow::new(&hop.login, slot).map_err(|_| Recorded::Changed)?;
         let subject = known.unwrap_or(hop.subject.reference);
         if known.is_none() {
             self.names.insert((hop.subject.issuer.clone(), hop.subject.upstream.clone()), subject);
@@ -198,7 +190,6 @@ impl Ledger {
             let task = Task { subject, ..hop.task.clone() };
             self.writes.tasks.push(TaskRow::from(&task));
             self.writes.engagements.push(engagement(&issue.actor.id, task.id, now));
-            self.begin_keys.insert(task.begin_key, task.id);
             self.tasks.insert(task.id, task);
         }
         if !matches!(planned, TaskPlan::Join(..)) {
@@ -232,7 +223,7 @@ impl Ledger {
         may_act(self.agents.get(&issue.actor.id), &issue.actor.client, lineage.login.auth_time)
             .map_err(|fault| Recorded::Refused(RecordRefusal::Actor(fault)))?;
         if own.chain.len() > from.chain.len() {
-            self.writes.engagements.push(engagement(&issue.actor.id, own.task, now));
+            self.writes.entered.push(engagement(&issue.actor.id, own.task, now));
         }
         Ok(lineage.subject.reference)
     }
@@ -285,6 +276,20 @@ impl Ledger {
             is_key_trusted,
         })
     }
+}
+
+/// What an ID token is used up for when it begins a task: to begin one for this client and agent. Where it
+/// joins a task, that is the task's id. (ID token, slot) is unique in the database, so two nodes that begin
+/// at once begin one task.
+fn beginning(task: &Task) -> Key {
+    let mut context = Context::new(&SHA256);
+    for part in [task.client.as_str(), task.agent.as_str()] {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    let mut slot = [0; 16];
+    slot.copy_from_slice(&context.finish().as_ref()[..16]);
+    Key(slot)
 }
 
 fn engagement(agent: &AgentId, task: TaskId, now: Timestamp) -> EngagementRow {

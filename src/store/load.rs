@@ -16,7 +16,6 @@ use crate::protocol::{AgentId, Issuer, Jti, TaskId};
 #[derive(Default)]
 struct Wanted {
     id_tokens: BTreeSet<Hash>,
-    begin_keys: BTreeSet<Hash>,
     names: BTreeSet<(String, String)>,
     tasks: BTreeSet<Key>,
     tasks_of_parents: BTreeSet<Key>,
@@ -35,7 +34,6 @@ impl Wanted {
             match &issue.origin {
                 Origin::HopZero(hop) => {
                     wanted.id_tokens.insert(Hash(hop.login.id_token_hash));
-                    wanted.begin_keys.insert(Hash(hop.task.begin_key));
                     let subject = &hop.subject;
                     wanted.names.insert((subject.issuer.as_str().to_owned(), subject.upstream.clone()));
                     wanted.tasks.extend(hop.named_task.map(Key::from));
@@ -90,9 +88,6 @@ pub(super) async fn load<S: Statements>(session: &mut S, ledger: &mut Ledger, is
     }
     let tasks = if S::LOCKS { session.tasks(&list(&wanted.tasks), Lock::Share).await? } else { tasks };
     for row in tasks {
-        ledger.know_task(row)?;
-    }
-    for row in session.tasks_of_begin_keys(&list(&wanted.begin_keys)).await? {
         ledger.know_task(row)?;
     }
     for (kid, revoked_at) in session.key_states(Lock::Share).await? {

@@ -241,7 +241,6 @@ row! {
         client: String,
         agent: String,
         subject: Key,
-        begin_key: Hash,
         purpose: Option<String>,
         started_at: i64,
         expires_at: i64,
@@ -257,7 +256,6 @@ impl From<&Task> for TaskRow {
             client: task.client.as_str().to_owned(),
             agent: task.agent.as_str().to_owned(),
             subject: task.subject.into(),
-            begin_key: Hash(task.begin_key),
             purpose: task.purpose.as_ref().map(|purpose| purpose.as_str().to_owned()),
             started_at: task.started_at.millis(),
             expires_at: task.expires_at.millis(),
@@ -281,7 +279,6 @@ impl TryFrom<TaskRow> for Task {
             client: ClientId::new(row.client),
             agent: AgentId::new(row.agent),
             subject: row.subject.into(),
-            begin_key: row.begin_key.0,
             purpose,
             started_at: Timestamp::from_millis(row.started_at),
             expires_at: Timestamp::from_millis(row.expires_at),
@@ -295,6 +292,7 @@ row! {
         id: Key,
         task: Key,
         id_token_hash: Hash,
+        slot: Key,
         provider: String,
         relying_party: String,
         levels: String,
@@ -307,14 +305,14 @@ row! {
     }
 }
 
-impl TryFrom<&Login> for LoginRow {
-    type Error = StoreError;
-
-    fn try_from(login: &Login) -> Result<Self, StoreError> {
+impl LoginRow {
+    /// The row of a login that uses its ID token up for `slot`.
+    pub(super) fn new(login: &Login, slot: Key) -> Result<Self, StoreError> {
         Ok(Self {
             id: login.id.into(),
             task: login.task.into(),
             id_token_hash: Hash(login.id_token_hash),
+            slot,
             provider: login.provider.as_str().to_owned(),
             relying_party: login.relying_party.clone(),
             levels: serde_json::to_string(&login.levels).map_err(|_| bad("login", "levels"))?,

@@ -22,8 +22,9 @@ const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; P
      PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = MEMORY;";
 
 /// The writer alone changes the file, so what it keeps of it stays true from one transaction to the next:
-/// 64 MiB of pages, or it would read the leaves of its indexes again for every group.
-const WRITER_SETTINGS: &str = "PRAGMA cache_size = -65536";
+/// 8 MiB of pages. With fewer it would read the leaves of its indexes again for every group; each commit
+/// walks the table of those kept, so more cost more than they save.
+const WRITER_SETTINGS: &str = "PRAGMA cache_size = -8192";
 
 /// The settings as a connection reports them.
 #[derive(Debug, PartialEq, Eq, QueryableByName)]

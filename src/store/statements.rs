@@ -112,7 +112,6 @@ pub(super) trait Statements {
     async fn logins(&mut self, ids: &[Key]) -> Rows<LoginRow>;
     async fn logins_of_id_tokens(&mut self, hashes: &[Hash]) -> Rows<LoginRow>;
     async fn tasks(&mut self, ids: &[Key], lock: Lock) -> Rows<TaskRow>;
-    async fn tasks_of_begin_keys(&mut self, keys: &[Hash]) -> Rows<TaskRow>;
     async fn subjects(&mut self, references: &[Key], lock: Lock) -> Rows<SubjectRow>;
     /// May give more than asked for.
     async fn subjects_named(&mut self, names: &[(String, String)], lock: Lock) -> Rows<SubjectRow>;
@@ -127,8 +126,9 @@ pub(super) trait Statements {
     async fn insert_logins(&mut self, rows: &[LoginRow]) -> Done;
     /// Keeps what is there.
     async fn insert_answers(&mut self, rows: &[AnswerRow]) -> Done;
-    /// Opens again what had ended.
     async fn insert_engagements(&mut self, rows: &[EngagementRow]) -> Done;
+    /// Keeps what is there, and opens again what had ended.
+    async fn open_engagements(&mut self, rows: &[EngagementRow]) -> Done;
     async fn insert_tokens(&mut self, rows: &[TokenRow]) -> Done;
     async fn insert_spent(&mut self, rows: &[SpentRow]) -> Done;
     async fn insert_audit(&mut self, rows: &[AuditColumns]) -> Done;
@@ -250,9 +250,6 @@ macro_rules! statements {
             async fn tasks(&mut self, ids: &[Key], lock: Lock) -> Rows<TaskRow> {
                 Ok($by!(self, TaskRow, task, id, ids, lock))
             }
-            async fn tasks_of_begin_keys(&mut self, keys: &[Hash]) -> Rows<TaskRow> {
-                Ok($by!(self, TaskRow, task, begin_key, keys, Lock::None))
-            }
             async fn subjects(&mut self, references: &[Key], lock: Lock) -> Rows<SubjectRow> {
                 Ok($by!(self, SubjectRow, subject, reference, references, lock))
             }
@@ -327,6 +324,9 @@ macro_rules! statements {
                 Ok(())
             }
             async fn insert_engagements(&mut self, rows: &[EngagementRow]) -> Done {
+                $insert!(self, engagement, rows)
+            }
+            async fn open_engagements(&mut self, rows: &[EngagementRow]) -> Done {
                 for row in rows {
                     $execute!(
                         self,

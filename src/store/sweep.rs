@@ -14,8 +14,9 @@ use crate::time::{Lifetime, Timestamp};
 const TASKS: i64 = 100;
 /// Rows removed from a table by one sweep at most.
 const ROWS: i64 = 1000;
-/// How long an expired token can still be explained (and its login with it).
-const RETENTION: Lifetime = Lifetime::from_seconds(86_400);
+/// How long an expired token can still be explained (and its login with it): an hour longer than any ID
+/// token is taken, so that one that fed a task is known for as long as it could begin another.
+const RETENTION: Lifetime = Lifetime::from_seconds(90_000);
 
 /// Ends tasks whose time is up; removes spent assertions, tokens and logins past their use.
 pub(super) async fn sweep<S: Statements>(session: &mut S, now: Timestamp) -> Result<Effect, Failure> {

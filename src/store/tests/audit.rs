@@ -81,7 +81,7 @@ async fn an_edited_copy_is_found_in_every_column(world: World) {
         ("outcome", "outcome = 'failed'"),
         ("request", "request = task"),
         ("client", "client = 'other'"),
-        ("agent", "agent = NULL"),
+        ("agent", "agent = 'agent_other'"),
         ("task", "task = jti"),
         ("jti", "jti = NULL"),
         ("parent", "parent = jti"),

@@ -14,6 +14,7 @@ on_each_database! {
     the_highest_time_is_kept_and_only_reset_goes_back,
     a_sweep_ends_what_is_over,
     a_sweep_removes_rows_past_their_use,
+    an_id_token_that_fed_a_task_is_known_for_as_long_as_any_is_taken,
     what_was_committed_is_there_after_a_stop_without_notice,
     a_second_server_on_one_data_directory_is_refused,
     a_closed_store_takes_nothing_more,
@@ -62,7 +63,7 @@ async fn a_sweep_ends_what_is_over(world: World) {
 async fn a_sweep_removes_rows_past_their_use(world: World) {
     let store = world.open().await;
     let verifier = world.instance();
-    let (sign_in, root) = world.begin(&store, &world.principal()).await;
+    let (_, root) = world.begin(&store, &world.principal()).await;
     let mut entry = world.later(&root, &verifier);
     entry.spend = Some(world.assertion());
     let access = world.issued(&store, entry).await;
@@ -82,8 +83,18 @@ async fn a_sweep_removes_rows_past_their_use(world: World) {
     assert_eq!(world.life(&store, &recent).await, Ok(()));
     assert!(store.find_agent(&verifier.id).await.unwrap().is_some(), "a tombstone stays");
     assert!(store.find_task(root.task).await.unwrap().is_some());
-    // Though its login is gone, the ID token that began the task begins no other.
-    let again = world.hop_zero(&store, &sign_in, &world.principal()).await;
+}
+
+async fn an_id_token_that_fed_a_task_is_known_for_as_long_as_any_is_taken(world: World) {
+    let store = world.open().await;
+    let (sign_in, root) = world.begin(&store, &world.principal()).await;
+    // The configuration takes no ID token older than a day; its clock may be a minute ahead.
+    world.advance(86_400 + 60);
+
+    while world.control(&store, Control::Sweep).await.1 {}
+
+    assert!(!store.find_task(root.task).await.unwrap().unwrap().is_live(world.now()));
+    let again = world.hop_zero(&store, &sign_in, &world.instance()).await;
     let recorded = store.record(again).await.unwrap();
     assert!(matches!(recorded, Recorded::Refused(_)), "{recorded:?}");
 }

@@ -30,7 +30,7 @@ use crate::time::{Lifetime, Timestamp};
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 pub(crate) const KID: &str = "key-1";
 /// After this many seconds nothing that is over is kept.
-pub(crate) const END_OF_RETENTION: u32 = 86_400 + 1;
+pub(crate) const END_OF_RETENTION: u32 = 90_000 + 1;
 
 /// Seals by turning every bit.
 pub(crate) struct Mirror;
@@ -254,10 +254,6 @@ impl World {
         };
         let reference = SubjectRef::new(self.id());
         let expires_at = self.now().plus(Lifetime::from_seconds(3600));
-        let mut begin_key = sign_in.hash;
-        for (byte, other) in begin_key.iter_mut().skip(12).zip(actor.id.as_str().bytes()) {
-            *byte ^= other;
-        }
         let hop = HopZero {
             subject: Subject {
                 reference,
@@ -271,7 +267,6 @@ impl World {
                 client: actor.client.clone(),
                 agent: actor.id.clone(),
                 subject: reference,
-                begin_key,
                 purpose: None,
                 started_at: self.now(),
                 expires_at,
