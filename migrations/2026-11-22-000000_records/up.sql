@@ -42,6 +42,7 @@ CREATE TABLE task (
     ended_at BIGINT,
     ended_why TEXT
 );
+CREATE INDEX task_of_agent ON task (agent, id);
 CREATE INDEX task_open_until ON task (expires_at) WHERE ended_at IS NULL;
 CREATE INDEX task_open_of_subject ON task (subject) WHERE ended_at IS NULL;
 
@@ -63,16 +64,18 @@ CREATE TABLE login (
     ends_at BIGINT NOT NULL,
     UNIQUE (id_token_hash, slot)
 );
-CREATE INDEX login_of_task ON login (task);
 
 CREATE TABLE answer (
     login BYTEA NOT NULL,
+    task BYTEA NOT NULL,
     target TEXT NOT NULL,
     scope TEXT NOT NULL,
     sealed BYTEA NOT NULL,
     PRIMARY KEY (login, target, scope)
 );
+CREATE INDEX answer_of_task ON answer (task);
 
+-- An agent in a task that another began; the one that began it stands in the task.
 CREATE TABLE engagement (
     agent TEXT NOT NULL,
     task BYTEA NOT NULL,

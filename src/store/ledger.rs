@@ -39,10 +39,7 @@ pub(super) struct Writes {
     pub(super) tasks: Vec<TaskRow>,
     pub(super) logins: Vec<LoginRow>,
     pub(super) answers: Vec<AnswerRow>,
-    /// Of agents in tasks that they begin.
     pub(super) engagements: Vec<EngagementRow>,
-    /// Of agents in tasks of others, where they may have been before.
-    pub(super) entered: Vec<EngagementRow>,
     pub(super) tokens: Vec<TokenRow>,
     pub(super) spent: Vec<SpentRow>,
 }
@@ -189,7 +186,6 @@ impl Ledger {
         if planned == TaskPlan::Begin {
             let task = Task { subject, ..hop.task.clone() };
             self.writes.tasks.push(TaskRow::from(&task));
-            self.writes.engagements.push(engagement(&issue.actor.id, task.id, now));
             self.tasks.insert(task.id, task);
         }
         if !matches!(planned, TaskPlan::Join(..)) {
@@ -198,6 +194,7 @@ impl Ledger {
         }
         self.writes.answers.extend(hop.answers.iter().map(|answer| AnswerRow {
             login: login.into(),
+            task: task.into(),
             target: answer.target.as_str().to_owned(),
             scope: answer.scope.as_str().to_owned(),
             sealed: answer.sealed.clone(),
@@ -223,7 +220,7 @@ impl Ledger {
         may_act(self.agents.get(&issue.actor.id), &issue.actor.client, lineage.login.auth_time)
             .map_err(|fault| Recorded::Refused(RecordRefusal::Actor(fault)))?;
         if own.chain.len() > from.chain.len() {
-            self.writes.entered.push(engagement(&issue.actor.id, own.task, now));
+            self.writes.engagements.push(engagement(&issue.actor.id, own.task, now));
         }
         Ok(lineage.subject.reference)
     }

@@ -355,6 +355,7 @@ row! {
     /// A sealed answer of a login.
     AnswerRow of answer {
         login: Key,
+        task: Key,
         target: String,
         scope: String,
         sealed: Vec<u8>,
@@ -362,7 +363,7 @@ row! {
 }
 
 row! {
-    /// One agent working in one task.
+    /// One agent working in a task that another began.
     EngagementRow of engagement {
         agent: String,
         task: Key,

@@ -67,6 +67,7 @@ diesel::table! {
 diesel::table! {
     answer (login, target, scope) {
         login -> Binary,
+        task -> Binary,
         target -> Text,
         scope -> Text,
         sealed -> Binary,

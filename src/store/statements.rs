@@ -126,7 +126,6 @@ pub(super) trait Statements {
     async fn insert_logins(&mut self, rows: &[LoginRow]) -> Done;
     /// Keeps what is there.
     async fn insert_answers(&mut self, rows: &[AnswerRow]) -> Done;
-    async fn insert_engagements(&mut self, rows: &[EngagementRow]) -> Done;
     /// Keeps what is there, and opens again what had ended.
     async fn open_engagements(&mut self, rows: &[EngagementRow]) -> Done;
     async fn insert_tokens(&mut self, rows: &[TokenRow]) -> Done;
@@ -144,7 +143,7 @@ pub(super) trait Statements {
     async fn end_engagements_in(&mut self, task: Key, at: i64) -> Done;
     async fn end_engagements_of(&mut self, agent: &str, at: i64) -> Result<u64, Failure>;
     async fn delete_answers_of_task(&mut self, task: Key) -> Done;
-    /// Agents with an open engagement in these tasks.
+    /// Agents engaged in those of these tasks that have not ended: by beginning them or by an open engagement.
     async fn engaged_in(&mut self, tasks: &[Key]) -> Rows<String>;
     /// Tasks not ended and not expired, with each of these agents engaged in them.
     async fn live_tasks_with(&mut self, agents: &[String], now: i64) -> Rows<(String, Key)>;
@@ -206,7 +205,7 @@ macro_rules! statements {
         by: $by:ident, insert: $insert:ident, load: $load:ident, first: $first:ident,
         execute: $execute:ident, batch: $batch:ident, locked: $locked:ident
     ) => {
-        use diesel::dsl::{exists, max};
+        use diesel::dsl::max;
         use diesel::{
             BoolExpressionMethods as _, ExpressionMethods as _, JoinOnDsl as _,
             NullableExpressionMethods as _, OptionalExtension as _, QueryDsl as _, SelectableHelper as _,
@@ -323,9 +322,6 @@ macro_rules! statements {
                 }
                 Ok(())
             }
-            async fn insert_engagements(&mut self, rows: &[EngagementRow]) -> Done {
-                $insert!(self, engagement, rows)
-            }
             async fn open_engagements(&mut self, rows: &[EngagementRow]) -> Done {
                 for row in rows {
                     $execute!(
@@ -419,34 +415,49 @@ macro_rules! statements {
                 Ok(count as u64)
             }
             async fn delete_answers_of_task(&mut self, key: Key) -> Done {
-                let logins = login::table.filter(login::task.eq(key)).select(login::id);
-                $execute!(self, diesel::delete(answer::table.filter(answer::login.eq_any(logins))))?;
+                $execute!(self, diesel::delete(answer::table.filter(answer::task.eq(key))))?;
                 Ok(())
             }
             async fn engaged_in(&mut self, tasks: &[Key]) -> Rows<String> {
-                let query = engagement::table
+                let began = task::table
+                    .filter(task::id.eq_any(tasks).and(task::ended_at.is_null()))
+                    .select(task::agent);
+                let entered = engagement::table
                     .filter(engagement::task.eq_any(tasks).and(engagement::ended_at.is_null()))
-                    .order(engagement::agent)
-                    .distinct()
                     .select(engagement::agent);
-                Ok($load!(self, query)?)
+                let mut agents: Vec<String> = $load!(self, began)?;
+                agents.append(&mut $load!(self, entered)?);
+                agents.sort_unstable();
+                agents.dedup();
+                Ok(agents)
             }
             async fn live_tasks_with(&mut self, agents: &[String], now: i64) -> Rows<(String, Key)> {
-                let query = engagement::table
+                let is_live = task::ended_at.is_null().and(task::expires_at.gt(now));
+                let began =
+                    task::table.filter(task::agent.eq_any(agents).and(is_live)).select((task::agent, task::id));
+                let entered = engagement::table
                     .inner_join(task::table.on(task::id.eq(engagement::task)))
                     .filter(engagement::agent.eq_any(agents).and(engagement::ended_at.is_null()))
-                    .filter(task::ended_at.is_null().and(task::expires_at.gt(now)))
+                    .filter(is_live)
                     .select((engagement::agent, engagement::task));
-                Ok($load!(self, query)?)
+                let mut tasks: Vec<(String, Key)> = $load!(self, began)?;
+                tasks.append(&mut $load!(self, entered)?);
+                Ok(tasks)
             }
             async fn open_tasks_with(&mut self, agent: &str) -> Rows<TaskRow> {
-                let query = task::table
+                let began = task::table
+                    .filter(task::agent.eq(agent).and(task::ended_at.is_null()))
+                    .select(TaskRow::as_select());
+                let entered = task::table
                     .inner_join(engagement::table.on(engagement::task.eq(task::id)))
                     .filter(engagement::agent.eq(agent).and(engagement::ended_at.is_null()))
                     .filter(task::ended_at.is_null())
-                    .order(task::id)
                     .select(TaskRow::as_select());
-                Ok($load!(self, query)?)
+                let mut tasks: Vec<TaskRow> = $load!(self, began)?;
+                tasks.append(&mut $load!(self, entered)?);
+                tasks.sort_unstable_by_key(|task| task.id);
+                tasks.dedup_by_key(|task| task.id);
+                Ok(tasks)
             }
             async fn open_tasks_of_subject(&mut self, key: Key) -> Rows<Key> {
                 let query = task::table
@@ -456,10 +467,9 @@ macro_rules! statements {
                 Ok($load!(self, query)?)
             }
             async fn open_tasks_of_providers(&mut self, providers: &[String]) -> Rows<Key> {
-                let theirs =
-                    login::table.filter(login::task.eq(task::id).and(login::provider.eq_any(providers)));
+                let theirs = login::table.filter(login::provider.eq_any(providers)).select(login::task);
                 let query = task::table
-                    .filter(task::ended_at.is_null().and(exists(theirs)))
+                    .filter(task::ended_at.is_null().and(task::id.eq_any(theirs)))
                     .order(task::id)
                     .select(task::id);
                 Ok($load!(self, query)?)
@@ -601,19 +611,33 @@ macro_rules! statements {
                 }
             }
             async fn tasks_with(&mut self, agent: &str, live_at: Option<i64>, limit: i64) -> Rows<TaskRow> {
-                let query = engagement::table
+                let began = task::table
+                    .filter(task::agent.eq(agent))
+                    .order(task::id.desc())
+                    .limit(limit)
+                    .select(TaskRow::as_select());
+                let entered = engagement::table
                     .inner_join(task::table.on(task::id.eq(engagement::task)))
                     .filter(engagement::agent.eq(agent))
                     .order(engagement::task.desc())
                     .limit(limit)
                     .select(TaskRow::as_select());
+                let mut tasks: Vec<TaskRow>;
                 match live_at {
-                    None => Ok($load!(self, query)?),
+                    None => {
+                        tasks = $load!(self, began)?;
+                        tasks.append(&mut $load!(self, entered)?);
+                    }
                     Some(at) => {
-                        let live = task::ended_at.is_null().and(task::expires_at.gt(at));
-                        Ok($load!(self, query.filter(live))?)
+                        let is_live = task::ended_at.is_null().and(task::expires_at.gt(at));
+                        tasks = $load!(self, began.filter(is_live))?;
+                        tasks.append(&mut $load!(self, entered.filter(is_live))?);
                     }
                 }
+                tasks.sort_unstable_by(|one, other| other.id.cmp(&one.id));
+                tasks.dedup_by_key(|task| task.id);
+                tasks.truncate(usize::try_from(limit).unwrap_or(0));
+                Ok(tasks)
             }
             async fn tokens_in(&mut self, range: &Range) -> Rows<TokenRow> {
                 let query = token::table
@@ -658,10 +682,13 @@ macro_rules! statements {
                 Ok($load!(self, query)?)
             }
             async fn audit_of_agent(&mut self, agent: &str) -> Rows<AuditColumns> {
-                let tasks =
+                let began = task::table.filter(task::agent.eq(agent)).select(task::id.nullable());
+                let entered =
                     engagement::table.filter(engagement::agent.eq(agent)).select(engagement::task.nullable());
                 let query = audit::table
-                    .filter(audit::agent.eq(agent).or(audit::task.eq_any(tasks)))
+                    .filter(audit::agent.eq(agent))
+                    .or_filter(audit::task.eq_any(began))
+                    .or_filter(audit::task.eq_any(entered))
                     .select(AuditColumns::as_select());
                 Ok($load!(self, query)?)
             }

@@ -320,8 +320,7 @@ async fn insert<S: Statements>(
     session.insert_tasks(&writes.tasks).await?;
     session.insert_logins(&writes.logins).await?;
     session.insert_answers(&writes.answers).await?;
-    session.insert_engagements(&writes.engagements).await?;
-    session.open_engagements(&writes.entered).await?;
+    session.open_engagements(&writes.engagements).await?;
     session.insert_tokens(&writes.tokens).await?;
     session.insert_spent(&writes.spent).await?;
     session.insert_audit(audit).await
