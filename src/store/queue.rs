@@ -116,11 +116,7 @@ impl Queue {
             }
             lanes = self.wait(lanes, left);
         }
-        let until = Instant::now()
-            + std::env::var("XGATHER")
-                .ok()
-                .and_then(|x| x.parse().ok())
-                .map_or(GATHER, Duration::from_micros);
+        let until = Instant::now() + GATHER;
         while !lanes.is_closed && self.is_waited_for(lanes.len()) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {

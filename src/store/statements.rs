@@ -433,8 +433,9 @@ macro_rules! statements {
             }
             async fn live_tasks_with(&mut self, agents: &[String], now: i64) -> Rows<(String, Key)> {
                 let is_live = task::ended_at.is_null().and(task::expires_at.gt(now));
-                let began =
-                    task::table.filter(task::agent.eq_any(agents).and(is_live)).select((task::agent, task::id));
+                let began = task::table
+                    .filter(task::agent.eq_any(agents).and(is_live))
+                    .select((task::agent, task::id));
                 let entered = engagement::table
                     .inner_join(task::table.on(task::id.eq(engagement::task)))
                     .filter(engagement::agent.eq_any(agents).and(engagement::ended_at.is_null()))
