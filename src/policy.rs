@@ -197,18 +197,17 @@ impl PolicySet {
         }
         let (request, entities) = part.vocabulary.request(facts)?;
         let response = self.authorizer.is_authorized(&request, &part.cedar, &entities);
-        let mut said = Said::default();
-        said.errors = response
+        let determining: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
+        let (permits, forbids) = match response.decision() {
+            cedar_policy::Decision::Allow => (determining, Vec::new()),
+            cedar_policy::Decision::Deny => (Vec::new(), determining),
+        };
+        let errors = response
             .diagnostics()
             .errors()
             .map(|AuthorizationError::PolicyEvaluationError(error)| error.policy_id().to_string())
             .collect();
-        let determining = response.diagnostics().reason().map(ToString::to_string).collect();
-        match response.decision() {
-            cedar_policy::Decision::Allow => said.permits = determining,
-            cedar_policy::Decision::Deny => said.forbids = determining,
-        }
-        Ok(said)
+        Ok(Said { permits, forbids, errors })
     }
 
     fn decision(&self, word: &str, determining: impl IntoIterator<Item = Objection>) -> Decision {
