@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
@@ -210,7 +211,7 @@ impl App {
             entropy,
         });
         app.make_first_key(now).await?;
-        app.reconcile(&app.config.load_full(), now).await?;
+        app.reconcile(&app.config.load_full(), true, now).await?;
         app.note_policy(now, "loaded").await?;
         Ok(app)
     }
@@ -228,11 +229,13 @@ impl App {
         self.refresh_keys().await
     }
 
-    /// Revokes what depended on parties that left the configuration, before it takes effect.
-    async fn reconcile(&self, config: &Config, now: Timestamp) -> Result<(), Failure> {
+    /// Revokes what depended on parties that left the configuration, before it takes effect; and, where the
+    /// one before was still worked by, once more (`is_last`) when nobody does any longer.
+    async fn reconcile(&self, config: &Config, is_last: bool, now: Timestamp) -> Result<(), Failure> {
         let mut row = AuditRow::new(now, Event::Configuration, Outcome::Granted);
-        row.detail = Some("in force".to_owned());
+        row.detail = Some(if is_last { "in force" } else { "comes into force" }.to_owned());
         let control = Control::Reconcile {
+            keeps_those_that_left: !is_last,
             clients: config.clients.keys().cloned().collect(),
             targets: config.targets.keys().cloned().collect(),
             providers: config.identity_providers.keys().cloned().collect(),
@@ -262,16 +265,22 @@ impl App {
     }
 
     /// Puts another configuration in force: all or nothing. Listeners, database and keys stay as they were.
+    /// Returns when no request is under way by the one before, and what such requests were given for parties
+    /// that left is revoked as well.
     ///
     /// # Errors
-    /// [`StartError`]; the old configuration and policy stay in force.
+    /// [`StartError`]; the old configuration and policy stay in force. If only the last revocation fails, the
+    /// new ones are in force, and the next reload or start makes up for it.
     pub async fn reload(&self, config: Config) -> Result<(), StartError> {
         let now = self.now()?;
         let set = PolicySet::configured(&config.policy)?;
-        self.reconcile(&config, now).await?;
+        self.reconcile(&config, false, now).await?;
         self.policy.install(&config.policy, set);
         self.metrics.policy_stale.set(0);
-        self.config.store(Arc::new(config));
+        let config = Arc::new(config);
+        let before = self.config.swap(Arc::clone(&config));
+        until_left(before).await;
+        self.reconcile(&config, true, now).await?;
         self.note_policy(now, "loaded").await?;
         Ok(())
     }
@@ -363,6 +372,21 @@ impl App {
         let rows = self.store.list_keys().await?;
         self.ring.store(Arc::new(KeyRing::from_rows(&rows, &self.secrets)?));
         Ok(())
+    }
+}
+
+/// How long requests under way are waited for: reading a body and waiting for a commit, each 10 s at most.
+const UNDER_WAY: Duration = Duration::from_secs(25);
+
+/// Waits until no request works by this configuration any more.
+async fn until_left(config: Arc<Config>) {
+    let is_left = async {
+        while Arc::strong_count(&config) > 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    if tokio::time::timeout(UNDER_WAY, is_left).await.is_err() {
+        tracing::warn!("a request is still under way by the configuration before");
     }
 }
 

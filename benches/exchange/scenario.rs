@@ -8,7 +8,7 @@ use super::jose::fresh_id;
 use super::world::{PROVIDER, SECRET, WORKLOADS, World};
 
 /// Users who sign in.
-const USERS: usize = 2_000;
+pub const USERS: usize = 2_000;
 /// Agents that are service accounts.
 const AGENTS: usize = 500;
 

@@ -1,7 +1,7 @@
 //! The listeners: public (TLS by rustls), management, and the admin socket.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,6 +49,7 @@ pub struct Running {
     pub public: SocketAddr,
     /// Where the management listener listens.
     pub management: SocketAddr,
+    admin_socket: PathBuf,
     handles: Vec<ServerHandle>,
     servers: Vec<tokio::task::JoinHandle<std::io::Result<()>>>,
 }
@@ -63,6 +64,8 @@ impl Running {
             // A listener that failed while stopping has nothing left to answer.
             let _ = server.await;
         }
+        // Whoever looks for a server shall not find a door with nobody behind it. Gone already is as good.
+        let _ = std::fs::remove_file(self.admin_socket);
     }
 }
 
@@ -119,10 +122,12 @@ pub fn start(app: &Arc<App>, config: &Config) -> Result<Running, ServeError> {
     let first = |addresses: Vec<SocketAddr>, configured| addresses.first().copied().unwrap_or(configured);
     let public_address = first(public.addrs(), config.listen.public);
     let management_address = first(management.addrs(), config.listen.management);
-    let admin = admin_server(app, &config.data_dir.join(ADMIN_SOCKET))?;
+    let admin_socket = config.data_dir.join(ADMIN_SOCKET);
+    let admin = admin_server(app, &admin_socket)?;
     let mut running = Running {
         public: public_address,
         management: management_address,
+        admin_socket,
         handles: Vec::new(),
         servers: Vec::new(),
     };

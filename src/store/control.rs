@@ -58,14 +58,14 @@ pub(super) async fn run<S: Statements>(
             audit.agent.get_or_insert_with(|| agent.clone());
             set_agent_state(session, agent, *state, *why, now).await?
         }
-        Control::Reconcile { clients, targets, providers, workload_issuers } => {
+        Control::Reconcile { keeps_those_that_left, clients, targets, providers, workload_issuers } => {
             let now_configured = [
                 ("client", clients.iter().map(|id| id.as_str()).collect::<BTreeSet<_>>()),
                 ("target", targets.iter().map(|id| id.as_str()).collect()),
                 ("provider", providers.iter().map(Issuer::as_str).collect()),
                 ("workload_issuer", workload_issuers.iter().map(Issuer::as_str).collect()),
             ];
-            Some(reconcile(session, &now_configured, now).await?)
+            Some(reconcile(session, &now_configured, *keeps_those_that_left, now).await?)
         }
         Control::Sweep => Some(sweep::sweep(session, now).await?),
         Control::PutKeys(keys) => {
@@ -282,6 +282,7 @@ async fn revoke_with_agents<S: Statements>(
 async fn reconcile<S: Statements>(
     session: &mut S,
     now_configured: &[(&str, BTreeSet<&str>)],
+    keeps_those_that_left: bool,
     now: Timestamp,
 ) -> Result<Effect, Failure> {
     const WHY: EndReason = EndReason::PartyRemoved;
@@ -327,8 +328,10 @@ async fn reconcile<S: Statements>(
         effect = effect.and(revoke_range(session, &Range::below(&path), WHY, now).await?);
     }
 
-    for row in &gone {
-        session.delete_party(row).await?;
+    if !keeps_those_that_left {
+        for row in &gone {
+            session.delete_party(row).await?;
+        }
     }
     session.insert_parties(&new).await?;
     Ok(effect)

@@ -130,6 +130,9 @@ pub enum Control {
     },
     /// Parties left the configuration: revokes what depends on them and remembers the new set.
     Reconcile {
+        /// Those that left are remembered as configured until the next time: the configuration before is
+        /// still being worked by, and what it lets through is revoked then.
+        keeps_those_that_left: bool,
         /// Clients now configured.
         clients: Vec<ClientId>,
         /// Targets now configured.

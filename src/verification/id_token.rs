@@ -47,7 +47,7 @@ pub fn check_kind(token: &UnverifiedToken<'_>) -> Result<(), TokenFault> {
 /// Judges signature and claims of a scanned ID token by the rules of its provider.
 pub fn judge(
     config: &Config,
-    provider: &Arc<IdentityProvider>,
+    (provider, issuer): (&Arc<IdentityProvider>, IssuerUrl),
     scanned: UnverifiedToken<'_>,
     token: &str,
     key: &PublicKey,
@@ -55,7 +55,7 @@ pub fn judge(
     now: Timestamp,
 ) -> Result<VerifiedIdToken, TokenFault> {
     let relying_party = relying_party(provider, scanned.unverified_claims())?;
-    verify_as_relying_party(provider, &relying_party, &scanned, key, now)?;
+    verify_as_relying_party(provider, issuer, &relying_party, &scanned, key, now)?;
     let claims = scanned.into_claims_verified_elsewhere();
 
     let is_source = provider.relying_parties.get(&relying_party);
@@ -114,13 +114,12 @@ fn relying_party(provider: &IdentityProvider, claims: &Map<String, Value>) -> Re
 /// Signature, issuer, audience and expiry, by openidconnect's rules.
 fn verify_as_relying_party(
     provider: &IdentityProvider,
+    issuer: IssuerUrl,
     relying_party: &str,
     token: &UnverifiedToken<'_>,
     key: &PublicKey,
     now: Timestamp,
 ) -> Result<(), TokenFault> {
-    let issuer =
-        IssuerUrl::new(provider.issuer.as_str().to_owned()).map_err(|_| TokenFault::IssuerUntrusted)?;
     let client_id = openidconnect::ClientId::new(relying_party.to_owned());
     let keys = JsonWebKeySet::new(vec![FastJwk::new(token, key)]);
     let late =

@@ -11,4 +11,5 @@ mod world;
 
 mod examples;
 mod process;
+mod reload;
 mod rooms;

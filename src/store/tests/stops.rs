@@ -22,6 +22,7 @@ on_each_database! {
     a_removed_target_takes_its_tokens_along,
     a_removed_provider_takes_its_tasks_along,
     a_removed_workload_issuer_takes_its_agents_tokens_along,
+    what_was_given_while_a_client_left_is_revoked_when_the_last_request_is_done,
 }
 
 /// assistant: task token → access token → verifier's token; and a second access token beside.
@@ -274,8 +275,16 @@ fn parties() -> [Vec<&'static str>; 4] {
     ]
 }
 
-fn reconcile([clients, targets, providers, issuers]: &[Vec<&'static str>; 4]) -> Control {
+fn reconcile(configured: &[Vec<&'static str>; 4]) -> Control {
+    reconcile_with(false, configured)
+}
+
+fn reconcile_with(
+    keeps_those_that_left: bool,
+    [clients, targets, providers, issuers]: &[Vec<&'static str>; 4],
+) -> Control {
     Control::Reconcile {
+        keeps_those_that_left,
         clients: clients.iter().map(|id| ClientId::new(*id)).collect(),
         targets: targets.iter().map(|id| TargetId::new(*id)).collect(),
         providers: providers.iter().map(|id| Issuer::new(*id)).collect(),
@@ -335,6 +344,22 @@ async fn a_removed_workload_issuer_takes_its_agents_tokens_along(world: World) {
 
     assert_eq!(world.life(&store, &onward).await, Err(TokenFault::Revoked));
     assert_eq!(world.life(&store, &access).await, Ok(()));
+}
+
+async fn what_was_given_while_a_client_left_is_revoked_when_the_last_request_is_done(world: World) {
+    let store = world.open().await;
+    let Tree { access, .. } = tree(&world, &store).await;
+    let mut configured = parties();
+    world.control(&store, reconcile(&configured)).await;
+    configured[0].retain(|known| *known != "age-agent");
+
+    let (died, _) = world.control(&store, reconcile_with(true, &configured)).await;
+    let late = world.exchange(&store, &access, &world.instance()).await;
+    assert_eq!((died, world.life(&store, &late).await), (1, Ok(())));
+
+    assert_eq!(world.control(&store, reconcile(&configured)).await, (1, true));
+    assert_eq!(world.life(&store, &late).await, Err(TokenFault::Revoked));
+    assert_eq!(world.control(&store, reconcile(&configured)).await, (0, false));
 }
 
 /// Two processes on one PostgreSQL.
