@@ -61,6 +61,7 @@ static FACTS: &[Fact] = &[
         let prior = facts.prior_actors.iter().map(AgentId::as_str).collect();
         Some(Known::Entities(Kind::Agent, prior))
     }),
+    lasting("is_agent_twice", |facts| Some(Known::Bool(facts.prior_actors.contains(facts.actor)))),
     lasting("workload_issuer", |facts| {
         facts.workload_issuer.map(|issuer| Known::Entity(Kind::WorkloadIssuer, issuer.as_str()))
     }),
@@ -76,6 +77,9 @@ static FACTS: &[Fact] = &[
     lasting("provider", |facts| Some(Known::Entity(Kind::Provider, facts.provider.as_str()))),
     lasting("levels", |facts| Some(set_of(facts.levels))),
     passing("login_age_seconds", |facts| Some(Known::Long(facts.login_age_seconds))),
+    lasting("is_login_fresh", |facts| {
+        Some(Known::Bool(facts.max_age_seconds.is_none_or(|most| facts.login_age_seconds <= most)))
+    }),
     lasting("acr", |facts| facts.acr.map(Known::Text)),
     lasting("amr", |facts| Some(Known::Texts(facts.amr.iter().map(|amr| amr.as_str().into()).collect()))),
     passing("claims", |facts| Some(Known::Texts(claims(facts.claims)))),

@@ -169,10 +169,25 @@ fn every_fact_reaches_the_rules_under_the_name_in_the_schema() {
         "context has max_age_seconds && context.max_age_seconds == 900",
         "context.lifetime_seconds == 77",
         "!context.is_task_token",
+        "!context.is_agent_twice",
+        "context.is_login_fresh",
         r#"context.claims == ["groups=staff", "groups=a=b", "groups=3", "tier=gold", "verified=true", "level=7"]"#,
         "context.now_seconds == 1795391999 && context.hour == 23 && context.weekday == 7",
     ] {
         assert!(fires(condition, facts), "{condition}");
+    }
+}
+
+#[test]
+fn what_is_worked_out_from_passing_facts_follows_them() {
+    for (condition, facts) in [
+        ("context.is_agent_twice", "actor = \"agent_b\"\nprior_actors = [\"agent_a\", \"agent_b\"]"),
+        ("!context.is_agent_twice", "actor = \"agent_b\"\nprior_actors = [\"agent_a\"]"),
+        ("context.is_login_fresh", "login_age_seconds = 900\nmax_age_seconds = 900"),
+        ("!context.is_login_fresh", "login_age_seconds = 901\nmax_age_seconds = 900"),
+        ("context.is_login_fresh", "login_age_seconds = 901"),
+    ] {
+        assert!(fires(condition, facts), "{condition}: {facts}");
     }
 }
 
@@ -327,6 +342,7 @@ fn only_what_hangs_on_lasting_facts_is_remembered() {
         assert!(is_lasting(any, condition), "{condition}");
     }
     assert!(is_lasting("principal is Deputy::Agent, action, resource is Deputy::Target", "true"));
+    assert!(PolicySet::builtin().unwrap().passing.cedar.is_empty(), "the default set costs next to nothing");
     for condition in [
         "principal == Deputy::Agent::\"agent_a\"",
         "principal in Deputy::AgentClass::\"age\"",
