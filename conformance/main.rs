@@ -10,6 +10,9 @@ mod harness;
 mod logs;
 #[path = "../tests/support/ports.rs"]
 mod ports;
+#[allow(dead_code, reason = "shared with the process tests, which use more of it")]
+#[path = "../tests/support/process/scan.rs"]
+mod scan;
 #[path = "../tests/support/world/mod.rs"]
 mod world;
 

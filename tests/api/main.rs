@@ -9,6 +9,8 @@ mod process_support;
 #[path = "../support/world/mod.rs"]
 mod world;
 
+use process_support::scan;
+
 mod examples;
 mod process;
 mod reload;

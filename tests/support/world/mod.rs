@@ -64,10 +64,44 @@ pub struct World {
     /// HTTP without redirects or proxies.
     pub http: reqwest::Client,
     client_keys: std::collections::BTreeMap<String, Key>,
+    seen: std::sync::Mutex<std::collections::BTreeSet<String>>,
     counter: std::sync::atomic::AtomicU64,
 }
 
+/// What a user's ID token says of them, unless a test says otherwise.
+const PERSONAL: [(&str, &str); 2] = [("a birthdate", "1990-02-28"), ("an e-mail", "alice@example.org")];
+
+/// Whatever a test is about: no token and nothing personal may be left on disk.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let mut scanner = crate::scan::Scanner::default();
+        PERSONAL.iter().for_each(|(what, text)| scanner.add(what, text));
+        for token in self.seen.get_mut().unwrap().iter() {
+            scanner.add("a token", token);
+        }
+        let data: Vec<_> = ["data", "data-2"].map(|name| self.directory.path().join(name)).into();
+        let findings: Vec<_> = data
+            .iter()
+            .filter(|path| path.is_dir())
+            .flat_map(|path| scanner.search_directory(path))
+            .collect();
+        assert_eq!(findings, [], "secrets were left behind");
+    }
+}
+
 impl World {
+    /// Remembers a token that went over the wire, to be looked for in the end. Those too short to be told from
+    /// anything else are left out.
+    fn saw(&self, token: &str) {
+        let parts: Vec<&str> = token.split('.').collect();
+        if parts.len() == 3 && parts.iter().all(|part| part.len() >= 20) {
+            self.seen.lock().unwrap().insert(token.to_owned());
+        }
+    }
+
     /// Starts everything.
     pub async fn start(setup: Setup) -> Self {
         let starts_at = setup.starts_at.unwrap_or(NOON);
@@ -96,6 +130,7 @@ impl World {
             http: http.build().unwrap(),
             client_keys: made.client_keys,
             counter: std::sync::atomic::AtomicU64::new(0),
+            seen: std::sync::Mutex::default(),
         };
         world.boot().await.unwrap();
         world

@@ -309,6 +309,10 @@ impl Request<'_> {
         if self.method != reqwest::Method::GET {
             builder = builder.header("Content-Type", content_type).body(body);
         }
-        Answer::read(builder.send().await.unwrap()).await
+        let answer = Answer::read(builder.send().await.unwrap()).await;
+        let sent = ["subject_token", "actor_token", "client_assertion", "token"].map(|name| self.value(name));
+        let given = answer.body["access_token"].as_str();
+        sent.into_iter().flatten().chain(given).for_each(|token| self.world.saw(token));
+        answer
     }
 }
