@@ -99,6 +99,11 @@ pub fn run(files: Vec<Cases>) -> ! {
             }
         }
     }
+    // After everything else, over the logs of everything.
+    for finding in crate::logs::search(&crate::world::scanner_for_all()) {
+        counts.1 += 1;
+        println!("FAILED: {} is in {}", finding.what, finding.file.display());
+    }
     println!("{} passed, {} failed, {} skipped", counts.0, counts.1, counts.2);
     std::process::exit(i32::from(counts.1 > 0));
 }

@@ -1,7 +1,10 @@
 //! What all worlds log, kept so that tests can look for what must not be there.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+
+use crate::scan::{Finding, Scanner};
 
 static LOGS: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
@@ -22,6 +25,12 @@ impl Write for Keep {
 pub fn keep() {
     let filter = tracing_subscriber::EnvFilter::new("info,deputy=trace");
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(|| Keep).init();
+}
+
+/// What `scanner` looks for and was logged.
+pub fn search(scanner: &Scanner) -> Vec<Finding> {
+    let logs = LOGS.lock().unwrap_or_else(PoisonError::into_inner);
+    scanner.search(&logs, Path::new("the logs of all worlds"))
 }
 
 /// Whether `text` was logged.

@@ -13,6 +13,7 @@ mod provider;
 mod setup;
 mod tokens;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use deputy::config::Config;
@@ -22,6 +23,7 @@ use deputy::time::{Clock as _, ManualClock, Timestamp};
 use serde_json::Value;
 
 pub use crate::ports::free_port;
+use crate::scan::Scanner;
 pub use algorithms::{OtherKey, hmac_signed, unsigned};
 pub use answer::Answer;
 pub use keys::Key;
@@ -64,12 +66,27 @@ pub struct World {
     /// HTTP without redirects or proxies.
     pub http: reqwest::Client,
     client_keys: std::collections::BTreeMap<String, Key>,
-    seen: std::sync::Mutex<std::collections::BTreeSet<String>>,
+    seen: std::sync::Mutex<BTreeSet<String>>,
     counter: std::sync::atomic::AtomicU64,
 }
 
 /// What a user's ID token says of them, unless a test says otherwise.
 const PERSONAL: [(&str, &str); 2] = [("a birthdate", "1990-02-28"), ("an e-mail", "alice@example.org")];
+
+/// The tokens of all worlds that have ended.
+static SEEN: std::sync::Mutex<BTreeSet<String>> = std::sync::Mutex::new(BTreeSet::new());
+
+/// Looks for what went over the wire in any world so far, and for what is personal.
+pub fn scanner_for_all() -> Scanner {
+    scanner_for(&SEEN.lock().unwrap())
+}
+
+fn scanner_for(tokens: &BTreeSet<String>) -> Scanner {
+    let mut scanner = Scanner::default();
+    PERSONAL.iter().for_each(|(what, text)| scanner.add(what, text));
+    tokens.iter().for_each(|token| scanner.add("a token", token));
+    scanner
+}
 
 /// Whatever a test is about: no token and nothing personal may be left on disk.
 impl Drop for World {
@@ -77,11 +94,9 @@ impl Drop for World {
         if std::thread::panicking() {
             return;
         }
-        let mut scanner = crate::scan::Scanner::default();
-        PERSONAL.iter().for_each(|(what, text)| scanner.add(what, text));
-        for token in self.seen.get_mut().unwrap().iter() {
-            scanner.add("a token", token);
-        }
+        let seen = std::mem::take(self.seen.get_mut().unwrap());
+        let scanner = scanner_for(&seen);
+        SEEN.lock().unwrap().extend(seen);
         let data: Vec<_> = ["data", "data-2"].map(|name| self.directory.path().join(name)).into();
         let findings: Vec<_> = data
             .iter()
