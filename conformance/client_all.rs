@@ -147,7 +147,7 @@ async fn every_failure_looks_the_same() {
     assert!(bodies.iter().all(|body| body == &bodies[0]), "{bodies:?}");
 
     // By structure: whoever turns back before the signature was checked has checked one all the same.
-    let source = include_str!("../src/client/assertion.rs");
+    let source = include_str!("../src/client_auth/assertion.rs");
     let prove =
         source.split("pub async fn prove").nth(1).and_then(|rest| rest.split("\n}\n").next()).unwrap();
     let early = prove.split("scanned.verify(").next().unwrap();

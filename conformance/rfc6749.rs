@@ -328,7 +328,7 @@ async fn descriptions_keep_to_their_characters() {
     let world = World::start(Setup::default()).await;
     let legal = |text: &str| text.bytes().all(|b| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e));
 
-    for cause in deputy::protocol::Cause::all() {
+    for cause in deputy::oauth::Cause::all() {
         let wire = cause.wire();
         assert!(legal(wire.description) && legal(wire.code.as_str()), "{cause:?}");
     }
@@ -344,7 +344,7 @@ async fn what_is_generated_cannot_be_guessed() {
     let directory = tempfile::tempdir().unwrap();
     let make = |name: &str| {
         let path = directory.path().join(name);
-        deputy::keys::NodeSecrets::create(&path, &deputy::entropy::SystemEntropy::default()).unwrap();
+        deputy::keys::NodeSecrets::create(&path, &deputy::base::entropy::SystemEntropy::default()).unwrap();
         std::fs::read(path).unwrap()
     };
     let (one, two) = (make("one"), make("two"));

@@ -1,6 +1,6 @@
 //! Yes/no claims: yes-no-claims 7 (with its sections 1 to 6).
 
-use deputy::protocol::{Jti, LoginId, ScopeToken, TargetId};
+use deputy::oauth::{Jti, LoginId, ScopeToken, TargetId};
 use serde_json::{Value, json};
 
 use crate::harness::{Cases, case, skip};

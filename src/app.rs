@@ -7,15 +7,15 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::audit::{AuditRow, Event, Outcome};
+use crate::base::entropy::{Entropy, EntropyUnavailable, SystemEntropy};
+use crate::base::time::{Clock, Lifetime, Timestamp, process_clock};
 use crate::config::Config;
-use crate::doorstep::Doorstep;
-use crate::entropy::{Entropy, EntropyUnavailable, SystemEntropy};
+use crate::http::throttle::Throttle;
 use crate::keys::{self, KeyError, KeyRing, NodeSecrets};
 use crate::metrics::Metrics;
+use crate::oauth::{Cause, Plain, RequestId};
 use crate::policy::{ActivePolicy, PolicyError, PolicySet};
-use crate::protocol::{Cause, Plain, RequestId};
 use crate::store::{Change, Control, Entry, Opening, Recorded, Store, StoreError};
-use crate::time::{Clock, Lifetime, Timestamp, process_clock};
 use crate::verification::{NotVerified, Verifier};
 
 /// The system clock may be this far behind the highest time recorded (design.md 8).
@@ -40,11 +40,11 @@ pub struct App {
     /// The random generator.
     pub entropy: Arc<dyn Entropy>,
     /// Throttles.
-    pub doorstep: Doorstep,
+    pub throttle: Throttle,
     /// Counters.
     pub metrics: Metrics,
     /// Introspections not yet written.
-    pub introspections: crate::introspection::Counted,
+    pub introspections: crate::endpoint::introspect::Counted,
     highest: AtomicI64,
     keys_refreshed: AtomicI64,
 }
@@ -115,7 +115,7 @@ failed!(StoreError, KeyError, EntropyUnavailable);
 
 impl Stop {
     /// A token that was not verified, as the subject's or the actor's.
-    pub fn not_verified(error: NotVerified, which: fn(crate::protocol::TokenFault) -> Cause) -> Self {
+    pub fn not_verified(error: NotVerified, which: fn(crate::oauth::TokenFault) -> Cause) -> Self {
         match error {
             NotVerified::Fault(fault) => Self::Refused(which(fault)),
             NotVerified::Unavailable(what) => Self::Failed(Failure::IssuerKeys(what)),
@@ -199,9 +199,9 @@ impl App {
             ring: ArcSwap::from_pointee(KeyRing::from_rows(&[], &secrets)?),
             verifier: Verifier::default(),
             policy,
-            doorstep: Doorstep::new(&config.limits, &clock),
+            throttle: Throttle::new(&config.limits, &clock),
             metrics: Metrics::new()?,
-            introspections: crate::introspection::Counted::default(),
+            introspections: crate::endpoint::introspect::Counted::default(),
             highest: AtomicI64::new(highest.max(now).millis()),
             keys_refreshed: AtomicI64::new(now.millis()),
             config: ArcSwap::from_pointee(config),
@@ -323,7 +323,7 @@ impl App {
 
     /// A new request's id.
     pub fn request_id(&self) -> RequestId {
-        let id = crate::entropy::uuid_v7(self.entropy.as_ref(), self.clock.now());
+        let id = crate::base::entropy::uuid_v7(self.entropy.as_ref(), self.clock.now());
         // Without entropy every answer is a 503; the nil id marks it.
         RequestId::new(id.unwrap_or_default())
     }
@@ -342,10 +342,10 @@ impl App {
     /// The first part that failed; the others are done at the next call.
     pub async fn tidy(&self) -> Result<(), Failure> {
         let now = self.now()?;
-        crate::peer::record_counted(self, now).await?;
-        crate::introspection::record_counted(self, now).await?;
+        crate::endpoint::phases::record_counted(self, now).await?;
+        crate::endpoint::introspect::record_counted(self, now).await?;
         self.refresh_keys().await?;
-        self.doorstep.tidy();
+        self.throttle.tidy();
         Ok(())
     }
 

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{AgentId, ClientId, Jti, LoginId, RequestId, Scope, SubjectRef, TargetId, TaskId};
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
+use crate::oauth::{AgentId, ClientId, Jti, LoginId, RequestId, Scope, SubjectRef, TargetId, TaskId};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -129,10 +129,10 @@ pub struct AuditRow {
     /// `exp` of the issued token, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
-    /// The true cause of a refusal: [`crate::protocol::Cause::word`].
+    /// The true cause of a refusal: [`crate::oauth::Cause::word`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// What the wire said: [`crate::protocol::Wire::reason`].
+    /// What the wire said: [`crate::oauth::Wire::reason`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What policy said, if it was asked.

@@ -31,8 +31,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::protocol::{ClientId, Issuer, Scope, ScopeToken, TargetId};
-use crate::time::Lifetime;
+use crate::base::time::Lifetime;
+use crate::oauth::{ClientId, Issuer, Scope, ScopeToken, TargetId};
 
 pub use error::{ConfigError, Problem};
 pub use locators::is_literal_loopback;
@@ -385,7 +385,7 @@ pub struct ClientSecret {
     /// The secret.
     pub value: secrecy::SecretString,
     /// Refused from then on.
-    pub expires_at: Option<crate::time::Timestamp>,
+    pub expires_at: Option<crate::base::time::Timestamp>,
 }
 
 impl std::fmt::Debug for ClientSecret {

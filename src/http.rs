@@ -1,10 +1,6 @@
-//! Room 1: the edge. Routes, TLS, limits on what is read, and how answers look. Decides nothing.
+//! The machinery of HTTP: who calls, reading a form, limits, and how replies look. It decides nothing.
 
-mod answer;
-mod form;
-pub mod management;
-pub mod metadata;
-pub mod oauth;
-pub mod server;
-
-pub use server::{Running, ServeError, start};
+pub mod caller;
+pub mod form;
+pub mod reply;
+pub mod throttle;

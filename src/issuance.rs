@@ -3,12 +3,12 @@
 use serde::Serialize;
 use serde::ser::SerializeMap as _;
 
+use crate::base::time::Timestamp;
 use crate::config::{Config, SubjectForm};
 use crate::delegation::record::{Digest, TokenKind};
 use crate::delegation::rules::Derived;
 use crate::keys::{KeyError, KeyRing, NodeSecrets};
-use crate::protocol::{AgentId, ClientId, Issuer, Jti, Scope, ScopeToken, TaskId};
-use crate::time::Timestamp;
+use crate::oauth::{AgentId, ClientId, Issuer, Jti, Scope, ScopeToken, TaskId};
 
 /// The facts of the login a token descends from: from the record, never from a token.
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,7 @@ pub use ring::{KeyRing, Signed, Signer};
 pub use rotation::{KeyState, announce, new_key, revoke, rotate, set_back, state};
 pub use secrets::{NodeSecrets, SealPurpose};
 
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// A signing key as stored. `sealed` is its PKCS#8 under the master key.
 #[derive(Clone, PartialEq, Eq)]
@@ -59,8 +59,8 @@ pub enum KeyError {
     Crypto,
 }
 
-impl From<crate::entropy::EntropyUnavailable> for KeyError {
-    fn from(_: crate::entropy::EntropyUnavailable) -> Self {
+impl From<crate::base::entropy::EntropyUnavailable> for KeyError {
+    fn from(_: crate::base::entropy::EntropyUnavailable) -> Self {
         Self::Crypto
     }
 }

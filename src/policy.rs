@@ -17,8 +17,8 @@ use cedar_policy::{AuthorizationError, Authorizer};
 use serde_json::{Map, Value};
 
 use crate::audit::PolicyRecord;
-use crate::protocol::{AgentId, ClientId, Issuer, Scope, TargetId};
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
+use crate::oauth::{AgentId, ClientId, Issuer, Scope, TargetId};
 
 pub use active::{ActivePolicy, ReloadOutcome, Watcher};
 pub use load::{BUILTIN_FILES, PolicyError, Problem, SCHEMA};

@@ -40,13 +40,13 @@ use self::queue::{Queue, Waiting};
 use self::statements::{Lock, Statements as _};
 use self::writer::Writer;
 use crate::audit::AuditRow;
+use crate::base::entropy::Entropy;
+use crate::base::time::Timestamp;
 use crate::config;
 use crate::delegation::record::{Agent, Delegation, Lineage, Subject, Task};
 use crate::delegation::task::Standing;
-use crate::entropy::Entropy;
 use crate::keys::{NodeSecrets, SealPurpose};
-use crate::protocol::{AgentId, Issuer, Jti, LoginId, ScopeToken, TargetId, TaskId};
-use crate::time::Timestamp;
+use crate::oauth::{AgentId, Issuer, Jti, LoginId, ScopeToken, TargetId, TaskId};
 pub use entry::{
     Change, Control, Entry, HopZero, Issue, KeyRow, NewAnswer, Origin, RecordRefusal, Recorded,
     SpentAssertion,
@@ -180,7 +180,7 @@ pub struct AuditFilter {
     /// About a token exchanged from this one.
     pub parent: Option<Jti>,
     /// Of this request.
-    pub request: Option<crate::protocol::RequestId>,
+    pub request: Option<crate::oauth::RequestId>,
     /// The newest so many, given back oldest first.
     pub newest: Option<u32>,
 }
@@ -360,7 +360,7 @@ impl Store {
     /// [`StoreError`] as for every reading.
     pub async fn find_subject(
         &self,
-        reference: crate::protocol::SubjectRef,
+        reference: crate::oauth::SubjectRef,
     ) -> Result<Option<Subject>, StoreError> {
         let references = [reference.into()];
         let mut rows = read!(self, |session| session.subjects(&references, Lock::None))?;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use openidconnect::IssuerUrl;
 use serde_json::{Map, Value};
 
+use crate::base::time::{Lifetime, Timestamp};
 use crate::config::{AgentClass, Config, IdentityProvider, KeySource, Reach};
 use crate::jose::{Header, JoseError, PublicKey, UnverifiedToken};
 use crate::keys::{KeyRing, NodeSecrets};
-use crate::protocol::{ClientId, Digest, Issuer, Jti, TokenFault};
-use crate::time::{Lifetime, Timestamp};
+use crate::oauth::{ClientId, Digest, Issuer, Jti, TokenFault};
 
 mod fast_jwk;
 mod id_token;

@@ -69,7 +69,7 @@ async fn every_hop_is_decided_on_what_is_true_then() {
         upstream: "alice".to_owned(),
         why: EndReason::Operator,
     };
-    let now = deputy::time::Clock::now(world.clock.as_ref());
+    let now = deputy::base::time::Clock::now(world.clock.as_ref());
     let row = deputy::audit::AuditRow::new(now, Event::SubjectStop, Outcome::Granted);
     world.app().record_control(stop, row).await.unwrap();
     refuses(&world, "the user is stopped", world.onward_tx(&files), SUBJECT, "task_ended|subject_cut_off")

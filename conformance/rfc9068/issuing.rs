@@ -121,10 +121,10 @@ async fn jti_is_unique() {
         assert!(seen.insert(jti), "{jti} twice");
     }
     // The same source at 10 000 in one millisecond, when only its random part tells them apart.
-    let now = deputy::time::Clock::now(world.clock.as_ref());
-    let entropy = deputy::entropy::SystemEntropy::default();
+    let now = deputy::base::time::Clock::now(world.clock.as_ref());
+    let entropy = deputy::base::entropy::SystemEntropy::default();
     let many: BTreeSet<uuid::Uuid> =
-        (0..10_000).map(|_| deputy::entropy::uuid_v7(&entropy, now).unwrap()).collect();
+        (0..10_000).map(|_| deputy::base::entropy::uuid_v7(&entropy, now).unwrap()).collect();
     assert_eq!(many.len(), 10_000);
 }
 

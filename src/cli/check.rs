@@ -4,8 +4,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{CliError, ConfigArg, Output};
+use crate::base::time::process_clock;
 use crate::config::check::{Finding, Status, Surroundings, check};
-use crate::time::process_clock;
 
 /// Of which configuration.
 #[derive(Debug, Args)]

@@ -6,10 +6,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::{CliError, Output};
+use crate::base::entropy::SystemEntropy;
+use crate::base::time::{Clock as _, SystemClock};
 use crate::config::init::{Options, init};
-use crate::entropy::SystemEntropy;
 use crate::keys::NodeSecrets;
-use crate::time::{Clock as _, SystemClock};
 
 /// Where, and for whom.
 #[derive(Debug, Args)]

@@ -4,10 +4,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::{CliError, ConfigArg, Output};
-use crate::entropy::SystemEntropy;
+use crate::base::entropy::SystemEntropy;
+use crate::base::time::process_clock;
 use crate::keys::NodeSecrets;
 use crate::store::{Opening, Store};
-use crate::time::process_clock;
 
 /// Of which configuration.
 #[derive(Debug, Args)]

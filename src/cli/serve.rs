@@ -25,7 +25,7 @@ impl Serve {
         let config = self.config.load()?;
         log(is_json)?;
         let reload = |path: &Path| super::load(path).map_err(|error| error.to_string());
-        crate::serve::serve(config, reload, &self.config.config)
+        crate::server::serve(config, reload, &self.config.config)
             .await
             .map_err(|error| CliError::Failed(error.to_string()))
     }

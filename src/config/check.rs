@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{Algorithm, Config, Policy, Reach};
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// How something stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

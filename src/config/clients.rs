@@ -7,7 +7,7 @@ use super::names::Names;
 use super::secrets::{RawSecretFile, secrets};
 use super::validation::Validation;
 use super::{Algorithm, Client, ClientAuthentication};
-use crate::protocol::{ClientId, ScopeToken, TargetId};
+use crate::oauth::{ClientId, ScopeToken, TargetId};
 
 /// `[[client]]`
 #[derive(Debug, Default, Deserialize)]

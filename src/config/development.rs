@@ -9,7 +9,7 @@ use rcgen::{
     KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 
-use crate::time::{Lifetime, Timestamp};
+use crate::base::time::{Lifetime, Timestamp};
 
 /// How long both certificates are good: more than any test, less than anybody would rely on.
 const VALIDITY: Lifetime = Lifetime::from_seconds(365 * 86_400);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Config;
 use super::development::{DevCertificateError, dev_certificates, write_new};
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// What is wanted.
 #[derive(Clone, Debug)]

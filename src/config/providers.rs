@@ -10,7 +10,7 @@ use super::validation::Validation;
 use super::{
     Algorithm, AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider, KeySource, RelyingParty,
 };
-use crate::protocol::{ClientId, Issuer};
+use crate::oauth::{ClientId, Issuer};
 
 /// `[[identity_provider]]`
 #[derive(Debug, Default, Deserialize)]

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::ClientSecret;
 use super::validation::Validation;
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// One of `client.secret_files`.
 #[derive(Debug, Default, Deserialize)]

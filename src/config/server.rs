@@ -10,7 +10,7 @@ use url::Url;
 use super::locators::{is_literal_loopback, is_loopback, own_issuer};
 use super::validation::Validation;
 use super::{Algorithm, Audit, Keys, Limits, Listen, Policy, SubjectForm, Tasks, Tls, Tokens};
-use crate::protocol::Issuer;
+use crate::oauth::Issuer;
 
 /// `[listen]`
 #[derive(Debug, Default, Deserialize)]

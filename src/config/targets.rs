@@ -12,8 +12,8 @@ use super::raw::RawMap;
 use super::server::SUBJECT_FORMS;
 use super::validation::Validation;
 use super::{AnswerRule, ScopeRule, Target, Zone};
-use crate::protocol::{ClientId, ScopeToken, TargetId};
-use crate::time::Lifetime;
+use crate::base::time::Lifetime;
+use crate::oauth::{ClientId, ScopeToken, TargetId};
 
 /// `[[target]]`
 #[derive(Debug, Default, Deserialize)]

@@ -8,7 +8,7 @@ mod refused;
 use std::path::Path;
 
 use super::{Algorithm, ClaimTest, ClientAuthentication, Config, Database, KeySource, SubjectForm};
-use crate::time::Lifetime;
+use crate::base::time::Lifetime;
 
 /// The smallest file that plays the story: a provider, two clients, an agent class, a predicate, two targets.
 pub(super) const MINIMAL: &str = r#"

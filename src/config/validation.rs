@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use super::error::Problem;
 use super::source::Places;
 use super::{Algorithm, reference};
-use crate::protocol::{Scope, ScopeToken};
-use crate::time::Lifetime;
+use crate::base::time::Lifetime;
+use crate::oauth::{Scope, ScopeToken};
 
 /// Collects problems while sections are converted. A conversion that found one gives `None`, or a
 /// placeholder that is never used, because any problem refuses the whole.

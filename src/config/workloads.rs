@@ -11,7 +11,7 @@ use super::providers::TOKEN_ALGORITHMS;
 use super::raw::json;
 use super::validation::Validation;
 use super::{AgentClass, AgentLifetime, WorkloadIssuer};
-use crate::protocol::{ClientId, Issuer, ScopeToken, TargetId};
+use crate::oauth::{ClientId, Issuer, ScopeToken, TargetId};
 
 /// `[[workload_issuer]]`
 #[derive(Debug, Default, Deserialize)]

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::record::{Agent, AgentState, Provenance};
+use crate::base::time::Timestamp;
 use crate::config::{AgentClass, AgentLifetime, Client, ClientAuthentication};
-use crate::protocol::{AgentId, Issuer, Plain, Scope, ScopeToken, TargetId, TokenFault};
-use crate::time::Timestamp;
+use crate::oauth::{AgentId, Issuer, Plain, Scope, ScopeToken, TargetId, TokenFault};
 use crate::verification::{MayAct, VerifiedWorkload};
 
 /// The class name of a client's own agent.

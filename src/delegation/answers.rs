@@ -10,8 +10,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::base::time::Timestamp;
 use crate::config::{AnswerRule, Question, Zone};
-use crate::time::Timestamp;
 
 pub use birthdate::Birthdate;
 

@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::base::time::Timestamp;
 use crate::config::{AssuranceLevel, ClaimTest, ScopeRule, Target};
-use crate::protocol::{Cause, Scope, ScopeToken};
-use crate::time::Timestamp;
+use crate::oauth::{Cause, Scope, ScopeToken};
 
 /// The level every scope asks for unless it says otherwise. Every provider defines it.
 pub const MFA: &str = "mfa";

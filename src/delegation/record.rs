@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::config::AgentLifetime;
-pub use crate::protocol::Digest;
-use crate::protocol::{
+pub use crate::oauth::Digest;
+use crate::oauth::{
     AgentId, ClientId, Issuer, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId, TokenFault,
 };
-use crate::time::{FOREIGN_LEEWAY, Timestamp};
 
 /// A user: (`iss`, `sub`) at their provider.
 #[derive(Clone, Debug, PartialEq, Eq)]

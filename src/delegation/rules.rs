@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::actor::Acting;
 use super::record::{Delegation, TokenKind};
+use crate::base::time::{Lifetime, Timestamp};
 use crate::config::{Config, Target};
-use crate::protocol::{AgentId, Audience, Cause, Jti, Plain, Scope, ScopeToken, TargetId, TokenFault};
-use crate::time::{Lifetime, Timestamp};
+use crate::oauth::{AgentId, Audience, Cause, Jti, Plain, Scope, ScopeToken, TargetId, TokenFault};
 
 /// An input with less than this left is refused, instead of issuing a token dead on arrival (8693-F-03).
 pub const LEAST_REMAINING_LIFE: Lifetime = Lifetime::from_seconds(5);

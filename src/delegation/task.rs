@@ -1,8 +1,8 @@
 //! Begin or join (design.md 3, hop 0): what an ID token may do about tasks, from what is recorded of it.
 
 use super::record::{Agent, AgentState, Login, Subject, Task, is_cut_off};
-use crate::protocol::{AgentId, ClientId, LoginId, Plain, Purpose, TaskId, TokenFault};
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
+use crate::oauth::{AgentId, ClientId, LoginId, Plain, Purpose, TaskId, TokenFault};
 
 /// What is recorded about an ID token, its user and the agent, before it is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

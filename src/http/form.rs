@@ -8,8 +8,8 @@ use actix_web::{HttpRequest, web};
 use futures_util::StreamExt as _;
 
 use crate::config::Listen;
-use crate::peer::Peer;
-use crate::protocol::{Cause, Params, Plain, RequestId};
+use crate::http::caller::Caller;
+use crate::oauth::{Cause, Params, Plain, RequestId};
 
 /// The largest body read.
 const MAX_BODY: usize = 64 * 1024;
@@ -64,11 +64,11 @@ fn is_utf8_form(value: &str) -> bool {
 }
 
 /// Who sent this request: the connection's address, or what the last listed proxy says of it.
-pub fn peer(request: &HttpRequest, listen: &Listen, id: RequestId) -> Peer {
+pub fn caller(request: &HttpRequest, listen: &Listen, id: RequestId) -> Caller {
     let direct = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
     let authorization =
         request.headers().get_all(header::AUTHORIZATION).map(|value| value.as_bytes().to_vec()).collect();
-    Peer { source: source(direct, request, listen), authorization, request: id }
+    Caller { source: source(direct, request, listen), authorization, request: id }
 }
 
 fn source(direct: IpAddr, request: &HttpRequest, listen: &Listen) -> IpAddr {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::JoseError;
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// 9999-12-31T23:59:59Z, in seconds.
 const END_OF_TIME: f64 = 253_402_300_799.0;

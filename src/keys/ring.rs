@@ -5,9 +5,9 @@ use serde_json::{Map, Value};
 use super::KeyRow;
 use super::rotation::{KeyState, state};
 use super::{KeyError, NodeSecrets, SealPurpose};
+use crate::base::time::{FOREIGN_LEEWAY, Lifetime, Timestamp};
 use crate::config::Algorithm;
 use crate::jose::{PublicKey, SigningKey};
-use crate::time::{FOREIGN_LEEWAY, Lifetime, Timestamp};
 
 /// The `typ`s Deputy signs; their header segments are made once a key.
 const TYPES: [&str; 2] = ["at+jwt", "task+jwt"];

@@ -2,10 +2,10 @@
 
 use super::KeyRow;
 use super::{KeyError, NodeSecrets, SealPurpose};
+use crate::base::entropy::Entropy;
+use crate::base::time::{Lifetime, Timestamp};
 use crate::config::Algorithm;
-use crate::entropy::Entropy;
 use crate::jose::SigningKey;
-use crate::time::{Lifetime, Timestamp};
 
 /// Beyond one cache age, for clocks and slow fetches (JWKS-03).
 const ANNOUNCE_MARGIN: Lifetime = Lifetime::from_seconds(60);

@@ -12,9 +12,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use super::KeyError;
-use crate::entropy::Entropy;
-use crate::protocol::Digest;
-use crate::protocol::{AgentId, Issuer, TaskId};
+use crate::base::entropy::Entropy;
+use crate::oauth::Digest;
+use crate::oauth::{AgentId, Issuer, TaskId};
 
 /// Bytes of a master key.
 const MASTER: usize = 32;

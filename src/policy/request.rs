@@ -10,7 +10,7 @@ use cedar_policy::{
 use serde_json::{Map, Value};
 
 use super::Facts;
-use crate::protocol::AgentId;
+use crate::oauth::AgentId;
 
 /// A fact's value, borrowed from the facts.
 enum Known<'a> {

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::jws::SigningKey;
 use super::wire::{Call, Credential, Wire, form};
-use crate::entropy::{Entropy, handle};
-use crate::time::Clock;
+use crate::base::entropy::{Entropy, handle};
+use crate::base::time::Clock;
 
 pub use age::{AgeAgent, routes as age_agent_routes};
 pub use assistant::{Assistant, BOOKING_APP, routes as assistant_routes};

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::time::{Clock, Lifetime, SystemClock, Timestamp};
+use crate::base::time::{Clock, Lifetime, SystemClock, Timestamp};
 
 /// One clock for all parties. It only ever runs ahead.
 #[derive(Debug, Default)]

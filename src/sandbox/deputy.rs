@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::app::Surroundings;
+use crate::base::entropy::Entropy;
+use crate::base::time::Clock;
 use crate::config::Config;
-use crate::entropy::Entropy;
-use crate::serve::Server;
-use crate::time::Clock;
+use crate::server::Server;
 
 /// A running Deputy.
 pub struct RunningDeputy(Server);

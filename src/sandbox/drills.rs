@@ -12,7 +12,7 @@ use super::step::{Part, Step};
 use super::story::Leftovers;
 use super::tickets::TARGET;
 use super::wire::Call;
-use crate::time::Lifetime;
+use crate::base::time::Lifetime;
 
 /// What every fault of a subject token, and of who presents it, looks like from outside.
 const UNACCEPTABLE: &str = "subject_token_unacceptable";

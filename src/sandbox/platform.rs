@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::jws::SigningKey;
 use super::wire::{Credential, Wire, form};
-use crate::entropy::{Entropy, handle};
-use crate::time::Clock;
+use crate::base::entropy::{Entropy, handle};
+use crate::base::time::Clock;
 
 /// Life of a credential.
 const CREDENTIAL_SECONDS: i64 = 600;

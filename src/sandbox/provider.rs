@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 
 use super::jws::{SigningKey, is_signed_by};
 use super::wire::lock;
-use crate::entropy::{Entropy, handle};
-use crate::time::Clock;
+use crate::base::entropy::{Entropy, handle};
+use crate::base::time::Clock;
 
 type Fields = HashMap<String, String>;
 

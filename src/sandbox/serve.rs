@@ -7,7 +7,7 @@ use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpServer};
 use anyhow::{Context as _, bail};
 
-use crate::entropy::Entropy;
+use crate::base::entropy::Entropy;
 
 /// A loopback port that is taken, so that its URL is known before anything is served there.
 #[derive(Debug)]

@@ -22,7 +22,7 @@ use super::user::User;
 use super::wire::{Tape, Wire};
 use super::world::{Cast, Directory, deputy_toml, secret};
 use super::{BIRTHDATE, Options};
-use crate::entropy::{Entropy, SystemEntropy, handle};
+use crate::base::entropy::{Entropy, SystemEntropy, handle};
 
 /// Everyone and everything.
 pub struct Stage {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::jws::{self, Decoded};
 use super::wire::{Credential, Wire, form, lock};
-use crate::time::Clock;
+use crate::base::time::Clock;
 
 /// Its name at Deputy: `aud` of the tokens it takes.
 pub const TARGET: &str = "tickets";

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use crate::entropy::{Entropy, handle};
+use crate::base::entropy::{Entropy, handle};
 
 /// A directory of the sandbox's own, removed with everything in it when dropped.
 #[derive(Debug)]
@@ -238,7 +238,7 @@ subject         = "pairwise"
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entropy::SystemEntropy;
+    use crate::base::entropy::SystemEntropy;
 
     #[test]
     fn nothing_is_left_of_a_directory_that_was_dropped() {

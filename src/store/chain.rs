@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use super::rows::{AuditColumns, Hash};
 use crate::audit::{AuditRow, Event, Outcome};
-use crate::protocol::AgentId;
+use crate::oauth::AgentId;
 
 /// Sets these hashes apart from every other SHA-256.
 const DOMAIN: &[u8; 16] = b"deputy audit v1\0";
@@ -130,7 +130,7 @@ const fn outcome_word(outcome: Outcome) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Timestamp;
+    use crate::base::time::Timestamp;
 
     #[test]
     fn a_link_depends_on_body_place_chain_and_predecessor() {

@@ -16,7 +16,7 @@ use super::chain::Head;
 use super::rows::{CheckpointKeyRow, CheckpointRow, Hash};
 use super::statements::{Failure, Statements};
 use super::{Opening, StoreError};
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// Sets these signatures apart from every other.
 const DOMAIN: &[u8; 16] = b"deputy anchor v1";

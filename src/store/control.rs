@@ -11,10 +11,10 @@ use super::rows::{AgentRow, Key, PartyRow, SigningKeyRow, TaskRow, TokenRow, sta
 use super::statements::{Done, Failure, Lock, Range, Statements};
 use super::sweep;
 use crate::audit::AuditRow;
+use crate::base::time::Timestamp;
 use crate::config::AgentLifetime;
 use crate::delegation::record::{Agent, AgentState, EndReason, Task, TokenKind};
-use crate::protocol::{AgentId, Issuer, Jti};
-use crate::time::Timestamp;
+use crate::oauth::{AgentId, Issuer, Jti};
 
 /// What a control came to: whether it changed anything, and how many tokens died of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

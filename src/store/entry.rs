@@ -1,14 +1,14 @@
 //! What is handed to the writer, and what it answers.
 
 use crate::audit::AuditRow;
-pub use crate::client::SpentAssertion;
+use crate::base::time::Timestamp;
+pub use crate::client_auth::SpentAssertion;
 use crate::delegation::record::{Agent, AgentState, Delegation, EndReason, Login, Subject, Task};
 use crate::delegation::task::TaskPlan;
 pub use crate::keys::KeyRow;
-use crate::protocol::{
+use crate::oauth::{
     AgentId, ClientId, Issuer, Jti, Plain, Purpose, ScopeToken, SubjectRef, TargetId, TaskId, TokenFault,
 };
-use crate::time::Timestamp;
 
 /// One thing to write: all of it in one transaction, or none.
 #[derive(Clone, Debug)]

@@ -11,8 +11,8 @@ use diesel_async::AsyncPgConnection;
 use super::statements::{Failure, Statements as _};
 use super::writer::HIGHEST_TIME;
 use super::{MIGRATIONS, StoreError, postgres, sqlite};
+use crate::base::time::Timestamp;
 use crate::config::{Config, Database};
-use crate::time::Timestamp;
 
 /// How a database stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,10 +11,10 @@ use super::rows::{
 };
 use super::{Entry, StoreError};
 use crate::audit::AuditRow;
+use crate::base::time::Timestamp;
 use crate::delegation::record::{Agent, Delegation, Lineage, Login, Subject, Task, live};
 use crate::delegation::task::{Asking, Standing, Standstill, TaskPlan, may_act, plan};
-use crate::protocol::{AgentId, Issuer, Jti, LoginId, SubjectRef, TaskId, TokenFault};
-use crate::time::Timestamp;
+use crate::oauth::{AgentId, Issuer, Jti, LoginId, SubjectRef, TaskId, TokenFault};
 
 /// Everything that the issues of a group hang on, and what they come to.
 #[derive(Debug, Default)]

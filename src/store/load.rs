@@ -10,7 +10,7 @@ use super::rows::{Hash, Key, LoginRow, SubjectRow, TaskRow, TokenRow};
 use super::statements::{Done, Failure, Lock, Statements};
 use crate::delegation::record::{Agent, Lineage, Login, Subject, Task};
 use crate::delegation::task::Standing;
-use crate::protocol::{AgentId, Issuer, Jti, TaskId};
+use crate::oauth::{AgentId, Issuer, Jti, TaskId};
 
 /// The keys that the issues of a group name.
 #[derive(Default)]

@@ -6,9 +6,9 @@ use super::rows::{AuditColumns, Key};
 use super::statements::{Failure, Range, Statements};
 use super::{AuditFilter, StoreError, StoredRow};
 use crate::audit::AuditRow;
+use crate::base::time::Timestamp;
 use crate::delegation::record::{Delegation, Task};
-use crate::protocol::{AgentId, TaskId};
-use crate::time::Timestamp;
+use crate::oauth::{AgentId, TaskId};
 
 /// Rows read by one statement when a whole chain is.
 const BATCH: i64 = 1000;

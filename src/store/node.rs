@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::StoreError;
 use super::chain::NAME_LENGTH;
-use crate::entropy::Entropy;
+use crate::base::entropy::Entropy;
 
 /// Takes the data directory for this process; released when the file is dropped, or the process ends.
 pub(super) fn hold(data_dir: &Path) -> Result<File, StoreError> {

@@ -10,14 +10,12 @@ use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::Binary;
 
 use super::{KeyRow, StoreError, schema};
+use crate::base::time::Timestamp;
 use crate::config::AgentLifetime;
 use crate::delegation::record::{
     Agent, AgentState, Delegation, EndReason, Ended, Login, Provenance, Subject, Task, TokenKind,
 };
-use crate::protocol::{
-    AgentId, ClientId, Issuer, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId,
-};
-use crate::time::Timestamp;
+use crate::oauth::{AgentId, ClientId, Issuer, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId};
 
 macro_rules! fixed {
     ($(#[$doc:meta])* $name:ident, $length:literal) => {
@@ -75,8 +73,8 @@ macro_rules! keys {
 }
 keys!(Jti, TaskId, LoginId, SubjectRef);
 
-impl From<crate::protocol::RequestId> for Key {
-    fn from(id: crate::protocol::RequestId) -> Self {
+impl From<crate::oauth::RequestId> for Key {
+    fn from(id: crate::oauth::RequestId) -> Self {
         Self(*id.uuid().as_bytes())
     }
 }

@@ -7,8 +7,8 @@ use super::control::{Effect, end_tasks};
 use super::rows::Key;
 use super::statements::{Failure, Statements};
 use super::writer::{HIGHEST_TIME, TIME_STEP};
+use crate::base::time::{Lifetime, Timestamp};
 use crate::delegation::record::EndReason;
-use crate::time::{Lifetime, Timestamp};
 
 /// Tasks ended by one sweep at most.
 const TASKS: i64 = 100;

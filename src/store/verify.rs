@@ -8,8 +8,8 @@ use super::rows::{AuditColumns, CheckpointRow, Hash};
 use super::statements::{Failure, Statements};
 use super::{StoreError, chain, postgres, sqlite};
 use crate::audit::AuditRow;
+use crate::base::time::Timestamp;
 use crate::config::{Config, Database};
-use crate::time::Timestamp;
 
 /// What [`verify`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

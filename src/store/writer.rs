@@ -13,7 +13,7 @@ use super::rows::{AuditColumns, Hash};
 use super::statements::{Failure, Statements};
 use super::{StoreError, control, ledger, load};
 use crate::audit::{AuditRow, Event, Outcome};
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// The name of the highest time seen, in `meta`.
 pub(super) const HIGHEST_TIME: &str = "highest_time";

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::base::time::{Lifetime, Timestamp};
 use crate::config::*;
 use crate::jose::SigningKey;
 use crate::keys::NodeSecrets;
-use crate::protocol::{ClientId, Issuer, Scope, ScopeToken, TargetId};
-use crate::time::{Lifetime, Timestamp};
+use crate::oauth::{ClientId, Issuer, Scope, ScopeToken, TargetId};
 use crate::verification::Verifier;
 
 pub const DEPUTY: &str = "https://deputy.example";

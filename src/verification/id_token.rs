@@ -12,10 +12,10 @@ use serde_json::{Map, Value};
 
 use super::fast_jwk::{FastJwk, algorithm};
 use super::{MayAct, PredicateClaims, VerifiedIdToken, check_subject, digest, levels};
+use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::config::{Config, IdentityProvider};
 use crate::jose::{Claims, PublicKey, UnverifiedToken};
-use crate::protocol::{ClientId, TokenFault};
-use crate::time::{FOREIGN_LEEWAY, Timestamp};
+use crate::oauth::{ClientId, TokenFault};
 
 /// The claims that openidconnect judges.
 const JUDGED: [&str; 5] = ["iss", "aud", "exp", "iat", "sub"];

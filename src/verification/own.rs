@@ -6,8 +6,8 @@ use super::{MayAct, VerifiedOwn};
 use crate::config::Config;
 use crate::jose::UnverifiedToken;
 use crate::keys::KeyRing;
-use crate::protocol::Digest;
-use crate::protocol::{Jti, TokenFault};
+use crate::oauth::Digest;
+use crate::oauth::{Jti, TokenFault};
 
 /// Form, kind, issuer, key and signature. Expiry and everything else about its life is in the record.
 pub fn verify(config: &Config, ring: &KeyRing, token: &str, hash: Digest) -> Result<VerifiedOwn, TokenFault> {

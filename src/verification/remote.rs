@@ -12,8 +12,8 @@ use std::pin::Pin;
 
 use url::Url;
 
+use crate::base::time::Lifetime;
 use crate::config::Reach;
-use crate::time::Lifetime;
 
 pub use cache::{KeyCache, KeyFault, KeySpec};
 pub use http::HttpKeys;

@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::VerifiedWorkload;
 use super::id_token::FOREIGN_CLAIMS;
+use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::config::{AgentClass, AgentLifetime, WorkloadIssuer};
 use crate::jose::{Claims, UnverifiedToken};
-use crate::protocol::TokenFault;
-use crate::time::{FOREIGN_LEEWAY, Timestamp};
+use crate::oauth::TokenFault;
 
 /// The longest `sub` or id of a workload taken, in bytes.
 const MAX_ID: usize = 512;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::world::{NOW, World, key_set, serve};
+use crate::base::time::{Lifetime, Timestamp};
 use crate::config::check::{Finding, Status};
 use crate::config::development::dev_certificates;
-use crate::time::{Lifetime, Timestamp};
 
 const DAY: u32 = 86_400;
 

@@ -10,15 +10,15 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::ports::free_port;
 use crate::audit::{AuditRow, Event, Outcome};
+use crate::base::entropy::SystemEntropy;
+use crate::base::time::Timestamp;
 use crate::cli::probe::Rooms;
 use crate::config::check::{Finding, Surroundings, check};
 use crate::config::development::dev_certificates;
 use crate::config::{Algorithm, Config};
-use crate::entropy::SystemEntropy;
 use crate::jose::SigningKey;
 use crate::keys::NodeSecrets;
 use crate::store::{Change, Entry, Opening, Store};
-use crate::time::Timestamp;
 
 /// When the checks are made, unless a story says otherwise.
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);

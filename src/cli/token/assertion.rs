@@ -8,10 +8,10 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::CliError;
+use crate::base::entropy::{SystemEntropy, uuid_v7};
+use crate::base::time::{Clock as _, SystemClock};
 use crate::config::Algorithm;
-use crate::entropy::{SystemEntropy, uuid_v7};
 use crate::jose;
-use crate::time::{Clock as _, SystemClock};
 
 /// How long an assertion is good, in seconds.
 const LIFETIME_SECONDS: i64 = 60;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::output::printable;
 use super::{CliError, Output, TokenFile};
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// Which token.
 #[derive(Debug, Args)]

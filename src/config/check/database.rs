@@ -2,7 +2,7 @@
 
 use super::super::{Config, Database};
 use super::{DatabaseFound, Findings, Probe, SchemaFound};
-use crate::time::{Lifetime, Timestamp};
+use crate::base::time::{Lifetime, Timestamp};
 
 /// The clock may be this far behind the highest time recorded (design.md 8).
 const CLOCK_TOLERANCE: Lifetime = Lifetime::from_seconds(60);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::{Config, Network, Reach, Target};
 use super::Findings;
-use crate::protocol::TargetId;
+use crate::oauth::TargetId;
 
 /// Longest life of a token that carries an answer, in seconds (design.md 3).
 const ANSWER_LIFETIME_SECONDS: u32 = 120;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::super::{ClientAuthentication, Config, Database};
 use super::Findings;
-use crate::time::{Lifetime, Timestamp};
+use crate::base::time::{Lifetime, Timestamp};
 
 /// Time enough to change a secret.
 const SOON: Lifetime = Lifetime::from_seconds(14 * 86_400);

@@ -11,7 +11,7 @@ use x509_cert::der::Decode as _;
 
 use super::super::{Config, Tls};
 use super::Findings;
-use crate::time::{Lifetime, Timestamp};
+use crate::base::time::{Lifetime, Timestamp};
 
 /// Time enough to replace a certificate.
 const SOON: Lifetime = Lifetime::from_seconds(21 * 86_400);

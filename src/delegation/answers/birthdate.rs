@@ -7,8 +7,8 @@ use serde_json::Value;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{Answer, Unknown};
+use crate::base::time::Timestamp;
 use crate::config::{LeapDay, Zone};
-use crate::time::Timestamp;
 
 /// A date older than this is a mistake.
 const OLDEST_YEARS: i32 = 130;

@@ -1,7 +1,7 @@
 use super::*;
+use crate::base::time::Lifetime;
 use crate::config::ClaimCondition;
-use crate::protocol::TargetId;
-use crate::time::Lifetime;
+use crate::oauth::TargetId;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 

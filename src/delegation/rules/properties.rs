@@ -8,11 +8,11 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::{Derived, Ends, Source, derive};
+use crate::base::time::{Lifetime, Timestamp};
 use crate::config::Config;
 use crate::delegation::actor::Acting;
 use crate::delegation::record::{Delegation, TokenKind};
-use crate::protocol::{AgentId, Audience, ClientId, Jti, LoginId, Scope, TargetId, TaskId};
-use crate::time::{Lifetime, Timestamp};
+use crate::oauth::{AgentId, Audience, ClientId, Jti, LoginId, Scope, TargetId, TaskId};
 
 const WORDS: &[&str] = &["a", "b", "c", "d", "nowhere"];
 const SERVICES: usize = 5;

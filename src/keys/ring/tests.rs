@@ -3,7 +3,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::*;
-use crate::entropy::SeededEntropy;
+use crate::base::entropy::SeededEntropy;
 use crate::jose::{KeySet, UnverifiedToken};
 use crate::keys::new_key;
 

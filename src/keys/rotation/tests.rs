@@ -1,5 +1,5 @@
 use super::*;
-use crate::entropy::SeededEntropy;
+use crate::base::entropy::SeededEntropy;
 use crate::keys::KeyRing;
 
 const T0: Timestamp = Timestamp::from_seconds(1_795_328_000);

@@ -1,8 +1,8 @@
 use std::os::unix::fs::symlink;
 
 use super::*;
-use crate::entropy::{EntropyUnavailable, SeededEntropy, SystemEntropy};
-use crate::protocol::Jti;
+use crate::base::entropy::{EntropyUnavailable, SeededEntropy, SystemEntropy};
+use crate::oauth::Jti;
 
 fn secrets() -> NodeSecrets {
     NodeSecrets::from_master(&[7; 32])

@@ -6,9 +6,9 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::base::time::Timestamp;
+use crate::oauth::{AgentId, ClientId, Issuer, Scope, TargetId};
 use crate::policy::Facts;
-use crate::protocol::{AgentId, ClientId, Issuer, Scope, TargetId};
-use crate::time::Timestamp;
 
 /// A file of cases that cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::json;
 
 use super::{DeputyClient, ID_TOKEN};
-use crate::entropy::handle;
+use crate::base::entropy::handle;
 use crate::sandbox::provider::code_challenge;
 use crate::sandbox::wire::{Call, Credential, form, lock};
 use crate::sandbox::{jws, tickets};

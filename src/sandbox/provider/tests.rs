@@ -2,8 +2,8 @@ use super::super::serve::{Server, bind};
 use super::super::user::hidden;
 use super::super::wire::{Call, Credential, Tape, Wire, form};
 use super::*;
-use crate::entropy::SystemEntropy;
-use crate::time::{Lifetime, ManualClock, Timestamp};
+use crate::base::entropy::SystemEntropy;
+use crate::base::time::{Lifetime, ManualClock, Timestamp};
 
 const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters-0";
 const BACK: &str = "http://127.0.0.1:9/callback";

@@ -4,7 +4,7 @@ use super::super::jws::SigningKey;
 use super::super::serve::{Server, bind};
 use super::super::wire::{Call, Tape};
 use super::*;
-use crate::time::{Lifetime, ManualClock, Timestamp};
+use crate::base::time::{Lifetime, ManualClock, Timestamp};
 
 const NOW: i64 = 1_700_000_000;
 

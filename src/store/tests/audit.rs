@@ -287,7 +287,7 @@ async fn rows_are_found_by_each_column(world: World) {
     let (_, root) = world.begin(&store, &world.principal()).await;
     let access = world.exchange(&store, &root, &world.principal()).await;
     let onward = world.exchange(&store, &access, &world.instance()).await;
-    let request = crate::protocol::RequestId::new(world.id());
+    let request = crate::oauth::RequestId::new(world.id());
     let mut note = world.entry(Change::Nothing);
     note.audit.as_mut().unwrap().request = Some(request);
     store.record(note).await.unwrap();

@@ -4,7 +4,7 @@ use super::on_each_database;
 use super::world::{KID, World, token_of};
 use crate::audit::Outcome;
 use crate::delegation::task::TaskPlan;
-use crate::protocol::{ScopeToken, SubjectRef, TargetId, TokenFault};
+use crate::oauth::{ScopeToken, SubjectRef, TargetId, TokenFault};
 use crate::store::entry::{Change, Control, Issue, KeyRow, Origin, RecordRefusal, Recorded};
 use crate::store::{AuditFilter, Store};
 
@@ -155,7 +155,7 @@ async fn a_replayed_assertion_writes_nothing(world: World) {
     assert_eq!(rows(&store).await, before);
     let mut of_other_client = world.later(&task_token, &assistant);
     of_other_client.spend =
-        Some(crate::store::SpentAssertion { client: crate::protocol::ClientId::new("other"), ..spend });
+        Some(crate::store::SpentAssertion { client: crate::oauth::ClientId::new("other"), ..spend });
     world.issued(&store, of_other_client).await;
 }
 
@@ -228,7 +228,7 @@ async fn an_agent_of_another_client_is_refused(world: World) {
     world.exchange(&store, &access, &verifier).await;
 
     let mut stolen = verifier;
-    stolen.client = crate::protocol::ClientId::new("thief");
+    stolen.client = crate::oauth::ClientId::new("thief");
     let recorded = store.record(world.later(&access, &stolen)).await.unwrap();
 
     let why = RecordRefusal::Actor(TokenFault::OtherClientsAgent);

@@ -3,7 +3,7 @@
 use super::on_each_database;
 use super::world::{World, end, revoke, token_of};
 use crate::delegation::record::{Agent, AgentState, Delegation, EndReason};
-use crate::protocol::{ClientId, Issuer, ScopeToken, TargetId, TaskId, TokenFault};
+use crate::oauth::{ClientId, Issuer, ScopeToken, TargetId, TaskId, TokenFault};
 use crate::store::Store;
 use crate::store::entry::{Control, RecordRefusal, Recorded};
 

@@ -6,7 +6,7 @@ use super::on_each_database;
 use super::world::{END_OF_RETENTION, START, World};
 use crate::config;
 use crate::delegation::record::{AgentState, EndReason};
-use crate::protocol::TokenFault;
+use crate::oauth::TokenFault;
 use crate::store::entry::{Change, Control, Recorded};
 use crate::store::{AuditFilter, StoreError, postgres, sqlite, verify};
 

@@ -11,20 +11,20 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::audit::{AuditRow, Event, Outcome};
+use crate::base::entropy::{Entropy, SeededEntropy, SystemEntropy, uuid_v7};
+use crate::base::time::{Lifetime, Timestamp};
 use crate::config::{self, AgentLifetime, Config, PostgresUrl, SubjectForm};
 use crate::delegation::record::{
     Agent, AgentState, Delegation, EndReason, Lineage, Login, Provenance, Subject, Task, TokenKind, live,
 };
 use crate::delegation::task::{Asking, TaskPlan, plan};
-use crate::entropy::{Entropy, SeededEntropy, SystemEntropy, uuid_v7};
-use crate::protocol::{
+use crate::oauth::{
     AgentId, ClientId, Issuer, Jti, LoginId, Scope, SubjectRef, TargetId, TaskId, TokenFault,
 };
 use crate::store::entry::{
     Change, Control, Entry, HopZero, Issue, KeyRow, NewAnswer, Origin, Recorded, SpentAssertion,
 };
 use crate::store::{CheckpointSealing, Opening, Store, StoreError, sqlite};
-use crate::time::{Lifetime, Timestamp};
 
 /// When the stories begin.
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -290,7 +290,7 @@ impl World {
             },
             answers: vec![NewAnswer {
                 target: TargetId::new("tickets"),
-                scope: crate::protocol::ScopeToken::parse("age_over_18").unwrap(),
+                scope: crate::oauth::ScopeToken::parse("age_over_18").unwrap(),
                 sealed: vec![1, 2, 3, 4],
             }],
         };

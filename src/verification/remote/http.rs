@@ -12,8 +12,8 @@ use url::{Host, Url};
 
 use super::address::is_public;
 use super::{Document, FetchError, Fetched, RemoteKeys};
+use crate::base::time::Lifetime;
 use crate::config::{Network, Reach};
-use crate::time::Lifetime;
 
 /// FETCH-05.
 const CONNECT: Duration = Duration::from_secs(2);

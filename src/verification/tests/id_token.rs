@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::base::time::{Lifetime, Timestamp};
 use crate::config::*;
 use crate::jose::SigningKey;
-use crate::protocol::{ClientId, Issuer, TokenFault};
-use crate::time::{Lifetime, Timestamp};
+use crate::oauth::{ClientId, Issuer, TokenFault};
 use crate::verification::fixtures::*;
 use crate::verification::{MayAct, NotVerified, VerifiedIdToken};
 

@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 
-use crate::client::{NotAuthenticated, authenticate};
+use crate::base::entropy::SeededEntropy;
+use crate::client_auth::{NotAuthenticated, authenticate};
 use crate::config::Algorithm;
-use crate::entropy::SeededEntropy;
 use crate::keys::{KeyRing, new_key};
-use crate::protocol::Params;
+use crate::oauth::Params;
 use crate::verification::fixtures::*;
 
 const PLACES: [&str; 4] = ["own", "id_token", "workload", "assertion"];

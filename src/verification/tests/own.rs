@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 
+use crate::base::entropy::SeededEntropy;
 use crate::config::Algorithm;
-use crate::entropy::SeededEntropy;
 use crate::keys::KeyRow;
 use crate::keys::{KeyRing, new_key, revoke, rotate};
-use crate::protocol::TokenFault;
+use crate::oauth::TokenFault;
 use crate::verification::fixtures::*;
 use crate::verification::{NotVerified, VerifiedOwn};
 
@@ -125,6 +125,6 @@ fn a_token_remembered_as_good_is_refused_by_a_node_without_its_key_or_of_another
     assert_eq!((first.jti, first.claims), (again.jti, again.claims));
     let other = ring(&world, &[row(&world, 2)]);
     assert_eq!(verify(&world, &other, &token).unwrap_err(), TokenFault::KeyUnknown);
-    world.config.issuer = crate::protocol::Issuer::new("https://moved.example");
+    world.config.issuer = crate::oauth::Issuer::new("https://moved.example");
     assert_eq!(verify(&world, &ours, &token).unwrap_err(), TokenFault::IssuerUntrusted);
 }

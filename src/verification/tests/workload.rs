@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::config::*;
-use crate::protocol::TokenFault;
+use crate::oauth::TokenFault;
 use crate::verification::fixtures::*;
 use crate::verification::{NotVerified, VerifiedWorkload};
 

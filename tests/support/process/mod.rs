@@ -13,7 +13,7 @@ pub use database::Backend;
 pub use server::Server;
 pub use world::World;
 
-use deputy::time::{Clock, SystemClock};
+use deputy::base::time::{Clock, SystemClock};
 
 /// The test's own clock, in whole seconds. Processes under test may be given another.
 pub fn now() -> i64 {

@@ -2,11 +2,11 @@
 //! its policy and its agents.
 
 use deputy::audit::{AuditRow, Event, Outcome};
+use deputy::base::time::Clock as _;
 use deputy::delegation::record::{AgentState, EndReason};
 use deputy::keys::SealPurpose;
-use deputy::protocol::AgentId;
+use deputy::oauth::AgentId;
 use deputy::store::Control;
-use deputy::time::Clock as _;
 use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
 use serde_json::Value;
 

@@ -16,10 +16,10 @@ mod tokens;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use deputy::base::entropy::SeededEntropy;
+use deputy::base::time::{Clock as _, ManualClock, Timestamp};
 use deputy::config::Config;
-use deputy::entropy::SeededEntropy;
-use deputy::serve::Server;
-use deputy::time::{Clock as _, ManualClock, Timestamp};
+use deputy::server::Server;
 use serde_json::Value;
 
 pub use crate::ports::free_port;
@@ -152,7 +152,7 @@ impl World {
     }
 
     /// Starts the server on what is on disk.
-    pub async fn boot(&mut self) -> Result<(), deputy::serve::ServerError> {
+    pub async fn boot(&mut self) -> Result<(), deputy::server::ServerError> {
         let config = self.config();
         let seed = self.next();
         let surroundings = deputy::app::Surroundings {
@@ -208,7 +208,7 @@ impl World {
 
     /// Moves the clock forwards.
     pub fn advance(&self, seconds: u32) {
-        self.clock.advance(deputy::time::Lifetime::from_seconds(seconds));
+        self.clock.advance(deputy::base::time::Lifetime::from_seconds(seconds));
     }
 
     /// A number never given before in this world.
@@ -224,7 +224,7 @@ impl World {
     /// The audit rows of one request, newest last.
     pub async fn audit_of(&self, request_id: &str) -> Vec<deputy::audit::AuditRow> {
         let filter = deputy::store::AuditFilter {
-            request: deputy::protocol::RequestId::parse(request_id),
+            request: deputy::oauth::RequestId::parse(request_id),
             ..deputy::store::AuditFilter::default()
         };
         assert!(filter.request.is_some(), "`{request_id}` is a request id");

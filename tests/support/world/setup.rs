@@ -120,7 +120,8 @@ impl Setup {
         }
         let master = data.join("master.key");
         if !master.exists() {
-            deputy::keys::NodeSecrets::create(&master, &deputy::entropy::SystemEntropy::default()).unwrap();
+            deputy::keys::NodeSecrets::create(&master, &deputy::base::entropy::SystemEntropy::default())
+                .unwrap();
         }
         for (name, text) in &self.files {
             write(name, text);

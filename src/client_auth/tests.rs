@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::*;
-use crate::protocol::Cause;
+use crate::oauth::Cause;
 use crate::verification::fixtures::*;
 
 /// What came of it: the client that is proven, or the cause with whether a challenge goes out.

@@ -2,13 +2,14 @@
 
 use crate::app::{App, Failure, Stop};
 use crate::audit::{AuditRow, Event, Outcome};
-use crate::client::AuthenticatedClient;
+use crate::base::time::Timestamp;
+use crate::client_auth::AuthenticatedClient;
 use crate::config::Config;
 use crate::delegation::record::{EndReason, TokenKind};
-use crate::peer::{self, Peer};
-use crate::protocol::{Params, Plain};
+use crate::endpoint::phases;
+use crate::http::caller::Caller;
+use crate::oauth::{Params, Plain};
 use crate::store::{Change, Control, Entry, Recorded};
-use crate::time::Timestamp;
 use crate::verification::NotVerified;
 
 /// Revokes a token (RFC 7009 §2): an access token with its subtree, or by a task token the whole task.
@@ -16,16 +17,16 @@ use crate::verification::NotVerified;
 ///
 /// # Errors
 /// [`Stop`]: not authenticated, `token` missing, another client's, a kind not revoked here, or failed.
-pub async fn revoke(app: &App, peer: &Peer, params: &Params) -> Result<(), Stop> {
+pub async fn revoke(app: &App, caller: &Caller, params: &Params) -> Result<(), Stop> {
     let now = app.now().map_err(Stop::Failed)?;
     let config = app.config.load_full();
-    let client = peer::authenticate(app, &config, peer, params, now, Event::Revocation).await?;
+    let client = phases::authenticate(app, &config, caller, params, now, Event::Revocation).await?;
     let mut row = AuditRow::new(now, Event::Revocation, Outcome::Granted);
-    row.request = Some(peer.request);
+    row.request = Some(caller.request);
     row.client = Some(client.client.id.clone());
     match run(app, &config, &client, params, &mut row, now).await {
         Ok(()) => Ok(()),
-        Err(stop) => Err(peer::record_stop(app, peer, &client, row, stop).await),
+        Err(stop) => Err(phases::record_stop(app, caller, &client, row, stop).await),
     }
 }
 
@@ -38,7 +39,7 @@ async fn run(
     now: Timestamp,
 ) -> Result<(), Stop> {
     let token = params.get("token").ok_or(Plain::TokenMissing)?;
-    let change = match peer::verify_own(app, config, token).await {
+    let change = match phases::verify_own(app, config, token).await {
         Err(NotVerified::Unavailable(what)) => return Err(Stop::Failed(Failure::IssuerKeys(what))),
         Err(NotVerified::Fault(_)) if app.verifier.is_foreign_kind(config, token) => {
             return Err(Plain::TokenKindNotRevocable.into());
@@ -47,7 +48,7 @@ async fn run(
             row.detail = Some(format!("nothing to revoke: {}", fault.word()));
             Change::Nothing
         }
-        Ok(own) => match peer::find_own(app, &own).await.map_err(Stop::Failed)? {
+        Ok(own) => match phases::find_own(app, &own).await.map_err(Stop::Failed)? {
             None => Change::Nothing,
             Some(lineage) => {
                 let delegation = &lineage.delegation;

@@ -3,9 +3,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::config::{Algorithm, KeySource, Reach};
 use crate::jose::SigningKey;
-use crate::time::{FOREIGN_LEEWAY, Timestamp};
 
 pub fn body(assertion: &str) -> String {
     form(&[

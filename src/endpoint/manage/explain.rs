@@ -11,7 +11,7 @@ use super::{NotDone, answer, show};
 use crate::app::App;
 use crate::audit::{AuditRow, Event, Outcome};
 use crate::delegation::record::{Agent, AgentState, Provenance};
-use crate::protocol::{AgentId, TaskId};
+use crate::oauth::{AgentId, TaskId};
 use crate::store::AuditFilter;
 
 /// Audit rows looked at, newest first.
@@ -30,7 +30,7 @@ pub async fn agent(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
 
 async fn explain(app: &App, id: &AgentId) -> Result<Value, NotDone> {
     let agent = app.store.find_agent(id).await?.ok_or(NotDone::NotFound("agent"))?;
-    crate::introspection::record_counted(app, app.clock.now()).await?;
+    crate::endpoint::introspect::record_counted(app, app.clock.now()).await?;
     let filter = AuditFilter { agent: Some(id.clone()), newest: Some(MOST_ROWS), ..AuditFilter::default() };
     let rows: Vec<AuditRow> =
         app.store.list_audit(&filter).await?.into_iter().map(|stored| stored.row).collect();
@@ -136,7 +136,7 @@ fn what_was_it_allowed(text: &mut String, agent: &Agent, rows: &[AuditRow]) {
         let _ = writeln!(text, "  nothing");
     }
     for ((target, scope, is_task), (count, until)) in allowed.iter().take(GRANTS_TOLD) {
-        let until = crate::time::Timestamp::from_seconds(*until);
+        let until = crate::base::time::Timestamp::from_seconds(*until);
         let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
         let what = if *is_task { "as a task token, to slice:" } else { "at" };
         let what = if *is_task { what.to_owned() } else { format!("{what} {target}:") };

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use oxide_auth::primitives::registrar::{PasswordPolicy as _, Registrar as _};
 
 use super::*;
-use crate::client::secret::{KeyedSecret, Secrets};
-use crate::time::Lifetime;
+use crate::base::time::Lifetime;
+use crate::client_auth::secret::{KeyedSecret, Secrets};
 
 fn with_secrets(world: &mut World, id: &str, secrets: Vec<crate::config::ClientSecret>) {
     let client = client(id, ClientAuthentication::ClientSecretBasic(secrets));

@@ -10,10 +10,10 @@ use actix_web::{App as Web, HttpResponse, HttpServer, web};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::metadata::{issuer_path, path};
-use super::{management, metadata, oauth};
 use crate::app::App;
 use crate::config::{Config, Tls};
+use crate::endpoint::metadata::{issuer_path, path};
+use crate::endpoint::{forms as oauth, health as management, metadata};
 
 /// Time for the request head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -148,7 +148,7 @@ fn admin_server(app: &Arc<App>, socket: &Path) -> Result<actix_web::dev::Server,
     let server = HttpServer::new(move || {
         Web::new()
             .app_data(data.clone())
-            .configure(crate::admin::routes)
+            .configure(crate::endpoint::manage::routes)
             .default_service(web::to(|| async { HttpResponse::NotFound().finish() }))
     })
     .workers(1)

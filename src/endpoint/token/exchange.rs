@@ -2,7 +2,9 @@
 
 use crate::app::{App, Failure, Stop};
 use crate::audit::{AuditRow, Event, Outcome};
-use crate::client::AuthenticatedClient;
+use crate::base::entropy::uuid_v7;
+use crate::base::time::Timestamp;
+use crate::client_auth::AuthenticatedClient;
 use crate::config::Config;
 use crate::delegation::actor::Acting;
 use crate::delegation::answers;
@@ -11,18 +13,17 @@ use crate::delegation::assurance::{Assured, Demands};
 use crate::delegation::record::{Delegation, Lineage, Login, Subject, Task, live};
 use crate::delegation::rules::{Derived, Ends, Source, derive};
 use crate::delegation::task::{Asking, Standing, Standstill, TaskPlan, plan};
-use crate::entropy::uuid_v7;
+use crate::endpoint::phases;
+use crate::http::caller::Caller;
 use crate::issuance::{self, Grant, IssuedToken};
 use crate::keys::SealPurpose;
-use crate::peer::{self, Peer};
-use crate::policy::{self, Decision};
-use crate::protocol::exchange::token_type;
-use crate::protocol::{
+use crate::oauth::exchange::token_type;
+use crate::oauth::{
     Audience, Cause, ExchangeRequest, Jti, LoginId, Params, Plain, PresentedToken, ScopeToken, SubjectRef,
     SubjectToken, TargetId, TaskId, TokenFault, TokenResponse,
 };
+use crate::policy::{self, Decision};
 use crate::store::{Change, Entry, HopZero, Issue, NewAnswer, Origin, RecordRefusal, Recorded};
-use crate::time::Timestamp;
 use crate::verification::VerifiedIdToken;
 
 /// How often a request is derived anew because the records changed under it.
@@ -32,20 +33,20 @@ const ATTEMPTS: u8 = 5;
 ///
 /// # Errors
 /// [`Stop`]: refused, and the refusal recorded; or failed, and nothing given.
-pub async fn exchange(app: &App, peer: &Peer, params: &Params) -> Result<TokenResponse, Stop> {
+pub async fn exchange(app: &App, caller: &Caller, params: &Params) -> Result<TokenResponse, Stop> {
     let _announced = app.store.announce();
     let now = app.now().map_err(Stop::Failed)?;
     let config = app.config.load_full();
-    let client = peer::authenticate(app, &config, peer, params, now, Event::Exchange).await?;
+    let client = phases::authenticate(app, &config, caller, params, now, Event::Exchange).await?;
     let mut row = AuditRow::new(now, Event::Exchange, Outcome::Granted);
-    row.request = Some(peer.request);
+    row.request = Some(caller.request);
     row.client = Some(client.client.id.clone());
     let mut corridor = Corridor { app, config: &config, client: &client, now, row };
     let answer = corridor.run(params).await;
     let row = corridor.row;
     match answer {
         Ok(response) => Ok(response),
-        Err(stop) => Err(peer::record_stop(app, peer, &client, row, stop).await),
+        Err(stop) => Err(phases::record_stop(app, caller, &client, row, stop).await),
     }
 }
 
@@ -229,13 +230,13 @@ impl Corridor<'_> {
         token: &PresentedToken,
         request: &ExchangeRequest,
     ) -> Result<TokenResponse, Stop> {
-        let own = peer::verify_own(self.app, self.config, token.as_str())
+        let own = phases::verify_own(self.app, self.config, token.as_str())
             .await
             .map_err(|error| Stop::not_verified(error, Cause::subject))?;
         self.row.parent = Some(own.jti);
         for _ in 0..ATTEMPTS {
             let lineage =
-                peer::find_own(self.app, &own).await?.ok_or(Cause::subject(TokenFault::NeverIssued))?;
+                phases::find_own(self.app, &own).await?.ok_or(Cause::subject(TokenFault::NeverIssued))?;
             self.row.task = Some(lineage.task.id);
             self.row.login = Some(lineage.login.id);
             self.row.subject = Some(lineage.subject.reference);
@@ -309,8 +310,8 @@ impl Corridor<'_> {
         &self,
         may_act: Option<&crate::verification::MayAct>,
         acting: &Acting,
-        token_issuer: &crate::protocol::Issuer,
-        relying_party: Option<(&crate::protocol::Issuer, &str)>,
+        token_issuer: &crate::oauth::Issuer,
+        relying_party: Option<(&crate::oauth::Issuer, &str)>,
     ) -> Result<(), Cause> {
         let is_named = may_act
             .is_none_or(|named| acting.is_named_by(named, &self.config.issuer, token_issuer, relying_party));
@@ -383,7 +384,7 @@ impl Corridor<'_> {
             depth: u8::try_from(derived.chain.len()).unwrap_or(u8::MAX),
             hop,
             has_purpose: facts.task.purpose.is_some(),
-            purpose: facts.task.purpose.as_ref().map(crate::protocol::Purpose::as_str),
+            purpose: facts.task.purpose.as_ref().map(crate::oauth::Purpose::as_str),
             provider: &facts.login.provider,
             levels: &facts.login.levels,
             acr: facts.login.acr.as_deref(),
@@ -402,7 +403,7 @@ impl Corridor<'_> {
         id_token: &VerifiedIdToken,
         derived: &Derived,
         task_end: Timestamp,
-    ) -> Vec<(crate::protocol::TargetId, ScopeToken, SealedAnswer)> {
+    ) -> Vec<(crate::oauth::TargetId, ScopeToken, SealedAnswer)> {
         let mut known = Vec::new();
         for (scope, predicate) in &self.config.predicates {
             if !derived.scope.contains(scope.as_str()) {

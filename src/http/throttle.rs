@@ -9,9 +9,9 @@ use governor::nanos::Nanos;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
+use crate::base::time::{Clock, Lifetime, Timestamp};
 use crate::config::Limits;
-use crate::protocol::ClientId;
-use crate::time::{Clock, Lifetime, Timestamp};
+use crate::oauth::ClientId;
 
 /// Our clock as governor wants it.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ const SHUT_OUT: Lifetime = Lifetime::from_seconds(10);
 const CLIENTS_PER_SOURCE: u32 = 10;
 
 /// The throttles of one process.
-pub struct Doorstep {
+pub struct Throttle {
     failures_of_source: Keyed<IpAddr>,
     failures_of_client: Keyed<(IpAddr, ClientId)>,
     unknown_tokens: Keyed<ClientId>,
@@ -50,7 +50,7 @@ struct Counted {
     since: Option<Timestamp>,
 }
 
-impl Doorstep {
+impl Throttle {
     /// Throttles as configured.
     pub fn new(limits: &Limits, clock: &Arc<dyn Clock>) -> Self {
         fn keyed<K: std::hash::Hash + Eq + Clone>(per_minute: u32, clock: &Arc<dyn Clock>) -> Keyed<K> {

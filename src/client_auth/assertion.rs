@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::SpentAssertion;
+use crate::base::time::{FOREIGN_LEEWAY, Lifetime, Timestamp};
 use crate::config::{Algorithm, Client, ClientAuthentication, Config, KeySource, Reach};
 use crate::jose::{Claims, Header, JoseError, PublicKey, UnverifiedToken, dummy_verify};
-use crate::protocol::{ClientId, Plain};
-use crate::time::{FOREIGN_LEEWAY, Lifetime, Timestamp};
+use crate::oauth::{ClientId, Plain};
 use crate::verification::{KeyFault, Verifier};
 
 use super::Rejected;

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::jose::{JoseError, UnverifiedToken};
-use crate::protocol::params::decode;
-use crate::protocol::{Params, Plain};
+use crate::oauth::params::decode;
+use crate::oauth::{Params, Plain};
 
 /// The one assertion type taken (RFC 7523 §2.2).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

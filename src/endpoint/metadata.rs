@@ -9,10 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
-use super::answer;
 use crate::app::App;
 use crate::config::{ClientAuthentication, Config};
-use crate::protocol::exchange::GRANT_TYPE;
+use crate::http::{form, reply as answer};
+use crate::oauth::exchange::GRANT_TYPE;
 
 /// Paths below the issuer, in one table for routes and metadata.
 pub mod path {
@@ -53,14 +53,14 @@ pub async fn jwks(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
             public(&request, "application/jwk-set+json", keys, config.keys.jwks_max_age.seconds())
         }
         Err(failure) => {
-            let peer = super::form::peer(&request, &app.config.load().listen, app.request_id());
-            answer::stop(&app, &peer, "jwks", &crate::app::Stop::Failed(failure))
+            let caller = form::caller(&request, &app.config.load().listen, app.request_id());
+            answer::stop(&app, &caller, "jwks", &crate::app::Stop::Failed(failure))
         }
     }
 }
 
 /// The longest life of any token: task tokens live as long as their task.
-fn longest_token(config: &Config) -> crate::time::Lifetime {
+fn longest_token(config: &Config) -> crate::base::time::Lifetime {
     let targets = config.targets.values().filter_map(|target| target.lifetime);
     targets.chain([config.tokens.lifetime, config.tasks.max_lifetime]).max().unwrap_or_default()
 }

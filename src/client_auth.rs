@@ -6,10 +6,10 @@ mod secret;
 
 use std::sync::Arc;
 
+use crate::base::time::Timestamp;
 use crate::config::{Client, ClientAuthentication, Config};
 use crate::keys::NodeSecrets;
-use crate::protocol::{Cause, ClientId, Digest, Params, Plain};
-use crate::time::Timestamp;
+use crate::oauth::{Cause, ClientId, Digest, Params, Plain};
 use crate::verification::Verifier;
 
 use presented::{Credential, Presented};

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// The random generator has nothing to give; a request that needs it is answered with 503.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

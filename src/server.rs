@@ -10,7 +10,9 @@ use tokio::sync::watch;
 use crate::app::{App, StartError, Surroundings};
 use crate::audit::{AuditRow, Event, Outcome};
 use crate::config::Config;
-use crate::http::{self, Running, ServeError};
+pub mod listeners;
+
+use self::listeners::{Running, ServeError};
 use crate::policy::{PolicyError, ReloadOutcome};
 
 /// How often what was counted is written and other nodes' keys are read: within the 10 s of design.md 8.
@@ -49,7 +51,7 @@ impl Server {
     /// [`ServerError`].
     pub async fn start(config: Config, surroundings: Surroundings) -> Result<Self, ServerError> {
         let app = App::start(config, surroundings).await?;
-        let running = http::start(&app, &app.config.load())?;
+        let running = listeners::start(&app, &app.config.load())?;
         let (stopping, stopped) = watch::channel(false);
         let side =
             vec![

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use super::{NotDone, answer};
 use crate::app::App;
+use crate::base::time::Timestamp;
 use crate::delegation::record::{Agent, Delegation, Ended, Provenance, Task, TokenKind};
 use crate::keys::KeyRow;
-use crate::protocol::{AgentId, Jti, RequestId, TaskId};
+use crate::oauth::{AgentId, Jti, RequestId, TaskId};
 use crate::store::AuditFilter;
-use crate::time::Timestamp;
 
 /// The most records one list shows.
 const MOST: u32 = 1000;
@@ -122,7 +122,7 @@ pub async fn trace(app: web::Data<App>, query: web::Query<TraceQuery>) -> HttpRe
                 ..AuditFilter::default()
             };
             // What was counted a moment ago belongs to the story too.
-            crate::introspection::record_counted(&app, app.clock.now()).await?;
+            crate::endpoint::introspect::record_counted(&app, app.clock.now()).await?;
             let rows = app.store.list_audit(&filter).await?;
             let rows: Vec<Value> = rows
                 .iter()

@@ -1,33 +1,16 @@
 //! What the corridors of `/token`, `/introspect` and `/revoke` share: who asks, authenticating the
 //! client, finding a token of Deputy's own, and recording what was refused.
 
-use std::net::IpAddr;
-
 use crate::app::{App, Failure, Stop};
 use crate::audit::{AuditRow, Event, Outcome};
-use crate::client::{self, AuthenticatedClient, NotAuthenticated};
+use crate::base::time::Timestamp;
+use crate::client_auth::{self, AuthenticatedClient, NotAuthenticated};
 use crate::config::Config;
 use crate::delegation::record::Lineage;
-use crate::protocol::{Cause, ClientId, Params, Plain, RequestId, TokenFault};
+use crate::http::caller::Caller;
+use crate::oauth::{Cause, ClientId, Params, Plain, TokenFault};
 use crate::store::{Change, Entry, Recorded};
-use crate::time::Timestamp;
 use crate::verification::{NotVerified, VerifiedOwn};
-
-/// Who sent one request. Prints no credentials.
-pub struct Peer {
-    /// Its address, through trusted proxies.
-    pub source: IpAddr,
-    /// Every `Authorization` header.
-    pub authorization: Vec<Vec<u8>>,
-    /// The request's id.
-    pub request: RequestId,
-}
-
-impl std::fmt::Debug for Peer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Peer").field("request", &self.request).finish_non_exhaustive()
-    }
-}
 
 /// Authenticates the client, throttles failures, and records them.
 ///
@@ -36,24 +19,25 @@ impl std::fmt::Debug for Peer {
 pub async fn authenticate(
     app: &App,
     config: &Config,
-    peer: &Peer,
+    caller: &Caller,
     params: &Params,
     now: Timestamp,
     event: Event,
 ) -> Result<AuthenticatedClient, Stop> {
-    if app.doorstep.is_shut_out(peer.source, now) {
-        record_stranger(app, peer, event, Plain::Throttled.into(), None, now).await?;
+    if app.throttle.is_shut_out(caller.source, now) {
+        record_stranger(app, caller, event, Plain::Throttled.into(), None, now).await?;
         return Err(Plain::Throttled.into());
     }
-    let authorization: Vec<&[u8]> = peer.authorization.iter().map(Vec::as_slice).collect();
-    let answer = client::authenticate(config, &app.verifier, &app.secrets, &authorization, params, now).await;
+    let authorization: Vec<&[u8]> = caller.authorization.iter().map(Vec::as_slice).collect();
+    let answer =
+        client_auth::authenticate(config, &app.verifier, &app.secrets, &authorization, params, now).await;
     match answer {
         Ok(client) => Ok(client),
         Err(NotAuthenticated::Unavailable(what)) => Err(Stop::Failed(Failure::IssuerKeys(what))),
         Err(NotAuthenticated::Refused { cause, claimed, .. }) => {
-            record_stranger(app, peer, event, cause.clone(), claimed.clone(), now).await?;
+            record_stranger(app, caller, event, cause.clone(), claimed.clone(), now).await?;
             let is_client_fault = cause.wire().status == 401;
-            if is_client_fault && app.doorstep.note_failure(peer.source, claimed.as_ref(), now) {
+            if is_client_fault && app.throttle.note_failure(caller.source, claimed.as_ref(), now) {
                 return Err(Plain::Throttled.into());
             }
             Err(cause.into())
@@ -68,18 +52,18 @@ pub async fn authenticate(
 /// The row cannot be written: then nothing else is answered either.
 pub async fn record_stranger(
     app: &App,
-    peer: &Peer,
+    caller: &Caller,
     event: Event,
     cause: Cause,
     claimed: Option<ClientId>,
     now: Timestamp,
 ) -> Result<(), Stop> {
-    if !app.doorstep.takes_row(peer.source, now) {
+    if !app.throttle.takes_row(caller.source, now) {
         return Ok(());
     }
     let mut row = AuditRow::new(now, event, Outcome::Refused);
-    row.request = Some(peer.request);
-    row.source = Some(peer.source);
+    row.request = Some(caller.request);
+    row.source = Some(caller.source);
     row.client = claimed;
     row.cause = Some(cause.word().to_owned());
     row.reason = Some(cause.wire().reason.to_owned());
@@ -92,7 +76,7 @@ pub async fn record_stranger(
 /// # Errors
 /// The store.
 pub async fn record_counted(app: &App, now: Timestamp) -> Result<(), Failure> {
-    let Some(count) = app.doorstep.take_counted() else { return Ok(()) };
+    let Some(count) = app.throttle.take_counted() else { return Ok(()) };
     let mut row = AuditRow::new(now, Event::Exchange, Outcome::Refused);
     row.count = Some(count);
     row.cause = Some("strangers".to_owned());
@@ -105,7 +89,7 @@ pub async fn record_counted(app: &App, now: Timestamp) -> Result<(), Failure> {
 /// same transaction, and gives back what the wire is to say: a replay comes before everything.
 pub async fn record_stop(
     app: &App,
-    peer: &Peer,
+    caller: &Caller,
     client: &AuthenticatedClient,
     mut row: AuditRow,
     stop: Stop,
@@ -113,7 +97,7 @@ pub async fn record_stop(
     let now = row.at;
     let event = row.event;
     if let Stop::Refused(Cause::Plain(Plain::AssertionReplayed)) = stop {
-        return replayed(app, peer, client, event, now).await;
+        return replayed(app, caller, client, event, now).await;
     }
     match &stop {
         Stop::Refused(cause) => {
@@ -123,7 +107,7 @@ pub async fn record_stop(
             row.reason = Some(cause.wire().reason.to_owned());
             if let Cause::Token(_, TokenFault::NeverIssued) = cause {
                 app.metrics.never_issued.inc();
-                tracing::error!(client.id = %client.client.id, request.id = %peer.request,
+                tracing::error!(client.id = %client.client.id, request.id = %caller.request,
                     "a token with a good signature of ours was never recorded: a signing key may be misused");
             }
         }
@@ -134,7 +118,7 @@ pub async fn record_stop(
     }
     let entry = Entry { spend: client.spend.clone(), change: Change::Nothing, audit: Some(row), now };
     match (app.store.record(entry).await, stop) {
-        (Ok(Recorded::Replayed), _) => replayed(app, peer, client, event, now).await,
+        (Ok(Recorded::Replayed), _) => replayed(app, caller, client, event, now).await,
         (Ok(_), stop) | (Err(_), stop @ Stop::Failed(_)) => stop,
         (Err(error), Stop::Refused(_)) => Stop::Failed(error.into()),
     }
@@ -150,16 +134,16 @@ fn forget_the_unbegun(row: &mut AuditRow) {
 
 async fn replayed(
     app: &App,
-    peer: &Peer,
+    caller: &Caller,
     client: &AuthenticatedClient,
     event: Event,
     now: Timestamp,
 ) -> Stop {
     let cause = Cause::from(Plain::AssertionReplayed);
     let claimed = Some(client.client.id.clone());
-    match record_stranger(app, peer, event, cause.clone(), claimed.clone(), now).await {
+    match record_stranger(app, caller, event, cause.clone(), claimed.clone(), now).await {
         Err(stop) => stop,
-        Ok(()) if app.doorstep.note_failure(peer.source, claimed.as_ref(), now) => {
+        Ok(()) if app.throttle.note_failure(caller.source, claimed.as_ref(), now) => {
             Stop::Refused(Plain::Throttled.into())
         }
         Ok(()) => Stop::Refused(cause),

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::audit::{AuditRow, Event, Outcome};
 use crate::delegation::record::{AgentState, EndReason};
 use crate::keys;
-use crate::protocol::{AgentId, Issuer, TaskId};
+use crate::oauth::{AgentId, Issuer, TaskId};
 use crate::store::{Change, Control, Entry, Recorded};
 
 async fn record(app: &App, control: Control, row: AuditRow, what: &'static str) -> Result<Value, NotDone> {

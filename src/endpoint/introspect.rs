@@ -8,12 +8,13 @@ use serde_json::{Map, Value};
 
 use crate::app::{App, Failure, Stop};
 use crate::audit::{AuditRow, Event, Outcome};
+use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::delegation::record::{TokenKind, live};
-use crate::peer::{self, Peer};
-use crate::protocol::{ClientId, Jti, Params, Plain, TaskId};
+use crate::endpoint::phases;
+use crate::http::caller::Caller;
+use crate::oauth::{ClientId, Jti, Params, Plain, TaskId};
 use crate::store::{Change, Entry, Recorded};
-use crate::time::Timestamp;
 use crate::verification::{NotVerified, VerifiedOwn};
 
 /// Counted rows handed to the writer at a time.
@@ -38,35 +39,35 @@ impl Counted {
 ///
 /// # Errors
 /// [`Stop`]: caller not authenticated, `token` missing, throttled, or failed. An inactive token is no error.
-pub async fn introspect(app: &App, peer: &Peer, params: &Params) -> Result<Value, Stop> {
+pub async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value, Stop> {
     let now = app.now().map_err(Stop::Failed)?;
     let config = app.config.load_full();
-    let client = peer::authenticate(app, &config, peer, params, now, Event::Introspection).await?;
-    let caller = &client.client.id;
+    let client = phases::authenticate(app, &config, caller, params, now, Event::Introspection).await?;
+    let server = &client.client.id;
     let mut row = AuditRow::new(now, Event::Introspection, Outcome::Refused);
-    row.request = Some(peer.request);
-    row.client = Some(caller.clone());
+    row.request = Some(caller.request);
+    row.client = Some(server.clone());
     let looked_up = match params.get("token") {
         None => Err(Plain::TokenMissing.into()),
-        Some(token) => look_up(app, &config, caller, token, now).await,
+        Some(token) => look_up(app, &config, server, token, now).await,
     };
     let active = match looked_up {
         Ok(active) => active,
-        Err(stop) => return Err(peer::record_stop(app, peer, &client, row, stop).await),
+        Err(stop) => return Err(phases::record_stop(app, caller, &client, row, stop).await),
     };
-    if active.is_none() && app.doorstep.note_unknown_token(caller) {
-        return Err(peer::record_stop(app, peer, &client, row, Plain::Throttled.into()).await);
+    if active.is_none() && app.throttle.note_unknown_token(server) {
+        return Err(phases::record_stop(app, caller, &client, row, Plain::Throttled.into()).await);
     }
     if let Some(spend) = &client.spend {
         let entry = Entry { spend: Some(spend.clone()), change: Change::Nothing, audit: None, now };
         if let Recorded::Replayed = app.store.record(entry).await? {
-            return Err(peer::record_stop(app, peer, &client, row, Plain::AssertionReplayed.into()).await);
+            return Err(phases::record_stop(app, caller, &client, row, Plain::AssertionReplayed.into()).await);
         }
     }
     Ok(match active {
         None => serde_json::json!({"active": false}),
         Some(Active { own, task }) => {
-            app.introspections.note(own.jti, caller, task);
+            app.introspections.note(own.jti, server, task);
             answer(own)
         }
     })
@@ -81,24 +82,24 @@ struct Active {
 async fn look_up(
     app: &App,
     config: &Config,
-    caller: &ClientId,
+    server: &ClientId,
     token: &str,
     now: Timestamp,
 ) -> Result<Option<Active>, Stop> {
-    let own = match peer::verify_own(app, config, token).await {
+    let own = match phases::verify_own(app, config, token).await {
         Ok(own) => own,
         Err(NotVerified::Fault(_)) => return Ok(None),
         Err(NotVerified::Unavailable(what)) => return Err(Stop::Failed(Failure::IssuerKeys(what))),
     };
-    let Some(lineage) = peer::find_own(app, &own).await.map_err(Stop::Failed)? else { return Ok(None) };
+    let Some(lineage) = phases::find_own(app, &own).await.map_err(Stop::Failed)? else { return Ok(None) };
     let delegation = &lineage.delegation;
-    let is_for_caller = delegation.kind == TokenKind::Access
+    let is_for_server = delegation.kind == TokenKind::Access
         && config
             .targets
             .get(&delegation.target)
-            .is_some_and(|target| target.resource_server.as_ref() == Some(caller));
+            .is_some_and(|target| target.resource_server.as_ref() == Some(server));
     let is_client_known = config.clients.contains_key(&delegation.client);
-    let is_active = is_for_caller && is_client_known && live(&lineage, now).is_ok();
+    let is_active = is_for_server && is_client_known && live(&lineage, now).is_ok();
     Ok(is_active.then(|| Active { task: lineage.task.id, own }))
 }
 

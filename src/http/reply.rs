@@ -6,10 +6,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::app::{App, Failure, Stop};
-use crate::doorstep::Doorstep;
-use crate::peer::Peer;
-use crate::protocol::exchange::refusal_body;
-use crate::protocol::{Cause, Plain, RequestId};
+use crate::http::caller::Caller;
+use crate::http::throttle::Throttle;
+use crate::oauth::exchange::refusal_body;
+use crate::oauth::{Cause, Plain, RequestId};
 
 /// Seconds after which a failed request is worth trying again.
 const RETRY_AFTER: &str = "2";
@@ -34,27 +34,27 @@ fn sensitive(status: StatusCode) -> HttpResponseBuilder {
 }
 
 /// Whatever stopped a request.
-pub fn stop(app: &App, peer: &Peer, endpoint: &'static str, stop: &Stop) -> HttpResponse {
+pub fn stop(app: &App, caller: &Caller, endpoint: &'static str, stop: &Stop) -> HttpResponse {
     match stop {
         Stop::Refused(cause) => {
             app.metrics.answers.with_label_values(&[endpoint, cause.wire().reason]).inc();
-            refused(cause, peer)
+            refused(cause, caller)
         }
         Stop::Failed(failure) => {
             app.metrics.answers.with_label_values(&[endpoint, "temporarily_unavailable"]).inc();
-            failed(app, peer.request, failure)
+            failed(app, caller.request, failure)
         }
     }
 }
 
-fn refused(cause: &Cause, peer: &Peer) -> HttpResponse {
+fn refused(cause: &Cause, caller: &Caller) -> HttpResponse {
     let wire = cause.wire();
     let mut builder = sensitive(StatusCode::from_u16(wire.status).unwrap_or(StatusCode::BAD_REQUEST));
-    if wire.status == 401 && !peer.authorization.is_empty() {
+    if wire.status == 401 && !caller.authorization.is_empty() {
         builder.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"deputy\", charset=\"UTF-8\""));
     }
     if let Cause::Plain(Plain::Throttled) = cause {
-        builder.insert_header((header::RETRY_AFTER, Doorstep::retry_after()));
+        builder.insert_header((header::RETRY_AFTER, Throttle::retry_after()));
     }
     if let Cause::Plain(Plain::MethodNotAllowed) = cause {
         builder.insert_header((header::ALLOW, "POST"));
@@ -62,7 +62,7 @@ fn refused(cause: &Cause, peer: &Peer) -> HttpResponse {
     if matches!(cause, Cause::Plain(Plain::BodyTooLarge | Plain::BodyTimeout)) {
         builder.force_close();
     }
-    builder.json(refusal_body(cause, peer.request))
+    builder.json(refusal_body(cause, caller.request))
 }
 
 /// 503, without detail; the detail is logged here, once.

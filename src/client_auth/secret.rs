@@ -9,10 +9,10 @@ use subtle::ConstantTimeEq as _;
 
 use super::is_registered;
 use super::presented::Method;
+use crate::base::time::Timestamp;
 use crate::config::{ClientAuthentication, ClientSecret, Config};
 use crate::keys::NodeSecrets;
-use crate::protocol::Plain;
-use crate::time::Timestamp;
+use crate::oauth::Plain;
 
 /// What is compared for clients that have no secret: the same work, never equal (CA-ALL-04).
 const DUMMY: [u8; 32] = [0; 32];

@@ -1,0 +1,10 @@
+//! The endpoints: each reads a request, calls the modules below, and replies.
+
+pub mod forms;
+pub mod health;
+pub mod introspect;
+pub mod manage;
+pub mod metadata;
+pub mod phases;
+pub mod revoke;
+pub mod token;
