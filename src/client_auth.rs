@@ -1,29 +1,21 @@
-//! Room 3: presented credentials and a registered client become an authenticated client.
+//! Client authentication: a presented credential and a registered client become an authenticated client.
 
 mod assertion;
+mod authenticated;
 mod presented;
 mod secret;
 
 use std::sync::Arc;
 
 use crate::base::time::Timestamp;
-use crate::config::{Client, ClientAuthentication, Config};
+use crate::config::{ClientAuthentication, Config};
 use crate::keys::NodeSecrets;
 use crate::oauth::{Cause, ClientId, Digest, Params, Plain};
 use crate::verification::Verifier;
 
+pub use authenticated::AuthenticatedClient;
 use presented::{Credential, Presented};
 use secret::Secrets;
-
-/// Proof that a client authenticated. Only this room makes one.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct AuthenticatedClient {
-    /// The registered client.
-    pub client: Arc<Client>,
-    /// The assertion's `jti`, to be spent with the answer; absent for secrets.
-    pub spend: Option<SpentAssertion>,
-}
 
 /// A client assertion's `jti`, single use (RFC 7523 §3).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +103,7 @@ pub async fn authenticate(
         return Err(refused(Plain::ClientIdMismatch, claimed));
     }
     match client {
-        Some(client) => Ok(AuthenticatedClient { client: Arc::clone(client), spend }),
+        Some(client) => Ok(AuthenticatedClient::new(Arc::clone(client), spend)),
         None => Err(refused(Plain::ClientUnknown, None)),
     }
 }

@@ -1,10 +1,11 @@
-//! Room 5, pure: whose token it is, `may_act`, the act chain, narrowing of scope, target and lifetime.
-//!
-//! Everything here is a function of its inputs; an auditor can read it in one sitting: [`rules`] first.
+//! The delegation rules: whose token it is to exchange, `may_act`, the chain of actors, and how scope, target
+//! and lifetime shrink. Everything here is a function of its inputs. Start with [`rules`].
 
 pub mod actor;
 pub mod answers;
 pub mod assurance;
+pub mod fault;
+pub mod plan;
 pub mod record;
+pub mod recorded;
 pub mod rules;
-pub mod task;

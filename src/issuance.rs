@@ -1,95 +1,93 @@
-//! Room 7: a permit becomes claims and a signed token (RFC 9068, RFC 8693 §4).
+//! Issuing: a permit becomes claims, and these a signed token (RFC 9068, RFC 8693 §4).
+
+mod signed;
 
 use serde::Serialize;
 use serde::ser::SerializeMap as _;
 
+use crate::base::entropy::Entropy;
 use crate::base::time::Timestamp;
 use crate::config::{Config, SubjectForm};
-use crate::delegation::record::{Digest, TokenKind};
-use crate::delegation::rules::Derived;
-use crate::keys::{KeyError, KeyRing, NodeSecrets};
-use crate::oauth::{AgentId, ClientId, Issuer, Jti, Scope, ScopeToken, TaskId};
+use crate::decision::{GivenAnswer, Origin, Permit, Terms};
+use crate::delegation::record::TokenKind;
+use crate::keys::{KeyError, KeyRing, NodeSecrets, SealPurpose};
+use crate::oauth::exchange::token_type;
+use crate::oauth::{AgentId, ClientId, Issuer, Jti, LoginId, Scope, ScopeToken, TargetId, TokenResponse};
 
-/// The facts of the login a token descends from: from the record, never from a token.
-#[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
-    /// The provider.
-    pub provider: &'a Issuer,
-    /// The user's `sub` there.
-    pub upstream: &'a str,
-    /// As received.
-    pub acr: Option<&'a str>,
-    /// As received.
-    pub amr: &'a [String],
-    /// As received.
-    pub auth_time: i64,
-}
-
-/// Everything that goes into one token.
-#[derive(Clone, Copy, Debug)]
-pub struct Grant<'a> {
-    /// Its identifier.
-    pub jti: Jti,
-    /// What was derived and permitted.
-    pub derived: &'a Derived,
-    /// The authenticated client.
-    pub client: &'a ClientId,
-    /// The task.
-    pub task: TaskId,
-    /// The login's facts.
-    pub facts: Facts<'a>,
-    /// The yes/no answer: claim and value.
-    pub answer: Option<(&'a ScopeToken, bool)>,
-}
-
-/// A signed token, not yet recorded. Prints nothing of itself.
-pub struct IssuedToken {
-    /// The compact JWS.
-    pub token: String,
-    /// The key that signed it.
-    pub kid: String,
-    /// Its keyed hash, for the record.
-    pub hash: Digest,
-}
-
-impl std::fmt::Debug for IssuedToken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("IssuedToken").field("kid", &self.kid).finish_non_exhaustive()
-    }
-}
+pub use signed::{SealedAnswerRow, SignedToken};
 
 /// `typ` of a task token: no resource server can take it for an access token.
 pub const TASK_TYP: &str = "task+jwt";
 /// `typ` of an access token (RFC 9068 §2.1).
 pub const ACCESS_TYP: &str = "at+jwt";
 
-/// Signs the token of `grant`.
+/// What is issued: the answer, which leaves only after the commit, and what has to be recorded before that.
+#[derive(Debug)]
+pub struct Issued {
+    /// The answer with the token.
+    pub response: TokenResponse,
+    /// What is recorded of it.
+    pub signed: SignedToken,
+}
+
+/// Signs the token that `permit` allows, and seals the answers that are kept with its login.
 ///
 /// # Errors
 /// [`KeyError`]: no key is active, or the crypto library refused.
 pub fn issue(
+    permit: Permit,
     config: &Config,
     ring: &KeyRing,
     secrets: &NodeSecrets,
-    grant: &Grant<'_>,
+    entropy: &dyn Entropy,
     now: Timestamp,
-) -> Result<IssuedToken, KeyError> {
-    let claims = claims(config, secrets, grant);
-    let payload = serde_json::to_vec(&claims).map_err(|_| KeyError::Crypto)?;
-    let typ = match grant.derived.kind {
+) -> Result<Issued, KeyError> {
+    let terms = permit.terms();
+    let payload = serde_json::to_vec(&claims(config, secrets, terms)).map_err(|_| KeyError::Crypto)?;
+    let typ = match terms.proposal.kind {
         TokenKind::Task => TASK_TYP,
         TokenKind::Access => ACCESS_TYP,
     };
-    let signed = ring.sign(typ, &payload, now)?;
-    let hash = secrets.token_hash(&signed.token);
-    Ok(IssuedToken { token: signed.token, kid: signed.kid, hash })
+    let token = ring.sign(typ, &payload, now)?;
+    let hash = secrets.token_hash(&token.token);
+    let answers = seal(secrets, entropy, terms)?;
+    let response = TokenResponse {
+        access_token: token.token,
+        issued_token_type: token_type::ACCESS_TOKEN,
+        token_type: "Bearer",
+        expires_in: terms.proposal.lifetime_seconds(),
+        scope: terms.proposal.scope.clone(),
+        task: match terms.origin {
+            Origin::FirstHop(_) => Some(terms.task),
+            Origin::Later { .. } => None,
+        },
+    };
+    Ok(Issued { response, signed: SignedToken::new(permit, token.kid, hash, answers) })
 }
 
-/// The claims of one token (RFC 9068 §2.2, RFC 8693 §4). What identifies the user or the login across
-/// targets is left out for pairwise ones.
-pub fn claims<'a>(config: &'a Config, secrets: &NodeSecrets, grant: &Grant<'a>) -> Claims<'a> {
-    let Grant { derived, facts, .. } = grant;
-    let target = derived.target_config.as_deref();
+fn seal(
+    secrets: &NodeSecrets,
+    entropy: &dyn Entropy,
+    terms: &Terms,
+) -> Result<Vec<SealedAnswerRow>, KeyError> {
+    let seal = |known: &crate::decision::KnownAnswer| {
+        let label = answer_label(terms.login, &known.target, &known.scope);
+        let sealed = secrets.seal(SealPurpose::Answer(&label), &known.answer.to_bytes(), entropy)?;
+        Ok(SealedAnswerRow { target: known.target.clone(), scope: known.scope.clone(), sealed })
+    };
+    terms.answers.iter().map(seal).collect()
+}
+
+/// What a sealed answer is bound to: it opens for no other login, target or scope.
+pub fn answer_label(login: LoginId, target: &TargetId, scope: &ScopeToken) -> String {
+    format!("{login}\n{target}\n{scope}")
+}
+
+/// The claims of one token (RFC 9068 §2.2, RFC 8693 §4). What identifies the user or the login across targets is
+/// left out for pairwise ones.
+fn claims<'a>(config: &'a Config, secrets: &NodeSecrets, terms: &'a Terms) -> Claims<'a> {
+    let Terms { proposal, facts, subject, .. } = terms;
+    let target = proposal.target_config.as_deref();
     let form = target.and_then(|target| target.subject).unwrap_or(config.tokens.subject);
     let sector = target.map_or(config.issuer.as_str(), |target| target.sector.as_str());
     let is_pairwise = form == SubjectForm::Pairwise;
@@ -98,41 +96,41 @@ pub fn claims<'a>(config: &'a Config, secrets: &NodeSecrets, grant: &Grant<'a>) 
     Claims {
         iss: &config.issuer,
         sub: if is_pairwise {
-            secrets.pairwise_subject(facts.provider, facts.upstream, sector)
+            secrets.pairwise_subject(&facts.provider, &subject.upstream, sector)
         } else {
-            facts.upstream.to_owned()
+            subject.upstream.clone()
         },
-        aud: derived.target.as_str().to_owned(),
-        exp: derived.expires_at.seconds(),
-        iat: derived.issued_at.seconds(),
-        jti: grant.jti,
-        client_id: grant.client,
-        scope: derived.scope.clone(),
-        act: Act { issuer: &config.issuer, chain: derived.chain.clone() },
+        aud: proposal.target.as_str(),
+        exp: proposal.expires_at.seconds(),
+        iat: proposal.issued_at.seconds(),
+        jti: terms.jti,
+        client_id: &terms.client,
+        scope: &proposal.scope,
+        act: Level { issuer: &config.issuer, chain: &proposal.chain },
         txn: if is_pairwise_target {
-            secrets.pairwise_txn(grant.task, sector)
+            secrets.pairwise_txn(terms.task, sector)
         } else {
-            grant.task.to_string()
+            terms.task.to_string()
         },
-        acr: facts.acr.filter(|_| shows_acr),
-        amr: if is_pairwise_target { &[] } else { facts.amr },
+        acr: facts.acr.as_deref().filter(|_| shows_acr),
+        amr: if is_pairwise_target { &[] } else { &facts.amr },
         auth_time: (!is_pairwise_target).then_some(facts.auth_time),
-        answer: Answer(grant.answer),
+        answer: Answer(terms.answer.as_ref()),
     }
 }
 
 /// The claims of a token as they are serialised.
 #[derive(Serialize)]
-pub struct Claims<'a> {
+struct Claims<'a> {
     iss: &'a Issuer,
     sub: String,
-    aud: String,
+    aud: &'a str,
     exp: i64,
     iat: i64,
     jti: Jti,
     client_id: &'a ClientId,
-    scope: Scope,
-    act: Act<'a>,
+    scope: &'a Scope,
+    act: Level<'a>,
     txn: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<&'a str>,
@@ -145,30 +143,19 @@ pub struct Claims<'a> {
 }
 
 /// One flat boolean named like its scope, or nothing.
-struct Answer<'a>(Option<(&'a ScopeToken, bool)>);
+struct Answer<'a>(Option<&'a GivenAnswer>);
 
 impl Serialize for Answer<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        if let Some((scope, value)) = self.0 {
-            map.serialize_entry(scope.as_str(), &value)?;
+        if let Some(answer) = self.0 {
+            map.serialize_entry(answer.scope.as_str(), &answer.value)?;
         }
         map.end()
     }
 }
 
 /// Nested actors, the current one outermost (RFC 8693 §4.1): identity members only.
-struct Act<'a> {
-    issuer: &'a Issuer,
-    chain: Vec<AgentId>,
-}
-
-impl Serialize for Act<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Level { issuer: self.issuer, chain: &self.chain }.serialize(serializer)
-    }
-}
-
 struct Level<'a> {
     issuer: &'a Issuer,
     chain: &'a [AgentId],

@@ -6,6 +6,7 @@ pub mod base;
 pub mod cli;
 pub mod client_auth;
 pub mod config;
+pub mod decision;
 pub mod delegation;
 pub mod endpoint;
 pub mod http;

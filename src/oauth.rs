@@ -1,4 +1,5 @@
-//! Room 2: the wire as types. Parsed once, here; inside there are no raw strings with meaning.
+//! The wire as types: parameters, scopes, identifiers, token types, error codes and refusals. It is parsed once,
+//! here; inside there are no raw strings with meaning.
 
 pub mod exchange;
 pub mod ids;
@@ -6,7 +7,7 @@ pub mod params;
 pub mod refusal;
 pub mod scope;
 
-pub use exchange::{Audience, ExchangeRequest, PresentedToken, SubjectToken, TokenResponse};
+pub use exchange::{Audience, ExchangeRequest, NamedTask, PresentedToken, SubjectToken, TokenResponse};
 pub use ids::{
     AgentId, ClientId, Digest, Issuer, Jti, LoginId, Purpose, RequestId, SubjectRef, TargetId, TaskId,
 };

@@ -1,86 +1,26 @@
-//! Room 6, pure: a derived delegation becomes a permit, or a reason. Cedar decides; it can only tighten.
+//! Policy: Cedar decides on the facts of an exchange, and can only tighten. The fixed rules ran before, and what
+//! they refused never comes here, so no permit of a rule widens anything.
 //!
-//! The hard rules ran before; what they refused never comes here, so no permit widens anything.
 //! `policies/README.md` is for those who write rules, `policy/schema.cedarschema` for what a rule may
 //! speak of.
 
 mod active;
 pub mod check;
+mod facts;
 mod load;
 mod request;
 pub mod testing;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cedar_policy::{AuthorizationError, Authorizer};
-use serde_json::{Map, Value};
 
 use crate::audit::PolicyRecord;
-use crate::base::time::Timestamp;
-use crate::oauth::{AgentId, ClientId, Issuer, Scope, TargetId};
 
 pub use active::{ActivePolicy, ReloadOutcome, Watcher};
+pub use facts::Facts;
 pub use load::{BUILTIN_FILES, PolicyError, Problem, SCHEMA};
-
-/// The facts that policy sees of one exchange. Nothing in it is unverified.
-#[derive(Clone, Debug)]
-pub struct Facts<'a> {
-    /// The current actor: the principal.
-    pub actor: &'a AgentId,
-    /// Its class (`client` for a client's own agent).
-    pub class: &'a str,
-    /// The workload issuer that vouches for it; absent for a client's own agent.
-    pub workload_issuer: Option<&'a Issuer>,
-    /// The authenticated client.
-    pub client: &'a ClientId,
-    /// Agents before it, newest first. For information: no default rule grants by it (8693-4.1-05).
-    pub prior_actors: &'a [AgentId],
-    /// The target: the resource. Deputy's issuer for a task token.
-    pub target: &'a TargetId,
-    /// Whether a task token is asked for.
-    pub is_task_token: bool,
-    /// The target of the subject token, where the exchange goes onward from it.
-    pub onward_from: Option<&'a TargetId>,
-    /// Whether the new target is on that target's onward list (always true after the hard rules).
-    pub is_listed_onward: bool,
-    /// What would be granted.
-    pub scope: &'a Scope,
-    /// Yes/no scopes that would be answered in the token.
-    pub answers: &'a BTreeSet<String>,
-    /// Yes/no scopes that the actor's class (or the client, for its own agent) lists.
-    pub class_answers: &'a BTreeSet<String>,
-    /// Scopes of the grant that the configuration marks: `max_age` demanded.
-    pub fresh_scopes: &'a BTreeSet<String>,
-    /// Scopes of the grant that the configuration marks `sensitive`.
-    pub sensitive_scopes: &'a BTreeSet<String>,
-    /// Levels of `act` the token would have.
-    pub depth: u8,
-    /// 0 for an ID token, else 1 and up.
-    pub hop: u8,
-    /// Whether a purpose was given when the task began.
-    pub has_purpose: bool,
-    /// The purpose.
-    pub purpose: Option<&'a str>,
-    /// The provider.
-    pub provider: &'a Issuer,
-    /// Assurance levels met by the login.
-    pub levels: &'a BTreeSet<String>,
-    /// As received.
-    pub acr: Option<&'a str>,
-    /// As received.
-    pub amr: &'a [String],
-    /// Seconds since `auth_time`.
-    pub login_age_seconds: i64,
-    /// The greatest age the strictest marked scope allows, if any.
-    pub max_age_seconds: Option<i64>,
-    /// Claims of the ID token that the provider's `policy_claims` lists.
-    pub claims: &'a Map<String, Value>,
-    /// Life of the token to be, in seconds.
-    pub lifetime_seconds: i64,
-    /// The request's time.
-    pub now: Timestamp,
-}
 
 /// The word that stands for a policy where nothing permitted and nothing forbade.
 pub const NO_PERMIT: &str = "no-permit";
@@ -159,7 +99,7 @@ impl PolicySet {
     /// Most rules look only at facts that are the same for thousands of exchanges (client, target, scope,
     /// levels). What these say is a function of those facts alone, so it is remembered by all of them; the
     /// others are asked every time. Which rules are which is read from the rules when the set is loaded.
-    pub fn decide(&self, facts: &Facts<'_>) -> Decision {
+    pub fn decide(&self, facts: &Facts) -> Decision {
         let key = self.lasting.vocabulary.key(facts);
         let lasting = match self.said.get(&key) {
             Some(said) => Ok(said),
@@ -191,7 +131,7 @@ impl PolicySet {
         }
     }
 
-    fn ask(&self, part: &Part, facts: &Facts<'_>) -> Result<Said, String> {
+    fn ask(&self, part: &Part, facts: &Facts) -> Result<Said, String> {
         if part.cedar.is_empty() {
             return Ok(Said::default());
         }

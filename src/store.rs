@@ -43,14 +43,11 @@ use crate::audit::AuditRow;
 use crate::base::entropy::Entropy;
 use crate::base::time::Timestamp;
 use crate::config;
+use crate::delegation::plan::LoginRecord;
 use crate::delegation::record::{Agent, Delegation, Lineage, Subject, Task};
-use crate::delegation::task::Standing;
 use crate::keys::{NodeSecrets, SealPurpose};
 use crate::oauth::{AgentId, Issuer, Jti, LoginId, ScopeToken, TargetId, TaskId};
-pub use entry::{
-    Change, Control, Entry, HopZero, Issue, KeyRow, NewAnswer, Origin, RecordRefusal, Recorded,
-    SpentAssertion,
-};
+pub use entry::{Change, Control, Entry, KeyRow, Recorded, SpentAssertion};
 
 /// The tables, for both databases.
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
@@ -272,14 +269,14 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] as for every reading: the database fails, or a row does not parse.
-    pub async fn find_standing(
+    pub async fn find_login_record(
         &self,
         id_token_hash: &[u8; 32],
         subject: (&Issuer, &str),
-        agent: &AgentId,
+        agent: Option<&AgentId>,
         named: Option<TaskId>,
-    ) -> Result<Standing, StoreError> {
-        read!(self, |session| load::standing(session, id_token_hash, subject, agent, named))
+    ) -> Result<LoginRecord, StoreError> {
+        read!(self, |session| load::login_record(session, id_token_hash, subject, agent, named))
     }
 
     /// A delegation with everything its life hangs on.

@@ -1,23 +1,33 @@
-//! Room 4: a presented token becomes a verified one: issuer trust, keys, signature, audience, time.
+//! Tokens of others and our own: issuer trust, keys, signature, audience and times are checked here.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use openidconnect::IssuerUrl;
 use serde_json::{Map, Value};
 
 use crate::base::time::{Lifetime, Timestamp};
-use crate::config::{AgentClass, Config, IdentityProvider, KeySource, Reach};
+use crate::config::{Config, KeySource, Reach};
 use crate::jose::{Header, JoseError, PublicKey, UnverifiedToken};
 use crate::keys::{KeyRing, NodeSecrets};
-use crate::oauth::{ClientId, Digest, Issuer, Jti, TokenFault};
+use crate::oauth::{ClientId, Digest, Issuer, TokenFault};
 
 mod fast_jwk;
 mod id_token;
 mod levels;
+mod login_facts;
+mod may_act;
 mod own;
 mod remote;
+mod verified_login;
+mod verified_own;
+mod verified_workload;
 mod workload;
+
+pub use login_facts::LoginFacts;
+pub use may_act::MayAct;
+pub use verified_login::VerifiedLogin;
+pub use verified_own::VerifiedOwn;
+pub use verified_workload::VerifiedWorkload;
 
 pub use remote::{Document, FetchError, Fetched, HttpKeys, KeyCache, KeyFault, KeySpec, RemoteKeys};
 
@@ -65,79 +75,6 @@ impl std::fmt::Debug for PredicateClaims {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("PredicateClaims(…)")
     }
-}
-
-/// Who may act next, as a verified token says (RFC 8693 §4.4).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MayAct {
-    /// `iss`; absent means the issuer of the token it stands in.
-    pub issuer: Option<String>,
-    /// `sub`.
-    pub subject: String,
-    /// Other members: compared, and never matched by anything we know, so they only restrict.
-    pub has_other_identity_members: bool,
-}
-
-/// An ID token, checked as a relying party would (OIDC Core §3.1.3.7, security-bcp H).
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct VerifiedIdToken {
-    /// SHA-256 of the token as presented.
-    pub hash: Digest,
-    /// Its provider.
-    pub provider: Arc<IdentityProvider>,
-    /// The relying party it was issued to: a source for this client.
-    pub relying_party: String,
-    /// `sub`, or the configured subject claim.
-    pub subject: String,
-    /// In seconds.
-    pub auth_time: i64,
-    /// As received.
-    pub acr: Option<String>,
-    /// As received.
-    pub amr: Vec<String>,
-    /// Assurance levels its claims meet.
-    pub levels: BTreeSet<String>,
-    /// `sid`, hashed with the issuer.
-    pub session: Option<Digest>,
-    /// `may_act`.
-    pub may_act: Option<MayAct>,
-    /// The claims that policy may see.
-    pub policy_claims: Map<String, Value>,
-    /// The claims that predicates need: each predicate's claim, and a claim named like its scope.
-    pub predicate_claims: PredicateClaims,
-}
-
-/// A workload's credential (workload-identity 1).
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct VerifiedWorkload {
-    /// Who vouches.
-    pub issuer: Issuer,
-    /// The first class whose condition holds.
-    pub class: Arc<AgentClass>,
-    /// The credential's `sub`.
-    pub subject: Option<String>,
-    /// The stable id, or for a `task` class the instance id.
-    pub id: String,
-}
-
-/// A Deputy token, signature and form checked; whether it lives is the record's to say.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct VerifiedOwn {
-    /// Its `jti`.
-    pub jti: Jti,
-    /// Its keyed hash, to compare with the record's.
-    pub hash: Digest,
-    /// The key that signed it.
-    pub kid: String,
-    /// `typ` was `task+jwt`.
-    pub is_task_token: bool,
-    /// Its claims, for introspection.
-    pub claims: Map<String, Value>,
-    /// `may_act`.
-    pub may_act: Option<MayAct>,
 }
 
 impl From<JoseError> for TokenFault {
@@ -209,7 +146,7 @@ impl Verifier {
         token: &str,
         client: &ClientId,
         now: Timestamp,
-    ) -> Result<VerifiedIdToken, NotVerified> {
+    ) -> Result<VerifiedLogin, NotVerified> {
         let scanned = UnverifiedToken::scan(token)?;
         // No request goes out for an issuer that is not configured.
         let provider = scanned
@@ -291,15 +228,15 @@ impl Verifier {
         ring: &KeyRing,
         secrets: &NodeSecrets,
         token: &str,
-    ) -> Result<VerifiedOwn, NotVerified> {
+    ) -> Result<Arc<VerifiedOwn>, NotVerified> {
         let hash = secrets.token_hash(token);
         if let Some(known) = self.own.get(&hash)
             && own::still_holds(config, ring, &known)
         {
-            return Ok(VerifiedOwn::clone(&known));
+            return Ok(known);
         }
-        let verified = own::verify(config, ring, token, hash)?;
-        self.own.insert(hash, Arc::new(verified.clone()));
+        let verified = Arc::new(own::verify(config, ring, token, hash)?);
+        self.own.insert(hash, Arc::clone(&verified));
         Ok(verified)
     }
 

@@ -31,7 +31,7 @@ impl Acting {
     /// without `may_act_as_agent`.
     pub fn check(&self) -> Result<(), TokenFault> {
         match &self.workload {
-            Some(workload) if !workload.class.clients.contains(&self.client.id) => {
+            Some(workload) if !workload.class().clients.contains(&self.client.id) => {
                 Err(TokenFault::ClassNotForClient)
             }
             Some(_) => Ok(()),
@@ -44,7 +44,7 @@ impl Acting {
     }
 
     fn workload_class(&self) -> Option<&AgentClass> {
-        self.workload.as_ref().map(|workload| workload.class.as_ref())
+        self.workload.as_ref().map(|workload| workload.class().as_ref())
     }
 
     /// The class's name.
@@ -54,7 +54,7 @@ impl Acting {
 
     /// Who vouches for it, if not the client itself.
     pub fn workload_issuer(&self) -> Option<&Issuer> {
-        self.workload.as_ref().map(|workload| &workload.issuer)
+        self.workload.as_ref().map(|workload| workload.issuer())
     }
 
     /// Whether the ceiling (the client's and the class's) holds this target.
@@ -90,7 +90,7 @@ impl Acting {
             provenance: match &self.workload {
                 None => Provenance::Client,
                 Some(workload) => {
-                    Provenance::Workload { issuer: workload.issuer.clone(), id: workload.id.clone() }
+                    Provenance::Workload { issuer: workload.issuer().clone(), id: workload.id().to_owned() }
                 }
             },
             class: self.class().to_owned(),
@@ -123,7 +123,7 @@ impl Acting {
         let workload = self.workload.as_ref();
         is(deputy, self.id.as_str())
             || is(deputy, self.client.id.as_str())
-            || workload.is_some_and(|w| w.subject.as_deref().is_some_and(|subject| is(&w.issuer, subject)))
+            || workload.is_some_and(|w| w.subject().is_some_and(|subject| is(w.issuer(), subject)))
             || relying_party.is_some_and(|(provider, id)| is(provider, id))
     }
 }

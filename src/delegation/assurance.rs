@@ -7,24 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::time::Timestamp;
 use crate::config::{AssuranceLevel, ClaimTest, ScopeRule, Target};
 use crate::oauth::{Cause, Scope, ScopeToken};
+use crate::verification::LoginFacts;
 
 /// The level every scope asks for unless it says otherwise. Every provider defines it.
 pub const MFA: &str = "mfa";
 
-/// What is recorded of a login's strength.
-#[derive(Clone, Copy, Debug)]
-pub struct Assured<'a> {
-    /// Levels its claims met when it was verified.
-    pub levels: &'a BTreeSet<String>,
-    /// In seconds.
-    pub auth_time: i64,
-}
-
-impl Assured<'_> {
-    /// Whole seconds since the user signed in; negative where the provider's clock is ahead of ours.
-    pub const fn age_seconds(&self, now: Timestamp) -> i64 {
-        now.seconds().saturating_sub(self.auth_time)
-    }
+/// Whole seconds since the user signed in; negative where the provider's clock is ahead of ours.
+pub const fn login_age_seconds(login: &LoginFacts, now: Timestamp) -> i64 {
+    now.seconds().saturating_sub(login.auth_time)
 }
 
 /// What the targets in reach demand for a scope, taken together. Policy sees it too.
@@ -88,7 +78,7 @@ impl Demands {
     /// the next login passes.
     pub fn check(
         &self,
-        login: Assured<'_>,
+        login: &LoginFacts,
         defined: &BTreeMap<String, AssuranceLevel>,
         now: Timestamp,
     ) -> Result<(), Cause> {
@@ -97,7 +87,8 @@ impl Demands {
             Some(first) if first == MFA => missing.next().or(Some(first)),
             other => other,
         };
-        let is_too_old = self.max_age_seconds.is_some_and(|max| login.age_seconds(now) > i64::from(max));
+        let is_too_old =
+            self.max_age_seconds.is_some_and(|max| login_age_seconds(login, now) > i64::from(max));
         if missing.is_none() && !is_too_old {
             return Ok(());
         }
@@ -106,21 +97,6 @@ impl Demands {
             max_age: self.max_age_seconds,
         })
     }
-}
-
-/// The gate in one call: [`Demands::of`], then [`Demands::check`]. `reach` is the one target of an access
-/// token; of a task token every target of the ceiling.
-///
-/// # Errors
-/// As [`Demands::check`].
-pub fn gate<'a>(
-    scope: &Scope,
-    reach: impl IntoIterator<Item = &'a Target>,
-    login: Assured<'_>,
-    defined: &BTreeMap<String, AssuranceLevel>,
-    now: Timestamp,
-) -> Result<(), Cause> {
-    Demands::of(scope, reach).check(login, defined, now)
 }
 
 fn rule_of<'a>(rules: &'a BTreeMap<ScopeToken, ScopeRule>, word: &str) -> Option<&'a ScopeRule> {

@@ -1,7 +1,8 @@
 //! What Deputy knows of subjects, agents, tasks, logins and delegations (design.md 2), and the one
 //! predicate that says whether a delegation still lives.
 
-use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,7 @@ pub use crate::oauth::Digest;
 use crate::oauth::{
     AgentId, ClientId, Issuer, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId, TokenFault,
 };
+pub use crate::verification::LoginFacts;
 
 /// A user: (`iss`, `sub`) at their provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,33 +169,26 @@ impl Task {
     }
 }
 
-/// One ID token that fed a task, and the facts taken from it.
+/// One login token that fed a task. It reads like its [`LoginFacts`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
-    /// Its id.
+    /// Its identifier.
     pub id: LoginId,
-    /// The task it fed.
+    /// The task that it fed.
     pub task: TaskId,
-    /// SHA-256 of the ID token.
-    pub id_token_hash: Digest,
-    /// The provider.
-    pub provider: Issuer,
-    /// The relying party it was issued to.
-    pub relying_party: String,
-    /// Assurance levels met.
-    pub levels: BTreeSet<String>,
-    /// As received.
-    pub acr: Option<String>,
-    /// As received.
-    pub amr: Vec<String>,
-    /// As received, in seconds.
-    pub auth_time: i64,
-    /// The provider's session id, hashed, for logout later.
-    pub session: Option<Digest>,
-    /// Claims that policy may see, canonical JSON.
-    pub policy_claims: serde_json::Map<String, serde_json::Value>,
-    /// Nothing from it lives longer: min(task end, `auth_time` + the provider's session limit).
+    /// What the token said of the user's sign-in.
+    pub facts: Arc<LoginFacts>,
+    /// Nothing that comes from it lives longer: the earlier of the task's end and `auth_time` plus the
+    /// provider's session limit.
     pub ends_at: Timestamp,
+}
+
+impl Deref for Login {
+    type Target = LoginFacts;
+
+    fn deref(&self) -> &LoginFacts {
+        &self.facts
+    }
 }
 
 /// What a delegation is for.

@@ -1,6 +1,6 @@
-//! The rules that let a token come from another: whose it is to exchange, how the chain grows, and how
-//! scope, target and lifetime shrink. Each is a few lines and a function of its inputs; `derive` calls
-//! them in the order of 8693-2.1-23.
+//! The rules that let a token come from another: whose it is to exchange, how the chain grows, and how scope,
+//! target and lifetime shrink. Each is a few lines and a function of its inputs. `decision::decide` calls them
+//! in the order of 8693-2.1-23.
 
 use std::sync::Arc;
 
@@ -8,7 +8,8 @@ use super::actor::Acting;
 use super::record::{Delegation, TokenKind};
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::{Config, Target};
-use crate::oauth::{AgentId, Audience, Cause, Jti, Plain, Scope, ScopeToken, TargetId, TokenFault};
+use crate::oauth::{AgentId, Audience, Issuer, Jti, Plain, Scope, ScopeToken, TokenFault};
+use crate::verification::MayAct;
 
 /// An input with less than this left is refused, instead of issuing a token dead on arrival (8693-F-03).
 pub const LEAST_REMAINING_LIFE: Lifetime = Lifetime::from_seconds(5);
@@ -45,83 +46,34 @@ pub struct Ends {
     pub login: Timestamp,
 }
 
-/// What may be issued, before assurance and policy: nothing in it exceeds its source.
-#[derive(Clone, Debug)]
-pub struct Derived {
-    /// Task or access token.
-    pub kind: TokenKind,
-    /// `aud`.
-    pub target: TargetId,
-    /// Its configuration; absent for a task token.
-    pub target_config: Option<Arc<Target>>,
-    /// The targets whose gates the scope has to pass: the target, or for a task token all in reach.
-    pub reach: Vec<Arc<Target>>,
-    /// What is granted: what was asked, whole.
-    pub scope: Scope,
-    /// The yes/no scope that the token answers.
-    pub answer: Option<ScopeToken>,
-    /// Agents, current actor first.
-    pub chain: Vec<AgentId>,
-    /// Ancestors' `jti`s, oldest first.
-    pub ancestors: Vec<Jti>,
-    /// The subject token's target, when exchanged onward.
-    pub onward_from: Option<TargetId>,
-    /// `iat`, whole seconds.
-    pub issued_at: Timestamp,
-    /// `exp`, whole seconds.
-    pub expires_at: Timestamp,
+/// The identifiers of the tokens above a token issued by this right, oldest first.
+pub fn ancestors(right: Right<'_>) -> Vec<Jti> {
+    match right {
+        Right::Login => Vec::new(),
+        Right::Continue(parent) | Right::Onward(parent) => {
+            parent.ancestors.iter().copied().chain([parent.jti]).collect()
+        }
+    }
 }
 
-/// Derives what may be issued: binding, chain, target, scope, lifetime, in this order.
+/// Whether the actor is one that the token's `may_act` allows (RFC 8693 §4.4). A token without `may_act`
+/// restricts nothing. `relying_party` is the one that the token was issued to, by its id at the provider.
 ///
 /// # Errors
-/// The first rule that refuses.
-pub fn derive(
-    config: &Config,
-    source: Source<'_>,
+/// [`TokenFault::MayAct`].
+pub fn check_may_act(
+    may_act: Option<&MayAct>,
     acting: &Acting,
-    audience: &Audience,
-    asked: &Scope,
-    ends: Ends,
-    now: Timestamp,
-) -> Result<Derived, Cause> {
-    let right = bind(config, source, acting).map_err(Cause::subject)?;
-    let chain = extend_chain(right, &acting.id, config.tasks.max_chain_depth)?;
-    let reach = choose_target(config, right, acting, audience, asked)?;
-    narrow_scope(right, acting, &reach, asked)?;
-    let answer = answered(&reach, asked)?;
-    let issued_at = Timestamp::from_seconds(now.seconds());
-    let expires_at = shorten(config, right, &reach, answer.is_some(), ends, issued_at)?;
-    let (kind, target, target_config) = match &reach {
-        Reach::Task(_) => (TokenKind::Task, TargetId::new(config.issuer.as_str()), None),
-        Reach::One(target) => (TokenKind::Access, target.identifier.clone(), Some(target.clone())),
-    };
-    let (ancestors, onward_from) = match right {
-        Right::Login => (Vec::new(), None),
-        Right::Continue(parent) => (below(parent), None),
-        Right::Onward(parent) => (below(parent), Some(parent.target.clone())),
-    };
-    let reach = match reach {
-        Reach::Task(targets) => targets,
-        Reach::One(target) => vec![target],
-    };
-    Ok(Derived {
-        kind,
-        target,
-        target_config,
-        reach,
-        scope: asked.clone(),
-        answer,
-        chain,
-        ancestors,
-        onward_from,
-        issued_at,
-        expires_at,
-    })
-}
-
-fn below(parent: &Delegation) -> Vec<Jti> {
-    parent.ancestors.iter().copied().chain([parent.jti]).collect()
+    deputy: &Issuer,
+    provider: &Issuer,
+    relying_party: &str,
+) -> Result<(), TokenFault> {
+    match may_act {
+        Some(named) if !acting.is_named_by(named, deputy, provider, Some((provider, relying_party))) => {
+            Err(TokenFault::MayAct)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whose token it is to exchange (8693-F-05, F-06): a task token its current actor's, through the
@@ -173,6 +125,16 @@ pub enum Reach {
     Task(Vec<Arc<Target>>),
     /// One target.
     One(Arc<Target>),
+}
+
+impl Reach {
+    /// The targets whose gates the scope has to pass: the target, or for a task token all in reach.
+    pub fn targets(&self) -> impl Iterator<Item = &Arc<Target>> {
+        match self {
+            Self::Task(targets) => targets.iter(),
+            Self::One(target) => std::slice::from_ref(target).iter(),
+        }
+    }
 }
 
 /// Which target, and whether it is in reach (8707-2.2-02).
@@ -235,8 +197,11 @@ pub fn narrow_scope(right: Right<'_>, acting: &Acting, reach: &Reach, asked: &Sc
     acting.check_scope(asked)
 }
 
-/// The yes/no scope that the token answers: at most one (YNC-01).
-fn answered(reach: &Reach, asked: &Scope) -> Result<Option<ScopeToken>, Plain> {
+/// The yes/no scope that the token answers: at most one (YNC-01). A task token answers none.
+///
+/// # Errors
+/// [`Plain::SeveralAnswers`].
+pub fn answered(reach: &Reach, asked: &Scope) -> Result<Option<ScopeToken>, Plain> {
     let Reach::One(target) = reach else { return Ok(None) };
     let mut answered = target.answers.keys().filter(|scope| asked.contains(scope.as_str()));
     match (answered.next(), answered.next()) {
@@ -245,34 +210,37 @@ fn answered(reach: &Reach, asked: &Scope) -> Result<Option<ScopeToken>, Plain> {
     }
 }
 
-/// Lifetime never grows (8693-F-02): `exp` is at most the source's, the login's and the task's end.
+/// The latest time at which anything issued by this right may end: the earliest end of the task, of the
+/// login's session and of the subject token (8693-F-02).
 ///
 /// # Errors
-/// [`TokenFault::TooLittleLife`] when the source has nothing worth passing on.
-fn shorten(
+/// [`TokenFault::TooLittleLife`] when that is less than [`LEAST_REMAINING_LIFE`] away (8693-F-03).
+pub fn latest_end(right: Right<'_>, ends: Ends, issued_at: Timestamp) -> Result<Timestamp, TokenFault> {
+    let mut latest = ends.task.min(ends.login);
+    if let Right::Continue(parent) | Right::Onward(parent) = right {
+        latest = latest.min(parent.expires_at);
+    }
+    if latest < issued_at.plus(LEAST_REMAINING_LIFE) {
+        return Err(TokenFault::TooLittleLife);
+    }
+    Ok(latest)
+}
+
+/// When the token ends: a task token lives as long as it may, a token for a target as long as is configured
+/// for it, one that holds an answer no longer than [`ANSWER_LIFETIME`]; never later than `latest`. Whole seconds.
+pub fn expires_at(
     config: &Config,
-    right: Right<'_>,
     reach: &Reach,
     has_answer: bool,
-    ends: Ends,
+    latest: Timestamp,
     issued_at: Timestamp,
-) -> Result<Timestamp, Cause> {
-    let mut bound = ends.task.min(ends.login);
-    if let Right::Continue(parent) | Right::Onward(parent) = right {
-        bound = bound.min(parent.expires_at);
-    }
-    if bound < issued_at.plus(LEAST_REMAINING_LIFE) {
-        return Err(Cause::subject(TokenFault::TooLittleLife));
-    }
+) -> Timestamp {
     let own = match reach {
-        Reach::Task(_) => bound,
+        Reach::Task(_) => latest,
         Reach::One(target) => {
             let lifetime = target.lifetime.unwrap_or(config.tokens.lifetime);
             issued_at.plus(if has_answer { lifetime.min(ANSWER_LIFETIME) } else { lifetime })
         }
     };
-    Ok(Timestamp::from_seconds(own.min(bound).seconds()))
+    Timestamp::from_seconds(own.min(latest).seconds())
 }
-
-#[cfg(test)]
-mod properties;

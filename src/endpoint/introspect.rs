@@ -1,7 +1,7 @@
 //! The corridor of `/introspect` (RFC 7662): resource servers only, each its own tokens.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use futures_util::future::try_join_all;
 use serde_json::{Map, Value};
@@ -10,7 +10,7 @@ use crate::app::{App, Failure, Stop};
 use crate::audit::{AuditRow, Event, Outcome};
 use crate::base::time::Timestamp;
 use crate::config::Config;
-use crate::delegation::record::{TokenKind, live};
+use crate::decision::is_active_for;
 use crate::endpoint::phases;
 use crate::http::caller::Caller;
 use crate::oauth::{ClientId, Jti, Params, Plain, TaskId};
@@ -43,7 +43,7 @@ pub async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<V
     let now = app.now().map_err(Stop::Failed)?;
     let config = app.config.load_full();
     let client = phases::authenticate(app, &config, caller, params, now, Event::Introspection).await?;
-    let server = &client.client.id;
+    let server = &client.client().id;
     let mut row = AuditRow::new(now, Event::Introspection, Outcome::Refused);
     row.request = Some(caller.request);
     row.client = Some(server.clone());
@@ -58,7 +58,7 @@ pub async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<V
     if active.is_none() && app.throttle.note_unknown_token(server) {
         return Err(phases::record_stop(app, caller, &client, row, Plain::Throttled.into()).await);
     }
-    if let Some(spend) = &client.spend {
+    if let Some(spend) = client.spend() {
         let entry = Entry { spend: Some(spend.clone()), change: Change::Nothing, audit: None, now };
         if let Recorded::Replayed = app.store.record(entry).await? {
             return Err(phases::record_stop(app, caller, &client, row, Plain::AssertionReplayed.into()).await);
@@ -67,14 +67,14 @@ pub async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<V
     Ok(match active {
         None => serde_json::json!({"active": false}),
         Some(Active { own, task }) => {
-            app.introspections.note(own.jti, server, task);
-            answer(own)
+            app.introspections.note(own.jti(), server, task);
+            answer(&own)
         }
     })
 }
 
 struct Active {
-    own: VerifiedOwn,
+    own: Arc<VerifiedOwn>,
     task: TaskId,
 }
 
@@ -92,24 +92,17 @@ async fn look_up(
         Err(NotVerified::Unavailable(what)) => return Err(Stop::Failed(Failure::IssuerKeys(what))),
     };
     let Some(lineage) = phases::find_own(app, &own).await.map_err(Stop::Failed)? else { return Ok(None) };
-    let delegation = &lineage.delegation;
-    let is_for_server = delegation.kind == TokenKind::Access
-        && config
-            .targets
-            .get(&delegation.target)
-            .is_some_and(|target| target.resource_server.as_ref() == Some(server));
-    let is_client_known = config.clients.contains_key(&delegation.client);
-    let is_active = is_for_server && is_client_known && live(&lineage, now).is_ok();
+    let is_active = is_active_for(config, server, &lineage, now);
     Ok(is_active.then(|| Active { task: lineage.task.id, own }))
 }
 
 /// The token's own claims, no more (RFC 7662 §2.2, RFC 8693 §7.4).
-fn answer(own: VerifiedOwn) -> Value {
+fn answer(own: &VerifiedOwn) -> Value {
     let mut members = Map::new();
     members.insert("active".to_owned(), Value::Bool(true));
     members.insert("token_type".to_owned(), "Bearer".into());
-    for (claim, value) in own.claims {
-        members.entry(claim).or_insert(value);
+    for (claim, value) in own.claims() {
+        members.entry(claim.as_str()).or_insert_with(|| value.clone());
     }
     Value::Object(members)
 }

@@ -1,6 +1,8 @@
 //! What the corridors of `/token`, `/introspect` and `/revoke` share: who asks, authenticating the
 //! client, finding a token of Deputy's own, and recording what was refused.
 
+use std::sync::Arc;
+
 use crate::app::{App, Failure, Stop};
 use crate::audit::{AuditRow, Event, Outcome};
 use crate::base::time::Timestamp;
@@ -107,7 +109,7 @@ pub async fn record_stop(
             row.reason = Some(cause.wire().reason.to_owned());
             if let Cause::Token(_, TokenFault::NeverIssued) = cause {
                 app.metrics.never_issued.inc();
-                tracing::error!(client.id = %client.client.id, request.id = %caller.request,
+                tracing::error!(client.id = %client.client().id, request.id = %caller.request,
                     "a token with a good signature of ours was never recorded: a signing key may be misused");
             }
         }
@@ -116,7 +118,7 @@ pub async fn record_stop(
             forget_the_unbegun(&mut row);
         }
     }
-    let entry = Entry { spend: client.spend.clone(), change: Change::Nothing, audit: Some(row), now };
+    let entry = Entry { spend: client.spend().cloned(), change: Change::Nothing, audit: Some(row), now };
     match (app.store.record(entry).await, stop) {
         (Ok(Recorded::Replayed), _) => replayed(app, caller, client, event, now).await,
         (Ok(_), stop) | (Err(_), stop @ Stop::Failed(_)) => stop,
@@ -140,7 +142,7 @@ async fn replayed(
     now: Timestamp,
 ) -> Stop {
     let cause = Cause::from(Plain::AssertionReplayed);
-    let claimed = Some(client.client.id.clone());
+    let claimed = Some(client.client().id.clone());
     match record_stranger(app, caller, event, cause.clone(), claimed.clone(), now).await {
         Err(stop) => stop,
         Ok(()) if app.throttle.note_failure(caller.source, claimed.as_ref(), now) => {
@@ -154,7 +156,7 @@ async fn replayed(
 ///
 /// # Errors
 /// [`NotVerified`].
-pub async fn verify_own(app: &App, config: &Config, token: &str) -> Result<VerifiedOwn, NotVerified> {
+pub async fn verify_own(app: &App, config: &Config, token: &str) -> Result<Arc<VerifiedOwn>, NotVerified> {
     let first = app.verifier.own(config, &app.ring.load(), &app.secrets, token);
     match first {
         Err(NotVerified::Fault(TokenFault::KeyUnknown)) if app.may_refresh_keys() => {
@@ -171,6 +173,6 @@ pub async fn verify_own(app: &App, config: &Config, token: &str) -> Result<Verif
 /// The store.
 pub async fn find_own(app: &App, own: &VerifiedOwn) -> Result<Option<Lineage>, Failure> {
     use subtle::ConstantTimeEq as _;
-    let lineage = app.store.find_lineage(own.jti).await?;
-    Ok(lineage.filter(|lineage| bool::from(lineage.delegation.hash.ct_eq(&own.hash))))
+    let lineage = app.store.find_lineage(own.jti()).await?;
+    Ok(lineage.filter(|lineage| bool::from(lineage.delegation.hash.ct_eq(own.hash()))))
 }

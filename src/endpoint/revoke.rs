@@ -5,7 +5,7 @@ use crate::audit::{AuditRow, Event, Outcome};
 use crate::base::time::Timestamp;
 use crate::client_auth::AuthenticatedClient;
 use crate::config::Config;
-use crate::delegation::record::{EndReason, TokenKind};
+use crate::decision::{Revocation, revocation};
 use crate::endpoint::phases;
 use crate::http::caller::Caller;
 use crate::oauth::{Params, Plain};
@@ -23,7 +23,7 @@ pub async fn revoke(app: &App, caller: &Caller, params: &Params) -> Result<(), S
     let client = phases::authenticate(app, &config, caller, params, now, Event::Revocation).await?;
     let mut row = AuditRow::new(now, Event::Revocation, Outcome::Granted);
     row.request = Some(caller.request);
-    row.client = Some(client.client.id.clone());
+    row.client = Some(client.client().id.clone());
     match run(app, &config, &client, params, &mut row, now).await {
         Ok(()) => Ok(()),
         Err(stop) => Err(phases::record_stop(app, caller, &client, row, stop).await),
@@ -58,19 +58,13 @@ async fn run(
                 row.chain = delegation.chain.clone();
                 row.subject = Some(lineage.subject.reference);
                 row.target = Some(delegation.target.clone());
-                if delegation.client != client.client.id {
-                    return Err(Plain::TokenOfOtherClient.into());
-                }
-                let why = match delegation.kind {
-                    TokenKind::Task => EndReason::TaskDone,
-                    TokenKind::Access => EndReason::Revoked,
-                };
+                let Revocation { jti, why } = revocation(&client.client().id, delegation)?;
                 row.detail = Some(why.word().to_owned());
-                Change::Control(Control::RevokeToken { jti: delegation.jti, why })
+                Change::Control(Control::RevokeToken { jti, why })
             }
         },
     };
-    let entry = Entry { spend: client.spend.clone(), change, audit: Some(row.clone()), now };
+    let entry = Entry { spend: client.spend().cloned(), change, audit: Some(row.clone()), now };
     match app.store.record(entry).await? {
         Recorded::Replayed => Err(Plain::AssertionReplayed.into()),
         _ => Ok(()),

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::ids::{Issuer, Purpose, TargetId, TaskId};
 use super::params::Params;
-use super::refusal::{Cause, Plain, TokenFault};
+use super::refusal::{Cause, Plain};
 use super::scope::Scope;
 
 /// The one grant type served.
@@ -61,6 +61,17 @@ pub enum Audience {
     DeputyAsResource,
 }
 
+/// The task that a request names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedTask {
+    /// None.
+    None,
+    /// This one.
+    This(TaskId),
+    /// A text that can name no task, such as a derived `txn`.
+    Unreadable,
+}
+
 /// An exchange request whose parameters are present and well-formed.
 #[derive(Clone, Debug)]
 pub struct ExchangeRequest {
@@ -72,8 +83,8 @@ pub struct ExchangeRequest {
     pub audience: Audience,
     /// `scope`.
     pub scope: Scope,
-    /// The `task` parameter: parsed; `Some(None)` is text that names no task.
-    pub task: Option<Option<TaskId>>,
+    /// The `task` parameter.
+    pub task: NamedTask,
     /// The `purpose` parameter.
     pub purpose: Option<Purpose>,
     /// Whether `authorization_details` was sent.
@@ -116,12 +127,16 @@ impl ExchangeRequest {
         if params.get("requested_token_type").is_some_and(|asked| asked != token_type::ACCESS_TOKEN) {
             return Err(Plain::RequestedTokenTypeUnsupported.into());
         }
-        let task = params.get("task").map(TaskId::parse);
+        let task = match params.get("task").map(TaskId::parse) {
+            None => NamedTask::None,
+            Some(Some(id)) => NamedTask::This(id),
+            Some(None) => NamedTask::Unreadable,
+        };
         let purpose = match params.get("purpose") {
             Some(text) => Some(Purpose::parse(text).ok_or(Plain::PurposeMalformed)?),
             None => None,
         };
-        if matches!(subject, SubjectToken::Own(_)) && (task.is_some() || purpose.is_some()) {
+        if matches!(subject, SubjectToken::Own(_)) && (task != NamedTask::None || purpose.is_some()) {
             return Err(Plain::TaskOnLaterHop.into());
         }
         let audience = parse_audience(params, issuer)?;
@@ -136,18 +151,6 @@ impl ExchangeRequest {
             purpose,
             has_authorization_details: params.get("authorization_details").is_some(),
         })
-    }
-
-    /// The task named by `task`, if it can name one.
-    ///
-    /// # Errors
-    /// The one body for unknown, ended and foreign tasks: a derived `txn` names no task either.
-    pub fn named_task(&self) -> Result<Option<TaskId>, Cause> {
-        match self.task {
-            None => Ok(None),
-            Some(Some(id)) => Ok(Some(id)),
-            Some(None) => Err(Cause::subject(TokenFault::TaskUnknown)),
-        }
     }
 }
 

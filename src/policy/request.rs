@@ -10,7 +10,7 @@ use cedar_policy::{
 use serde_json::{Map, Value};
 
 use super::Facts;
-use crate::oauth::AgentId;
+use crate::oauth::{AgentId, ScopeToken};
 
 /// A fact's value, borrowed from the facts.
 enum Known<'a> {
@@ -38,14 +38,14 @@ struct Fact {
     /// Whether it is another one for nearly every exchange, so that an answer that hangs on it is not worth
     /// keeping.
     is_passing: bool,
-    value: for<'a> fn(&'a Facts<'a>) -> Option<Known<'a>>,
+    value: fn(&Facts) -> Option<Known<'_>>,
 }
 
-const fn lasting(name: &'static str, value: for<'a> fn(&'a Facts<'a>) -> Option<Known<'a>>) -> Fact {
+const fn lasting(name: &'static str, value: fn(&Facts) -> Option<Known<'_>>) -> Fact {
     Fact { name, is_passing: false, value }
 }
 
-const fn passing(name: &'static str, value: for<'a> fn(&'a Facts<'a>) -> Option<Known<'a>>) -> Fact {
+const fn passing(name: &'static str, value: fn(&Facts) -> Option<Known<'_>>) -> Fact {
     Fact { name, is_passing: true, value }
 }
 
@@ -61,28 +61,32 @@ static FACTS: &[Fact] = &[
         let prior = facts.prior_actors.iter().map(AgentId::as_str).collect();
         Some(Known::Entities(Kind::Agent, prior))
     }),
-    lasting("is_agent_twice", |facts| Some(Known::Bool(facts.prior_actors.contains(facts.actor)))),
+    lasting("is_agent_twice", |facts| Some(Known::Bool(facts.prior_actors.contains(&facts.actor)))),
     lasting("workload_issuer", |facts| {
-        facts.workload_issuer.map(|issuer| Known::Entity(Kind::WorkloadIssuer, issuer.as_str()))
+        facts.workload_issuer.as_ref().map(|issuer| Known::Entity(Kind::WorkloadIssuer, issuer.as_str()))
     }),
-    lasting("onward_from", |facts| facts.onward_from.map(|from| Known::Entity(Kind::Target, from.as_str()))),
+    lasting("onward_from", |facts| {
+        facts.onward_from.as_ref().map(|from| Known::Entity(Kind::Target, from.as_str()))
+    }),
     lasting("is_listed_onward", |facts| Some(Known::Bool(facts.is_listed_onward))),
-    lasting("answers", |facts| Some(set_of(facts.answers))),
-    lasting("class_answers", |facts| Some(set_of(facts.class_answers))),
-    lasting("fresh_scopes", |facts| Some(set_of(facts.fresh_scopes))),
-    lasting("sensitive_scopes", |facts| Some(set_of(facts.sensitive_scopes))),
+    lasting("answers", |facts| Some(scopes_of(&facts.answers))),
+    lasting("class_answers", |facts| Some(scopes_of(&facts.class_answers))),
+    lasting("fresh_scopes", |facts| Some(set_of(&facts.fresh_scopes))),
+    lasting("sensitive_scopes", |facts| Some(set_of(&facts.sensitive_scopes))),
     lasting("max_age_seconds", |facts| facts.max_age_seconds.map(Known::Long)),
-    lasting("has_purpose", |facts| Some(Known::Bool(facts.has_purpose))),
-    passing("purpose", |facts| facts.purpose.map(Known::Text)),
-    lasting("provider", |facts| Some(Known::Entity(Kind::Provider, facts.provider.as_str()))),
-    lasting("levels", |facts| Some(set_of(facts.levels))),
+    lasting("has_purpose", |facts| Some(Known::Bool(facts.purpose.is_some()))),
+    passing("purpose", |facts| facts.purpose.as_ref().map(|purpose| Known::Text(purpose.as_str()))),
+    lasting("provider", |facts| Some(Known::Entity(Kind::Provider, facts.login.provider.as_str()))),
+    lasting("levels", |facts| Some(set_of(&facts.login.levels))),
     passing("login_age_seconds", |facts| Some(Known::Long(facts.login_age_seconds))),
     lasting("is_login_fresh", |facts| {
         Some(Known::Bool(facts.max_age_seconds.is_none_or(|most| facts.login_age_seconds <= most)))
     }),
-    lasting("acr", |facts| facts.acr.map(Known::Text)),
-    lasting("amr", |facts| Some(Known::Texts(facts.amr.iter().map(|amr| amr.as_str().into()).collect()))),
-    passing("claims", |facts| Some(Known::Texts(claims(facts.claims)))),
+    lasting("acr", |facts| facts.login.acr.as_deref().map(Known::Text)),
+    lasting("amr", |facts| {
+        Some(Known::Texts(facts.login.amr.iter().map(|amr| amr.as_str().into()).collect()))
+    }),
+    passing("claims", |facts| Some(Known::Texts(claims(&facts.login.policy_claims)))),
     passing("now_seconds", |facts| Some(Known::Long(facts.now.seconds()))),
     lasting("hour", |facts| Some(Known::Long(facts.now.seconds().rem_euclid(86_400) / 3600))),
     // 1 January 1970 was a Thursday.
@@ -169,10 +173,10 @@ impl Vocabulary {
     ///
     /// # Errors
     /// In words; Cedar refuses what we put together.
-    pub fn request(&self, facts: &Facts<'_>) -> Result<(Request, Entities), String> {
+    pub fn request(&self, facts: &Facts) -> Result<(Request, Entities), String> {
         let actor = uid(&self.names.agent, facts.actor.as_str());
         let entities = if self.has_hierarchy {
-            let class = uid(&self.names.class, facts.class);
+            let class = uid(&self.names.class, &facts.class);
             let agent = Entity::new_no_attrs(actor.clone(), HashSet::from([class]));
             Entities::from_entities([agent], None).map_err(|error| error.to_string())?
         } else {
@@ -206,7 +210,7 @@ impl Vocabulary {
 
     /// The resource and every fact that a rule of the set looks at, as bytes: the same for two exchanges only
     /// if all of these are the same. The principal is not in it, so it tells nothing of rules that look at it.
-    pub fn key(&self, facts: &Facts<'_>) -> Vec<u8> {
+    pub fn key(&self, facts: &Facts) -> Vec<u8> {
         let mut key = Key(Vec::with_capacity(256));
         key.text(facts.target.as_str());
         for fact in &self.facts {
@@ -315,4 +319,8 @@ fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
 
 fn set_of(texts: &BTreeSet<String>) -> Known<'_> {
     Known::Texts(texts.iter().map(|text| text.as_str().into()).collect())
+}
+
+fn scopes_of(scopes: &BTreeSet<ScopeToken>) -> Known<'_> {
+    Known::Texts(scopes.iter().map(|scope| scope.as_str().into()).collect())
 }

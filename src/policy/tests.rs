@@ -259,7 +259,7 @@ fn a_fact_is_put_wherever_in_a_rule_it_is_looked_at() {
 }
 
 /// Decides as if nothing were ever remembered: all rules at once, by Cedar alone.
-fn decide_anew(set: &PolicySet, facts: &Facts<'_>) -> (String, Vec<String>) {
+fn decide_anew(set: &PolicySet, facts: &Facts) -> (String, Vec<String>) {
     let mut all = cedar_policy::PolicySet::new();
     for rule in set.lasting.cedar.policies().chain(set.passing.cedar.policies()) {
         all.add(rule.clone()).unwrap();

@@ -3,12 +3,10 @@
 use crate::audit::AuditRow;
 use crate::base::time::Timestamp;
 pub use crate::client_auth::SpentAssertion;
-use crate::delegation::record::{Agent, AgentState, Delegation, EndReason, Login, Subject, Task};
-use crate::delegation::task::TaskPlan;
+use crate::delegation::record::{AgentState, EndReason};
+use crate::issuance::SignedToken;
 pub use crate::keys::KeyRow;
-use crate::oauth::{
-    AgentId, ClientId, Issuer, Jti, Plain, Purpose, ScopeToken, SubjectRef, TargetId, TaskId, TokenFault,
-};
+use crate::oauth::{AgentId, Cause, ClientId, Issuer, Jti, SubjectRef, TargetId, TaskId};
 
 /// One thing to write: all of it in one transaction, or none.
 #[derive(Clone, Debug)]
@@ -29,65 +27,10 @@ pub struct Entry {
 pub enum Change {
     /// Nothing but the audit row: a refusal, a note.
     Nothing,
-    /// One issued token with all that comes with it.
-    Issue(Box<Issue>),
+    /// One signed token with all that comes with it. The transaction judges its permit once more.
+    Issue(Box<SignedToken>),
     /// A stop or an administrative change. Goes before the issues of its group.
     Control(Control),
-}
-
-/// One issued token.
-#[derive(Clone, Debug)]
-pub struct Issue {
-    /// Where it comes from, with what the caller believed of it.
-    pub origin: Origin,
-    /// The current actor as it is to be created if it was never seen (state `Active`). If it is known,
-    /// its row stays and must be `Active` and of the same client.
-    pub actor: Agent,
-    /// The token's row. For a hop 0 that joins, `task` and `login` are those of the plan.
-    pub delegation: Delegation,
-}
-
-/// Where an issued token comes from.
-#[derive(Clone, Debug)]
-pub enum Origin {
-    /// An ID token.
-    HopZero(Box<HopZero>),
-    /// A Deputy token, to be found live again in the transaction.
-    Later {
-        /// The subject token's `jti`.
-        parent: Jti,
-    },
-}
-
-/// A hop 0: what it found and what it plans. The transaction makes the plan again from what it
-/// reads, by the same pure function, and writes only if it comes out the same.
-#[derive(Clone, Debug)]
-pub struct HopZero {
-    /// The user; `reference` is used only if they are new.
-    pub subject: Subject,
-    /// What was planned.
-    pub plan: TaskPlan,
-    /// The task as it would begin; its `id` is the plan's where the plan joins.
-    pub task: Task,
-    /// The `task` parameter.
-    pub named_task: Option<TaskId>,
-    /// The `purpose` parameter.
-    pub purpose: Option<Purpose>,
-    /// The login as it would be recorded; its `id` is the plan's where the login is known.
-    pub login: Login,
-    /// Sealed answers to add to the login: kept where (target, scope) has one already.
-    pub answers: Vec<NewAnswer>,
-}
-
-/// One sealed answer of a login.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewAnswer {
-    /// The target that answers it.
-    pub target: TargetId,
-    /// The yes/no scope.
-    pub scope: ScopeToken,
-    /// {value, valid_until}, sealed.
-    pub sealed: Vec<u8>,
 }
 
 /// A stop or an administrative change.
@@ -167,18 +110,7 @@ pub enum Recorded {
     /// Nothing was written: what the caller believed no longer holds. Read again, derive again.
     Changed,
     /// Nothing was written: it can never be.
-    Refused(RecordRefusal),
+    Refused(Cause),
     /// Nothing was written: no such token, task, agent or user.
     NotFound,
-}
-
-/// Why an issue can never be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecordRefusal {
-    /// The subject token, or the ID token's standing.
-    Subject(TokenFault),
-    /// The actor.
-    Actor(TokenFault),
-    /// Anything without data.
-    Plain(Plain),
 }

@@ -5,16 +5,19 @@ use std::collections::{HashMap, HashSet};
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::entry::{HopZero, Issue, Origin, RecordRefusal, Recorded, SpentAssertion};
+use super::entry::{Recorded, SpentAssertion};
 use super::rows::{
     AgentRow, AnswerRow, EngagementRow, Hash, Key, LoginRow, SpentRow, SubjectRow, TaskRow, TokenRow,
 };
 use super::{Entry, StoreError};
 use crate::audit::AuditRow;
 use crate::base::time::Timestamp;
-use crate::delegation::record::{Agent, Delegation, Lineage, Login, Subject, Task, live};
-use crate::delegation::task::{Asking, Standing, Standstill, TaskPlan, may_act, plan};
-use crate::oauth::{AgentId, Issuer, Jti, LoginId, SubjectRef, TaskId, TokenFault};
+use crate::decision::{Confirmed, FirstHop, Origin, Placement, Terms, confirm};
+use crate::delegation::plan::{LoginRecord, TaskPlan};
+use crate::delegation::record::{Agent, Delegation, Lineage, Login, Subject, Task};
+use crate::delegation::recorded::{self, TokenRecord};
+use crate::issuance::SignedToken;
+use crate::oauth::{AgentId, Issuer, Jti, LoginId, SubjectRef, TaskId};
 
 /// Everything that the issues of a group hang on, and what they come to.
 #[derive(Debug, Default)]
@@ -111,144 +114,119 @@ impl Ledger {
         }
     }
 
-    /// Judges one issue against everything known, earlier issues of the group included. What may be
+    /// Judges one signed token against everything known, earlier tokens of the group included. What may be
     /// written is added to [`Ledger::writes`], and `audit` is completed.
     ///
     /// # Errors
     /// What else becomes of the entry.
     pub(super) fn judge(
         &mut self,
-        issue: &Issue,
+        token: &SignedToken,
         audit: &mut AuditRow,
         now: Timestamp,
     ) -> Result<SubjectRef, Recorded> {
         // A key revoked since the caller read the keys: sign again with another (I8).
-        if self.is_key_trusted.get(&issue.delegation.kid) != Some(&true) {
+        if self.is_key_trusted.get(token.kid()) != Some(&true) {
             return Err(Recorded::Changed);
         }
-        let subject = match &issue.origin {
-            Origin::HopZero(hop) => self.judge_hop_zero(issue, hop, now)?,
-            Origin::Later { parent } => self.judge_later(issue, *parent, now)?,
+        let terms = token.terms();
+        let placement = match confirm(token.permit(), &self.locked(terms), now) {
+            Confirmed::Write(placement) => placement,
+            Confirmed::Changed => return Err(Recorded::Changed),
+            Confirmed::Refused(cause) => return Err(Recorded::Refused(cause)),
         };
-        audit.agent_created = self.add_agent(issue, now);
-        audit.subject = Some(subject);
-        audit.jti = audit.jti.or(Some(issue.delegation.jti));
-        audit.task = audit.task.or(Some(issue.delegation.task));
-        audit.login = audit.login.or(Some(issue.delegation.login));
-        audit.agent.get_or_insert_with(|| issue.actor.id.clone());
-        self.writes.tokens.push(TokenRow::from(&issue.delegation));
-        Ok(subject)
+        match &terms.origin {
+            Origin::FirstHop(hop) => self.write_first_hop(token, hop, placement)?,
+            Origin::Later { .. } if placement.is_new_in_task => {
+                self.writes.engagements.push(engagement(&terms.actor.id, terms.task, now));
+            }
+            Origin::Later { .. } => {}
+        }
+        audit.agent_created = self.add_agent(&terms.actor, now);
+        audit.subject = Some(placement.subject);
+        audit.jti = audit.jti.or(Some(terms.jti));
+        audit.task = audit.task.or(Some(terms.task));
+        audit.login = audit.login.or(Some(terms.login));
+        audit.agent.get_or_insert_with(|| terms.actor.id.clone());
+        self.writes.tokens.push(TokenRow::from(&token.delegation()));
+        Ok(placement.subject)
     }
 
-    fn judge_hop_zero(
+    /// What the permit is about, as it was read inside the transaction.
+    fn locked(&self, terms: &Terms) -> recorded::Recorded {
+        match &terms.origin {
+            Origin::FirstHop(hop) => {
+                recorded::Recorded::Login(Box::new(self.login_record(terms, hop.named_task)))
+            }
+            Origin::Later { parent } => recorded::Recorded::Token(Box::new(TokenRecord {
+                lineage: self.lineage(*parent),
+                actor: self.agents.get(&terms.actor.id).cloned(),
+                answer: None,
+            })),
+        }
+    }
+
+    fn write_first_hop(
         &mut self,
-        issue: &Issue,
-        hop: &HopZero,
-        now: Timestamp,
-    ) -> Result<SubjectRef, Recorded> {
-        let asking = Asking {
-            client: &issue.delegation.client,
-            agent: &issue.actor.id,
-            auth_time: hop.login.auth_time,
-            named_task: hop.named_task,
-            purpose: hop.purpose.as_ref(),
+        token: &SignedToken,
+        hop: &FirstHop,
+        placement: Placement,
+    ) -> Result<(), Recorded> {
+        let terms = token.terms();
+        let slot = match hop.plan {
+            TaskPlan::Begin => beginning(&hop.task),
+            TaskPlan::Join(task, _) | TaskPlan::JoinWithNewLogin(task) => Key::from(task),
         };
-        let standing = self.standing(hop, &issue.actor.id);
-        let known = standing.subject.as_ref().map(|subject| subject.reference);
-        let planned = plan(&standing, &asking, now).map_err(|standstill| {
-            Recorded::Refused(match standstill {
-                Standstill::Subject(fault) => RecordRefusal::Subject(fault),
-                Standstill::Actor(fault) => RecordRefusal::Actor(fault),
-                Standstill::Plain(plain) => RecordRefusal::Plain(plain),
-            })
-        })?;
-        let (task, login) = match planned {
-            TaskPlan::Begin => (hop.task.id, hop.login.id),
-            TaskPlan::JoinWithNewLogin(task) => (task, hop.login.id),
-            TaskPlan::Join(task, login) => (task, login),
-        };
-        let delegation = &issue.delegation;
-        let is_as_planned = planned == hop.plan
-            && delegation.task == task
-            && delegation.login == login
-            && delegation.ancestors.is_empty();
-        if !is_as_planned || (planned != TaskPlan::Join(task, login) && hop.login.task != task) {
-            return Err(Recorded::Changed);
-        }
-        let slot = if planned == TaskPlan::Begin { beginning(&hop.task) } else { Key::from(task) };
         let login_row = LoginRow::new(&hop.login, slot).map_err(|_| Recorded::Changed)?;
-        let subject = known.unwrap_or(hop.subject.reference);
-        if known.is_none() {
-            self.names.insert((hop.subject.issuer.clone(), hop.subject.upstream.clone()), subject);
-            self.subjects.insert(subject, hop.subject.clone());
-            self.writes.subjects.push(SubjectRow::from(&hop.subject));
+        if placement.is_new_subject {
+            let subject = &terms.subject;
+            self.names.insert((subject.issuer.clone(), subject.upstream.clone()), placement.subject);
+            self.subjects.insert(placement.subject, subject.clone());
+            self.writes.subjects.push(SubjectRow::from(subject));
         }
-        if planned == TaskPlan::Begin {
-            let task = Task { subject, ..hop.task.clone() };
+        if hop.plan == TaskPlan::Begin {
+            let task = Task { subject: placement.subject, ..hop.task.clone() };
             self.writes.tasks.push(TaskRow::from(&task));
             self.tasks.insert(task.id, task);
         }
-        if !matches!(planned, TaskPlan::Join(..)) {
+        if !matches!(hop.plan, TaskPlan::Join(..)) {
             self.writes.logins.push(login_row);
             self.logins.insert(hop.login.id, hop.login.clone());
         }
-        self.writes.answers.extend(hop.answers.iter().map(|answer| AnswerRow {
-            login: login.into(),
-            task: task.into(),
+        self.writes.answers.extend(token.answers().iter().map(|answer| AnswerRow {
+            login: terms.login.into(),
+            task: terms.task.into(),
             target: answer.target.as_str().to_owned(),
             scope: answer.scope.as_str().to_owned(),
             sealed: answer.sealed.clone(),
         }));
-        Ok(subject)
+        Ok(())
     }
 
-    fn judge_later(&mut self, issue: &Issue, parent: Jti, now: Timestamp) -> Result<SubjectRef, Recorded> {
-        let refused = |fault| Recorded::Refused(RecordRefusal::Subject(fault));
-        let lineage = self.lineage(parent).ok_or(refused(TokenFault::NeverIssued))?;
-        let (own, from) = (&issue.delegation, &lineage.delegation);
-        let is_child = own.task == from.task
-            && own.login == from.login
-            && own.expires_at <= from.expires_at
-            && own.ancestors.split_last() == Some((&parent, from.ancestors.as_slice()))
-            && own.chain.ends_with(&from.chain)
-            && own.chain.len() <= from.chain.len() + 1
-            && own.chain.first() == Some(&issue.actor.id);
-        if !is_child {
-            return Err(Recorded::Changed);
-        }
-        live(&lineage, now).map_err(refused)?;
-        may_act(self.agents.get(&issue.actor.id), &issue.actor.client, lineage.login.auth_time)
-            .map_err(|fault| Recorded::Refused(RecordRefusal::Actor(fault)))?;
-        if own.chain.len() > from.chain.len() {
-            self.writes.engagements.push(engagement(&issue.actor.id, own.task, now));
-        }
-        Ok(lineage.subject.reference)
-    }
-
-    fn add_agent(&mut self, issue: &Issue, now: Timestamp) -> bool {
-        let is_new = !self.agents.contains_key(&issue.actor.id);
+    fn add_agent(&mut self, actor: &Agent, now: Timestamp) -> bool {
+        let is_new = !self.agents.contains_key(&actor.id);
         if is_new {
-            let agent = Agent { first_seen: now, ..issue.actor.clone() };
+            let agent = Agent { first_seen: now, ..actor.clone() };
             self.writes.agents.push(AgentRow::from(&agent));
             self.agents.insert(agent.id.clone(), agent);
         }
         is_new
     }
 
-    fn standing(&self, hop: &HopZero, agent: &AgentId) -> Standing {
-        let name = (hop.subject.issuer.clone(), hop.subject.upstream.clone());
+    fn login_record(&self, terms: &Terms, named: Option<TaskId>) -> LoginRecord {
+        let name = (terms.subject.issuer.clone(), terms.subject.upstream.clone());
         let mut uses: Vec<(Login, Task)> = self
             .logins
             .values()
-            .filter(|login| login.id_token_hash == hop.login.id_token_hash)
+            .filter(|login| login.id_token_hash == terms.facts.id_token_hash)
             .filter_map(|login| Some((login.clone(), self.tasks.get(&login.task)?.clone())))
             .collect();
         uses.sort_by_key(|(login, _)| login.id);
-        Standing {
+        LoginRecord {
             subject: self.names.get(&name).and_then(|reference| self.subjects.get(reference)).cloned(),
-            agent: self.agents.get(agent).cloned(),
+            agent: self.agents.get(&terms.actor.id).cloned(),
             uses,
-            named: hop.named_task.and_then(|id| self.tasks.get(&id)).cloned(),
+            named: named.and_then(|id| self.tasks.get(&id)).cloned(),
         }
     }
 

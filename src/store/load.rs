@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 
 use super::StoreError;
-use super::entry::{Issue, Origin};
 use super::ledger::Ledger;
 use super::rows::{Hash, Key, LoginRow, SubjectRow, TaskRow, TokenRow};
 use super::statements::{Done, Failure, Lock, Statements};
+use crate::decision::Origin;
+use crate::delegation::plan::LoginRecord;
 use crate::delegation::record::{Agent, Lineage, Login, Subject, Task};
-use crate::delegation::task::Standing;
+use crate::issuance::SignedToken;
 use crate::oauth::{AgentId, Issuer, Jti, TaskId};
 
 /// The keys that the issues of a group name.
@@ -25,23 +26,23 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of<'a>(issues: impl IntoIterator<Item = &'a Issue>) -> Self {
+    fn of<'a>(issues: impl IntoIterator<Item = &'a SignedToken>) -> Self {
         let mut wanted = Self::default();
         for issue in issues {
-            let token = &issue.delegation;
-            wanted.agents.insert(issue.actor.id.as_str().to_owned());
-            wanted.agents.extend(token.chain.iter().map(|agent| agent.as_str().to_owned()));
-            match &issue.origin {
-                Origin::HopZero(hop) => {
-                    wanted.id_tokens.insert(Hash(hop.login.id_token_hash));
-                    let subject = &hop.subject;
+            let terms = issue.terms();
+            wanted.agents.insert(terms.actor.id.as_str().to_owned());
+            wanted.agents.extend(terms.proposal.chain.iter().map(|agent| agent.as_str().to_owned()));
+            match &terms.origin {
+                Origin::FirstHop(hop) => {
+                    wanted.id_tokens.insert(Hash(terms.facts.id_token_hash));
+                    let subject = &terms.subject;
                     wanted.names.insert((subject.issuer.as_str().to_owned(), subject.upstream.clone()));
                     wanted.tasks.extend(hop.named_task.map(Key::from));
                 }
                 Origin::Later { parent } => {
                     wanted.parents.insert(Key::from(*parent));
-                    wanted.tasks_of_parents.insert(Key::from(token.task));
-                    wanted.logins.insert(Key::from(token.login));
+                    wanted.tasks_of_parents.insert(Key::from(terms.task));
+                    wanted.logins.insert(Key::from(terms.login));
                 }
             }
         }
@@ -56,7 +57,11 @@ fn list<T: Clone>(set: &BTreeSet<T>) -> Vec<T> {
 /// Fills `ledger` with what `issues` hang on. Locks go in one order, subjects before agents before
 /// tasks, each by id, as those of [`super::control`] do; what may have changed before its lock was
 /// granted is read with the lock or after it.
-pub(super) async fn load<S: Statements>(session: &mut S, ledger: &mut Ledger, issues: &[&Issue]) -> Done {
+pub(super) async fn load<S: Statements>(
+    session: &mut S,
+    ledger: &mut Ledger,
+    issues: &[&SignedToken],
+) -> Done {
     let mut wanted = Wanted::of(issues.iter().copied());
 
     // Rows of `login` never change; which tasks an ID token fed has to be known to lock them.
@@ -165,13 +170,13 @@ pub(super) async fn lineage<S: Statements>(session: &mut S, jti: Jti) -> Result<
 }
 
 /// What is recorded about an ID token, its user and an agent.
-pub(super) async fn standing<S: Statements>(
+pub(super) async fn login_record<S: Statements>(
     session: &mut S,
     id_token_hash: &[u8; 32],
     (issuer, upstream): (&Issuer, &str),
-    agent: &AgentId,
+    agent: Option<&AgentId>,
     named: Option<TaskId>,
-) -> Result<Standing, Failure> {
+) -> Result<LoginRecord, Failure> {
     let logins: Vec<LoginRow> = session.logins_of_id_tokens(&[Hash(*id_token_hash)]).await?;
     let mut ids: BTreeSet<Key> = logins.iter().map(|login| login.task).collect();
     ids.extend(named.map(Key::from));
@@ -190,8 +195,9 @@ pub(super) async fn standing<S: Statements>(
 
     let name = (issuer.as_str().to_owned(), upstream.to_owned());
     let subjects: Vec<SubjectRow> = session.subjects_named(&[name], Lock::None).await?;
-    let mut agents = session.agents(&[agent.as_str().to_owned()], Lock::None).await?;
-    Ok(Standing {
+    let agents: Vec<String> = agent.map(|agent| agent.as_str().to_owned()).into_iter().collect();
+    let mut agents = session.agents(&agents, Lock::None).await?;
+    Ok(LoginRecord {
         subject: subjects.into_iter().next().map(Subject::from),
         agent: agents.pop().map(Agent::try_from).transpose()?,
         uses,

@@ -1,6 +1,6 @@
 //! Rows as both databases hold them, and their way to and from the domain's types.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
@@ -13,7 +13,7 @@ use super::{KeyRow, StoreError, schema};
 use crate::base::time::Timestamp;
 use crate::config::AgentLifetime;
 use crate::delegation::record::{
-    Agent, AgentState, Delegation, EndReason, Ended, Login, Provenance, Subject, Task, TokenKind,
+    Agent, AgentState, Delegation, EndReason, Ended, Login, LoginFacts, Provenance, Subject, Task, TokenKind,
 };
 use crate::oauth::{AgentId, ClientId, Issuer, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId};
 
@@ -329,21 +329,22 @@ impl TryFrom<LoginRow> for Login {
     type Error = StoreError;
 
     fn try_from(row: LoginRow) -> Result<Self, StoreError> {
-        let levels: BTreeSet<String> =
-            serde_json::from_str(&row.levels).map_err(|_| bad("login", "levels"))?;
-        Ok(Self {
-            id: row.id.into(),
-            task: row.task.into(),
+        let facts = LoginFacts {
             id_token_hash: row.id_token_hash.0,
             provider: Issuer::new(row.provider),
             relying_party: row.relying_party,
-            levels,
+            levels: serde_json::from_str(&row.levels).map_err(|_| bad("login", "levels"))?,
             acr: row.acr,
             amr: serde_json::from_str(&row.amr).map_err(|_| bad("login", "amr"))?,
             auth_time: row.auth_time,
             session: row.session.map(|session| session.0),
             policy_claims: serde_json::from_str(&row.policy_claims)
                 .map_err(|_| bad("login", "policy_claims"))?,
+        };
+        Ok(Self {
+            id: row.id.into(),
+            task: row.task.into(),
+            facts: Arc::new(facts),
             ends_at: Timestamp::from_millis(row.ends_at),
         })
     }

@@ -14,6 +14,7 @@ use super::statements::{Failure, Statements};
 use super::{StoreError, control, ledger, load};
 use crate::audit::{AuditRow, Event, Outcome};
 use crate::base::time::Timestamp;
+use crate::issuance::SignedToken;
 
 /// The name of the highest time seen, in `meta`.
 pub(super) const HIGHEST_TIME: &str = "highest_time";
@@ -299,7 +300,7 @@ async fn write_group<S: Statements>(
     note_time(session, entries, is_clock_reset, transaction).await
 }
 
-fn issues_of<'a>(entries: &[&'a Entry]) -> Vec<&'a super::Issue> {
+fn issues_of<'a>(entries: &[&'a Entry]) -> Vec<&'a SignedToken> {
     entries
         .iter()
         .filter_map(|entry| match &entry.change {

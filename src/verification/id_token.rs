@@ -11,7 +11,7 @@ use openidconnect::{
 use serde_json::{Map, Value};
 
 use super::fast_jwk::{FastJwk, algorithm};
-use super::{MayAct, PredicateClaims, VerifiedIdToken, check_subject, digest, levels};
+use super::{LoginFacts, MayAct, PredicateClaims, VerifiedLogin, check_subject, digest, levels};
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::config::{Config, IdentityProvider};
 use crate::jose::{Claims, PublicKey, UnverifiedToken};
@@ -53,7 +53,7 @@ pub fn judge(
     key: &PublicKey,
     client: &ClientId,
     now: Timestamp,
-) -> Result<VerifiedIdToken, TokenFault> {
+) -> Result<VerifiedLogin, TokenFault> {
     let relying_party = relying_party(provider, scanned.unverified_claims())?;
     verify_as_relying_party(provider, issuer, &relying_party, &scanned, key, now)?;
     let claims = scanned.into_claims_verified_elsewhere();
@@ -72,20 +72,20 @@ pub fn judge(
     let session = bounded(claims.text("sid")?)?
         .map(|sid| digest(&[provider.issuer.as_str().as_bytes(), sid.as_bytes()]));
 
-    Ok(VerifiedIdToken {
-        hash: sha256(token),
-        provider: Arc::clone(provider),
+    let facts = LoginFacts {
+        id_token_hash: sha256(token),
+        provider: provider.issuer.clone(),
         relying_party,
-        subject,
         auth_time,
         levels: levels::met(provider, &claims, &amr),
         acr,
         amr,
         session,
-        may_act: MayAct::read(&claims)?,
         policy_claims: pick(&claims, provider.policy_claims.iter().map(String::as_str)),
-        predicate_claims: predicate_claims(config, &claims),
-    })
+    };
+    let may_act = MayAct::read(&claims)?;
+    let predicate_claims = predicate_claims(config, &claims);
+    Ok(VerifiedLogin::new(facts, Arc::clone(provider), subject, may_act, predicate_claims))
 }
 
 /// Which relying party it was issued to: `azp` if there, else the only audience (OIDC-3.1.3.7-03, -05).
@@ -217,28 +217,4 @@ fn sha256(token: &str) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes()).as_ref());
     hash
-}
-
-impl MayAct {
-    /// Reads `may_act` (RFC 8693 §4.4). `exp`, `nbf` and `aud` in it mean nothing (8693-4.4-02); any
-    /// other member but `iss` and `sub` identifies in a way not known here.
-    ///
-    /// # Errors
-    /// [`TokenFault::MayAct`] unless it is an object with a `sub` and strings in `iss` and `sub` (8693-4.4-04).
-    pub fn read(claims: &Claims) -> Result<Option<Self>, TokenFault> {
-        let Some(value) = claims.get("may_act") else { return Ok(None) };
-        let object = value.as_object().ok_or(TokenFault::MayAct)?;
-        let subject = object.get("sub").and_then(Value::as_str).filter(|sub| !sub.is_empty());
-        let issuer = match object.get("iss") {
-            None => None,
-            Some(Value::String(issuer)) => Some(issuer.clone()),
-            Some(_) => return Err(TokenFault::MayAct),
-        };
-        let known = ["iss", "sub", "exp", "nbf", "iat", "aud"];
-        Ok(Some(Self {
-            issuer,
-            subject: subject.ok_or(TokenFault::MayAct)?.to_owned(),
-            has_other_identity_members: object.keys().any(|name| !known.contains(&name.as_str())),
-        }))
-    }
 }

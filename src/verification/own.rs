@@ -15,11 +15,9 @@ pub fn verify(config: &Config, ring: &KeyRing, token: &str, hash: Digest) -> Res
     if scanned.claimed_issuer() != Some(config.issuer.as_str()) {
         return Err(TokenFault::IssuerUntrusted);
     }
-    let is_task_token = match scanned.header().typ.as_deref() {
-        Some("at+jwt") => false,
-        Some("task+jwt") => true,
-        _ => return Err(TokenFault::Kind),
-    };
+    if !matches!(scanned.header().typ.as_deref(), Some("at+jwt" | "task+jwt")) {
+        return Err(TokenFault::Kind);
+    }
     let kid = scanned.header().kid.clone().ok_or(TokenFault::KeyUnknown)?;
     let key = match ring.verifying_key(&kid) {
         Some(key) => key,
@@ -30,19 +28,14 @@ pub fn verify(config: &Config, ring: &KeyRing, token: &str, hash: Digest) -> Res
     let jti = claims.get("jti").and_then(Value::as_str).and_then(Jti::parse).ok_or(TokenFault::Claim)?;
     claims.time("exp")?.ok_or(TokenFault::Claim)?;
     claims.text("sub")?.filter(|sub| !sub.is_empty()).ok_or(TokenFault::Subject)?;
-    Ok(VerifiedOwn {
-        jti,
-        hash,
-        kid,
-        is_task_token,
-        may_act: MayAct::read(&claims)?,
-        claims: claims.into_map(),
-    })
+    // Deputy issues no `may_act`; a malformed one is refused like any malformed claim (8693-4.4-04).
+    MayAct::read(&claims)?;
+    Ok(VerifiedOwn::new(jti, hash, kid, claims.into_map()))
 }
 
 /// Whether what was found good before is so still: its key is trusted, and the issuer is ours. A `kid` is the
 /// thumbprint of its key, so the same `kid` is the same key.
 pub fn still_holds(config: &Config, ring: &KeyRing, known: &VerifiedOwn) -> bool {
-    ring.verifying_key(&known.kid).is_some()
-        && known.claims.get("iss").and_then(Value::as_str) == Some(config.issuer.as_str())
+    ring.verifying_key(known.kid()).is_some()
+        && known.claims().get("iss").and_then(Value::as_str) == Some(config.issuer.as_str())
 }

@@ -44,12 +44,8 @@ pub fn judge(
         // Refused at load without; were it ever missing, there is no id that never recurs.
         AgentLifetime::Task => issuer.instance_id_claim.as_ref().ok_or(TokenFault::Claim)?,
     };
-    Ok(VerifiedWorkload {
-        issuer: issuer.issuer.clone(),
-        class: Arc::clone(class),
-        subject,
-        id: id(claims, id_claim)?,
-    })
+    let id = id(claims, id_claim)?;
+    Ok(VerifiedWorkload::new(issuer.issuer.clone(), Arc::clone(class), subject, id))
 }
 
 fn check_times(issuer: &WorkloadIssuer, claims: &Claims, now: Timestamp) -> Result<(), TokenFault> {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::base::time::Lifetime;
 use crate::config::ClaimCondition;
-use crate::oauth::TargetId;
+use crate::oauth::{Issuer, TargetId};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -55,8 +55,18 @@ fn defined() -> BTreeMap<String, AssuranceLevel> {
 
 fn check(scope: &str, reach: &[&Target], levels: &[&str], age: i64) -> Result<(), Cause> {
     let levels = levels.iter().map(|level| (*level).to_owned()).collect();
-    let login = Assured { levels: &levels, auth_time: NOW.seconds().saturating_sub(age) };
-    gate(&Scope::parse(scope).unwrap(), reach.iter().copied(), login, &defined(), NOW)
+    let login = LoginFacts {
+        id_token_hash: [0; 32],
+        provider: Issuer::new("https://login.example"),
+        relying_party: "app".to_owned(),
+        levels,
+        acr: None,
+        amr: Vec::new(),
+        auth_time: NOW.seconds().saturating_sub(age),
+        session: None,
+        policy_claims: serde_json::Map::new(),
+    };
+    Demands::of(&Scope::parse(scope).unwrap(), reach.iter().copied()).check(&login, &defined(), NOW)
 }
 
 fn refused(acr_values: &[&str], max_age: Option<u32>) -> Result<(), Cause> {

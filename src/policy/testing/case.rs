@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::base::time::Timestamp;
-use crate::oauth::{AgentId, ClientId, Issuer, Scope, TargetId};
+use crate::oauth::{AgentId, ClientId, Issuer, Purpose, Scope, ScopeToken, TargetId};
 use crate::policy::Facts;
+use crate::verification::LoginFacts;
 
 /// A file of cases that cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,13 +80,13 @@ struct CaseFacts {
     onward_from: Option<TargetId>,
     is_listed_onward: bool,
     scope: String,
-    answers: BTreeSet<String>,
-    class_answers: BTreeSet<String>,
+    answers: BTreeSet<ScopeToken>,
+    class_answers: BTreeSet<ScopeToken>,
     fresh_scopes: BTreeSet<String>,
     sensitive_scopes: BTreeSet<String>,
     depth: u8,
     hop: u8,
-    purpose: Option<String>,
+    purpose: Option<Purpose>,
     provider: Issuer,
     levels: BTreeSet<String>,
     acr: Option<String>,
@@ -168,34 +170,40 @@ fn case(shared: &toml::Table, entry: CaseEntry) -> Result<Case, CaseError> {
 
 impl Case {
     /// The facts that policy sees.
-    pub fn facts(&self) -> Facts<'_> {
-        let facts = &self.facts;
+    pub fn facts(&self) -> Facts {
+        let facts = self.facts.clone();
+        let login = LoginFacts {
+            id_token_hash: [0; 32],
+            provider: facts.provider,
+            relying_party: String::new(),
+            levels: facts.levels,
+            acr: facts.acr,
+            amr: facts.amr,
+            auth_time: self.now.seconds().saturating_sub(facts.login_age_seconds),
+            session: None,
+            policy_claims: facts.claims,
+        };
         Facts {
-            actor: &facts.actor,
-            class: &facts.class,
-            workload_issuer: facts.workload_issuer.as_ref(),
-            client: &facts.client,
-            prior_actors: &facts.prior_actors,
-            target: &facts.target,
+            actor: facts.actor,
+            class: facts.class,
+            workload_issuer: facts.workload_issuer,
+            client: facts.client,
+            prior_actors: facts.prior_actors,
+            target: facts.target,
             is_task_token: facts.is_task_token,
-            onward_from: facts.onward_from.as_ref(),
+            onward_from: facts.onward_from,
             is_listed_onward: facts.is_listed_onward,
-            scope: &self.scope,
-            answers: &facts.answers,
-            class_answers: &facts.class_answers,
-            fresh_scopes: &facts.fresh_scopes,
-            sensitive_scopes: &facts.sensitive_scopes,
+            scope: self.scope.clone(),
+            answers: facts.answers,
+            class_answers: facts.class_answers,
+            fresh_scopes: facts.fresh_scopes,
+            sensitive_scopes: facts.sensitive_scopes,
             depth: facts.depth,
             hop: facts.hop,
-            has_purpose: facts.purpose.is_some(),
-            purpose: facts.purpose.as_deref(),
-            provider: &facts.provider,
-            levels: &facts.levels,
-            acr: facts.acr.as_deref(),
-            amr: &facts.amr,
+            purpose: facts.purpose,
+            login: Arc::new(login),
             login_age_seconds: facts.login_age_seconds,
             max_age_seconds: facts.max_age_seconds,
-            claims: &facts.claims,
             lifetime_seconds: facts.lifetime_seconds,
             now: self.now,
         }

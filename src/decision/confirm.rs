@@ -1,0 +1,97 @@
+//! The second look: whether a permit still holds by what the writing transaction has read.
+
+use super::permit::{FirstHop, Origin, Permit, Terms};
+use crate::base::time::Timestamp;
+use crate::delegation::fault::Fault;
+use crate::delegation::plan::{Asking, LoginRecord, check_agent, plan};
+use crate::delegation::record::{Lineage, live};
+use crate::delegation::recorded::Recorded;
+use crate::oauth::{Cause, Jti, SubjectRef, TokenFault};
+
+/// What the second look found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Confirmed {
+    /// It holds, and may be written.
+    Write(Placement),
+    /// What was read before the decision no longer holds: read again and decide again.
+    Changed,
+    /// It can never be written.
+    Refused(Cause),
+}
+
+/// What has to be written beside the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// The user's reference, as recorded or as it will be.
+    pub subject: SubjectRef,
+    /// Whether the user was never met.
+    pub is_new_subject: bool,
+    /// Whether the actor comes into a task that another began.
+    pub is_new_in_task: bool,
+}
+
+/// Judges a permit by what was read inside the transaction that is to write it, with the rules that
+/// [`super::decide`] used.
+pub fn confirm(permit: &Permit, locked: &Recorded, now: Timestamp) -> Confirmed {
+    let terms = permit.terms();
+    match (&terms.origin, locked) {
+        (Origin::FirstHop(hop), Recorded::Login(record)) => first_hop(terms, hop, record, now),
+        (Origin::Later { parent }, Recorded::Token(record)) => {
+            let Some(lineage) = &record.lineage else {
+                return Confirmed::Refused(Cause::subject(TokenFault::NeverIssued));
+            };
+            if !is_child(terms, *parent, lineage) {
+                return Confirmed::Changed;
+            }
+            if let Err(fault) = live(lineage, now) {
+                return Confirmed::Refused(Cause::subject(fault));
+            }
+            let agent = record.actor.as_ref();
+            if let Err(fault) = check_agent(agent, &terms.client, lineage.login.auth_time) {
+                return Confirmed::Refused(Fault::Actor(fault).cause(terms.has_actor_token));
+            }
+            Confirmed::Write(Placement {
+                subject: lineage.subject.reference,
+                is_new_subject: false,
+                is_new_in_task: terms.proposal.chain.len() > lineage.delegation.chain.len(),
+            })
+        }
+        // Something else was read than what the permit is about.
+        (Origin::FirstHop(_) | Origin::Later { .. }, _) => Confirmed::Changed,
+    }
+}
+
+fn first_hop(terms: &Terms, hop: &FirstHop, record: &LoginRecord, now: Timestamp) -> Confirmed {
+    let asking = Asking {
+        client: &terms.client,
+        agent: &terms.actor.id,
+        auth_time: terms.facts.auth_time,
+        named_task: hop.named_task,
+        purpose: hop.purpose.as_ref(),
+    };
+    match plan(record, &asking, now) {
+        Err(fault) => Confirmed::Refused(fault.cause(terms.has_actor_token)),
+        Ok(planned) if planned != hop.plan => Confirmed::Changed,
+        Ok(_) => {
+            let known = record.subject.as_ref().map(|subject| subject.reference);
+            Confirmed::Write(Placement {
+                subject: known.unwrap_or(terms.subject.reference),
+                is_new_subject: known.is_none(),
+                is_new_in_task: false,
+            })
+        }
+    }
+}
+
+/// Whether the token is one below `parent`, as it is recorded now: same task and login, no longer life, and a
+/// chain that grew by at most the current actor.
+fn is_child(terms: &Terms, parent: Jti, lineage: &Lineage) -> bool {
+    let (own, from) = (&terms.proposal, &lineage.delegation);
+    terms.task == from.task
+        && terms.login == from.login
+        && own.expires_at <= from.expires_at
+        && own.ancestors.split_last() == Some((&parent, from.ancestors.as_slice()))
+        && own.chain.ends_with(&from.chain)
+        && own.chain.len() <= from.chain.len() + 1
+        && own.chain.first() == Some(&terms.actor.id)
+}

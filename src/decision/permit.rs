@@ -1,0 +1,117 @@
+//! The permit: the proof that a token may be issued. Its field is private: only [`super::decide`] makes one, and
+//! [`crate::issuance::issue`] takes nothing less.
+
+use std::sync::Arc;
+
+use super::report::Proposal;
+use crate::delegation::answers::SealedAnswer;
+use crate::delegation::plan::TaskPlan;
+use crate::delegation::record::{Agent, Login, Subject, Task};
+use crate::oauth::{ClientId, Jti, LoginId, Purpose, ScopeToken, TargetId, TaskId};
+use crate::verification::LoginFacts;
+
+/// The proof that everything was checked and a token may be issued on these terms.
+#[derive(Clone, Debug)]
+pub struct Permit {
+    terms: Terms,
+}
+
+impl Permit {
+    /// Every check has passed.
+    pub(super) const fn new(terms: Terms) -> Self {
+        Self { terms }
+    }
+
+    /// A permit for tests of what comes after the decision.
+    #[cfg(test)]
+    pub(crate) const fn for_tests(terms: Terms) -> Self {
+        Self::new(terms)
+    }
+
+    /// The terms, to be read.
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+}
+
+/// What may be issued, and on what grounds.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The identifier of the token.
+    pub jti: Jti,
+    /// What is issued.
+    pub proposal: Proposal,
+    /// The client it is issued to.
+    pub client: ClientId,
+    /// Whether the actor was presented by an actor token, which decides whose fault a later refusal is.
+    pub has_actor_token: bool,
+    /// The current actor as it is recorded if it was never met. If it is known, its row stays as it is.
+    pub actor: Agent,
+    /// The user. The reference is used only if the user was never met.
+    pub subject: Subject,
+    /// The task.
+    pub task: TaskId,
+    /// The login.
+    pub login: LoginId,
+    /// The facts of the login.
+    pub facts: Arc<LoginFacts>,
+    /// Where the token comes from.
+    pub origin: Origin,
+    /// The yes/no answer.
+    pub answer: Option<GivenAnswer>,
+    /// The answers of the login that are to be kept with it, where (target, scope) has none yet.
+    pub answers: Vec<KnownAnswer>,
+}
+
+/// Where a token comes from.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// A login token.
+    FirstHop(Box<FirstHop>),
+    /// A token of Deputy's own.
+    Later {
+        /// The subject token.
+        parent: Jti,
+    },
+}
+
+/// The first hop: what it was decided to do about the task.
+#[derive(Clone, Debug)]
+pub struct FirstHop {
+    /// What was planned.
+    pub plan: TaskPlan,
+    /// The task as it begins, or as it was found.
+    pub task: Task,
+    /// The login as it is added, or as it was found.
+    pub login: Login,
+    /// The `task` parameter.
+    pub named_task: Option<TaskId>,
+    /// The `purpose` parameter.
+    pub purpose: Option<Purpose>,
+}
+
+/// One answer of a login for one target. `Debug` does not show its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownAnswer {
+    /// The target that answers it.
+    pub target: TargetId,
+    /// The yes/no scope.
+    pub scope: ScopeToken,
+    /// The value, and until when it may be given.
+    pub answer: SealedAnswer,
+}
+
+/// The yes/no answer that a token carries. `Debug` does not show its value: it marks minors.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GivenAnswer {
+    /// The scope, which is also the name of the claim.
+    pub scope: ScopeToken,
+    /// The answer.
+    pub value: bool,
+}
+
+impl std::fmt::Debug for GivenAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GivenAnswer").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,263 @@
+//! The report of a decision: every check in order with what it found, who asked for what, the facts that were
+//! put to policy and what would be granted.
+
+use std::sync::Arc;
+
+use super::question::{Question, SubjectResult};
+use crate::base::time::Timestamp;
+use crate::config::{Config, Target};
+use crate::delegation::record::TokenKind;
+use crate::oauth::{
+    AgentId, Audience, Cause, ClientId, Jti, LoginId, Purpose, Scope, ScopeToken, SubjectRef, TargetId,
+    TaskId,
+};
+use crate::policy::{self, Facts};
+use crate::verification::LoginFacts;
+
+/// The checks of a token request, in the one order in which they are made (8693-2.1-23). The first that fails
+/// is the one that is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Check {
+    /// The client authenticated.
+    Client,
+    /// The grant type is one that is served.
+    Grant,
+    /// The client is registered for the grant.
+    GrantAllowed,
+    /// All parameters are present and well-formed.
+    Parameters,
+    /// The subject token is verified and still valid by the record.
+    Subject,
+    /// The actor token is verified, and the client may present this actor.
+    Actor,
+    /// The subject token is this actor's to exchange, the chain may grow, and enough life is left.
+    Binding,
+    /// The target is known and in reach.
+    Target,
+    /// The scope is held, defined by the target, and within the ceiling.
+    Scope,
+    /// `authorization_details` are of a registered type.
+    Details,
+    /// The login is strong and fresh enough.
+    Assurance,
+    /// The actor may have the answer, and the policy set permits the exchange.
+    Policy,
+    /// The yes/no answer is known and still holds.
+    Answer,
+}
+
+impl Check {
+    /// Every check, in order.
+    pub const ALL: [Self; 13] = [
+        Self::Client,
+        Self::Grant,
+        Self::GrantAllowed,
+        Self::Parameters,
+        Self::Subject,
+        Self::Actor,
+        Self::Binding,
+        Self::Target,
+        Self::Scope,
+        Self::Details,
+        Self::Assurance,
+        Self::Policy,
+        Self::Answer,
+    ];
+}
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing wrong.
+    Passed,
+    /// A reason to refuse.
+    Failed(Cause),
+    /// Nothing, because something that it needs could not be had.
+    Unknown,
+    /// It was not made: an earlier one had failed.
+    NotReached,
+}
+
+/// One check with what it found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// The check.
+    pub check: Check,
+    /// What it found.
+    pub found: Found,
+}
+
+/// What was asked for, as far as the configuration knows the words. Any other word may be a token or a secret in
+/// the wrong place, and is not reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The target; Deputy's issuer where a task token was asked for.
+    pub target: Option<TargetId>,
+    /// The scope.
+    pub scope: Option<Scope>,
+}
+
+/// Who asked, for whom, and in which task, as far as it was found out.
+#[derive(Clone, Debug)]
+pub struct Who {
+    /// The authenticated client.
+    pub client: ClientId,
+    /// The agent that is to act.
+    pub agent: Option<AgentId>,
+    /// Its class.
+    pub class: Option<String>,
+    /// The chain of actors, current actor first: the one to be, once it is known, before that the subject token's.
+    pub chain: Vec<AgentId>,
+    /// The user, if known to the record.
+    pub subject: Option<SubjectRef>,
+    /// The facts of the login that was presented; at the first hop only.
+    pub presented: Option<Arc<LoginFacts>>,
+    /// The login.
+    pub login: Option<LoginId>,
+    /// The task.
+    pub task: Option<TaskId>,
+    /// Whether this request would begin the task.
+    pub begins_task: bool,
+    /// What the task is for; at the first hop only.
+    pub purpose: Option<Purpose>,
+    /// The subject token, where it is one of Deputy's own.
+    pub parent: Option<Jti>,
+}
+
+/// What was put to policy, and what it decided.
+#[derive(Clone, Debug)]
+pub struct PolicyReport {
+    /// The facts.
+    pub facts: Facts,
+    /// The decision, with the rules that determined it.
+    pub decision: policy::Decision,
+}
+
+/// What would be issued: nothing in it exceeds what it comes from.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// Task or access token.
+    pub kind: TokenKind,
+    /// `aud`.
+    pub target: TargetId,
+    /// The configuration of the target; absent for a task token.
+    pub target_config: Option<Arc<Target>>,
+    /// What was asked for, whole.
+    pub scope: Scope,
+    /// The yes/no scope that the token answers.
+    pub answer: Option<ScopeToken>,
+    /// The chain of actors, current actor first.
+    pub chain: Vec<AgentId>,
+    /// The tokens above it, oldest first.
+    pub ancestors: Vec<Jti>,
+    /// The target of the subject token, where the exchange goes onward from it.
+    pub onward_from: Option<TargetId>,
+    /// `iat`, in whole seconds.
+    pub issued_at: Timestamp,
+    /// `exp`, in whole seconds.
+    pub expires_at: Timestamp,
+}
+
+impl Proposal {
+    /// Seconds from `iat` to `exp`.
+    pub const fn lifetime_seconds(&self) -> i64 {
+        self.expires_at.seconds() - self.issued_at.seconds()
+    }
+}
+
+/// The report of one decision.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What was asked for.
+    pub asked: Asked,
+    /// Who asked.
+    pub who: Who,
+    /// What policy said; absent if it was not asked.
+    pub policy: Option<PolicyReport>,
+    /// What would be granted, once it is known.
+    pub grant: Option<Proposal>,
+    /// A birthdate of the login was malformed. The value is not kept.
+    pub is_birthdate_malformed: bool,
+    /// The check that ended the walk, and what it found; absent if all passed.
+    stopped: Option<(Check, Found)>,
+}
+
+impl Report {
+    /// The report of a request of which only the client is known.
+    pub const fn of_client(client: ClientId) -> Self {
+        Self {
+            asked: Asked { target: None, scope: None },
+            who: Who {
+                client,
+                agent: None,
+                class: None,
+                chain: Vec::new(),
+                subject: None,
+                presented: None,
+                login: None,
+                task: None,
+                begins_task: false,
+                purpose: None,
+                parent: None,
+            },
+            policy: None,
+            grant: None,
+            is_birthdate_malformed: false,
+            stopped: None,
+        }
+    }
+
+    /// The report of a question before anything was checked.
+    pub fn of(question: &Question<'_>, config: &Config) -> Self {
+        let (client, request) = (question.client.client(), question.request);
+        let mut report = Self::of_client(client.id.clone());
+        let is_known = request.scope.is_subset_of(&client.scopes);
+        let scope = if is_known { request.scope.clone() } else { config.known_part_of(&request.scope) };
+        report.asked = Asked {
+            scope: (!scope.is_empty()).then_some(scope),
+            target: match &request.audience {
+                Audience::Target(target) => config.targets.contains_key(target).then(|| target.clone()),
+                _ => Some(TargetId::new(config.issuer.as_str())),
+            },
+        };
+        if let SubjectResult::Own(Ok(own)) = &question.verified.subject {
+            report.who.parent = Some(own.jti());
+        }
+        report
+    }
+
+    /// This report with `cause` found by `check`.
+    #[must_use]
+    pub fn refused_at(mut self, check: Check, cause: Cause) -> Self {
+        self.stopped = Some((check, Found::Failed(cause)));
+        self
+    }
+
+    /// This report of a decision that could not be made, or whose outcome could not be written.
+    #[must_use]
+    pub fn failed_at(mut self, check: Check) -> Self {
+        self.stopped = Some((check, Found::Unknown));
+        self
+    }
+
+    pub(super) fn stop(&mut self, check: Check, found: Found) {
+        self.stopped = Some((check, found));
+    }
+
+    /// The check that ended the walk, and what it found; absent if all passed.
+    pub const fn stopped(&self) -> Option<&(Check, Found)> {
+        self.stopped.as_ref()
+    }
+
+    /// Every check with what it found, in order.
+    pub fn checks(&self) -> impl Iterator<Item = Checked> + '_ {
+        Check::ALL.into_iter().map(|check| {
+            let found = match &self.stopped {
+                Some((at, found)) if check == *at => found.clone(),
+                Some((at, _)) if check > *at => Found::NotReached,
+                _ => Found::Passed,
+            };
+            Checked { check, found }
+        })
+    }
+}

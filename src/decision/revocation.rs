@@ -1,0 +1,28 @@
+//! What a client may revoke.
+
+use crate::delegation::record::{Delegation, EndReason, TokenKind};
+use crate::oauth::{ClientId, Jti, Plain};
+
+/// What a revocation ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// The token that was presented.
+    pub jti: Jti,
+    /// Why it ends: for a task token, because the work is done; that ends the whole task.
+    pub why: EndReason,
+}
+
+/// Decides what `client` ends by revoking this token (RFC 7009 §2.1).
+///
+/// # Errors
+/// [`Plain::TokenOfOtherClient`]: it was issued to another client.
+pub fn revocation(client: &ClientId, token: &Delegation) -> Result<Revocation, Plain> {
+    if token.client != *client {
+        return Err(Plain::TokenOfOtherClient);
+    }
+    let why = match token.kind {
+        TokenKind::Task => EndReason::TaskDone,
+        TokenKind::Access => EndReason::Revoked,
+    };
+    Ok(Revocation { jti: token.jti, why })
+}

@@ -1,0 +1,126 @@
+//! Whether a login token begins a task or joins one, from what is recorded of it.
+
+use super::fault::Fault;
+use super::record::{Agent, AgentState, Login, Subject, Task, is_cut_off};
+use crate::base::time::Timestamp;
+use crate::oauth::{AgentId, ClientId, LoginId, Plain, Purpose, TaskId, TokenFault};
+
+/// What is recorded of a login token, its user and the agent that is to act.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoginRecord {
+    /// The user, if known.
+    pub subject: Option<Subject>,
+    /// The agent that is to act, if known.
+    pub agent: Option<Agent>,
+    /// Every login that this token made, with its task, oldest first, of any client and agent.
+    pub uses: Vec<(Login, Task)>,
+    /// The task that the request names, if it exists.
+    pub named: Option<Task>,
+}
+
+impl LoginRecord {
+    /// A task among those that were read.
+    pub fn task(&self, id: TaskId) -> Option<&Task> {
+        self.uses.iter().map(|(_, task)| task).chain(&self.named).find(|task| task.id == id)
+    }
+
+    /// A login among those that were read.
+    pub fn login(&self, id: LoginId) -> Option<&Login> {
+        self.uses.iter().map(|(login, _)| login).find(|login| login.id == id)
+    }
+}
+
+/// Who asks to use a login token, and for which task.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    /// The authenticated client.
+    pub client: &'a ClientId,
+    /// The agent that is to act.
+    pub agent: &'a AgentId,
+    /// The user's `auth_time`, in whole seconds since the epoch.
+    pub auth_time: i64,
+    /// The `task` parameter.
+    pub named_task: Option<TaskId>,
+    /// The `purpose` parameter.
+    pub purpose: Option<&'a Purpose>,
+}
+
+/// What a first hop does about the task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskPlan {
+    /// Begins a task with a new login.
+    Begin,
+    /// Joins a live task with a token that is new to it, and so adds a login.
+    JoinWithNewLogin(TaskId),
+    /// Joins a live task that this token already fed.
+    Join(TaskId, LoginId),
+}
+
+/// Plans what the token does: it joins the task that is named, or the live one that it fed for this client and
+/// agent, or begins one.
+///
+/// # Errors
+/// [`Fault::Subject`] where the user was stopped since the login, where the token fed a task that is over, or
+/// where the named task is not one of this user, client and agent. [`Fault::Actor`] as [`check_agent`].
+/// [`Fault::Request`] where the purpose differs from the one that the task began with.
+pub fn plan(record: &LoginRecord, asking: &Asking<'_>, now: Timestamp) -> Result<TaskPlan, Fault> {
+    check_user(record.subject.as_ref(), asking.auth_time).map_err(Fault::Subject)?;
+    check_agent(record.agent.as_ref(), asking.client, asking.auth_time).map_err(Fault::Actor)?;
+
+    let is_theirs = |task: &Task| task.client == *asking.client && task.agent == *asking.agent;
+    let is_spent = record.uses.iter().any(|(_, task)| !task.is_live(now));
+    let fed = record.uses.iter().find(|(_, task)| {
+        is_theirs(task) && task.is_live(now) && asking.named_task.is_none_or(|id| id == task.id)
+    });
+
+    let (task, plan) = match (asking.named_task, fed) {
+        (_, Some((login, task))) => (task, TaskPlan::Join(task.id, login.id)),
+        (_, None) if is_spent => return Err(Fault::Subject(TokenFault::LoginSpent)),
+        (None, None) => return Ok(TaskPlan::Begin),
+        (Some(id), None) => {
+            let is_same_user = |task: &Task| {
+                record.subject.as_ref().is_some_and(|subject| subject.reference == task.subject)
+            };
+            let task = record
+                .named
+                .as_ref()
+                .filter(|task| task.id == id && is_theirs(task) && is_same_user(task) && task.is_live(now))
+                .ok_or(Fault::Subject(TokenFault::TaskUnknown))?;
+            (task, TaskPlan::JoinWithNewLogin(task.id))
+        }
+    };
+    match asking.purpose {
+        Some(purpose) if task.purpose.as_ref() != Some(purpose) => Err(Fault::Request(Plain::PurposeDiffers)),
+        _ => Ok(plan),
+    }
+}
+
+/// Whether a login of `auth_time` (whole seconds) may still be used for this user. A user never met may.
+///
+/// # Errors
+/// [`TokenFault::SubjectCutOff`].
+pub fn check_user(user: Option<&Subject>, auth_time: i64) -> Result<(), TokenFault> {
+    if is_cut_off(user.and_then(|user| user.cutoff), auth_time) {
+        return Err(TokenFault::SubjectCutOff);
+    }
+    Ok(())
+}
+
+/// Whether a recorded agent may be presented by `client` for a login of `auth_time`. An agent never met may.
+/// This is a question about the agent's state and has nothing to do with the claim `may_act`.
+///
+/// # Errors
+/// [`TokenFault::OtherClientsAgent`] (ATK-06), [`TokenFault::AgentEnded`], [`TokenFault::AgentCutOff`].
+pub fn check_agent(agent: Option<&Agent>, client: &ClientId, auth_time: i64) -> Result<(), TokenFault> {
+    let Some(agent) = agent else { return Ok(()) };
+    if agent.client != *client {
+        return Err(TokenFault::OtherClientsAgent);
+    }
+    if agent.state != AgentState::Active {
+        return Err(TokenFault::AgentEnded);
+    }
+    if is_cut_off(agent.cutoff, auth_time) {
+        return Err(TokenFault::AgentCutOff);
+    }
+    Ok(())
+}

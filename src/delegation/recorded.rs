@@ -1,0 +1,36 @@
+//! What the store knows of the tokens of one request, as plain values that were read before the decision.
+
+use super::answers::SealedAnswer;
+use super::plan::LoginRecord;
+use super::record::{Agent, Lineage};
+
+/// What was read for one request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Recorded {
+    /// Nothing was read. A first hop may be decided like this: it assumes that nothing is recorded that stands
+    /// in its way, and the writing transaction proves it.
+    #[default]
+    Unread,
+    /// What is recorded of a login token, its user and the agent that is to act.
+    Login(Box<LoginRecord>),
+    /// What is recorded of a token of Deputy's own.
+    Token(Box<TokenRecord>),
+}
+
+impl Recorded {
+    /// Whether nothing was read.
+    pub const fn is_unread(&self) -> bool {
+        matches!(self, Self::Unread)
+    }
+}
+
+/// What is recorded of a token of Deputy's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenRecord {
+    /// The token with its ancestors, task, login, user and agents; absent if it was never issued.
+    pub lineage: Option<Lineage>,
+    /// The agent that is to act, where it was read and is known.
+    pub actor: Option<Agent>,
+    /// The login's answer to the yes/no scope that is asked of the target, opened; absent if there is none.
+    pub answer: Option<SealedAnswer>,
+}

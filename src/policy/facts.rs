@@ -1,0 +1,58 @@
+//! The facts that policy sees of one exchange, as plain values.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::base::time::Timestamp;
+use crate::oauth::{AgentId, ClientId, Issuer, Purpose, Scope, ScopeToken, TargetId};
+use crate::verification::LoginFacts;
+
+/// The facts that policy sees of one exchange. Nothing in it is unverified.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The current actor: the principal.
+    pub actor: AgentId,
+    /// Its class (`client` for a client's own agent).
+    pub class: String,
+    /// The workload issuer that vouches for it; absent for a client's own agent.
+    pub workload_issuer: Option<Issuer>,
+    /// The authenticated client.
+    pub client: ClientId,
+    /// The agents before it, newest first. For information: no default rule grants by it (8693-4.1-05).
+    pub prior_actors: Vec<AgentId>,
+    /// The target: the resource. Deputy's issuer for a task token.
+    pub target: TargetId,
+    /// Whether a task token is asked for.
+    pub is_task_token: bool,
+    /// The target of the subject token, where the exchange goes onward from it.
+    pub onward_from: Option<TargetId>,
+    /// Whether the new target is on the onward list of that target, as configured. True where the exchange does
+    /// not go onward.
+    pub is_listed_onward: bool,
+    /// What would be granted.
+    pub scope: Scope,
+    /// The yes/no scopes that would be answered in the token.
+    pub answers: BTreeSet<ScopeToken>,
+    /// The yes/no scopes that the actor's class (or the client, for its own agent) lists.
+    pub class_answers: BTreeSet<ScopeToken>,
+    /// The scopes of the grant for which a greatest age of the login is configured.
+    pub fresh_scopes: BTreeSet<String>,
+    /// The scopes of the grant that the configuration marks `sensitive`.
+    pub sensitive_scopes: BTreeSet<String>,
+    /// The levels of `act` that the token would have.
+    pub depth: u8,
+    /// 0 for a login token, else 1 and up.
+    pub hop: u8,
+    /// The purpose that was given when the task began.
+    pub purpose: Option<Purpose>,
+    /// The facts of the login.
+    pub login: Arc<LoginFacts>,
+    /// Whole seconds since `auth_time`.
+    pub login_age_seconds: i64,
+    /// The greatest age, in seconds, that the strictest of the fresh scopes allows.
+    pub max_age_seconds: Option<i64>,
+    /// The lifetime of the token to be, in seconds.
+    pub lifetime_seconds: i64,
+    /// The time of the request.
+    pub now: Timestamp,
+}
