@@ -1,1 +1,323 @@
+//! A valid request as plain values, to be changed in one place and decided. No server, no database, no clock.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Decision, FreshIds, Question, SubjectResult, Verified, World, decide};
+use crate::base::time::{Lifetime, Timestamp};
+use crate::client_auth::AuthenticatedClient;
+use crate::config::Config;
+use crate::delegation::actor::Acting;
+use crate::delegation::answers::SealedAnswer;
+use crate::delegation::record::{Agent, AgentState, Delegation, Lineage, Login, Subject, Task, TokenKind};
+use crate::delegation::recorded::{Recorded, TokenRecord};
+use crate::oauth::{
+    AgentId, ClientId, ExchangeRequest, Issuer, Jti, LoginId, Params, Scope, SubjectRef, TargetId, TaskId,
+};
+use crate::policy::PolicySet;
+use crate::verification::{
+    LoginFacts, MayAct, PredicateClaims, VerifiedLogin, VerifiedOwn, VerifiedWorkload,
+};
+
+pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
+pub(crate) const DEPUTY: &str = "http://127.0.0.1:8443";
+const PROVIDER: &str = "https://login.example";
+const WORKLOADS: &str = "https://workloads.example";
+
+/// One client that begins tasks, a target that hands on, the agent it hands on to, and a yes/no question.
+const CONFIG: &str = r#"
+issuer = "http://127.0.0.1:8443"
+data_dir = "data"
+[listen]
+public = "127.0.0.1:8443"
+[[identity_provider]]
+issuer = "https://login.example"
+[[identity_provider.assurance]]
+name = "phishing_resistant"
+any_of = [{ claim = "acr", in = ["phr"] }]
+[[identity_provider.relying_party]]
+client_id = "app"
+clients = ["assistant"]
+[[workload_issuer]]
+issuer = "https://workloads.example"
+jwks_file = "workloads.json"
+stable_id_claim = "sub"
+instance_id_claim = "instance"
+[[workload_issuer.class]]
+name = "age"
+lifetime = "task"
+clients = ["age-agent"]
+scopes = ["age_over_18"]
+targets = ["tickets"]
+answers = ["age_over_18"]
+[[client]]
+id = "assistant"
+jwks_file = "assistant.json"
+scopes = ["search", "book", "age_over_18"]
+targets = ["tickets", "age-agent"]
+[[client]]
+id = "age-agent"
+jwks_file = "age-agent.json"
+scopes = ["age_over_18", "search"]
+targets = ["tickets", "elsewhere"]
+answers = ["age_over_18"]
+[[predicate]]
+scope = "age_over_18"
+claim = "birthdate"
+at_least_years = 18
+[[target]]
+identifier = "tickets"
+resource_server = "assistant"
+scopes = { search = {}, book = { assurance = "phishing_resistant" }, age_over_18 = {} }
+answers = { age_over_18 = {} }
+[[target]]
+identifier = "age-agent"
+scopes = { age_over_18 = {} }
+exchange_client = "age-agent"
+onward = ["tickets"]
+[[target]]
+identifier = "elsewhere"
+scopes = { search = {}, age_over_18 = {} }
+"#;
+
+/// One request, authenticated, parsed and verified, with what is recorded.
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    pub(crate) client: AuthenticatedClient,
+    pub(crate) request: ExchangeRequest,
+    pub(crate) verified: Verified,
+    pub(crate) fresh: FreshIds,
+    pub(crate) recorded: Recorded,
+    pub(crate) now: Timestamp,
+}
+
+fn id(number: u128) -> uuid::Uuid {
+    uuid::Uuid::from_u128(number)
+}
+
+pub(crate) fn config() -> Config {
+    Config::parse(CONFIG, Path::new("/etc/deputy")).unwrap()
+}
+
+pub(crate) fn facts() -> LoginFacts {
+    LoginFacts {
+        id_token_hash: [7; 32],
+        provider: Issuer::new(PROVIDER),
+        relying_party: "app".to_owned(),
+        levels: BTreeSet::from(["mfa".to_owned(), "phishing_resistant".to_owned()]),
+        acr: Some("phr".to_owned()),
+        amr: vec!["hwk".to_owned(), "mfa".to_owned()],
+        auth_time: NOW.seconds() - 30,
+        session: None,
+        policy_claims: serde_json::Map::new(),
+    }
+}
+
+/// A verified login of Alice, born in 1990.
+pub(crate) fn login(world: &World, facts: LoginFacts, may_act: Option<MayAct>) -> VerifiedLogin {
+    let provider = Arc::clone(&world.config.identity_providers[&Issuer::new(PROVIDER)]);
+    let claims = serde_json::json!({"birthdate": "1990-02-28"});
+    let claims = PredicateClaims::new(claims.as_object().unwrap().clone());
+    VerifiedLogin::for_tests(facts, provider, "alice", may_act, claims)
+}
+
+/// The agent of a client that acts itself.
+pub(crate) fn own_agent(world: &World, client: &str) -> Acting {
+    let client = Arc::clone(&world.config.clients[&ClientId::new(client)]);
+    Acting { id: AgentId::new(format!("agent_of_{}", client.id)), client, workload: None }
+}
+
+/// A fresh instance of the age agent.
+pub(crate) fn age_agent(world: &World) -> Acting {
+    let issuer = &world.config.workload_issuers[&Issuer::new(WORKLOADS)];
+    let class = Arc::clone(&issuer.classes[0]);
+    let workload = VerifiedWorkload::for_tests(issuer.issuer.clone(), class, None, "instance-1");
+    Acting {
+        id: AgentId::new("agent_age"),
+        client: Arc::clone(&world.config.clients[&ClientId::new("age-agent")]),
+        workload: Some(workload),
+    }
+}
+
+pub(crate) fn agent(acting: &Acting) -> Agent {
+    acting.to_agent(NOW)
+}
+
+impl Scene {
+    fn with(client: &str, form: &str, make: impl FnOnce(&World) -> (Verified, Recorded)) -> Self {
+        let world = World { config: Arc::new(config()), policy: Arc::new(PolicySet::builtin().unwrap()) };
+        let registered = Arc::clone(&world.config.clients[&ClientId::new(client)]);
+        let (verified, recorded) = make(&world);
+        let mut scene = Self {
+            client: AuthenticatedClient::for_tests(registered, None),
+            request: parse(form),
+            verified,
+            fresh: FreshIds {
+                jti: Jti::new(id(1)),
+                task: TaskId::new(id(2)),
+                login: LoginId::new(id(3)),
+                subject: SubjectRef::new(id(4)),
+            },
+            recorded,
+            now: NOW,
+            world,
+        };
+        scene.policy("");
+        scene
+    }
+
+    /// Alice's login in the hands of the assistant, for `search` at `tickets`. Nothing is recorded yet.
+    pub(crate) fn first_hop() -> Self {
+        Self::with("assistant", &first("audience=tickets&scope=search"), |world| {
+            let subject = SubjectResult::Login(Ok(Box::new(login(world, facts(), None))));
+            (Verified { subject, actor: Ok(own_agent(world, "assistant")) }, Recorded::Unread)
+        })
+    }
+
+    /// The assistant's task token, continued for `search` at `tickets`.
+    pub(crate) fn continued() -> Self {
+        Self::with("assistant", &later("audience=tickets&scope=search"), |world| {
+            let token = delegation(TokenKind::Task, DEPUTY, "search book age_over_18");
+            (own(world, "assistant", &token), recorded(world, token, None))
+        })
+    }
+
+    /// The assistant's token for the age agent, taken onward to `tickets` by a fresh instance of that agent.
+    pub(crate) fn onward() -> Self {
+        let mut scene = Self::with("age-agent", &later("audience=tickets&scope=age_over_18"), |world| {
+            let token = delegation(TokenKind::Access, "age-agent", "age_over_18");
+            let answer = SealedAnswer { value: true, valid_until: NOW.plus(Lifetime::from_seconds(3600)) };
+            let mut verified = own(world, "age-agent", &token);
+            verified.actor = Ok(age_agent(world));
+            (verified, recorded(world, token, Some(answer)))
+        });
+        scene.request = parse(&format!(
+            "{}&actor_token=x&actor_token_type=urn:ietf:params:oauth:token-type:jwt",
+            later("audience=tickets&scope=age_over_18")
+        ));
+        scene
+    }
+
+    /// Asks for something else.
+    pub(crate) fn ask(&mut self, what: &str) -> &mut Self {
+        let actor = self.request.actor.clone();
+        let form = match self.verified.subject {
+            SubjectResult::Login(_) => first(what),
+            SubjectResult::Own(_) => later(what),
+        };
+        self.request = parse(&form);
+        self.request.actor = actor;
+        self
+    }
+
+    /// Decides by the default set with these rules beside it.
+    pub(crate) fn policy(&mut self, rules: &str) -> &mut Self {
+        let builtin: String = crate::policy::BUILTIN_FILES.iter().map(|(_, text)| *text).collect();
+        self.world.policy = Arc::new(PolicySet::of_text(&format!("{builtin}{rules}")));
+        self
+    }
+
+    /// Changes the configuration.
+    pub(crate) fn configure(&mut self, change: impl FnOnce(&mut Config)) -> &mut Self {
+        let mut config = Config::clone(&self.world.config);
+        change(&mut config);
+        self.world.config = Arc::new(config);
+        self
+    }
+
+    /// Changes the facts of the login that is presented.
+    pub(crate) fn login(&mut self, change: impl FnOnce(&mut LoginFacts)) -> &mut Self {
+        let mut changed = facts();
+        change(&mut changed);
+        self.verified.subject = SubjectResult::Login(Ok(Box::new(login(&self.world, changed, None))));
+        self
+    }
+
+    /// Changes what is recorded of the subject token.
+    pub(crate) fn lineage(&mut self, change: impl FnOnce(&mut Lineage)) -> &mut Self {
+        let Recorded::Token(record) = &mut self.recorded else { panic!("a first hop has no lineage") };
+        change(record.lineage.as_mut().unwrap());
+        self
+    }
+
+    pub(crate) fn decide(&self) -> Decision {
+        let question = Question {
+            client: &self.client,
+            request: &self.request,
+            verified: &self.verified,
+            fresh: &self.fresh,
+        };
+        decide(&self.world, &question, &self.recorded, self.now)
+    }
+}
+
+fn first(what: &str) -> String {
+    format!("subject_token=x&subject_token_type=urn:ietf:params:oauth:token-type:id_token&{what}")
+}
+
+fn later(what: &str) -> String {
+    format!("subject_token=x&subject_token_type=urn:ietf:params:oauth:token-type:access_token&{what}")
+}
+
+fn parse(form: &str) -> ExchangeRequest {
+    ExchangeRequest::parse(&Params::parse(form.as_bytes()).unwrap(), &Issuer::new(DEPUTY)).unwrap()
+}
+
+fn own(world: &World, client: &str, token: &Delegation) -> Verified {
+    let subject = SubjectResult::Own(Ok(Arc::new(VerifiedOwn::for_tests(token.jti, token.hash))));
+    Verified { subject, actor: Ok(own_agent(world, client)) }
+}
+
+/// A token of the assistant.
+pub(crate) fn delegation(kind: TokenKind, target: &str, scope: &str) -> Delegation {
+    Delegation {
+        jti: Jti::new(id(10)),
+        kind,
+        task: TaskId::new(id(11)),
+        login: LoginId::new(id(12)),
+        ancestors: Vec::new(),
+        chain: vec![AgentId::new("agent_of_assistant")],
+        client: ClientId::new("assistant"),
+        target: TargetId::new(target),
+        scope: Scope::parse(scope).unwrap(),
+        issued_at: NOW,
+        expires_at: NOW.plus(Lifetime::from_seconds(600)),
+        kid: "key-1".to_owned(),
+        hash: [1; 32],
+        revoked: None,
+    }
+}
+
+fn recorded(world: &World, token: Delegation, answer: Option<SealedAnswer>) -> Recorded {
+    Recorded::Token(Box::new(TokenRecord { lineage: Some(lineage(world, token)), actor: None, answer }))
+}
+
+/// What is recorded of a token of the assistant.
+pub(crate) fn lineage(world: &World, token: Delegation) -> Lineage {
+    let ends_at = NOW.plus(Lifetime::from_seconds(1800));
+    let subject = SubjectRef::new(id(13));
+    Lineage {
+        ancestors: Vec::new(),
+        task: Task {
+            id: token.task,
+            client: token.client.clone(),
+            agent: token.chain[0].clone(),
+            subject,
+            purpose: None,
+            started_at: NOW,
+            expires_at: ends_at,
+            ended: None,
+        },
+        login: Login { id: token.login, task: token.task, facts: Arc::new(facts()), ends_at },
+        subject: Subject {
+            reference: subject,
+            issuer: Issuer::new(PROVIDER),
+            upstream: "alice".to_owned(),
+            cutoff: None,
+        },
+        agents: vec![Agent { state: AgentState::Active, ..agent(&own_agent(world, "assistant")) }],
+        is_key_trusted: true,
+        delegation: token,
+    }
+}

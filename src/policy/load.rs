@@ -105,6 +105,15 @@ impl PolicySet {
         policy.directory.as_deref().map_or_else(Self::builtin, Self::load)
     }
 
+    /// The set of one text, for tests of what asks policy.
+    #[cfg(test)]
+    pub(crate) fn of_text(text: &str) -> Self {
+        match Self::from_sources("", [("test.cedar", text)]) {
+            Ok(set) => set,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     /// A set of files given by name and content. `prefix` goes before the name in messages.
     pub(super) fn from_sources<'a>(
         prefix: &str,

@@ -1,7 +1,10 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::testing::{self, BUILTIN_CASES, run_cases};
 use super::*;
+use crate::oauth::AgentId;
 
 const PERMIT: &str = "@id(\"p\") permit(principal, action, resource);\n";
 
@@ -312,10 +315,12 @@ fn what_is_remembered_of_rules_is_what_they_would_say_again() {
                     [(5, 60, None), (5_000, 60, blocked.as_object()), (5, 9_000, None)]
                 {
                     let mut facts = case.facts();
-                    facts.actor = actor;
+                    facts.actor = actor.clone();
                     facts.login_age_seconds = age;
                     facts.lifetime_seconds = lifetime;
-                    facts.claims = claims.unwrap_or(facts.claims);
+                    if let Some(claims) = claims {
+                        Arc::make_mut(&mut facts.login).policy_claims = claims.clone();
+                    }
                     let record = set.decide(&facts).record;
                     let told = (record.decision, record.policies);
                     assert_eq!(told, decide_anew(&set, &facts), "{}", case.name);

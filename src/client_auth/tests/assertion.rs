@@ -29,8 +29,8 @@ async fn changed(world: &World, changes: Value) -> Result<AuthenticatedClient, P
 async fn a_good_assertion_proves_the_client_and_hands_out_its_jti_to_be_spent() {
     let world = World::new();
     let proven = changed(&world, json!({})).await.unwrap();
-    assert_eq!(proven.client.id.as_str(), "assistant");
-    let spend = proven.spend.unwrap();
+    assert_eq!(proven.client().id.as_str(), "assistant");
+    let spend = proven.spend().unwrap();
     assert_eq!(spend.client.as_str(), "assistant");
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"a-1");
     assert_eq!(spend.jti_hash, hash.as_ref());

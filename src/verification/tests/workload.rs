@@ -21,14 +21,14 @@ async fn changed(world: &World, changes: Value) -> Result<VerifiedWorkload, Toke
 async fn a_task_class_is_known_by_its_instance_and_a_principal_by_its_stable_id() {
     let world = World::new();
     let verified = changed(&world, json!({})).await.unwrap();
-    assert_eq!((verified.id.as_str(), verified.class.name.as_str()), ("pod-uid", "age-verifier"));
-    assert_eq!(verified.subject.as_deref(), Some("system:serviceaccount:shop:age"));
-    assert_eq!(verified.issuer.as_str(), WORKLOADS);
+    assert_eq!((verified.id(), verified.class().name.as_str()), ("pod-uid", "age-verifier"));
+    assert_eq!(verified.subject(), Some("system:serviceaccount:shop:age"));
+    assert_eq!(verified.issuer().as_str(), WORKLOADS);
     let batch = json!({"kubernetes.io": {
         "namespace": "batch", "serviceaccount": {"uid": "sa-uid"}, "pod": {"uid": "pod-uid"},
     }});
     let verified = changed(&world, batch).await.unwrap();
-    assert_eq!((verified.id.as_str(), verified.class.name.as_str()), ("sa-uid", "batch"));
+    assert_eq!((verified.id(), verified.class().name.as_str()), ("sa-uid", "batch"));
 }
 
 #[tokio::test]
@@ -49,8 +49,8 @@ async fn a_class_without_condition_takes_what_the_earlier_ones_left() {
     issuer.classes.push(any.into());
     add_workload_issuer(&mut world.config, issuer);
     let io = json!({"namespace": "elsewhere", "serviceaccount": {"uid": "u"}});
-    assert_eq!(changed(&world, json!({"kubernetes.io": io})).await.unwrap().class.name, "any");
-    assert_eq!(changed(&world, json!({})).await.unwrap().class.name, "age-verifier");
+    assert_eq!(changed(&world, json!({"kubernetes.io": io})).await.unwrap().class().name, "any");
+    assert_eq!(changed(&world, json!({})).await.unwrap().class().name, "age-verifier");
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_missing_or_unusable_id_is_refused() {
         assert_eq!(verified.unwrap_err(), TokenFault::Claim, "{pod}");
     }
     let io = json!({"namespace": "shop", "pod": {"uid": 42}});
-    assert_eq!(changed(&world, json!({"kubernetes.io": io})).await.unwrap().id, "42");
+    assert_eq!(changed(&world, json!({"kubernetes.io": io})).await.unwrap().id(), "42");
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn tokens_of_other_kinds_issuers_and_keys_are_refused() {
 #[tokio::test]
 async fn a_subject_may_be_missing_but_not_malformed() {
     let world = World::new();
-    assert_eq!(changed(&world, json!({"sub": null})).await.unwrap().subject, None);
+    assert_eq!(changed(&world, json!({"sub": null})).await.unwrap().subject(), None);
     for sub in [json!(""), json!(1), json!("a".repeat(513))] {
         assert_eq!(changed(&world, json!({"sub": sub})).await.unwrap_err(), TokenFault::Subject, "{sub}");
     }
