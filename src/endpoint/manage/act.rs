@@ -28,16 +28,7 @@ async fn set_agent(app: &App, id: &str, state: AgentState, why: EndReason) -> Ht
     let agent = AgentId::new(id);
     let mut row = AuditRow::new(app.clock.now(), Event::AgentState, Outcome::Granted);
     row.agent = Some(agent.clone());
-    row.detail = Some(format!(
-        "{} ({})",
-        match state {
-            AgentState::Active => "active",
-            AgentState::Suspended => "suspended",
-            AgentState::Retired => "retired",
-            AgentState::Banned => "banned",
-        },
-        why.word()
-    ));
+    row.detail = Some(format!("{} ({})", state.word(), why.word()));
     answer(record(app, Control::SetAgentState { agent, state, why }, row, "agent").await)
 }
 
