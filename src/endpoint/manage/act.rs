@@ -14,7 +14,7 @@ use crate::store::{Change, Control, Entry, Recorded};
 
 async fn record(app: &App, control: Control, row: AuditRow, what: &'static str) -> Result<Value, NotDone> {
     let now = row.at;
-    let entry = Entry { spend: None, change: Change::Control(control), audit: Some(row), now };
+    let entry = Entry { one_time: Vec::new(), change: Change::Control(control), audit: Some(row), now };
     match app.store.record(entry).await? {
         Recorded::Done { died, changed, .. } => Ok(json!({"changed": changed, "died": died})),
         Recorded::NotFound => Err(NotDone::NotFound(what)),

@@ -4,7 +4,7 @@ use super::on_each_database;
 use super::world::{KID, World, token_of};
 use crate::audit::Outcome;
 use crate::delegation::task::TaskPlan;
-use crate::oauth::{ScopeToken, SubjectRef, TargetId, TokenFault};
+use crate::oauth::{ClientId, OneTime, ScopeToken, SubjectRef, TargetId, TokenFault};
 use crate::store::entry::{Change, Control, Issue, KeyRow, Origin, RecordRefusal, Recorded};
 use crate::store::{AuditFilter, Store};
 
@@ -17,6 +17,7 @@ on_each_database! {
     a_replayed_assertion_writes_nothing,
     a_replay_in_one_group_is_found,
     a_refusal_spends_its_assertion_with_its_row,
+    of_several_one_time_uses_one_used_before_stops_all,
     an_agent_is_created_by_its_first_exchange_only,
     an_agent_of_another_client_is_refused,
     a_token_never_recorded_seeds_nothing,
@@ -139,14 +140,14 @@ async fn a_replayed_assertion_writes_nothing(world: World) {
     let store = world.open().await;
     let assistant = world.principal();
     let (_, task_token) = world.begin(&store, &assistant).await;
-    let spend = world.assertion();
+    let used = world.assertion();
     let mut first = world.later(&task_token, &assistant);
-    first.spend = Some(spend.clone());
+    first.one_time = vec![used.clone()];
     world.issued(&store, first).await;
     let before = rows(&store).await;
 
     let mut replay = world.later(&task_token, &assistant);
-    replay.spend = Some(spend.clone());
+    replay.one_time = vec![used.clone()];
     let token = token_of(&replay);
     let recorded = store.record(replay).await.unwrap();
 
@@ -154,8 +155,8 @@ async fn a_replayed_assertion_writes_nothing(world: World) {
     assert!(store.find_lineage(token.jti).await.unwrap().is_none());
     assert_eq!(rows(&store).await, before);
     let mut of_other_client = world.later(&task_token, &assistant);
-    of_other_client.spend =
-        Some(crate::store::SpentAssertion { client: crate::oauth::ClientId::new("other"), ..spend });
+    let OneTime::Assertion { jti, until, .. } = used;
+    of_other_client.one_time = vec![OneTime::Assertion { client: ClientId::new("other"), jti, until }];
     world.issued(&store, of_other_client).await;
 }
 
@@ -167,12 +168,12 @@ async fn a_replay_in_one_group_is_found(world: World) {
     let store = world.open().await;
     let assistant = world.principal();
     let (_, task_token) = world.begin(&store, &assistant).await;
-    let spend = world.assertion();
+    let used = world.assertion();
     // Announced, so that the writer waits for all of them.
     let announced: Vec<_> = (0..8).map(|_| store.announce()).collect();
     let entries = (0..8).map(|_| {
         let mut entry = world.later(&task_token, &assistant);
-        entry.spend = Some(spend.clone());
+        entry.one_time = vec![used.clone()];
         store.record(entry)
     });
 
@@ -189,7 +190,7 @@ async fn a_refusal_spends_its_assertion_with_its_row(world: World) {
     let store = world.open().await;
     let mut refusal = world.entry(Change::Nothing);
     refusal.audit.as_mut().unwrap().outcome = Outcome::Refused;
-    refusal.spend = Some(world.assertion());
+    refusal.one_time = vec![world.assertion()];
     let again = refusal.clone();
     let before = rows(&store).await;
 
@@ -197,6 +198,23 @@ async fn a_refusal_spends_its_assertion_with_its_row(world: World) {
     assert!(matches!(store.record(again).await.unwrap(), Recorded::Replayed));
 
     assert_eq!(rows(&store).await, before + 1);
+}
+
+async fn of_several_one_time_uses_one_used_before_stops_all(world: World) {
+    let store = world.open().await;
+    let (used, fresh) = (world.assertion(), world.assertion());
+    let mut first = world.entry(Change::Nothing);
+    first.one_time = vec![used.clone()];
+    assert!(matches!(store.record(first).await.unwrap(), Recorded::Done { .. }));
+
+    let mut both = world.entry(Change::Nothing);
+    both.one_time = vec![fresh.clone(), used];
+    assert!(matches!(store.record(both).await.unwrap(), Recorded::Replayed));
+
+    // The other was not used up by it.
+    let mut alone = world.entry(Change::Nothing);
+    alone.one_time = vec![fresh];
+    assert!(matches!(store.record(alone).await.unwrap(), Recorded::Done { .. }));
 }
 
 async fn an_agent_is_created_by_its_first_exchange_only(world: World) {
@@ -228,7 +246,7 @@ async fn an_agent_of_another_client_is_refused(world: World) {
     world.exchange(&store, &access, &verifier).await;
 
     let mut stolen = verifier;
-    stolen.client = crate::oauth::ClientId::new("thief");
+    stolen.client = ClientId::new("thief");
     let recorded = store.record(world.later(&access, &stolen)).await.unwrap();
 
     let why = RecordRefusal::Actor(TokenFault::OtherClientsAgent);
