@@ -6,6 +6,7 @@ use super::*;
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::config::{Algorithm, KeySource, Reach};
 use crate::jose::SigningKey;
+use crate::oauth::OneTime;
 
 pub fn body(assertion: &str) -> String {
     form(&[
@@ -29,9 +30,9 @@ async fn changed(world: &World, changes: Value) -> Result<AuthenticatedClient, P
 async fn a_good_assertion_proves_the_client_and_hands_out_its_jti_to_be_spent() {
     let world = World::new();
     let proven = changed(&world, json!({})).await.unwrap();
-    assert_eq!(proven.client.id.as_str(), "assistant");
-    let [OneTime::Assertion { client, jti, until }] = proven.one_time.as_slice() else {
-        panic!("{:?}", proven.one_time)
+    assert_eq!(proven.client().id.as_str(), "assistant");
+    let [OneTime::Assertion { client, jti, until }] = proven.one_time() else {
+        panic!("{:?}", proven.one_time())
     };
     assert_eq!(client.as_str(), "assistant");
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"a-1");

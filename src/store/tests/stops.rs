@@ -3,9 +3,9 @@
 use super::on_each_database;
 use super::world::{World, end, revoke, token_of};
 use crate::delegation::record::{Agent, AgentState, Delegation, EndReason};
-use crate::oauth::{Issuer, ScopeToken, TargetId, TaskId, TokenFault};
+use crate::oauth::{ActorOrSubject, Cause, Issuer, ScopeToken, TargetId, TaskId, TokenFault};
 use crate::store::Store;
-use crate::store::entry::{Control, RecordRefusal, Recorded};
+use crate::store::entry::{Control, Recorded};
 
 on_each_database! {
     revoking_a_token_ends_everything_below_it,
@@ -45,8 +45,8 @@ async fn state(store: &Store, agent: &Agent) -> AgentState {
 
 pub(super) async fn assert_seeds_nothing(world: &World, store: &Store, from: &Delegation, why: TokenFault) {
     let recorded = store.record(world.later(from, &world.instance())).await.unwrap();
-    let refusal = RecordRefusal::Subject(why);
-    assert!(matches!(recorded, Recorded::Refused(found) if found == refusal), "{recorded:?}");
+    let refusal = Cause::subject(why);
+    assert!(matches!(&recorded, Recorded::Refused(found) if *found == refusal), "{recorded:?}");
 }
 
 async fn revoking_a_token_ends_everything_below_it(world: World) {
@@ -82,8 +82,8 @@ async fn revoking_a_task_token_ends_the_task(world: World) {
     assert_seeds_nothing(&world, &store, &root, TokenFault::TaskEnded).await;
     let spent = world.hop_zero(&store, &sign_in, &world.principal()).await;
     let recorded = store.record(spent).await.unwrap();
-    let why = RecordRefusal::Subject(TokenFault::LoginSpent);
-    assert!(matches!(recorded, Recorded::Refused(found) if found == why), "{recorded:?}");
+    let why = Cause::subject(TokenFault::LoginSpent);
+    assert!(matches!(&recorded, Recorded::Refused(found) if *found == why), "{recorded:?}");
     let (tickets, scope) = (TargetId::new("tickets"), ScopeToken::parse("age_over_18").unwrap());
     assert_eq!(store.find_answer(root.login, &tickets, &scope).await.unwrap(), None);
     assert_eq!(world.control(&store, control).await, (0, false));
@@ -103,8 +103,8 @@ async fn an_ended_task_retires_its_instances(world: World) {
     let (_, root) = world.begin(&store, &assistant).await;
     let access = world.exchange(&store, &root, &assistant).await;
     let recorded = store.record(world.later(&access, &verifier)).await.unwrap();
-    let why = RecordRefusal::Actor(TokenFault::AgentEnded);
-    assert!(matches!(recorded, Recorded::Refused(found) if found == why), "{recorded:?}");
+    let why = Cause::actor(TokenFault::AgentEnded);
+    assert!(matches!(&recorded, Recorded::Refused(found) if *found == why), "{recorded:?}");
 }
 
 async fn an_instance_busy_elsewhere_is_not_retired(world: World) {
@@ -167,7 +167,10 @@ async fn an_issue_racing_a_revocation_leaves_no_live_child(world: World) {
                 Recorded::Done { .. } => {
                     assert!(world.life(&store, &token).await.is_err(), "a live child of a dead token");
                 }
-                Recorded::Refused(RecordRefusal::Subject(TokenFault::Revoked | TokenFault::TaskEnded)) => {
+                Recorded::Refused(Cause::Token(
+                    ActorOrSubject::Subject,
+                    TokenFault::Revoked | TokenFault::TaskEnded,
+                )) => {
                     assert!(store.find_lineage(token.jti).await.unwrap().is_none())
                 }
                 other => panic!("{other:?}"),
@@ -187,8 +190,8 @@ async fn a_suspended_agent_loses_its_tokens_and_can_be_resumed(world: World) {
     assert!(world.life(&store, &onward).await.is_err());
     let refused = world.hop_zero(&store, &world.sign_in("ulla"), &assistant).await;
     let recorded = store.record(refused).await.unwrap();
-    let why = RecordRefusal::Actor(TokenFault::AgentEnded);
-    assert!(matches!(recorded, Recorded::Refused(found) if found == why), "{recorded:?}");
+    let why = Cause::actor(TokenFault::AgentEnded);
+    assert!(matches!(&recorded, Recorded::Refused(found) if *found == why), "{recorded:?}");
 
     let resume = change(AgentState::Active, EndReason::Operator);
     assert_eq!(world.control(&store, resume).await, (0, true));
@@ -255,8 +258,8 @@ async fn a_stopped_user_needs_a_new_login(world: World) {
     assert_eq!(world.life(&store, &other_user).await, Ok(()));
     let before = world.hop_zero(&store, &world.sign_in("ulla"), &assistant).await;
     let recorded = store.record(before).await.unwrap();
-    let why = RecordRefusal::Subject(TokenFault::SubjectCutOff);
-    assert!(matches!(recorded, Recorded::Refused(found) if found == why), "{recorded:?}");
+    let why = Cause::subject(TokenFault::SubjectCutOff);
+    assert!(matches!(&recorded, Recorded::Refused(found) if *found == why), "{recorded:?}");
     world.advance(120);
     world.begin(&store, &assistant).await;
 }

@@ -254,7 +254,7 @@ pub(crate) fn client() -> ClientId {
 
 pub(crate) fn token_of(entry: &Entry) -> Delegation {
     match &entry.change {
-        Change::Issue(issue) => issue.delegation.clone(),
+        Change::Issue(token) => token.delegation(),
         other => panic!("{other:?}"),
     }
 }

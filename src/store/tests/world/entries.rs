@@ -1,17 +1,23 @@
 //! Users who sign in, agents, and what the token endpoint hands to the store for them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::{KID, World, client};
+use crate::audit::Event;
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::AgentLifetime;
-use crate::delegation::record::{Agent, AgentState, Delegation, Login, Provenance, Subject, Task, TokenKind};
-use crate::delegation::task::{Asking, TaskPlan, plan};
+use crate::decision::{FirstHop, Origin, Permit, Proposal, Terms};
+use crate::delegation::plan::{Asking, TaskPlan, plan};
+use crate::delegation::record::{
+    Agent, AgentState, Delegation, Login, LoginFacts, Provenance, Subject, Task, TokenKind,
+};
+use crate::issuance::{SealedAnswerRow, SignedToken};
 use crate::oauth::{
     AgentId, ClientId, Issuer, Jti, LoginId, Scope, ScopeToken, SubjectRef, TargetId, TaskId,
 };
 use crate::store::Store;
-use crate::store::entry::{Change, Entry, HopZero, Issue, NewAnswer, Origin};
+use crate::store::entry::{Change, Entry};
 
 /// One ID token as presented.
 #[derive(Clone, Debug)]
@@ -24,10 +30,11 @@ pub(crate) struct SignIn {
 }
 
 impl World {
-    /// A hop 0 as the token endpoint makes it: read, planned, with everything prepared.
+    /// A first hop as the token endpoint makes it: read, planned, with everything prepared.
     pub(crate) async fn hop_zero(&self, store: &Store, sign_in: &SignIn, actor: &Agent) -> Entry {
         let subject = (&sign_in.issuer, sign_in.upstream.as_str());
-        let standing = store.find_standing(&sign_in.hash, subject, &actor.id, sign_in.named).await.unwrap();
+        let record =
+            store.find_login_record(&sign_in.hash, subject, Some(&actor.id), sign_in.named).await.unwrap();
         let asking = Asking {
             client: &actor.client,
             agent: &actor.id,
@@ -35,43 +42,127 @@ impl World {
             named_task: sign_in.named,
             purpose: None,
         };
-        let plan = plan(&standing, &asking, self.now()).unwrap_or(TaskPlan::Begin);
+        let plan = plan(&record, &asking, self.now()).unwrap_or(TaskPlan::Begin);
         let (task, login) = match plan {
             TaskPlan::Begin => (TaskId::new(self.id()), LoginId::new(self.id())),
             TaskPlan::JoinWithNewLogin(task) => (task, LoginId::new(self.id())),
             TaskPlan::Join(task, login) => (task, login),
         };
         let expires_at = self.now().plus(Lifetime::from_seconds(3600));
-        let subject = Subject {
+        let facts = Arc::new(facts_of(sign_in));
+        let subject = self.subject(sign_in);
+        let hop = FirstHop {
+            plan,
+            task: self.task(task, &subject, actor, expires_at),
+            login: Login { id: login, task, facts: Arc::clone(&facts), ends_at: expires_at },
+            named_task: sign_in.named,
+            purpose: None,
+        };
+        let terms = Terms {
+            jti: Jti::new(self.id()),
+            proposal: Proposal {
+                kind: TokenKind::Task,
+                target: TargetId::new("https://deputy.example"),
+                target_config: None,
+                scope: Scope::parse("age_over_18 tickets:book tickets:search").unwrap(),
+                answer: None,
+                chain: vec![actor.id.clone()],
+                ancestors: Vec::new(),
+                onward_from: None,
+                issued_at: self.now(),
+                expires_at,
+            },
+            client: actor.client.clone(),
+            has_actor_token: true,
+            actor: actor.clone(),
+            subject,
+            task,
+            login,
+            facts,
+            origin: Origin::FirstHop(Box::new(hop)),
+            answer: None,
+            answers: Vec::new(),
+        };
+        let answers = vec![SealedAnswerRow {
+            target: TargetId::new("tickets"),
+            scope: ScopeToken::parse("age_over_18").unwrap(),
+            sealed: vec![1, 2, 3, 4],
+        }];
+        self.signed(terms, answers)
+    }
+
+    /// A later hop from a token, by its own actor or by one more.
+    pub(crate) fn later(&self, from: &Delegation, actor: &Agent) -> Entry {
+        let mut ancestors = from.ancestors.clone();
+        ancestors.push(from.jti);
+        let mut chain = from.chain.clone();
+        if chain.first() != Some(&actor.id) {
+            chain.insert(0, actor.id.clone());
+        }
+        // Of a later hop the store reads the user and the facts of the login again.
+        let sign_in = self.sign_in("ulla");
+        let terms = Terms {
+            jti: Jti::new(self.id()),
+            proposal: Proposal {
+                kind: TokenKind::Access,
+                target: TargetId::new("tickets"),
+                target_config: None,
+                scope: Scope::parse("tickets:search").unwrap(),
+                answer: None,
+                chain,
+                ancestors,
+                onward_from: None,
+                issued_at: from.issued_at,
+                expires_at: from.expires_at.min(self.now().plus(Lifetime::from_seconds(300))),
+            },
+            client: actor.client.clone(),
+            has_actor_token: true,
+            actor: actor.clone(),
+            subject: self.subject(&sign_in),
+            task: from.task,
+            login: from.login,
+            facts: Arc::new(facts_of(&sign_in)),
+            origin: Origin::Later { parent: from.jti },
+            answer: None,
+            answers: Vec::new(),
+        };
+        self.signed(terms, Vec::new())
+    }
+
+    /// The entry of a token that was signed on these terms.
+    pub(crate) fn signed(&self, terms: Terms, answers: Vec<SealedAnswerRow>) -> Entry {
+        let mut row = self.row(Event::Exchange);
+        row.chain.clone_from(&terms.proposal.chain);
+        row.client = Some(terms.client.clone());
+        if let Origin::Later { parent } = &terms.origin {
+            row.parent = Some(*parent);
+        }
+        let permit = Permit::for_tests(terms);
+        let token = SignedToken::for_tests(permit, KID.to_owned(), self.fresh_hash(), answers);
+        let mut entry = self.entry(Change::Issue(Box::new(token)));
+        entry.audit = Some(row);
+        entry
+    }
+
+    /// The same entry with other terms and answers.
+    pub(crate) fn changed(
+        &self,
+        entry: &Entry,
+        change: impl FnOnce(&mut Terms, &mut Vec<SealedAnswerRow>),
+    ) -> Entry {
+        let Change::Issue(token) = &entry.change else { panic!("{entry:?}") };
+        let (mut terms, mut answers) = (token.terms().clone(), token.answers().to_vec());
+        change(&mut terms, &mut answers);
+        self.signed(terms, answers)
+    }
+
+    fn subject(&self, sign_in: &SignIn) -> Subject {
+        Subject {
             reference: SubjectRef::new(self.id()),
             issuer: sign_in.issuer.clone(),
             upstream: sign_in.upstream.clone(),
             cutoff: None,
-        };
-        let hop = HopZero {
-            plan,
-            task: self.task(task, &subject, actor, expires_at),
-            named_task: sign_in.named,
-            purpose: None,
-            login: login_of(sign_in, login, task, expires_at),
-            answers: vec![NewAnswer {
-                target: TargetId::new("tickets"),
-                scope: ScopeToken::parse("age_over_18").unwrap(),
-                sealed: vec![1, 2, 3, 4],
-            }],
-            subject,
-        };
-        let delegation = self.task_token(task, login, actor, expires_at);
-        let mut entry = self.entry(Change::Issue(Box::new(Issue {
-            origin: Origin::HopZero(Box::new(hop)),
-            actor: actor.clone(),
-            delegation: delegation.clone(),
-        })));
-        if let Some(row) = &mut entry.audit {
-            row.chain = delegation.chain;
-            row.client = Some(actor.client.clone());
         }
-        entry
     }
 
     fn task(&self, id: TaskId, subject: &Subject, actor: &Agent, expires_at: Timestamp) -> Task {
@@ -85,60 +176,6 @@ impl World {
             expires_at,
             ended: None,
         }
-    }
-
-    fn task_token(&self, task: TaskId, login: LoginId, actor: &Agent, expires_at: Timestamp) -> Delegation {
-        Delegation {
-            jti: Jti::new(self.id()),
-            kind: TokenKind::Task,
-            task,
-            login,
-            ancestors: Vec::new(),
-            chain: vec![actor.id.clone()],
-            client: actor.client.clone(),
-            target: TargetId::new("https://deputy.example"),
-            scope: Scope::parse("age_over_18 tickets:book tickets:search").unwrap(),
-            issued_at: self.now(),
-            expires_at,
-            kid: KID.to_owned(),
-            hash: self.fresh_hash(),
-            revoked: None,
-        }
-    }
-
-    /// A later hop from a token, by its own actor or by one more.
-    pub(crate) fn later(&self, from: &Delegation, actor: &Agent) -> Entry {
-        let mut ancestors = from.ancestors.clone();
-        ancestors.push(from.jti);
-        let mut chain = from.chain.clone();
-        if chain.first() != Some(&actor.id) {
-            chain.insert(0, actor.id.clone());
-        }
-        let expires_at = from.expires_at.min(self.now().plus(Lifetime::from_seconds(300)));
-        let delegation = Delegation {
-            jti: Jti::new(self.id()),
-            kind: TokenKind::Access,
-            ancestors,
-            chain,
-            client: actor.client.clone(),
-            target: TargetId::new("tickets"),
-            scope: Scope::parse("tickets:search").unwrap(),
-            issued_at: self.now(),
-            expires_at,
-            hash: self.fresh_hash(),
-            ..from.clone()
-        };
-        let mut entry = self.entry(Change::Issue(Box::new(Issue {
-            origin: Origin::Later { parent: from.jti },
-            actor: actor.clone(),
-            delegation: delegation.clone(),
-        })));
-        if let Some(row) = &mut entry.audit {
-            row.chain = delegation.chain;
-            row.parent = Some(from.jti);
-            row.client = Some(actor.client.clone());
-        }
-        entry
     }
 
     pub(crate) fn sign_in(&self, upstream: &str) -> SignIn {
@@ -189,10 +226,8 @@ impl World {
     }
 }
 
-fn login_of(sign_in: &SignIn, id: LoginId, task: TaskId, ends_at: Timestamp) -> Login {
-    Login {
-        id,
-        task,
+fn facts_of(sign_in: &SignIn) -> LoginFacts {
+    LoginFacts {
         id_token_hash: sign_in.hash,
         provider: sign_in.issuer.clone(),
         relying_party: "app".to_owned(),
@@ -202,6 +237,5 @@ fn login_of(sign_in: &SignIn, id: LoginId, task: TaskId, ends_at: Timestamp) -> 
         auth_time: sign_in.auth_time,
         session: Some([9; 32]),
         policy_claims: serde_json::Map::new(),
-        ends_at,
     }
 }
