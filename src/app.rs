@@ -260,7 +260,9 @@ impl App {
     /// The store.
     pub async fn record_note(&self, row: AuditRow) -> Result<(), Failure> {
         let now = row.at;
-        self.store.record(Entry { spend: None, change: Change::Nothing, audit: Some(row), now }).await?;
+        self.store
+            .record(Entry { one_time: Vec::new(), change: Change::Nothing, audit: Some(row), now })
+            .await?;
         Ok(())
     }
 
@@ -291,7 +293,7 @@ impl App {
     /// The store.
     pub async fn record_control(&self, control: Control, row: AuditRow) -> Result<Recorded, Failure> {
         let now = row.at;
-        let entry = Entry { spend: None, change: Change::Control(control), audit: Some(row), now };
+        let entry = Entry { one_time: Vec::new(), change: Change::Control(control), audit: Some(row), now };
         Ok(self.store.record(entry).await?)
     }
 
@@ -357,7 +359,8 @@ impl App {
         let now = self.now()?;
         loop {
             // One is a small batch, so that requests come between; there may be more to do than one does.
-            let entry = Entry { spend: None, change: Change::Control(Control::Sweep), audit: None, now };
+            let entry =
+                Entry { one_time: Vec::new(), change: Change::Control(Control::Sweep), audit: None, now };
             if !matches!(self.store.record(entry).await?, Recorded::Done { changed: true, .. }) {
                 return Ok(());
             }
@@ -397,7 +400,7 @@ async fn set_clock_back(store: &Store, now: Timestamp) -> Result<(), StoreError>
     let control = |control, event, detail: String| {
         let mut row = AuditRow::new(now, event, Outcome::Granted);
         row.detail = Some(detail);
-        store.record(Entry { spend: None, change: Change::Control(control), audit: Some(row), now })
+        store.record(Entry { one_time: Vec::new(), change: Change::Control(control), audit: Some(row), now })
     };
     let keys = keys::set_back(&store.list_keys().await?, highest, now);
     if !keys.is_empty() {

@@ -1,4 +1,5 @@
-//! What every other module may use: time and randomness.
+//! What every other module may use: time, randomness, and enums with words.
 
 pub mod entropy;
 pub mod time;
+pub(crate) mod words;

@@ -10,23 +10,12 @@ use std::sync::Arc;
 use crate::base::time::Timestamp;
 use crate::config::{ClientAuthentication, Config};
 use crate::keys::NodeSecrets;
-use crate::oauth::{Cause, ClientId, Digest, Params, Plain};
+use crate::oauth::{Cause, ClientId, Params, Plain};
 use crate::verification::Verifier;
 
 pub use authenticated::AuthenticatedClient;
 use presented::{Credential, Presented};
 use secret::Secrets;
-
-/// A client assertion's `jti`, single use (RFC 7523 §3).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SpentAssertion {
-    /// Whose.
-    pub client: ClientId,
-    /// SHA-256 of the `jti`.
-    pub jti_hash: Digest,
-    /// Until when the assertion could still pass the time checks, leeway included.
-    pub until: Timestamp,
-}
 
 /// Why a client is not authenticated.
 #[derive(Debug)]
@@ -87,14 +76,16 @@ pub async fn authenticate(
     let proven = match presented.credential {
         Credential::Secret { client_id, secret, method } => Secrets { config, secrets, now }
             .prove(method, &client_id, secret.expose())
-            .map(|()| None)
+            .map(|()| Vec::new())
             .map_err(Rejected::For),
         Credential::Assertion(scanned) => {
-            assertion::prove(config, verifier, client.map(Arc::as_ref), scanned, now).await.map(Some)
+            assertion::prove(config, verifier, client.map(Arc::as_ref), scanned, now)
+                .await
+                .map(|used| vec![used])
         }
     };
-    let spend = match proven {
-        Ok(spend) => spend,
+    let one_time = match proven {
+        Ok(one_time) => one_time,
         Err(Rejected::For(cause)) => return Err(refused(cause, claimed)),
         Err(Rejected::Unavailable(why)) => return Err(NotAuthenticated::Unavailable(why)),
     };
@@ -103,7 +94,7 @@ pub async fn authenticate(
         return Err(refused(Plain::ClientIdMismatch, claimed));
     }
     match client {
-        Some(client) => Ok(AuthenticatedClient::new(Arc::clone(client), spend)),
+        Some(client) => Ok(AuthenticatedClient::new(Arc::clone(client), one_time)),
         None => Err(refused(Plain::ClientUnknown, None)),
     }
 }

@@ -32,6 +32,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::time::Lifetime;
+use crate::base::words::words;
 use crate::oauth::{ClientId, Issuer, Scope, ScopeToken, TargetId};
 
 pub use error::{ConfigError, Problem};
@@ -308,14 +309,14 @@ pub struct RelyingParty {
     pub clients: BTreeSet<ClientId>,
 }
 
-/// How long an agent of a class lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AgentLifetime {
-    /// An instance, retired with its last task.
-    Task,
-    /// A service account: stays, dormant, between tasks.
-    Principal,
+words! {
+    /// How long an agent of a class lives.
+    AgentLifetime {
+        /// An instance, retired with its last task.
+        Task => "task",
+        /// A service account: stays, dormant, between tasks.
+        Principal => "principal",
+    }
 }
 
 /// `[[workload_issuer]]` (preset `generic`).

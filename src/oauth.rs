@@ -3,6 +3,7 @@
 
 pub mod exchange;
 pub mod ids;
+pub mod one_time;
 pub mod params;
 pub mod refusal;
 pub mod scope;
@@ -11,6 +12,7 @@ pub use exchange::{Audience, ExchangeRequest, NamedTask, PresentedToken, Subject
 pub use ids::{
     AgentId, ClientId, Digest, Issuer, Jti, LoginId, Purpose, RequestId, SubjectRef, TargetId, TaskId,
 };
+pub use one_time::OneTime;
 pub use params::Params;
 pub use refusal::{ActorOrSubject, Cause, ErrorCode, Plain, Refusal, TokenFault, Wire};
 pub use scope::{Scope, ScopeToken};

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::SpentAssertion;
 use crate::base::time::{FOREIGN_LEEWAY, Lifetime, Timestamp};
 use crate::config::{Algorithm, Client, ClientAuthentication, Config, KeySource, Reach};
 use crate::jose::{Claims, Header, JoseError, PublicKey, UnverifiedToken, dummy_verify};
-use crate::oauth::{ClientId, Plain};
+use crate::oauth::{ClientId, OneTime, Plain};
 use crate::verification::{KeyFault, Verifier};
 
 use super::Rejected;
@@ -16,7 +15,7 @@ const MAX_LIFE: Lifetime = Lifetime::from_seconds(300);
 /// The longest `jti`, in characters (CA-STATE-04).
 const MAX_JTI: usize = 256;
 
-/// Whether the assertion proves `client`. Gives back the `jti` to be spent in the transaction of the
+/// Whether the assertion proves `client`. Gives back the `jti` to be used up in the transaction of the
 /// answer, so that a replay is found there (7523-3-06).
 pub async fn prove(
     config: &Config,
@@ -24,7 +23,7 @@ pub async fn prove(
     client: Option<&Client>,
     scanned: Result<UnverifiedToken<'_>, JoseError>,
     now: Timestamp,
-) -> Result<SpentAssertion, Rejected> {
+) -> Result<OneTime, Rejected> {
     let scanned = scanned.map_err(fault)?;
     let Some(client) = client else {
         dummy_verify(&scanned);
@@ -78,7 +77,7 @@ fn fault(error: JoseError) -> Plain {
 }
 
 /// The claims of an assertion whose signature is the client's.
-fn judge(config: &Config, client: &Client, claims: &Claims, now: Timestamp) -> Result<SpentAssertion, Plain> {
+fn judge(config: &Config, client: &Client, claims: &Claims, now: Timestamp) -> Result<OneTime, Plain> {
     let malformed = |_| Plain::AssertionMalformed;
     let id = Some(client.id.as_str());
     if claims.text("iss").map_err(malformed)? != id || claims.text("sub").map_err(malformed)? != id {
@@ -110,14 +109,14 @@ fn judge(config: &Config, client: &Client, claims: &Claims, now: Timestamp) -> R
     if !(1..=MAX_JTI).contains(&jti.chars().count()) {
         return Err(Plain::AssertionJti);
     }
-    Ok(spent(&client.id, jti, expires_at))
+    Ok(used(&client.id, jti, expires_at))
 }
 
-/// The replay record: by client, so that nobody can spend another's `jti` (ATK-62), and for as long as
+/// The replay record: by client, so that nobody can use up another's `jti` (ATK-62), and for as long as
 /// the assertion could still pass the time checks (CA-STATE-03).
-fn spent(client: &ClientId, jti: &str, expires_at: Timestamp) -> SpentAssertion {
-    let mut jti_hash = [0; 32];
+fn used(client: &ClientId, jti: &str, expires_at: Timestamp) -> OneTime {
+    let mut hash = [0; 32];
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, jti.as_bytes());
-    jti_hash.copy_from_slice(digest.as_ref());
-    SpentAssertion { client: client.clone(), jti_hash, until: expires_at.plus(FOREIGN_LEEWAY) }
+    hash.copy_from_slice(digest.as_ref());
+    OneTime::Assertion { client: client.clone(), jti: hash, until: expires_at.plus(FOREIGN_LEEWAY) }
 }

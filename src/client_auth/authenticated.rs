@@ -3,26 +3,26 @@
 
 use std::sync::Arc;
 
-use super::SpentAssertion;
 use crate::config::Client;
+use crate::oauth::OneTime;
 
 /// A client that proved who it is (RFC 6749 §2.3).
 #[derive(Clone, Debug)]
 pub struct AuthenticatedClient {
     client: Arc<Client>,
-    spend: Option<SpentAssertion>,
+    one_time: Vec<OneTime>,
 }
 
 impl AuthenticatedClient {
     /// The caller has checked the client's credential.
-    pub(super) const fn new(client: Arc<Client>, spend: Option<SpentAssertion>) -> Self {
-        Self { client, spend }
+    pub(super) const fn new(client: Arc<Client>, one_time: Vec<OneTime>) -> Self {
+        Self { client, one_time }
     }
 
     /// A client for tests of what comes after authentication.
     #[cfg(test)]
-    pub(crate) const fn for_tests(client: Arc<Client>, spend: Option<SpentAssertion>) -> Self {
-        Self::new(client, spend)
+    pub(crate) const fn for_tests(client: Arc<Client>, one_time: Vec<OneTime>) -> Self {
+        Self::new(client, one_time)
     }
 
     /// The registered client.
@@ -30,8 +30,9 @@ impl AuthenticatedClient {
         &self.client
     }
 
-    /// The `jti` of its assertion, to be spent in the transaction of the answer; absent for secrets.
-    pub const fn spend(&self) -> Option<&SpentAssertion> {
-        self.spend.as_ref()
+    /// What the request used that may be used once only, to be used up in the transaction of the answer: the
+    /// `jti` of its assertion. Empty where the client presented a secret.
+    pub fn one_time(&self) -> &[OneTime] {
+        &self.one_time
     }
 }

@@ -155,7 +155,7 @@ fn class(
         let equals = validation.required(&key("when.equals"), raw.equals)?;
         Some((claim, json(&equals)?))
     });
-    let words = [("task", AgentLifetime::Task), ("principal", AgentLifetime::Principal)];
+    let words: Vec<_> = AgentLifetime::ALL.iter().map(|lifetime| (lifetime.word(), *lifetime)).collect();
     let lifetime = validation
         .required(&key("lifetime"), raw.lifetime)
         .and_then(|word| validation.word(&key("lifetime"), Some(&word), &words));

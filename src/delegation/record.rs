@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
+use crate::base::words::words;
 use crate::config::AgentLifetime;
 pub use crate::oauth::Digest;
 use crate::oauth::{
@@ -41,71 +42,39 @@ pub enum Provenance {
     },
 }
 
-/// An agent's state. `Retired` and `Banned` are final.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AgentState {
-    /// May act.
-    Active,
-    /// Its tokens ended; it may get new ones once resumed.
-    Suspended,
-    /// Done.
-    Retired,
-    /// Stopped.
-    Banned,
-}
-
-/// Why something ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EndReason {
-    /// The agent that began the task said so.
-    TaskDone,
-    /// Its time was up.
-    Expired,
-    /// Its client revoked it.
-    Revoked,
-    /// An operator ended the task.
-    Operator,
-    /// An operator stopped the agent or user.
-    KillSwitch,
-    /// An operator suspended the agent.
-    Suspended,
-    /// A client, target, provider or workload issuer was taken out of the configuration.
-    PartyRemoved,
-    /// The signing key was revoked.
-    KeyRevoked,
-}
-
-impl EndReason {
-    /// The word in records.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::TaskDone => "task_done",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-            Self::Operator => "operator",
-            Self::KillSwitch => "kill_switch",
-            Self::Suspended => "suspended",
-            Self::PartyRemoved => "party_removed",
-            Self::KeyRevoked => "key_revoked",
-        }
+words! {
+    /// An agent's state. `Retired` and `Banned` are final.
+    AgentState {
+        /// May act.
+        Active => "active",
+        /// Its tokens ended; it may get new ones once resumed.
+        Suspended => "suspended",
+        /// Done.
+        Retired => "retired",
+        /// Stopped.
+        Banned => "banned",
     }
+}
 
-    /// The reason of this word.
-    pub fn parse(word: &str) -> Option<Self> {
-        [
-            Self::TaskDone,
-            Self::Expired,
-            Self::Revoked,
-            Self::Operator,
-            Self::KillSwitch,
-            Self::Suspended,
-            Self::PartyRemoved,
-            Self::KeyRevoked,
-        ]
-        .into_iter()
-        .find(|reason| reason.word() == word)
+words! {
+    /// Why something ended.
+    EndReason {
+        /// The agent that began the task said so.
+        TaskDone => "task_done",
+        /// Its time was up.
+        Expired => "expired",
+        /// Its client revoked it.
+        Revoked => "revoked",
+        /// An operator ended the task.
+        Operator => "operator",
+        /// An operator stopped the agent or user.
+        KillSwitch => "kill_switch",
+        /// An operator suspended the agent.
+        Suspended => "suspended",
+        /// A client, target, provider or workload issuer was taken out of the configuration.
+        PartyRemoved => "party_removed",
+        /// The signing key was revoked.
+        KeyRevoked => "key_revoked",
     }
 }
 
@@ -191,14 +160,14 @@ impl Deref for Login {
     }
 }
 
-/// What a delegation is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TokenKind {
-    /// Addressed to Deputy itself, good only for being exchanged.
-    Task,
-    /// For a target.
-    Access,
+words! {
+    /// What a delegation is for.
+    TokenKind {
+        /// Addressed to Deputy itself, good only for being exchanged.
+        Task => "task",
+        /// For a target.
+        Access => "access",
+    }
 }
 
 /// One issued token.

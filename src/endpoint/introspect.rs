@@ -58,8 +58,8 @@ pub async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<V
     if active.is_none() && app.throttle.note_unknown_token(server) {
         return Err(phases::record_stop(app, caller, &client, row, Plain::Throttled.into()).await);
     }
-    if let Some(spend) = client.spend() {
-        let entry = Entry { spend: Some(spend.clone()), change: Change::Nothing, audit: None, now };
+    if !client.one_time().is_empty() {
+        let entry = Entry { one_time: client.one_time().to_vec(), change: Change::Nothing, audit: None, now };
         if let Recorded::Replayed = app.store.record(entry).await? {
             return Err(phases::record_stop(app, caller, &client, row, Plain::AssertionReplayed.into()).await);
         }
@@ -121,7 +121,7 @@ pub async fn record_counted(app: &App, now: Timestamp) -> Result<(), Failure> {
             row.jti = Some(jti);
             row.task = Some(task);
             row.count = Some(count);
-            app.store.record(Entry { spend: None, change: Change::Nothing, audit: Some(row), now })
+            app.store.record(Entry { one_time: Vec::new(), change: Change::Nothing, audit: Some(row), now })
         });
         try_join_all(rows).await?;
     }

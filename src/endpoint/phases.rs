@@ -69,7 +69,7 @@ pub async fn record_stranger(
     row.client = claimed;
     row.cause = Some(cause.word().to_owned());
     row.reason = Some(cause.wire().reason.to_owned());
-    app.store.record(Entry { spend: None, change: Change::Nothing, audit: Some(row), now }).await?;
+    app.store.record(Entry { one_time: Vec::new(), change: Change::Nothing, audit: Some(row), now }).await?;
     Ok(())
 }
 
@@ -83,7 +83,7 @@ pub async fn record_counted(app: &App, now: Timestamp) -> Result<(), Failure> {
     row.count = Some(count);
     row.cause = Some("strangers".to_owned());
     row.reason = Some(Plain::NoCredentials.wire().reason.to_owned());
-    app.store.record(Entry { spend: None, change: Change::Nothing, audit: Some(row), now }).await?;
+    app.store.record(Entry { one_time: Vec::new(), change: Change::Nothing, audit: Some(row), now }).await?;
     Ok(())
 }
 
@@ -118,7 +118,8 @@ pub async fn record_stop(
             forget_the_unbegun(&mut row);
         }
     }
-    let entry = Entry { spend: client.spend().cloned(), change: Change::Nothing, audit: Some(row), now };
+    let entry =
+        Entry { one_time: client.one_time().to_vec(), change: Change::Nothing, audit: Some(row), now };
     match (app.store.record(entry).await, stop) {
         (Ok(Recorded::Replayed), _) => replayed(app, caller, client, event, now).await,
         (Ok(_), stop) | (Err(_), stop @ Stop::Failed(_)) => stop,

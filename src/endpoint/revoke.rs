@@ -64,7 +64,7 @@ async fn run(
             }
         },
     };
-    let entry = Entry { spend: client.spend().cloned(), change, audit: Some(row.clone()), now };
+    let entry = Entry { one_time: client.one_time().to_vec(), change, audit: Some(row.clone()), now };
     match app.store.record(entry).await? {
         Recorded::Replayed => Err(Plain::AssertionReplayed.into()),
         _ => Ok(()),

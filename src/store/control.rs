@@ -6,34 +6,26 @@
 
 use std::collections::BTreeSet;
 
+use super::ending::{Effect, end_tasks, revoke_range};
 use super::entry::{Control, Recorded};
-use super::rows::{AgentRow, Key, PartyRow, SigningKeyRow, TaskRow, TokenRow, state_word};
-use super::statements::{Done, Failure, Lock, Range, Statements};
+use super::keys::SigningKeyRow;
+use super::parties::PartyRow;
+use super::rows::Key;
+use super::statement::{Failure, Lock};
 use super::sweep;
+use super::tasks::TaskRow;
+use super::tokens::{Range, TokenRow};
+use super::transaction::Transaction;
 use crate::audit::AuditRow;
 use crate::base::time::Timestamp;
-use crate::config::AgentLifetime;
 use crate::delegation::record::{Agent, AgentState, EndReason, Task, TokenKind};
 use crate::oauth::{AgentId, Issuer, Jti};
-
-/// What a control came to: whether it changed anything, and how many tokens died of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Effect {
-    pub(super) is_changed: bool,
-    pub(super) died: u64,
-}
-
-impl Effect {
-    pub(super) const fn and(self, other: Self) -> Self {
-        Self { is_changed: self.is_changed || other.is_changed, died: self.died.saturating_add(other.died) }
-    }
-}
 
 /// Does it, and completes the audit row.
 ///
 /// # Errors
 /// `Ok(Err(_))` is what else becomes of the entry; nothing was written then.
-pub(super) async fn run<S: Statements>(
+pub(super) async fn run<S: Transaction>(
     session: &mut S,
     control: &Control,
     audit: &mut AuditRow,
@@ -93,7 +85,7 @@ fn tell_of_task(audit: &mut AuditRow, row: TaskRow) -> Result<Task, Failure> {
 }
 
 /// The token and everything below it; for a task token the whole task (RFC 7009 §2.1).
-async fn revoke_token<S: Statements>(
+async fn revoke_token<S: Transaction>(
     session: &mut S,
     jti: Jti,
     why: EndReason,
@@ -116,89 +108,10 @@ async fn revoke_token<S: Statements>(
 }
 
 fn is_task_token(token: &TokenRow) -> bool {
-    token.kind == super::rows::kind_word(TokenKind::Task)
+    token.kind == TokenKind::Task.word()
 }
 
-async fn revoke_range<S: Statements>(
-    session: &mut S,
-    range: &Range,
-    why: EndReason,
-    now: Timestamp,
-) -> Result<Effect, Failure> {
-    let died = session.count_live(range, now.millis()).await?;
-    let changed = session.revoke_range(range, now.millis(), why.word()).await?;
-    Ok(Effect { is_changed: changed > 0, died })
-}
-
-/// Ends tasks that have not ended: their tokens, engagements and answers; retires `task`-class agents
-/// that work in no other live task.
-pub(super) async fn end_tasks<S: Statements>(
-    session: &mut S,
-    ids: &BTreeSet<Key>,
-    why: EndReason,
-    now: Timestamp,
-) -> Result<Effect, Failure> {
-    let ids: Vec<Key> = ids.iter().copied().collect();
-    if ids.is_empty() {
-        return Ok(Effect::default());
-    }
-    let engaged = session.engaged_in(&ids).await?;
-    let agents = session.agents(&engaged, Lock::Update).await?;
-    let open: Vec<TaskRow> = session.tasks(&ids, Lock::Update).await?;
-    let open: Vec<Key> = open.iter().filter(|task| task.ended_at.is_none()).map(|task| task.id).collect();
-    if open.is_empty() {
-        return Ok(Effect::default());
-    }
-    // An agent that was engaged before the task could be locked.
-    let engaged_since: Vec<String> =
-        session.engaged_in(&open).await?.into_iter().filter(|agent| !engaged.contains(agent)).collect();
-    let mut agents = agents;
-    if !engaged_since.is_empty() {
-        agents.extend(session.agents(&engaged_since, Lock::Update).await?);
-    }
-    let mut effect = Effect { is_changed: true, died: 0 };
-    for task in open {
-        session.end_task(task, now.millis(), why.word()).await?;
-        effect = effect.and(revoke_range(session, &Range::below(&task.0), why, now).await?);
-        session.end_engagements_in(task, now.millis()).await?;
-        session.delete_answers_of_task(task).await?;
-    }
-    retire_idle(session, agents, why, now).await?;
-    Ok(effect)
-}
-
-/// Retires those of these agents that were made for a task and have none left.
-async fn retire_idle<S: Statements>(
-    session: &mut S,
-    rows: Vec<AgentRow>,
-    why: EndReason,
-    now: Timestamp,
-) -> Done {
-    let mut candidates = Vec::new();
-    for row in rows {
-        let agent = Agent::try_from(row.clone())?;
-        let is_over = matches!(agent.state, AgentState::Retired | AgentState::Banned);
-        if agent.lifetime == AgentLifetime::Task && !is_over {
-            candidates.push(row);
-        }
-    }
-    if candidates.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<String> = candidates.iter().map(|row| row.id.clone()).collect();
-    let busy = session.live_tasks_with(&ids, now.millis()).await?;
-    for mut row in candidates {
-        if busy.iter().all(|(agent, _)| *agent != row.id) {
-            state_word(AgentState::Retired).clone_into(&mut row.state);
-            row.ended_at = Some(now.millis());
-            row.ended_why = Some(why.word().to_owned());
-            session.change_agent(&row).await?;
-        }
-    }
-    Ok(())
-}
-
-async fn stop_subject<S: Statements>(
+async fn stop_subject<S: Transaction>(
     session: &mut S,
     (issuer, upstream): (&Issuer, &str),
     why: EndReason,
@@ -219,7 +132,7 @@ async fn stop_subject<S: Statements>(
     Ok(Some(effect.and(end_tasks(session, &open, why, now).await?)))
 }
 
-async fn set_agent_state<S: Statements>(
+async fn set_agent_state<S: Transaction>(
     session: &mut S,
     id: &AgentId,
     state: AgentState,
@@ -234,7 +147,7 @@ async fn set_agent_state<S: Statements>(
     if is_final || agent.state == state {
         return Ok(Some(Effect::default()));
     }
-    state_word(state).clone_into(&mut row.state);
+    state.word().clone_into(&mut row.state);
     if matches!(state, AgentState::Retired | AgentState::Banned) {
         row.ended_at = Some(now.millis());
         row.ended_why = Some(why.word().to_owned());
@@ -257,7 +170,7 @@ async fn set_agent_state<S: Statements>(
 
 /// Revokes, in these tasks, every token with one of the agents in its chain. A chain only grows, so what
 /// is below such a token has the agent too.
-async fn revoke_with_agents<S: Statements>(
+async fn revoke_with_agents<S: Transaction>(
     session: &mut S,
     tasks: &[Key],
     agents: &[String],
@@ -279,7 +192,7 @@ async fn revoke_with_agents<S: Statements>(
 }
 
 /// Ends what depends on parties that are configured no more, and remembers those that are.
-async fn reconcile<S: Statements>(
+async fn reconcile<S: Transaction>(
     session: &mut S,
     now_configured: &[(&str, BTreeSet<&str>)],
     keeps_those_that_left: bool,

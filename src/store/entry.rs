@@ -2,17 +2,17 @@
 
 use crate::audit::AuditRow;
 use crate::base::time::Timestamp;
-pub use crate::client_auth::SpentAssertion;
 use crate::delegation::record::{AgentState, EndReason};
 use crate::issuance::SignedToken;
 pub use crate::keys::KeyRow;
-use crate::oauth::{AgentId, Cause, ClientId, Issuer, Jti, SubjectRef, TargetId, TaskId};
+use crate::oauth::{AgentId, Cause, ClientId, Issuer, Jti, OneTime, SubjectRef, TargetId, TaskId};
 
 /// One thing to write: all of it in one transaction, or none.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The client assertion's `jti`, spent with it (also by a refusal). A replay writes nothing.
-    pub spend: Option<SpentAssertion>,
+    /// What the request used that may be used once only, used up with the entry (also by a refusal). If any of
+    /// it was used before, nothing is written.
+    pub one_time: Vec<OneTime>,
     /// What changes.
     pub change: Change,
     /// The row that tells of it. `jti`, `subject`, `agent_created` and `died` are completed by the store.
@@ -105,7 +105,7 @@ pub enum Recorded {
         /// Whether it changed anything (a second revocation does not).
         changed: bool,
     },
-    /// Nothing was written: the assertion's `jti` was spent before.
+    /// Nothing was written: something that may be used once only was used before.
     Replayed,
     /// Nothing was written: what the caller believed no longer holds. Read again, derive again.
     Changed,

@@ -5,11 +5,15 @@ use std::collections::{HashMap, HashSet};
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::entry::{Recorded, SpentAssertion};
-use super::rows::{
-    AgentRow, AnswerRow, EngagementRow, Hash, Key, LoginRow, SpentRow, SubjectRow, TaskRow, TokenRow,
-};
-use super::{Entry, StoreError};
+use super::agents::AgentRow;
+use super::entry::Recorded;
+use super::logins::{AnswerRow, LoginRow};
+use super::one_time::OneTimeRow;
+use super::rows::{Hash, Key};
+use super::subjects::SubjectRow;
+use super::tasks::{EngagementRow, TaskRow};
+use super::tokens::TokenRow;
+use super::{Entry, StoreError, one_time};
 use crate::audit::AuditRow;
 use crate::base::time::Timestamp;
 use crate::decision::{Confirmed, FirstHop, Origin, Placement, Terms, confirm};
@@ -29,7 +33,7 @@ pub(super) struct Ledger {
     logins: HashMap<LoginId, Login>,
     tokens: HashMap<Jti, Delegation>,
     is_key_trusted: HashMap<String, bool>,
-    spent: HashSet<Hash>,
+    used: HashSet<Hash>,
     /// To be written.
     pub(super) writes: Writes,
 }
@@ -44,23 +48,13 @@ pub(super) struct Writes {
     pub(super) answers: Vec<AnswerRow>,
     pub(super) engagements: Vec<EngagementRow>,
     pub(super) tokens: Vec<TokenRow>,
-    pub(super) spent: Vec<SpentRow>,
-}
-
-/// The key under which a client's assertion is spent.
-pub(super) fn spent_key(spend: &SpentAssertion) -> Hash {
-    let mut context = Context::new(&SHA256);
-    context.update(&spend.jti_hash);
-    context.update(spend.client.as_str().as_bytes());
-    let mut key = [0; 32];
-    key.copy_from_slice(context.finish().as_ref());
-    Hash(key)
+    pub(super) one_time: Vec<OneTimeRow>,
 }
 
 /// Loading.
 impl Ledger {
-    pub(super) fn know_spent(&mut self, keys: impl IntoIterator<Item = Hash>) {
-        self.spent.extend(keys);
+    pub(super) fn know_used(&mut self, keys: impl IntoIterator<Item = Hash>) {
+        self.used.extend(keys);
     }
 
     pub(super) fn know_subject(&mut self, row: SubjectRow) {
@@ -100,17 +94,18 @@ impl Ledger {
 
 /// Deciding.
 impl Ledger {
-    /// Whether the assertion was spent before, in the database or earlier in the group.
+    /// Whether anything that the entry uses once was used before, in the database or earlier in the group.
     pub(super) fn is_replay(&self, entry: &Entry) -> bool {
-        entry.spend.as_ref().is_some_and(|spend| self.spent.contains(&spent_key(spend)))
+        entry.one_time.iter().any(|used| self.used.contains(&one_time::key(used)))
     }
 
-    /// Spends the assertion of an entry that is going to be written.
-    pub(super) fn spend(&mut self, entry: &Entry) {
-        if let Some(spend) = &entry.spend {
-            let hash = spent_key(spend);
-            self.spent.insert(hash);
-            self.writes.spent.push(SpentRow { hash, until: spend.until.millis() });
+    /// Uses up what an entry that is going to be written may use once only.
+    pub(super) fn use_up(&mut self, entry: &Entry) {
+        for used in &entry.one_time {
+            let row = OneTimeRow::from(used);
+            if self.used.insert(row.hash) {
+                self.writes.one_time.push(row);
+            }
         }
     }
 

@@ -5,8 +5,13 @@ use std::collections::BTreeSet;
 
 use super::StoreError;
 use super::ledger::Ledger;
-use super::rows::{Hash, Key, LoginRow, SubjectRow, TaskRow, TokenRow};
-use super::statements::{Done, Failure, Lock, Statements};
+use super::logins::LoginRow;
+use super::rows::{Hash, Key};
+use super::statement::{Done, Failure, Lock};
+use super::subjects::SubjectRow;
+use super::tasks::TaskRow;
+use super::tokens::TokenRow;
+use super::transaction::Transaction;
 use crate::decision::Origin;
 use crate::delegation::plan::LoginRecord;
 use crate::delegation::record::{Agent, Lineage, Login, Subject, Task};
@@ -57,7 +62,7 @@ fn list<T: Clone>(set: &BTreeSet<T>) -> Vec<T> {
 /// Fills `ledger` with what `issues` hang on. Locks go in one order, subjects before agents before
 /// tasks, each by id, as those of [`super::control`] do; what may have changed before its lock was
 /// granted is read with the lock or after it.
-pub(super) async fn load<S: Statements>(
+pub(super) async fn load<S: Transaction>(
     session: &mut S,
     ledger: &mut Ledger,
     issues: &[&SignedToken],
@@ -115,7 +120,7 @@ pub(super) async fn load<S: Statements>(
 }
 
 /// Where nothing is locked, one join finds a parent with its login, task and user.
-async fn joined_parents<S: Statements>(
+async fn joined_parents<S: Transaction>(
     session: &mut S,
     ledger: &mut Ledger,
     jtis: &BTreeSet<Key>,
@@ -143,7 +148,7 @@ fn ancestors_of(tokens: &[TokenRow], known: &BTreeSet<Key>) -> Result<BTreeSet<K
 }
 
 /// One token with everything its life hangs on, by one join and its ancestors, agents and keys.
-pub(super) async fn lineage<S: Statements>(session: &mut S, jti: Jti) -> Result<Option<Lineage>, Failure> {
+pub(super) async fn lineage<S: Transaction>(session: &mut S, jti: Jti) -> Result<Option<Lineage>, Failure> {
     let Some((token, login, task, subject)) = session.lineage(jti.into()).await? else {
         return Ok(None);
     };
@@ -170,7 +175,7 @@ pub(super) async fn lineage<S: Statements>(session: &mut S, jti: Jti) -> Result<
 }
 
 /// What is recorded about an ID token, its user and an agent.
-pub(super) async fn login_record<S: Statements>(
+pub(super) async fn login_record<S: Transaction>(
     session: &mut S,
     id_token_hash: &[u8; 32],
     (issuer, upstream): (&Issuer, &str),

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::rows::{AuditColumns, Key};
-use super::statements::{Failure, Range, Statements};
+use super::audit::AuditColumns;
+use super::rows::Key;
+use super::statement::Failure;
+use super::tokens::Range;
+use super::transaction::Transaction;
 use super::{AuditFilter, StoreError, StoredRow};
 use crate::audit::AuditRow;
 use crate::base::time::Timestamp;
@@ -13,7 +16,7 @@ use crate::oauth::{AgentId, TaskId};
 /// Rows read by one statement when a whole chain is.
 const BATCH: i64 = 1000;
 
-pub(super) async fn tasks<S: Statements>(
+pub(super) async fn tasks<S: Transaction>(
     session: &mut S,
     live_at: Option<Timestamp>,
     agent: Option<&AgentId>,
@@ -26,7 +29,7 @@ pub(super) async fn tasks<S: Statements>(
     })
 }
 
-pub(super) async fn delegations<S: Statements>(
+pub(super) async fn delegations<S: Transaction>(
     session: &mut S,
     task: TaskId,
 ) -> Result<Vec<Delegation>, Failure> {
@@ -42,7 +45,7 @@ pub(super) fn all<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> Result<
 }
 
 /// Audit rows that match all of `filter`, oldest first.
-pub(super) async fn audit<S: Statements>(
+pub(super) async fn audit<S: Transaction>(
     session: &mut S,
     filter: &AuditFilter,
 ) -> Result<Vec<StoredRow>, Failure> {
@@ -66,7 +69,7 @@ pub(super) async fn audit<S: Statements>(
 }
 
 /// Rows among which all that match are, by the narrowest column.
-async fn candidates<S: Statements>(
+async fn candidates<S: Transaction>(
     session: &mut S,
     filter: &AuditFilter,
 ) -> Result<Vec<AuditColumns>, Failure> {

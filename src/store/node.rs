@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use super::StoreError;
-use super::chain::NAME_LENGTH;
+use super::audit::chain::NAME_LENGTH;
 use crate::base::entropy::Entropy;
 
 /// Takes the data directory for this process; released when the file is dropped, or the process ends.

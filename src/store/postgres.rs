@@ -17,8 +17,9 @@ use futures_util::FutureExt as _;
 use tokio::runtime::{Handle, Runtime};
 use tokio::time::timeout;
 
-use super::statements::statements;
-use super::{MIGRATIONS, StoreError};
+use super::statement::Failure;
+use super::transaction::transaction;
+use super::{StoreError, migration};
 use crate::config::PostgresUrl;
 
 pub(super) use address::Address;
@@ -58,17 +59,20 @@ pub(super) async fn synchronous_commit(connection: &mut AsyncPgConnection) -> Re
         .map_err(|error| StoreError::Database(error.to_string()))
 }
 
-/// Brings the tables up to date; processes that start together take turns.
+/// Brings the tables up to date; processes that start together take turns. A database of another version is
+/// refused.
 async fn migrate(mut connection: AsyncPgConnection) -> Result<(), StoreError> {
     /// Any fixed number: the migration lock of Deputy's databases.
     const TURN: &str = "SET lock_timeout = '30s'; SET statement_timeout = '60s'; \
                         SELECT pg_advisory_lock(7236837541)";
     let wrong = |what: String| StoreError::Unusable(format!("PostgreSQL migration: {what}"));
     connection.batch_execute(TURN).await.map_err(|error| wrong(error.to_string()))?;
+    let name = migration::name_postgres(&mut connection).await?;
+    migration::pending(&name, &migration::applied_postgres(&mut connection).await?)?;
     tokio::task::spawn_blocking(move || {
         let mut harness: diesel_async::async_connection_wrapper::AsyncConnectionWrapper<AsyncPgConnection> =
             connection.into();
-        harness.run_pending_migrations(MIGRATIONS).map(|_| ()).map_err(|error| error.to_string())
+        harness.run_pending_migrations(migration::MIGRATIONS).map(|_| ()).map_err(|error| error.to_string())
     })
     .await
     .map_err(|error| wrong(error.to_string()))?
@@ -224,37 +228,35 @@ impl super::writer::Engine for Engine {
 /// One connection at work.
 pub(super) struct Session<'a>(pub(super) &'a mut AsyncPgConnection);
 
-macro_rules! load {
-    ($self:ident, $query:expr) => {
-        $query.load(&mut *$self.0).await
+/// How a query runs on PostgreSQL: awaited, with arrays of keys and several rows at once, and with row locks.
+macro_rules! postgres {
+    (locks) => {
+        true
     };
-}
-macro_rules! first {
-    ($self:ident, $query:expr) => {
-        $query.get_result(&mut *$self.0).await
+    (begin $self:ident) => {
+        postgres!(batch $self, "BEGIN")
     };
-}
-macro_rules! execute {
-    ($self:ident, $query:expr) => {
-        $query.execute(&mut *$self.0).await
-    };
-}
-macro_rules! batch {
-    ($self:ident, $text:literal) => {
+    (batch $self:ident, $text:literal) => {
         Ok($self.0.batch_execute($text).await?)
     };
-}
-macro_rules! locked {
-    ($self:ident, $query:expr, $lock:expr) => {
+    (load $self:ident, $query:expr) => {
+        $query.load(&mut *$self.0).await
+    };
+    (first $self:ident, $query:expr) => {
+        $query.get_result(&mut *$self.0).await
+    };
+    (execute $self:ident, $query:expr) => {
+        $query.execute(&mut *$self.0).await
+    };
+    (locked $self:ident, $query:expr, $lock:expr) => {
         match $lock {
-            Lock::None => $query.load(&mut *$self.0).await?,
-            Lock::Share => $query.for_share().load(&mut *$self.0).await?,
-            Lock::Update => $query.for_update().load(&mut *$self.0).await?,
+            $crate::store::statement::Lock::None => $query.load(&mut *$self.0).await?,
+            $crate::store::statement::Lock::Share => $query.for_share().load(&mut *$self.0).await?,
+            $crate::store::statement::Lock::Update => $query.for_update().load(&mut *$self.0).await?,
         }
     };
-}
-macro_rules! by {
-    ($self:ident, $row:ident, $table:ident, $column:ident, $keys:expr, $lock:expr) => {{
+    (by $self:ident, $row:ident, $table:ident, $column:ident, $keys:expr, $lock:expr) => {{
+        use diesel::{ExpressionMethods as _, QueryDsl as _, SelectableHelper as _};
         let rows: Vec<$row> = if $keys.is_empty() {
             Vec::new()
         } else {
@@ -262,13 +264,11 @@ macro_rules! by {
                 .filter($table::$column.eq_any($keys))
                 .order($table::$column)
                 .select($row::as_select());
-            locked!($self, query, $lock)
+            postgres!(locked $self, query, $lock)
         };
         rows
     }};
-}
-macro_rules! insert {
-    ($self:ident, $table:ident, $rows:expr) => {{
+    (insert $self:ident, $table:ident, $rows:expr) => {{
         // PostgreSQL takes 65,535 values a statement; no table has more than 32 columns.
         for rows in $rows.chunks(1000) {
             diesel::insert_into($table::table).values(rows).execute(&mut *$self.0).await?;
@@ -276,10 +276,4 @@ macro_rules! insert {
         Ok(())
     }};
 }
-
-statements!(
-    Session,
-    locks: true,
-    begin: "BEGIN",
-    by: by, insert: insert, load: load, first: first, execute: execute, batch: batch, locked: locked
-);
+transaction!(Session, postgres);

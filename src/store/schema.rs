@@ -103,7 +103,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    spent (hash) {
+    one_time (hash) {
         hash -> Binary,
         until -> BigInt,
     }

@@ -11,8 +11,9 @@ use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnectio
 use diesel_migrations::MigrationHarness as _;
 use futures_util::FutureExt as _;
 
-use super::statements::statements;
-use super::{MIGRATIONS, StoreError};
+use super::statement::Failure;
+use super::transaction::transaction;
+use super::{StoreError, migration};
 
 /// Idle readers kept at most.
 const READERS: usize = 16;
@@ -100,7 +101,7 @@ pub(super) fn connect_read_only(path: &Path) -> Result<SqliteConnection, StoreEr
     Ok(connection)
 }
 
-/// Makes the file, mode 0600, and brings its tables up to date.
+/// Makes the file, mode 0600, and brings its tables up to date. A database of another version is refused.
 pub(super) fn prepare(path: &Path) -> Result<SqliteConnection, StoreError> {
     let wrong = |what: String| StoreError::Unusable(format!("database file `{}`: {what}", path.display()));
     OpenOptions::new()
@@ -111,7 +112,8 @@ pub(super) fn prepare(path: &Path) -> Result<SqliteConnection, StoreError> {
         .and_then(|file| file.set_permissions(Permissions::from_mode(0o600)))
         .map_err(|error| wrong(error.to_string()))?;
     let mut connection = connect(path, Use::Write)?;
-    connection.run_pending_migrations(MIGRATIONS).map_err(|error| wrong(error.to_string()))?;
+    migration::pending(&path.display().to_string(), &migration::applied_sqlite(&mut connection)?)?;
+    connection.run_pending_migrations(migration::MIGRATIONS).map_err(|error| wrong(error.to_string()))?;
     Ok(connection)
 }
 
@@ -180,35 +182,33 @@ impl super::writer::Engine for Engine {
 /// One connection at work.
 pub(super) struct Session<'a>(pub(super) &'a mut SqliteConnection);
 
-macro_rules! load {
-    ($self:ident, $query:expr) => {
-        $query.load(&mut *$self.0)
+/// How a query runs on SQLite: at once, a row at a time, without locks, as there is only one writer.
+macro_rules! sqlite {
+    (locks) => {
+        false
     };
-}
-macro_rules! first {
-    ($self:ident, $query:expr) => {
-        $query.get_result(&mut *$self.0)
+    (begin $self:ident) => {
+        sqlite!(batch $self, "BEGIN IMMEDIATE")
     };
-}
-macro_rules! execute {
-    ($self:ident, $query:expr) => {
-        $query.execute(&mut *$self.0)
-    };
-}
-macro_rules! batch {
-    ($self:ident, $text:literal) => {
+    (batch $self:ident, $text:literal) => {
         Ok($self.0.batch_execute($text)?)
     };
-}
-macro_rules! locked {
-    ($self:ident, $query:expr, $lock:expr) => {{
-        let _: Lock = $lock;
+    (load $self:ident, $query:expr) => {
+        $query.load(&mut *$self.0)
+    };
+    (first $self:ident, $query:expr) => {
+        $query.get_result(&mut *$self.0)
+    };
+    (execute $self:ident, $query:expr) => {
+        $query.execute(&mut *$self.0)
+    };
+    (locked $self:ident, $query:expr, $lock:expr) => {{
+        let _: $crate::store::statement::Lock = $lock;
         $query.load(&mut *$self.0)?
     }};
-}
-macro_rules! by {
-    ($self:ident, $row:ident, $table:ident, $column:ident, $keys:expr, $lock:expr) => {{
-        let _: Lock = $lock;
+    (by $self:ident, $row:ident, $table:ident, $column:ident, $keys:expr, $lock:expr) => {{
+        use diesel::{ExpressionMethods as _, QueryDsl as _, SelectableHelper as _};
+        let _: $crate::store::statement::Lock = $lock;
         let mut rows: Vec<$row> = Vec::with_capacity($keys.len());
         for key in $keys {
             let query = $table::table.filter($table::$column.eq(key)).select($row::as_select());
@@ -216,19 +216,11 @@ macro_rules! by {
         }
         rows
     }};
-}
-macro_rules! insert {
-    ($self:ident, $table:ident, $rows:expr) => {{
+    (insert $self:ident, $table:ident, $rows:expr) => {{
         for row in $rows {
             diesel::insert_into($table::table).values(row).execute(&mut *$self.0)?;
         }
         Ok(())
     }};
 }
-
-statements!(
-    Session,
-    locks: false,
-    begin: "BEGIN IMMEDIATE",
-    by: by, insert: insert, load: load, first: first, execute: execute, batch: batch, locked: locked
-);
+transaction!(Session, sqlite);

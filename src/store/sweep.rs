@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::control::{Effect, end_tasks};
+use super::ending::{Effect, end_tasks};
+use super::numbers::{HIGHEST_TIME, TIME_STEP};
 use super::rows::Key;
-use super::statements::{Failure, Statements};
-use super::writer::{HIGHEST_TIME, TIME_STEP};
+use super::statement::Failure;
+use super::transaction::Transaction;
 use crate::base::time::{Lifetime, Timestamp};
 use crate::delegation::record::EndReason;
 
@@ -18,13 +19,13 @@ const ROWS: i64 = 1000;
 /// token is taken, so that one that fed a task is known for as long as it could begin another.
 const RETENTION: Lifetime = Lifetime::from_seconds(90_000);
 
-/// Ends tasks whose time is up; removes spent assertions, tokens and logins past their use.
-pub(super) async fn sweep<S: Statements>(session: &mut S, now: Timestamp) -> Result<Effect, Failure> {
+/// Ends tasks whose time is up; removes one-time uses, tokens and logins past their use.
+pub(super) async fn sweep<S: Transaction>(session: &mut S, now: Timestamp) -> Result<Effect, Failure> {
     let expired: BTreeSet<Key> = session.expired_tasks(now.millis(), TASKS).await?.into_iter().collect();
     let mut effect = end_tasks(session, &expired, EndReason::Expired, now).await?;
 
-    let spent = session.old_spent(now.millis(), ROWS).await?;
-    session.delete_spent(&spent).await?;
+    let uses = session.old_uses(now.millis(), ROWS).await?;
+    session.delete_uses(&uses).await?;
 
     // Children expire no later than their parents, and tokens no later than their login.
     let until = now.minus(RETENTION);
@@ -33,13 +34,13 @@ pub(super) async fn sweep<S: Statements>(session: &mut S, now: Timestamp) -> Res
     let logins = session.old_logins(made_before(until), until.millis(), ROWS).await?;
     session.delete_logins(&logins).await?;
 
-    effect.is_changed |= !(spent.is_empty() && tokens.is_empty() && logins.is_empty());
+    effect.is_changed |= !(uses.is_empty() && tokens.is_empty() && logins.is_empty());
     Ok(effect)
 }
 
 /// Ends for good what had expired by the highest time recorded: with the clock set back, time alone
 /// would let it live again.
-pub(super) async fn end_expired<S: Statements>(session: &mut S, now: Timestamp) -> Result<Effect, Failure> {
+pub(super) async fn end_expired<S: Transaction>(session: &mut S, now: Timestamp) -> Result<Effect, Failure> {
     let highest = session.number(HIGHEST_TIME).await?.unwrap_or(0).saturating_add(TIME_STEP);
     let mut effect = Effect { is_changed: true, died: 0 };
     loop {

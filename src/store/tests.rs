@@ -6,6 +6,9 @@
 mod audit;
 mod inspect;
 mod issues;
+mod migration;
+mod nodes;
+mod parties;
 mod stops;
 mod times;
 mod world;

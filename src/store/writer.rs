@@ -4,22 +4,21 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::chain::Head;
-use super::checkpoint::Notary;
+use super::audit::chain::Head;
+use super::audit::checkpoint::Notary;
+use super::audit::{AuditColumns, AuditRows as _};
 use super::entry::{Change, Control, Entry, Recorded};
 use super::ledger::Ledger;
+use super::numbers::{HIGHEST_TIME, Numbers as _, TIME_STEP};
 use super::queue::{Queue, Waiting, Work};
-use super::rows::{AuditColumns, Hash};
-use super::statements::{Failure, Statements};
-use super::{StoreError, control, ledger, load};
+use super::rows::Hash;
+use super::statement::Failure;
+use super::transaction::Transaction;
+use super::{StoreError, control, load, one_time};
 use crate::audit::{AuditRow, Event, Outcome};
 use crate::base::time::Timestamp;
 use crate::issuance::SignedToken;
 
-/// The name of the highest time seen, in `meta`.
-pub(super) const HIGHEST_TIME: &str = "highest_time";
-/// By how much time has to have gone on to be written down, in milliseconds.
-pub(super) const TIME_STEP: i64 = 1000;
 /// Rows after which a checkpoint is signed.
 const CHECKPOINT_ROWS: i64 = 1000;
 /// Time after a write in which a checkpoint is signed.
@@ -30,7 +29,7 @@ const SINGLE_TRIES: u32 = 5;
 
 /// A connection that one thread writes with.
 pub(super) trait Engine: Send + 'static {
-    type Session<'a>: Statements;
+    type Session<'a>: Transaction;
 
     /// Does work with the connection, to its end, on this thread.
     fn run<T>(
@@ -231,7 +230,7 @@ impl<E: Engine> Writer<E> {
     }
 }
 
-async fn read_head<S: Statements>(session: &mut S, chain: &str) -> Result<Head, Failure> {
+async fn read_head<S: Transaction>(session: &mut S, chain: &str) -> Result<Head, Failure> {
     Ok(match session.head(chain).await? {
         Some((seq, hash)) => Head { chain: chain.to_owned(), seq, hash },
         None => Head::genesis(chain.to_owned()),
@@ -239,15 +238,15 @@ async fn read_head<S: Statements>(session: &mut S, chain: &str) -> Result<Head, 
 }
 
 /// Everything between begin and commit.
-async fn write_group<S: Statements>(
+async fn write_group<S: Transaction>(
     session: &mut S,
     entries: &[&Entry],
     transaction: &mut Committed,
 ) -> Result<(), Failure> {
     let mut ledger = Ledger::default();
-    let keys: Vec<Hash> =
-        entries.iter().filter_map(|entry| entry.spend.as_ref()).map(ledger::spent_key).collect();
-    ledger.know_spent(session.spent(&keys).await?);
+    let mut keys: Vec<Hash> = entries.iter().flat_map(|entry| &entry.one_time).map(one_time::key).collect();
+    keys.sort_unstable();
+    ledger.know_used(session.used_before(&keys).await?);
 
     let mut audit: Vec<AuditColumns> = Vec::with_capacity(entries.len());
     let mut is_clock_reset = false;
@@ -283,7 +282,7 @@ async fn write_group<S: Statements>(
         };
         let recorded = match recorded {
             Ok(done) => {
-                ledger.spend(entry);
+                ledger.use_up(entry);
                 // A sweep that found nothing to do is no event.
                 let is_idle = matches!(entry.change, Change::Control(Control::Sweep))
                     && matches!(done, Recorded::Done { changed: false, .. });
@@ -310,7 +309,7 @@ fn issues_of<'a>(entries: &[&'a Entry]) -> Vec<&'a SignedToken> {
         .collect()
 }
 
-async fn insert<S: Statements>(
+async fn insert<S: Transaction>(
     session: &mut S,
     ledger: &Ledger,
     audit: &[AuditColumns],
@@ -323,12 +322,12 @@ async fn insert<S: Statements>(
     session.insert_answers(&writes.answers).await?;
     session.open_engagements(&writes.engagements).await?;
     session.insert_tokens(&writes.tokens).await?;
-    session.insert_spent(&writes.spent).await?;
+    session.insert_uses(&writes.one_time).await?;
     session.insert_audit(audit).await
 }
 
 /// Keeps the highest time seen; writes it down when it has gone on by a second, or was reset.
-async fn note_time<S: Statements>(
+async fn note_time<S: Transaction>(
     session: &mut S,
     entries: &[&Entry],
     is_reset: bool,

@@ -144,7 +144,7 @@ impl World {
         let opening = Opening { config: &config, now: self.now, sealing: &secrets, entropy: &entropy };
         let store = Store::open(opening).await.unwrap();
         let row = AuditRow::new(self.now, Event::PolicyLoad, Outcome::Granted);
-        let entry = Entry { spend: None, change: Change::Nothing, audit: Some(row), now: self.now };
+        let entry = Entry { one_time: Vec::new(), change: Change::Nothing, audit: Some(row), now: self.now };
         store.record(entry).await.unwrap();
         store.close().await.unwrap();
     }

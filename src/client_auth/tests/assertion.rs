@@ -6,6 +6,7 @@ use super::*;
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::config::{Algorithm, KeySource, Reach};
 use crate::jose::SigningKey;
+use crate::oauth::OneTime;
 
 pub fn body(assertion: &str) -> String {
     form(&[
@@ -30,12 +31,14 @@ async fn a_good_assertion_proves_the_client_and_hands_out_its_jti_to_be_spent() 
     let world = World::new();
     let proven = changed(&world, json!({})).await.unwrap();
     assert_eq!(proven.client().id.as_str(), "assistant");
-    let spend = proven.spend().unwrap();
-    assert_eq!(spend.client.as_str(), "assistant");
+    let [OneTime::Assertion { client, jti, until }] = proven.one_time() else {
+        panic!("{:?}", proven.one_time())
+    };
+    assert_eq!(client.as_str(), "assistant");
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"a-1");
-    assert_eq!(spend.jti_hash, hash.as_ref());
+    assert_eq!(jti, hash.as_ref());
     let expires_at = Timestamp::from_seconds(NOW.seconds() + 60);
-    assert_eq!(spend.until, expires_at.plus(FOREIGN_LEEWAY), "as long as it could pass the time checks");
+    assert_eq!(*until, expires_at.plus(FOREIGN_LEEWAY), "as long as it could pass the time checks");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use crate::store::{Change, Control, Entry, Recorded};
 
 async fn record(app: &App, control: Control, row: AuditRow, what: &'static str) -> Result<Value, NotDone> {
     let now = row.at;
-    let entry = Entry { spend: None, change: Change::Control(control), audit: Some(row), now };
+    let entry = Entry { one_time: Vec::new(), change: Change::Control(control), audit: Some(row), now };
     match app.store.record(entry).await? {
         Recorded::Done { died, changed, .. } => Ok(json!({"changed": changed, "died": died})),
         Recorded::NotFound => Err(NotDone::NotFound(what)),
@@ -28,16 +28,7 @@ async fn set_agent(app: &App, id: &str, state: AgentState, why: EndReason) -> Ht
     let agent = AgentId::new(id);
     let mut row = AuditRow::new(app.clock.now(), Event::AgentState, Outcome::Granted);
     row.agent = Some(agent.clone());
-    row.detail = Some(format!(
-        "{} ({})",
-        match state {
-            AgentState::Active => "active",
-            AgentState::Suspended => "suspended",
-            AgentState::Retired => "retired",
-            AgentState::Banned => "banned",
-        },
-        why.word()
-    ));
+    row.detail = Some(format!("{} ({})", state.word(), why.word()));
     answer(record(app, Control::SetAgentState { agent, state, why }, row, "agent").await)
 }
 

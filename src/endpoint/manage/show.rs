@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{NotDone, answer};
 use crate::app::App;
 use crate::base::time::Timestamp;
-use crate::delegation::record::{Agent, Delegation, Ended, Provenance, Task, TokenKind};
+use crate::delegation::record::{Agent, Delegation, Ended, Provenance, Task};
 use crate::keys::KeyRow;
 use crate::oauth::{AgentId, Jti, RequestId, TaskId};
 use crate::store::AuditFilter;
@@ -171,7 +171,7 @@ fn delegation_json(delegation: &Delegation) -> Value {
     json!({
         "jti": delegation.jti,
         "parent": delegation.ancestors.last(),
-        "kind": match delegation.kind { TokenKind::Task => "task", TokenKind::Access => "access" },
+        "kind": delegation.kind,
         "client": delegation.client,
         "target": delegation.target,
         "scope": delegation.scope,

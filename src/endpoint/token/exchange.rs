@@ -129,7 +129,7 @@ impl Exchange<'_> {
                 }
             };
             let entry = Entry {
-                spend: self.client.spend().cloned(),
+                one_time: self.client.one_time().to_vec(),
                 change: Change::Issue(Box::new(issued.signed)),
                 audit: Some(row(&report, self.caller, self.now)),
                 now: self.now,

@@ -4,7 +4,7 @@ use super::on_each_database;
 use super::world::{World, revoke};
 use crate::audit::Event;
 use crate::config;
-use crate::store::chain;
+use crate::store::audit::chain;
 use crate::store::entry::Change;
 use crate::store::rows::Hash;
 use crate::store::verify::{Fault, FaultKind, verify};

@@ -3,9 +3,11 @@
 use super::on_each_database;
 use super::world::{KID, World, token_of};
 use crate::audit::Outcome;
-use crate::delegation::task::TaskPlan;
-use crate::oauth::{ScopeToken, SubjectRef, TargetId, TokenFault};
-use crate::store::entry::{Change, Control, Issue, KeyRow, Origin, RecordRefusal, Recorded};
+use crate::decision::Origin;
+use crate::delegation::plan::TaskPlan;
+use crate::issuance::SealedAnswerRow;
+use crate::oauth::{Cause, ClientId, OneTime, ScopeToken, SubjectRef, TargetId, TokenFault};
+use crate::store::entry::{Change, Control, KeyRow, Recorded};
 use crate::store::{AuditFilter, Store};
 
 on_each_database! {
@@ -17,6 +19,7 @@ on_each_database! {
     a_replayed_assertion_writes_nothing,
     a_replay_in_one_group_is_found,
     a_refusal_spends_its_assertion_with_its_row,
+    of_several_one_time_uses_one_used_before_stops_all,
     an_agent_is_created_by_its_first_exchange_only,
     an_agent_of_another_client_is_refused,
     a_token_never_recorded_seeds_nothing,
@@ -26,13 +29,6 @@ on_each_database! {
     the_first_answer_of_a_login_is_kept,
     many_at_once_are_all_answered,
     a_value_the_database_cannot_hold_fails_alone,
-}
-
-fn issue(entry: &mut crate::store::Entry) -> &mut Issue {
-    match &mut entry.change {
-        Change::Issue(issue) => issue,
-        other => panic!("{other:?}"),
-    }
 }
 
 async fn what_is_issued_is_found_again_as_it_was(world: World) {
@@ -108,8 +104,8 @@ async fn a_renewed_id_token_joins_the_task_it_names(world: World) {
     foreign.named = Some(first.task);
     let entry = world.hop_zero(&store, &foreign, &assistant).await;
     let refused = store.record(entry).await.unwrap();
-    let unknown = RecordRefusal::Subject(TokenFault::TaskUnknown);
-    assert!(matches!(refused, Recorded::Refused(why) if why == unknown), "{refused:?}");
+    let unknown = Cause::subject(TokenFault::TaskUnknown);
+    assert!(matches!(&refused, Recorded::Refused(why) if *why == unknown), "{refused:?}");
 }
 
 async fn a_known_user_keeps_their_reference(world: World) {
@@ -139,14 +135,14 @@ async fn a_replayed_assertion_writes_nothing(world: World) {
     let store = world.open().await;
     let assistant = world.principal();
     let (_, task_token) = world.begin(&store, &assistant).await;
-    let spend = world.assertion();
+    let used = world.assertion();
     let mut first = world.later(&task_token, &assistant);
-    first.spend = Some(spend.clone());
+    first.one_time = vec![used.clone()];
     world.issued(&store, first).await;
     let before = rows(&store).await;
 
     let mut replay = world.later(&task_token, &assistant);
-    replay.spend = Some(spend.clone());
+    replay.one_time = vec![used.clone()];
     let token = token_of(&replay);
     let recorded = store.record(replay).await.unwrap();
 
@@ -154,8 +150,8 @@ async fn a_replayed_assertion_writes_nothing(world: World) {
     assert!(store.find_lineage(token.jti).await.unwrap().is_none());
     assert_eq!(rows(&store).await, before);
     let mut of_other_client = world.later(&task_token, &assistant);
-    of_other_client.spend =
-        Some(crate::store::SpentAssertion { client: crate::oauth::ClientId::new("other"), ..spend });
+    let OneTime::Assertion { jti, until, .. } = used;
+    of_other_client.one_time = vec![OneTime::Assertion { client: ClientId::new("other"), jti, until }];
     world.issued(&store, of_other_client).await;
 }
 
@@ -167,12 +163,12 @@ async fn a_replay_in_one_group_is_found(world: World) {
     let store = world.open().await;
     let assistant = world.principal();
     let (_, task_token) = world.begin(&store, &assistant).await;
-    let spend = world.assertion();
+    let used = world.assertion();
     // Announced, so that the writer waits for all of them.
     let announced: Vec<_> = (0..8).map(|_| store.announce()).collect();
     let entries = (0..8).map(|_| {
         let mut entry = world.later(&task_token, &assistant);
-        entry.spend = Some(spend.clone());
+        entry.one_time = vec![used.clone()];
         store.record(entry)
     });
 
@@ -189,7 +185,7 @@ async fn a_refusal_spends_its_assertion_with_its_row(world: World) {
     let store = world.open().await;
     let mut refusal = world.entry(Change::Nothing);
     refusal.audit.as_mut().unwrap().outcome = Outcome::Refused;
-    refusal.spend = Some(world.assertion());
+    refusal.one_time = vec![world.assertion()];
     let again = refusal.clone();
     let before = rows(&store).await;
 
@@ -197,6 +193,23 @@ async fn a_refusal_spends_its_assertion_with_its_row(world: World) {
     assert!(matches!(store.record(again).await.unwrap(), Recorded::Replayed));
 
     assert_eq!(rows(&store).await, before + 1);
+}
+
+async fn of_several_one_time_uses_one_used_before_stops_all(world: World) {
+    let store = world.open().await;
+    let (used, fresh) = (world.assertion(), world.assertion());
+    let mut first = world.entry(Change::Nothing);
+    first.one_time = vec![used.clone()];
+    assert!(matches!(store.record(first).await.unwrap(), Recorded::Done { .. }));
+
+    let mut both = world.entry(Change::Nothing);
+    both.one_time = vec![fresh.clone(), used];
+    assert!(matches!(store.record(both).await.unwrap(), Recorded::Replayed));
+
+    // The other was not used up by it.
+    let mut alone = world.entry(Change::Nothing);
+    alone.one_time = vec![fresh];
+    assert!(matches!(store.record(alone).await.unwrap(), Recorded::Done { .. }));
 }
 
 async fn an_agent_is_created_by_its_first_exchange_only(world: World) {
@@ -228,11 +241,11 @@ async fn an_agent_of_another_client_is_refused(world: World) {
     world.exchange(&store, &access, &verifier).await;
 
     let mut stolen = verifier;
-    stolen.client = crate::oauth::ClientId::new("thief");
+    stolen.client = ClientId::new("thief");
     let recorded = store.record(world.later(&access, &stolen)).await.unwrap();
 
-    let why = RecordRefusal::Actor(TokenFault::OtherClientsAgent);
-    assert!(matches!(recorded, Recorded::Refused(found) if found == why), "{recorded:?}");
+    let why = Cause::actor(TokenFault::OtherClientsAgent);
+    assert!(matches!(&recorded, Recorded::Refused(found) if *found == why), "{recorded:?}");
 }
 
 async fn a_token_never_recorded_seeds_nothing(world: World) {
@@ -243,8 +256,8 @@ async fn a_token_never_recorded_seeds_nothing(world: World) {
 
     let recorded = store.record(world.later(&never, &assistant)).await.unwrap();
 
-    let why = RecordRefusal::Subject(TokenFault::NeverIssued);
-    assert!(matches!(recorded, Recorded::Refused(found) if found == why), "{recorded:?}");
+    let why = Cause::subject(TokenFault::NeverIssued);
+    assert!(matches!(&recorded, Recorded::Refused(found) if *found == why), "{recorded:?}");
 }
 
 async fn an_expired_token_seeds_nothing(world: World) {
@@ -255,8 +268,8 @@ async fn an_expired_token_seeds_nothing(world: World) {
 
     let recorded = store.record(world.later(&task_token, &assistant)).await.unwrap();
 
-    let why = RecordRefusal::Subject(TokenFault::Expired);
-    assert!(matches!(recorded, Recorded::Refused(found) if found == why), "{recorded:?}");
+    let why = Cause::subject(TokenFault::Expired);
+    assert!(matches!(&recorded, Recorded::Refused(found) if *found == why), "{recorded:?}");
 }
 
 async fn a_key_revoked_in_between_signs_nothing(world: World) {
@@ -280,12 +293,15 @@ async fn a_wider_child_is_not_written(world: World) {
     let (_, task_token) = world.begin(&store, &assistant).await;
     let access = world.exchange(&store, &task_token, &assistant).await;
 
-    let mut outliving = world.later(&access, &world.instance());
-    issue(&mut outliving).delegation.expires_at = task_token.expires_at;
-    let mut orphan = world.later(&access, &world.instance());
-    issue(&mut orphan).delegation.ancestors.remove(0);
-    let mut lost = world.later(&access, &world.instance());
-    issue(&mut lost).delegation.chain.pop();
+    let outliving = world.changed(&world.later(&access, &world.instance()), |terms, _| {
+        terms.proposal.expires_at = task_token.expires_at;
+    });
+    let orphan = world.changed(&world.later(&access, &world.instance()), |terms, _| {
+        terms.proposal.ancestors.remove(0);
+    });
+    let lost = world.changed(&world.later(&access, &world.instance()), |terms, _| {
+        terms.proposal.chain.pop();
+    });
 
     for entry in [outliving, orphan, lost] {
         let token = token_of(&entry);
@@ -301,16 +317,13 @@ async fn the_first_answer_of_a_login_is_kept(world: World) {
     let (sign_in, first) = world.begin(&store, &assistant).await;
     let (tickets, scope) = (TargetId::new("tickets"), ScopeToken::parse("age_over_18").unwrap());
 
-    let mut again = world.hop_zero(&store, &sign_in, &assistant).await;
-    if let Origin::HopZero(hop) = &mut issue(&mut again).origin {
+    let again = world.hop_zero(&store, &sign_in, &assistant).await;
+    let again = world.changed(&again, |terms, answers| {
+        let Origin::FirstHop(hop) = &terms.origin else { panic!("{terms:?}") };
         assert_eq!(hop.plan, TaskPlan::Join(first.task, first.login));
-        hop.answers[0].sealed = vec![9];
-        hop.answers.push(crate::store::NewAnswer {
-            target: TargetId::new("bar"),
-            scope: scope.clone(),
-            sealed: vec![5],
-        });
-    }
+        answers[0].sealed = vec![9];
+        answers.push(SealedAnswerRow { target: TargetId::new("bar"), scope: scope.clone(), sealed: vec![5] });
+    });
     world.issued(&store, again).await;
 
     let answer = |target| store.find_answer(first.login, target, &scope);
@@ -338,9 +351,8 @@ async fn a_value_the_database_cannot_hold_fails_alone(world: World) {
     let (_, task_token) = world.begin(&store, &assistant).await;
     let announced: Vec<_> = (0..3).map(|_| store.announce()).collect();
     let good = world.later(&task_token, &assistant);
-    let mut bad = world.later(&task_token, &assistant);
     // The number of a token that is there already: it can never be written.
-    issue(&mut bad).delegation.jti = task_token.jti;
+    let bad = world.changed(&world.later(&task_token, &assistant), |terms, _| terms.jti = task_token.jti);
     let other = world.later(&task_token, &assistant);
 
     let (good, bad, other) = tokio::join!(store.record(good), store.record(bad), store.record(other));

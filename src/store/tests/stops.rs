@@ -1,11 +1,11 @@
-//! Stops: tokens, tasks, agents, users, parties; and issues that race them.
+//! Stops: tokens, tasks, agents, users; and issues that race them.
 
 use super::on_each_database;
 use super::world::{World, end, revoke, token_of};
 use crate::delegation::record::{Agent, AgentState, Delegation, EndReason};
-use crate::oauth::{ClientId, Issuer, ScopeToken, TargetId, TaskId, TokenFault};
+use crate::oauth::{ActorOrSubject, Cause, Issuer, ScopeToken, TargetId, TaskId, TokenFault};
 use crate::store::Store;
-use crate::store::entry::{Control, RecordRefusal, Recorded};
+use crate::store::entry::{Control, Recorded};
 
 on_each_database! {
     revoking_a_token_ends_everything_below_it,
@@ -18,24 +18,19 @@ on_each_database! {
     a_suspended_sub_agent_takes_only_its_own_branch,
     a_banned_agent_is_final_and_cuts_its_logins_off,
     a_stopped_user_needs_a_new_login,
-    a_removed_client_takes_its_tokens_along,
-    a_removed_target_takes_its_tokens_along,
-    a_removed_provider_takes_its_tasks_along,
-    a_removed_workload_issuer_takes_its_agents_tokens_along,
-    what_was_given_while_a_client_left_is_revoked_when_the_last_request_is_done,
 }
 
 /// assistant: task token → access token → verifier's token; and a second access token beside.
-struct Tree {
-    assistant: Agent,
-    verifier: Agent,
-    root: Delegation,
-    access: Delegation,
-    onward: Delegation,
-    beside: Delegation,
+pub(super) struct Tree {
+    pub(super) assistant: Agent,
+    pub(super) verifier: Agent,
+    pub(super) root: Delegation,
+    pub(super) access: Delegation,
+    pub(super) onward: Delegation,
+    pub(super) beside: Delegation,
 }
 
-async fn tree(world: &World, store: &Store) -> Tree {
+pub(super) async fn tree(world: &World, store: &Store) -> Tree {
     let (assistant, verifier) = (world.principal(), world.instance());
     let (_, root) = world.begin(store, &assistant).await;
     let access = world.exchange(store, &root, &assistant).await;
@@ -48,10 +43,10 @@ async fn state(store: &Store, agent: &Agent) -> AgentState {
     store.find_agent(&agent.id).await.unwrap().unwrap().state
 }
 
-async fn assert_seeds_nothing(world: &World, store: &Store, from: &Delegation, why: TokenFault) {
+pub(super) async fn assert_seeds_nothing(world: &World, store: &Store, from: &Delegation, why: TokenFault) {
     let recorded = store.record(world.later(from, &world.instance())).await.unwrap();
-    let refusal = RecordRefusal::Subject(why);
-    assert!(matches!(recorded, Recorded::Refused(found) if found == refusal), "{recorded:?}");
+    let refusal = Cause::subject(why);
+    assert!(matches!(&recorded, Recorded::Refused(found) if *found == refusal), "{recorded:?}");
 }
 
 async fn revoking_a_token_ends_everything_below_it(world: World) {
@@ -87,8 +82,8 @@ async fn revoking_a_task_token_ends_the_task(world: World) {
     assert_seeds_nothing(&world, &store, &root, TokenFault::TaskEnded).await;
     let spent = world.hop_zero(&store, &sign_in, &world.principal()).await;
     let recorded = store.record(spent).await.unwrap();
-    let why = RecordRefusal::Subject(TokenFault::LoginSpent);
-    assert!(matches!(recorded, Recorded::Refused(found) if found == why), "{recorded:?}");
+    let why = Cause::subject(TokenFault::LoginSpent);
+    assert!(matches!(&recorded, Recorded::Refused(found) if *found == why), "{recorded:?}");
     let (tickets, scope) = (TargetId::new("tickets"), ScopeToken::parse("age_over_18").unwrap());
     assert_eq!(store.find_answer(root.login, &tickets, &scope).await.unwrap(), None);
     assert_eq!(world.control(&store, control).await, (0, false));
@@ -108,8 +103,8 @@ async fn an_ended_task_retires_its_instances(world: World) {
     let (_, root) = world.begin(&store, &assistant).await;
     let access = world.exchange(&store, &root, &assistant).await;
     let recorded = store.record(world.later(&access, &verifier)).await.unwrap();
-    let why = RecordRefusal::Actor(TokenFault::AgentEnded);
-    assert!(matches!(recorded, Recorded::Refused(found) if found == why), "{recorded:?}");
+    let why = Cause::actor(TokenFault::AgentEnded);
+    assert!(matches!(&recorded, Recorded::Refused(found) if *found == why), "{recorded:?}");
 }
 
 async fn an_instance_busy_elsewhere_is_not_retired(world: World) {
@@ -172,7 +167,10 @@ async fn an_issue_racing_a_revocation_leaves_no_live_child(world: World) {
                 Recorded::Done { .. } => {
                     assert!(world.life(&store, &token).await.is_err(), "a live child of a dead token");
                 }
-                Recorded::Refused(RecordRefusal::Subject(TokenFault::Revoked | TokenFault::TaskEnded)) => {
+                Recorded::Refused(Cause::Token(
+                    ActorOrSubject::Subject,
+                    TokenFault::Revoked | TokenFault::TaskEnded,
+                )) => {
                     assert!(store.find_lineage(token.jti).await.unwrap().is_none())
                 }
                 other => panic!("{other:?}"),
@@ -192,8 +190,8 @@ async fn a_suspended_agent_loses_its_tokens_and_can_be_resumed(world: World) {
     assert!(world.life(&store, &onward).await.is_err());
     let refused = world.hop_zero(&store, &world.sign_in("ulla"), &assistant).await;
     let recorded = store.record(refused).await.unwrap();
-    let why = RecordRefusal::Actor(TokenFault::AgentEnded);
-    assert!(matches!(recorded, Recorded::Refused(found) if found == why), "{recorded:?}");
+    let why = Cause::actor(TokenFault::AgentEnded);
+    assert!(matches!(&recorded, Recorded::Refused(found) if *found == why), "{recorded:?}");
 
     let resume = change(AgentState::Active, EndReason::Operator);
     assert_eq!(world.control(&store, resume).await, (0, true));
@@ -260,181 +258,8 @@ async fn a_stopped_user_needs_a_new_login(world: World) {
     assert_eq!(world.life(&store, &other_user).await, Ok(()));
     let before = world.hop_zero(&store, &world.sign_in("ulla"), &assistant).await;
     let recorded = store.record(before).await.unwrap();
-    let why = RecordRefusal::Subject(TokenFault::SubjectCutOff);
-    assert!(matches!(recorded, Recorded::Refused(found) if found == why), "{recorded:?}");
+    let why = Cause::subject(TokenFault::SubjectCutOff);
+    assert!(matches!(&recorded, Recorded::Refused(found) if *found == why), "{recorded:?}");
     world.advance(120);
     world.begin(&store, &assistant).await;
-}
-
-fn parties() -> [Vec<&'static str>; 4] {
-    [
-        vec!["assistant", "age-agent"],
-        vec!["tickets"],
-        vec!["https://login.example"],
-        vec!["https://cluster.example"],
-    ]
-}
-
-fn reconcile(configured: &[Vec<&'static str>; 4]) -> Control {
-    reconcile_with(false, configured)
-}
-
-fn reconcile_with(
-    keeps_those_that_left: bool,
-    [clients, targets, providers, issuers]: &[Vec<&'static str>; 4],
-) -> Control {
-    Control::Reconcile {
-        keeps_those_that_left,
-        clients: clients.iter().map(|id| ClientId::new(*id)).collect(),
-        targets: targets.iter().map(|id| TargetId::new(*id)).collect(),
-        providers: providers.iter().map(|id| Issuer::new(*id)).collect(),
-        workload_issuers: issuers.iter().map(|id| Issuer::new(*id)).collect(),
-    }
-}
-
-/// Takes one party out; how many tokens died. Once more changes nothing.
-async fn remove(world: &World, store: &Store, kind: usize, id: &str) -> u64 {
-    let mut configured = parties();
-    assert_eq!(world.control(store, reconcile(&configured)).await, (0, true));
-    assert_eq!(world.control(store, reconcile(&configured)).await, (0, false));
-    configured[kind].retain(|known| *known != id);
-    let (died, is_changed) = world.control(store, reconcile(&configured)).await;
-    assert!(is_changed);
-    assert_eq!(world.control(store, reconcile(&configured)).await, (0, false));
-    died
-}
-
-async fn a_removed_client_takes_its_tokens_along(world: World) {
-    let store = world.open().await;
-    let Tree { access, onward, .. } = tree(&world, &store).await;
-    let below = world.exchange(&store, &onward, &world.principal_of("third")).await;
-
-    assert_eq!(remove(&world, &store, 0, "age-agent").await, 2);
-
-    assert_eq!(world.life(&store, &onward).await, Err(TokenFault::Revoked));
-    assert_eq!(world.life(&store, &below).await, Err(TokenFault::Revoked));
-    assert_eq!(world.life(&store, &access).await, Ok(()));
-}
-
-async fn a_removed_target_takes_its_tokens_along(world: World) {
-    let store = world.open().await;
-    let Tree { root, access, .. } = tree(&world, &store).await;
-
-    assert_eq!(remove(&world, &store, 1, "tickets").await, 3);
-
-    assert_eq!(world.life(&store, &access).await, Err(TokenFault::Revoked));
-    assert_eq!(world.life(&store, &root).await, Ok(()));
-}
-
-async fn a_removed_provider_takes_its_tasks_along(world: World) {
-    let store = world.open().await;
-    let Tree { root, .. } = tree(&world, &store).await;
-
-    assert_eq!(remove(&world, &store, 2, "https://login.example").await, 4);
-
-    let task = store.find_task(root.task).await.unwrap().unwrap();
-    assert_eq!(task.ended.map(|ended| ended.why), Some(EndReason::PartyRemoved));
-}
-
-async fn a_removed_workload_issuer_takes_its_agents_tokens_along(world: World) {
-    let store = world.open().await;
-    let Tree { access, onward, .. } = tree(&world, &store).await;
-
-    assert_eq!(remove(&world, &store, 3, "https://cluster.example").await, 1);
-
-    assert_eq!(world.life(&store, &onward).await, Err(TokenFault::Revoked));
-    assert_eq!(world.life(&store, &access).await, Ok(()));
-}
-
-async fn what_was_given_while_a_client_left_is_revoked_when_the_last_request_is_done(world: World) {
-    let store = world.open().await;
-    let Tree { access, .. } = tree(&world, &store).await;
-    let mut configured = parties();
-    world.control(&store, reconcile(&configured)).await;
-    configured[0].retain(|known| *known != "age-agent");
-
-    let (died, _) = world.control(&store, reconcile_with(true, &configured)).await;
-    let late = world.exchange(&store, &access, &world.instance()).await;
-    assert_eq!((died, world.life(&store, &late).await), (1, Ok(())));
-
-    assert_eq!(world.control(&store, reconcile(&configured)).await, (1, true));
-    assert_eq!(world.life(&store, &late).await, Err(TokenFault::Revoked));
-    assert_eq!(world.control(&store, reconcile(&configured)).await, (0, false));
-}
-
-/// Two processes on one PostgreSQL.
-mod two_nodes {
-    use super::super::world::World;
-    use super::*;
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn what_one_node_revokes_is_dead_on_the_other_at_once() {
-        let Some(world) = World::postgres().await else { return };
-        let (one, other) = (world.open().await, world.open_as(&world.second_node()).await.unwrap());
-        let Tree { access, onward, beside, .. } = tree(&world, &one).await;
-        assert_eq!(world.life(&other, &onward).await, Ok(()));
-
-        assert_eq!(world.control(&one, revoke(&access)).await, (2, true));
-
-        assert_eq!(world.life(&other, &onward).await, Err(TokenFault::Revoked));
-        assert_seeds_nothing(&world, &other, &access, TokenFault::Revoked).await;
-        assert_eq!(world.life(&other, &beside).await, Ok(()));
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn an_assertion_is_spent_once_across_nodes() {
-        let Some(world) = World::postgres().await else { return };
-        let (one, other) = (world.open().await, world.open_as(&world.second_node()).await.unwrap());
-        let Tree { assistant, root, .. } = tree(&world, &one).await;
-        for _ in 0..20 {
-            let spend = world.assertion();
-            let entries = [(); 2].map(|()| {
-                let mut entry = world.later(&root, &assistant);
-                entry.spend = Some(spend.clone());
-                entry
-            });
-
-            let [first, second] = entries;
-            let (first, second) = tokio::join!(one.record(first), other.record(second));
-
-            let answers = [first.unwrap(), second.unwrap()];
-            let done = answers.iter().filter(|answer| matches!(answer, Recorded::Done { .. })).count();
-            let replayed = answers.iter().filter(|answer| matches!(answer, Recorded::Replayed)).count();
-            assert_eq!((done, replayed), (1, 1), "{answers:?}");
-        }
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_task_begun_on_both_nodes_at_once_is_one() {
-        let Some(world) = World::postgres().await else { return };
-        let (one, other) = (world.open().await, world.open_as(&world.second_node()).await.unwrap());
-        let assistant = world.principal();
-        for round in 1..=20 {
-            let sign_in = world.sign_in("ulla");
-            let first = world.hop_zero(&one, &sign_in, &assistant).await;
-            let second = world.hop_zero(&other, &sign_in, &assistant).await;
-
-            let (first, second) = tokio::join!(one.record(first), other.record(second));
-
-            let answers = [first.unwrap(), second.unwrap()];
-            let done = answers.iter().filter(|answer| matches!(answer, Recorded::Done { .. })).count();
-            let changed = answers.iter().filter(|answer| matches!(answer, Recorded::Changed)).count();
-            assert_eq!((done, changed), (1, 1), "{answers:?}");
-            assert_eq!(one.list_tasks(None, None, 100).await.unwrap().len(), round);
-        }
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn the_same_configuration_on_a_second_node_changes_nothing() {
-        let Some(world) = World::postgres().await else { return };
-        let (one, other) = (world.open().await, world.open_as(&world.second_node()).await.unwrap());
-        let configured = parties();
-
-        let (first, second) = tokio::join!(
-            world.control(&one, reconcile(&configured)),
-            world.control(&other, reconcile(&configured))
-        );
-
-        assert!(first.1 ^ second.1, "one of them was the first: {first:?} {second:?}");
-    }
 }

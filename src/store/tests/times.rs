@@ -65,7 +65,7 @@ async fn a_sweep_removes_rows_past_their_use(world: World) {
     let verifier = world.instance();
     let (_, root) = world.begin(&store, &world.principal()).await;
     let mut entry = world.later(&root, &verifier);
-    entry.spend = Some(world.assertion());
+    entry.one_time = vec![world.assertion()];
     let access = world.issued(&store, entry).await;
     world.advance(3600);
     while world.control(&store, Control::Sweep).await.1 {}

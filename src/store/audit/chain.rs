@@ -2,35 +2,36 @@
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::rows::{AuditColumns, Hash};
+use super::AuditColumns;
 use crate::audit::{AuditRow, Event, Outcome};
 use crate::oauth::AgentId;
+use crate::store::rows::Hash;
 
 /// Sets these hashes apart from every other SHA-256.
 const DOMAIN: &[u8; 16] = b"deputy audit v1\0";
 
 /// How long a chain's name is: 64 bits in hex.
-pub(super) const NAME_LENGTH: usize = 16;
+pub(in crate::store) const NAME_LENGTH: usize = 16;
 
 /// The end of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Head {
+pub(in crate::store) struct Head {
     /// The writing node.
-    pub(super) chain: String,
+    pub(in crate::store) chain: String,
     /// Its last row; 0 before the first.
-    pub(super) seq: i64,
+    pub(in crate::store) seq: i64,
     /// The last row's hash; zeros before the first.
-    pub(super) hash: Hash,
+    pub(in crate::store) hash: Hash,
 }
 
 impl Head {
     /// Before the first row.
-    pub(super) const fn genesis(chain: String) -> Self {
+    pub(in crate::store) const fn genesis(chain: String) -> Self {
         Self { chain, seq: 0, hash: Hash([0; 32]) }
     }
 
     /// Puts a row at the end.
-    pub(super) fn append(&mut self, row: &AuditRow) -> AuditColumns {
+    pub(in crate::store) fn append(&mut self, row: &AuditRow) -> AuditColumns {
         let columns = columns(row, self);
         self.seq = columns.seq;
         self.hash = columns.hash;
@@ -40,7 +41,7 @@ impl Head {
 
 /// SHA-256(domain ‖ previous hash ‖ length and name of the chain ‖ seq ‖ body): all but the body is of
 /// fixed width, or says how long it is.
-pub(super) fn link(previous: &Hash, chain: &str, seq: i64, body: &str) -> Hash {
+pub(in crate::store) fn link(previous: &Hash, chain: &str, seq: i64, body: &str) -> Hash {
     let mut context = Context::new(&SHA256);
     context.update(DOMAIN);
     context.update(&previous.0);
@@ -84,7 +85,7 @@ fn stray_agent(row: &AuditRow) -> Option<&AgentId> {
 }
 
 /// The first column that is not a copy of what the body says; `None` if all are.
-pub(super) fn differing_column(stored: &AuditColumns, row: &AuditRow) -> Option<&'static str> {
+pub(in crate::store) fn differing_column(stored: &AuditColumns, row: &AuditRow) -> Option<&'static str> {
     let head = Head { chain: stored.chain.clone(), seq: stored.seq - 1, hash: Hash([0; 32]) };
     let copy = columns(row, &head);
     let pairs = [

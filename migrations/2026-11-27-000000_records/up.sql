@@ -104,12 +104,12 @@ CREATE TABLE token (
     revoked_why TEXT
 );
 
--- Client assertions: SHA-256 over the client and the hash of `jti`.
-CREATE TABLE spent (
+-- What was used and may be used once only: SHA-256 over the kind, the owner and what was used.
+CREATE TABLE one_time (
     hash BYTEA NOT NULL PRIMARY KEY,
     until BIGINT NOT NULL
 );
-CREATE INDEX spent_until ON spent (until);
+CREATE INDEX one_time_until ON one_time (until);
 
 CREATE TABLE signing_key (
     kid TEXT NOT NULL PRIMARY KEY,

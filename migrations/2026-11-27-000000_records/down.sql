@@ -3,7 +3,7 @@ DROP TABLE checkpoint_key;
 DROP TABLE audit;
 DROP TABLE party;
 DROP TABLE signing_key;
-DROP TABLE spent;
+DROP TABLE one_time;
 DROP TABLE token;
 DROP TABLE engagement;
 DROP TABLE answer;

@@ -13,30 +13,32 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::chain::Head;
-use super::rows::{CheckpointKeyRow, CheckpointRow, Hash};
-use super::statements::{Failure, Statements};
-use super::{Opening, StoreError};
+use super::{CheckpointKeyRow, CheckpointRow};
 use crate::base::time::Timestamp;
+use crate::store::rows::Hash;
+use crate::store::statement::Failure;
+use crate::store::transaction::Transaction;
+use crate::store::{Opening, StoreError};
 
 /// Sets these signatures apart from every other.
 const DOMAIN: &[u8; 16] = b"deputy anchor v1";
 
 /// One line of the checkpoint file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Line {
-    pub(super) chain: String,
-    pub(super) seq: i64,
+pub(in crate::store) struct Line {
+    pub(in crate::store) chain: String,
+    pub(in crate::store) seq: i64,
     /// Hex.
-    pub(super) hash: String,
-    pub(super) at: Timestamp,
+    pub(in crate::store) hash: String,
+    pub(in crate::store) at: Timestamp,
     /// The public key, base64url.
-    pub(super) key: String,
+    pub(in crate::store) key: String,
     /// Ed25519, base64url.
-    pub(super) signature: String,
+    pub(in crate::store) signature: String,
 }
 
 impl Line {
-    pub(super) fn hash(&self) -> Option<Hash> {
+    pub(in crate::store) fn hash(&self) -> Option<Hash> {
         let bytes = self.hash.as_bytes();
         let mut hash = [0; 32];
         if bytes.len() != 64 {
@@ -49,7 +51,7 @@ impl Line {
     }
 
     /// Whether its signature is its key's.
-    pub(super) fn is_genuine(&self) -> bool {
+    pub(in crate::store) fn is_genuine(&self) -> bool {
         let decoded = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
         let (Some(hash), Some(key), Some(signature)) =
             (self.hash(), decoded(&self.key), decoded(&self.signature))
@@ -71,17 +73,24 @@ fn message(chain: &str, seq: i64, hash: &Hash, at: i64) -> Vec<u8> {
 }
 
 /// Whether `key` signed this.
-pub(super) fn is_genuine(key: &[u8], chain: &str, seq: i64, hash: &Hash, at: i64, signature: &[u8]) -> bool {
+pub(in crate::store) fn is_genuine(
+    key: &[u8],
+    chain: &str,
+    seq: i64,
+    hash: &Hash,
+    at: i64,
+    signature: &[u8],
+) -> bool {
     UnparsedPublicKey::new(&ED25519, key).verify(&message(chain, seq, hash, at), signature).is_ok()
 }
 
 /// A public key or signature as it is written.
-pub(super) fn text(bytes: &[u8]) -> String {
+pub(in crate::store) fn text(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// Signs checkpoints of one chain and appends them to the file.
-pub(super) struct Notary {
+pub(in crate::store) struct Notary {
     key: Ed25519KeyPair,
     file: PathBuf,
     chain: String,
@@ -89,7 +98,7 @@ pub(super) struct Notary {
 
 impl Notary {
     /// Takes up the chain's checkpoint key, or makes it.
-    pub(super) async fn open<S: Statements>(
+    pub(in crate::store) async fn open<S: Transaction>(
         session: &mut S,
         chain: &str,
         opening: &Opening<'_>,
@@ -125,7 +134,7 @@ impl Notary {
     }
 
     /// Signs the end of the chain, as a row and as a line.
-    pub(super) fn sign(&self, head: &Head, at: Timestamp) -> (CheckpointRow, Line) {
+    pub(in crate::store) fn sign(&self, head: &Head, at: Timestamp) -> (CheckpointRow, Line) {
         let signature = self.key.sign(&message(&self.chain, head.seq, &head.hash, at.millis()));
         let row = CheckpointRow {
             chain: self.chain.clone(),
@@ -146,7 +155,7 @@ impl Notary {
     }
 
     /// Appends the line to the file; it is on the disk when this returns.
-    pub(super) fn publish(&self, line: &Line) -> Result<(), Failure> {
+    pub(in crate::store) fn publish(&self, line: &Line) -> Result<(), Failure> {
         let mut text = serde_json::to_string(line)
             .map_err(|error| StoreError::Unusable(format!("checkpoint: {error}")))?;
         text.push('\n');

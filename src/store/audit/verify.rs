@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::checkpoint::{self, Line};
-use super::rows::{AuditColumns, CheckpointRow, Hash};
-use super::statements::{Failure, Statements};
-use super::{StoreError, chain, postgres, sqlite};
+use super::{AuditColumns, CheckpointRow, chain};
 use crate::audit::AuditRow;
 use crate::base::time::Timestamp;
 use crate::config::{Config, Database};
+use crate::store::rows::Hash;
+use crate::store::statement::Failure;
+use crate::store::transaction::Transaction;
+use crate::store::{StoreError, migration, postgres, sqlite};
 
 /// What [`verify`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,10 +102,13 @@ pub async fn verify(config: &Config) -> Result<Report, StoreError> {
     let report = match &config.database {
         Database::Sqlite(path) => {
             let mut connection = sqlite::connect_read_only(path)?;
+            migration::pending(&path.display().to_string(), &migration::applied_sqlite(&mut connection)?)?;
             examine(&mut sqlite::Session(&mut connection), &lines, faults).await
         }
         Database::Postgres(url) => {
             let mut connection = postgres::connect_read_only(url).await?;
+            let name = migration::name_postgres(&mut connection).await?;
+            migration::pending(&name, &migration::applied_postgres(&mut connection).await?)?;
             examine(&mut postgres::Session(&mut connection), &lines, faults).await
         }
     };
@@ -131,7 +136,7 @@ fn read_lines(path: &Path) -> Result<(Vec<Line>, Vec<Fault>), StoreError> {
     Ok((lines, faults))
 }
 
-async fn examine<S: Statements>(
+async fn examine<S: Transaction>(
     session: &mut S,
     lines: &[Line],
     faults: Vec<Fault>,

@@ -1,0 +1,132 @@
+//! Agents: who vouches for them, and their state.
+
+use super::rows::{bad, ended, millis, row};
+use super::statement::{Done, Lock, Rows};
+use super::{StoreError, schema};
+use crate::base::time::Timestamp;
+use crate::config::AgentLifetime;
+use crate::delegation::record::{Agent, AgentState, Provenance};
+use crate::oauth::{AgentId, ClientId, Issuer};
+
+row! {
+    /// An agent.
+    AgentRow of agent {
+        id: String,
+        client: String,
+        issuer: Option<String>,
+        workload: Option<String>,
+        class: String,
+        lifetime: String,
+        state: String,
+        ended_at: Option<i64>,
+        ended_why: Option<String>,
+        cutoff: Option<i64>,
+        first_seen: i64,
+    }
+}
+
+impl From<&Agent> for AgentRow {
+    fn from(agent: &Agent) -> Self {
+        let (issuer, workload) = match &agent.provenance {
+            Provenance::Client => (None, None),
+            Provenance::Workload { issuer, id } => (Some(issuer.as_str().to_owned()), Some(id.clone())),
+        };
+        Self {
+            id: agent.id.as_str().to_owned(),
+            client: agent.client.as_str().to_owned(),
+            issuer,
+            workload,
+            class: agent.class.clone(),
+            lifetime: agent.lifetime.word().to_owned(),
+            state: agent.state.word().to_owned(),
+            ended_at: agent.ended.map(|ended| ended.at.millis()),
+            ended_why: agent.ended.map(|ended| ended.why.word().to_owned()),
+            cutoff: millis(agent.cutoff),
+            first_seen: agent.first_seen.millis(),
+        }
+    }
+}
+
+impl TryFrom<AgentRow> for Agent {
+    type Error = StoreError;
+
+    fn try_from(row: AgentRow) -> Result<Self, StoreError> {
+        let lifetime = AgentLifetime::parse(&row.lifetime).ok_or(bad("agent", "lifetime"))?;
+        let state = AgentState::parse(&row.state).ok_or(bad("agent", "state"))?;
+        let provenance = match (row.issuer, row.workload) {
+            (None, None) => Provenance::Client,
+            (Some(issuer), Some(id)) => Provenance::Workload { issuer: Issuer::new(issuer), id },
+            _ => return Err(bad("agent", "workload")),
+        };
+        Ok(Self {
+            ended: ended(row.ended_at, row.ended_why.as_deref(), "agent", "ended_why")?,
+            id: AgentId::new(row.id),
+            client: ClientId::new(row.client),
+            provenance,
+            class: row.class,
+            lifetime,
+            state,
+            cutoff: row.cutoff.map(Timestamp::from_millis),
+            first_seen: Timestamp::from_millis(row.first_seen),
+        })
+    }
+}
+
+/// Statements about agents.
+pub(super) trait Agents {
+    async fn agents(&mut self, ids: &[String], lock: Lock) -> Rows<AgentRow>;
+    async fn newest_agents(&mut self, limit: i64) -> Rows<AgentRow>;
+    async fn agents_of_issuers(&mut self, issuers: &[String]) -> Rows<String>;
+    async fn insert_agents(&mut self, rows: &[AgentRow]) -> Done;
+    /// Sets state, end and cutoff.
+    async fn change_agent(&mut self, agent: &AgentRow) -> Done;
+}
+
+/// Implements [`Agents`] for a session type; `$db` runs its queries.
+macro_rules! agents {
+    ($session:ident, $db:ident) => {
+        const _: () = {
+            use diesel::{
+                ExpressionMethods as _, NullableExpressionMethods as _, QueryDsl as _, SelectableHelper as _,
+            };
+            use $crate::store::agents::{AgentRow, Agents};
+            use $crate::store::schema::agent;
+            use $crate::store::statement::{Done, Lock, Rows};
+
+            impl Agents for $session<'_> {
+                async fn agents(&mut self, ids: &[String], lock: Lock) -> Rows<AgentRow> {
+                    Ok($db!(by self, AgentRow, agent, id, ids, lock))
+                }
+                async fn newest_agents(&mut self, limit: i64) -> Rows<AgentRow> {
+                    let query = agent::table
+                        .order((agent::first_seen.desc(), agent::id))
+                        .limit(limit)
+                        .select(AgentRow::as_select());
+                    Ok($db!(load self, query)?)
+                }
+                async fn agents_of_issuers(&mut self, issuers: &[String]) -> Rows<String> {
+                    let query = agent::table
+                        .filter(agent::issuer.assume_not_null().eq_any(issuers))
+                        .order(agent::id)
+                        .select(agent::id);
+                    Ok($db!(load self, query)?)
+                }
+                async fn insert_agents(&mut self, rows: &[AgentRow]) -> Done {
+                    $db!(insert self, agent, rows)
+                }
+                async fn change_agent(&mut self, row: &AgentRow) -> Done {
+                    $db!(execute self,
+                        diesel::update(agent::table.find(&row.id)).set((
+                            agent::state.eq(&row.state),
+                            agent::ended_at.eq(row.ended_at),
+                            agent::ended_why.eq(&row.ended_why),
+                            agent::cutoff.eq(row.cutoff),
+                        ))
+                    )?;
+                    Ok(())
+                }
+            }
+        };
+    };
+}
+pub(super) use agents;

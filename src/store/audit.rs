@@ -1,0 +1,172 @@
+//! The audit: the rows of each chain, and the signed checkpoints of their ends.
+
+pub(super) mod chain;
+pub(super) mod checkpoint;
+pub mod verify;
+
+use super::rows::{Hash, Key, row};
+use super::schema;
+use super::statement::{Done, Failure, Rows};
+
+row! {
+    /// An audit row with the copies that are searched by, and its link.
+    AuditColumns of audit {
+        chain: String,
+        seq: i64,
+        at: i64,
+        event: String,
+        outcome: String,
+        request: Option<Key>,
+        client: Option<String>,
+        agent: Option<String>,
+        task: Option<Key>,
+        jti: Option<Key>,
+        parent: Option<Key>,
+        subject: Option<Key>,
+        cause: Option<String>,
+        body: String,
+        hash: Hash,
+    }
+}
+
+row! {
+    /// A chain's checkpoint key.
+    CheckpointKeyRow of checkpoint_key {
+        chain: String,
+        public_key: Vec<u8>,
+        sealed: Vec<u8>,
+    }
+}
+
+row! {
+    /// A signed checkpoint.
+    CheckpointRow of checkpoint {
+        chain: String,
+        seq: i64,
+        hash: Hash,
+        at: i64,
+        signature: Vec<u8>,
+    }
+}
+
+/// Statements about audit rows, checkpoints and their keys.
+pub(super) trait AuditRows {
+    async fn head(&mut self, chain: &str) -> Result<Option<(i64, Hash)>, Failure>;
+    async fn chains(&mut self) -> Rows<String>;
+    async fn audit_after(&mut self, chain: &str, seq: i64, limit: i64) -> Rows<AuditColumns>;
+    async fn audit_newest(&mut self, chain: &str, limit: i64) -> Rows<AuditColumns>;
+    async fn audit_of_agent(&mut self, agent: &str) -> Rows<AuditColumns>;
+    async fn audit_of_tasks(&mut self, tasks: &[Key]) -> Rows<AuditColumns>;
+    async fn audit_of_token(&mut self, jti: Key) -> Rows<AuditColumns>;
+    async fn audit_of_request(&mut self, request: Key) -> Rows<AuditColumns>;
+    async fn insert_audit(&mut self, rows: &[AuditColumns]) -> Done;
+    async fn checkpoint_keys(&mut self) -> Rows<CheckpointKeyRow>;
+    async fn insert_checkpoint_key(&mut self, row: &CheckpointKeyRow) -> Done;
+    async fn checkpoints(&mut self, chain: &str) -> Rows<CheckpointRow>;
+    async fn last_checkpoint(&mut self, chain: &str) -> Result<Option<i64>, Failure>;
+    async fn insert_checkpoint(&mut self, row: &CheckpointRow) -> Done;
+}
+
+/// Implements [`AuditRows`] for a session type; `$db` runs its queries.
+macro_rules! audit {
+    ($session:ident, $db:ident) => {
+        const _: () = {
+            use diesel::{
+                BoolExpressionMethods as _, ExpressionMethods as _, NullableExpressionMethods as _,
+                OptionalExtension as _, QueryDsl as _, SelectableHelper as _, dsl::max,
+            };
+            use $crate::store::audit::{AuditColumns, AuditRows, CheckpointKeyRow, CheckpointRow};
+            use $crate::store::rows::{Hash, Key};
+            use $crate::store::schema::{audit, checkpoint, checkpoint_key, engagement, task};
+            use $crate::store::statement::{Done, Failure, Rows};
+
+            impl AuditRows for $session<'_> {
+                async fn head(&mut self, chain: &str) -> Result<Option<(i64, Hash)>, Failure> {
+                    let query = audit::table
+                        .filter(audit::chain.eq(chain))
+                        .order(audit::seq.desc())
+                        .limit(1)
+                        .select((audit::seq, audit::hash));
+                    Ok($db!(first self, query).optional()?)
+                }
+                async fn chains(&mut self) -> Rows<String> {
+                    let query = audit::table.select(audit::chain).distinct().order(audit::chain);
+                    Ok($db!(load self, query)?)
+                }
+                async fn audit_after(&mut self, chain: &str, seq: i64, limit: i64) -> Rows<AuditColumns> {
+                    let query = audit::table
+                        .filter(audit::chain.eq(chain).and(audit::seq.gt(seq)))
+                        .order(audit::seq)
+                        .limit(limit)
+                        .select(AuditColumns::as_select());
+                    Ok($db!(load self, query)?)
+                }
+                async fn audit_newest(&mut self, chain: &str, limit: i64) -> Rows<AuditColumns> {
+                    let query = audit::table
+                        .filter(audit::chain.eq(chain))
+                        .order(audit::seq.desc())
+                        .limit(limit)
+                        .select(AuditColumns::as_select());
+                    Ok($db!(load self, query)?)
+                }
+                async fn audit_of_agent(&mut self, agent: &str) -> Rows<AuditColumns> {
+                    let began = task::table.filter(task::agent.eq(agent)).select(task::id.nullable());
+                    let entered = engagement::table
+                        .filter(engagement::agent.eq(agent))
+                        .select(engagement::task.nullable());
+                    let query = audit::table
+                        .filter(audit::agent.eq(agent))
+                        .or_filter(audit::task.eq_any(began))
+                        .or_filter(audit::task.eq_any(entered))
+                        .select(AuditColumns::as_select());
+                    Ok($db!(load self, query)?)
+                }
+                async fn audit_of_tasks(&mut self, tasks: &[Key]) -> Rows<AuditColumns> {
+                    let query = audit::table
+                        .filter(audit::task.assume_not_null().eq_any(tasks))
+                        .select(AuditColumns::as_select());
+                    Ok($db!(load self, query)?)
+                }
+                async fn audit_of_token(&mut self, jti: Key) -> Rows<AuditColumns> {
+                    let query = audit::table.filter(audit::jti.eq(jti)).select(AuditColumns::as_select());
+                    Ok($db!(load self, query)?)
+                }
+                async fn audit_of_request(&mut self, request: Key) -> Rows<AuditColumns> {
+                    let query =
+                        audit::table.filter(audit::request.eq(request)).select(AuditColumns::as_select());
+                    Ok($db!(load self, query)?)
+                }
+                async fn insert_audit(&mut self, rows: &[AuditColumns]) -> Done {
+                    $db!(insert self, audit, rows)
+                }
+                async fn checkpoint_keys(&mut self) -> Rows<CheckpointKeyRow> {
+                    let query = checkpoint_key::table
+                        .order(checkpoint_key::chain)
+                        .select(CheckpointKeyRow::as_select());
+                    Ok($db!(load self, query)?)
+                }
+                async fn insert_checkpoint_key(&mut self, row: &CheckpointKeyRow) -> Done {
+                    $db!(execute self, diesel::insert_into(checkpoint_key::table).values(row))?;
+                    Ok(())
+                }
+                async fn checkpoints(&mut self, chain: &str) -> Rows<CheckpointRow> {
+                    let query = checkpoint::table
+                        .filter(checkpoint::chain.eq(chain))
+                        .order(checkpoint::seq)
+                        .select(CheckpointRow::as_select());
+                    Ok($db!(load self, query)?)
+                }
+                async fn last_checkpoint(&mut self, chain: &str) -> Result<Option<i64>, Failure> {
+                    let query =
+                        checkpoint::table.filter(checkpoint::chain.eq(chain)).select(max(checkpoint::seq));
+                    Ok($db!(first self, query)?)
+                }
+                async fn insert_checkpoint(&mut self, row: &CheckpointRow) -> Done {
+                    $db!(execute self, diesel::insert_into(checkpoint::table).values(row))?;
+                    Ok(())
+                }
+            }
+        };
+    };
+}
+pub(super) use audit;

@@ -1,0 +1,196 @@
+//! What can be asked of the store outside of a transaction that writes.
+
+use super::agents::Agents as _;
+use super::keys::Keys as _;
+use super::logins::Logins as _;
+use super::numbers::{HIGHEST_TIME, Numbers as _};
+use super::statement::Lock;
+use super::subjects::Subjects as _;
+use super::tasks::Tasks as _;
+use super::{Backend, KeyRow, Store, StoreError, load, lookup, postgres};
+use crate::audit::AuditRow;
+use crate::base::time::Timestamp;
+use crate::delegation::plan::LoginRecord;
+use crate::delegation::record::{Agent, Delegation, Lineage, Subject, Task};
+use crate::oauth::{AgentId, Issuer, Jti, LoginId, RequestId, ScopeToken, SubjectRef, TargetId, TaskId};
+
+/// One audit row as stored.
+#[derive(Clone, Debug)]
+pub struct StoredRow {
+    /// The writing node's chain.
+    pub chain: String,
+    /// 1, 2, 3, …
+    pub seq: i64,
+    /// The canonical JSON.
+    pub body: String,
+    /// The body, parsed.
+    pub row: AuditRow,
+}
+
+/// Which audit rows: all that are given must match.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// Of this agent, anywhere in the chain.
+    pub agent: Option<AgentId>,
+    /// Of this task.
+    pub task: Option<TaskId>,
+    /// About this token.
+    pub jti: Option<Jti>,
+    /// About a token exchanged from this one.
+    pub parent: Option<Jti>,
+    /// Of this request.
+    pub request: Option<RequestId>,
+    /// The newest so many, given back oldest first.
+    pub newest: Option<u32>,
+}
+
+/// Reads with a connection of whichever database it is. On PostgreSQL a lost connection is replaced once.
+macro_rules! read {
+    ($store:expr, |$session:ident| $work:expr) => {
+        match &$store.inner.backend {
+            Backend::Sqlite(database) => {
+                let mut reader = database.reader()?;
+                let $session = &mut reader.session()?;
+                $work.await.map_err(StoreError::from)
+            }
+            Backend::Postgres(database) => {
+                let mut is_last_try = false;
+                loop {
+                    let mut reader = database.reader().await?;
+                    let outcome = {
+                        let $session = &mut postgres::Session(&mut reader);
+                        postgres::patiently($work).await
+                    };
+                    if let Some(outcome) = database.settle(reader, outcome, is_last_try) {
+                        break outcome;
+                    }
+                    is_last_try = true;
+                }
+            }
+        }
+    };
+}
+
+impl Store {
+    /// What is recorded about an ID token, its user and an agent.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for every reading: the database fails, or a row does not parse.
+    pub async fn find_login_record(
+        &self,
+        id_token_hash: &[u8; 32],
+        subject: (&Issuer, &str),
+        agent: Option<&AgentId>,
+        named: Option<TaskId>,
+    ) -> Result<LoginRecord, StoreError> {
+        read!(self, |session| load::login_record(session, id_token_hash, subject, agent, named))
+    }
+
+    /// A delegation with everything its life hangs on.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for every reading.
+    pub async fn find_lineage(&self, jti: Jti) -> Result<Option<Lineage>, StoreError> {
+        read!(self, |session| load::lineage(session, jti))
+    }
+
+    /// A sealed answer of a login.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for every reading.
+    pub async fn find_answer(
+        &self,
+        login: LoginId,
+        target: &TargetId,
+        scope: &ScopeToken,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        read!(self, |session| session.answer(login.into(), target.as_str(), scope.as_str()))
+    }
+
+    /// One agent.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for every reading.
+    pub async fn find_agent(&self, id: &AgentId) -> Result<Option<Agent>, StoreError> {
+        let ids = [id.as_str().to_owned()];
+        let mut rows = read!(self, |session| session.agents(&ids, Lock::None))?;
+        rows.pop().map(Agent::try_from).transpose()
+    }
+
+    /// Agents, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for every reading.
+    pub async fn list_agents(&self, limit: u32) -> Result<Vec<Agent>, StoreError> {
+        let rows = read!(self, |session| session.newest_agents(limit.into()))?;
+        rows.into_iter().map(Agent::try_from).collect()
+    }
+
+    /// One task.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for every reading.
+    pub async fn find_task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
+        let ids = [id.into()];
+        let mut rows = read!(self, |session| session.tasks(&ids, Lock::None))?;
+        rows.pop().map(Task::try_from).transpose()
+    }
+
+    /// Tasks, newest first, at most `limit`; only live ones where `live_at` is given; of one agent
+    /// (any engagement) where `agent` is given.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for every reading.
+    pub async fn list_tasks(
+        &self,
+        live_at: Option<Timestamp>,
+        agent: Option<&AgentId>,
+        limit: u32,
+    ) -> Result<Vec<Task>, StoreError> {
+        read!(self, |session| lookup::tasks(session, live_at, agent, limit))
+    }
+
+    /// The delegations of a task, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for every reading.
+    pub async fn list_delegations(&self, task: TaskId) -> Result<Vec<Delegation>, StoreError> {
+        read!(self, |session| lookup::delegations(session, task))
+    }
+
+    /// A user by reference.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for every reading.
+    pub async fn find_subject(&self, reference: SubjectRef) -> Result<Option<Subject>, StoreError> {
+        let references = [reference.into()];
+        let mut rows = read!(self, |session| session.subjects(&references, Lock::None))?;
+        Ok(rows.pop().map(Subject::from))
+    }
+
+    /// Every signing key ever made and not yet removed, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for every reading.
+    pub async fn list_keys(&self) -> Result<Vec<KeyRow>, StoreError> {
+        let rows = read!(self, |session| session.signing_keys())?;
+        Ok(rows.into_iter().map(KeyRow::from).collect())
+    }
+
+    /// Audit rows, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for every reading.
+    pub async fn list_audit(&self, filter: &AuditFilter) -> Result<Vec<StoredRow>, StoreError> {
+        read!(self, |session| lookup::audit(session, filter))
+    }
+
+    /// The highest time ever recorded, to the second.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for every reading.
+    pub async fn highest_time(&self) -> Result<Option<Timestamp>, StoreError> {
+        let highest = read!(self, |session| session.number(HIGHEST_TIME))?;
+        Ok(highest.filter(|millis| *millis > 0).map(Timestamp::from_millis))
+    }
+}

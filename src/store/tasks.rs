@@ -1,0 +1,258 @@
+//! Tasks, and the agents engaged in them.
+
+use super::rows::{Key, bad, ended, row};
+use super::statement::{Done, Failure, Lock, Rows};
+use super::{StoreError, schema};
+use crate::base::time::Timestamp;
+use crate::delegation::record::Task;
+use crate::oauth::{AgentId, ClientId, Purpose};
+
+row! {
+    /// A task.
+    TaskRow of task {
+        id: Key,
+        client: String,
+        agent: String,
+        subject: Key,
+        purpose: Option<String>,
+        started_at: i64,
+        expires_at: i64,
+        ended_at: Option<i64>,
+        ended_why: Option<String>,
+    }
+}
+
+impl From<&Task> for TaskRow {
+    fn from(task: &Task) -> Self {
+        Self {
+            id: task.id.into(),
+            client: task.client.as_str().to_owned(),
+            agent: task.agent.as_str().to_owned(),
+            subject: task.subject.into(),
+            purpose: task.purpose.as_ref().map(|purpose| purpose.as_str().to_owned()),
+            started_at: task.started_at.millis(),
+            expires_at: task.expires_at.millis(),
+            ended_at: task.ended.map(|ended| ended.at.millis()),
+            ended_why: task.ended.map(|ended| ended.why.word().to_owned()),
+        }
+    }
+}
+
+impl TryFrom<TaskRow> for Task {
+    type Error = StoreError;
+
+    fn try_from(row: TaskRow) -> Result<Self, StoreError> {
+        let purpose = match row.purpose {
+            Some(text) => Some(Purpose::parse(&text).ok_or(bad("task", "purpose"))?),
+            None => None,
+        };
+        Ok(Self {
+            ended: ended(row.ended_at, row.ended_why.as_deref(), "task", "ended_why")?,
+            id: row.id.into(),
+            client: ClientId::new(row.client),
+            agent: AgentId::new(row.agent),
+            subject: row.subject.into(),
+            purpose,
+            started_at: Timestamp::from_millis(row.started_at),
+            expires_at: Timestamp::from_millis(row.expires_at),
+        })
+    }
+}
+
+row! {
+    /// One agent working in a task that another began.
+    EngagementRow of engagement {
+        agent: String,
+        task: Key,
+        since: i64,
+        ended_at: Option<i64>,
+    }
+}
+
+/// Statements about tasks and engagements.
+pub(super) trait Tasks {
+    async fn tasks(&mut self, ids: &[Key], lock: Lock) -> Rows<TaskRow>;
+    async fn newest_tasks(&mut self, live_at: Option<i64>, limit: i64) -> Rows<TaskRow>;
+    async fn tasks_with(&mut self, agent: &str, live_at: Option<i64>, limit: i64) -> Rows<TaskRow>;
+    /// Tasks not ended in which this agent is engaged.
+    async fn open_tasks_with(&mut self, agent: &str) -> Rows<TaskRow>;
+    /// Tasks not ended and not expired, with each of these agents engaged in them.
+    async fn live_tasks_with(&mut self, agents: &[String], now: i64) -> Rows<(String, Key)>;
+    async fn open_tasks_of_subject(&mut self, subject: Key) -> Rows<Key>;
+    async fn open_tasks_of_providers(&mut self, providers: &[String]) -> Rows<Key>;
+    async fn expired_tasks(&mut self, now: i64, limit: i64) -> Rows<Key>;
+    /// Agents engaged in those of these tasks that have not ended: by beginning them or by an open engagement.
+    async fn engaged_in(&mut self, tasks: &[Key]) -> Rows<String>;
+    async fn insert_tasks(&mut self, rows: &[TaskRow]) -> Done;
+    async fn end_task(&mut self, task: Key, at: i64, why: &str) -> Done;
+    /// Keeps what is there, and opens again what had ended.
+    async fn open_engagements(&mut self, rows: &[EngagementRow]) -> Done;
+    async fn end_engagements_in(&mut self, task: Key, at: i64) -> Done;
+    async fn end_engagements_of(&mut self, agent: &str, at: i64) -> Result<u64, Failure>;
+}
+
+/// Implements [`Tasks`] for a session type; `$db` runs its queries.
+macro_rules! tasks {
+    ($session:ident, $db:ident) => {
+        const _: () = {
+            use diesel::{
+                BoolExpressionMethods as _, ExpressionMethods as _, JoinOnDsl as _, QueryDsl as _,
+                SelectableHelper as _,
+            };
+            use $crate::store::rows::Key;
+            use $crate::store::schema::{engagement, login, task};
+            use $crate::store::statement::{Done, Failure, Lock, Rows};
+            use $crate::store::tasks::{EngagementRow, TaskRow, Tasks};
+
+            impl Tasks for $session<'_> {
+                async fn tasks(&mut self, ids: &[Key], lock: Lock) -> Rows<TaskRow> {
+                    Ok($db!(by self, TaskRow, task, id, ids, lock))
+                }
+                async fn newest_tasks(&mut self, live_at: Option<i64>, limit: i64) -> Rows<TaskRow> {
+                    let query = task::table.order(task::id.desc()).limit(limit).select(TaskRow::as_select());
+                    match live_at {
+                        None => Ok($db!(load self, query)?),
+                        Some(at) => {
+                            let live = task::ended_at.is_null().and(task::expires_at.gt(at));
+                            Ok($db!(load self, query.filter(live))?)
+                        }
+                    }
+                }
+                async fn tasks_with(
+                    &mut self,
+                    agent: &str,
+                    live_at: Option<i64>,
+                    limit: i64,
+                ) -> Rows<TaskRow> {
+                    let began = task::table
+                        .filter(task::agent.eq(agent))
+                        .order(task::id.desc())
+                        .limit(limit)
+                        .select(TaskRow::as_select());
+                    let entered = engagement::table
+                        .inner_join(task::table.on(task::id.eq(engagement::task)))
+                        .filter(engagement::agent.eq(agent))
+                        .order(engagement::task.desc())
+                        .limit(limit)
+                        .select(TaskRow::as_select());
+                    let mut tasks: Vec<TaskRow>;
+                    match live_at {
+                        None => {
+                            tasks = $db!(load self, began)?;
+                            tasks.append(&mut $db!(load self, entered)?);
+                        }
+                        Some(at) => {
+                            let is_live = task::ended_at.is_null().and(task::expires_at.gt(at));
+                            tasks = $db!(load self, began.filter(is_live))?;
+                            tasks.append(&mut $db!(load self, entered.filter(is_live))?);
+                        }
+                    }
+                    tasks.sort_unstable_by(|one, other| other.id.cmp(&one.id));
+                    tasks.dedup_by_key(|task| task.id);
+                    tasks.truncate(usize::try_from(limit).unwrap_or(0));
+                    Ok(tasks)
+                }
+                async fn open_tasks_with(&mut self, agent: &str) -> Rows<TaskRow> {
+                    let began = task::table
+                        .filter(task::agent.eq(agent).and(task::ended_at.is_null()))
+                        .select(TaskRow::as_select());
+                    let entered = task::table
+                        .inner_join(engagement::table.on(engagement::task.eq(task::id)))
+                        .filter(engagement::agent.eq(agent).and(engagement::ended_at.is_null()))
+                        .filter(task::ended_at.is_null())
+                        .select(TaskRow::as_select());
+                    let mut tasks: Vec<TaskRow> = $db!(load self, began)?;
+                    tasks.append(&mut $db!(load self, entered)?);
+                    tasks.sort_unstable_by_key(|task| task.id);
+                    tasks.dedup_by_key(|task| task.id);
+                    Ok(tasks)
+                }
+                async fn live_tasks_with(&mut self, agents: &[String], now: i64) -> Rows<(String, Key)> {
+                    let is_live = task::ended_at.is_null().and(task::expires_at.gt(now));
+                    let began = task::table
+                        .filter(task::agent.eq_any(agents).and(is_live))
+                        .select((task::agent, task::id));
+                    let entered = engagement::table
+                        .inner_join(task::table.on(task::id.eq(engagement::task)))
+                        .filter(engagement::agent.eq_any(agents).and(engagement::ended_at.is_null()))
+                        .filter(is_live)
+                        .select((engagement::agent, engagement::task));
+                    let mut tasks: Vec<(String, Key)> = $db!(load self, began)?;
+                    tasks.append(&mut $db!(load self, entered)?);
+                    Ok(tasks)
+                }
+                async fn open_tasks_of_subject(&mut self, key: Key) -> Rows<Key> {
+                    let query = task::table
+                        .filter(task::subject.eq(key).and(task::ended_at.is_null()))
+                        .order(task::id)
+                        .select(task::id);
+                    Ok($db!(load self, query)?)
+                }
+                async fn open_tasks_of_providers(&mut self, providers: &[String]) -> Rows<Key> {
+                    let theirs = login::table.filter(login::provider.eq_any(providers)).select(login::task);
+                    let query = task::table
+                        .filter(task::ended_at.is_null().and(task::id.eq_any(theirs)))
+                        .order(task::id)
+                        .select(task::id);
+                    Ok($db!(load self, query)?)
+                }
+                async fn expired_tasks(&mut self, now: i64, limit: i64) -> Rows<Key> {
+                    let query = task::table
+                        .filter(task::ended_at.is_null().and(task::expires_at.le(now)))
+                        .order(task::expires_at)
+                        .limit(limit)
+                        .select(task::id);
+                    Ok($db!(load self, query)?)
+                }
+                async fn engaged_in(&mut self, tasks: &[Key]) -> Rows<String> {
+                    let began = task::table
+                        .filter(task::id.eq_any(tasks).and(task::ended_at.is_null()))
+                        .select(task::agent);
+                    let entered = engagement::table
+                        .filter(engagement::task.eq_any(tasks).and(engagement::ended_at.is_null()))
+                        .select(engagement::agent);
+                    let mut agents: Vec<String> = $db!(load self, began)?;
+                    agents.append(&mut $db!(load self, entered)?);
+                    agents.sort_unstable();
+                    agents.dedup();
+                    Ok(agents)
+                }
+                async fn insert_tasks(&mut self, rows: &[TaskRow]) -> Done {
+                    $db!(insert self, task, rows)
+                }
+                async fn end_task(&mut self, key: Key, at: i64, why: &str) -> Done {
+                    $db!(execute self,
+                        diesel::update(task::table.find(key))
+                            .set((task::ended_at.eq(at), task::ended_why.eq(why)))
+                    )?;
+                    Ok(())
+                }
+                async fn open_engagements(&mut self, rows: &[EngagementRow]) -> Done {
+                    for row in rows {
+                        $db!(execute self,
+                            diesel::insert_into(engagement::table)
+                                .values(row)
+                                .on_conflict((engagement::agent, engagement::task))
+                                .do_update()
+                                .set(engagement::ended_at.eq(None::<i64>))
+                        )?;
+                    }
+                    Ok(())
+                }
+                async fn end_engagements_in(&mut self, key: Key, at: i64) -> Done {
+                    let rows = engagement::table
+                        .filter(engagement::task.eq(key).and(engagement::ended_at.is_null()));
+                    $db!(execute self, diesel::update(rows).set(engagement::ended_at.eq(at)))?;
+                    Ok(())
+                }
+                async fn end_engagements_of(&mut self, agent: &str, at: i64) -> Result<u64, Failure> {
+                    let rows = engagement::table
+                        .filter(engagement::agent.eq(agent).and(engagement::ended_at.is_null()));
+                    let count = $db!(execute self, diesel::update(rows).set(engagement::ended_at.eq(at)))?;
+                    Ok(count as u64)
+                }
+            }
+        };
+    };
+}
+pub(super) use tasks;

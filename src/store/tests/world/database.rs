@@ -1,0 +1,26 @@
+//! One PostgreSQL database for one test.
+
+/// Takes its database with it.
+pub(super) struct TestDatabase {
+    pub(super) admin: String,
+    pub(super) name: String,
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let (admin, statement) = (self.admin.clone(), format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        let dropping = std::thread::spawn(move || {
+            tokio::runtime::Runtime::new().unwrap().block_on(administer(&admin, &statement));
+        });
+        dropping.join().unwrap();
+    }
+}
+
+/// Runs statements on a connection of its own.
+pub(super) async fn administer(url: &str, statement: &str) {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    let driver = tokio::spawn(connection);
+    client.batch_execute(statement).await.unwrap();
+    drop(client);
+    driver.await.unwrap().unwrap();
+}

@@ -1,0 +1,241 @@
+//! Users who sign in, agents, and what the token endpoint hands to the store for them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{KID, World, client};
+use crate::audit::Event;
+use crate::base::time::{Lifetime, Timestamp};
+use crate::config::AgentLifetime;
+use crate::decision::{FirstHop, Origin, Permit, Proposal, Terms};
+use crate::delegation::plan::{Asking, TaskPlan, plan};
+use crate::delegation::record::{
+    Agent, AgentState, Delegation, Login, LoginFacts, Provenance, Subject, Task, TokenKind,
+};
+use crate::issuance::{SealedAnswerRow, SignedToken};
+use crate::oauth::{
+    AgentId, ClientId, Issuer, Jti, LoginId, Scope, ScopeToken, SubjectRef, TargetId, TaskId,
+};
+use crate::store::Store;
+use crate::store::entry::{Change, Entry};
+
+/// One ID token as presented.
+#[derive(Clone, Debug)]
+pub(crate) struct SignIn {
+    pub(crate) hash: [u8; 32],
+    pub(crate) issuer: Issuer,
+    pub(crate) upstream: String,
+    pub(crate) auth_time: i64,
+    pub(crate) named: Option<TaskId>,
+}
+
+impl World {
+    /// A first hop as the token endpoint makes it: read, planned, with everything prepared.
+    pub(crate) async fn hop_zero(&self, store: &Store, sign_in: &SignIn, actor: &Agent) -> Entry {
+        let subject = (&sign_in.issuer, sign_in.upstream.as_str());
+        let record =
+            store.find_login_record(&sign_in.hash, subject, Some(&actor.id), sign_in.named).await.unwrap();
+        let asking = Asking {
+            client: &actor.client,
+            agent: &actor.id,
+            auth_time: sign_in.auth_time,
+            named_task: sign_in.named,
+            purpose: None,
+        };
+        let plan = plan(&record, &asking, self.now()).unwrap_or(TaskPlan::Begin);
+        let (task, login) = match plan {
+            TaskPlan::Begin => (TaskId::new(self.id()), LoginId::new(self.id())),
+            TaskPlan::JoinWithNewLogin(task) => (task, LoginId::new(self.id())),
+            TaskPlan::Join(task, login) => (task, login),
+        };
+        let expires_at = self.now().plus(Lifetime::from_seconds(3600));
+        let facts = Arc::new(facts_of(sign_in));
+        let subject = self.subject(sign_in);
+        let hop = FirstHop {
+            plan,
+            task: self.task(task, &subject, actor, expires_at),
+            login: Login { id: login, task, facts: Arc::clone(&facts), ends_at: expires_at },
+            named_task: sign_in.named,
+            purpose: None,
+        };
+        let terms = Terms {
+            jti: Jti::new(self.id()),
+            proposal: Proposal {
+                kind: TokenKind::Task,
+                target: TargetId::new("https://deputy.example"),
+                target_config: None,
+                scope: Scope::parse("age_over_18 tickets:book tickets:search").unwrap(),
+                answer: None,
+                chain: vec![actor.id.clone()],
+                ancestors: Vec::new(),
+                onward_from: None,
+                issued_at: self.now(),
+                expires_at,
+            },
+            client: actor.client.clone(),
+            has_actor_token: true,
+            actor: actor.clone(),
+            subject,
+            task,
+            login,
+            facts,
+            origin: Origin::FirstHop(Box::new(hop)),
+            answer: None,
+            answers: Vec::new(),
+        };
+        let answers = vec![SealedAnswerRow {
+            target: TargetId::new("tickets"),
+            scope: ScopeToken::parse("age_over_18").unwrap(),
+            sealed: vec![1, 2, 3, 4],
+        }];
+        self.signed(terms, answers)
+    }
+
+    /// A later hop from a token, by its own actor or by one more.
+    pub(crate) fn later(&self, from: &Delegation, actor: &Agent) -> Entry {
+        let mut ancestors = from.ancestors.clone();
+        ancestors.push(from.jti);
+        let mut chain = from.chain.clone();
+        if chain.first() != Some(&actor.id) {
+            chain.insert(0, actor.id.clone());
+        }
+        // Of a later hop the store reads the user and the facts of the login again.
+        let sign_in = self.sign_in("ulla");
+        let terms = Terms {
+            jti: Jti::new(self.id()),
+            proposal: Proposal {
+                kind: TokenKind::Access,
+                target: TargetId::new("tickets"),
+                target_config: None,
+                scope: Scope::parse("tickets:search").unwrap(),
+                answer: None,
+                chain,
+                ancestors,
+                onward_from: None,
+                issued_at: from.issued_at,
+                expires_at: from.expires_at.min(self.now().plus(Lifetime::from_seconds(300))),
+            },
+            client: actor.client.clone(),
+            has_actor_token: true,
+            actor: actor.clone(),
+            subject: self.subject(&sign_in),
+            task: from.task,
+            login: from.login,
+            facts: Arc::new(facts_of(&sign_in)),
+            origin: Origin::Later { parent: from.jti },
+            answer: None,
+            answers: Vec::new(),
+        };
+        self.signed(terms, Vec::new())
+    }
+
+    /// The entry of a token that was signed on these terms.
+    pub(crate) fn signed(&self, terms: Terms, answers: Vec<SealedAnswerRow>) -> Entry {
+        let mut row = self.row(Event::Exchange);
+        row.chain.clone_from(&terms.proposal.chain);
+        row.client = Some(terms.client.clone());
+        if let Origin::Later { parent } = &terms.origin {
+            row.parent = Some(*parent);
+        }
+        let permit = Permit::for_tests(terms);
+        let token = SignedToken::for_tests(permit, KID.to_owned(), self.fresh_hash(), answers);
+        let mut entry = self.entry(Change::Issue(Box::new(token)));
+        entry.audit = Some(row);
+        entry
+    }
+
+    /// The same entry with other terms and answers.
+    pub(crate) fn changed(
+        &self,
+        entry: &Entry,
+        change: impl FnOnce(&mut Terms, &mut Vec<SealedAnswerRow>),
+    ) -> Entry {
+        let Change::Issue(token) = &entry.change else { panic!("{entry:?}") };
+        let (mut terms, mut answers) = (token.terms().clone(), token.answers().to_vec());
+        change(&mut terms, &mut answers);
+        self.signed(terms, answers)
+    }
+
+    fn subject(&self, sign_in: &SignIn) -> Subject {
+        Subject {
+            reference: SubjectRef::new(self.id()),
+            issuer: sign_in.issuer.clone(),
+            upstream: sign_in.upstream.clone(),
+            cutoff: None,
+        }
+    }
+
+    fn task(&self, id: TaskId, subject: &Subject, actor: &Agent, expires_at: Timestamp) -> Task {
+        Task {
+            id,
+            client: actor.client.clone(),
+            agent: actor.id.clone(),
+            subject: subject.reference,
+            purpose: None,
+            started_at: self.now(),
+            expires_at,
+            ended: None,
+        }
+    }
+
+    pub(crate) fn sign_in(&self, upstream: &str) -> SignIn {
+        SignIn {
+            hash: self.fresh_hash(),
+            issuer: Issuer::new("https://login.example"),
+            upstream: upstream.to_owned(),
+            auth_time: self.now().seconds() - 5,
+            named: None,
+        }
+    }
+
+    /// A service account of the client's own.
+    pub(crate) fn principal(&self) -> Agent {
+        Agent {
+            id: AgentId::new("agent_assistant"),
+            client: client(),
+            provenance: Provenance::Client,
+            class: "client".to_owned(),
+            lifetime: AgentLifetime::Principal,
+            state: AgentState::Active,
+            ended: None,
+            cutoff: None,
+            first_seen: self.now(),
+        }
+    }
+
+    /// A service account of another client.
+    pub(crate) fn principal_of(&self, client: &str) -> Agent {
+        let id = AgentId::new(format!("agent_{client}"));
+        Agent { id, client: ClientId::new(client), ..self.principal() }
+    }
+
+    /// A fresh instance of another party.
+    pub(crate) fn instance(&self) -> Agent {
+        let number = self.next();
+        Agent {
+            id: AgentId::new(format!("agent_instance_{number}")),
+            client: ClientId::new("age-agent"),
+            provenance: Provenance::Workload {
+                issuer: Issuer::new("https://cluster.example"),
+                id: format!("pod-{number}"),
+            },
+            class: "verifier".to_owned(),
+            lifetime: AgentLifetime::Task,
+            ..self.principal()
+        }
+    }
+}
+
+fn facts_of(sign_in: &SignIn) -> LoginFacts {
+    LoginFacts {
+        id_token_hash: sign_in.hash,
+        provider: sign_in.issuer.clone(),
+        relying_party: "app".to_owned(),
+        levels: BTreeSet::from(["mfa".to_owned()]),
+        acr: Some("phr".to_owned()),
+        amr: vec!["hwk".to_owned(), "mfa".to_owned()],
+        auth_time: sign_in.auth_time,
+        session: Some([9; 32]),
+        policy_claims: serde_json::Map::new(),
+    }
+}

@@ -1,0 +1,265 @@
+//! Issued tokens. A token is found by its `jti`; a task and every subtree is one range of paths.
+
+use super::logins::LoginRow;
+use super::rows::{Hash, Key, bad, ended, row};
+use super::statement::{Done, Failure, Rows};
+use super::subjects::SubjectRow;
+use super::tasks::TaskRow;
+use super::{StoreError, schema};
+use crate::base::time::Timestamp;
+use crate::delegation::record::{Delegation, TokenKind};
+use crate::oauth::{AgentId, ClientId, Jti, Scope, TargetId, TaskId};
+
+row! {
+    /// An issued token.
+    TokenRow of token {
+        jti: Key,
+        kind: String,
+        login: Key,
+        path: Vec<u8>,
+        actors: String,
+        client: String,
+        target: String,
+        scope: String,
+        issued_at: i64,
+        expires_at: i64,
+        kid: String,
+        hash: Hash,
+        revoked_at: Option<i64>,
+        revoked_why: Option<String>,
+    }
+}
+
+/// The task, the ancestors and the token itself, as one key.
+pub(super) fn path(task: TaskId, ancestors: &[Jti], own: Jti) -> Vec<u8> {
+    let mut path = Vec::with_capacity(16 * (ancestors.len() + 2));
+    path.extend_from_slice(task.uuid().as_bytes());
+    for ancestor in ancestors {
+        path.extend_from_slice(ancestor.uuid().as_bytes());
+    }
+    path.extend_from_slice(own.uuid().as_bytes());
+    path
+}
+
+/// The first key after everything that begins with `prefix`; `None` if there is none.
+pub(super) fn end_of_range(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut end = prefix[..=last].to_vec();
+    end[last] += 1;
+    Some(end)
+}
+
+impl TokenRow {
+    /// The task, and the ancestors with the token itself, oldest first.
+    pub(super) fn lineage(&self) -> Result<(Key, Vec<Key>), StoreError> {
+        let (keys, rest) = self.path.as_chunks::<16>();
+        match keys {
+            [task, jtis @ ..] if rest.is_empty() && jtis.last() == Some(&self.jti.0) => {
+                Ok((Key(*task), jtis.iter().map(|jti| Key(*jti)).collect()))
+            }
+            _ => Err(bad("token", "path")),
+        }
+    }
+}
+
+impl From<&Delegation> for TokenRow {
+    fn from(token: &Delegation) -> Self {
+        let actors: Vec<&str> = token.chain.iter().map(AgentId::as_str).collect();
+        Self {
+            jti: token.jti.into(),
+            kind: token.kind.word().to_owned(),
+            login: token.login.into(),
+            path: path(token.task, &token.ancestors, token.jti),
+            actors: actors.join(" "),
+            client: token.client.as_str().to_owned(),
+            target: token.target.as_str().to_owned(),
+            scope: token.scope.as_str().to_owned(),
+            issued_at: token.issued_at.millis(),
+            expires_at: token.expires_at.millis(),
+            kid: token.kid.clone(),
+            hash: Hash(token.hash),
+            revoked_at: token.revoked.map(|ended| ended.at.millis()),
+            revoked_why: token.revoked.map(|ended| ended.why.word().to_owned()),
+        }
+    }
+}
+
+impl TryFrom<TokenRow> for Delegation {
+    type Error = StoreError;
+
+    fn try_from(row: TokenRow) -> Result<Self, StoreError> {
+        let (task, mut ancestors) = row.lineage()?;
+        ancestors.pop();
+        let kind = TokenKind::parse(&row.kind).ok_or(bad("token", "kind"))?;
+        let scope = if row.scope.is_empty() {
+            Scope::empty()
+        } else {
+            Scope::parse(&row.scope).ok_or(bad("token", "scope"))?
+        };
+        Ok(Self {
+            revoked: ended(row.revoked_at, row.revoked_why.as_deref(), "token", "revoked_why")?,
+            jti: row.jti.into(),
+            kind,
+            task: task.into(),
+            login: row.login.into(),
+            ancestors: ancestors.into_iter().map(Jti::from).collect(),
+            chain: row.actors.split(' ').filter(|id| !id.is_empty()).map(AgentId::new).collect(),
+            client: ClientId::new(row.client),
+            target: TargetId::new(row.target),
+            scope,
+            issued_at: Timestamp::from_millis(row.issued_at),
+            expires_at: Timestamp::from_millis(row.expires_at),
+            kid: row.kid,
+            hash: row.hash.0,
+        })
+    }
+}
+
+/// A range of token paths: a task, or a subtree.
+#[derive(Clone, Debug)]
+pub(super) struct Range {
+    /// The first path.
+    pub(super) from: Vec<u8>,
+    /// The first path after it.
+    pub(super) to: Vec<u8>,
+}
+
+impl Range {
+    /// Everything whose path begins with `prefix`.
+    pub(super) fn below(prefix: &[u8]) -> Self {
+        // INVARIANT: 17 bytes of ones sort after every path, as ids are UUIDs and none is all ones.
+        let to = end_of_range(prefix).unwrap_or_else(|| vec![u8::MAX; 17]);
+        Self { from: prefix.to_vec(), to }
+    }
+}
+
+/// A token with everything that one join finds: login, task and user.
+pub(super) type Joined = (TokenRow, LoginRow, TaskRow, SubjectRow);
+
+/// Statements about issued tokens.
+pub(super) trait Tokens {
+    async fn tokens(&mut self, jtis: &[Key]) -> Rows<TokenRow>;
+    async fn lineage(&mut self, jti: Key) -> Result<Option<Joined>, Failure>;
+    async fn tokens_in(&mut self, range: &Range) -> Rows<TokenRow>;
+    async fn live_tokens_in(&mut self, range: &Range, now: i64) -> Rows<TokenRow>;
+    async fn live_tokens_of_clients(&mut self, clients: &[String], now: i64) -> Rows<Vec<u8>>;
+    async fn live_tokens_for_targets(&mut self, targets: &[String], now: i64) -> Rows<Vec<u8>>;
+    async fn count_live(&mut self, range: &Range, now: i64) -> Result<u64, Failure>;
+    /// Tokens numbered before `bound` that expired before `until`.
+    async fn old_tokens(&mut self, bound: Key, until: i64, limit: i64) -> Rows<Key>;
+    async fn insert_tokens(&mut self, rows: &[TokenRow]) -> Done;
+    async fn revoke_range(&mut self, range: &Range, at: i64, why: &str) -> Result<u64, Failure>;
+    /// Tokens that expired by `until`, whatever the clock shows now.
+    async fn revoke_expired(&mut self, until: i64, at: i64, why: &str) -> Result<u64, Failure>;
+    async fn delete_tokens(&mut self, jtis: &[Key]) -> Done;
+}
+
+/// Implements [`Tokens`] for a session type; `$db` runs its queries.
+macro_rules! tokens {
+    ($session:ident, $db:ident) => {
+        const _: () = {
+            use diesel::{
+                BoolExpressionMethods as _, ExpressionMethods as _, JoinOnDsl as _, OptionalExtension as _,
+                QueryDsl as _, SelectableHelper as _,
+            };
+            use $crate::store::logins::LoginRow;
+            use $crate::store::rows::Key;
+            use $crate::store::schema::{login, subject, task, token};
+            use $crate::store::statement::{Done, Failure, Lock, Rows};
+            use $crate::store::subjects::SubjectRow;
+            use $crate::store::tasks::TaskRow;
+            use $crate::store::tokens::{Joined, Range, TokenRow, Tokens};
+
+            impl Tokens for $session<'_> {
+                async fn tokens(&mut self, jtis: &[Key]) -> Rows<TokenRow> {
+                    Ok($db!(by self, TokenRow, token, jti, jtis, Lock::None))
+                }
+                async fn lineage(&mut self, jti: Key) -> Result<Option<Joined>, Failure> {
+                    let query = token::table
+                        .inner_join(login::table.on(login::id.eq(token::login)))
+                        .inner_join(task::table.on(task::id.eq(login::task)))
+                        .inner_join(subject::table.on(subject::reference.eq(task::subject)))
+                        .filter(token::jti.eq(jti))
+                        .select((
+                            TokenRow::as_select(),
+                            LoginRow::as_select(),
+                            TaskRow::as_select(),
+                            SubjectRow::as_select(),
+                        ));
+                    Ok($db!(first self, query).optional()?)
+                }
+                async fn tokens_in(&mut self, range: &Range) -> Rows<TokenRow> {
+                    let query = token::table
+                        .filter(token::path.ge(&range.from).and(token::path.lt(&range.to)))
+                        .order(token::path)
+                        .select(TokenRow::as_select());
+                    Ok($db!(load self, query)?)
+                }
+                async fn live_tokens_in(&mut self, range: &Range, now: i64) -> Rows<TokenRow> {
+                    let query = token::table
+                        .filter(token::path.ge(&range.from).and(token::path.lt(&range.to)))
+                        .filter(token::revoked_at.is_null().and(token::expires_at.gt(now)))
+                        .select(TokenRow::as_select());
+                    Ok($db!(load self, query)?)
+                }
+                async fn live_tokens_of_clients(&mut self, clients: &[String], now: i64) -> Rows<Vec<u8>> {
+                    let query = token::table
+                        .filter(token::client.eq_any(clients))
+                        .filter(token::revoked_at.is_null().and(token::expires_at.gt(now)))
+                        .order(token::path)
+                        .select(token::path);
+                    Ok($db!(load self, query)?)
+                }
+                async fn live_tokens_for_targets(&mut self, targets: &[String], now: i64) -> Rows<Vec<u8>> {
+                    let query = token::table
+                        .filter(token::target.eq_any(targets))
+                        .filter(token::revoked_at.is_null().and(token::expires_at.gt(now)))
+                        .order(token::path)
+                        .select(token::path);
+                    Ok($db!(load self, query)?)
+                }
+                async fn count_live(&mut self, range: &Range, now: i64) -> Result<u64, Failure> {
+                    let query = token::table
+                        .filter(token::path.ge(&range.from).and(token::path.lt(&range.to)))
+                        .filter(token::revoked_at.is_null().and(token::expires_at.gt(now)))
+                        .count();
+                    let count: i64 = $db!(first self, query)?;
+                    Ok(u64::try_from(count).unwrap_or(0))
+                }
+                async fn old_tokens(&mut self, bound: Key, until: i64, limit: i64) -> Rows<Key> {
+                    let query = token::table
+                        .filter(token::jti.lt(bound).and(token::expires_at.lt(until)))
+                        .order(token::jti)
+                        .limit(limit)
+                        .select(token::jti);
+                    Ok($db!(load self, query)?)
+                }
+                async fn insert_tokens(&mut self, rows: &[TokenRow]) -> Done {
+                    $db!(insert self, token, rows)
+                }
+                async fn revoke_range(&mut self, range: &Range, at: i64, why: &str) -> Result<u64, Failure> {
+                    let rows = token::table
+                        .filter(token::path.ge(&range.from).and(token::path.lt(&range.to)))
+                        .filter(token::revoked_at.is_null());
+                    let count = $db!(execute self,
+                        diesel::update(rows).set((token::revoked_at.eq(at), token::revoked_why.eq(why)))
+                    )?;
+                    Ok(count as u64)
+                }
+                async fn revoke_expired(&mut self, until: i64, at: i64, why: &str) -> Result<u64, Failure> {
+                    let rows =
+                        token::table.filter(token::expires_at.le(until).and(token::revoked_at.is_null()));
+                    let count = $db!(execute self,
+                        diesel::update(rows).set((token::revoked_at.eq(at), token::revoked_why.eq(why)))
+                    )?;
+                    Ok(count as u64)
+                }
+                async fn delete_tokens(&mut self, jtis: &[Key]) -> Done {
+                    $db!(execute self, diesel::delete(token::table.filter(token::jti.eq_any(jtis))))?;
+                    Ok(())
+                }
+            }
+        };
+    };
+}
+pub(super) use tokens;
