@@ -100,6 +100,15 @@ pub(crate) fn config() -> Config {
     Config::parse(CONFIG, Path::new("/etc/deputy")).unwrap()
 }
 
+/// The configuration above and the default policy set, read once a thread.
+fn valid_world() -> World {
+    thread_local!(static WORLD: World = World {
+        config: Arc::new(config()),
+        policy: Arc::new(PolicySet::builtin().unwrap()),
+    });
+    WORLD.with(World::clone)
+}
+
 pub(crate) fn facts() -> LoginFacts {
     LoginFacts {
         id_token_hash: [7; 32],
@@ -146,11 +155,11 @@ pub(crate) fn agent(acting: &Acting) -> Agent {
 
 impl Scene {
     fn with(client: &str, form: &str, make: impl FnOnce(&World) -> (Verified, Recorded)) -> Self {
-        let world = World { config: Arc::new(config()), policy: Arc::new(PolicySet::builtin().unwrap()) };
+        let world = valid_world();
         let registered = Arc::clone(&world.config.clients[&ClientId::new(client)]);
         let (verified, recorded) = make(&world);
-        let mut scene = Self {
-            client: AuthenticatedClient::for_tests(registered, None),
+        Self {
+            client: AuthenticatedClient::for_tests(registered, Vec::new()),
             request: parse(form),
             verified,
             fresh: FreshIds {
@@ -162,9 +171,7 @@ impl Scene {
             recorded,
             now: NOW,
             world,
-        };
-        scene.policy("");
-        scene
+        }
     }
 
     /// Alice's login in the hands of the assistant, for `search` at `tickets`. Nothing is recorded yet.
