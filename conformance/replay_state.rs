@@ -73,11 +73,11 @@ async fn an_entry_outlives_the_assertion() {
     // The assertion would pass until 60 s after its `exp`: so long is it known, cleaning up or not.
     for step in [59, 60] {
         world.advance(step);
-        world.app().sweep().await.unwrap();
+        deputy::server::background::sweep(world.app()).await.unwrap();
         assert_replayed(&world, &again().await).await;
     }
     world.advance(1);
-    world.app().sweep().await.unwrap();
+    deputy::server::background::sweep(world.app()).await.unwrap();
     again()
         .await
         .refused_because(&world, 401, "invalid_client", "client_authentication_failed", "assertion_expired")

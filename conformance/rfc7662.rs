@@ -378,7 +378,7 @@ async fn the_audit_names_caller_and_jti_and_no_token() {
     for _ in 0..3 {
         assert!(world.is_active(&token).await);
     }
-    world.app().tidy().await.unwrap();
+    deputy::server::background::tidy(world.app()).await.unwrap();
 
     let rows = world.audit().await;
     let told: Vec<_> = rows.iter().filter(|row| row.event == Event::Introspection).collect();

@@ -117,7 +117,7 @@ async fn no_birthdate_shows_anywhere() {
     }
     outputs.push(agents);
     outputs.push(world.admin("GET", "/audit/trace", Value::Null).await);
-    world.app().tidy().await.unwrap();
+    deputy::server::background::tidy(world.app()).await.unwrap();
 
     for output in &outputs {
         for text in [canary, "19870319", "1987-03", "birthdate\""] {

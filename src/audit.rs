@@ -1,5 +1,7 @@
 //! What is recorded of each outcome, as types. The store puts rows on the chain.
 
+pub mod counted;
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};

@@ -7,4 +7,5 @@ pub mod manage;
 pub mod metadata;
 pub mod phases;
 pub mod revoke;
+pub mod stopped;
 pub mod token;

@@ -1,24 +1,22 @@
-//! `deputy serve`: the app behind its listeners, what it does on the side, and how it stops.
+//! A running server: its parts, its listeners and its background work, from the start to the stop.
+
+pub mod background;
+pub mod clock;
+pub mod listeners;
+pub mod record;
+pub mod reload;
+mod start;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::app::{App, StartError, Surroundings};
-use crate::audit::{AuditRow, Event, Outcome};
+use crate::app::App;
 use crate::config::Config;
-pub mod listeners;
-
-use self::listeners::{Running, ServeError};
-use crate::policy::{PolicyError, ReloadOutcome};
-
-/// How often what was counted is written and other nodes' keys are read: within the 10 s of design.md 8.
-const TIDY_EVERY: Duration = Duration::from_secs(1);
-/// How often tasks whose time is up are ended on record.
-const SWEEP_EVERY: Duration = Duration::from_secs(15);
+use listeners::{Running, ServeError};
+pub use start::{StartError, Surroundings};
 
 /// Why serving did not start.
 #[derive(Debug, thiserror::Error)]
@@ -50,19 +48,10 @@ impl Server {
     /// # Errors
     /// [`ServerError`].
     pub async fn start(config: Config, surroundings: Surroundings) -> Result<Self, ServerError> {
-        let app = App::start(config, surroundings).await?;
+        let app = start::start(config, surroundings).await?;
         let running = listeners::start(&app, &app.config.load())?;
         let (stopping, stopped) = watch::channel(false);
-        let side =
-            vec![
-                tokio::spawn(every(TIDY_EVERY, app.clone(), stopped.clone(), |app| async move {
-                    app.tidy().await
-                })),
-                tokio::spawn(every(SWEEP_EVERY, app.clone(), stopped.clone(), |app| async move {
-                    app.sweep().await
-                })),
-                tokio::spawn(watch_policy(app.clone(), stopped)),
-            ];
+        let side = background::start(&app, &stopped);
         Ok(Self { app, running, stopping, side })
     }
 
@@ -77,61 +66,11 @@ impl Server {
         for task in self.side {
             let _ = task.await;
         }
-        if let Err(failure) = self.app.tidy().await {
+        if let Err(failure) = background::tidy(&self.app).await {
             tracing::warn!(error = %failure, "what was counted could not be written before the stop");
         }
         self.app.store.close().await.map_err(StartError::from)?;
         Ok(())
-    }
-}
-
-async fn every<F, W>(period: Duration, app: Arc<App>, mut stopped: watch::Receiver<bool>, work: W)
-where
-    W: Fn(Arc<App>) -> F,
-    F: Future<Output = Result<(), crate::app::Failure>>,
-{
-    let mut ticks = tokio::time::interval(period);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {
-                if let Err(failure) = work(app.clone()).await {
-                    tracing::warn!(error = %failure, "side work failed; it is tried again");
-                }
-            }
-            _ = stopped.changed() => return,
-        }
-    }
-}
-
-/// Reloads the policy set when its files change; one that is refused leaves the old one in force and says so.
-async fn watch_policy(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
-    let policy = app.policy.clone();
-    let shutdown = async move {
-        // A sender that is gone stops the watch too.
-        let _ = stopped.changed().await;
-    };
-    policy.watch(shutdown, move |outcome| tell_policy(app.clone(), outcome)).await;
-}
-
-async fn tell_policy(app: Arc<App>, outcome: Result<ReloadOutcome, PolicyError>) {
-    let mut row = AuditRow::new(app.clock.now(), Event::PolicyLoad, Outcome::Granted);
-    match outcome {
-        Ok(_) => {
-            app.metrics.policy_stale.set(0);
-            let set = app.policy.current();
-            tracing::info!(policy.set = %set.short_hash(), "policy files changed; the new set is in force");
-            row.detail = Some(format!("loaded {}", set.short_hash()));
-        }
-        Err(error) => {
-            app.metrics.policy_stale.set(1);
-            tracing::error!(%error, "policy files refused; the old set stays in force");
-            row.outcome = Outcome::Refused;
-            row.detail = Some(format!("refused; {} stays", app.policy.current().short_hash()));
-        }
-    }
-    if let Err(failure) = app.record_note(row).await {
-        tracing::warn!(error = %failure, "what became of the policy files could not be recorded");
     }
 }
 
@@ -162,7 +101,7 @@ where
             _ = interrupt.recv() => break,
             _ = hangup.recv() => {
                 let reloaded = match load(path) {
-                    Ok(config) => server.app.reload(config).await.map_err(|error| error.to_string()),
+                    Ok(config) => reload::reload(&server.app, config).await.map_err(|error| error.to_string()),
                     Err(error) => Err(error),
                 };
                 match reloaded {

@@ -71,7 +71,7 @@ async fn every_hop_is_decided_on_what_is_true_then() {
     };
     let now = deputy::base::time::Clock::now(world.clock.as_ref());
     let row = deputy::audit::AuditRow::new(now, Event::SubjectStop, Outcome::Granted);
-    world.app().record_control(stop, row).await.unwrap();
+    deputy::server::record::control(world.app(), stop, row).await.unwrap();
     refuses(&world, "the user is stopped", world.onward_tx(&files), SUBJECT, "task_ended|subject_cut_off")
         .await;
     refuses(&world, "the user begins nothing", world.tx(), SUBJECT, "subject_cut_off").await;

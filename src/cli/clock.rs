@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::admin::call;
 use super::{CliError, ConfigArg, Output};
-use crate::app::{Surroundings, reset_clock_offline};
+use crate::server::{Surroundings, clock};
 
 /// The verbs about time.
 #[derive(Debug, Subcommand)]
@@ -24,7 +24,7 @@ impl Clock {
         match call(&config, Method::POST, "/clock/reset", None).await {
             Ok(answer) => output.object(&answer, &[]),
             Err(CliError::Unreachable(_)) => {
-                reset_clock_offline(&config, &Surroundings::system())
+                clock::reset_offline(&config, &Surroundings::system())
                     .await
                     .map_err(|error| CliError::Failed(error.to_string()))?;
                 output.object(&json!({"changed": true}), &[]);

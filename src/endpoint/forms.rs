@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::stopped::stopped;
 use super::token::exchange;
 use super::{introspect, revoke};
 use crate::app::{App, Stop};
@@ -17,13 +18,13 @@ use crate::oauth::{Cause, Params, Plain};
 pub async fn token(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let begun = Instant::now();
     let response = match open(&app, &request, payload, Event::Exchange).await {
-        Err((caller, stop)) => answer::stop(&app, &caller, "token", &stop),
+        Err((caller, stop)) => stopped(&app, &caller, "token", &stop),
         Ok((caller, params)) => match exchange::exchange(&app, &caller, &params).await {
             Ok(granted) => {
                 app.metrics.answers.with_label_values(&["token", "ok"]).inc();
                 answer::ok(&granted)
             }
-            Err(stop) => answer::stop(&app, &caller, "token", &stop),
+            Err(stop) => stopped(&app, &caller, "token", &stop),
         },
     };
     app.metrics.exchange_seconds.observe(begun.elapsed().as_secs_f64());
@@ -33,13 +34,13 @@ pub async fn token(app: web::Data<App>, request: HttpRequest, payload: web::Payl
 /// `POST /introspect` (RFC 7662 §2).
 pub async fn introspect(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     match open(&app, &request, payload, Event::Introspection).await {
-        Err((caller, stop)) => answer::stop(&app, &caller, "introspect", &stop),
+        Err((caller, stop)) => stopped(&app, &caller, "introspect", &stop),
         Ok((caller, params)) => match introspect::introspect(&app, &caller, &params).await {
             Ok(body) => {
                 app.metrics.answers.with_label_values(&["introspect", "ok"]).inc();
                 answer::ok(&body)
             }
-            Err(stop) => answer::stop(&app, &caller, "introspect", &stop),
+            Err(stop) => stopped(&app, &caller, "introspect", &stop),
         },
     }
 }
@@ -47,13 +48,13 @@ pub async fn introspect(app: web::Data<App>, request: HttpRequest, payload: web:
 /// `POST /revoke` (RFC 7009 §2).
 pub async fn revoke(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     match open(&app, &request, payload, Event::Revocation).await {
-        Err((caller, stop)) => answer::stop(&app, &caller, "revoke", &stop),
+        Err((caller, stop)) => stopped(&app, &caller, "revoke", &stop),
         Ok((caller, params)) => match revoke::revoke(&app, &caller, &params).await {
             Ok(()) => {
                 app.metrics.answers.with_label_values(&["revoke", "ok"]).inc();
                 answer::empty()
             }
-            Err(stop) => answer::stop(&app, &caller, "revoke", &stop),
+            Err(stop) => stopped(&app, &caller, "revoke", &stop),
         },
     }
 }
@@ -68,7 +69,7 @@ pub async fn other_method(app: web::Data<App>, request: HttpRequest) -> HttpResp
         _ => Event::Exchange,
     };
     let stop = note(&app, &caller, event, cause).await;
-    answer::stop(&app, &caller, "method", &stop)
+    stopped(&app, &caller, "method", &stop)
 }
 
 /// The caller and the parameters; or the refusal, already recorded or counted.

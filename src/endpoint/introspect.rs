@@ -1,7 +1,6 @@
 //! The corridor of `/introspect` (RFC 7662): resource servers only, each its own tokens.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 use serde_json::{Map, Value};
@@ -13,27 +12,12 @@ use crate::config::Config;
 use crate::decision::is_active_for;
 use crate::endpoint::phases;
 use crate::http::caller::Caller;
-use crate::oauth::{ClientId, Jti, Params, Plain, TaskId};
+use crate::oauth::{ClientId, Params, Plain, TaskId};
 use crate::store::{Change, Entry, Recorded};
 use crate::verification::{NotVerified, VerifiedOwn};
 
 /// Counted rows handed to the writer at a time.
 const ROWS_AT_ONCE: usize = 256;
-
-/// Introspections since they were last written, per (token, resource server).
-#[derive(Debug, Default)]
-pub struct Counted(Mutex<HashMap<(Jti, ClientId, TaskId), u64>>);
-
-impl Counted {
-    fn note(&self, jti: Jti, client: &ClientId, task: TaskId) {
-        let mut counts = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *counts.entry((jti, client.clone(), task)).or_default() += 1;
-    }
-
-    fn take(&self) -> HashMap<(Jti, ClientId, TaskId), u64> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
-    }
-}
 
 /// Says whether a token is active, and what it holds (RFC 7662 §2).
 ///

@@ -1,6 +1,7 @@
 //! The admin socket and what its verbs do. Whoever may open the socket is the operator.
 
 mod act;
+mod clock;
 mod explain;
 mod show;
 
@@ -8,6 +9,8 @@ use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
 use crate::app::Failure;
+
+pub use clock::set_back as set_clock_back;
 
 /// The routes of the socket.
 pub fn routes(routes: &mut web::ServiceConfig) {
@@ -27,7 +30,7 @@ pub fn routes(routes: &mut web::ServiceConfig) {
         .route("/keys/rotate", web::post().to(act::rotate_keys))
         .route("/keys/{kid}/revoke", web::post().to(act::revoke_key))
         .route("/audit/trace", web::get().to(show::trace))
-        .route("/clock/reset", web::post().to(act::reset_clock));
+        .route("/clock/reset", web::post().to(clock::reset));
 }
 
 /// Why a verb did nothing.

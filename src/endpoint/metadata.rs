@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::config::{ClientAuthentication, Config};
-use crate::http::{form, reply as answer};
+use crate::endpoint::stopped::stopped;
+use crate::http::form;
 use crate::oauth::exchange::GRANT_TYPE;
 
 /// Paths below the issuer, in one table for routes and metadata.
@@ -54,7 +55,7 @@ pub async fn jwks(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
         }
         Err(failure) => {
             let caller = form::caller(&request, &app.config.load().listen, app.request_id());
-            answer::stop(&app, &caller, "jwks", &crate::app::Stop::Failed(failure))
+            stopped(&app, &caller, "jwks", &crate::app::Stop::Failed(failure))
         }
     }
 }

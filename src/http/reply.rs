@@ -5,7 +5,6 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::app::{App, Failure, Stop};
 use crate::http::caller::Caller;
 use crate::http::throttle::Throttle;
 use crate::oauth::exchange::refusal_body;
@@ -33,21 +32,8 @@ fn sensitive(status: StatusCode) -> HttpResponseBuilder {
     builder
 }
 
-/// Whatever stopped a request.
-pub fn stop(app: &App, caller: &Caller, endpoint: &'static str, stop: &Stop) -> HttpResponse {
-    match stop {
-        Stop::Refused(cause) => {
-            app.metrics.answers.with_label_values(&[endpoint, cause.wire().reason]).inc();
-            refused(cause, caller)
-        }
-        Stop::Failed(failure) => {
-            app.metrics.answers.with_label_values(&[endpoint, "temporarily_unavailable"]).inc();
-            failed(app, caller.request, failure)
-        }
-    }
-}
-
-fn refused(cause: &Cause, caller: &Caller) -> HttpResponse {
+/// A refusal (RFC 6749 §5.2).
+pub fn refused(caller: &Caller, cause: &Cause) -> HttpResponse {
     let wire = cause.wire();
     let mut builder = sensitive(StatusCode::from_u16(wire.status).unwrap_or(StatusCode::BAD_REQUEST));
     if wire.status == 401 && !caller.authorization.is_empty() {
@@ -65,10 +51,8 @@ fn refused(cause: &Cause, caller: &Caller) -> HttpResponse {
     builder.json(refusal_body(cause, caller.request))
 }
 
-/// 503, without detail; the detail is logged here, once.
-fn failed(app: &App, request: RequestId, failure: &Failure) -> HttpResponse {
-    app.metrics.failures.inc();
-    tracing::error!(request.id = %request, error = %failure, "a request failed and nothing was given");
+/// 503 for a request that failed: nothing of the cause is told.
+pub fn failed(request: RequestId) -> HttpResponse {
     sensitive(StatusCode::SERVICE_UNAVAILABLE).insert_header((header::RETRY_AFTER, RETRY_AFTER)).json(json!({
         "error": "temporarily_unavailable",
         "error_description": "the server cannot answer now; nothing was issued or changed; try again after Retry-After",

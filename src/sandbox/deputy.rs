@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::app::Surroundings;
 use crate::base::entropy::Entropy;
 use crate::base::time::Clock;
 use crate::config::Config;
-use crate::server::Server;
+use crate::server::{Server, Surroundings};
 
 /// A running Deputy.
 pub struct RunningDeputy(Server);

@@ -11,7 +11,7 @@ async fn a_reload_is_done_when_nobody_works_by_the_configuration_before() {
     let (app, config) = (world.app(), world.config());
     let under_way = app.config.load_full();
 
-    let reload = app.reload(config);
+    let reload = deputy::server::reload::reload(app, config);
     tokio::pin!(reload);
     let early = tokio::time::timeout(Duration::from_millis(300), &mut reload).await;
 

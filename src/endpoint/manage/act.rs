@@ -128,8 +128,3 @@ async fn put(app: &App, rows: Vec<crate::store::KeyRow>, detail: String) -> Resu
     let rows = app.store.list_keys().await?;
     Ok(json!({"keys": rows.iter().map(|row| show::key_json(row, now)).collect::<Vec<_>>()}))
 }
-
-/// `POST /clock/reset`: the highest time seen becomes the clock's; what ended stays ended.
-pub async fn reset_clock(app: web::Data<App>) -> HttpResponse {
-    answer(app.reset_clock().await.map(|()| json!({"changed": true})).map_err(NotDone::from))
-}

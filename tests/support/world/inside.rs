@@ -57,7 +57,7 @@ impl World {
     /// Puts the configuration in force that `change` makes of the one in force.
     pub async fn reload(&mut self, change: impl FnOnce(String) -> String) {
         self.toml = change(std::mem::take(&mut self.toml));
-        self.app().reload(self.config()).await.unwrap();
+        deputy::server::reload::reload(self.app(), self.config()).await.unwrap();
     }
 
     /// The agent of a client that acts itself.
@@ -74,7 +74,7 @@ impl World {
     pub async fn set_agent_state(&self, agent: &AgentId, state: AgentState, why: EndReason) {
         let row = AuditRow::new(self.clock.now(), Event::AgentState, Outcome::Granted);
         let control = Control::SetAgentState { agent: agent.clone(), state, why };
-        self.app().record_control(control, row).await.unwrap();
+        deputy::server::record::control(self.app(), control, row).await.unwrap();
     }
 
     /// What the management listener says of the counters.

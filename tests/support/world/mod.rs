@@ -155,7 +155,7 @@ impl World {
     pub async fn boot(&mut self) -> Result<(), deputy::server::ServerError> {
         let config = self.config();
         let seed = self.next();
-        let surroundings = deputy::app::Surroundings {
+        let surroundings = deputy::server::Surroundings {
             clock: self.clock.clone(),
             entropy: Arc::new(SeededEntropy::new(seed)),
         };
@@ -176,7 +176,7 @@ impl World {
             self.directory.path().join("data/deputy.db").display(),
         );
         let config = Config::parse(&toml, self.directory.path()).unwrap_or_else(|error| panic!("{error}"));
-        let surroundings = deputy::app::Surroundings {
+        let surroundings = deputy::server::Surroundings {
             clock: self.clock.clone(),
             entropy: Arc::new(SeededEntropy::new(1_000_000 + self.next())),
         };

@@ -1,0 +1,81 @@
+//! Why a request is not answered as it asked: it is refused, or something inside failed.
+
+use crate::base::entropy::EntropyUnavailable;
+use crate::keys::KeyError;
+use crate::oauth::{Cause, Plain, TokenFault};
+use crate::store::StoreError;
+use crate::verification::NotVerified;
+
+/// Something inside cannot answer: 503 `temporarily_unavailable`, nothing given. Logged once, where it is answered.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The random generator.
+    #[error(transparent)]
+    Entropy(#[from] EntropyUnavailable),
+    /// An issuer's keys cannot be had, and none are known.
+    #[error("keys cannot be had: {0}")]
+    IssuerKeys(String),
+    /// A rule could not be evaluated: that denies. The audit row names it.
+    #[error("a policy rule could not be evaluated")]
+    Policy,
+    /// The clock is behind the highest time recorded.
+    #[error("the clock is behind the highest time recorded")]
+    ClockBehind,
+    /// Others kept changing what this request was about.
+    #[error("the records kept changing")]
+    Contention,
+}
+
+/// Why a request is not answered as asked.
+#[derive(Debug)]
+pub enum Stop {
+    /// Refused, with its true cause.
+    Refused(Cause),
+    /// Failed.
+    Failed(Failure),
+}
+
+impl From<Cause> for Stop {
+    fn from(cause: Cause) -> Self {
+        Self::Refused(cause)
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Plain> for Stop {
+    fn from(plain: Plain) -> Self {
+        Self::Refused(plain.into())
+    }
+}
+
+macro_rules! failed {
+    ($($error:ty),*) => { $(
+        impl From<$error> for Stop {
+            fn from(error: $error) -> Self {
+                Self::Failed(error.into())
+            }
+        }
+    )* };
+}
+failed!(StoreError, KeyError, EntropyUnavailable);
+
+impl Stop {
+    /// A token that was not verified, as the subject's or the actor's.
+    pub fn not_verified(error: NotVerified, which: fn(TokenFault) -> Cause) -> Self {
+        match error {
+            NotVerified::Fault(fault) => Self::Refused(which(fault)),
+            NotVerified::Unavailable(what) => Self::Failed(Failure::IssuerKeys(what)),
+        }
+    }
+}

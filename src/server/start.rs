@@ -1,0 +1,144 @@
+//! The start: a configuration becomes the parts of a running server. The only file that names every concrete part.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use arc_swap::ArcSwap;
+
+use super::record;
+use crate::app::{App, CLOCK_TOLERANCE, Failure};
+use crate::audit::counted::Counted;
+use crate::audit::{AuditRow, Event, Outcome};
+use crate::base::entropy::{Entropy, SystemEntropy};
+use crate::base::time::{Clock, Timestamp, process_clock};
+use crate::config::Config;
+use crate::http::throttle::Throttle;
+use crate::keys::{self, KeyError, KeyRing, NodeSecrets};
+use crate::metrics::Metrics;
+use crate::policy::{ActivePolicy, PolicyError};
+use crate::store::{Control, Opening, Store, StoreError};
+use crate::verification::Verifier;
+
+/// What a start is given from outside.
+pub struct Surroundings {
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The random generator.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Surroundings {
+    /// The system's own.
+    pub fn system() -> Self {
+        Self { clock: process_clock(), entropy: Arc::new(SystemEntropy::default()) }
+    }
+}
+
+/// Why Deputy does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Keys, store or random generator.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+    /// The policy set.
+    #[error("policy: {0}")]
+    Policy(#[from] PolicyError),
+    /// The clock is behind the highest time recorded (design.md 8).
+    #[error(
+        "the system clock shows {now}, but the database has seen {highest}: starting would bring what expired back to \
+         life; mend the clock, or if the recorded time is wrong run `deputy clock reset`"
+    )]
+    ClockBehind {
+        /// The clock.
+        now: Timestamp,
+        /// The record.
+        highest: Timestamp,
+    },
+    /// Metrics: a fault of ours.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+impl From<KeyError> for StartError {
+    fn from(error: KeyError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+/// Opens everything that `config` names. The first start makes the first signing key; parties that
+/// left the configuration have their tokens revoked before this returns.
+///
+/// # Errors
+/// [`StartError`]: nothing is served with less than everything.
+pub async fn start(config: Config, surroundings: Surroundings) -> Result<Arc<App>, StartError> {
+    crate::jose::install_provider();
+    let Surroundings { clock, entropy } = surroundings;
+    let secrets = NodeSecrets::load(&config.keys.master_key_file)?;
+    let now = clock.now();
+    let store =
+        Store::open(Opening { config: &config, now, sealing: &secrets, entropy: entropy.as_ref() }).await?;
+    let highest = store.highest_time().await?.unwrap_or(now);
+    if now.plus(CLOCK_TOLERANCE) < highest {
+        store.close().await?;
+        return Err(StartError::ClockBehind { now, highest });
+    }
+    let policy = ActivePolicy::open(&config.policy)?;
+    let app = Arc::new(App {
+        ring: ArcSwap::from_pointee(KeyRing::from_rows(&[], &secrets)?),
+        verifier: Verifier::default(),
+        policy,
+        throttle: Throttle::new(&config.limits, &clock),
+        metrics: Metrics::new()?,
+        introspections: Counted::default(),
+        highest: AtomicI64::new(highest.max(now).millis()),
+        keys_refreshed: AtomicI64::new(now.millis()),
+        config: ArcSwap::from_pointee(config),
+        store,
+        secrets,
+        clock,
+        entropy,
+    });
+    make_first_key(&app, now).await?;
+    reconcile(&app, &app.config.load_full(), true, now).await?;
+    record::policy_loaded(&app, now).await?;
+    Ok(app)
+}
+
+/// The very first signing key may sign at once: nobody has an older key set to go by.
+async fn make_first_key(app: &App, now: Timestamp) -> Result<(), Failure> {
+    // Two nodes may start at once on one database: the one that loses finds the other's key.
+    if app.store.list_keys().await?.iter().all(|row| row.revoked_at.is_some()) {
+        let algorithm = app.config.load().keys.signing_algorithm;
+        let first = keys::new_key(algorithm, now, now, &app.secrets, app.entropy.as_ref())?;
+        let mut row = AuditRow::new(now, Event::Key, Outcome::Granted);
+        row.detail = Some(format!("first {}", first.kid));
+        record::control(app, Control::PutKeys(vec![first]), row).await?;
+    }
+    app.refresh_keys().await
+}
+
+/// Revokes what depended on parties that left the configuration, before it takes effect; and, where the
+/// one before was still worked by, once more (`is_last`) when nobody does any longer.
+pub(super) async fn reconcile(
+    app: &App,
+    config: &Config,
+    is_last: bool,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let mut row = AuditRow::new(now, Event::Configuration, Outcome::Granted);
+    row.detail = Some(if is_last { "in force" } else { "comes into force" }.to_owned());
+    let control = Control::Reconcile {
+        keeps_those_that_left: !is_last,
+        clients: config.clients.keys().cloned().collect(),
+        targets: config.targets.keys().cloned().collect(),
+        providers: config.identity_providers.keys().cloned().collect(),
+        workload_issuers: config.workload_issuers.keys().cloned().collect(),
+    };
+    record::control(app, control, row).await.map(drop)
+}
