@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 use crate::base::time::Lifetime;
 use crate::base::words::words;
-use crate::oauth::{ClientId, Issuer, Scope, ScopeToken, TargetId};
+use crate::oauth::{ClientId, GrantType, Issuer, Scope, ScopeToken, TargetId};
 
 pub use error::{ConfigError, Problem};
 pub use locators::is_literal_loopback;
@@ -402,8 +402,8 @@ pub struct Client {
     pub id: ClientId,
     /// Its one method.
     pub authentication: ClientAuthentication,
-    /// Whether it may use the token exchange grant (the default).
-    pub may_exchange: bool,
+    /// The grants it may use.
+    pub grants: BTreeSet<GrantType>,
     /// A client with a secret may be the actor itself only with this.
     pub may_act_as_agent: bool,
     /// Scopes at most.
@@ -412,6 +412,13 @@ pub struct Client {
     pub targets: BTreeSet<TargetId>,
     /// Yes/no scopes its own agent may have answered.
     pub answers: BTreeSet<ScopeToken>,
+}
+
+impl Client {
+    /// Whether it may use this grant.
+    pub fn may_use(&self, grant: GrantType) -> bool {
+        self.grants.contains(&grant)
+    }
 }
 
 /// What a scope asks of the login.

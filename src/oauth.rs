@@ -2,6 +2,7 @@
 //! here; inside there are no raw strings with meaning.
 
 pub mod exchange;
+pub mod grant;
 pub mod ids;
 pub mod one_time;
 pub mod params;
@@ -9,6 +10,7 @@ pub mod refusal;
 pub mod scope;
 
 pub use exchange::{Audience, ExchangeRequest, NamedTask, PresentedToken, SubjectToken, TokenResponse};
+pub use grant::{GrantType, TokenRequest};
 pub use ids::{
     AgentId, ClientId, Digest, Issuer, Jti, LoginId, Purpose, RequestId, SubjectRef, TargetId, TaskId,
 };

@@ -6,6 +6,7 @@ use url::Url;
 
 use super::validation::Validation;
 use super::{ClientAuthentication, Config, KeySource, SubjectForm, is_literal_loopback, reference};
+use crate::oauth::GrantType;
 
 /// Where providers and targets stand in the file, for the place of a problem.
 pub(super) struct Order {
@@ -140,7 +141,7 @@ fn exchange_clients_may_exchange(validation: &Validation<'_>, config: &Config, o
         let Some(client) = target.exchange_client.as_ref().and_then(|id| config.clients.get(id)) else {
             continue;
         };
-        if !client.may_exchange {
+        if !client.may_use(GrantType::TokenExchange) {
             let path = format!("{}.exchange_client", order.target(target.identifier.as_str()));
             let what = format!("is `{}`, whose `grants` lack token exchange", client.id);
             validation.refuse(&path, what, "add the grant to that client");

@@ -1,5 +1,7 @@
 //! `[[client]]`: who may ask, how it proves who it is, and its ceiling.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::locators::{key_source, reach};
@@ -7,7 +9,7 @@ use super::names::Names;
 use super::secrets::{RawSecretFile, secrets};
 use super::validation::Validation;
 use super::{Algorithm, Client, ClientAuthentication};
-use crate::oauth::{ClientId, ScopeToken, TargetId};
+use crate::oauth::{ClientId, GrantType, ScopeToken, TargetId};
 
 /// `[[client]]`
 #[derive(Debug, Default, Deserialize)]
@@ -30,8 +32,6 @@ pub(super) struct RawClient {
     targets: Vec<String>,
     answers: Vec<String>,
 }
-
-const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
 /// Algorithms of client assertions; RS256 only for a client that names it (design.md 6).
 const ASSERTION_ALGORITHMS: [Algorithm; 4] =
@@ -62,7 +62,7 @@ pub(super) fn client(
         ("client_secret_post", Method::Post),
     ];
     let method = validation.word(&key("authentication"), raw.authentication.as_deref(), &words);
-    let may_exchange = grants(validation, &key("grants"), raw.grants.as_deref());
+    let grants = grants(validation, &key("grants"), raw.grants.as_deref());
     let targets = validation
         .names(&key("targets"), &raw.targets, &names.targets, "target", |id| Some(TargetId::new(id)));
     let answers =
@@ -83,7 +83,7 @@ pub(super) fn client(
     Some(Client {
         id: ClientId::new(id?),
         authentication: authentication?,
-        may_exchange,
+        grants,
         may_act_as_agent: may_act_as_agent.unwrap_or(has_key),
         scopes,
         targets,
@@ -107,15 +107,19 @@ fn check_id(validation: &Validation<'_>, path: &str, id: &str) {
     }
 }
 
-fn grants(validation: &Validation<'_>, path: &str, grants: Option<&[String]>) -> bool {
-    let Some(grants) = grants else { return true };
-    for (position, grant) in grants.iter().enumerate() {
-        if grant != TOKEN_EXCHANGE {
-            let fix = format!("the only one there is is `{TOKEN_EXCHANGE}`");
-            validation.refuse(&format!("{path}[{position}]"), format!("names the grant `{grant}`"), fix);
+fn grants(validation: &Validation<'_>, path: &str, grants: Option<&[String]>) -> BTreeSet<GrantType> {
+    let Some(grants) = grants else { return BTreeSet::from(GrantType::DEFAULT) };
+    let mut known = BTreeSet::new();
+    for (position, word) in grants.iter().enumerate() {
+        if let Some(grant) = GrantType::parse(word) {
+            known.insert(grant);
+        } else {
+            let words: Vec<_> = GrantType::ALL.iter().map(|grant| format!("`{}`", grant.word())).collect();
+            let fix = format!("Deputy serves {}", words.join(", "));
+            validation.refuse(&format!("{path}[{position}]"), format!("names the grant `{word}`"), fix);
         }
     }
-    grants.iter().any(|grant| grant == TOKEN_EXCHANGE)
+    known
 }
 
 fn with_key(validation: &Validation<'_>, section: &str, raw: RawClient) -> Option<ClientAuthentication> {

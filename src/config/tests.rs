@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::{Algorithm, ClaimTest, ClientAuthentication, Config, Database, KeySource, SubjectForm};
 use crate::base::time::Lifetime;
+use crate::oauth::GrantType;
 
 /// The smallest file that plays the story: a provider, two clients, an agent class, a predicate, two targets.
 pub(super) const MINIMAL: &str = r#"
@@ -104,7 +105,7 @@ fn a_valid_file_is_read_with_the_documented_defaults() {
     assert_eq!(provider.max_session, Lifetime::from_seconds(28_800));
     assert_eq!(config.workload_issuers["https://workloads.example"].audience, "http://127.0.0.1:8443");
     let client = &config.clients["assistant"];
-    assert!(client.may_exchange && client.may_act_as_agent);
+    assert!(client.may_use(GrantType::TokenExchange) && client.may_act_as_agent);
     let ClientAuthentication::PrivateKeyJwt { algorithms, keys, .. } = &client.authentication else {
         panic!("not private_key_jwt");
     };

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::config::{ClientAuthentication, Config};
 use crate::endpoint::stopped::stopped;
 use crate::http::form;
-use crate::oauth::exchange::GRANT_TYPE;
+use crate::oauth::GrantType;
 
 /// Paths below the issuer, in one table for routes and metadata.
 pub mod path {
@@ -101,7 +101,7 @@ pub fn document(config: &Config) -> Value {
     put("jwks_uri", json!(endpoint(path::JWKS)));
     // Required by RFC 8414 §2, and there is no authorization endpoint (8414-2-02).
     put("response_types_supported", json!(["none"]));
-    put("grant_types_supported", json!([GRANT_TYPE]));
+    put("grant_types_supported", json!(GrantType::ALL));
     put("scopes_supported", json!(scopes));
     for endpoint in ["token", "introspection", "revocation"] {
         put(&format!("{endpoint}_endpoint_auth_methods_supported"), json!(methods));

@@ -9,9 +9,6 @@ use super::params::Params;
 use super::refusal::{Cause, Plain};
 use super::scope::Scope;
 
-/// The one grant type served.
-pub const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-
 /// Token type identifiers (RFC 8693 §3) that mean something here.
 pub mod token_type {
     /// An access token issued by this server.
@@ -92,18 +89,6 @@ pub struct ExchangeRequest {
 }
 
 impl ExchangeRequest {
-    /// Checks that the grant is served (RFC 6749 §5.2).
-    ///
-    /// # Errors
-    /// `grant_type` missing or another.
-    pub fn check_grant(params: &Params) -> Result<(), Cause> {
-        match params.get("grant_type") {
-            None => Err(Plain::GrantTypeMissing.into()),
-            Some(GRANT_TYPE) => Ok(()),
-            Some(_) => Err(Plain::GrantTypeUnsupported.into()),
-        }
-    }
-
     /// Parses presence and syntax of all parameters, in the order of 8693-2.1-23.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::grant::GrantType;
 use super::ids::RequestId;
 use crate::base::words::words;
 
@@ -485,20 +486,12 @@ impl Plain {
             | Self::AssertionNotYetValid
             | Self::AssertionJti
             | Self::AssertionReplayed => CLIENT,
-            Self::GrantTypeMissing => wire(
-                400,
-                InvalidRequest,
-                "grant_type_missing",
-                "send grant_type urn:ietf:params:oauth:grant-type:token-exchange",
-                "RFC 8693 §2.1",
-            ),
-            Self::GrantTypeUnsupported => wire(
-                400,
-                UnsupportedGrantType,
-                "grant_type_unsupported",
-                "send grant_type urn:ietf:params:oauth:grant-type:token-exchange",
-                "RFC 6749 §5.2",
-            ),
+            Self::GrantTypeMissing => {
+                wire(400, InvalidRequest, "grant_type_missing", GrantType::ADVICE, "RFC 8693 §2.1")
+            }
+            Self::GrantTypeUnsupported => {
+                wire(400, UnsupportedGrantType, "grant_type_unsupported", GrantType::ADVICE, "RFC 6749 §5.2")
+            }
             Self::GrantNotRegistered => wire(
                 400,
                 UnauthorizedClient,

@@ -11,12 +11,13 @@ use super::jws::SigningKey;
 use super::wire::{Call, Credential, Wire, form};
 use crate::base::entropy::{Entropy, handle};
 use crate::base::time::Clock;
+use crate::oauth::GrantType;
 
 pub use age::{AgeAgent, routes as age_agent_routes};
 pub use assistant::{Assistant, BOOKING_APP, routes as assistant_routes};
 
 /// `grant_type` of every exchange (RFC 8693 §2.1).
-pub const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+pub const TOKEN_EXCHANGE: &str = GrantType::TokenExchange.word();
 /// An ID token (RFC 8693 §3).
 pub const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 /// An access token of Deputy's (RFC 8693 §3).

@@ -11,7 +11,7 @@ use crate::base::time::{Lifetime, Timestamp};
 use crate::config::*;
 use crate::jose::SigningKey;
 use crate::keys::NodeSecrets;
-use crate::oauth::{ClientId, Issuer, Scope, ScopeToken, TargetId};
+use crate::oauth::{ClientId, GrantType, Issuer, Scope, ScopeToken, TargetId};
 use crate::verification::Verifier;
 
 pub const DEPUTY: &str = "https://deputy.example";
@@ -220,7 +220,7 @@ pub fn client(id: &str, authentication: ClientAuthentication) -> Client {
     Client {
         id: ClientId::new(id),
         authentication,
-        may_exchange: true,
+        grants: BTreeSet::from(GrantType::DEFAULT),
         may_act_as_agent: false,
         scopes: Scope::empty(),
         targets: BTreeSet::new(),

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::super::output::printable;
 use super::endpoint::{Endpoint, Form, post};
 use super::{Caller, CliError, Output, read_token};
+use crate::oauth::GrantType;
 
 /// What is exchanged, and for what.
 #[derive(Debug, Args)]
@@ -47,7 +48,6 @@ pub struct Exchange {
     purpose: Option<String>,
 }
 
-const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const TYPES: &str = "urn:ietf:params:oauth:token-type:";
 
 impl Exchange {
@@ -57,7 +57,7 @@ impl Exchange {
             other => other.to_owned(),
         };
         let mut form: Form<'_> = vec![
-            ("grant_type", SecretString::from(GRANT)),
+            ("grant_type", SecretString::from(GrantType::TokenExchange.word())),
             ("subject_token", read_token(&self.subject_token_file)?),
             ("subject_token_type", SecretString::from(kind)),
             ("scope", SecretString::from(self.scope.as_str())),

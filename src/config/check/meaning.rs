@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::{Config, Network, Reach, Target};
 use super::Findings;
-use crate::oauth::TargetId;
+use crate::oauth::{GrantType, TargetId};
 
 /// Longest life of a token that carries an answer, in seconds (design.md 3).
 const ANSWER_LIFETIME_SECONDS: u32 = 120;
@@ -48,14 +48,14 @@ fn clients(findings: &mut Findings, config: &Config) {
         .collect();
     for client in config.clients.values() {
         let is_onward = config.target_of_exchange_client(&client.id).next().is_some();
-        if client.may_exchange && !is_onward && !sources.contains(&client.id) {
+        if client.may_use(GrantType::TokenExchange) && !is_onward && !sources.contains(&client.id) {
             let what = format!("client `{}` has nothing to exchange: no relying party lists it", client.id);
             let fix = "list it under `clients` of a relying party, name it as an `exchange_client`, or write `grants = []`";
             findings.warn(ID, what, fix);
         }
         let is_resource_server =
             config.targets.values().any(|target| target.resource_server.as_ref() == Some(&client.id));
-        if !client.may_exchange && !is_resource_server {
+        if client.grants.is_empty() && !is_resource_server {
             let what = format!("client `{}` may neither exchange nor introspect", client.id);
             findings.warn(ID, what, "name it as a `resource_server`, or remove it");
         }
@@ -68,7 +68,7 @@ fn scopes(findings: &mut Findings, config: &Config) {
     for target in config.targets.values() {
         for scope in target.scopes.keys() {
             let is_reachable = config.clients.values().any(|client| {
-                client.may_exchange
+                client.may_use(GrantType::TokenExchange)
                     && client.targets.contains(&target.identifier)
                     && client.scopes.contains(scope.as_str())
             });

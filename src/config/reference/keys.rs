@@ -1,6 +1,7 @@
 //! The table.
 
 use super::{Key, Kind};
+use crate::oauth::GrantType;
 
 /// Every key, in the order of the reference.
 #[rustfmt::skip]
@@ -256,7 +257,7 @@ pub const KEYS: &[Key] = &[
         example: "true" },
     Key { path: "client[].grants", kind: Kind::Texts, default: "token exchange",
         meaning: "Grant types it may use; `[]` for one that only introspects",
-        example: "[\"urn:ietf:params:oauth:grant-type:token-exchange\"]" },
+        example: GrantType::TOML },
     Key { path: "client[].scopes", kind: Kind::Texts, default: "`[]`",
         meaning: "Scopes it may get at most",
         example: "[\"tickets:search\", \"tickets:book\"]" },

@@ -195,7 +195,7 @@ fn a_client_id_is_plain_and_not_of_another_kind() {
         (
             "jwks_file = \"clients/assistant.json\"",
             "jwks_file = \"a\"\ngrants = [\"client_credentials\"]",
-            "the only one there is",
+            "Deputy serves `urn:ietf:params:oauth:grant-type:token-exchange`",
         ),
         (
             "jwks_file = \"clients/assistant.json\"",

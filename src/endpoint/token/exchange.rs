@@ -62,8 +62,8 @@ fn parse(
     params: &Params,
     config: &Config,
 ) -> Result<ExchangeRequest, (Check, crate::oauth::Cause)> {
-    ExchangeRequest::check_grant(params).map_err(|cause| (Check::Grant, cause))?;
-    if !client.client().may_exchange {
+    let grant = crate::oauth::GrantType::of(params).map_err(|cause| (Check::Grant, cause))?;
+    if !client.client().may_use(grant) {
         return Err((Check::GrantAllowed, Plain::GrantNotRegistered.into()));
     }
     ExchangeRequest::parse(params, &config.issuer).map_err(|cause| (Check::Parameters, cause))

@@ -1,0 +1,93 @@
+//! The grants of the token endpoint (RFC 6749 §4, §4.5). This list is the one that metadata, the errors about
+//! grants and the configuration reference are made from.
+
+use super::exchange::ExchangeRequest;
+use super::ids::Issuer;
+use super::params::Params;
+use super::refusal::{Cause, Plain};
+use crate::base::words::words;
+
+/// Declares the grants with their identifiers, and the texts that list them.
+macro_rules! grant_types {
+    ($(#[$first_about:meta])* $first:ident => $first_word:literal,
+     $($(#[$about:meta])* $variant:ident => $word:literal,)*) => {
+        words! {
+            /// A grant type, with its identifier on the wire as its word.
+            #[derive(PartialOrd, Ord)]
+            GrantType {
+                $(#[$first_about])* $first => $first_word,
+                $($(#[$about])* $variant => $word,)*
+            }
+        }
+
+        impl GrantType {
+            /// What a client is told that sent no grant type, or one that is not served.
+            pub const ADVICE: &'static str = concat!("send grant_type ", $first_word $(, " or ", $word)*);
+
+            /// Every identifier as a list in TOML.
+            pub const TOML: &'static str = concat!("[\"", $first_word, "\"" $(, ", \"", $word, "\"")*, "]");
+        }
+    };
+}
+
+grant_types! {
+    /// Token exchange (RFC 8693).
+    TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
+}
+
+impl GrantType {
+    /// The grants of a client whose registration names none.
+    pub const DEFAULT: [Self; 1] = [Self::TokenExchange];
+
+    /// The grant that a request asks for (RFC 6749 §5.2).
+    ///
+    /// # Errors
+    /// `grant_type` is missing, or is one that is not served.
+    pub fn of(params: &Params) -> Result<Self, Cause> {
+        let word = params.get("grant_type").ok_or(Plain::GrantTypeMissing)?;
+        Ok(Self::parse(word).ok_or(Plain::GrantTypeUnsupported)?)
+    }
+}
+
+/// A request to the token endpoint whose parameters are present and well-formed: one variant a grant.
+#[derive(Clone, Debug)]
+pub enum TokenRequest {
+    /// Token exchange (RFC 8693 §2.1).
+    Exchange(ExchangeRequest),
+}
+
+impl TokenRequest {
+    /// Parses the parameters of `grant`.
+    ///
+    /// # Errors
+    /// The first fault found, in the order that the grant's own parser states.
+    pub fn parse(grant: GrantType, params: &Params, issuer: &Issuer) -> Result<Self, Cause> {
+        match grant {
+            GrantType::TokenExchange => ExchangeRequest::parse(params, issuer).map(Self::Exchange),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_texts_name_every_grant() {
+        for grant in GrantType::ALL {
+            assert!(GrantType::ADVICE.contains(grant.word()));
+            assert!(GrantType::TOML.contains(&format!("\"{}\"", grant.word())));
+        }
+    }
+
+    #[test]
+    fn a_grant_is_asked_for_by_its_exact_identifier() {
+        let of = |form: &str| GrantType::of(&Params::parse(form.as_bytes()).unwrap());
+        for grant in GrantType::ALL {
+            assert_eq!(of(&format!("grant_type={}", grant.word())).unwrap(), *grant);
+            let upper = of(&format!("grant_type={}", grant.word().to_uppercase()));
+            assert!(matches!(upper, Err(Cause::Plain(Plain::GrantTypeUnsupported))));
+        }
+        assert!(matches!(of("scope=a"), Err(Cause::Plain(Plain::GrantTypeMissing))));
+    }
+}
