@@ -5,8 +5,7 @@ use std::time::Instant;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::stopped::stopped;
-use super::token::exchange;
-use super::{introspect, revoke};
+use super::{introspect, revoke, token};
 use crate::app::{App, Stop};
 use crate::audit::Event;
 use crate::endpoint::phases;
@@ -19,7 +18,7 @@ pub async fn token(app: web::Data<App>, request: HttpRequest, payload: web::Payl
     let begun = Instant::now();
     let response = match open(&app, &request, payload, Event::Exchange).await {
         Err((caller, stop)) => stopped(&app, &caller, "token", &stop),
-        Ok((caller, params)) => match exchange::exchange(&app, &caller, &params).await {
+        Ok((caller, params)) => match token::token(&app, &caller, &params).await {
             Ok(granted) => {
                 app.metrics.answers.with_label_values(&["token", "ok"]).inc();
                 answer::ok(&granted)

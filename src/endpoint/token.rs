@@ -1,3 +1,44 @@
-//! The token endpoint (RFC 6749 §3.2).
+//! The token endpoint (RFC 6749 §3.2). It owns the phases of a request, so that no grant can forget one.
 
-pub mod exchange;
+mod exchange;
+pub mod grant;
+mod phases;
+
+use self::phases::{Call, Stopped};
+use crate::app::{App, Stop};
+use crate::audit::Event;
+use crate::decision::Report;
+use crate::endpoint::phases::authenticate;
+use crate::http::caller::Caller;
+use crate::oauth::{Params, TokenRequest, TokenResponse};
+
+/// Answers a token request. A grant comes into play only when the client is authenticated and registered for it,
+/// and every refusal is recorded.
+///
+/// # Errors
+/// [`Stop`]: refused, or failed; nothing was given.
+pub async fn token(app: &App, caller: &Caller, params: &Params) -> Result<TokenResponse, Stop> {
+    let _announced = app.store.announce();
+    let now = app.now().map_err(Stop::Failed)?;
+    let world = app.world();
+    let client = authenticate(app, &world.config, caller, params, now, Event::Exchange).await?;
+    let call = Call { app, caller, world: &world, client: &client, now };
+    let outcome = match grant::read(client.client(), params, &world.config) {
+        Ok(request) => answer(&call, &request).await,
+        Err((check, cause)) => {
+            let report = Report::of_client(client.client().id.clone()).refused_at(check, cause.clone());
+            Err((Box::new(report), cause.into()))
+        }
+    };
+    match outcome {
+        Ok(response) => Ok(response),
+        Err(stopped) => Err(call.record(stopped).await),
+    }
+}
+
+/// Calls the grant that was asked for.
+async fn answer(call: &Call<'_>, request: &TokenRequest) -> Result<TokenResponse, Stopped> {
+    match request {
+        TokenRequest::Exchange(request) => exchange::exchange(call, request).await,
+    }
+}

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::app::{App, Failure, Stop};
-use crate::audit::{AuditRow, Event, Outcome};
+use super::phases::{Call, Stopped};
+use crate::app::{Failure, Stop};
 use crate::base::entropy::{Entropy, EntropyUnavailable, uuid_v7};
 use crate::base::time::Timestamp;
-use crate::client_auth::AuthenticatedClient;
-use crate::config::Config;
 use crate::decision::{
-    Check, Decision, Denial, FreshIds, Question, Report, SubjectResult, Unknown, Verified, World, decide,
+    Check, Decision, Denial, FreshIds, Question, Report, SubjectResult, Unknown, Verified, decide,
 };
 use crate::delegation::actor::Acting;
 use crate::delegation::answers::SealedAnswer;
@@ -17,11 +15,10 @@ use crate::delegation::record::Lineage;
 use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::rules::{Reach, answered};
 use crate::endpoint::phases;
-use crate::http::caller::Caller;
 use crate::issuance::{self, answer_label};
 use crate::keys::SealPurpose;
 use crate::oauth::{
-    Audience, ExchangeRequest, Jti, LoginId, NamedTask, Params, Plain, SubjectRef, SubjectToken, TaskId,
+    Audience, ExchangeRequest, Jti, LoginId, NamedTask, Plain, SubjectRef, SubjectToken, TaskId,
     TokenResponse,
 };
 use crate::store::{self, Change, Entry};
@@ -30,71 +27,33 @@ use crate::verification::NotVerified;
 /// How often a request is decided anew because the record changed meanwhile.
 const ATTEMPTS: u8 = 5;
 
-/// Exchanges a subject token for a narrower one. Every refusal is recorded.
+/// Exchanges a subject token for a narrower one (RFC 8693 §2).
 ///
 /// # Errors
-/// [`Stop`]: refused, or failed; nothing was given.
-pub async fn exchange(app: &App, caller: &Caller, params: &Params) -> Result<TokenResponse, Stop> {
-    let _announced = app.store.announce();
-    let now = app.now().map_err(Stop::Failed)?;
-    let world = World { config: app.config.load_full(), policy: app.policy.current() };
-    let client = phases::authenticate(app, &world.config, caller, params, now, Event::Exchange).await?;
-    let request = match parse(&client, params, &world.config) {
-        Ok(request) => request,
-        Err((check, cause)) => {
-            let report = Report::of_client(client.client().id.clone()).refused_at(check, cause.clone());
-            return Err(
-                phases::record_stop(app, caller, &client, row(&report, caller, now), cause.into()).await
-            );
-        }
-    };
-    let exchange = Exchange { app, caller, world: &world, client: &client, request: &request, now };
-    match exchange.run().await {
-        Ok(response) => Ok(response),
-        Err((report, stop)) => {
-            Err(phases::record_stop(app, caller, &client, row(&report, caller, now), stop).await)
-        }
-    }
-}
-
-fn parse(
-    client: &AuthenticatedClient,
-    params: &Params,
-    config: &Config,
-) -> Result<ExchangeRequest, (Check, crate::oauth::Cause)> {
-    let grant = crate::oauth::GrantType::of(params).map_err(|cause| (Check::Grant, cause))?;
-    if !client.client().may_use(grant) {
-        return Err((Check::GrantAllowed, Plain::GrantNotRegistered.into()));
-    }
-    ExchangeRequest::parse(params, &config.issuer).map_err(|cause| (Check::Parameters, cause))
+/// [`Stopped`]: refused, or failed; nothing was given.
+pub async fn exchange(call: &Call<'_>, request: &ExchangeRequest) -> Result<TokenResponse, Stopped> {
+    Exchange { call, request }.run().await
 }
 
 /// One exchange under way.
 #[derive(Clone, Copy)]
 struct Exchange<'a> {
-    app: &'a App,
-    caller: &'a Caller,
-    world: &'a World,
-    client: &'a AuthenticatedClient,
+    call: &'a Call<'a>,
     request: &'a ExchangeRequest,
-    now: Timestamp,
 }
-
-/// Why there is no answer, and what is to be recorded of it.
-type Stopped = (Box<Report>, Stop);
 
 impl Exchange<'_> {
     /// The only loop: it decides anew what changed between reading and writing.
     async fn run(self) -> Result<TokenResponse, Stopped> {
+        let Call { app, world, client, now, .. } = *self.call;
         let verified = self.verify().await;
-        let fresh = fresh_ids(self.app.entropy.as_ref(), self.now).map_err(|error| {
-            let report = Report::of_client(self.client.client().id.clone());
+        let fresh = fresh_ids(app.entropy.as_ref(), now).map_err(|error| {
+            let report = Report::of_client(client.client().id.clone());
             (Box::new(report.failed_at(Check::Subject)), Stop::Failed(error.into()))
         })?;
-        let question =
-            Question { client: self.client, request: self.request, verified: &verified, fresh: &fresh };
+        let question = Question { client, request: self.request, verified: &verified, fresh: &fresh };
         let failed = |failure: Failure| {
-            let report = Report::of(&question, &self.world.config).failed_at(Check::Subject);
+            let report = Report::of(&question, &world.config).failed_at(Check::Subject);
             (Box::new(report), Stop::Failed(failure))
         };
         let mut recorded = match self.needs_reading(&verified) {
@@ -102,7 +61,7 @@ impl Exchange<'_> {
             false => Recorded::Unread,
         };
         for _ in 0..ATTEMPTS {
-            let Decision { report, outcome } = decide(self.world, &question, &recorded, self.now);
+            let Decision { report, outcome } = decide(world, &question, &recorded, now);
             let permit = match outcome {
                 Ok(permit) => permit,
                 Err(_) if recorded.is_unread() && is_verified(&verified) => {
@@ -112,16 +71,9 @@ impl Exchange<'_> {
                 }
                 Err(denial) => return Err((Box::new(report), stop(denial))),
             };
-            let app = self.app;
             let ring = app.ring.load();
-            let issued = issuance::issue(
-                permit,
-                &self.world.config,
-                &ring,
-                &app.secrets,
-                app.entropy.as_ref(),
-                self.now,
-            );
+            let issued =
+                issuance::issue(permit, &world.config, &ring, &app.secrets, app.entropy.as_ref(), now);
             let issued = match issued {
                 Ok(issued) => issued,
                 Err(error) => {
@@ -129,10 +81,10 @@ impl Exchange<'_> {
                 }
             };
             let entry = Entry {
-                one_time: self.client.one_time().to_vec(),
+                one_time: client.one_time().to_vec(),
                 change: Change::Issue(Box::new(issued.signed)),
-                audit: Some(row(&report, self.caller, self.now)),
-                now: self.now,
+                audit: Some(self.call.row(&report)),
+                now,
             };
             match app.store.record(entry).await {
                 Ok(store::Recorded::Done { .. }) => return Ok(issued.response),
@@ -157,8 +109,8 @@ impl Exchange<'_> {
 
     /// Signatures and keys of both tokens. Results are kept; the decision says which counts.
     async fn verify(self) -> Verified {
-        let Self { app, client, now, .. } = self;
-        let config = self.world.config.as_ref();
+        let Call { app, world, client, now, .. } = *self.call;
+        let config = world.config.as_ref();
         let subject = match &self.request.subject {
             SubjectToken::IdToken(token) => {
                 let id = &client.client().id;
@@ -174,13 +126,14 @@ impl Exchange<'_> {
 
     /// The actor: the agent of the actor token where one was sent, else the client's own.
     async fn actor(self) -> Result<Acting, NotVerified> {
-        let client = Arc::clone(self.client.client());
-        let secrets = &self.app.secrets;
+        let client = Arc::clone(self.call.client.client());
+        let secrets = &self.call.app.secrets;
         let Some(token) = &self.request.actor else {
             let id = secrets.agent_id("client", client.id.as_str());
             return Ok(Acting { id, client, workload: None });
         };
-        let workload = self.app.verifier.workload(&self.world.config, token.as_str(), self.now).await?;
+        let workload =
+            self.call.app.verifier.workload(&self.call.world.config, token.as_str(), self.call.now).await?;
         let id = secrets.agent_id(workload.issuer().as_str(), workload.id());
         Ok(Acting { id, client, workload: Some(workload) })
     }
@@ -204,12 +157,16 @@ impl Exchange<'_> {
                 };
                 let subject = (&login.provider().issuer, login.subject());
                 let agent = verified.actor.as_ref().ok().map(|acting| &acting.id);
-                let record =
-                    self.app.store.find_login_record(&login.id_token_hash, subject, agent, named).await?;
+                let record = self
+                    .call
+                    .app
+                    .store
+                    .find_login_record(&login.id_token_hash, subject, agent, named)
+                    .await?;
                 Ok(Recorded::Login(Box::new(record)))
             }
             SubjectResult::Own(Ok(own)) => {
-                let lineage = phases::find_own(self.app, own).await?;
+                let lineage = phases::find_own(self.call.app, own).await?;
                 let answer = match &lineage {
                     Some(lineage) => self.recorded_answer(lineage).await?,
                     None => None,
@@ -223,14 +180,14 @@ impl Exchange<'_> {
     /// The login's answer to what is asked of the target, opened.
     async fn recorded_answer(self, lineage: &Lineage) -> Result<Option<SealedAnswer>, Failure> {
         let Audience::Target(id) = &self.request.audience else { return Ok(None) };
-        let Some(target) = self.world.config.targets.get(id) else { return Ok(None) };
+        let Some(target) = self.call.world.config.targets.get(id) else { return Ok(None) };
         let Ok(Some(scope)) = answered(&Reach::One(Arc::clone(target)), &self.request.scope) else {
             return Ok(None);
         };
         let login = lineage.login.id;
-        let Some(sealed) = self.app.store.find_answer(login, id, &scope).await? else { return Ok(None) };
+        let Some(sealed) = self.call.app.store.find_answer(login, id, &scope).await? else { return Ok(None) };
         let label = answer_label(login, id, &scope);
-        let opened = self.app.secrets.open(SealPurpose::Answer(&label), &sealed)?;
+        let opened = self.call.app.secrets.open(SealPurpose::Answer(&label), &sealed)?;
         Ok(SealedAnswer::from_bytes(&opened))
     }
 }
@@ -259,40 +216,4 @@ fn stop(denial: Denial) -> Stop {
         Denial::Unknown(Unknown::Policy) => Stop::Failed(Failure::Policy),
         Denial::Unknown(Unknown::Record) => Stop::Failed(Failure::Contention),
     }
-}
-
-/// The audit row of an exchange, from its report.
-fn row(report: &Report, caller: &Caller, now: Timestamp) -> AuditRow {
-    let mut row = AuditRow::new(now, Event::Exchange, Outcome::Granted);
-    let who = &report.who;
-    row.request = Some(caller.request);
-    row.client = Some(who.client.clone());
-    row.agent.clone_from(&who.agent);
-    row.class.clone_from(&who.class);
-    row.chain.clone_from(&who.chain);
-    row.subject = who.subject;
-    row.task = who.task;
-    row.task_begun = who.begins_task;
-    row.purpose = who.purpose.as_ref().map(|purpose| purpose.as_str().to_owned());
-    row.login = who.login;
-    row.parent = who.parent;
-    if let Some(facts) = &who.presented {
-        row.provider = Some(facts.provider.to_string());
-        row.levels = facts.levels.iter().cloned().collect();
-    }
-    row.target.clone_from(&report.asked.target);
-    row.scope_asked.clone_from(&report.asked.scope);
-    row.policy = report.policy.as_ref().map(|policy| policy.decision.record.clone());
-    if report.is_birthdate_malformed {
-        row.detail = Some("birthdate_invalid".to_owned());
-    }
-    if let (Some(grant), None) = (&report.grant, report.stopped()) {
-        row.token_kind = Some(match grant.kind {
-            crate::delegation::record::TokenKind::Task => "task".to_owned(),
-            crate::delegation::record::TokenKind::Access => "access".to_owned(),
-        });
-        row.scope = Some(grant.scope.clone());
-        row.expires_at = Some(grant.expires_at.seconds());
-    }
-    row
 }
