@@ -7,5 +7,6 @@ pub mod manage;
 pub mod metadata;
 pub mod phases;
 pub mod revoke;
+pub mod routes;
 pub mod stopped;
 pub mod token;

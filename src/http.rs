@@ -1,6 +1,8 @@
-//! The machinery of HTTP: who calls, reading a form, limits, and how replies look. It decides nothing.
+//! The machinery of HTTP: who calls, reading a body, limits, and how replies look. It decides nothing.
 
+pub mod body;
 pub mod caller;
 pub mod form;
+pub mod json;
 pub mod reply;
 pub mod throttle;

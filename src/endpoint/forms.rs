@@ -1,94 +1,72 @@
-//! `/token`, `/introspect`, `/revoke`: extract, call the corridor, respond.
+//! What the endpoints that take a form have in common: read, call, reply.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::phases;
 use super::stopped::stopped;
-use super::{introspect, revoke, token};
 use crate::app::{App, Stop};
 use crate::audit::Event;
-use crate::endpoint::phases;
 use crate::http::caller::Caller;
-use crate::http::{form, reply as answer};
+use crate::http::form;
 use crate::oauth::{Cause, Params, Plain};
 
-/// `POST /token` (RFC 8693 §2).
-pub async fn token(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+/// An endpoint that takes a form from a client.
+pub trait FormEndpoint: 'static {
+    /// The event that its refusals are recorded as.
+    const EVENT: Event;
+    /// Its label in the metrics.
+    const LABEL: &'static str;
+
+    /// What it answers with.
+    type Answer;
+
+    /// Answers one request.
+    ///
+    /// # Errors
+    /// [`Stop`]: refused or failed, and recorded or counted.
+    fn call(app: &App, caller: &Caller, params: &Params) -> impl Future<Output = Result<Self::Answer, Stop>>;
+
+    /// How the answer looks.
+    fn reply(answer: &Self::Answer) -> HttpResponse;
+
+    /// Notes how long one request took.
+    fn observe(_: &App, _: Duration) {}
+}
+
+/// Handles a `POST` to the endpoint `E`.
+pub async fn post<E: FormEndpoint>(
+    app: web::Data<App>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> HttpResponse {
     let begun = Instant::now();
-    let response = match open(&app, &request, payload, Event::Exchange).await {
-        Err((caller, stop)) => stopped(&app, &caller, "token", &stop),
-        Ok((caller, params)) => match token::token(&app, &caller, &params).await {
-            Ok(granted) => {
-                app.metrics.answers.with_label_values(&["token", "ok"]).inc();
-                answer::ok(&granted)
-            }
-            Err(stop) => stopped(&app, &caller, "token", &stop),
-        },
+    let caller = Caller::of(&request, &app.config.load().listen, app.request_id());
+    let outcome = match form::read(&request, payload).await {
+        Ok(params) => E::call(&app, &caller, &params).await,
+        Err(cause) => Err(refuse(&app, &caller, E::EVENT, cause).await),
     };
-    app.metrics.exchange_seconds.observe(begun.elapsed().as_secs_f64());
+    let response = match outcome {
+        Ok(answer) => {
+            app.metrics.answers.with_label_values(&[E::LABEL, "ok"]).inc();
+            E::reply(&answer)
+        }
+        Err(stop) => stopped(&app, &caller, E::LABEL, &stop),
+    };
+    E::observe(&app, begun.elapsed());
     response
 }
 
-/// `POST /introspect` (RFC 7662 §2).
-pub async fn introspect(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
-    match open(&app, &request, payload, Event::Introspection).await {
-        Err((caller, stop)) => stopped(&app, &caller, "introspect", &stop),
-        Ok((caller, params)) => match introspect::introspect(&app, &caller, &params).await {
-            Ok(body) => {
-                app.metrics.answers.with_label_values(&["introspect", "ok"]).inc();
-                answer::ok(&body)
-            }
-            Err(stop) => stopped(&app, &caller, "introspect", &stop),
-        },
-    }
-}
-
-/// `POST /revoke` (RFC 7009 §2).
-pub async fn revoke(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
-    match open(&app, &request, payload, Event::Revocation).await {
-        Err((caller, stop)) => stopped(&app, &caller, "revoke", &stop),
-        Ok((caller, params)) => match revoke::revoke(&app, &caller, &params).await {
-            Ok(()) => {
-                app.metrics.answers.with_label_values(&["revoke", "ok"]).inc();
-                answer::empty()
-            }
-            Err(stop) => stopped(&app, &caller, "revoke", &stop),
-        },
-    }
-}
-
-/// Any other method at a form endpoint.
-pub async fn other_method(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
-    let caller = form::caller(&request, &app.config.load().listen, app.request_id());
-    let cause: Cause = Plain::MethodNotAllowed.into();
-    let event = match request.path().rsplit('/').next() {
-        Some("introspect") => Event::Introspection,
-        Some("revoke") => Event::Revocation,
-        _ => Event::Exchange,
-    };
-    let stop = note(&app, &caller, event, cause).await;
+/// Refuses any other method at the endpoint `E`.
+pub async fn other_method<E: FormEndpoint>(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
+    let caller = Caller::of(&request, &app.config.load().listen, app.request_id());
+    let stop = refuse(&app, &caller, E::EVENT, Plain::MethodNotAllowed.into()).await;
     stopped(&app, &caller, "method", &stop)
 }
 
-/// The caller and the parameters; or the refusal, already recorded or counted.
-async fn open(
-    app: &App,
-    request: &HttpRequest,
-    payload: web::Payload,
-    event: Event,
-) -> Result<(Caller, Params), (Caller, Stop)> {
-    let caller = form::caller(request, &app.config.load().listen, app.request_id());
-    match form::read(request, payload).await {
-        Ok(params) => Ok((caller, params)),
-        Err(cause) => {
-            let stop = note(app, &caller, event, cause).await;
-            Err((caller, stop))
-        }
-    }
-}
-
-async fn note(app: &App, caller: &Caller, event: Event, cause: Cause) -> Stop {
+/// Records a refusal of a request before its client is authenticated.
+async fn refuse(app: &App, caller: &Caller, event: Event, cause: Cause) -> Stop {
     let now = match app.now() {
         Ok(now) => now,
         Err(failure) => return Stop::Failed(failure),

@@ -1,7 +1,8 @@
-//! The corridor of `/introspect` (RFC 7662): resource servers only, each its own tokens.
+//! Introspection (RFC 7662): a resource server asks about the tokens that are meant for it.
 
 use std::sync::Arc;
 
+use actix_web::HttpResponse;
 use futures_util::future::try_join_all;
 use serde_json::{Map, Value};
 
@@ -10,8 +11,10 @@ use crate::audit::{AuditRow, Event, Outcome};
 use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::decision::is_active_for;
+use crate::endpoint::forms::FormEndpoint;
 use crate::endpoint::phases;
 use crate::http::caller::Caller;
+use crate::http::reply;
 use crate::oauth::{ClientId, Params, Plain, TaskId};
 use crate::store::{Change, Entry, Recorded};
 use crate::verification::{NotVerified, VerifiedOwn};
@@ -19,11 +22,29 @@ use crate::verification::{NotVerified, VerifiedOwn};
 /// Counted rows handed to the writer at a time.
 const ROWS_AT_ONCE: usize = 256;
 
+/// `POST /introspect` (RFC 7662 §2).
+pub struct Introspection;
+
+impl FormEndpoint for Introspection {
+    const EVENT: Event = Event::Introspection;
+    const LABEL: &'static str = "introspect";
+
+    type Answer = Value;
+
+    async fn call(app: &App, caller: &Caller, params: &Params) -> Result<Value, Stop> {
+        introspect(app, caller, params).await
+    }
+
+    fn reply(answer: &Value) -> HttpResponse {
+        reply::ok(answer)
+    }
+}
+
 /// Says whether a token is active, and what it holds (RFC 7662 §2).
 ///
 /// # Errors
 /// [`Stop`]: caller not authenticated, `token` missing, throttled, or failed. An inactive token is no error.
-pub async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value, Stop> {
+async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value, Stop> {
     let now = app.now().map_err(Stop::Failed)?;
     let config = app.config.load_full();
     let client = phases::authenticate(app, &config, caller, params, now, Event::Introspection).await?;

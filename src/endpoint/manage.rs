@@ -1,37 +1,15 @@
-//! The admin socket and what its verbs do. Whoever may open the socket is the operator.
+//! The verbs of the admin socket. Who may open the socket is the operator.
 
-mod act;
-mod clock;
-mod explain;
-mod show;
+pub mod act;
+pub mod clock;
+pub mod explain;
+pub mod show;
 
-use actix_web::{HttpResponse, web};
+use actix_web::HttpResponse;
 use serde_json::{Value, json};
 
 use crate::app::Failure;
-
-pub use clock::set_back as set_clock_back;
-
-/// The routes of the socket.
-pub fn routes(routes: &mut web::ServiceConfig) {
-    routes
-        .route("/agents", web::get().to(show::agents))
-        .route("/agents/{id}", web::get().to(show::agent))
-        .route("/agents/{id}/explain", web::get().to(explain::agent))
-        .route("/agents/{id}/retire", web::post().to(act::retire_agent))
-        .route("/agents/{id}/kill", web::post().to(act::kill_agent))
-        .route("/agents/{id}/suspend", web::post().to(act::suspend_agent))
-        .route("/agents/{id}/resume", web::post().to(act::resume_agent))
-        .route("/tasks", web::get().to(show::tasks))
-        .route("/tasks/{id}", web::get().to(show::task))
-        .route("/tasks/{id}/end", web::post().to(act::end_task))
-        .route("/subjects/end", web::post().to(act::end_subject))
-        .route("/keys", web::get().to(show::keys))
-        .route("/keys/rotate", web::post().to(act::rotate_keys))
-        .route("/keys/{kid}/revoke", web::post().to(act::revoke_key))
-        .route("/audit/trace", web::get().to(show::trace))
-        .route("/clock/reset", web::post().to(clock::reset));
-}
+use crate::http::json::NotTaken;
 
 /// Why a verb did nothing.
 enum NotDone {
@@ -41,6 +19,12 @@ enum NotDone {
     Invalid(String),
     /// Something inside failed.
     Failed(Failure),
+}
+
+impl From<NotTaken> for NotDone {
+    fn from(error: NotTaken) -> Self {
+        Self::Invalid(error.to_string())
+    }
 }
 
 impl<E: Into<Failure>> From<E> for NotDone {

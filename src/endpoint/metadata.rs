@@ -9,25 +9,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
-use crate::app::App;
+use crate::app::{App, Stop};
 use crate::config::{ClientAuthentication, Config};
+use crate::endpoint::routes::ROUTES;
 use crate::endpoint::stopped::stopped;
-use crate::http::form;
+use crate::http::caller::Caller;
 use crate::oauth::GrantType;
-
-/// Paths below the issuer, in one table for routes and metadata.
-pub mod path {
-    /// RFC 8693.
-    pub const TOKEN: &str = "/token";
-    /// RFC 7662.
-    pub const INTROSPECT: &str = "/introspect";
-    /// RFC 7009.
-    pub const REVOKE: &str = "/revoke";
-    /// RFC 7517.
-    pub const JWKS: &str = "/jwks";
-    /// RFC 8414 §3: inserted between host and issuer path.
-    pub const METADATA: &str = "/.well-known/oauth-authorization-server";
-}
 
 /// The issuer's path, without a slash at its end: what all endpoints stand below.
 pub fn issuer_path(config: &Config) -> String {
@@ -54,8 +41,8 @@ pub async fn jwks(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
             public(&request, "application/jwk-set+json", keys, config.keys.jwks_max_age.seconds())
         }
         Err(failure) => {
-            let caller = form::caller(&request, &app.config.load().listen, app.request_id());
-            stopped(&app, &caller, "jwks", &crate::app::Stop::Failed(failure))
+            let caller = Caller::of(&request, &app.config.load().listen, app.request_id());
+            stopped(&app, &caller, "jwks", &Stop::Failed(failure))
         }
     }
 }
@@ -68,7 +55,7 @@ fn longest_token(config: &Config) -> crate::base::time::Lifetime {
 
 /// The metadata document: true by construction.
 pub fn document(config: &Config) -> Value {
-    let endpoint = |path: &str| format!("{}{path}", config.issuer.as_str().trim_end_matches('/'));
+    let base = config.issuer.as_str().trim_end_matches('/');
     let mut methods = BTreeSet::new();
     let mut algorithms = BTreeSet::new();
     for client in config.clients.values() {
@@ -95,18 +82,18 @@ pub fn document(config: &Config) -> Value {
         }
     };
     put("issuer", json!(config.issuer));
-    put("token_endpoint", json!(endpoint(path::TOKEN)));
-    put("introspection_endpoint", json!(endpoint(path::INTROSPECT)));
-    put("revocation_endpoint", json!(endpoint(path::REVOKE)));
-    put("jwks_uri", json!(endpoint(path::JWKS)));
+    for route in ROUTES {
+        let Some(member) = route.member else { continue };
+        put(member, json!(format!("{base}{}", route.path)));
+        if route.has_clients {
+            put(&format!("{member}_auth_methods_supported"), json!(methods));
+            put(&format!("{member}_auth_signing_alg_values_supported"), json!(algorithms));
+        }
+    }
     // Required by RFC 8414 §2, and there is no authorization endpoint (8414-2-02).
     put("response_types_supported", json!(["none"]));
     put("grant_types_supported", json!(GrantType::ALL));
     put("scopes_supported", json!(scopes));
-    for endpoint in ["token", "introspection", "revocation"] {
-        put(&format!("{endpoint}_endpoint_auth_methods_supported"), json!(methods));
-        put(&format!("{endpoint}_endpoint_auth_signing_alg_values_supported"), json!(algorithms));
-    }
     Value::Object(document)
 }
 

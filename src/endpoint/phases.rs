@@ -1,5 +1,5 @@
-//! What the corridors of `/token`, `/introspect` and `/revoke` share: who asks, authenticating the
-//! client, finding a token of Deputy's own, and recording what was refused.
+//! What token, introspection and revocation requests have in common: authenticating the client, finding a token of
+//! Deputy's own, and recording what was refused.
 
 use std::sync::Arc;
 

@@ -1,23 +1,45 @@
-//! The corridor of `/revoke` (RFC 7009): a token and everything below it, durably before the answer.
+//! Revocation (RFC 7009): a token and everything below it, durably before the answer.
+
+use actix_web::HttpResponse;
 
 use crate::app::{App, Failure, Stop};
 use crate::audit::{AuditRow, Event, Outcome};
 use crate::base::time::Timestamp;
 use crate::client_auth::AuthenticatedClient;
 use crate::config::Config;
-use crate::decision::{Revocation, revocation};
+use crate::decision::{self, revocation};
+use crate::endpoint::forms::FormEndpoint;
 use crate::endpoint::phases;
 use crate::http::caller::Caller;
+use crate::http::reply;
 use crate::oauth::{Params, Plain};
 use crate::store::{Change, Control, Entry, Recorded};
 use crate::verification::NotVerified;
+
+/// `POST /revoke` (RFC 7009 §2).
+pub struct Revocation;
+
+impl FormEndpoint for Revocation {
+    const EVENT: Event = Event::Revocation;
+    const LABEL: &'static str = "revoke";
+
+    type Answer = ();
+
+    async fn call(app: &App, caller: &Caller, params: &Params) -> Result<(), Stop> {
+        revoke(app, caller, params).await
+    }
+
+    fn reply((): &()) -> HttpResponse {
+        reply::empty()
+    }
+}
 
 /// Revokes a token (RFC 7009 §2): an access token with its subtree, or by a task token the whole task.
 /// A token that is unknown, expired or malformed is a success too (RFC 7009 §2.2).
 ///
 /// # Errors
 /// [`Stop`]: not authenticated, `token` missing, another client's, a kind not revoked here, or failed.
-pub async fn revoke(app: &App, caller: &Caller, params: &Params) -> Result<(), Stop> {
+async fn revoke(app: &App, caller: &Caller, params: &Params) -> Result<(), Stop> {
     let now = app.now().map_err(Stop::Failed)?;
     let config = app.config.load_full();
     let client = phases::authenticate(app, &config, caller, params, now, Event::Revocation).await?;
@@ -58,7 +80,7 @@ async fn run(
                 row.chain = delegation.chain.clone();
                 row.subject = Some(lineage.subject.reference);
                 row.target = Some(delegation.target.clone());
-                let Revocation { jti, why } = revocation(&client.client().id, delegation)?;
+                let decision::Revocation { jti, why } = revocation(&client.client().id, delegation)?;
                 row.detail = Some(why.word().to_owned());
                 Change::Control(Control::RevokeToken { jti, why })
             }

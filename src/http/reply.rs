@@ -60,3 +60,56 @@ pub fn failed(request: RequestId) -> HttpResponse {
         "request_id": request.to_string(),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn refusal(cause: Plain, authorization: Vec<Vec<u8>>) -> HttpResponse {
+        let request = RequestId::new(Uuid::nil());
+        refused(&Caller { source: IpAddr::from([192, 0, 2, 1]), authorization, request }, &cause.into())
+    }
+
+    fn header_of(response: &HttpResponse, name: header::HeaderName) -> Option<&str> {
+        response.headers().get(name).map(|value| value.to_str().unwrap())
+    }
+
+    #[test]
+    fn no_reply_may_be_cached() {
+        for response in
+            [ok(&"body"), empty(), failed(RequestId::new(Uuid::nil())), refusal(Plain::MediaType, vec![])]
+        {
+            assert_eq!(header_of(&response, header::CACHE_CONTROL), Some("no-store"));
+            assert_eq!(header_of(&response, header::X_CONTENT_TYPE_OPTIONS), Some("nosniff"));
+        }
+    }
+
+    #[test]
+    fn basic_is_asked_for_only_of_those_who_used_the_header() {
+        let challenge = |authorization| {
+            let response = refusal(Plain::NoCredentials, authorization);
+            assert_eq!(response.status(), 401);
+            header_of(&response, header::WWW_AUTHENTICATE).map(str::to_owned)
+        };
+        assert_eq!(challenge(vec![]), None);
+        assert_eq!(
+            challenge(vec![b"Basic x".to_vec()]).as_deref(),
+            Some("Basic realm=\"deputy\", charset=\"UTF-8\"")
+        );
+    }
+
+    #[test]
+    fn a_reply_says_when_to_try_again_and_which_method_to_use() {
+        assert_eq!(header_of(&refusal(Plain::Throttled, vec![]), header::RETRY_AFTER), Some("10"));
+        assert_eq!(header_of(&refusal(Plain::MethodNotAllowed, vec![]), header::ALLOW), Some("POST"));
+        let failed = failed(RequestId::new(Uuid::nil()));
+        assert_eq!(
+            (failed.status(), header_of(&failed, header::RETRY_AFTER)),
+            (StatusCode::SERVICE_UNAVAILABLE, Some(RETRY_AFTER))
+        );
+    }
+}

@@ -119,3 +119,62 @@ impl Throttle {
         SHUT_OUT.seconds()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::ManualClock;
+
+    const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
+    const LIMITS: Limits =
+        Limits { failures_per_minute: 2, unknown_tokens_per_minute: 3, unauthenticated_rows_per_minute: 1 };
+
+    fn throttle() -> (Throttle, Arc<ManualClock>) {
+        let clock = Arc::new(ManualClock::starting_at(START));
+        let shared: Arc<dyn Clock> = clock.clone();
+        (Throttle::new(&LIMITS, &shared), clock)
+    }
+
+    fn source() -> IpAddr {
+        IpAddr::from([192, 0, 2, 1])
+    }
+
+    #[test]
+    fn failures_as_one_client_are_throttled_before_those_of_the_whole_source() {
+        let (throttle, clock) = throttle();
+        let (one, other) = (ClientId::new("one"), ClientId::new("other"));
+        let fails = |client| throttle.note_failure(source(), Some(client), clock.now());
+        assert_eq!([fails(&one), fails(&one), fails(&one)], [false, false, true]);
+        assert!(!fails(&other), "another client at the same address goes on");
+        assert!(!throttle.is_shut_out(source(), clock.now()));
+    }
+
+    #[test]
+    fn a_source_that_fails_too_often_is_refused_for_ten_seconds() {
+        let (throttle, clock) = throttle();
+        let fails = |_| throttle.note_failure(source(), None, clock.now());
+        let most = usize::try_from(LIMITS.failures_per_minute * CLIENTS_PER_SOURCE).unwrap();
+        assert_eq!((0..=most).map(fails).position(|is_over| is_over), Some(most));
+        assert!(throttle.is_shut_out(source(), clock.now()));
+        clock.advance(Lifetime::from_seconds(Throttle::retry_after()));
+        assert!(!throttle.is_shut_out(source(), clock.now()));
+    }
+
+    #[test]
+    fn a_refusal_without_a_row_of_its_own_is_counted_once() {
+        let (throttle, clock) = throttle();
+        let takes = || throttle.takes_row(source(), clock.now());
+        assert_eq!([takes(), takes(), takes()], [true, false, false]);
+        assert_eq!([throttle.take_counted(), throttle.take_counted()], [Some(2), None]);
+        clock.advance(Lifetime::from_seconds(60));
+        assert!(takes());
+    }
+
+    #[test]
+    fn each_resource_server_may_ask_for_so_many_unknown_tokens() {
+        let (throttle, _clock) = throttle();
+        let asks = |id| throttle.note_unknown_token(&ClientId::new(id));
+        assert_eq!([asks("a"), asks("a"), asks("a"), asks("a")], [false, false, false, true]);
+        assert!(!asks("b"));
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::start::{StartError, Surroundings};
 use crate::config::Config;
-use crate::endpoint::manage;
+use crate::endpoint::manage::clock;
 use crate::keys::NodeSecrets;
 use crate::store::{Opening, Store};
 
@@ -15,7 +15,7 @@ pub async fn reset_offline(config: &Config, surroundings: &Surroundings) -> Resu
     let now = surroundings.clock.now();
     let opening = Opening { config, now, sealing: &secrets, entropy: surroundings.entropy.as_ref() };
     let store = Store::open(opening).await?;
-    manage::set_clock_back(&store, now).await?;
+    clock::set_back(&store, now).await?;
     store.close().await?;
     Ok(())
 }

@@ -12,8 +12,8 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::app::App;
 use crate::config::{Config, Tls};
-use crate::endpoint::metadata::{issuer_path, path};
-use crate::endpoint::{forms as oauth, health as management, metadata};
+use crate::endpoint::metadata::issuer_path;
+use crate::endpoint::routes::{Place, ROUTES};
 
 /// Time for the request head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -64,7 +64,7 @@ impl Running {
             // A listener that failed while stopping has nothing left to answer.
             let _ = server.await;
         }
-        // Whoever looks for a server shall not find a door with nobody behind it. Gone already is as good.
+        // A client that finds no socket knows at once that no server runs. It may be gone already.
         let _ = std::fs::remove_file(self.admin_socket);
     }
 }
@@ -83,7 +83,7 @@ pub fn start(app: &Arc<App>, config: &Config) -> Result<Running, ServeError> {
             let base = base.clone();
             Web::new()
                 .app_data(data.clone())
-                .configure(move |routes| public_routes(routes, &base))
+                .configure(move |services| mount(services, &[Place::Issuer, Place::WellKnown], &base))
                 .default_service(web::to(|| async { HttpResponse::NotFound().finish() }))
         })
         .workers(workers)
@@ -102,9 +102,7 @@ pub fn start(app: &Arc<App>, config: &Config) -> Result<Running, ServeError> {
         let server = HttpServer::new(move || {
             Web::new()
                 .app_data(data.clone())
-                .route("/healthz", web::get().to(management::healthz))
-                .route("/readyz", web::get().to(management::readyz))
-                .route("/metrics", web::get().to(management::metrics))
+                .configure(|services| mount(services, &[Place::Management], ""))
                 .default_service(web::to(|| async { HttpResponse::NotFound().finish() }))
         })
         .workers(1)
@@ -148,7 +146,7 @@ fn admin_server(app: &Arc<App>, socket: &Path) -> Result<actix_web::dev::Server,
     let server = HttpServer::new(move || {
         Web::new()
             .app_data(data.clone())
-            .configure(crate::endpoint::manage::routes)
+            .configure(|services| mount(services, &[Place::Admin], ""))
             .default_service(web::to(|| async { HttpResponse::NotFound().finish() }))
     })
     .workers(1)
@@ -162,25 +160,10 @@ fn admin_server(app: &Arc<App>, socket: &Path) -> Result<actix_web::dev::Server,
     Ok(server.run())
 }
 
-fn public_routes(routes: &mut web::ServiceConfig, base: &str) {
-    for (path, handler) in [
-        (path::TOKEN, web::post().to(oauth::token)),
-        (path::INTROSPECT, web::post().to(oauth::introspect)),
-        (path::REVOKE, web::post().to(oauth::revoke)),
-    ] {
-        routes.service(
-            web::resource(format!("{base}{path}"))
-                .route(handler)
-                .default_service(web::to(oauth::other_method)),
-        );
-    }
-    let get =
-        || web::route().guard(actix_web::guard::Any(actix_web::guard::Get()).or(actix_web::guard::Head()));
-    for (path, handler) in [
-        (format!("{base}{}", path::JWKS), get().to(metadata::jwks)),
-        (format!("{}{base}", path::METADATA), get().to(metadata::metadata)),
-    ] {
-        routes.service(web::resource(path).route(handler).default_service(web::to(metadata::other_method)));
+/// Adds the routes of these places.
+fn mount(services: &mut web::ServiceConfig, places: &[Place], issuer_path: &str) {
+    for route in ROUTES.iter().filter(|route| places.contains(&route.place)) {
+        route.mount(services, issuer_path);
     }
 }
 

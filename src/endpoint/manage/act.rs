@@ -1,6 +1,6 @@
 //! Verbs that change something: each is one durable entry with its audit row.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -8,6 +8,7 @@ use super::{NotDone, answer, show};
 use crate::app::App;
 use crate::audit::{AuditRow, Event, Outcome};
 use crate::delegation::record::{AgentState, EndReason};
+use crate::http::json;
 use crate::keys;
 use crate::oauth::{AgentId, Issuer, TaskId};
 use crate::store::{Change, Control, Entry, Recorded};
@@ -63,22 +64,27 @@ pub async fn end_task(app: web::Data<App>, id: web::Path<String>) -> HttpRespons
 
 /// The body of `POST /subjects/end`.
 #[derive(Deserialize)]
-pub struct EndSubject {
+struct EndSubject {
     issuer: String,
     subject: String,
 }
 
 /// `POST /subjects/end`: every task of a user, and every login of theirs up to now.
-pub async fn end_subject(app: web::Data<App>, body: web::Json<EndSubject>) -> HttpResponse {
-    let body = body.into_inner();
-    let mut row = AuditRow::new(app.clock.now(), Event::SubjectStop, Outcome::Granted);
-    row.provider = Some(body.issuer.clone());
-    let control = Control::StopSubject {
-        issuer: Issuer::new(body.issuer),
-        upstream: body.subject,
-        why: EndReason::KillSwitch,
-    };
-    answer(record(&app, control, row, "user").await)
+pub async fn end_subject(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    answer(
+        async {
+            let body: EndSubject = json::read(&request, payload).await?;
+            let mut row = AuditRow::new(app.clock.now(), Event::SubjectStop, Outcome::Granted);
+            row.provider = Some(body.issuer.clone());
+            let control = Control::StopSubject {
+                issuer: Issuer::new(body.issuer),
+                upstream: body.subject,
+                why: EndReason::KillSwitch,
+            };
+            record(&app, control, row, "user").await
+        }
+        .await,
+    )
 }
 
 /// `POST /keys/rotate`: publishes a key now, which signs one cache age later.

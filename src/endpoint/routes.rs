@@ -1,0 +1,184 @@
+//! Every path that is served: the one table that the listeners and the metadata are built from.
+
+use actix_web::guard::{Any, Get, Head, Post};
+use actix_web::{Route as Handled, web};
+
+use super::forms::{self, FormEndpoint};
+use super::introspect::Introspection;
+use super::manage::{act, clock, explain, show};
+use super::revoke::Revocation;
+use super::token::Token;
+use super::{health, metadata};
+use crate::audit::Event;
+
+/// Where a path stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On the public listener, below the issuer's path.
+    Issuer,
+    /// On the public listener, between the host and the issuer's path (RFC 8414 §3).
+    WellKnown,
+    /// On the management listener.
+    Management,
+    /// On the admin socket.
+    Admin,
+}
+
+/// The method of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// `GET`
+    Get,
+    /// `GET`, and `HEAD` for the header alone.
+    GetOrHead,
+    /// `POST`
+    Post,
+}
+
+/// One path with what it takes and who answers.
+pub struct Route {
+    /// Where it stands.
+    pub place: Place,
+    /// Its method.
+    pub method: Method,
+    /// Its path, beginning with a slash.
+    pub path: &'static str,
+    /// Its member in the metadata document; a public path without one is not announced there.
+    pub member: Option<&'static str>,
+    /// The event that its requests are recorded as; absent where nothing is recorded.
+    pub event: Option<Event>,
+    /// Whether clients authenticate here, so that the metadata announces how.
+    pub has_clients: bool,
+    handler: fn(Handled) -> Handled,
+    other_method: Option<fn() -> Handled>,
+}
+
+impl Route {
+    /// The path with the issuer's path where it belongs.
+    pub fn path(&self, issuer_path: &str) -> String {
+        match self.place {
+            Place::Issuer => format!("{issuer_path}{}", self.path),
+            Place::WellKnown => format!("{}{issuer_path}", self.path),
+            Place::Management | Place::Admin => self.path.to_owned(),
+        }
+    }
+
+    /// Adds this path to a listener. Another method gets the reply of the endpoint, and where it has none, the
+    /// path is not found.
+    pub fn mount(&self, services: &mut web::ServiceConfig, issuer_path: &str) {
+        let path = self.path(issuer_path);
+        let route = match self.method {
+            Method::Get => web::route().guard(Get()),
+            Method::GetOrHead => web::route().guard(Any(Get()).or(Head())),
+            Method::Post => web::route().guard(Post()),
+        };
+        let route = (self.handler)(route);
+        match self.other_method {
+            Some(other) => services.service(web::resource(path).route(route).default_service(other())),
+            None => services.route(&path, route),
+        };
+    }
+}
+
+/// An endpoint that takes a form from a client.
+const fn form<E: FormEndpoint>(path: &'static str, member: &'static str) -> Route {
+    Route {
+        place: Place::Issuer,
+        method: Method::Post,
+        path,
+        member: Some(member),
+        event: Some(E::EVENT),
+        has_clients: true,
+        handler: |route| route.to(forms::post::<E>),
+        other_method: Some(|| web::to(forms::other_method::<E>)),
+    }
+}
+
+/// A public document.
+const fn document(
+    place: Place,
+    path: &'static str,
+    member: Option<&'static str>,
+    handler: fn(Handled) -> Handled,
+) -> Route {
+    Route {
+        method: Method::GetOrHead,
+        member,
+        other_method: Some(|| web::to(metadata::other_method)),
+        ..plain(place, Method::Get, path, handler)
+    }
+}
+
+/// A path of the management listener or a verb of the admin socket that only reads.
+const fn reads(place: Place, path: &'static str, handler: fn(Handled) -> Handled) -> Route {
+    plain(place, Method::Get, path, handler)
+}
+
+/// A verb of the admin socket that changes something, recorded as `event`.
+const fn changes(path: &'static str, event: Event, handler: fn(Handled) -> Handled) -> Route {
+    Route { event: Some(event), ..plain(Place::Admin, Method::Post, path, handler) }
+}
+
+const fn plain(place: Place, method: Method, path: &'static str, handler: fn(Handled) -> Handled) -> Route {
+    Route { place, method, path, member: None, event: None, has_clients: false, handler, other_method: None }
+}
+
+/// Every route.
+#[rustfmt::skip]
+pub static ROUTES: &[Route] = &[
+    form::<Token>("/token", "token_endpoint"),
+    form::<Introspection>("/introspect", "introspection_endpoint"),
+    form::<Revocation>("/revoke", "revocation_endpoint"),
+    document(Place::Issuer, "/jwks", Some("jwks_uri"), |route| route.to(metadata::jwks)),
+    document(Place::WellKnown, "/.well-known/oauth-authorization-server", None, |route| route.to(metadata::metadata)),
+
+    reads(Place::Management, "/healthz", |route| route.to(health::healthz)),
+    reads(Place::Management, "/readyz", |route| route.to(health::readyz)),
+    reads(Place::Management, "/metrics", |route| route.to(health::metrics)),
+
+    reads(Place::Admin, "/agents", |route| route.to(show::agents)),
+    reads(Place::Admin, "/agents/{id}", |route| route.to(show::agent)),
+    reads(Place::Admin, "/agents/{id}/explain", |route| route.to(explain::agent)),
+    changes("/agents/{id}/retire", Event::AgentState, |route| route.to(act::retire_agent)),
+    changes("/agents/{id}/kill", Event::AgentState, |route| route.to(act::kill_agent)),
+    changes("/agents/{id}/suspend", Event::AgentState, |route| route.to(act::suspend_agent)),
+    changes("/agents/{id}/resume", Event::AgentState, |route| route.to(act::resume_agent)),
+    reads(Place::Admin, "/tasks", |route| route.to(show::tasks)),
+    reads(Place::Admin, "/tasks/{id}", |route| route.to(show::task)),
+    changes("/tasks/{id}/end", Event::TaskEnd, |route| route.to(act::end_task)),
+    changes("/subjects/end", Event::SubjectStop, |route| route.to(act::end_subject)),
+    reads(Place::Admin, "/keys", |route| route.to(show::keys)),
+    changes("/keys/rotate", Event::Key, |route| route.to(act::rotate_keys)),
+    changes("/keys/{kid}/revoke", Event::Key, |route| route.to(act::revoke_key)),
+    reads(Place::Admin, "/audit/trace", |route| route.to(show::trace)),
+    changes("/clock/reset", Event::ClockReset, |route| route.to(clock::reset)),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_path_stands_once() {
+        let paths: BTreeSet<_> = ROUTES.iter().map(|route| route.path).collect();
+        assert_eq!(paths.len(), ROUTES.len());
+    }
+
+    #[test]
+    fn the_issuers_path_comes_before_an_endpoint_and_after_the_well_known_path() {
+        let of = |path| ROUTES.iter().find(|route| route.path == path).unwrap().path("/tenant");
+        assert_eq!(of("/token"), "/tenant/token");
+        let well_known = "/.well-known/oauth-authorization-server";
+        assert_eq!(of(well_known), format!("{well_known}/tenant"));
+        assert_eq!(of("/agents"), "/agents");
+    }
+
+    #[test]
+    fn what_takes_a_post_is_recorded_as_an_event_and_nothing_else_is() {
+        for route in ROUTES {
+            assert_eq!(route.method == Method::Post, route.event.is_some(), "{}", route.path);
+        }
+    }
+}
