@@ -7,6 +7,7 @@ pub mod manage;
 pub mod metadata;
 pub mod phases;
 pub mod revoke;
+pub mod route;
 pub mod routes;
 pub mod stopped;
 pub mod token;

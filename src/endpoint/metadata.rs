@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::app::{App, Stop};
 use crate::config::{ClientAuthentication, Config};
-use crate::endpoint::routes::ROUTES;
+use crate::endpoint::route::Route;
 use crate::endpoint::stopped::stopped;
 use crate::http::caller::Caller;
 use crate::oauth::GrantType;
@@ -23,8 +23,8 @@ pub fn issuer_path(config: &Config) -> String {
 }
 
 /// `GET /.well-known/oauth-authorization-server…` (RFC 8414 §3).
-pub async fn metadata(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
-    let document = document(&app.config.load());
+pub async fn metadata(app: web::Data<App>, request: HttpRequest, routes: &'static [Route]) -> HttpResponse {
+    let document = document(&app.config.load(), routes);
     public(&request, "application/json", document.to_string(), 300)
 }
 
@@ -53,8 +53,8 @@ fn longest_token(config: &Config) -> crate::base::time::Lifetime {
     targets.chain([config.tokens.lifetime, config.tasks.max_lifetime]).max().unwrap_or_default()
 }
 
-/// The metadata document: true by construction.
-pub fn document(config: &Config) -> Value {
+/// The metadata document, from the configuration and the routes that are served.
+fn document(config: &Config, routes: &[Route]) -> Value {
     let base = config.issuer.as_str().trim_end_matches('/');
     let mut methods = BTreeSet::new();
     let mut algorithms = BTreeSet::new();
@@ -82,7 +82,7 @@ pub fn document(config: &Config) -> Value {
         }
     };
     put("issuer", json!(config.issuer));
-    for route in ROUTES {
+    for route in routes {
         let Some(member) = route.member else { continue };
         put(member, json!(format!("{base}{}", route.path)));
         if route.has_clients {

@@ -1,84 +1,15 @@
 //! Every path that is served: the one table that the listeners and the metadata are built from.
 
-use actix_web::guard::{Any, Get, Head, Post};
 use actix_web::{Route as Handled, web};
 
 use super::forms::{self, FormEndpoint};
 use super::introspect::Introspection;
 use super::manage::{act, clock, explain, show};
 use super::revoke::Revocation;
+use super::route::{Method, Place, Route};
 use super::token::Token;
 use super::{health, metadata};
 use crate::audit::Event;
-
-/// Where a path stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// On the public listener, below the issuer's path.
-    Issuer,
-    /// On the public listener, between the host and the issuer's path (RFC 8414 §3).
-    WellKnown,
-    /// On the management listener.
-    Management,
-    /// On the admin socket.
-    Admin,
-}
-
-/// The method of a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// `GET`
-    Get,
-    /// `GET`, and `HEAD` for the header alone.
-    GetOrHead,
-    /// `POST`
-    Post,
-}
-
-/// One path with what it takes and who answers.
-pub struct Route {
-    /// Where it stands.
-    pub place: Place,
-    /// Its method.
-    pub method: Method,
-    /// Its path, beginning with a slash.
-    pub path: &'static str,
-    /// Its member in the metadata document; a public path without one is not announced there.
-    pub member: Option<&'static str>,
-    /// The event that its requests are recorded as; absent where nothing is recorded.
-    pub event: Option<Event>,
-    /// Whether clients authenticate here, so that the metadata announces how.
-    pub has_clients: bool,
-    handler: fn(Handled) -> Handled,
-    other_method: Option<fn() -> Handled>,
-}
-
-impl Route {
-    /// The path with the issuer's path where it belongs.
-    pub fn path(&self, issuer_path: &str) -> String {
-        match self.place {
-            Place::Issuer => format!("{issuer_path}{}", self.path),
-            Place::WellKnown => format!("{}{issuer_path}", self.path),
-            Place::Management | Place::Admin => self.path.to_owned(),
-        }
-    }
-
-    /// Adds this path to a listener. Another method gets the reply of the endpoint, and where it has none, the
-    /// path is not found.
-    pub fn mount(&self, services: &mut web::ServiceConfig, issuer_path: &str) {
-        let path = self.path(issuer_path);
-        let route = match self.method {
-            Method::Get => web::route().guard(Get()),
-            Method::GetOrHead => web::route().guard(Any(Get()).or(Head())),
-            Method::Post => web::route().guard(Post()),
-        };
-        let route = (self.handler)(route);
-        match self.other_method {
-            Some(other) => services.service(web::resource(path).route(route).default_service(other())),
-            None => services.route(&path, route),
-        };
-    }
-}
 
 /// An endpoint that takes a form from a client.
 const fn form<E: FormEndpoint>(path: &'static str, member: &'static str) -> Route {
@@ -130,7 +61,7 @@ pub static ROUTES: &[Route] = &[
     form::<Introspection>("/introspect", "introspection_endpoint"),
     form::<Revocation>("/revoke", "revocation_endpoint"),
     document(Place::Issuer, "/jwks", Some("jwks_uri"), |route| route.to(metadata::jwks)),
-    document(Place::WellKnown, "/.well-known/oauth-authorization-server", None, |route| route.to(metadata::metadata)),
+    document(Place::WellKnown, "/.well-known/oauth-authorization-server", None, |route| route.to(|app, request| metadata::metadata(app, request, ROUTES))),
 
     reads(Place::Management, "/healthz", |route| route.to(health::healthz)),
     reads(Place::Management, "/readyz", |route| route.to(health::readyz)),

@@ -13,7 +13,8 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use crate::app::App;
 use crate::config::{Config, Tls};
 use crate::endpoint::metadata::issuer_path;
-use crate::endpoint::routes::{Place, ROUTES};
+use crate::endpoint::route::Place;
+use crate::endpoint::routes::ROUTES;
 
 /// Time for the request head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);

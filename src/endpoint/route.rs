@@ -1,0 +1,77 @@
+//! One path of a listener. All of them are in [`super::routes`].
+
+use actix_web::guard::{Any, Get, Head, Post};
+use actix_web::{Route as Handled, web};
+
+use crate::audit::Event;
+
+/// Where a path is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On the public listener, below the issuer's path.
+    Issuer,
+    /// On the public listener, between the host and the issuer's path (RFC 8414 §3).
+    WellKnown,
+    /// On the management listener.
+    Management,
+    /// On the admin socket.
+    Admin,
+}
+
+/// The method of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// `GET`
+    Get,
+    /// `GET`, and `HEAD` for the header alone.
+    GetOrHead,
+    /// `POST`
+    Post,
+}
+
+/// One path with what it takes and who answers.
+pub struct Route {
+    /// Where it is served.
+    pub place: Place,
+    /// Its method.
+    pub method: Method,
+    /// Its path, beginning with a slash.
+    pub path: &'static str,
+    /// Its member in the metadata document; a public path without one is not announced there.
+    pub member: Option<&'static str>,
+    /// The event that its requests are recorded as; absent where nothing is recorded.
+    pub event: Option<Event>,
+    /// Whether clients authenticate here, so that the metadata announces how.
+    pub has_clients: bool,
+    /// Adds who answers to actix's route.
+    pub handler: fn(Handled) -> Handled,
+    /// Who answers another method.
+    pub other_method: Option<fn() -> Handled>,
+}
+
+impl Route {
+    /// The path with the issuer's path where it belongs.
+    pub fn path(&self, issuer_path: &str) -> String {
+        match self.place {
+            Place::Issuer => format!("{issuer_path}{}", self.path),
+            Place::WellKnown => format!("{}{issuer_path}", self.path),
+            Place::Management | Place::Admin => self.path.to_owned(),
+        }
+    }
+
+    /// Adds this path to a listener. Another method gets the reply of the endpoint, and where it has none, the
+    /// path is not found.
+    pub fn mount(&self, services: &mut web::ServiceConfig, issuer_path: &str) {
+        let path = self.path(issuer_path);
+        let route = match self.method {
+            Method::Get => web::route().guard(Get()),
+            Method::GetOrHead => web::route().guard(Any(Get()).or(Head())),
+            Method::Post => web::route().guard(Post()),
+        };
+        let route = (self.handler)(route);
+        match self.other_method {
+            Some(other) => services.service(web::resource(path).route(route).default_service(other())),
+            None => services.route(&path, route),
+        };
+    }
+}
