@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::audit::{AuditRow, Event, Outcome};
+use crate::audit::{
+    ClockResetEvent, ConfigurationEvent, Event, KeyAct, KeyEvent, Outcome, Phase, PolicyLoadEvent, Told,
+};
 use crate::base::entropy::{Entropy, EntropyUnavailable, SystemEntropy};
 use crate::base::time::{Clock, Lifetime, Timestamp, process_clock};
 use crate::config::Config;
@@ -212,7 +214,7 @@ impl App {
         });
         app.make_first_key(now).await?;
         app.reconcile(&app.config.load_full(), true, now).await?;
-        app.note_policy(now, "loaded").await?;
+        app.note_policy(now, Outcome::Granted).await?;
         Ok(app)
     }
 
@@ -222,9 +224,9 @@ impl App {
         if self.store.list_keys().await?.iter().all(|row| row.revoked_at.is_some()) {
             let algorithm = self.config.load().keys.signing_algorithm;
             let first = keys::new_key(algorithm, now, now, &self.secrets, self.entropy.as_ref())?;
-            let mut row = AuditRow::new(now, Event::Key, Outcome::Granted);
-            row.detail = Some(format!("first {}", first.kid));
-            self.record_control(Control::PutKeys(vec![first]), row).await?;
+            let event = Event::Key(KeyEvent { act: KeyAct::First, kid: Some(first.kid.clone()) });
+            let told = Told::of_server(now, Outcome::Granted, event);
+            self.record_control(Control::PutKeys(vec![first]), told).await?;
         }
         self.refresh_keys().await
     }
@@ -232,8 +234,9 @@ impl App {
     /// Revokes what depended on parties that left the configuration, before it takes effect; and, where the
     /// one before was still worked by, once more (`is_last`) when nobody does any longer.
     async fn reconcile(&self, config: &Config, is_last: bool, now: Timestamp) -> Result<(), Failure> {
-        let mut row = AuditRow::new(now, Event::Configuration, Outcome::Granted);
-        row.detail = Some(if is_last { "in force" } else { "comes into force" }.to_owned());
+        let phase = if is_last { Phase::InForce } else { Phase::ComesIntoForce };
+        let event = Event::Configuration(ConfigurationEvent { phase, died: None });
+        let told = Told::of_server(now, Outcome::Granted, event);
         let control = Control::Reconcile {
             keeps_those_that_left: !is_last,
             clients: config.clients.keys().cloned().collect(),
@@ -241,28 +244,25 @@ impl App {
             providers: config.identity_providers.keys().cloned().collect(),
             workload_issuers: config.workload_issuers.keys().cloned().collect(),
         };
-        self.record_control(control, row).await.map(drop)
+        self.record_control(control, told).await.map(drop)
     }
 
     /// Records which policy set is in force.
     ///
     /// # Errors
     /// The store.
-    pub async fn note_policy(&self, now: Timestamp, what: &str) -> Result<(), Failure> {
-        let mut row = AuditRow::new(now, Event::PolicyLoad, Outcome::Granted);
-        row.detail = Some(format!("{what} {}", self.policy.current().short_hash()));
-        self.record_note(row).await
+    pub async fn note_policy(&self, now: Timestamp, outcome: Outcome) -> Result<(), Failure> {
+        let set = self.policy.current().short_hash().to_owned();
+        let event = Event::PolicyLoad(PolicyLoadEvent { set });
+        self.record_note(Told::of_server(now, outcome, event)).await
     }
 
     /// Writes a row that goes with no change.
     ///
     /// # Errors
     /// The store.
-    pub async fn record_note(&self, row: AuditRow) -> Result<(), Failure> {
-        let now = row.at;
-        self.store
-            .record(Entry { one_time: Vec::new(), change: Change::Nothing, audit: Some(row), now })
-            .await?;
+    pub async fn record_note(&self, told: Told) -> Result<(), Failure> {
+        self.store.record(Entry::note(told)).await?;
         Ok(())
     }
 
@@ -283,7 +283,7 @@ impl App {
         let before = self.config.swap(Arc::clone(&config));
         until_left(before).await;
         self.reconcile(&config, true, now).await?;
-        self.note_policy(now, "loaded").await?;
+        self.note_policy(now, Outcome::Granted).await?;
         Ok(())
     }
 
@@ -291,10 +291,8 @@ impl App {
     ///
     /// # Errors
     /// The store.
-    pub async fn record_control(&self, control: Control, row: AuditRow) -> Result<Recorded, Failure> {
-        let now = row.at;
-        let entry = Entry { one_time: Vec::new(), change: Change::Control(control), audit: Some(row), now };
-        Ok(self.store.record(entry).await?)
+    pub async fn record_control(&self, control: Control, told: Told) -> Result<Recorded, Failure> {
+        Ok(self.store.record(Entry::control(control, told)).await?)
     }
 
     /// Makes the clock's time the highest seen; what ended stays ended. Audited.
@@ -360,7 +358,7 @@ impl App {
         loop {
             // One is a small batch, so that requests come between; there may be more to do than one does.
             let entry =
-                Entry { one_time: Vec::new(), change: Change::Control(Control::Sweep), audit: None, now };
+                Entry { one_time: Vec::new(), change: Change::Control(Control::Sweep), told: None, now };
             if !matches!(self.store.record(entry).await?, Recorded::Done { changed: true, .. }) {
                 return Ok(());
             }
@@ -397,17 +395,14 @@ async fn until_left(config: Arc<Config>) {
 /// clock first: should the second entry fail, they are only older than they need to be.
 async fn set_clock_back(store: &Store, now: Timestamp) -> Result<(), StoreError> {
     let highest = store.highest_time().await?.unwrap_or(now);
-    let control = |control, event, detail: String| {
-        let mut row = AuditRow::new(now, event, Outcome::Granted);
-        row.detail = Some(detail);
-        store.record(Entry { one_time: Vec::new(), change: Change::Control(control), audit: Some(row), now })
-    };
+    let told = |event| Told::of_operator(now, event);
     let keys = keys::set_back(&store.list_keys().await?, highest, now);
     if !keys.is_empty() {
-        let detail = format!("times set back with the clock, from {highest} to {now}");
-        control(Control::PutKeys(keys), Event::Key, detail).await?;
+        let event = Event::Key(KeyEvent { act: KeyAct::SetBack, kid: None });
+        store.record(Entry::control(Control::PutKeys(keys), told(event))).await?;
     }
-    control(Control::ResetClock, Event::ClockReset, format!("highest time seen is now {now}")).await?;
+    let event = Event::ClockReset(ClockResetEvent { from: highest, to: now });
+    store.record(Entry::control(Control::ResetClock, told(event))).await?;
     Ok(())
 }
 

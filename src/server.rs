@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::app::{App, StartError, Surroundings};
-use crate::audit::{AuditRow, Event, Outcome};
+use crate::audit::Outcome;
 use crate::config::Config;
 pub mod listeners;
 
@@ -115,22 +115,20 @@ async fn watch_policy(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
 }
 
 async fn tell_policy(app: Arc<App>, outcome: Result<ReloadOutcome, PolicyError>) {
-    let mut row = AuditRow::new(app.clock.now(), Event::PolicyLoad, Outcome::Granted);
-    match outcome {
+    let outcome = match outcome {
         Ok(_) => {
             app.metrics.policy_stale.set(0);
             let set = app.policy.current();
             tracing::info!(policy.set = %set.short_hash(), "policy files changed; the new set is in force");
-            row.detail = Some(format!("loaded {}", set.short_hash()));
+            Outcome::Granted
         }
         Err(error) => {
             app.metrics.policy_stale.set(1);
             tracing::error!(%error, "policy files refused; the old set stays in force");
-            row.outcome = Outcome::Refused;
-            row.detail = Some(format!("refused; {} stays", app.policy.current().short_hash()));
+            Outcome::Refused { cause: "policy_refused".into(), reason: "policy_refused".into() }
         }
-    }
-    if let Err(failure) = app.record_note(row).await {
+    };
+    if let Err(failure) = app.note_policy(app.clock.now(), outcome).await {
         tracing::warn!(error = %failure, "what became of the policy files could not be recorded");
     }
 }

@@ -14,7 +14,7 @@ use super::subjects::SubjectRow;
 use super::tasks::{EngagementRow, TaskRow};
 use super::tokens::TokenRow;
 use super::{Entry, StoreError, one_time};
-use crate::audit::AuditRow;
+use crate::audit::Effect;
 use crate::base::time::Timestamp;
 use crate::decision::{Confirmed, FirstHop, Origin, Placement, Terms, confirm};
 use crate::delegation::plan::{LoginRecord, TaskPlan};
@@ -110,16 +110,16 @@ impl Ledger {
     }
 
     /// Judges one signed token against everything known, earlier tokens of the group included. What may be
-    /// written is added to [`Ledger::writes`], and `audit` is completed.
+    /// written is added to [`Ledger::writes`], and `effect` is completed.
     ///
     /// # Errors
     /// What else becomes of the entry.
     pub(super) fn judge(
         &mut self,
         token: &SignedToken,
-        audit: &mut AuditRow,
+        effect: &mut Effect,
         now: Timestamp,
-    ) -> Result<SubjectRef, Recorded> {
+    ) -> Result<(), Recorded> {
         // A key revoked since the caller read the keys: sign again with another (I8).
         if self.is_key_trusted.get(token.kid()) != Some(&true) {
             return Err(Recorded::Changed);
@@ -137,14 +137,12 @@ impl Ledger {
             }
             Origin::Later { .. } => {}
         }
-        audit.agent_created = self.add_agent(&terms.actor, now);
-        audit.subject = Some(placement.subject);
-        audit.jti = audit.jti.or(Some(terms.jti));
-        audit.task = audit.task.or(Some(terms.task));
-        audit.login = audit.login.or(Some(terms.login));
-        audit.agent.get_or_insert_with(|| terms.actor.id.clone());
+        effect.is_changed = true;
+        effect.agent_created = self.add_agent(&terms.actor, now);
+        effect.subject = Some(placement.subject);
+        effect.jti = Some(terms.jti);
         self.writes.tokens.push(TokenRow::from(&token.delegation()));
-        Ok(placement.subject)
+        Ok(())
     }
 
     /// What the permit is about, as it was read inside the transaction.

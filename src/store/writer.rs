@@ -15,7 +15,7 @@ use super::rows::Hash;
 use super::statement::Failure;
 use super::transaction::Transaction;
 use super::{StoreError, control, load, one_time};
-use crate::audit::{AuditRow, Event, Outcome};
+use crate::audit::Effect;
 use crate::base::time::Timestamp;
 use crate::issuance::SignedToken;
 
@@ -257,39 +257,39 @@ async fn write_group<S: Transaction>(
             transaction.recorded.push(Ok(Recorded::Replayed));
             continue;
         }
-        let mut row =
-            entry.audit.clone().unwrap_or_else(|| AuditRow::new(entry.now, Event::Process, Outcome::Granted));
-        let recorded = match &entry.change {
-            Change::Nothing => Ok(Recorded::Done { died: 0, subject: row.subject, changed: false }),
+        let mut effect = Effect::default();
+        let judged = match &entry.change {
+            Change::Nothing => Ok(()),
             Change::Control(control) => {
-                let effect = control::run(session, control, &mut row, entry.now).await?;
-                effect.map(|effect| {
-                    is_clock_reset |= matches!(control, Control::ResetClock);
-                    Recorded::Done { died: effect.died, subject: row.subject, changed: effect.is_changed }
-                })
+                is_clock_reset |= matches!(control, Control::ResetClock);
+                control::run(session, control, &mut effect, entry.now).await?
             }
-            Change::Issue(issue) => {
+            Change::Issue(token) => {
                 if !is_loaded {
                     load::load(session, &mut ledger, &issues_of(entries)).await?;
                     is_loaded = true;
                 }
-                ledger.judge(issue, &mut row, entry.now).map(|subject| Recorded::Done {
-                    died: 0,
-                    subject: Some(subject),
-                    changed: true,
-                })
+                ledger.judge(token, &mut effect, entry.now)
             }
         };
-        let recorded = match recorded {
-            Ok(done) => {
+        let recorded = match judged {
+            Ok(()) => {
                 ledger.use_up(entry);
                 // A sweep that found nothing to do is no event.
-                let is_idle = matches!(entry.change, Change::Control(Control::Sweep))
-                    && matches!(done, Recorded::Done { changed: false, .. });
-                if entry.audit.is_some() && !is_idle {
-                    audit.push(transaction.head.append(&row));
+                let is_idle = matches!(entry.change, Change::Control(Control::Sweep)) && !effect.is_changed;
+                if let Some(told) = entry.told.as_ref().filter(|_| !is_idle) {
+                    audit.push(transaction.head.append(told, &effect));
                 }
-                done
+                Recorded::Done { died: effect.died, subject: effect.subject, changed: effect.is_changed }
+            }
+            // The refusal is told in the transaction that found it, and what may be used once is used up.
+            Err(Recorded::Refused(cause)) => {
+                ledger.use_up(entry);
+                if let Some(mut told) = entry.told.clone() {
+                    told.refuse(&cause);
+                    audit.push(transaction.head.append(&told, &Effect::default()));
+                }
+                Recorded::Refused(cause)
             }
             Err(other) => other,
         };

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::app::{App, Failure, Stop};
-use crate::audit::{AuditRow, Event, Outcome};
+use crate::audit::{Kind, Told, What};
 use crate::base::entropy::{Entropy, EntropyUnavailable, uuid_v7};
 use crate::base::time::Timestamp;
 use crate::client_auth::AuthenticatedClient;
 use crate::config::Config;
 use crate::decision::{
-    Check, Decision, Denial, FreshIds, Question, Report, SubjectResult, Unknown, Verified, World, decide,
+    Check, Decision, Denial, FreshIds, Permit, Question, Report, SubjectResult, Unknown, Verified, World,
+    decide,
 };
 use crate::delegation::actor::Acting;
 use crate::delegation::answers::SealedAnswer;
@@ -18,8 +19,8 @@ use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::rules::{Reach, answered};
 use crate::endpoint::phases;
 use crate::http::caller::Caller;
-use crate::issuance::{self, answer_label};
-use crate::keys::SealPurpose;
+use crate::issuance::{self, Issued, answer_label};
+use crate::keys::{KeyError, SealPurpose};
 use crate::oauth::{
     Audience, ExchangeRequest, Jti, LoginId, NamedTask, Params, Plain, SubjectRef, SubjectToken, TaskId,
     TokenResponse,
@@ -38,21 +39,29 @@ pub async fn exchange(app: &App, caller: &Caller, params: &Params) -> Result<Tok
     let _announced = app.store.announce();
     let now = app.now().map_err(Stop::Failed)?;
     let world = World { config: app.config.load_full(), policy: app.policy.current() };
-    let client = phases::authenticate(app, &world.config, caller, params, now, Event::Exchange).await?;
+    let client = phases::authenticate(app, &world.config, caller, params, now, Kind::Exchange).await?;
     let request = match parse(&client, params, &world.config) {
         Ok(request) => request,
         Err((check, cause)) => {
             let report = Report::of_client(client.client().id.clone()).refused_at(check, cause.clone());
-            return Err(
-                phases::record_stop(app, caller, &client, row(&report, caller, now), cause.into()).await
-            );
+            return Err(phases::record_stop(
+                app,
+                caller,
+                &client,
+                told(Arc::new(report), caller, now),
+                Kind::Exchange,
+                cause.into(),
+            )
+            .await);
         }
     };
     let exchange = Exchange { app, caller, world: &world, client: &client, request: &request, now };
     match exchange.run().await {
         Ok(response) => Ok(response),
-        Err((report, stop)) => {
-            Err(phases::record_stop(app, caller, &client, row(&report, caller, now), stop).await)
+        Err(Stopped::Recorded(stop)) => Err(stop),
+        Err(Stopped::Unrecorded(report, stop)) => {
+            Err(phases::record_stop(app, caller, &client, told(report, caller, now), Kind::Exchange, stop)
+                .await)
         }
     }
 }
@@ -80,8 +89,13 @@ struct Exchange<'a> {
     now: Timestamp,
 }
 
-/// Why there is no answer, and what is to be recorded of it.
-type Stopped = (Box<Report>, Stop);
+/// Why there is no token.
+enum Stopped {
+    /// Still to be recorded, by this report.
+    Unrecorded(Arc<Report>, Stop),
+    /// The transaction that found it has recorded it.
+    Recorded(Stop),
+}
 
 impl Exchange<'_> {
     /// The only loop: it decides anew what changed between reading and writing.
@@ -89,13 +103,13 @@ impl Exchange<'_> {
         let verified = self.verify().await;
         let fresh = fresh_ids(self.app.entropy.as_ref(), self.now).map_err(|error| {
             let report = Report::of_client(self.client.client().id.clone());
-            (Box::new(report.failed_at(Check::Subject)), Stop::Failed(error.into()))
+            Stopped::Unrecorded(Arc::new(report), Stop::Failed(error.into()))
         })?;
         let question =
             Question { client: self.client, request: self.request, verified: &verified, fresh: &fresh };
         let failed = |failure: Failure| {
-            let report = Report::of(&question, &self.world.config).failed_at(Check::Subject);
-            (Box::new(report), Stop::Failed(failure))
+            let report = Report::of(&question, &self.world.config);
+            Stopped::Unrecorded(Arc::new(report), Stop::Failed(failure))
         };
         let mut recorded = match self.needs_reading(&verified) {
             true => self.read(&verified).await.map_err(failed)?,
@@ -110,49 +124,38 @@ impl Exchange<'_> {
                     recorded = self.read(&verified).await.map_err(failed)?;
                     continue;
                 }
-                Err(denial) => return Err((Box::new(report), stop(denial))),
+                Err(denial) => return Err(Stopped::Unrecorded(Arc::new(report), stop(denial))),
             };
-            let app = self.app;
-            let ring = app.ring.load();
-            let issued = issuance::issue(
-                permit,
-                &self.world.config,
-                &ring,
-                &app.secrets,
-                app.entropy.as_ref(),
-                self.now,
-            );
-            let issued = match issued {
-                Ok(issued) => issued,
-                Err(error) => {
-                    return Err((Box::new(report.failed_at(Check::Answer)), Stop::Failed(error.into())));
-                }
-            };
+            let report = Arc::new(report);
+            let unrecorded = |stop| Stopped::Unrecorded(Arc::clone(&report), stop);
+            let issued = self.issue(permit).map_err(|error| unrecorded(Stop::Failed(error.into())))?;
             let entry = Entry {
                 one_time: self.client.one_time().to_vec(),
                 change: Change::Issue(Box::new(issued.signed)),
-                audit: Some(row(&report, self.caller, self.now)),
+                told: Some(told(Arc::clone(&report), self.caller, self.now)),
                 now: self.now,
             };
-            match app.store.record(entry).await {
+            match self.app.store.record(entry).await {
                 Ok(store::Recorded::Done { .. }) => return Ok(issued.response),
-                Ok(store::Recorded::Replayed) => {
-                    return Err((Box::new(report), Plain::AssertionReplayed.into()));
-                }
                 Ok(store::Recorded::Refused(cause)) => {
-                    let report = report.refused_at(Check::Binding, cause.clone());
-                    return Err((Box::new(report), cause.into()));
+                    phases::note_never_issued(self.app, self.caller, self.client, &cause);
+                    return Err(Stopped::Recorded(cause.into()));
                 }
+                Ok(store::Recorded::Replayed) => return Err(unrecorded(Plain::AssertionReplayed.into())),
                 Ok(store::Recorded::Changed | store::Recorded::NotFound) => {
-                    app.refresh_keys().await.map_err(failed)?;
+                    self.app.refresh_keys().await.map_err(failed)?;
                     recorded = self.read(&verified).await.map_err(failed)?;
                 }
-                Err(error) => {
-                    return Err((Box::new(report.failed_at(Check::Answer)), Stop::Failed(error.into())));
-                }
+                Err(error) => return Err(unrecorded(Stop::Failed(error.into()))),
             }
         }
         Err(failed(Failure::Contention))
+    }
+
+    fn issue(self, permit: Permit) -> Result<Issued, KeyError> {
+        let Self { app, now, .. } = self;
+        let ring = app.ring.load();
+        issuance::issue(permit, &self.world.config, &ring, &app.secrets, app.entropy.as_ref(), now)
     }
 
     /// Signatures and keys of both tokens. Results are kept; the decision says which counts.
@@ -261,38 +264,8 @@ fn stop(denial: Denial) -> Stop {
     }
 }
 
-/// The audit row of an exchange, from its report.
-fn row(report: &Report, caller: &Caller, now: Timestamp) -> AuditRow {
-    let mut row = AuditRow::new(now, Event::Exchange, Outcome::Granted);
-    let who = &report.who;
-    row.request = Some(caller.request);
-    row.client = Some(who.client.clone());
-    row.agent.clone_from(&who.agent);
-    row.class.clone_from(&who.class);
-    row.chain.clone_from(&who.chain);
-    row.subject = who.subject;
-    row.task = who.task;
-    row.task_begun = who.begins_task;
-    row.purpose = who.purpose.as_ref().map(|purpose| purpose.as_str().to_owned());
-    row.login = who.login;
-    row.parent = who.parent;
-    if let Some(facts) = &who.presented {
-        row.provider = Some(facts.provider.to_string());
-        row.levels = facts.levels.iter().cloned().collect();
-    }
-    row.target.clone_from(&report.asked.target);
-    row.scope_asked.clone_from(&report.asked.scope);
-    row.policy = report.policy.as_ref().map(|policy| policy.decision.record.clone());
-    if report.is_birthdate_malformed {
-        row.detail = Some("birthdate_invalid".to_owned());
-    }
-    if let (Some(grant), None) = (&report.grant, report.stopped()) {
-        row.token_kind = Some(match grant.kind {
-            crate::delegation::record::TokenKind::Task => "task".to_owned(),
-            crate::delegation::record::TokenKind::Access => "access".to_owned(),
-        });
-        row.scope = Some(grant.scope.clone());
-        row.expires_at = Some(grant.expires_at.seconds());
-    }
-    row
+/// What is told of an exchange: its report, from which the row is made once the effect is known.
+fn told(report: Arc<Report>, caller: &Caller, now: Timestamp) -> Told {
+    let client = report.who.client.clone();
+    Told::of_client(now, caller.request, client, What::Exchange(report))
 }
