@@ -1,6 +1,6 @@
 //! What is looked at again at every hop, and what is written down.
 
-use deputy::audit::Outcome;
+use deputy::audit::{Event, Outcome, SubjectStopEvent, Told};
 use deputy::delegation::record::{AgentState, EndReason};
 use serde_json::json;
 
@@ -70,8 +70,14 @@ async fn every_hop_is_decided_on_what_is_true_then() {
         why: EndReason::Operator,
     };
     let now = deputy::base::time::Clock::now(world.clock.as_ref());
-    let row = deputy::audit::AuditRow::new(now, Event::SubjectStop, Outcome::Granted);
-    world.app().record_control(stop, row).await.unwrap();
+    let event = SubjectStopEvent {
+        provider: world.provider.issuer.clone(),
+        subject: None,
+        why: EndReason::Operator,
+        died: None,
+    };
+    let told = Told::of_operator(now, Event::SubjectStop(event));
+    world.app().record_control(stop, told).await.unwrap();
     refuses(&world, "the user is stopped", world.onward_tx(&files), SUBJECT, "task_ended|subject_cut_off")
         .await;
     refuses(&world, "the user begins nothing", world.tx(), SUBJECT, "subject_cut_off").await;

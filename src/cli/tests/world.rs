@@ -18,7 +18,7 @@ use crate::config::development::dev_certificates;
 use crate::config::{Algorithm, Config};
 use crate::jose::SigningKey;
 use crate::keys::NodeSecrets;
-use crate::store::{Change, Entry, Opening, Store};
+use crate::store::{Entry, Opening, Store};
 
 /// When the checks are made, unless a story says otherwise.
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
