@@ -1,6 +1,6 @@
 //! Stops and administrative changes, each in order with its own statements, inside the group's transaction.
 //!
-//! Locks go as in [`super::load`]: the user, then agents by id, then tasks by id. A row is locked before
+//! Locks go as in [`super::readings::Readings::gather`]: the user, then agents by id, then tasks by id. A row is locked before
 //! anything that hangs on it is read for good, so that an issue that was committed first is seen and
 //! stopped, and one that comes later sees the stop.
 

@@ -12,66 +12,25 @@ use super::subjects::SubjectRow;
 use super::tasks::TaskRow;
 use super::tokens::TokenRow;
 use super::transaction::Transaction;
-use crate::decision::Origin;
 use crate::delegation::plan::LoginRecord;
 use crate::delegation::record::{Agent, Lineage, Login, Subject, Task};
-use crate::issuance::SignedToken;
 use crate::oauth::{AgentId, Issuer, Jti, TaskId};
 
-/// The keys that the tokens of a group name.
-fn wanted(issues: &[&SignedToken]) -> Wanted {
-    let mut wanted = Wanted::default();
-    for issue in issues {
-        let terms = issue.terms();
-        wanted.agents.push(terms.actor.id.as_str().to_owned());
-        wanted.agents.extend(terms.proposal.chain.iter().map(|agent| agent.as_str().to_owned()));
-        match &terms.origin {
-            Origin::FirstHop(hop) => {
-                wanted.id_tokens.push(Hash(terms.facts.id_token_hash));
-                let subject = &terms.subject;
-                wanted.names.push((subject.issuer.as_str().to_owned(), subject.upstream.clone()));
-                wanted.tasks.extend(hop.named_task.map(Key::from));
-            }
-            Origin::Later { parent } => {
-                wanted.parents.push(Key::from(*parent));
-                wanted.ancestors.push(Key::from(*parent));
-                wanted.ancestors.extend(terms.proposal.ancestors.iter().copied().map(Key::from));
-                wanted.tasks_of_parents.push(Key::from(terms.task));
-                wanted.logins.push(Key::from(terms.login));
-            }
-        }
-    }
-    sort(&mut wanted.id_tokens);
-    sort(&mut wanted.names);
-    sort(&mut wanted.tasks_of_parents);
-    sort(&mut wanted.logins);
-    sort(&mut wanted.agents);
-    sort(&mut wanted.parents);
-    sort(&mut wanted.ancestors);
-    wanted
-}
-
-fn sort<T: Ord>(keys: &mut Vec<T>) {
-    keys.sort_unstable();
-    keys.dedup();
-}
-
-/// Fills `ledger` with what `issues` hang on.
+/// Fills `ledger` with what the tokens of a group hang on. `logins` are those that their login tokens made: rows of
+/// `login` never change, and which tasks a login token fed has to be known to lock them.
 pub(super) async fn load<S: Transaction>(
     session: &mut S,
     ledger: &mut Ledger,
-    issues: &[&SignedToken],
+    wanted: &mut Wanted,
+    logins: &[LoginRow],
 ) -> Done {
-    let mut wanted = wanted(issues);
-    // Rows of `login` never change; which tasks a login token fed has to be known to lock them.
-    for row in session.logins_of_id_tokens(&wanted.id_tokens).await? {
-        wanted.tasks.push(row.task);
-        ledger.know_login(row)?;
+    for row in logins {
+        ledger.know_login(row.clone())?;
     }
-    sort(&mut wanted.tasks);
-    let gathered = session.gather(&wanted).await?;
+    wanted.fed_by(logins);
+    let gathered = session.gather(wanted).await?;
     // What a caller says of the tokens above its own is not believed: their paths tell.
-    let unnamed = unnamed_ancestors(&gathered.tokens, &wanted)?;
+    let unnamed = unnamed_ancestors(&gathered.tokens, wanted)?;
     ledger.know(gathered)?;
     for row in session.tokens(&unnamed).await? {
         ledger.know_token(row)?;
@@ -86,7 +45,8 @@ fn unnamed_ancestors(tokens: &[TokenRow], wanted: &Wanted) -> Result<Vec<Key>, S
         let (_, jtis) = token.lineage()?;
         unnamed.extend(jtis.into_iter().filter(|jti| wanted.ancestors.binary_search(jti).is_err()));
     }
-    sort(&mut unnamed);
+    unnamed.sort_unstable();
+    unnamed.dedup();
     Ok(unnamed)
 }
 

@@ -8,7 +8,9 @@ use super::statement::Failure;
 use super::subjects::SubjectRow;
 use super::tasks::TaskRow;
 use super::tokens::TokenRow;
+use crate::decision::Origin;
 use crate::delegation::record::{Agent, Delegation, Lineage, Login, Subject, Task};
+use crate::issuance::SignedToken;
 
 /// The keys of all that the tokens of a group hang on, each list sorted, so that locks are taken in one order.
 #[derive(Debug, Default)]
@@ -29,6 +31,52 @@ pub(super) struct Wanted {
     pub(super) parents: Vec<Key>,
     /// The subject tokens of later hops and everything that is said to be above them.
     pub(super) ancestors: Vec<Key>,
+}
+
+impl Wanted {
+    /// The keys that the tokens of a group name.
+    pub(super) fn of(issues: &[&SignedToken]) -> Self {
+        let mut wanted = Wanted::default();
+        for issue in issues {
+            let terms = issue.terms();
+            wanted.agents.push(terms.actor.id.as_str().to_owned());
+            wanted.agents.extend(terms.proposal.chain.iter().map(|agent| agent.as_str().to_owned()));
+            match &terms.origin {
+                Origin::FirstHop(hop) => {
+                    wanted.id_tokens.push(Hash(terms.facts.id_token_hash));
+                    let subject = &terms.subject;
+                    wanted.names.push((subject.issuer.as_str().to_owned(), subject.upstream.clone()));
+                    wanted.tasks.extend(hop.named_task.map(Key::from));
+                }
+                Origin::Later { parent } => {
+                    wanted.parents.push(Key::from(*parent));
+                    wanted.ancestors.push(Key::from(*parent));
+                    wanted.ancestors.extend(terms.proposal.ancestors.iter().copied().map(Key::from));
+                    wanted.tasks_of_parents.push(Key::from(terms.task));
+                    wanted.logins.push(Key::from(terms.login));
+                }
+            }
+        }
+        sort(&mut wanted.id_tokens);
+        sort(&mut wanted.names);
+        sort(&mut wanted.tasks_of_parents);
+        sort(&mut wanted.logins);
+        sort(&mut wanted.agents);
+        sort(&mut wanted.parents);
+        sort(&mut wanted.ancestors);
+        wanted
+    }
+
+    /// Adds the tasks that login tokens fed.
+    pub(super) fn fed_by(&mut self, logins: &[LoginRow]) {
+        self.tasks.extend(logins.iter().map(|login| login.task));
+        sort(&mut self.tasks);
+    }
+}
+
+fn sort<T: Ord>(keys: &mut Vec<T>) {
+    keys.sort_unstable();
+    keys.dedup();
 }
 
 /// The rows of all that the tokens of a group hang on.

@@ -11,6 +11,7 @@ use super::entry::{Change, Control, Entry, Recorded};
 use super::ledger::Ledger;
 use super::numbers::{HIGHEST_TIME, Numbers as _, TIME_STEP};
 use super::queue::{Queue, Waiting, Work};
+use super::readings::Wanted;
 use super::rows::Hash;
 use super::statement::Failure;
 use super::transaction::Transaction;
@@ -197,8 +198,7 @@ impl<E: Engine> Writer<E> {
                     None => read_head(session, chain).await?,
                 };
                 let mut transaction = Committed { recorded: Vec::new(), head, highest, highest_written };
-                let uses = session.begin_with(&uses_of(entries)).await?;
-                let outcome = match write_group(session, entries, uses, &mut transaction).await {
+                let outcome = match write_group(session, entries, &mut transaction).await {
                     Ok(()) => session.commit().await,
                     Err(failure) => Err(failure),
                 };
@@ -245,15 +245,16 @@ fn uses_of(entries: &[&Entry]) -> Vec<Hash> {
     uses
 }
 
-/// Everything between begin and commit. `uses` are the one-time uses of the group that are recorded already.
+/// Begins a transaction, and does everything but to commit it.
 async fn write_group<S: Transaction>(
     session: &mut S,
     entries: &[&Entry],
-    uses: Vec<Hash>,
     transaction: &mut Committed,
 ) -> Result<(), Failure> {
     let mut ledger = Ledger::default();
-    ledger.know_used(uses);
+    let mut wanted = Wanted::of(&issues_of(entries));
+    let (used, logins) = session.begin_with(&uses_of(entries), &wanted.id_tokens).await?;
+    ledger.know_used(used);
 
     let mut audit: Vec<AuditColumns> = Vec::with_capacity(entries.len());
     let mut is_clock_reset = false;
@@ -277,7 +278,7 @@ async fn write_group<S: Transaction>(
             }
             Change::Issue(issue) => {
                 if !is_loaded {
-                    load::load(session, &mut ledger, &issues_of(entries)).await?;
+                    load::load(session, &mut ledger, &mut wanted, &logins).await?;
                     is_loaded = true;
                 }
                 ledger.judge(issue, &mut row, entry.now).map(|subject| Recorded::Done {

@@ -5,7 +5,7 @@ use diesel::expression::{AppearsOnTable, SelectableExpression, ValidGrouping};
 use diesel::pg::{Pg, PgValue};
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
-use diesel::sql_types::{Array, Record, Text};
+use diesel::sql_types::{Array, Nullable, Record, Text};
 use diesel::{
     Expression, ExpressionMethods as _, JoinOnDsl as _, OptionalExtension as _, QueryDsl as _,
     SelectableHelper as _,
@@ -77,23 +77,24 @@ fn select_rows<R: Columns>(out: &mut AstPass<'_, '_, Pg>, alias: &'static str) -
 }
 
 subquery! {
-    /// The tokens above `token`: its path is the task, the tokens above and itself, 16 bytes each.
-    Ancestors: Array<Record<<TokenRow as Columns>::SqlTypes>>, |out| {
-        out.push_sql("ARRAY(");
+    /// The tokens above `token`: its path is the task, the tokens above and itself, 16 bytes each. Each is looked
+    /// up by itself: for a list of unknown length the planner reads a table whole while it is small, and keeps to
+    /// it when the table has grown.
+    Ancestors: Array<Nullable<Record<<TokenRow as Columns>::SqlTypes>>>, |out| {
+        out.push_sql("ARRAY(SELECT (");
         select_rows::<TokenRow>(&mut out, "above")?;
-        out.push_sql(
-            r#""above"."jti" = ANY (ARRAY(SELECT substring("token"."path" FROM 16 * n + 1 FOR 16) "#,
-        );
-        out.push_sql(r#"FROM generate_series(1, octet_length("token"."path") / 16 - 2) AS n)))"#);
+        out.push_sql(r#""above"."jti" = substring("token"."path" FROM 16 * "n" + 1 FOR 16)) "#);
+        out.push_sql(r#"FROM generate_series(1, octet_length("token"."path") / 16 - 2) AS "n")"#);
     }
 }
 
 subquery! {
     /// The agents of the chain of `token`.
-    ChainAgents: Array<Record<<AgentRow as Columns>::SqlTypes>>, |out| {
-        out.push_sql("ARRAY(");
+    ChainAgents: Array<Nullable<Record<<AgentRow as Columns>::SqlTypes>>>, |out| {
+        out.push_sql("ARRAY(SELECT (");
         select_rows::<AgentRow>(&mut out, "actor")?;
-        out.push_sql(r#""actor"."id" = ANY (string_to_array("token"."actors", ' ')))"#);
+        out.push_sql(r#""actor"."id" = "named") "#);
+        out.push_sql(r#"FROM unnest(string_to_array("token"."actors", ' ')) AS "named")"#);
     }
 }
 
@@ -104,6 +105,11 @@ subquery! {
     }
 }
 
+/// Those that are there.
+fn there<R>(rows: Vec<Option<Packed<R>>>) -> Vec<R> {
+    rows.into_iter().flatten().map(|Packed(row)| row).collect()
+}
+
 impl Readings for Session<'_> {
     async fn lineage(&mut self, jti: Key) -> Result<Option<Found>, Failure> {
         type Row = (
@@ -111,8 +117,8 @@ impl Readings for Session<'_> {
             LoginRow,
             TaskRow,
             SubjectRow,
-            Vec<Packed<TokenRow>>,
-            Vec<Packed<AgentRow>>,
+            Vec<Option<Packed<TokenRow>>>,
+            Vec<Option<Packed<AgentRow>>>,
             Vec<String>,
         );
         let query = token::table
@@ -135,8 +141,8 @@ impl Readings for Session<'_> {
             login,
             task,
             subject,
-            ancestors: ancestors.into_iter().map(|Packed(row)| row).collect(),
-            agents: agents.into_iter().map(|Packed(row)| row).collect(),
+            ancestors: there(ancestors),
+            agents: there(agents),
             trusted,
         }))
     }

@@ -1,5 +1,6 @@
 //! Readings by the statements that SQLite answers fastest: one prepared statement a row.
 
+use diesel::connection::SimpleConnection as _;
 use diesel::{
     ExpressionMethods as _, JoinOnDsl as _, OptionalExtension as _, QueryDsl as _, RunQueryDsl as _,
     SelectableHelper as _,
@@ -60,7 +61,13 @@ impl Session<'_> {
 
 impl Readings for Session<'_> {
     async fn lineage(&mut self, jti: Key) -> Result<Option<Found>, Failure> {
-        self.found(jti).await
+        // One snapshot for all statements. It also spares each of them the locks of a transaction of its own.
+        self.0.batch_execute("BEGIN")?;
+        let found = self.found(jti).await;
+        let ended = self.0.batch_execute("COMMIT");
+        let found = found?;
+        ended?;
+        Ok(found)
     }
 
     async fn gather(&mut self, wanted: &Wanted) -> Result<Gathered, Failure> {
