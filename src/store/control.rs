@@ -1,8 +1,8 @@
 //! Stops and administrative changes, each in order with its own statements, inside the group's transaction.
 //!
-//! Locks go as in [`super::load`]: the user, then agents by id, then tasks by id. A row is locked before
-//! anything that hangs on it is read for good, so that an issue that was committed first is seen and
-//! stopped, and one that comes later sees the stop.
+//! Locks go in the order of [`super::readings::Readings::gather`]: the user, then agents by id, then tasks by id.
+//! A row is locked before anything that hangs on it is read for good, so that an issue that was committed first is
+//! seen and stopped, and one that comes later sees the stop.
 
 use std::collections::BTreeSet;
 

@@ -9,6 +9,7 @@ use super::agents::AgentRow;
 use super::entry::Recorded;
 use super::logins::{AnswerRow, LoginRow};
 use super::one_time::OneTimeRow;
+use super::readings::Gathered;
 use super::rows::{Hash, Key};
 use super::subjects::SubjectRow;
 use super::tasks::{EngagementRow, TaskRow};
@@ -57,19 +58,32 @@ impl Ledger {
         self.used.extend(keys);
     }
 
-    pub(super) fn know_subject(&mut self, row: SubjectRow) {
+    pub(super) fn know(&mut self, gathered: Gathered) -> Result<(), StoreError> {
+        let Gathered { subjects, agents, tasks, logins, tokens, keys } = gathered;
+        subjects.into_iter().for_each(|row| self.know_subject(row));
+        agents.into_iter().try_for_each(|row| self.know_agent(row))?;
+        tasks.into_iter().try_for_each(|row| self.know_task(row))?;
+        logins.into_iter().try_for_each(|row| self.know_login(row))?;
+        tokens.into_iter().try_for_each(|row| self.know_token(row))?;
+        for (kid, revoked_at) in keys {
+            self.is_key_trusted.insert(kid, revoked_at.is_none());
+        }
+        Ok(())
+    }
+
+    fn know_subject(&mut self, row: SubjectRow) {
         let subject = Subject::from(row);
         self.names.insert((subject.issuer.clone(), subject.upstream.clone()), subject.reference);
         self.subjects.insert(subject.reference, subject);
     }
 
-    pub(super) fn know_agent(&mut self, row: AgentRow) -> Result<(), StoreError> {
+    fn know_agent(&mut self, row: AgentRow) -> Result<(), StoreError> {
         let agent = Agent::try_from(row)?;
         self.agents.insert(agent.id.clone(), agent);
         Ok(())
     }
 
-    pub(super) fn know_task(&mut self, row: TaskRow) -> Result<(), StoreError> {
+    fn know_task(&mut self, row: TaskRow) -> Result<(), StoreError> {
         let task = Task::try_from(row)?;
         self.tasks.insert(task.id, task);
         Ok(())
@@ -85,10 +99,6 @@ impl Ledger {
         let token = Delegation::try_from(row)?;
         self.tokens.insert(token.jti, token);
         Ok(())
-    }
-
-    pub(super) fn know_key(&mut self, kid: String, is_trusted: bool) {
-        self.is_key_trusted.insert(kid, is_trusted);
     }
 }
 

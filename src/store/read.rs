@@ -52,9 +52,9 @@ macro_rules! read {
             Backend::Postgres(database) => {
                 let mut is_last_try = false;
                 loop {
-                    let mut reader = database.reader().await?;
+                    let reader = database.reader().await?;
                     let outcome = {
-                        let $session = &mut postgres::Session(&mut reader);
+                        let $session = &mut postgres::Session(&reader);
                         postgres::patiently($work).await
                     };
                     if let Some(outcome) = database.settle(reader, outcome, is_last_try) {

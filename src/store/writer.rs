@@ -11,6 +11,7 @@ use super::entry::{Change, Control, Entry, Recorded};
 use super::ledger::Ledger;
 use super::numbers::{HIGHEST_TIME, Numbers as _, TIME_STEP};
 use super::queue::{Queue, Waiting, Work};
+use super::readings::Wanted;
 use super::rows::Hash;
 use super::statement::Failure;
 use super::transaction::Transaction;
@@ -197,7 +198,6 @@ impl<E: Engine> Writer<E> {
                     None => read_head(session, chain).await?,
                 };
                 let mut transaction = Committed { recorded: Vec::new(), head, highest, highest_written };
-                session.begin().await?;
                 let outcome = match write_group(session, entries, &mut transaction).await {
                     Ok(()) => session.commit().await,
                     Err(failure) => Err(failure),
@@ -237,16 +237,24 @@ async fn read_head<S: Transaction>(session: &mut S, chain: &str) -> Result<Head,
     })
 }
 
-/// Everything between begin and commit.
+/// The keys of all that the entries use once.
+fn uses_of(entries: &[&Entry]) -> Vec<Hash> {
+    let mut uses: Vec<Hash> = entries.iter().flat_map(|entry| &entry.one_time).map(one_time::key).collect();
+    uses.sort_unstable();
+    uses.dedup();
+    uses
+}
+
+/// Begins a transaction, and does everything but to commit it.
 async fn write_group<S: Transaction>(
     session: &mut S,
     entries: &[&Entry],
     transaction: &mut Committed,
 ) -> Result<(), Failure> {
     let mut ledger = Ledger::default();
-    let mut keys: Vec<Hash> = entries.iter().flat_map(|entry| &entry.one_time).map(one_time::key).collect();
-    keys.sort_unstable();
-    ledger.know_used(session.used_before(&keys).await?);
+    let mut wanted = Wanted::of(&issues_of(entries));
+    let (used, logins) = session.begin_with(&uses_of(entries), &wanted.id_tokens).await?;
+    ledger.know_used(used);
 
     let mut audit: Vec<AuditColumns> = Vec::with_capacity(entries.len());
     let mut is_clock_reset = false;
@@ -266,7 +274,7 @@ async fn write_group<S: Transaction>(
             }
             Change::Issue(token) => {
                 if !is_loaded {
-                    load::load(session, &mut ledger, &issues_of(entries)).await?;
+                    load::load(session, &mut ledger, &mut wanted, &logins).await?;
                     is_loaded = true;
                 }
                 ledger.judge(token, &mut effect, entry.now)
@@ -295,7 +303,7 @@ async fn write_group<S: Transaction>(
         };
         transaction.recorded.push(Ok(recorded));
     }
-    insert(session, &ledger, &audit).await?;
+    session.insert_all(&ledger.writes, &audit).await?;
     note_time(session, entries, is_clock_reset, transaction).await
 }
 
@@ -307,23 +315,6 @@ fn issues_of<'a>(entries: &[&'a Entry]) -> Vec<&'a SignedToken> {
             _ => None,
         })
         .collect()
-}
-
-async fn insert<S: Transaction>(
-    session: &mut S,
-    ledger: &Ledger,
-    audit: &[AuditColumns],
-) -> Result<(), Failure> {
-    let writes = &ledger.writes;
-    session.insert_subjects(&writes.subjects).await?;
-    session.insert_agents(&writes.agents).await?;
-    session.insert_tasks(&writes.tasks).await?;
-    session.insert_logins(&writes.logins).await?;
-    session.insert_answers(&writes.answers).await?;
-    session.open_engagements(&writes.engagements).await?;
-    session.insert_tokens(&writes.tokens).await?;
-    session.insert_uses(&writes.one_time).await?;
-    session.insert_audit(audit).await
 }
 
 /// Keeps the highest time seen; writes it down when it has gone on by a second, or was reset.

@@ -112,7 +112,7 @@ pub async fn verify(config: &Config) -> Result<Report, StoreError> {
             let mut connection = postgres::connect_read_only(url).await?;
             let name = migration::name_postgres(&mut connection).await?;
             migration::pending(&name, &migration::applied_postgres(&mut connection).await?)?;
-            examine(&mut postgres::Session(&mut connection), &lines, faults).await
+            examine(&mut postgres::Session(&connection), &lines, faults).await
         }
     };
     report.map_err(StoreError::from)

@@ -143,6 +143,22 @@ impl World {
         }
     }
 
+    /// Host and port of the PostgreSQL server.
+    pub(crate) fn postgres_address(&self) -> String {
+        let config::Database::Postgres(url) = &self.config.database else { panic!("no PostgreSQL") };
+        let url = url::Url::parse(&url.url).unwrap();
+        format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432))
+    }
+
+    /// Connects to PostgreSQL through this port of this machine.
+    pub(crate) fn connect_through(&mut self, port: u16) {
+        let config::Database::Postgres(url) = &mut self.config.database else { panic!("no PostgreSQL") };
+        let mut changed = url::Url::parse(&url.url).unwrap();
+        changed.set_host(Some("127.0.0.1")).unwrap();
+        changed.set_port(Some(port)).unwrap();
+        url.url = changed.into();
+    }
+
     /// Holds a lock in PostgreSQL until what is given back is dropped.
     pub(crate) async fn hold_lock(&self, statement: &str) -> tokio_postgres::Client {
         let config::Database::Postgres(url) = &self.config.database else { panic!("no PostgreSQL") };
