@@ -222,8 +222,8 @@ async fn failures_are_audited_and_throttled() {
     assert!(throttled.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
     // The rows say who was attacked, and from where.
     let rows = world.audit_of(throttled.request_id()).await;
-    assert_eq!(rows[0].client.as_ref().map(|client| client.as_str()), Some("basic-app"));
-    assert_eq!(rows[0].source, Some("192.0.2.1".parse().unwrap()));
+    assert_eq!(rows[0].client().map(|client| client.as_str()), Some("basic-app"));
+    assert_eq!(rows[0].envelope.source, Some("192.0.2.1".parse().unwrap()));
     // The real client is not locked out: not elsewhere, and not behind the same address.
     for source in ["192.0.2.2", "192.0.2.1"] {
         from(world.tx().basic("basic-app"), source).await.granted();

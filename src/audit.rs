@@ -1,198 +1,170 @@
-//! What is recorded of each outcome, as types. The store puts rows on the chain.
+//! The audit record as types. The store numbers the rows and puts them on the chain.
+//!
+//! A row is an [`Envelope`], which every row has, an [`Outcome`], and an [`Event`] with the members of its kind. It
+//! is made by [`Row::of`], in one place, after the effect of what it tells about is known.
 
 pub mod counted;
-
-use std::net::IpAddr;
+mod envelope;
+mod event;
+mod exchange;
+#[cfg(test)]
+mod tests;
+mod told;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::time::Timestamp;
-use crate::oauth::{AgentId, ClientId, Jti, LoginId, RequestId, Scope, SubjectRef, TargetId, TaskId};
+pub use envelope::{Envelope, Requester, VERSION};
+pub use event::{
+    AgentStateEvent, ClockResetEvent, ConfigurationEvent, Event, IntrospectionEvent, KeyAct, KeyEvent, Kind,
+    Phase, PolicyLoadEvent, RevocationEvent, SubjectStopEvent, TaskEndEvent, UnauthenticatedEvent,
+};
+pub use exchange::ExchangeEvent;
+pub use told::{Effect, Outcome, Told, What};
 
-/// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Event {
-    /// A token request.
-    Exchange,
-    /// A revocation request.
-    Revocation,
-    /// An introspection request refused, or introspections counted per (token, resource server).
-    Introspection,
-    /// A task ended (operator, or its agent; a revoked task token has both words).
-    TaskEnd,
-    /// An agent was suspended, resumed, retired or banned.
-    AgentState,
-    /// A user was cut off.
-    SubjectStop,
-    /// A signing key was prepared, activated, retired or revoked.
-    Key,
-    /// The policy set was loaded, or a new one refused.
-    PolicyLoad,
-    /// The configuration took effect, or parties left it.
-    Configuration,
-    /// The record of the highest time seen was reset by an operator.
-    ClockReset,
-    /// The server started or stopped.
-    Process,
-}
+use crate::oauth::{AgentId, ClientId, Jti, SubjectRef, TaskId};
 
-/// How it came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// Done as asked.
-    Granted,
-    /// Refused; `cause` says why.
-    Refused,
-    /// Something inside failed; nothing was given.
-    Failed,
-}
-
-/// What policy said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PolicyRecord {
-    /// `permit`, `deny` or `error`.
-    pub decision: String,
-    /// The `@id`s of the policies that determined it, sorted.
-    pub policies: Vec<String>,
-    /// SHA-256 of the set, hex, its first 16 digits.
-    pub set: String,
-}
-
-/// One row, before the chain numbers it. Everything absent is left out of the stored JSON.
+/// One row of the audit log. What is absent is left out of the stored JSON.
 ///
-/// Never holds a token, a secret, a name of a user or an answer.
+/// It never holds a token, a secret, a name of a user or a yes/no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditRow {
-    /// When.
-    pub at: Timestamp,
-    /// What.
-    pub event: Event,
+pub struct Row {
+    /// What every row has.
+    #[serde(flatten)]
+    pub envelope: Envelope,
     /// How it came out.
+    #[serde(flatten)]
     pub outcome: Outcome,
-    /// Which request; absent for what happens by itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request: Option<RequestId>,
-    /// Whose request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client: Option<ClientId>,
-    /// The current actor.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agent: Option<AgentId>,
-    /// Its class.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub class: Option<String>,
-    /// Whether this exchange created the agent; filled in by the store.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub agent_created: bool,
-    /// The whole chain, current actor first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub chain: Vec<AgentId>,
-    /// The user, by reference; filled in by the store where the reference is not known before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<SubjectRef>,
-    /// The task.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task: Option<TaskId>,
-    /// Whether this exchange began the task.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub task_begun: bool,
-    /// What the task is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub purpose: Option<String>,
-    /// The login.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub login: Option<LoginId>,
-    /// The provider, at hop 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provider: Option<String>,
-    /// Assurance levels met by the login, at hop 0.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub levels: Vec<String>,
-    /// The issued token, or the one revoked or asked about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jti: Option<Jti>,
-    /// The token it was exchanged from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent: Option<Jti>,
-    /// `task` or `access`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token_kind: Option<String>,
-    /// The target asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<TargetId>,
-    /// The scope asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scope_asked: Option<Scope>,
-    /// The scope granted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scope: Option<Scope>,
-    /// `exp` of the issued token, in seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<i64>,
-    /// The true cause of a refusal: [`crate::oauth::Cause::word`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cause: Option<String>,
-    /// What the wire said: [`crate::oauth::Wire::reason`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// What policy said, if it was asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub policy: Option<PolicyRecord>,
-    /// How many tokens died; filled in by the store.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub died: Option<u64>,
-    /// How many requests this row stands for, when not one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub count: Option<u64>,
-    /// Where an unauthenticated request came from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<IpAddr>,
-    /// Anything else, as a short fixed-form text (key ids, policy set hashes, file names, states).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
 }
 
-impl AuditRow {
-    /// A row of `event` and `outcome` at `at`, with nothing else in it yet.
-    pub const fn new(at: Timestamp, event: Event, outcome: Outcome) -> Self {
-        Self {
-            at,
-            event,
-            outcome,
-            request: None,
-            client: None,
-            agent: None,
-            class: None,
-            agent_created: false,
-            chain: Vec::new(),
-            subject: None,
-            task: None,
-            task_begun: false,
-            purpose: None,
-            login: None,
-            provider: None,
-            levels: Vec::new(),
-            jti: None,
-            parent: None,
-            token_kind: None,
-            target: None,
-            scope_asked: None,
-            scope: None,
-            expires_at: None,
-            cause: None,
-            reason: None,
-            policy: None,
-            died: None,
-            count: None,
-            source: None,
-            detail: None,
+impl Row {
+    /// The row of what happened, now that its effect is known: the one place where rows are made.
+    pub fn of(told: &Told, effect: &Effect, chain: &str, seq: i64) -> Self {
+        let envelope = Envelope {
+            version: VERSION,
+            chain: chain.to_owned(),
+            seq,
+            at: told.at,
+            request: told.request,
+            requester: told.requester.clone(),
+            source: told.source,
+        };
+        let (outcome, event) = match &told.what {
+            What::Exchange(report) => exchange::event(report, effect),
+            What::Event(outcome, event) => (outcome.clone(), event.clone().completed(effect)),
+        };
+        Self { envelope, outcome, event }
+    }
+
+    /// The canonical JSON that is hashed and stored: members in the order of these types, no spaces.
+    pub fn body(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The client that asked, or that an unauthenticated caller claimed to be.
+    pub const fn client(&self) -> Option<&ClientId> {
+        match &self.envelope.requester {
+            Requester::Client { client } => Some(client),
+            Requester::Unauthenticated { client } => client.as_ref(),
+            Requester::Operator | Requester::Server => None,
         }
     }
 
-    /// The canonical JSON that is hashed and stored: members in the order of this type, no spaces.
-    pub fn body(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+    /// The true cause of a refusal.
+    pub fn cause(&self) -> Option<&str> {
+        match &self.outcome {
+            Outcome::Refused { cause, .. } => Some(cause),
+            Outcome::Granted | Outcome::Failed => None,
+        }
+    }
+
+    /// What the wire said of a refusal.
+    pub fn reason(&self) -> Option<&str> {
+        match &self.outcome {
+            Outcome::Refused { reason, .. } => Some(reason),
+            Outcome::Granted | Outcome::Failed => None,
+        }
+    }
+
+    /// The exchange, if the row tells of one.
+    pub const fn exchange(&self) -> Option<&ExchangeEvent> {
+        match &self.event {
+            Event::Exchange(exchange) => Some(exchange),
+            _ => None,
+        }
+    }
+
+    /// The agent that the row is about.
+    pub const fn agent(&self) -> Option<&AgentId> {
+        match &self.event {
+            Event::Exchange(event) => event.agent.as_ref(),
+            Event::Revocation(event) => event.agent.as_ref(),
+            Event::TaskEnd(event) => event.agent.as_ref(),
+            Event::AgentState(event) => Some(&event.agent),
+            _ => None,
+        }
+    }
+
+    /// The chain of actors, current actor first.
+    pub fn actors(&self) -> &[AgentId] {
+        match &self.event {
+            Event::Exchange(event) => &event.chain,
+            Event::Revocation(event) => &event.chain,
+            _ => &[],
+        }
+    }
+
+    /// The task that the row is about.
+    pub const fn task(&self) -> Option<TaskId> {
+        match &self.event {
+            Event::Exchange(event) => event.task,
+            Event::Revocation(event) => event.task,
+            Event::Introspection(event) => event.task,
+            Event::TaskEnd(event) => Some(event.task),
+            _ => None,
+        }
+    }
+
+    /// The token that the row is about.
+    pub const fn jti(&self) -> Option<Jti> {
+        match &self.event {
+            Event::Exchange(event) => event.jti,
+            Event::Revocation(event) => event.jti,
+            Event::Introspection(event) => event.jti,
+            _ => None,
+        }
+    }
+
+    /// The token that the row's token was exchanged from.
+    pub const fn parent(&self) -> Option<Jti> {
+        match &self.event {
+            Event::Exchange(event) => event.parent,
+            _ => None,
+        }
+    }
+
+    /// The user that the row is about.
+    pub const fn subject(&self) -> Option<SubjectRef> {
+        match &self.event {
+            Event::Exchange(event) => event.subject,
+            Event::Revocation(event) => event.subject,
+            Event::TaskEnd(event) => event.subject,
+            Event::SubjectStop(event) => event.subject,
+            _ => None,
+        }
+    }
+
+    /// How many tokens ended with what happened.
+    pub const fn died(&self) -> Option<u64> {
+        match &self.event {
+            Event::Revocation(event) => event.died,
+            Event::TaskEnd(event) => event.died,
+            Event::AgentState(event) => event.died,
+            Event::SubjectStop(event) => event.died,
+            Event::Configuration(event) => event.died,
+            _ => None,
+        }
     }
 }

@@ -15,8 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cedar_policy::{AuthorizationError, Authorizer};
-
-use crate::audit::PolicyRecord;
+use serde::{Deserialize, Serialize};
 
 pub use active::{ActivePolicy, ReloadOutcome, Watcher};
 pub use facts::Facts;
@@ -24,6 +23,17 @@ pub use load::{BUILTIN_FILES, PolicyError, Problem, SCHEMA};
 
 /// The word that stands for a policy where nothing permitted and nothing forbade.
 pub const NO_PERMIT: &str = "no-permit";
+
+/// What policy said, as it is recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyRecord {
+    /// `permit`, `deny` or `error`.
+    pub decision: String,
+    /// The `@id`s of the policies that determined it, sorted.
+    pub policies: Vec<String>,
+    /// The set that decided, by the first 16 digits of its SHA-256 in hex.
+    pub set: String,
+}
 
 /// What policy decided, with its record for the audit.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -28,6 +28,7 @@ mod parties;
 mod postgres;
 mod queue;
 mod read;
+mod readings;
 mod rows;
 mod schema;
 mod sqlite;
@@ -183,8 +184,8 @@ impl Store {
             config::Database::Postgres(url) => {
                 let database = postgres::Database::open(url).await?;
                 let notary = {
-                    let mut reader = database.reader().await?;
-                    Notary::open(&mut postgres::Session(&mut reader), &chain, &opening).await?
+                    let reader = database.reader().await?;
+                    Notary::open(&mut postgres::Session(&reader), &chain, &opening).await?
                 };
                 let writer = start(database.engine()?, &queue, notary, chain, data_dir)?;
                 (Backend::Postgres(database), writer)

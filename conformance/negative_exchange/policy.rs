@@ -30,7 +30,7 @@ async fn policy_says_no() {
     // The rule and what would have passed are the operator's to see.
     assert!(!answer.text.contains("no-files") && !answer.text.contains("anything but"), "{}", answer.text);
     let row = world.audit_of(answer.request_id()).await.remove(0);
-    assert_eq!(row.policy.unwrap().policies, ["no-files"]);
+    assert_eq!(row.exchange().unwrap().policy.clone().unwrap().policies, ["no-files"]);
 }
 
 async fn a_chain_deeper_than_the_cap() {
@@ -68,7 +68,7 @@ async fn a_policy_engine_that_cannot_decide() {
     assert_eq!(world.minted().await, 0);
     let row = world.audit_of(answer.request_id()).await.remove(0);
     assert_eq!(row.outcome, deputy::audit::Outcome::Failed);
-    let policy = row.policy.expect("the row names the rule");
+    let policy = row.exchange().unwrap().policy.clone().expect("the row names the rule");
     assert_eq!((policy.decision.as_str(), policy.policies), ("error", vec!["overflows".to_owned()]));
     is_unavailable("a task token too", world.task_tx()).await;
 

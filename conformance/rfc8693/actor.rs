@@ -230,8 +230,8 @@ async fn a_token_needs_a_rule_that_permits_it() {
     answer.granted();
     let jti = answer.claims()["jti"].as_str().unwrap().to_owned();
     let rows = world.audit().await;
-    let row = rows.iter().find(|row| row.jti.is_some_and(|known| known.to_string() == jti));
-    let policy = row.and_then(|row| row.policy.as_ref()).expect("a grant's row has the decision");
+    let row = rows.iter().find(|row| row.jti().is_some_and(|known| known.to_string() == jti));
+    let policy = row.and_then(|row| row.exchange()?.policy.as_ref()).expect("a grant's row has the decision");
     assert_eq!(
         (policy.decision.as_str(), policy.policies.as_slice()),
         ("permit", &["search".to_owned()][..])
@@ -245,7 +245,7 @@ async fn a_token_needs_a_rule_that_permits_it() {
     ] {
         let answer = refuses(&world, what, request, POLICY, "policy_denied").await;
         let row = world.audit_of(answer.request_id()).await.remove(0);
-        let policy = row.policy.expect("a denial's row has the decision");
+        let policy = row.exchange().unwrap().policy.clone().expect("a denial's row has the decision");
         assert_eq!((policy.decision.as_str(), policy.policies), ("deny", vec![rule.to_owned()]), "{what}");
     }
 }

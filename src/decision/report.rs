@@ -229,15 +229,18 @@ impl Report {
     /// This report with `cause` found by `check`.
     #[must_use]
     pub fn refused_at(mut self, check: Check, cause: Cause) -> Self {
-        self.stopped = Some((check, Found::Failed(cause)));
+        self.refuse_at(check, cause);
         self
     }
 
-    /// This report of a decision that could not be made, or whose outcome could not be written.
-    #[must_use]
-    pub fn failed_at(mut self, check: Check) -> Self {
+    /// Notes that `check` found `cause`.
+    pub fn refuse_at(&mut self, check: Check, cause: Cause) {
+        self.stopped = Some((check, Found::Failed(cause)));
+    }
+
+    /// Notes that `check` could not be made, or that what it found could not be written.
+    pub fn fail_at(&mut self, check: Check) {
         self.stopped = Some((check, Found::Unknown));
-        self
     }
 
     pub(super) fn stop(&mut self, check: Check, found: Found) {

@@ -7,15 +7,15 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::phases;
 use super::stopped::stopped;
 use crate::app::{App, Stop};
-use crate::audit::Event;
+use crate::audit::Kind;
 use crate::http::caller::Caller;
 use crate::http::form;
 use crate::oauth::{Cause, Params, Plain};
 
 /// An endpoint that takes a form from a client.
 pub trait FormEndpoint: 'static {
-    /// The event that its refusals are recorded as.
-    const EVENT: Event;
+    /// The kind of event that its requests are recorded as.
+    const KIND: Kind;
     /// Its label in the metrics.
     const LABEL: &'static str;
 
@@ -45,7 +45,7 @@ pub async fn post<E: FormEndpoint>(
     let caller = Caller::of(&request, &app.config.load().listen, app.request_id());
     let outcome = match form::read(&request, payload).await {
         Ok(params) => E::call(&app, &caller, &params).await,
-        Err(cause) => Err(refuse(&app, &caller, E::EVENT, cause).await),
+        Err(cause) => Err(refuse(&app, &caller, E::KIND, cause).await),
     };
     let response = match outcome {
         Ok(answer) => {
@@ -61,17 +61,17 @@ pub async fn post<E: FormEndpoint>(
 /// Refuses any other method at the endpoint `E`.
 pub async fn other_method<E: FormEndpoint>(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
     let caller = Caller::of(&request, &app.config.load().listen, app.request_id());
-    let stop = refuse(&app, &caller, E::EVENT, Plain::MethodNotAllowed.into()).await;
+    let stop = refuse(&app, &caller, E::KIND, Plain::MethodNotAllowed.into()).await;
     stopped(&app, &caller, "method", &stop)
 }
 
 /// Records a refusal of a request before its client is authenticated.
-async fn refuse(app: &App, caller: &Caller, event: Event, cause: Cause) -> Stop {
+async fn refuse(app: &App, caller: &Caller, kind: Kind, cause: Cause) -> Stop {
     let now = match app.now() {
         Ok(now) => now,
         Err(failure) => return Stop::Failed(failure),
     };
-    match phases::record_stranger(app, caller, event, cause.clone(), None, now).await {
+    match phases::record_unauthenticated(app, caller, kind, cause.clone(), None, now).await {
         Ok(()) => Stop::Refused(cause),
         Err(stop) => stop,
     }

@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use serde_json::{Map, Value};
 
 use crate::app::{App, Failure, Stop};
-use crate::audit::{AuditRow, Event, Outcome};
+use crate::audit::{Event, IntrospectionEvent, Kind, Outcome, Requester, Told, What};
 use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::decision::is_active_for;
@@ -26,7 +26,7 @@ const ROWS_AT_ONCE: usize = 256;
 pub struct Introspection;
 
 impl FormEndpoint for Introspection {
-    const EVENT: Event = Event::Introspection;
+    const KIND: Kind = Kind::Introspection;
     const LABEL: &'static str = "introspect";
 
     type Answer = Value;
@@ -47,26 +47,26 @@ impl FormEndpoint for Introspection {
 async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value, Stop> {
     let now = app.now().map_err(Stop::Failed)?;
     let config = app.config.load_full();
-    let client = phases::authenticate(app, &config, caller, params, now, Event::Introspection).await?;
+    let client = phases::authenticate(app, &config, caller, params, now, Kind::Introspection).await?;
     let server = &client.client().id;
-    let mut row = AuditRow::new(now, Event::Introspection, Outcome::Refused);
-    row.request = Some(caller.request);
-    row.client = Some(server.clone());
+    let what = What::Event(Outcome::Failed, Event::Introspection(IntrospectionEvent::default()));
+    let told = Told::of_client(now, caller.request, server.clone(), what);
+    let record = |stop| phases::record_stop(app, caller, &client, told.clone(), Kind::Introspection, stop);
     let looked_up = match params.get("token") {
         None => Err(Plain::TokenMissing.into()),
         Some(token) => look_up(app, &config, server, token, now).await,
     };
     let active = match looked_up {
         Ok(active) => active,
-        Err(stop) => return Err(phases::record_stop(app, caller, &client, row, stop).await),
+        Err(stop) => return Err(record(stop).await),
     };
     if active.is_none() && app.throttle.note_unknown_token(server) {
-        return Err(phases::record_stop(app, caller, &client, row, Plain::Throttled.into()).await);
+        return Err(record(Plain::Throttled.into()).await);
     }
     if !client.one_time().is_empty() {
-        let entry = Entry { one_time: client.one_time().to_vec(), change: Change::Nothing, audit: None, now };
+        let entry = Entry { one_time: client.one_time().to_vec(), change: Change::Nothing, told: None, now };
         if let Recorded::Replayed = app.store.record(entry).await? {
-            return Err(phases::record_stop(app, caller, &client, row, Plain::AssertionReplayed.into()).await);
+            return Err(record(Plain::AssertionReplayed.into()).await);
         }
     }
     Ok(match active {
@@ -121,12 +121,14 @@ pub async fn record_counted(app: &App, now: Timestamp) -> Result<(), Failure> {
     while counted.peek().is_some() {
         // Together, so that they share a commit.
         let rows = counted.by_ref().take(ROWS_AT_ONCE).map(|((jti, client, task), count)| {
-            let mut row = AuditRow::new(now, Event::Introspection, Outcome::Granted);
-            row.client = Some(client);
-            row.jti = Some(jti);
-            row.task = Some(task);
-            row.count = Some(count);
-            app.store.record(Entry { one_time: Vec::new(), change: Change::Nothing, audit: Some(row), now })
+            let event = IntrospectionEvent { jti: Some(jti), task: Some(task), count: Some(count) };
+            app.store.record(Entry::note(Told {
+                at: now,
+                request: None,
+                requester: Requester::Client { client },
+                source: None,
+                what: What::Event(Outcome::Granted, Event::Introspection(event)),
+            }))
         });
         try_join_all(rows).await?;
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::app::{App, Failure, Stop};
-use crate::audit::{AuditRow, Event, Outcome};
+use crate::audit::{Event, Kind, Outcome, Requester, Told, UnauthenticatedEvent, What};
 use crate::base::time::Timestamp;
 use crate::client_auth::{self, AuthenticatedClient, NotAuthenticated};
 use crate::config::Config;
@@ -24,10 +24,10 @@ pub async fn authenticate(
     caller: &Caller,
     params: &Params,
     now: Timestamp,
-    event: Event,
+    kind: Kind,
 ) -> Result<AuthenticatedClient, Stop> {
     if app.throttle.is_shut_out(caller.source, now) {
-        record_stranger(app, caller, event, Plain::Throttled.into(), None, now).await?;
+        record_unauthenticated(app, caller, kind, Plain::Throttled.into(), None, now).await?;
         return Err(Plain::Throttled.into());
     }
     let authorization: Vec<&[u8]> = caller.authorization.iter().map(Vec::as_slice).collect();
@@ -37,7 +37,7 @@ pub async fn authenticate(
         Ok(client) => Ok(client),
         Err(NotAuthenticated::Unavailable(what)) => Err(Stop::Failed(Failure::IssuerKeys(what))),
         Err(NotAuthenticated::Refused { cause, claimed, .. }) => {
-            record_stranger(app, caller, event, cause.clone(), claimed.clone(), now).await?;
+            record_unauthenticated(app, caller, kind, cause.clone(), claimed.clone(), now).await?;
             let is_client_fault = cause.wire().status == 401;
             if is_client_fault && app.throttle.note_failure(caller.source, claimed.as_ref(), now) {
                 return Err(Plain::Throttled.into());
@@ -52,10 +52,10 @@ pub async fn authenticate(
 ///
 /// # Errors
 /// The row cannot be written: then nothing else is answered either.
-pub async fn record_stranger(
+pub async fn record_unauthenticated(
     app: &App,
     caller: &Caller,
-    event: Event,
+    kind: Kind,
     cause: Cause,
     claimed: Option<ClientId>,
     now: Timestamp,
@@ -63,27 +63,26 @@ pub async fn record_stranger(
     if !app.throttle.takes_row(caller.source, now) {
         return Ok(());
     }
-    let mut row = AuditRow::new(now, event, Outcome::Refused);
-    row.request = Some(caller.request);
-    row.source = Some(caller.source);
-    row.client = claimed;
-    row.cause = Some(cause.word().to_owned());
-    row.reason = Some(cause.wire().reason.to_owned());
-    app.store.record(Entry { one_time: Vec::new(), change: Change::Nothing, audit: Some(row), now }).await?;
+    let told = Told {
+        at: now,
+        request: Some(caller.request),
+        requester: Requester::Unauthenticated { client: claimed },
+        source: Some(caller.source),
+        what: What::Event(Outcome::refused(&cause), Event::of_unauthenticated(kind)),
+    };
+    app.store.record(Entry::note(told)).await?;
     Ok(())
 }
 
-/// Writes the counted row for strangers' refusals that got none of their own.
+/// Writes the counted row for refusals of unauthenticated callers that got none of their own.
 ///
 /// # Errors
 /// The store.
 pub async fn record_counted(app: &App, now: Timestamp) -> Result<(), Failure> {
     let Some(count) = app.throttle.take_counted() else { return Ok(()) };
-    let mut row = AuditRow::new(now, Event::Exchange, Outcome::Refused);
-    row.count = Some(count);
-    row.cause = Some("strangers".to_owned());
-    row.reason = Some(Plain::NoCredentials.wire().reason.to_owned());
-    app.store.record(Entry { one_time: Vec::new(), change: Change::Nothing, audit: Some(row), now }).await?;
+    let outcome = Outcome::refused(&Plain::NoCredentials.into());
+    let event = Event::Unauthenticated(UnauthenticatedEvent { count });
+    app.store.record(Entry::note(Told::of_server(now, outcome, event))).await?;
     Ok(())
 }
 
@@ -93,45 +92,36 @@ pub async fn record_stop(
     app: &App,
     caller: &Caller,
     client: &AuthenticatedClient,
-    mut row: AuditRow,
+    mut told: Told,
+    kind: Kind,
     stop: Stop,
 ) -> Stop {
-    let now = row.at;
-    let event = row.event;
+    let now = told.at;
     if let Stop::Refused(Cause::Plain(Plain::AssertionReplayed)) = stop {
-        return replayed(app, caller, client, event, now).await;
+        return replayed(app, caller, client, kind, now).await;
     }
     match &stop {
         Stop::Refused(cause) => {
-            row.outcome = Outcome::Refused;
-            forget_the_unbegun(&mut row);
-            row.cause = Some(cause.word().to_owned());
-            row.reason = Some(cause.wire().reason.to_owned());
-            if let Cause::Token(_, TokenFault::NeverIssued) = cause {
-                app.metrics.never_issued.inc();
-                tracing::error!(client.id = %client.client().id, request.id = %caller.request,
-                    "a token with a good signature of ours was never recorded: a signing key may be misused");
-            }
+            told.refuse(cause);
+            note_never_issued(app, caller, client, cause);
         }
-        Stop::Failed(_) => {
-            row.outcome = Outcome::Failed;
-            forget_the_unbegun(&mut row);
-        }
+        Stop::Failed(_) => told.fail(),
     }
     let entry =
-        Entry { one_time: client.one_time().to_vec(), change: Change::Nothing, audit: Some(row), now };
+        Entry { one_time: client.one_time().to_vec(), change: Change::Nothing, told: Some(told), now };
     match (app.store.record(entry).await, stop) {
-        (Ok(Recorded::Replayed), _) => replayed(app, caller, client, event, now).await,
+        (Ok(Recorded::Replayed), _) => replayed(app, caller, client, kind, now).await,
         (Ok(_), stop) | (Err(_), stop @ Stop::Failed(_)) => stop,
         (Err(error), Stop::Refused(_)) => Stop::Failed(error.into()),
     }
 }
 
-/// A refused hop 0 begins nothing: the ids it would have had name nothing.
-fn forget_the_unbegun(row: &mut AuditRow) {
-    if std::mem::take(&mut row.task_begun) {
-        row.task = None;
-        row.login = None;
+/// Raises the alarm for a token that we signed and never recorded.
+pub fn note_never_issued(app: &App, caller: &Caller, client: &AuthenticatedClient, cause: &Cause) {
+    if let Cause::Token(_, TokenFault::NeverIssued) = cause {
+        app.metrics.never_issued.inc();
+        tracing::error!(client.id = %client.client().id, request.id = %caller.request,
+            "a token with a good signature of ours was never recorded: a signing key may be misused");
     }
 }
 
@@ -139,12 +129,12 @@ async fn replayed(
     app: &App,
     caller: &Caller,
     client: &AuthenticatedClient,
-    event: Event,
+    kind: Kind,
     now: Timestamp,
 ) -> Stop {
     let cause = Cause::from(Plain::AssertionReplayed);
     let claimed = Some(client.client().id.clone());
-    match record_stranger(app, caller, event, cause.clone(), claimed.clone(), now).await {
+    match record_unauthenticated(app, caller, kind, cause.clone(), claimed.clone(), now).await {
         Err(stop) => stop,
         Ok(()) if app.throttle.note_failure(caller.source, claimed.as_ref(), now) => {
             Stop::Refused(Plain::Throttled.into())

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 
 use crate::app::{App, Failure, Stop};
-use crate::audit::{AuditRow, Event, Outcome};
+use crate::audit::{Event, Kind, Outcome, RevocationEvent, Told, What};
 use crate::base::time::Timestamp;
 use crate::client_auth::AuthenticatedClient;
 use crate::config::Config;
@@ -20,7 +20,7 @@ use crate::verification::NotVerified;
 pub struct Revocation;
 
 impl FormEndpoint for Revocation {
-    const EVENT: Event = Event::Revocation;
+    const KIND: Kind = Kind::Revocation;
     const LABEL: &'static str = "revoke";
 
     type Answer = ();
@@ -42,13 +42,17 @@ impl FormEndpoint for Revocation {
 async fn revoke(app: &App, caller: &Caller, params: &Params) -> Result<(), Stop> {
     let now = app.now().map_err(Stop::Failed)?;
     let config = app.config.load_full();
-    let client = phases::authenticate(app, &config, caller, params, now, Event::Revocation).await?;
-    let mut row = AuditRow::new(now, Event::Revocation, Outcome::Granted);
-    row.request = Some(caller.request);
-    row.client = Some(client.client().id.clone());
-    match run(app, &config, &client, params, &mut row, now).await {
+    let client = phases::authenticate(app, &config, caller, params, now, Kind::Revocation).await?;
+    let mut event = RevocationEvent::default();
+    let told = |event| {
+        let what = What::Event(Outcome::Granted, Event::Revocation(event));
+        Told::of_client(now, caller.request, client.client().id.clone(), what)
+    };
+    match run(app, &config, &client, params, &mut event, &told, now).await {
         Ok(()) => Ok(()),
-        Err(stop) => Err(phases::record_stop(app, caller, &client, row, stop).await),
+        Err(stop) => {
+            Err(phases::record_stop(app, caller, &client, told(event), Kind::Revocation, stop).await)
+        }
     }
 }
 
@@ -57,7 +61,8 @@ async fn run(
     config: &Config,
     client: &AuthenticatedClient,
     params: &Params,
-    row: &mut AuditRow,
+    event: &mut RevocationEvent,
+    told: &impl Fn(RevocationEvent) -> Told,
     now: Timestamp,
 ) -> Result<(), Stop> {
     let token = params.get("token").ok_or(Plain::TokenMissing)?;
@@ -67,26 +72,26 @@ async fn run(
             return Err(Plain::TokenKindNotRevocable.into());
         }
         Err(NotVerified::Fault(fault)) => {
-            row.detail = Some(format!("nothing to revoke: {}", fault.word()));
+            event.not_ours = Some(fault.word().to_owned());
             Change::Nothing
         }
         Ok(own) => match phases::find_own(app, &own).await.map_err(Stop::Failed)? {
             None => Change::Nothing,
             Some(lineage) => {
                 let delegation = &lineage.delegation;
-                row.jti = Some(delegation.jti);
-                row.task = Some(lineage.task.id);
-                row.agent = delegation.actor().cloned();
-                row.chain = delegation.chain.clone();
-                row.subject = Some(lineage.subject.reference);
-                row.target = Some(delegation.target.clone());
+                event.jti = Some(delegation.jti);
+                event.task = Some(lineage.task.id);
+                event.agent = delegation.actor().cloned();
+                event.chain = delegation.chain.clone();
+                event.subject = Some(lineage.subject.reference);
+                event.target = Some(delegation.target.clone());
                 let decision::Revocation { jti, why } = revocation(&client.client().id, delegation)?;
-                row.detail = Some(why.word().to_owned());
+                event.why = Some(why);
                 Change::Control(Control::RevokeToken { jti, why })
             }
         },
     };
-    let entry = Entry { one_time: client.one_time().to_vec(), change, audit: Some(row.clone()), now };
+    let entry = Entry { one_time: client.one_time().to_vec(), change, told: Some(told(event.clone())), now };
     match app.store.record(entry).await? {
         Recorded::Replayed => Err(Plain::AssertionReplayed.into()),
         _ => Ok(()),

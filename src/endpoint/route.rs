@@ -3,7 +3,7 @@
 use actix_web::guard::{Any, Get, Head, Post};
 use actix_web::{Route as Handled, web};
 
-use crate::audit::Event;
+use crate::audit::Kind;
 
 /// Where a path is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct Route {
     /// Its member in the metadata document; a public path without one is not announced there.
     pub member: Option<&'static str>,
     /// The event that its requests are recorded as; absent where nothing is recorded.
-    pub event: Option<Event>,
+    pub event: Option<Kind>,
     /// Whether clients authenticate here, so that the metadata announces how.
     pub has_clients: bool,
     /// Adds who answers to actix's route.

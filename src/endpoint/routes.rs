@@ -9,7 +9,7 @@ use super::revoke::Revocation;
 use super::route::{Method, Place, Route};
 use super::token::Token;
 use super::{health, metadata};
-use crate::audit::Event;
+use crate::audit::Kind;
 
 /// An endpoint that takes a form from a client.
 const fn form<E: FormEndpoint>(path: &'static str, member: &'static str) -> Route {
@@ -18,7 +18,7 @@ const fn form<E: FormEndpoint>(path: &'static str, member: &'static str) -> Rout
         method: Method::Post,
         path,
         member: Some(member),
-        event: Some(E::EVENT),
+        event: Some(E::KIND),
         has_clients: true,
         handler: |route| route.to(forms::post::<E>),
         other_method: Some(|| web::to(forms::other_method::<E>)),
@@ -46,7 +46,7 @@ const fn reads(place: Place, path: &'static str, handler: fn(Handled) -> Handled
 }
 
 /// A verb of the admin socket that changes something, recorded as `event`.
-const fn changes(path: &'static str, event: Event, handler: fn(Handled) -> Handled) -> Route {
+const fn changes(path: &'static str, event: Kind, handler: fn(Handled) -> Handled) -> Route {
     Route { event: Some(event), ..plain(Place::Admin, Method::Post, path, handler) }
 }
 
@@ -70,19 +70,19 @@ pub static ROUTES: &[Route] = &[
     reads(Place::Admin, "/agents", |route| route.to(show::agents)),
     reads(Place::Admin, "/agents/{id}", |route| route.to(show::agent)),
     reads(Place::Admin, "/agents/{id}/explain", |route| route.to(explain::agent)),
-    changes("/agents/{id}/retire", Event::AgentState, |route| route.to(act::retire_agent)),
-    changes("/agents/{id}/kill", Event::AgentState, |route| route.to(act::kill_agent)),
-    changes("/agents/{id}/suspend", Event::AgentState, |route| route.to(act::suspend_agent)),
-    changes("/agents/{id}/resume", Event::AgentState, |route| route.to(act::resume_agent)),
+    changes("/agents/{id}/retire", Kind::AgentState, |route| route.to(act::retire_agent)),
+    changes("/agents/{id}/kill", Kind::AgentState, |route| route.to(act::kill_agent)),
+    changes("/agents/{id}/suspend", Kind::AgentState, |route| route.to(act::suspend_agent)),
+    changes("/agents/{id}/resume", Kind::AgentState, |route| route.to(act::resume_agent)),
     reads(Place::Admin, "/tasks", |route| route.to(show::tasks)),
     reads(Place::Admin, "/tasks/{id}", |route| route.to(show::task)),
-    changes("/tasks/{id}/end", Event::TaskEnd, |route| route.to(act::end_task)),
-    changes("/subjects/end", Event::SubjectStop, |route| route.to(act::end_subject)),
+    changes("/tasks/{id}/end", Kind::TaskEnd, |route| route.to(act::end_task)),
+    changes("/subjects/end", Kind::SubjectStop, |route| route.to(act::end_subject)),
     reads(Place::Admin, "/keys", |route| route.to(show::keys)),
-    changes("/keys/rotate", Event::Key, |route| route.to(act::rotate_keys)),
-    changes("/keys/{kid}/revoke", Event::Key, |route| route.to(act::revoke_key)),
+    changes("/keys/rotate", Kind::Key, |route| route.to(act::rotate_keys)),
+    changes("/keys/{kid}/revoke", Kind::Key, |route| route.to(act::revoke_key)),
     reads(Place::Admin, "/audit/trace", |route| route.to(show::trace)),
-    changes("/clock/reset", Event::ClockReset, |route| route.to(clock::reset)),
+    changes("/clock/reset", Kind::ClockReset, |route| route.to(clock::reset)),
 ];
 
 #[cfg(test)]

@@ -4,13 +4,14 @@ mod exchange;
 mod grant;
 mod phases;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpResponse;
 
 use self::phases::{Call, Stopped};
 use crate::app::{App, Stop};
-use crate::audit::Event;
+use crate::audit::Kind;
 use crate::decision::Report;
 use crate::endpoint::forms::FormEndpoint;
 use crate::endpoint::phases::authenticate;
@@ -22,7 +23,7 @@ use crate::oauth::{Params, TokenRequest, TokenResponse};
 pub struct Token;
 
 impl FormEndpoint for Token {
-    const EVENT: Event = Event::Exchange;
+    const KIND: Kind = Kind::Exchange;
     const LABEL: &'static str = "token";
 
     type Answer = TokenResponse;
@@ -49,13 +50,13 @@ async fn token(app: &App, caller: &Caller, params: &Params) -> Result<TokenRespo
     let _announced = app.store.announce();
     let now = app.now().map_err(Stop::Failed)?;
     let world = app.world();
-    let client = authenticate(app, &world.config, caller, params, now, Token::EVENT).await?;
+    let client = authenticate(app, &world.config, caller, params, now, Token::KIND).await?;
     let call = Call { app, caller, world: &world, client: &client, now };
     let outcome = match grant::read(client.client(), params, &world.config) {
         Ok(request) => answer(&call, &request).await,
         Err((check, cause)) => {
             let report = Report::of_client(client.client().id.clone()).refused_at(check, cause.clone());
-            Err((Box::new(report), cause.into()))
+            Err(Stopped::Unrecorded(Arc::new(report), cause.into()))
         }
     };
     match outcome {

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::record;
 use crate::app::{App, Failure};
-use crate::audit::{AuditRow, Event, Outcome};
+use crate::audit::Outcome;
 use crate::endpoint::{introspect, phases};
 use crate::policy::{PolicyError, ReloadOutcome};
 use crate::store::{Change, Control, Entry, Recorded};
@@ -48,7 +48,7 @@ pub async fn sweep(app: &App) -> Result<(), Failure> {
     let now = app.now()?;
     loop {
         // One is a small batch, so that requests come between; there may be more to do than one does.
-        let entry = Entry { one_time: Vec::new(), change: Change::Control(Control::Sweep), audit: None, now };
+        let entry = Entry { one_time: Vec::new(), change: Change::Control(Control::Sweep), told: None, now };
         if !matches!(app.store.record(entry).await?, Recorded::Done { changed: true, .. }) {
             return Ok(());
         }
@@ -85,22 +85,20 @@ async fn watch_policy(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
 }
 
 async fn tell_policy(app: Arc<App>, outcome: Result<ReloadOutcome, PolicyError>) {
-    let mut row = AuditRow::new(app.clock.now(), Event::PolicyLoad, Outcome::Granted);
-    match outcome {
+    let outcome = match outcome {
         Ok(_) => {
             app.metrics.policy_stale.set(0);
             let set = app.policy.current();
             tracing::info!(policy.set = %set.short_hash(), "policy files changed; the new set is in force");
-            row.detail = Some(format!("loaded {}", set.short_hash()));
+            Outcome::Granted
         }
         Err(error) => {
             app.metrics.policy_stale.set(1);
             tracing::error!(%error, "policy files refused; the old set stays in force");
-            row.outcome = Outcome::Refused;
-            row.detail = Some(format!("refused; {} stays", app.policy.current().short_hash()));
+            Outcome::Refused { cause: "policy_refused".into(), reason: "policy_refused".into() }
         }
-    }
-    if let Err(failure) = record::note(&app, row).await {
+    };
+    if let Err(failure) = record::policy(&app, app.clock.now(), outcome).await {
         tracing::warn!(error = %failure, "what became of the policy files could not be recorded");
     }
 }

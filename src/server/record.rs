@@ -1,27 +1,18 @@
 //! What the server itself records: entries that no request asked for.
 
 use crate::app::{App, Failure};
-use crate::audit::{AuditRow, Event, Outcome};
+use crate::audit::{Event, Outcome, PolicyLoadEvent, Told};
 use crate::base::time::Timestamp;
-use crate::store::{Change, Control, Entry, Recorded};
+use crate::store::{Control, Entry, Recorded};
 
-/// Records which policy set is in force.
+/// Records which policy set is in force, and whether it was just loaded or another one was refused.
 ///
 /// # Errors
 /// The store.
-pub async fn policy_loaded(app: &App, now: Timestamp) -> Result<(), Failure> {
-    let mut row = AuditRow::new(now, Event::PolicyLoad, Outcome::Granted);
-    row.detail = Some(format!("loaded {}", app.policy.current().short_hash()));
-    note(app, row).await
-}
-
-/// Writes a row that goes with no change.
-///
-/// # Errors
-/// The store.
-pub async fn note(app: &App, row: AuditRow) -> Result<(), Failure> {
-    let now = row.at;
-    app.store.record(Entry { one_time: Vec::new(), change: Change::Nothing, audit: Some(row), now }).await?;
+pub(super) async fn policy(app: &App, now: Timestamp, outcome: Outcome) -> Result<(), Failure> {
+    let set = app.policy.current().short_hash().to_owned();
+    let event = Event::PolicyLoad(PolicyLoadEvent { set });
+    app.store.record(Entry::note(Told::of_server(now, outcome, event))).await?;
     Ok(())
 }
 
@@ -29,8 +20,6 @@ pub async fn note(app: &App, row: AuditRow) -> Result<(), Failure> {
 ///
 /// # Errors
 /// The store.
-pub async fn control(app: &App, control: Control, row: AuditRow) -> Result<Recorded, Failure> {
-    let now = row.at;
-    let entry = Entry { one_time: Vec::new(), change: Change::Control(control), audit: Some(row), now };
-    Ok(app.store.record(entry).await?)
+pub async fn control(app: &App, control: Control, told: Told) -> Result<Recorded, Failure> {
+    Ok(app.store.record(Entry::control(control, told)).await?)
 }

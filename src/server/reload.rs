@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::record;
 use super::start::{StartError, reconcile};
 use crate::app::App;
+use crate::audit::Outcome;
 use crate::config::Config;
 use crate::policy::PolicySet;
 
@@ -26,7 +27,7 @@ pub async fn reload(app: &App, config: Config) -> Result<(), StartError> {
     let before = app.config.swap(Arc::clone(&config));
     until_left(before).await;
     reconcile(app, &config, true, now).await?;
-    record::policy_loaded(app, now).await?;
+    record::policy(app, now, Outcome::Granted).await?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use super::record;
 use crate::app::{App, CLOCK_TOLERANCE, Failure};
 use crate::audit::counted::Counted;
-use crate::audit::{AuditRow, Event, Outcome};
+use crate::audit::{ConfigurationEvent, Event, KeyAct, KeyEvent, Outcome, Phase, Told};
 use crate::base::entropy::{Entropy, SystemEntropy};
 use crate::base::time::{Clock, Timestamp, process_clock};
 use crate::config::Config;
@@ -106,7 +106,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Arc<App
     });
     make_first_key(&app, now).await?;
     reconcile(&app, &app.config.load_full(), true, now).await?;
-    record::policy_loaded(&app, now).await?;
+    record::policy(&app, now, Outcome::Granted).await?;
     Ok(app)
 }
 
@@ -116,9 +116,9 @@ async fn make_first_key(app: &App, now: Timestamp) -> Result<(), Failure> {
     if app.store.list_keys().await?.iter().all(|row| row.revoked_at.is_some()) {
         let algorithm = app.config.load().keys.signing_algorithm;
         let first = keys::new_key(algorithm, now, now, &app.secrets, app.entropy.as_ref())?;
-        let mut row = AuditRow::new(now, Event::Key, Outcome::Granted);
-        row.detail = Some(format!("first {}", first.kid));
-        record::control(app, Control::PutKeys(vec![first]), row).await?;
+        let event = Event::Key(KeyEvent { act: KeyAct::First, kid: Some(first.kid.clone()) });
+        let told = Told::of_server(now, Outcome::Granted, event);
+        record::control(app, Control::PutKeys(vec![first]), told).await?;
     }
     app.refresh_keys().await
 }
@@ -131,8 +131,9 @@ pub(super) async fn reconcile(
     is_last: bool,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let mut row = AuditRow::new(now, Event::Configuration, Outcome::Granted);
-    row.detail = Some(if is_last { "in force" } else { "comes into force" }.to_owned());
+    let phase = if is_last { Phase::InForce } else { Phase::ComesIntoForce };
+    let event = Event::Configuration(ConfigurationEvent { phase, died: None });
+    let told = Told::of_server(now, Outcome::Granted, event);
     let control = Control::Reconcile {
         keeps_those_that_left: !is_last,
         clients: config.clients.keys().cloned().collect(),
@@ -140,5 +141,5 @@ pub(super) async fn reconcile(
         providers: config.identity_providers.keys().cloned().collect(),
         workload_issuers: config.workload_issuers.keys().cloned().collect(),
     };
-    record::control(app, control, row).await.map(drop)
+    record::control(app, control, told).await.map(drop)
 }

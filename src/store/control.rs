@@ -1,8 +1,8 @@
 //! Stops and administrative changes, each in order with its own statements, inside the group's transaction.
 //!
-//! Locks go as in [`super::load`]: the user, then agents by id, then tasks by id. A row is locked before
-//! anything that hangs on it is read for good, so that an issue that was committed first is seen and
-//! stopped, and one that comes later sees the stop.
+//! Locks go in the order of [`super::readings::Readings::gather`]: the user, then agents by id, then tasks by id.
+//! A row is locked before anything that hangs on it is read for good, so that an issue that was committed first is
+//! seen and stopped, and one that comes later sees the stop.
 
 use std::collections::BTreeSet;
 
@@ -16,38 +16,37 @@ use super::sweep;
 use super::tasks::TaskRow;
 use super::tokens::{Range, TokenRow};
 use super::transaction::Transaction;
-use crate::audit::AuditRow;
+use crate::audit;
 use crate::base::time::Timestamp;
 use crate::delegation::record::{Agent, AgentState, EndReason, Task, TokenKind};
 use crate::oauth::{AgentId, Issuer, Jti};
 
-/// Does it, and completes the audit row.
+/// Does it, and notes in `found` what it came to.
 ///
 /// # Errors
 /// `Ok(Err(_))` is what else becomes of the entry; nothing was written then.
 pub(super) async fn run<S: Transaction>(
     session: &mut S,
     control: &Control,
-    audit: &mut AuditRow,
+    found: &mut audit::Effect,
     now: Timestamp,
-) -> Result<Result<Effect, Recorded>, Failure> {
+) -> Result<Result<(), Recorded>, Failure> {
     let effect = match control {
-        Control::RevokeToken { jti, why } => revoke_token(session, *jti, *why, audit, now).await?,
+        Control::RevokeToken { jti, why } => revoke_token(session, *jti, *why, found, now).await?,
         Control::EndTask { task, why } => {
             let id = Key::from(*task);
             match session.tasks(&[id], Lock::None).await?.pop() {
                 None => None,
                 Some(row) => {
-                    tell_of_task(audit, row)?;
+                    note_task(found, row)?;
                     Some(end_tasks(session, &BTreeSet::from([id]), *why, now).await?)
                 }
             }
         }
         Control::StopSubject { issuer, upstream, why } => {
-            stop_subject(session, (issuer, upstream), *why, audit, now).await?
+            stop_subject(session, (issuer, upstream), *why, found, now).await?
         }
         Control::SetAgentState { agent, state, why } => {
-            audit.agent.get_or_insert_with(|| agent.clone());
             set_agent_state(session, agent, *state, *why, now).await?
         }
         Control::Reconcile { keeps_those_that_left, clients, targets, providers, workload_issuers } => {
@@ -70,17 +69,16 @@ pub(super) async fn run<S: Transaction>(
         Control::ResetClock => Some(sweep::end_expired(session, now).await?),
     };
     let Some(effect) = effect else { return Ok(Err(Recorded::NotFound)) };
-    if !matches!(control, Control::PutKeys(_) | Control::ResetClock) {
-        audit.died = Some(effect.died);
-    }
-    Ok(Ok(effect))
+    found.is_changed = effect.is_changed;
+    found.died = effect.died;
+    Ok(Ok(()))
 }
 
-fn tell_of_task(audit: &mut AuditRow, row: TaskRow) -> Result<Task, Failure> {
+fn note_task(found: &mut audit::Effect, row: TaskRow) -> Result<Task, Failure> {
     let task = Task::try_from(row)?;
-    audit.task = audit.task.or(Some(task.id));
-    audit.subject = audit.subject.or(Some(task.subject));
-    audit.agent.get_or_insert_with(|| task.agent.clone());
+    found.task = Some(task.id);
+    found.subject = Some(task.subject);
+    found.agent = Some(task.agent.clone());
     Ok(task)
 }
 
@@ -89,20 +87,20 @@ async fn revoke_token<S: Transaction>(
     session: &mut S,
     jti: Jti,
     why: EndReason,
-    audit: &mut AuditRow,
+    found: &mut audit::Effect,
     now: Timestamp,
 ) -> Result<Option<Effect>, Failure> {
-    audit.jti = audit.jti.or(Some(jti));
+    found.jti = Some(jti);
     let Some(token) = session.tokens(&[jti.into()]).await?.pop() else { return Ok(None) };
     let (task, _) = token.lineage()?;
     if is_task_token(&token) {
         if let Some(row) = session.tasks(&[task], Lock::None).await?.pop() {
-            tell_of_task(audit, row)?;
+            note_task(found, row)?;
         }
         return end_tasks(session, &BTreeSet::from([task]), why, now).await.map(Some);
     }
     if let Some(row) = session.tasks(&[task], Lock::Update).await?.pop() {
-        tell_of_task(audit, row)?;
+        note_task(found, row)?;
     }
     revoke_range(session, &Range::below(&token.path), why, now).await.map(Some)
 }
@@ -115,14 +113,14 @@ async fn stop_subject<S: Transaction>(
     session: &mut S,
     (issuer, upstream): (&Issuer, &str),
     why: EndReason,
-    audit: &mut AuditRow,
+    found: &mut audit::Effect,
     now: Timestamp,
 ) -> Result<Option<Effect>, Failure> {
     let name = (issuer.as_str().to_owned(), upstream.to_owned());
     let Some(subject) = session.subjects_named(&[name], Lock::Update).await?.pop() else {
         return Ok(None);
     };
-    audit.subject = Some(subject.reference.into());
+    found.subject = Some(subject.reference.into());
     let mut effect = Effect::default();
     if subject.cutoff.is_none_or(|cutoff| cutoff < now.millis()) {
         session.change_cutoff(subject.reference, now.millis()).await?;

@@ -32,8 +32,7 @@ pub(super) async fn revoke_range<S: Transaction>(
     why: EndReason,
     now: Timestamp,
 ) -> Result<Effect, Failure> {
-    let died = session.count_live(range, now.millis()).await?;
-    let changed = session.revoke_range(range, now.millis(), why.word()).await?;
+    let (died, changed) = session.revoke(range, now.millis(), why.word()).await?;
     Ok(Effect { is_changed: changed > 0, died })
 }
 
@@ -65,10 +64,7 @@ pub(super) async fn end_tasks<S: Transaction>(
     }
     let mut effect = Effect { is_changed: true, died: 0 };
     for task in open {
-        session.end_task(task, now.millis(), why.word()).await?;
-        effect = effect.and(revoke_range(session, &Range::below(&task.0), why, now).await?);
-        session.end_engagements_in(task, now.millis()).await?;
-        session.delete_answers_of_task(task).await?;
+        effect.died = effect.died.saturating_add(session.end(task, now.millis(), why.word()).await?);
     }
     retire_idle(session, agents, why, now).await?;
     Ok(effect)

@@ -1,6 +1,6 @@
 //! What is handed to the writer, and what it answers.
 
-use crate::audit::AuditRow;
+use crate::audit::Told;
 use crate::base::time::Timestamp;
 use crate::delegation::record::{AgentState, EndReason};
 use crate::issuance::SignedToken;
@@ -15,11 +15,23 @@ pub struct Entry {
     pub one_time: Vec<OneTime>,
     /// What changes.
     pub change: Change,
-    /// The row that tells of it. `jti`, `subject`, `agent_created` and `died` are completed by the store.
-    /// Absent only where the request is counted instead (introspection).
-    pub audit: Option<AuditRow>,
+    /// What is told of it. The row is made once the effect is known. Absent only where the request is counted
+    /// instead (introspection).
+    pub told: Option<Told>,
     /// The request's `now`: liveness is judged at this time, and the highest time seen is kept.
     pub now: Timestamp,
+}
+
+impl Entry {
+    /// A row that goes with no change.
+    pub fn note(told: Told) -> Self {
+        Self { one_time: Vec::new(), change: Change::Nothing, now: told.at, told: Some(told) }
+    }
+
+    /// A stop or an administrative change with its row.
+    pub fn control(control: Control, told: Told) -> Self {
+        Self { one_time: Vec::new(), change: Change::Control(control), now: told.at, told: Some(told) }
+    }
 }
 
 /// What an entry changes.

@@ -85,7 +85,7 @@ async fn inspect_postgres(mut connection: AsyncPgConnection) -> Result<Inspectio
     let highest_time = if applied.is_empty() {
         None
     } else {
-        postgres::Session(&mut connection).number(HIGHEST_TIME).await.map_err(StoreError::from)?
+        postgres::Session(&connection).number(HIGHEST_TIME).await.map_err(StoreError::from)?
     };
     Ok(Inspection {
         is_empty: applied.is_empty(),

@@ -9,12 +9,13 @@ use super::agents::AgentRow;
 use super::entry::Recorded;
 use super::logins::{AnswerRow, LoginRow};
 use super::one_time::OneTimeRow;
+use super::readings::Gathered;
 use super::rows::{Hash, Key};
 use super::subjects::SubjectRow;
 use super::tasks::{EngagementRow, TaskRow};
 use super::tokens::TokenRow;
 use super::{Entry, StoreError, one_time};
-use crate::audit::AuditRow;
+use crate::audit::Effect;
 use crate::base::time::Timestamp;
 use crate::decision::{Confirmed, FirstHop, Origin, Placement, Terms, confirm};
 use crate::delegation::plan::{LoginRecord, TaskPlan};
@@ -57,19 +58,32 @@ impl Ledger {
         self.used.extend(keys);
     }
 
-    pub(super) fn know_subject(&mut self, row: SubjectRow) {
+    pub(super) fn know(&mut self, gathered: Gathered) -> Result<(), StoreError> {
+        let Gathered { subjects, agents, tasks, logins, tokens, keys } = gathered;
+        subjects.into_iter().for_each(|row| self.know_subject(row));
+        agents.into_iter().try_for_each(|row| self.know_agent(row))?;
+        tasks.into_iter().try_for_each(|row| self.know_task(row))?;
+        logins.into_iter().try_for_each(|row| self.know_login(row))?;
+        tokens.into_iter().try_for_each(|row| self.know_token(row))?;
+        for (kid, revoked_at) in keys {
+            self.is_key_trusted.insert(kid, revoked_at.is_none());
+        }
+        Ok(())
+    }
+
+    fn know_subject(&mut self, row: SubjectRow) {
         let subject = Subject::from(row);
         self.names.insert((subject.issuer.clone(), subject.upstream.clone()), subject.reference);
         self.subjects.insert(subject.reference, subject);
     }
 
-    pub(super) fn know_agent(&mut self, row: AgentRow) -> Result<(), StoreError> {
+    fn know_agent(&mut self, row: AgentRow) -> Result<(), StoreError> {
         let agent = Agent::try_from(row)?;
         self.agents.insert(agent.id.clone(), agent);
         Ok(())
     }
 
-    pub(super) fn know_task(&mut self, row: TaskRow) -> Result<(), StoreError> {
+    fn know_task(&mut self, row: TaskRow) -> Result<(), StoreError> {
         let task = Task::try_from(row)?;
         self.tasks.insert(task.id, task);
         Ok(())
@@ -85,10 +99,6 @@ impl Ledger {
         let token = Delegation::try_from(row)?;
         self.tokens.insert(token.jti, token);
         Ok(())
-    }
-
-    pub(super) fn know_key(&mut self, kid: String, is_trusted: bool) {
-        self.is_key_trusted.insert(kid, is_trusted);
     }
 }
 
@@ -110,16 +120,16 @@ impl Ledger {
     }
 
     /// Judges one signed token against everything known, earlier tokens of the group included. What may be
-    /// written is added to [`Ledger::writes`], and `audit` is completed.
+    /// written is added to [`Ledger::writes`], and `effect` is completed.
     ///
     /// # Errors
     /// What else becomes of the entry.
     pub(super) fn judge(
         &mut self,
         token: &SignedToken,
-        audit: &mut AuditRow,
+        effect: &mut Effect,
         now: Timestamp,
-    ) -> Result<SubjectRef, Recorded> {
+    ) -> Result<(), Recorded> {
         // A key revoked since the caller read the keys: sign again with another (I8).
         if self.is_key_trusted.get(token.kid()) != Some(&true) {
             return Err(Recorded::Changed);
@@ -137,14 +147,12 @@ impl Ledger {
             }
             Origin::Later { .. } => {}
         }
-        audit.agent_created = self.add_agent(&terms.actor, now);
-        audit.subject = Some(placement.subject);
-        audit.jti = audit.jti.or(Some(terms.jti));
-        audit.task = audit.task.or(Some(terms.task));
-        audit.login = audit.login.or(Some(terms.login));
-        audit.agent.get_or_insert_with(|| terms.actor.id.clone());
+        effect.is_changed = true;
+        effect.agent_created = self.add_agent(&terms.actor, now);
+        effect.subject = Some(placement.subject);
+        effect.jti = Some(terms.jti);
         self.writes.tokens.push(TokenRow::from(&token.delegation()));
-        Ok(placement.subject)
+        Ok(())
     }
 
     /// What the permit is about, as it was read inside the transaction.

@@ -139,15 +139,12 @@ macro_rules! logins {
                     $db!(insert self, login, rows)
                 }
                 async fn insert_answers(&mut self, rows: &[AnswerRow]) -> Done {
-                    for row in rows {
-                        $db!(execute self,
-                            diesel::insert_into(answer::table)
-                                .values(row)
-                                .on_conflict((answer::login, answer::target, answer::scope))
-                                .do_nothing()
-                        )?;
-                    }
-                    Ok(())
+                    $db!(upsert self, rows, "ON CONFLICT (login, target, scope) DO NOTHING", |row| {
+                        diesel::insert_into(answer::table)
+                            .values(row)
+                            .on_conflict((answer::login, answer::target, answer::scope))
+                            .do_nothing()
+                    })
                 }
                 async fn delete_logins(&mut self, ids: &[Key]) -> Done {
                     $db!(execute self, diesel::delete(answer::table.filter(answer::login.eq_any(ids))))?;

@@ -8,7 +8,7 @@ use super::statement::Failure;
 use super::tokens::Range;
 use super::transaction::Transaction;
 use super::{AuditFilter, StoreError, StoredRow};
-use crate::audit::AuditRow;
+use crate::audit::Row;
 use crate::base::time::Timestamp;
 use crate::delegation::record::{Delegation, Task};
 use crate::oauth::{AgentId, TaskId};
@@ -53,13 +53,14 @@ pub(super) async fn audit<S: Transaction>(
     for columns in candidates(session, filter).await? {
         let row = StoredRow::try_from(columns)?;
         if is_match(&row.row, filter) {
-            found.insert((row.chain.clone(), row.seq), row);
+            found.insert((row.row.envelope.chain.clone(), row.row.envelope.seq), row);
         }
     }
     let mut rows: Vec<StoredRow> = found.into_values().collect();
-    let is_one_chain = rows.windows(2).all(|pair| pair[0].chain == pair[1].chain);
+    let chain = |row: &StoredRow| row.row.envelope.chain.clone();
+    let is_one_chain = rows.windows(2).all(|pair| chain(&pair[0]) == chain(&pair[1]));
     if !is_one_chain {
-        rows.sort_by(|a, b| (a.row.at, &a.chain, a.seq).cmp(&(b.row.at, &b.chain, b.seq)));
+        rows.sort_by_key(|row| (row.row.envelope.at, chain(row), row.row.envelope.seq));
     }
     if let Some(newest) = filter.newest {
         let surplus = rows.len().saturating_sub(newest as usize);
@@ -110,13 +111,13 @@ async fn candidates<S: Transaction>(
     Ok(rows)
 }
 
-fn is_match(row: &AuditRow, filter: &AuditFilter) -> bool {
-    let is_agents = |agent: &AgentId| row.agent.as_ref() == Some(agent) || row.chain.contains(agent);
+fn is_match(row: &Row, filter: &AuditFilter) -> bool {
+    let is_agents = |agent: &AgentId| row.agent() == Some(agent) || row.actors().contains(agent);
     filter.agent.as_ref().is_none_or(is_agents)
-        && filter.task.is_none_or(|task| row.task == Some(task))
-        && filter.jti.is_none_or(|jti| row.jti == Some(jti))
-        && filter.parent.is_none_or(|parent| row.parent == Some(parent))
-        && filter.request.is_none_or(|request| row.request == Some(request))
+        && filter.task.is_none_or(|task| row.task() == Some(task))
+        && filter.jti.is_none_or(|jti| row.jti() == Some(jti))
+        && filter.parent.is_none_or(|parent| row.parent() == Some(parent))
+        && filter.request.is_none_or(|request| row.envelope.request == Some(request))
 }
 
 impl TryFrom<AuditColumns> for StoredRow {
@@ -125,6 +126,6 @@ impl TryFrom<AuditColumns> for StoredRow {
     fn try_from(columns: AuditColumns) -> Result<Self, StoreError> {
         let row = serde_json::from_str(&columns.body)
             .map_err(|_| StoreError::Row { table: "audit", column: "body" })?;
-        Ok(Self { chain: columns.chain, seq: columns.seq, body: columns.body, row })
+        Ok(Self { body: columns.body, row })
     }
 }

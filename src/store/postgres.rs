@@ -4,6 +4,8 @@
 //! happened to open it.
 
 mod address;
+mod insert;
+mod readings;
 mod tls;
 
 use std::sync::Arc;
@@ -31,9 +33,13 @@ const READERS: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What every connection is set to. The server ends by itself what nobody waits for any more.
+///
+/// What a request asks is found by an index. Left to itself, the planner reads a table whole while it is small, and
+/// keeps such a plan for a prepared statement until the table is analysed, however much it grows in the meantime.
+/// Compiling a plan would cost more than running any of these.
 const SETTINGS: &str = "SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; \
      SET statement_timeout = '5s'; SET lock_timeout = '4s'; \
-     SET idle_in_transaction_session_timeout = '10s'";
+     SET idle_in_transaction_session_timeout = '10s'; SET enable_seqscan = off; SET jit = off";
 
 /// Opens one connection, sets it up and reads the durability setting back.
 async fn connect(address: &Address) -> Result<AsyncPgConnection, StoreError> {
@@ -41,7 +47,7 @@ async fn connect(address: &Address) -> Result<AsyncPgConnection, StoreError> {
     let attempt = async {
         let mut connection = address.connect().await?;
         connection.batch_execute(SETTINGS).await.map_err(|error| wrong(error.to_string()))?;
-        let found = synchronous_commit(&mut connection).await?;
+        let found = synchronous_commit(&connection).await?;
         if found != "on" {
             return Err(wrong(format!("synchronous_commit is `{found}`, not `on`")));
         }
@@ -51,10 +57,10 @@ async fn connect(address: &Address) -> Result<AsyncPgConnection, StoreError> {
 }
 
 /// The durability setting as the connection reports it.
-pub(super) async fn synchronous_commit(connection: &mut AsyncPgConnection) -> Result<String, StoreError> {
+pub(super) async fn synchronous_commit(connection: &AsyncPgConnection) -> Result<String, StoreError> {
     let setting = diesel::dsl::sql::<diesel::sql_types::Text>("current_setting('synchronous_commit')");
     diesel::select(setting)
-        .get_result(connection)
+        .get_result(&mut { connection })
         .await
         .map_err(|error| StoreError::Database(error.to_string()))
 }
@@ -208,12 +214,12 @@ impl super::writer::Engine for Engine {
     ) -> Result<T, Failure> {
         let handle = self.handle.clone();
         handle.block_on(async {
-            let mut connection = match self.connection.take() {
+            let connection = match self.connection.take() {
                 Some(connection) => connection,
                 None => connect(&self.address).await.map_err(|error| Failure::Lost(error.to_string()))?,
             };
             let outcome = {
-                let mut session = Session(&mut connection);
+                let mut session = Session(&connection);
                 patiently(work(&mut session)).await
             };
             let outcome = outcome.unwrap_or_else(|| Err(Failure::Lost("no answer in 5 s".to_owned())));
@@ -226,7 +232,9 @@ impl super::writer::Engine for Engine {
 }
 
 /// One connection at work.
-pub(super) struct Session<'a>(pub(super) &'a mut AsyncPgConnection);
+///
+/// It is shared, so that several statements can be sent before the first is answered.
+pub(super) struct Session<'a>(pub(super) &'a AsyncPgConnection);
 
 /// How a query runs on PostgreSQL: awaited, with arrays of keys and several rows at once, and with row locks.
 macro_rules! postgres {
@@ -237,22 +245,25 @@ macro_rules! postgres {
         postgres!(batch $self, "BEGIN")
     };
     (batch $self:ident, $text:literal) => {
-        Ok($self.0.batch_execute($text).await?)
+        {
+            let mut connection = $self.0;
+            Ok(connection.batch_execute($text).await?)
+        }
     };
     (load $self:ident, $query:expr) => {
-        $query.load(&mut *$self.0).await
+        $query.load(&mut { $self.0 }).await
     };
     (first $self:ident, $query:expr) => {
-        $query.get_result(&mut *$self.0).await
+        $query.get_result(&mut { $self.0 }).await
     };
     (execute $self:ident, $query:expr) => {
-        $query.execute(&mut *$self.0).await
+        $query.execute(&mut { $self.0 }).await
     };
     (locked $self:ident, $query:expr, $lock:expr) => {
         match $lock {
-            $crate::store::statement::Lock::None => $query.load(&mut *$self.0).await?,
-            $crate::store::statement::Lock::Share => $query.for_share().load(&mut *$self.0).await?,
-            $crate::store::statement::Lock::Update => $query.for_update().load(&mut *$self.0).await?,
+            $crate::store::statement::Lock::None => $query.load(&mut { $self.0 }).await?,
+            $crate::store::statement::Lock::Share => $query.for_share().load(&mut { $self.0 }).await?,
+            $crate::store::statement::Lock::Update => $query.for_update().load(&mut { $self.0 }).await?,
         }
     };
     (by $self:ident, $row:ident, $table:ident, $column:ident, $keys:expr, $lock:expr) => {{
@@ -268,12 +279,29 @@ macro_rules! postgres {
         };
         rows
     }};
-    (insert $self:ident, $table:ident, $rows:expr) => {{
-        // PostgreSQL takes 65,535 values a statement; no table has more than 32 columns.
-        for rows in $rows.chunks(1000) {
-            diesel::insert_into($table::table).values(rows).execute(&mut *$self.0).await?;
+    (insert $self:ident, $table:ident, $rows:expr) => {
+        postgres!(upsert $self, $rows, "", |row| {})
+    };
+    (upsert $self:ident, $rows:expr, $conflict:literal, |$row:ident| $query:block) => {{
+        let rows = $rows;
+        if !rows.is_empty() {
+            let insert = $crate::store::postgres::insert::Insert::new(rows, $conflict);
+            insert.execute(&mut { $self.0 }).await?;
         }
         Ok(())
     }};
+    // Several statements, each sent without waiting for the answers to those before. The server runs them in this
+    // order: the one that is first is polled first. The first failure is the one that counts, as all after it
+    // only fail because the transaction has.
+    (all $self:ident, $($call:ident($($argument:expr),*)),+ $(,)?) => {{
+        let connection = $self.0;
+        let ($($call,)+) = tokio::join!(
+            biased;
+            $(async { $crate::store::postgres::Session(connection).$call($($argument),*).await },)+
+        );
+        ($($call?,)+)
+    }};
 }
+use postgres;
+
 transaction!(Session, postgres);

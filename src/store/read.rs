@@ -8,7 +8,7 @@ use super::statement::Lock;
 use super::subjects::Subjects as _;
 use super::tasks::Tasks as _;
 use super::{Backend, KeyRow, Store, StoreError, load, lookup, postgres};
-use crate::audit::AuditRow;
+use crate::audit::Row;
 use crate::base::time::Timestamp;
 use crate::delegation::plan::LoginRecord;
 use crate::delegation::record::{Agent, Delegation, Lineage, Subject, Task};
@@ -17,14 +17,10 @@ use crate::oauth::{AgentId, Issuer, Jti, LoginId, RequestId, ScopeToken, Subject
 /// One audit row as stored.
 #[derive(Clone, Debug)]
 pub struct StoredRow {
-    /// The writing node's chain.
-    pub chain: String,
-    /// 1, 2, 3, …
-    pub seq: i64,
-    /// The canonical JSON.
+    /// The canonical JSON, as it was hashed.
     pub body: String,
-    /// The body, parsed.
-    pub row: AuditRow,
+    /// The row that it says.
+    pub row: Row,
 }
 
 /// Which audit rows: all that are given must match.
@@ -56,9 +52,9 @@ macro_rules! read {
             Backend::Postgres(database) => {
                 let mut is_last_try = false;
                 loop {
-                    let mut reader = database.reader().await?;
+                    let reader = database.reader().await?;
                     let outcome = {
-                        let $session = &mut postgres::Session(&mut reader);
+                        let $session = &mut postgres::Session(&reader);
                         postgres::patiently($work).await
                     };
                     if let Some(outcome) = database.settle(reader, outcome, is_last_try) {

@@ -1,10 +1,12 @@
 //! What the rows of all tables are made of: keys, hashes, times and ends, as both databases hold them.
 
+use diesel::IntoSql as _;
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::dsl::AsExprOf;
 use diesel::expression::AsExpression;
 use diesel::serialize::{self, Output, ToSql};
-use diesel::sql_types::Binary;
+use diesel::sql_types::{self, Binary, SqlType};
 
 use super::StoreError;
 use crate::base::time::Timestamp;
@@ -99,6 +101,37 @@ pub(super) fn millis(at: Option<Timestamp>) -> Option<i64> {
     at.map(Timestamp::millis)
 }
 
+/// The columns of a row, as the statements that are written by hand need them.
+pub(super) trait Columns: Sized {
+    /// The name of the table.
+    const TABLE: &'static str;
+    /// The names of the columns.
+    const NAMES: &'static [&'static str];
+    /// The SQL types of the columns, as a tuple.
+    type SqlTypes;
+    /// The values of the columns, as a tuple.
+    type Values;
+    /// One list of values for each column, as a tuple of bound arrays.
+    type Arrays<'a>
+    where
+        Self: 'a;
+
+    fn from_values(values: Self::Values) -> Self;
+    fn arrays(rows: &[Self]) -> Self::Arrays<'_>;
+}
+
+/// The values of one column, bound as one array.
+pub(super) type Array<'a, T, S> = AsExprOf<Vec<&'a T>, sql_types::Array<S>>;
+
+/// Binds the values of one column as one array.
+pub(super) fn array<'a, T, S>(values: impl Iterator<Item = &'a T>) -> Array<'a, T, S>
+where
+    S: SqlType + 'static,
+    Vec<&'a T>: AsExpression<sql_types::Array<S>>,
+{
+    values.collect::<Vec<_>>().into_sql()
+}
+
 /// Declares the row of a table: a private struct that both backends read and write.
 macro_rules! row {
     ($(#[$doc:meta])* $name:ident of $table:ident { $($field:ident: $type:ty,)* }) => {
@@ -106,6 +139,28 @@ macro_rules! row {
         #[derive(Clone, Debug, PartialEq, Eq, diesel::Queryable, diesel::Selectable, diesel::Insertable)]
         #[diesel(table_name = schema::$table, treat_none_as_default_value = false)]
         pub(super) struct $name { $(pub(super) $field: $type,)* }
+
+        impl $crate::store::rows::Columns for $name {
+            const TABLE: &'static str = stringify!($table);
+            const NAMES: &'static [&'static str] = &[$(stringify!($field),)*];
+            type SqlTypes = ($(diesel::dsl::SqlTypeOf<schema::$table::$field>,)*);
+            type Values = ($($type,)*);
+            type Arrays<'a> = ($(
+                $crate::store::rows::Array<'a, $type, diesel::dsl::SqlTypeOf<schema::$table::$field>>,
+            )*);
+
+            fn from_values(($($field,)*): Self::Values) -> Self {
+                Self { $($field,)* }
+            }
+
+            fn arrays(rows: &[Self]) -> Self::Arrays<'_> {
+                ($(
+                    $crate::store::rows::array::<_, diesel::dsl::SqlTypeOf<schema::$table::$field>>(
+                        rows.iter().map(|row| &row.$field),
+                    ),
+                )*)
+            }
+        }
     };
 }
 pub(super) use row;

@@ -1,5 +1,7 @@
 //! SQLite: one file, one writer, readers beside it (WAL). Synchronous diesel; a future here is always ready.
 
+mod readings;
+
 use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -222,5 +224,14 @@ macro_rules! sqlite {
         }
         Ok(())
     }};
+    (upsert $self:ident, $rows:expr, $conflict:literal, |$row:ident| $query:block) => {{
+        for $row in $rows {
+            $query.execute(&mut *$self.0)?;
+        }
+        Ok(())
+    }};
+    (all $self:ident, $($call:ident($($argument:expr),*)),+ $(,)?) => {
+        ($($self.$call($($argument),*).await?,)+)
+    };
 }
 transaction!(Session, sqlite);

@@ -42,6 +42,8 @@ impl From<SubjectRow> for Subject {
 /// Statements about users.
 pub(super) trait Subjects {
     async fn subjects(&mut self, references: &[Key], lock: Lock) -> Rows<SubjectRow>;
+    /// The users of these tasks. The tasks are read without a lock, as the user of a task never changes.
+    async fn subjects_of_tasks(&mut self, tasks: &[Key], lock: Lock) -> Rows<SubjectRow>;
     /// May give more than asked for.
     async fn subjects_named(&mut self, names: &[(String, String)], lock: Lock) -> Rows<SubjectRow>;
     async fn insert_subjects(&mut self, rows: &[SubjectRow]) -> Done;
@@ -54,7 +56,7 @@ macro_rules! subjects {
         const _: () = {
             use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, SelectableHelper as _};
             use $crate::store::rows::Key;
-            use $crate::store::schema::subject;
+            use $crate::store::schema::{subject, task};
             use $crate::store::statement::{Done, Lock, Rows};
             use $crate::store::subjects::{SubjectRow, Subjects};
             use $crate::store::transaction::Transaction;
@@ -63,8 +65,19 @@ macro_rules! subjects {
                 async fn subjects(&mut self, references: &[Key], lock: Lock) -> Rows<SubjectRow> {
                     Ok($db!(by self, SubjectRow, subject, reference, references, lock))
                 }
+                async fn subjects_of_tasks(&mut self, tasks: &[Key], lock: Lock) -> Rows<SubjectRow> {
+                    if tasks.is_empty() {
+                        return Ok(Vec::new());
+                    }
+                    let theirs = task::table.filter(task::id.eq_any(tasks)).select(task::subject);
+                    let query = subject::table
+                        .filter(subject::reference.eq_any(theirs))
+                        .order(subject::reference)
+                        .select(SubjectRow::as_select());
+                    Ok($db!(locked self, query, lock))
+                }
                 async fn subjects_named(&mut self, names: &[(String, String)], lock: Lock) -> Rows<SubjectRow> {
-                    if !Self::LOCKS || names.len() == 1 {
+                    if !Self::LOCKS || names.len() <= 1 {
                         let mut rows = Vec::with_capacity(names.len());
                         for (issuer, upstream) in names {
                             let query = subject::table

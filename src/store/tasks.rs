@@ -69,6 +69,17 @@ row! {
     }
 }
 
+/// Each engagement once, in the order of their keys: one statement may not write a row twice, and two writers
+/// take the locks of rows that are there already in the same order.
+pub(super) fn distinct(rows: &[EngagementRow]) -> Vec<EngagementRow> {
+    let mut rows = rows.to_vec();
+    rows.sort_by(|one, other| {
+        (&one.agent, one.task, one.since).cmp(&(&other.agent, other.task, other.since))
+    });
+    rows.dedup_by(|later, first| (&later.agent, later.task) == (&first.agent, first.task));
+    rows
+}
+
 /// Statements about tasks and engagements.
 pub(super) trait Tasks {
     async fn tasks(&mut self, ids: &[Key], lock: Lock) -> Rows<TaskRow>;
@@ -228,16 +239,14 @@ macro_rules! tasks {
                     Ok(())
                 }
                 async fn open_engagements(&mut self, rows: &[EngagementRow]) -> Done {
-                    for row in rows {
-                        $db!(execute self,
-                            diesel::insert_into(engagement::table)
-                                .values(row)
-                                .on_conflict((engagement::agent, engagement::task))
-                                .do_update()
-                                .set(engagement::ended_at.eq(None::<i64>))
-                        )?;
-                    }
-                    Ok(())
+                    let rows = $crate::store::tasks::distinct(rows);
+                    $db!(upsert self, &rows, "ON CONFLICT (agent, task) DO UPDATE SET ended_at = NULL", |row| {
+                        diesel::insert_into(engagement::table)
+                            .values(row)
+                            .on_conflict((engagement::agent, engagement::task))
+                            .do_update()
+                            .set(engagement::ended_at.eq(None::<i64>))
+                    })
                 }
                 async fn end_engagements_in(&mut self, key: Key, at: i64) -> Done {
                     let rows = engagement::table

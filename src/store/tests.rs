@@ -9,6 +9,7 @@ mod issues;
 mod migration;
 mod nodes;
 mod parties;
+mod round_trips;
 mod stops;
 mod times;
 mod world;

@@ -1,10 +1,7 @@
 //! Issued tokens. A token is found by its `jti`; a task and every subtree is one range of paths.
 
-use super::logins::LoginRow;
 use super::rows::{Hash, Key, bad, ended, row};
 use super::statement::{Done, Failure, Rows};
-use super::subjects::SubjectRow;
-use super::tasks::TaskRow;
 use super::{StoreError, schema};
 use crate::base::time::Timestamp;
 use crate::delegation::record::{Delegation, TokenKind};
@@ -133,13 +130,9 @@ impl Range {
     }
 }
 
-/// A token with everything that one join finds: login, task and user.
-pub(super) type Joined = (TokenRow, LoginRow, TaskRow, SubjectRow);
-
 /// Statements about issued tokens.
 pub(super) trait Tokens {
     async fn tokens(&mut self, jtis: &[Key]) -> Rows<TokenRow>;
-    async fn lineage(&mut self, jti: Key) -> Result<Option<Joined>, Failure>;
     async fn tokens_in(&mut self, range: &Range) -> Rows<TokenRow>;
     async fn live_tokens_in(&mut self, range: &Range, now: i64) -> Rows<TokenRow>;
     async fn live_tokens_of_clients(&mut self, clients: &[String], now: i64) -> Rows<Vec<u8>>;
@@ -159,34 +152,16 @@ macro_rules! tokens {
     ($session:ident, $db:ident) => {
         const _: () = {
             use diesel::{
-                BoolExpressionMethods as _, ExpressionMethods as _, JoinOnDsl as _, OptionalExtension as _,
-                QueryDsl as _, SelectableHelper as _,
+                BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, SelectableHelper as _,
             };
-            use $crate::store::logins::LoginRow;
             use $crate::store::rows::Key;
-            use $crate::store::schema::{login, subject, task, token};
+            use $crate::store::schema::token;
             use $crate::store::statement::{Done, Failure, Lock, Rows};
-            use $crate::store::subjects::SubjectRow;
-            use $crate::store::tasks::TaskRow;
-            use $crate::store::tokens::{Joined, Range, TokenRow, Tokens};
+            use $crate::store::tokens::{Range, TokenRow, Tokens};
 
             impl Tokens for $session<'_> {
                 async fn tokens(&mut self, jtis: &[Key]) -> Rows<TokenRow> {
                     Ok($db!(by self, TokenRow, token, jti, jtis, Lock::None))
-                }
-                async fn lineage(&mut self, jti: Key) -> Result<Option<Joined>, Failure> {
-                    let query = token::table
-                        .inner_join(login::table.on(login::id.eq(token::login)))
-                        .inner_join(task::table.on(task::id.eq(login::task)))
-                        .inner_join(subject::table.on(subject::reference.eq(task::subject)))
-                        .filter(token::jti.eq(jti))
-                        .select((
-                            TokenRow::as_select(),
-                            LoginRow::as_select(),
-                            TaskRow::as_select(),
-                            SubjectRow::as_select(),
-                        ));
-                    Ok($db!(first self, query).optional()?)
                 }
                 async fn tokens_in(&mut self, range: &Range) -> Rows<TokenRow> {
                     let query = token::table

@@ -11,11 +11,12 @@ use super::entry::{Change, Control, Entry, Recorded};
 use super::ledger::Ledger;
 use super::numbers::{HIGHEST_TIME, Numbers as _, TIME_STEP};
 use super::queue::{Queue, Waiting, Work};
+use super::readings::Wanted;
 use super::rows::Hash;
 use super::statement::Failure;
 use super::transaction::Transaction;
 use super::{StoreError, control, load, one_time};
-use crate::audit::{AuditRow, Event, Outcome};
+use crate::audit::Effect;
 use crate::base::time::Timestamp;
 use crate::issuance::SignedToken;
 
@@ -197,7 +198,6 @@ impl<E: Engine> Writer<E> {
                     None => read_head(session, chain).await?,
                 };
                 let mut transaction = Committed { recorded: Vec::new(), head, highest, highest_written };
-                session.begin().await?;
                 let outcome = match write_group(session, entries, &mut transaction).await {
                     Ok(()) => session.commit().await,
                     Err(failure) => Err(failure),
@@ -237,16 +237,24 @@ async fn read_head<S: Transaction>(session: &mut S, chain: &str) -> Result<Head,
     })
 }
 
-/// Everything between begin and commit.
+/// The keys of all that the entries use once.
+fn uses_of(entries: &[&Entry]) -> Vec<Hash> {
+    let mut uses: Vec<Hash> = entries.iter().flat_map(|entry| &entry.one_time).map(one_time::key).collect();
+    uses.sort_unstable();
+    uses.dedup();
+    uses
+}
+
+/// Begins a transaction, and does everything but to commit it.
 async fn write_group<S: Transaction>(
     session: &mut S,
     entries: &[&Entry],
     transaction: &mut Committed,
 ) -> Result<(), Failure> {
     let mut ledger = Ledger::default();
-    let mut keys: Vec<Hash> = entries.iter().flat_map(|entry| &entry.one_time).map(one_time::key).collect();
-    keys.sort_unstable();
-    ledger.know_used(session.used_before(&keys).await?);
+    let mut wanted = Wanted::of(&issues_of(entries));
+    let (used, logins) = session.begin_with(&uses_of(entries), &wanted.id_tokens).await?;
+    ledger.know_used(used);
 
     let mut audit: Vec<AuditColumns> = Vec::with_capacity(entries.len());
     let mut is_clock_reset = false;
@@ -257,45 +265,45 @@ async fn write_group<S: Transaction>(
             transaction.recorded.push(Ok(Recorded::Replayed));
             continue;
         }
-        let mut row =
-            entry.audit.clone().unwrap_or_else(|| AuditRow::new(entry.now, Event::Process, Outcome::Granted));
-        let recorded = match &entry.change {
-            Change::Nothing => Ok(Recorded::Done { died: 0, subject: row.subject, changed: false }),
+        let mut effect = Effect::default();
+        let judged = match &entry.change {
+            Change::Nothing => Ok(()),
             Change::Control(control) => {
-                let effect = control::run(session, control, &mut row, entry.now).await?;
-                effect.map(|effect| {
-                    is_clock_reset |= matches!(control, Control::ResetClock);
-                    Recorded::Done { died: effect.died, subject: row.subject, changed: effect.is_changed }
-                })
+                is_clock_reset |= matches!(control, Control::ResetClock);
+                control::run(session, control, &mut effect, entry.now).await?
             }
-            Change::Issue(issue) => {
+            Change::Issue(token) => {
                 if !is_loaded {
-                    load::load(session, &mut ledger, &issues_of(entries)).await?;
+                    load::load(session, &mut ledger, &mut wanted, &logins).await?;
                     is_loaded = true;
                 }
-                ledger.judge(issue, &mut row, entry.now).map(|subject| Recorded::Done {
-                    died: 0,
-                    subject: Some(subject),
-                    changed: true,
-                })
+                ledger.judge(token, &mut effect, entry.now)
             }
         };
-        let recorded = match recorded {
-            Ok(done) => {
+        let recorded = match judged {
+            Ok(()) => {
                 ledger.use_up(entry);
                 // A sweep that found nothing to do is no event.
-                let is_idle = matches!(entry.change, Change::Control(Control::Sweep))
-                    && matches!(done, Recorded::Done { changed: false, .. });
-                if entry.audit.is_some() && !is_idle {
-                    audit.push(transaction.head.append(&row));
+                let is_idle = matches!(entry.change, Change::Control(Control::Sweep)) && !effect.is_changed;
+                if let Some(told) = entry.told.as_ref().filter(|_| !is_idle) {
+                    audit.push(transaction.head.append(told, &effect));
                 }
-                done
+                Recorded::Done { died: effect.died, subject: effect.subject, changed: effect.is_changed }
+            }
+            // The refusal is told in the transaction that found it, and what may be used once is used up.
+            Err(Recorded::Refused(cause)) => {
+                ledger.use_up(entry);
+                if let Some(mut told) = entry.told.clone() {
+                    told.refuse(&cause);
+                    audit.push(transaction.head.append(&told, &Effect::default()));
+                }
+                Recorded::Refused(cause)
             }
             Err(other) => other,
         };
         transaction.recorded.push(Ok(recorded));
     }
-    insert(session, &ledger, &audit).await?;
+    session.insert_all(&ledger.writes, &audit).await?;
     note_time(session, entries, is_clock_reset, transaction).await
 }
 
@@ -307,23 +315,6 @@ fn issues_of<'a>(entries: &[&'a Entry]) -> Vec<&'a SignedToken> {
             _ => None,
         })
         .collect()
-}
-
-async fn insert<S: Transaction>(
-    session: &mut S,
-    ledger: &Ledger,
-    audit: &[AuditColumns],
-) -> Result<(), Failure> {
-    let writes = &ledger.writes;
-    session.insert_subjects(&writes.subjects).await?;
-    session.insert_agents(&writes.agents).await?;
-    session.insert_tasks(&writes.tasks).await?;
-    session.insert_logins(&writes.logins).await?;
-    session.insert_answers(&writes.answers).await?;
-    session.open_engagements(&writes.engagements).await?;
-    session.insert_tokens(&writes.tokens).await?;
-    session.insert_uses(&writes.one_time).await?;
-    session.insert_audit(audit).await
 }
 
 /// Keeps the highest time seen; writes it down when it has gone on by a second, or was reset.

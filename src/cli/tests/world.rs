@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::ports::free_port;
-use crate::audit::{AuditRow, Event, Outcome};
+use crate::audit::{Event, Outcome, PolicyLoadEvent, Told};
 use crate::base::entropy::SystemEntropy;
 use crate::base::time::Timestamp;
 use crate::cli::probe::Rooms;
@@ -18,7 +18,7 @@ use crate::config::development::dev_certificates;
 use crate::config::{Algorithm, Config};
 use crate::jose::SigningKey;
 use crate::keys::NodeSecrets;
-use crate::store::{Change, Entry, Opening, Store};
+use crate::store::{Entry, Opening, Store};
 
 /// When the checks are made, unless a story says otherwise.
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
@@ -143,9 +143,8 @@ impl World {
         let entropy = SystemEntropy::default();
         let opening = Opening { config: &config, now: self.now, sealing: &secrets, entropy: &entropy };
         let store = Store::open(opening).await.unwrap();
-        let row = AuditRow::new(self.now, Event::PolicyLoad, Outcome::Granted);
-        let entry = Entry { one_time: Vec::new(), change: Change::Nothing, audit: Some(row), now: self.now };
-        store.record(entry).await.unwrap();
+        let event = Event::PolicyLoad(PolicyLoadEvent { set: "0123456789abcdef".to_owned() });
+        store.record(Entry::note(Told::of_server(self.now, Outcome::Granted, event))).await.unwrap();
         store.close().await.unwrap();
     }
 

@@ -6,17 +6,16 @@ use serde_json::{Value, json};
 
 use super::{NotDone, answer, show};
 use crate::app::App;
-use crate::audit::{AuditRow, Event, Outcome};
+use crate::audit::{AgentStateEvent, Event, KeyAct, KeyEvent, SubjectStopEvent, TaskEndEvent, Told};
 use crate::delegation::record::{AgentState, EndReason};
 use crate::http::json;
 use crate::keys;
 use crate::oauth::{AgentId, Issuer, TaskId};
-use crate::store::{Change, Control, Entry, Recorded};
+use crate::store::{Control, Entry, KeyRow, Recorded};
 
-async fn record(app: &App, control: Control, row: AuditRow, what: &'static str) -> Result<Value, NotDone> {
-    let now = row.at;
-    let entry = Entry { one_time: Vec::new(), change: Change::Control(control), audit: Some(row), now };
-    match app.store.record(entry).await? {
+async fn record(app: &App, control: Control, event: Event, what: &'static str) -> Result<Value, NotDone> {
+    let told = Told::of_operator(app.clock.now(), event);
+    match app.store.record(Entry::control(control, told)).await? {
         Recorded::Done { died, changed, .. } => Ok(json!({"changed": changed, "died": died})),
         Recorded::NotFound => Err(NotDone::NotFound(what)),
         Recorded::Refused(_) | Recorded::Changed | Recorded::Replayed => {
@@ -27,10 +26,8 @@ async fn record(app: &App, control: Control, row: AuditRow, what: &'static str) 
 
 async fn set_agent(app: &App, id: &str, state: AgentState, why: EndReason) -> HttpResponse {
     let agent = AgentId::new(id);
-    let mut row = AuditRow::new(app.clock.now(), Event::AgentState, Outcome::Granted);
-    row.agent = Some(agent.clone());
-    row.detail = Some(format!("{} ({})", state.word(), why.word()));
-    answer(record(app, Control::SetAgentState { agent, state, why }, row, "agent").await)
+    let event = Event::AgentState(AgentStateEvent { agent: agent.clone(), state, why, died: None });
+    answer(record(app, Control::SetAgentState { agent, state, why }, event, "agent").await)
 }
 
 /// `POST /agents/{id}/retire`: final; its work is done.
@@ -56,10 +53,9 @@ pub async fn resume_agent(app: web::Data<App>, id: web::Path<String>) -> HttpRes
 /// `POST /tasks/{id}/end`
 pub async fn end_task(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
     let Some(task) = TaskId::parse(&id) else { return answer(Err(NotDone::NotFound("task"))) };
-    let mut row = AuditRow::new(app.clock.now(), Event::TaskEnd, Outcome::Granted);
-    row.task = Some(task);
-    row.detail = Some(EndReason::Operator.word().to_owned());
-    answer(record(&app, Control::EndTask { task, why: EndReason::Operator }, row, "task").await)
+    let why = EndReason::Operator;
+    let event = Event::TaskEnd(TaskEndEvent { task, agent: None, subject: None, why, died: None });
+    answer(record(&app, Control::EndTask { task, why }, event, "task").await)
 }
 
 /// The body of `POST /subjects/end`.
@@ -73,15 +69,11 @@ struct EndSubject {
 pub async fn end_subject(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     answer(
         async {
-            let body: EndSubject = json::read(&request, payload).await?;
-            let mut row = AuditRow::new(app.clock.now(), Event::SubjectStop, Outcome::Granted);
-            row.provider = Some(body.issuer.clone());
-            let control = Control::StopSubject {
-                issuer: Issuer::new(body.issuer),
-                upstream: body.subject,
-                why: EndReason::KillSwitch,
-            };
-            record(&app, control, row, "user").await
+            let EndSubject { issuer, subject: upstream } = json::read(&request, payload).await?;
+            let why = EndReason::KillSwitch;
+            let event = SubjectStopEvent { provider: issuer.clone(), subject: None, why, died: None };
+            let control = Control::StopSubject { issuer: Issuer::new(issuer), upstream, why };
+            record(&app, control, Event::SubjectStop(event), "user").await
         }
         .await,
     )
@@ -103,7 +95,7 @@ pub async fn rotate_keys(app: web::Data<App>) -> HttpResponse {
             let algorithm = config.keys.signing_algorithm;
             let new = keys::new_key(algorithm, now, active_from, &app.secrets, app.entropy.as_ref())?;
             let kid = new.kid.clone();
-            put(&app, keys::rotate(&rows, new), format!("prepared {kid}")).await
+            put(&app, keys::rotate(&rows, new), KeyAct::Prepared, kid).await
         }
         .await,
     )
@@ -119,17 +111,16 @@ pub async fn revoke_key(app: web::Data<App>, kid: web::Path<String>) -> HttpResp
             let algorithm = config.keys.signing_algorithm;
             let spare = keys::new_key(algorithm, now, now, &app.secrets, app.entropy.as_ref())?;
             let rows = keys::revoke(&rows, &kid, now, spare).ok_or(NotDone::NotFound("key"))?;
-            put(&app, rows, format!("revoked {kid}")).await
+            put(&app, rows, KeyAct::Revoked, kid.into_inner()).await
         }
         .await,
     )
 }
 
-async fn put(app: &App, rows: Vec<crate::store::KeyRow>, detail: String) -> Result<Value, NotDone> {
+async fn put(app: &App, rows: Vec<KeyRow>, act: KeyAct, kid: String) -> Result<Value, NotDone> {
     let now = app.clock.now();
-    let mut row = AuditRow::new(now, Event::Key, Outcome::Granted);
-    row.detail = Some(detail);
-    record(app, Control::PutKeys(rows), row, "key").await?;
+    let event = Event::Key(KeyEvent { act, kid: Some(kid) });
+    record(app, Control::PutKeys(rows), event, "key").await?;
     app.refresh_keys().await?;
     let rows = app.store.list_keys().await?;
     Ok(json!({"keys": rows.iter().map(|row| show::key_json(row, now)).collect::<Vec<_>>()}))

@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::{NotDone, answer};
 use crate::app::{App, Failure};
-use crate::audit::{AuditRow, Event, Outcome};
+use crate::audit::{ClockResetEvent, Event, KeyAct, KeyEvent, Told};
 use crate::base::time::Timestamp;
 use crate::keys;
-use crate::store::{Change, Control, Entry, Store, StoreError};
+use crate::store::{Control, Entry, Store, StoreError};
 
 /// `POST /clock/reset`: the highest time seen becomes the clock's; what ended stays ended.
 pub async fn reset(app: web::Data<App>) -> HttpResponse {
@@ -31,16 +31,13 @@ async fn run(app: &App) -> Result<(), Failure> {
 /// The store.
 pub async fn set_back(store: &Store, now: Timestamp) -> Result<(), StoreError> {
     let highest = store.highest_time().await?.unwrap_or(now);
-    let control = |control, event, detail: String| {
-        let mut row = AuditRow::new(now, event, Outcome::Granted);
-        row.detail = Some(detail);
-        store.record(Entry { one_time: Vec::new(), change: Change::Control(control), audit: Some(row), now })
-    };
+    let told = |event| Told::of_operator(now, event);
     let keys = keys::set_back(&store.list_keys().await?, highest, now);
     if !keys.is_empty() {
-        let detail = format!("times set back with the clock, from {highest} to {now}");
-        control(Control::PutKeys(keys), Event::Key, detail).await?;
+        let event = Event::Key(KeyEvent { act: KeyAct::SetBack, kid: None });
+        store.record(Entry::control(Control::PutKeys(keys), told(event))).await?;
     }
-    control(Control::ResetClock, Event::ClockReset, format!("highest time seen is now {now}")).await?;
+    let event = Event::ClockReset(ClockResetEvent { from: highest, to: now });
+    store.record(Entry::control(Control::ResetClock, told(event))).await?;
     Ok(())
 }

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::{NotDone, answer, show};
 use crate::app::App;
-use crate::audit::{AuditRow, Event, Outcome};
-use crate::delegation::record::{Agent, AgentState, Provenance};
+use crate::audit::{Event, ExchangeEvent, Outcome, Row};
+use crate::delegation::record::{Agent, AgentState, EndReason, Provenance, TokenKind};
 use crate::oauth::{AgentId, TaskId};
 use crate::store::AuditFilter;
 
@@ -32,10 +32,9 @@ async fn explain(app: &App, id: &AgentId) -> Result<Value, NotDone> {
     let agent = app.store.find_agent(id).await?.ok_or(NotDone::NotFound("agent"))?;
     crate::endpoint::introspect::record_counted(app, app.clock.now()).await?;
     let filter = AuditFilter { agent: Some(id.clone()), newest: Some(MOST_ROWS), ..AuditFilter::default() };
-    let rows: Vec<AuditRow> =
-        app.store.list_audit(&filter).await?.into_iter().map(|stored| stored.row).collect();
-    let mut by_task: BTreeMap<TaskId, Vec<AuditRow>> = BTreeMap::new();
-    for task in rows.iter().filter_map(|row| row.task) {
+    let rows: Vec<Row> = app.store.list_audit(&filter).await?.into_iter().map(|stored| stored.row).collect();
+    let mut by_task: BTreeMap<TaskId, Vec<Row>> = BTreeMap::new();
+    for task in rows.iter().filter_map(Row::task) {
         by_task.entry(task).or_default();
     }
     for (task, story) in by_task.iter_mut().rev().take(TASKS_TOLD) {
@@ -47,7 +46,7 @@ async fn explain(app: &App, id: &AgentId) -> Result<Value, NotDone> {
 }
 
 /// The life of an agent, in words.
-fn tell(agent: &Agent, rows: &[AuditRow], by_task: &BTreeMap<TaskId, Vec<AuditRow>>) -> String {
+fn tell(agent: &Agent, rows: &[Row], by_task: &BTreeMap<TaskId, Vec<Row>>) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{}", agent.id);
@@ -72,22 +71,19 @@ fn who_is_it(text: &mut String, agent: &Agent) {
     let _ = writeln!(text, "  first seen {}", agent.first_seen);
 }
 
-fn who_authorised_it(
-    text: &mut String,
-    agent: &Agent,
-    rows: &[AuditRow],
-    by_task: &BTreeMap<TaskId, Vec<AuditRow>>,
-) {
+fn who_authorised_it(text: &mut String, agent: &Agent, rows: &[Row], by_task: &BTreeMap<TaskId, Vec<Row>>) {
     let _ = writeln!(text, "Who authorised it?");
     if by_task.is_empty() {
         let _ = writeln!(text, "  nobody: it never worked in a task");
     }
     for (task, story) in by_task.iter().rev().take(TASKS_TOLD) {
-        let begun = story.iter().find(|row| row.task_begun && row.outcome == Outcome::Granted);
-        let subject = story.iter().find_map(|row| row.subject);
+        let begun = story.iter().find_map(|row| {
+            row.exchange().filter(|exchange| exchange.task_begun).map(|exchange| (row, exchange))
+        });
+        let subject = story.iter().find_map(Row::subject);
         let _ =
             write!(text, "  user {}", subject.map_or("unknown".to_owned(), |subject| subject.to_string()));
-        if let Some(begun) = begun {
+        if let Some((_, begun)) = begun {
             let _ = write!(
                 text,
                 " of {}, signed in with {}",
@@ -97,15 +93,15 @@ fn who_authorised_it(
         }
         let _ = writeln!(text);
         let _ = write!(text, "    task {task}");
-        if let Some(begun) = begun {
+        if let Some((row, begun)) = begun {
             let _ = write!(
                 text,
                 ", begun {} by client `{}`",
-                begun.at,
-                begun.client.as_ref().map_or("", |c| c.as_str())
+                row.envelope.at,
+                row.client().map_or("", |client| client.as_str())
             );
             if let Some(purpose) = &begun.purpose {
-                let _ = write!(text, ", for: {purpose}");
+                let _ = write!(text, ", for: {}", purpose.as_str());
             }
         }
         let _ = writeln!(text);
@@ -113,21 +109,23 @@ fn who_authorised_it(
     if by_task.len() > TASKS_TOLD {
         let _ = writeln!(text, "  and {} earlier tasks", by_task.len() - TASKS_TOLD);
     }
-    let chain =
-        rows.iter().rev().find(|row| row.outcome == Outcome::Granted && row.chain.first() == Some(&agent.id));
-    if let Some(row) = chain.filter(|row| row.chain.len() > 1) {
-        let before: Vec<&str> = row.chain[1..].iter().map(AgentId::as_str).collect();
+    let granted = rows.iter().rev().filter(|row| row.outcome == Outcome::Granted);
+    let chain = granted.map(Row::actors).find(|chain| chain.first() == Some(&agent.id));
+    if let Some([_, before @ ..]) = chain
+        && !before.is_empty()
+    {
+        let before: Vec<&str> = before.iter().map(AgentId::as_str).collect();
         let _ = writeln!(text, "  it was brought in by {}", before.join(", for "));
     }
 }
 
-fn what_was_it_allowed(text: &mut String, agent: &Agent, rows: &[AuditRow]) {
+fn what_was_it_allowed(text: &mut String, agent: &Agent, rows: &[Row]) {
     let _ = writeln!(text, "What was it allowed?");
     let mut allowed: BTreeMap<(String, String, bool), (u64, i64)> = BTreeMap::new();
     for row in granted(agent, rows) {
         let target = row.target.as_ref().map(ToString::to_string).unwrap_or_default();
         let scope = row.scope.as_ref().map(ToString::to_string).unwrap_or_default();
-        let is_task = row.token_kind.as_deref() == Some("task");
+        let is_task = row.token_kind == Some(TokenKind::Task);
         let entry = allowed.entry((target, scope, is_task)).or_default();
         entry.0 += 1;
         entry.1 = entry.1.max(row.expires_at.unwrap_or(0));
@@ -147,61 +145,78 @@ fn what_was_it_allowed(text: &mut String, agent: &Agent, rows: &[AuditRow]) {
     }
 }
 
-fn granted<'a>(agent: &'a Agent, rows: &'a [AuditRow]) -> impl Iterator<Item = &'a AuditRow> {
-    rows.iter().filter(|row| {
-        row.event == Event::Exchange
-            && row.outcome == Outcome::Granted
-            && row.agent.as_ref() == Some(&agent.id)
-    })
+fn granted<'a>(agent: &'a Agent, rows: &'a [Row]) -> impl Iterator<Item = &'a ExchangeEvent> {
+    let granted = rows.iter().filter(|row| row.outcome == Outcome::Granted);
+    granted.filter_map(Row::exchange).filter(|exchange| exchange.agent.as_ref() == Some(&agent.id))
 }
 
-fn what_did_it_do(
-    text: &mut String,
-    agent: &Agent,
-    rows: &[AuditRow],
-    by_task: &BTreeMap<TaskId, Vec<AuditRow>>,
-) {
-    let own: Vec<&AuditRow> = rows.iter().filter(|row| row.agent.as_ref() == Some(&agent.id)).collect();
-    let count =
-        |outcome| own.iter().filter(|row| row.event == Event::Exchange && row.outcome == outcome).count();
+fn what_did_it_do(text: &mut String, agent: &Agent, rows: &[Row], by_task: &BTreeMap<TaskId, Vec<Row>>) {
+    let own: Vec<&Row> = rows.iter().filter(|row| row.agent() == Some(&agent.id)).collect();
+    let count = |is: fn(&Outcome) -> bool| {
+        own.iter().filter(|row| row.exchange().is_some() && is(&row.outcome)).count()
+    };
     let tokens: std::collections::BTreeSet<_> = granted(agent, rows).filter_map(|row| row.jti).collect();
     let used: u64 = by_task
         .values()
         .flatten()
-        .filter(|row| row.event == Event::Introspection && row.jti.is_some_and(|jti| tokens.contains(&jti)))
-        .map(|row| row.count.unwrap_or(1))
+        .filter_map(|row| match &row.event {
+            Event::Introspection(event) if event.jti.is_some_and(|jti| tokens.contains(&jti)) => {
+                Some(event.count.unwrap_or(1))
+            }
+            _ => None,
+        })
         .sum();
     let _ = writeln!(text, "What did it do?");
     let _ = writeln!(
         text,
         "  {} exchanges granted, {} refused; its tokens were checked {used} times by resource servers",
-        count(Outcome::Granted),
-        count(Outcome::Refused)
+        count(|outcome| *outcome == Outcome::Granted),
+        count(|outcome| matches!(outcome, Outcome::Refused { .. }))
     );
     for row in own.iter().rev().take(ACTS_TOLD).rev() {
-        let _ = writeln!(text, "  {} {}", row.at, act(row));
+        let _ = writeln!(text, "  {} {}", row.envelope.at, act(row));
     }
     if own.len() > ACTS_TOLD {
         let _ = writeln!(text, "  and {} earlier acts", own.len() - ACTS_TOLD);
     }
 }
 
-fn act(row: &AuditRow) -> String {
-    let target = row.target.as_ref().map_or("?", |target| target.as_str());
-    let asked = row.scope.as_ref().or(row.scope_asked.as_ref()).map(ToString::to_string).unwrap_or_default();
-    let rule =
-        row.policy.as_ref().map(|policy| format!(" [{}]", policy.policies.join(", "))).unwrap_or_default();
-    match (row.event, row.outcome) {
-        (Event::Exchange, Outcome::Granted) => format!("got {asked} at {target}{rule}"),
-        (Event::Exchange, _) => {
-            format!("was refused {asked} at {target}: {}{rule}", row.cause.as_deref().unwrap_or("failed"))
-        }
-        (Event::Revocation, _) => format!("gave back a token; {} died", row.died.unwrap_or(0)),
-        (event, _) => format!("{event:?}: {}", row.detail.as_deref().unwrap_or("")),
+fn act(row: &Row) -> String {
+    match &row.event {
+        Event::Exchange(exchange) => exchanged(row, exchange),
+        Event::Revocation(event) => format!("gave back a token; {} died", event.died.unwrap_or(0)),
+        Event::AgentState(event) => format!("was made {} ({})", event.state.word(), event.why.word()),
+        Event::TaskEnd(event) => format!("had its task ended ({})", event.why.word()),
+        event => event.kind().word().to_owned(),
     }
 }
 
-fn when_did_it_end(text: &mut String, agent: &Agent, by_task: &BTreeMap<TaskId, Vec<AuditRow>>) {
+fn exchanged(row: &Row, exchange: &ExchangeEvent) -> String {
+    let target = exchange.target.as_ref().map_or("?", |target| target.as_str());
+    let scope = exchange.scope.as_ref().or(exchange.scope_asked.as_ref());
+    let scope = scope.map(ToString::to_string).unwrap_or_default();
+    let rule = exchange.policy.as_ref().map(|policy| format!(" [{}]", policy.policies.join(", ")));
+    let rule = rule.unwrap_or_default();
+    match &row.outcome {
+        Outcome::Granted => format!("got {scope} at {target}{rule}"),
+        Outcome::Refused { cause, .. } => format!("was refused {scope} at {target}: {cause}{rule}"),
+        Outcome::Failed => format!("was refused {scope} at {target}: failed{rule}"),
+    }
+}
+
+/// Why the row ended a task, and how many tokens ended with it; `None` if it ended none.
+const fn task_end(row: &Row) -> Option<(EndReason, Option<u64>)> {
+    match (&row.outcome, &row.event) {
+        (Outcome::Granted, Event::TaskEnd(event)) => Some((event.why, event.died)),
+        (Outcome::Granted, Event::Revocation(event)) => match event.why {
+            Some(why @ EndReason::TaskDone) => Some((why, event.died)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn when_did_it_end(text: &mut String, agent: &Agent, by_task: &BTreeMap<TaskId, Vec<Row>>) {
     let _ = writeln!(text, "When and why did it end?");
     let _ = match (agent.state, agent.ended) {
         (AgentState::Retired, Some(ended)) => writeln!(text, "  retired {}: {}", ended.at, ended.why.word()),
@@ -210,18 +225,14 @@ fn when_did_it_end(text: &mut String, agent: &Agent, by_task: &BTreeMap<TaskId, 
         _ => writeln!(text, "  it has not ended"),
     };
     for (task, story) in by_task.iter().rev().take(TASKS_TOLD) {
-        let end = story.iter().rev().find(|row| {
-            row.outcome == Outcome::Granted
-                && (row.event == Event::TaskEnd
-                    || (row.event == Event::Revocation && row.detail.as_deref() == Some("task_done")))
-        });
+        let end = story.iter().rev().find_map(|row| Some((row, task_end(row)?)));
         let _ = match end {
-            Some(row) => writeln!(
+            Some((row, (why, died))) => writeln!(
                 text,
                 "  task {task} ended {} ({}), {} tokens died",
-                row.at,
-                row.detail.as_deref().unwrap_or("ended"),
-                row.died.unwrap_or(0)
+                row.envelope.at,
+                why.word(),
+                died.unwrap_or(0)
             ),
             None => writeln!(text, "  task {task} has no end on record: it goes on, or its time ran out"),
         };

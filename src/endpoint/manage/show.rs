@@ -126,7 +126,10 @@ pub async fn trace(app: web::Data<App>, query: web::Query<TraceQuery>) -> HttpRe
             let rows = app.store.list_audit(&filter).await?;
             let rows: Vec<Value> = rows
                 .iter()
-                .map(|stored| json!({"chain": stored.chain, "seq": stored.seq, "row": stored.row}))
+                .map(|stored| {
+                    let envelope = &stored.row.envelope;
+                    json!({"chain": envelope.chain, "seq": envelope.seq, "row": stored.row})
+                })
                 .collect();
             Ok(json!({"rows": rows}))
         }

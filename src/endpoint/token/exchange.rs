@@ -7,7 +7,7 @@ use crate::app::{Failure, Stop};
 use crate::base::entropy::{Entropy, EntropyUnavailable, uuid_v7};
 use crate::base::time::Timestamp;
 use crate::decision::{
-    Check, Decision, Denial, FreshIds, Question, Report, SubjectResult, Unknown, Verified, decide,
+    Decision, Denial, FreshIds, Permit, Question, Report, SubjectResult, Unknown, Verified, decide,
 };
 use crate::delegation::actor::Acting;
 use crate::delegation::answers::SealedAnswer;
@@ -15,8 +15,8 @@ use crate::delegation::record::Lineage;
 use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::rules::{Reach, answered};
 use crate::endpoint::phases;
-use crate::issuance::{self, answer_label};
-use crate::keys::SealPurpose;
+use crate::issuance::{self, Issued, answer_label};
+use crate::keys::{KeyError, SealPurpose};
 use crate::oauth::{
     Audience, ExchangeRequest, Jti, LoginId, NamedTask, Plain, SubjectRef, SubjectToken, TaskId,
     TokenResponse,
@@ -45,16 +45,16 @@ struct Exchange<'a> {
 impl Exchange<'_> {
     /// The only loop: it decides anew what changed between reading and writing.
     async fn run(self) -> Result<TokenResponse, Stopped> {
-        let Call { app, world, client, now, .. } = *self.call;
+        let Call { app, caller, world, client, now, .. } = *self.call;
         let verified = self.verify().await;
         let fresh = fresh_ids(app.entropy.as_ref(), now).map_err(|error| {
             let report = Report::of_client(client.client().id.clone());
-            (Box::new(report.failed_at(Check::Subject)), Stop::Failed(error.into()))
+            Stopped::Unrecorded(Arc::new(report), Stop::Failed(error.into()))
         })?;
         let question = Question { client, request: self.request, verified: &verified, fresh: &fresh };
         let failed = |failure: Failure| {
-            let report = Report::of(&question, &world.config).failed_at(Check::Subject);
-            (Box::new(report), Stop::Failed(failure))
+            let report = Report::of(&question, &world.config);
+            Stopped::Unrecorded(Arc::new(report), Stop::Failed(failure))
         };
         let mut recorded = match self.needs_reading(&verified) {
             true => self.read(&verified).await.map_err(failed)?,
@@ -69,42 +69,38 @@ impl Exchange<'_> {
                     recorded = self.read(&verified).await.map_err(failed)?;
                     continue;
                 }
-                Err(denial) => return Err((Box::new(report), stop(denial))),
+                Err(denial) => return Err(Stopped::Unrecorded(Arc::new(report), stop(denial))),
             };
-            let ring = app.ring.load();
-            let issued =
-                issuance::issue(permit, &world.config, &ring, &app.secrets, app.entropy.as_ref(), now);
-            let issued = match issued {
-                Ok(issued) => issued,
-                Err(error) => {
-                    return Err((Box::new(report.failed_at(Check::Answer)), Stop::Failed(error.into())));
-                }
-            };
+            let report = Arc::new(report);
+            let unrecorded = |stop| Stopped::Unrecorded(Arc::clone(&report), stop);
+            let issued = self.issue(permit).map_err(|error| unrecorded(Stop::Failed(error.into())))?;
             let entry = Entry {
                 one_time: client.one_time().to_vec(),
                 change: Change::Issue(Box::new(issued.signed)),
-                audit: Some(self.call.row(&report)),
+                told: Some(self.call.told(Arc::clone(&report))),
                 now,
             };
             match app.store.record(entry).await {
                 Ok(store::Recorded::Done { .. }) => return Ok(issued.response),
-                Ok(store::Recorded::Replayed) => {
-                    return Err((Box::new(report), Plain::AssertionReplayed.into()));
-                }
                 Ok(store::Recorded::Refused(cause)) => {
-                    let report = report.refused_at(Check::Binding, cause.clone());
-                    return Err((Box::new(report), cause.into()));
+                    phases::note_never_issued(app, caller, client, &cause);
+                    return Err(Stopped::Recorded(cause.into()));
                 }
+                Ok(store::Recorded::Replayed) => return Err(unrecorded(Plain::AssertionReplayed.into())),
                 Ok(store::Recorded::Changed | store::Recorded::NotFound) => {
                     app.refresh_keys().await.map_err(failed)?;
                     recorded = self.read(&verified).await.map_err(failed)?;
                 }
-                Err(error) => {
-                    return Err((Box::new(report.failed_at(Check::Answer)), Stop::Failed(error.into())));
-                }
+                Err(error) => return Err(unrecorded(Stop::Failed(error.into()))),
             }
         }
         Err(failed(Failure::Contention))
+    }
+
+    fn issue(self, permit: Permit) -> Result<Issued, KeyError> {
+        let Call { app, world, now, .. } = *self.call;
+        let ring = app.ring.load();
+        issuance::issue(permit, &world.config, &ring, &app.secrets, app.entropy.as_ref(), now)
     }
 
     /// Signatures and keys of both tokens. Results are kept; the decision says which counts.

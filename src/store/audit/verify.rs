@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::checkpoint::{self, Line};
 use super::{AuditColumns, CheckpointRow, chain};
-use crate::audit::AuditRow;
+use crate::audit::{Row, VERSION};
 use crate::base::time::Timestamp;
 use crate::config::{Config, Database};
 use crate::store::rows::Hash;
@@ -64,6 +64,9 @@ pub enum FaultKind {
     /// The stored body is no audit row.
     #[error("body is no audit row")]
     Body,
+    /// The body is of a version that this Deputy does not know.
+    #[error("the body is of version {0}, which this deputy does not know")]
+    Version(u8),
     /// A copy differs from the body.
     #[error("column `{0}` differs from the body")]
     Column(&'static str),
@@ -109,7 +112,7 @@ pub async fn verify(config: &Config) -> Result<Report, StoreError> {
             let mut connection = postgres::connect_read_only(url).await?;
             let name = migration::name_postgres(&mut connection).await?;
             migration::pending(&name, &migration::applied_postgres(&mut connection).await?)?;
-            examine(&mut postgres::Session(&mut connection), &lines, faults).await
+            examine(&mut postgres::Session(&connection), &lines, faults).await
         }
     };
     report.map_err(StoreError::from)
@@ -236,8 +239,11 @@ impl<'a> Examiner<'a> {
             // Its link cannot be checked without the row before it.
             self.note(expected, FaultKind::Missing);
         }
-        match serde_json::from_str::<AuditRow>(&row.body) {
+        match serde_json::from_str::<Row>(&row.body) {
             Ok(parsed) => {
+                if parsed.envelope.version != VERSION {
+                    self.note(row.seq, FaultKind::Version(parsed.envelope.version));
+                }
                 if let Some(column) = chain::differing_column(row, &parsed) {
                     self.note(row.seq, FaultKind::Column(column));
                 }

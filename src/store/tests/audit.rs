@@ -2,8 +2,10 @@
 
 use super::on_each_database;
 use super::world::{World, revoke};
-use crate::audit::Event;
+use crate::audit::Kind;
 use crate::config;
+use crate::decision::Check;
+use crate::oauth::{Cause, TokenFault};
 use crate::store::audit::chain;
 use crate::store::entry::Change;
 use crate::store::rows::Hash;
@@ -36,7 +38,8 @@ async fn ten_rows(world: &World) {
     world.exchange(&store, &access, &world.instance()).await;
     for _ in 0..5 {
         let mut note = world.entry(Change::Nothing);
-        note.audit.as_mut().unwrap().cause = Some("not_yours".to_owned());
+        let not_yours = Cause::subject(TokenFault::NotYours);
+        note.told = Some(world.told(|report| report.refuse_at(Check::Binding, not_yours)));
         store.record(note).await.unwrap();
     }
     world.control(&store, revoke(&access)).await;
@@ -171,13 +174,16 @@ async fn a_rewritten_chain_is_found_against_the_checkpoint_file(world: World) {
     let mut statements = "DELETE FROM checkpoint;".to_owned();
     let mut previous = Hash([0; 32]);
     for row in rows {
-        let body = if row.seq == 6 { row.body.replace("not_yours", "may_act") } else { row.body };
-        let hash = chain::link(&previous, &row.chain, row.seq, &body);
+        let body =
+            if row.row.envelope.seq == 6 { row.body.replace("not_yours", "may_act") } else { row.body };
+        let hash = chain::link(&previous, &row.row.envelope.chain, row.row.envelope.seq, &body);
         let hex: String = hash.0.iter().map(|byte| format!("{byte:02x}")).collect();
         let literal = if is_sqlite { format!("X'{hex}'") } else { format!("'\\x{hex}'") };
-        let cause = if row.seq == 6 { ", cause = 'may_act'" } else { "" };
-        statements +=
-            &format!("UPDATE audit SET body = '{body}', hash = {literal}{cause} WHERE seq = {};", row.seq);
+        let cause = if row.row.envelope.seq == 6 { ", cause = 'may_act'" } else { "" };
+        statements += &format!(
+            "UPDATE audit SET body = '{body}', hash = {literal}{cause} WHERE seq = {};",
+            row.row.envelope.seq
+        );
         previous = hash;
     }
     world.tamper_all(&statements).await;
@@ -259,7 +265,7 @@ async fn a_line_a_crash_left_unfinished_is_dropped(world: World) {
 }
 
 async fn found(store: &Store, filter: AuditFilter) -> Vec<i64> {
-    store.list_audit(&filter).await.unwrap().iter().map(|row| row.seq).collect()
+    store.list_audit(&filter).await.unwrap().iter().map(|row| row.row.envelope.seq).collect()
 }
 
 async fn an_agents_rows_are_found_wherever_it_was_in_the_chain(world: World) {
@@ -270,7 +276,7 @@ async fn an_agents_rows_are_found_wherever_it_was_in_the_chain(world: World) {
     let onward = world.exchange(&store, &access, &verifier).await;
     world.exchange(&store, &onward, &world.instance()).await;
     let mut refused = world.entry(Change::Nothing);
-    refused.audit.as_mut().unwrap().agent = Some(verifier.id.clone());
+    refused.told = Some(world.told(|report| report.who.agent = Some(verifier.id.clone())));
     store.record(refused).await.unwrap();
 
     let of = |agent: &crate::delegation::record::Agent| AuditFilter {
@@ -289,7 +295,7 @@ async fn rows_are_found_by_each_column(world: World) {
     let onward = world.exchange(&store, &access, &world.instance()).await;
     let request = crate::oauth::RequestId::new(world.id());
     let mut note = world.entry(Change::Nothing);
-    note.audit.as_mut().unwrap().request = Some(request);
+    note.told.as_mut().unwrap().request = Some(request);
     store.record(note).await.unwrap();
     world.control(&store, revoke(&onward)).await;
 
@@ -301,7 +307,7 @@ async fn rows_are_found_by_each_column(world: World) {
     assert_eq!(found(&store, AuditFilter { parent: Some(access.jti), ..any() }).await, vec![4]);
     assert_eq!(found(&store, AuditFilter { request: Some(request), ..any() }).await, vec![5]);
     let revocation = store.list_audit(&AuditFilter { jti: Some(onward.jti), ..any() }).await.unwrap();
-    assert_eq!(revocation[1].row.event, Event::TaskEnd);
-    assert_eq!(revocation[1].row.died, Some(1));
-    assert_eq!(revocation[1].row.subject, revocation[0].row.subject);
+    assert_eq!(revocation[1].row.event.kind(), Kind::Revocation);
+    assert_eq!(revocation[1].row.died(), Some(1));
+    assert_eq!(revocation[1].row.subject(), revocation[0].row.subject());
 }

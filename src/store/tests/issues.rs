@@ -2,7 +2,7 @@
 
 use super::on_each_database;
 use super::world::{KID, World, token_of};
-use crate::audit::Outcome;
+use crate::decision::Check;
 use crate::decision::Origin;
 use crate::delegation::plan::TaskPlan;
 use crate::issuance::SealedAnswerRow;
@@ -127,7 +127,7 @@ async fn a_known_user_keeps_their_reference(world: World) {
     assert_eq!(first, second);
     assert_eq!(store.find_task(task).await.unwrap().unwrap().subject, first);
     let rows = store.list_audit(&AuditFilter { task: Some(task), ..Default::default() }).await.unwrap();
-    assert_eq!(rows[0].row.subject, Some(first));
+    assert_eq!(rows[0].row.subject(), Some(first));
     assert_eq!(store.find_subject(first).await.unwrap().unwrap().upstream, "ulla");
 }
 
@@ -184,7 +184,9 @@ async fn a_replay_in_one_group_is_found(world: World) {
 async fn a_refusal_spends_its_assertion_with_its_row(world: World) {
     let store = world.open().await;
     let mut refusal = world.entry(Change::Nothing);
-    refusal.audit.as_mut().unwrap().outcome = Outcome::Refused;
+    refusal.told = Some(world.told(|report| {
+        report.refuse_at(Check::Binding, Cause::subject(TokenFault::NotYours));
+    }));
     refusal.one_time = vec![world.assertion()];
     let again = refusal.clone();
     let before = rows(&store).await;
@@ -229,7 +231,7 @@ async fn an_agent_is_created_by_its_first_exchange_only(world: World) {
         let filter = AuditFilter { jti: Some(token.jti), ..Default::default() };
         let rows = store.list_audit(&filter).await.unwrap();
         assert_eq!(rows.len(), 1);
-        assert_eq!(rows[0].row.agent_created, is_created);
+        assert_eq!(rows[0].row.exchange().unwrap().agent_created, is_created);
     }
 }
 

@@ -4,6 +4,7 @@ mod configuration;
 mod database;
 mod entries;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use diesel::connection::SimpleConnection as _;
@@ -13,10 +14,11 @@ use zeroize::Zeroizing;
 
 use self::configuration::configuration;
 use self::database::{TestDatabase, administer};
-use crate::audit::{AuditRow, Event, Outcome};
+use crate::audit::{Event, Requester, RevocationEvent, TaskEndEvent, Told, What};
 use crate::base::entropy::{Entropy, SeededEntropy, SystemEntropy, uuid_v7};
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::{self, Config, PostgresUrl};
+use crate::decision::Report;
 use crate::delegation::record::{Agent, Delegation, EndReason, Lineage, live};
 use crate::oauth::{ClientId, OneTime, TaskId, TokenFault};
 use crate::store::entry::{Change, Control, Entry, KeyRow, Recorded};
@@ -141,6 +143,22 @@ impl World {
         }
     }
 
+    /// Host and port of the PostgreSQL server.
+    pub(crate) fn postgres_address(&self) -> String {
+        let config::Database::Postgres(url) = &self.config.database else { panic!("no PostgreSQL") };
+        let url = url::Url::parse(&url.url).unwrap();
+        format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432))
+    }
+
+    /// Connects to PostgreSQL through this port of this machine.
+    pub(crate) fn connect_through(&mut self, port: u16) {
+        let config::Database::Postgres(url) = &mut self.config.database else { panic!("no PostgreSQL") };
+        let mut changed = url::Url::parse(&url.url).unwrap();
+        changed.set_host(Some("127.0.0.1")).unwrap();
+        changed.set_port(Some(port)).unwrap();
+        url.url = changed.into();
+    }
+
     /// Holds a lock in PostgreSQL until what is given back is dropped.
     pub(crate) async fn hold_lock(&self, statement: &str) -> tokio_postgres::Client {
         let config::Database::Postgres(url) = &self.config.database else { panic!("no PostgreSQL") };
@@ -187,12 +205,17 @@ impl World {
         }
     }
 
-    pub(crate) fn row(&self, event: Event) -> AuditRow {
-        AuditRow::new(self.now(), event, Outcome::Granted)
+    /// What is told of an exchange, by its report.
+    pub(crate) fn told(&self, change: impl FnOnce(&mut Report)) -> Told {
+        let mut report = Report::of_client(client());
+        change(&mut report);
+        let requester = Requester::Client { client: report.who.client.clone() };
+        let what = What::Exchange(Arc::new(report));
+        Told { at: self.now(), request: None, requester, source: None, what }
     }
 
     pub(crate) fn entry(&self, change: Change) -> Entry {
-        Entry { one_time: Vec::new(), change, audit: Some(self.row(Event::Exchange)), now: self.now() }
+        Entry { one_time: Vec::new(), change, told: Some(self.told(|_| {})), now: self.now() }
     }
 
     pub(crate) fn assertion(&self) -> OneTime {
@@ -212,9 +235,18 @@ impl World {
     }
 
     pub(crate) async fn try_control(&self, store: &Store, control: Control) -> Recorded {
-        let mut entry = self.entry(Change::Control(control));
-        entry.audit = Some(self.row(Event::TaskEnd));
-        store.record(entry).await.unwrap()
+        let event = match &control {
+            Control::EndTask { task, why } => Event::TaskEnd(TaskEndEvent {
+                task: *task,
+                agent: None,
+                subject: None,
+                why: *why,
+                died: None,
+            }),
+            _ => Event::Revocation(RevocationEvent { why: Some(EndReason::Operator), ..Default::default() }),
+        };
+        let told = Told::of_operator(self.now(), event);
+        store.record(Entry::control(control, told)).await.unwrap()
     }
 
     /// Issues a task token for a new sign-in.

@@ -1,7 +1,7 @@
 //! What only a test that stands inside Deputy can do: sign with its key, break its database, change
 //! its policy and its agents.
 
-use deputy::audit::{AuditRow, Event, Outcome};
+use deputy::audit::{AgentStateEvent, Event, Told};
 use deputy::base::time::Clock as _;
 use deputy::delegation::record::{AgentState, EndReason};
 use deputy::keys::SealPurpose;
@@ -72,9 +72,10 @@ impl World {
 
     /// Changes an agent's state, as an operator would.
     pub async fn set_agent_state(&self, agent: &AgentId, state: AgentState, why: EndReason) {
-        let row = AuditRow::new(self.clock.now(), Event::AgentState, Outcome::Granted);
+        let event = AgentStateEvent { agent: agent.clone(), state, why, died: None };
+        let told = Told::of_operator(self.clock.now(), Event::AgentState(event));
         let control = Control::SetAgentState { agent: agent.clone(), state, why };
-        deputy::server::record::control(self.app(), control, row).await.unwrap();
+        deputy::server::record::control(self.app(), control, told).await.unwrap();
     }
 
     /// What the management listener says of the counters.

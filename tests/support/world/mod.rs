@@ -222,7 +222,7 @@ impl World {
     }
 
     /// The audit rows of one request, newest last.
-    pub async fn audit_of(&self, request_id: &str) -> Vec<deputy::audit::AuditRow> {
+    pub async fn audit_of(&self, request_id: &str) -> Vec<deputy::audit::Row> {
         let filter = deputy::store::AuditFilter {
             request: deputy::oauth::RequestId::parse(request_id),
             ..deputy::store::AuditFilter::default()
@@ -238,8 +238,7 @@ impl World {
         let rows = self.app().store.list_audit(&filter).await.unwrap();
         rows.iter()
             .filter(|stored| {
-                stored.row.event == deputy::audit::Event::Exchange
-                    && stored.row.outcome == deputy::audit::Outcome::Granted
+                stored.row.exchange().is_some() && stored.row.outcome == deputy::audit::Outcome::Granted
             })
             .count()
     }
@@ -269,7 +268,7 @@ impl World {
     }
 
     /// Every audit row so far, oldest first.
-    pub async fn audit(&self) -> Vec<deputy::audit::AuditRow> {
+    pub async fn audit(&self) -> Vec<deputy::audit::Row> {
         let filter = deputy::store::AuditFilter::default();
         let rows = self.app().store.list_audit(&filter).await.unwrap();
         rows.into_iter().map(|stored| stored.row).collect()

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{KID, World, client};
-use crate::audit::Event;
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::AgentLifetime;
 use crate::decision::{FirstHop, Origin, Permit, Proposal, Terms};
@@ -131,16 +130,20 @@ impl World {
 
     /// The entry of a token that was signed on these terms.
     pub(crate) fn signed(&self, terms: Terms, answers: Vec<SealedAnswerRow>) -> Entry {
-        let mut row = self.row(Event::Exchange);
-        row.chain.clone_from(&terms.proposal.chain);
-        row.client = Some(terms.client.clone());
-        if let Origin::Later { parent } = &terms.origin {
-            row.parent = Some(*parent);
-        }
+        let told = self.told(|report| {
+            let who = &mut report.who;
+            who.client = terms.client.clone();
+            who.agent = Some(terms.actor.id.clone());
+            who.chain.clone_from(&terms.proposal.chain);
+            (who.task, who.login) = (Some(terms.task), Some(terms.login));
+            if let Origin::Later { parent } = &terms.origin {
+                who.parent = Some(*parent);
+            }
+        });
         let permit = Permit::for_tests(terms);
         let token = SignedToken::for_tests(permit, KID.to_owned(), self.fresh_hash(), answers);
         let mut entry = self.entry(Change::Issue(Box::new(token)));
-        entry.audit = Some(row);
+        entry.told = Some(told);
         entry
     }
 

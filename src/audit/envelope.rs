@@ -1,0 +1,55 @@
+//! What every row has.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::time::Timestamp;
+use crate::oauth::{ClientId, RequestId};
+
+/// The version of the canonical form. It is part of the hashed body.
+pub const VERSION: u8 = 1;
+
+/// What every row has, whatever it tells about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The version of the canonical form: [`VERSION`].
+    #[serde(rename = "v")]
+    pub version: u8,
+    /// The chain of the node that wrote the row.
+    pub chain: String,
+    /// Its place on the chain: 1, 2, 3, …
+    pub seq: i64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The request; absent for what happens without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
+    /// Who asked for it.
+    #[serde(flatten)]
+    pub requester: Requester,
+    /// The address that an unauthenticated request came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<IpAddr>,
+}
+
+/// Who asked for what happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Requester {
+    /// A client that authenticated.
+    Client {
+        /// The client.
+        client: ClientId,
+    },
+    /// A caller that did not authenticate.
+    Unauthenticated {
+        /// The registered client that it claimed to be, if any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<ClientId>,
+    },
+    /// The operator, through the admin socket or a verb of the command line.
+    Operator,
+    /// The server itself.
+    Server,
+}

@@ -1,0 +1,288 @@
+//! What happened: one variant a kind, with the members of that kind.
+
+use serde::{Deserialize, Serialize};
+
+use super::exchange::ExchangeEvent;
+use super::told::Effect;
+use crate::base::time::Timestamp;
+use crate::base::words::words;
+use crate::delegation::record::{AgentState, EndReason};
+use crate::oauth::{AgentId, Jti, SubjectRef, TargetId, TaskId};
+
+words! {
+    /// The kind of an event.
+    Kind {
+        /// A token request.
+        Exchange => "exchange",
+        /// A revocation request.
+        Revocation => "revocation",
+        /// Introspections.
+        Introspection => "introspection",
+        /// Refusals of unauthenticated callers that were only counted.
+        Unauthenticated => "unauthenticated",
+        /// A task ended.
+        TaskEnd => "task_end",
+        /// An agent's state changed.
+        AgentState => "agent_state",
+        /// A user was cut off.
+        SubjectStop => "subject_stop",
+        /// A signing key changed.
+        Key => "key",
+        /// The policy set was loaded, or a new one was refused.
+        PolicyLoad => "policy_load",
+        /// The configuration took effect.
+        Configuration => "configuration",
+        /// The highest time seen was reset.
+        ClockReset => "clock_reset",
+    }
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A token request.
+    Exchange(Box<ExchangeEvent>),
+    /// A revocation request.
+    Revocation(RevocationEvent),
+    /// Introspections: a request that was refused, or granted ones that were counted.
+    Introspection(IntrospectionEvent),
+    /// Refusals of unauthenticated callers, counted because their sources had used up their rate of rows.
+    Unauthenticated(UnauthenticatedEvent),
+    /// A task ended by an operator. One that its agent ended is told by the revocation of the task token.
+    TaskEnd(TaskEndEvent),
+    /// An agent was suspended, resumed, retired or banned.
+    AgentState(AgentStateEvent),
+    /// A user was cut off.
+    SubjectStop(SubjectStopEvent),
+    /// A signing key was made, prepared, revoked or set back with the clock.
+    Key(KeyEvent),
+    /// The policy set was loaded, or a new one was refused.
+    PolicyLoad(PolicyLoadEvent),
+    /// The configuration takes or took effect.
+    Configuration(ConfigurationEvent),
+    /// The highest time seen was reset by an operator.
+    ClockReset(ClockResetEvent),
+}
+
+/// A revocation request (RFC 7009).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevocationEvent {
+    /// The token that was presented, where it is one of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<Jti>,
+    /// Its task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// Its current actor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    /// Its chain of actors, current actor first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<AgentId>,
+    /// Its user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<SubjectRef>,
+    /// Its target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetId>,
+    /// Why it ends: `task_done` ends its whole task. Absent if there was nothing to revoke.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<EndReason>,
+    /// The fault for which the presented text is no token of ours, so that there was nothing to revoke.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_ours: Option<String>,
+    /// How many tokens ended with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub died: Option<u64>,
+}
+
+/// Introspections (RFC 7662).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntrospectionEvent {
+    /// The token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<Jti>,
+    /// Its task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// How many requests the row stands for; absent for a single one that was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+}
+
+/// Refusals of unauthenticated callers that were only counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnauthenticatedEvent {
+    /// How many.
+    pub count: u64,
+}
+
+/// The end of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskEndEvent {
+    /// The task.
+    pub task: TaskId,
+    /// The agent that began it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    /// Its user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<SubjectRef>,
+    /// Why it ended.
+    pub why: EndReason,
+    /// How many tokens ended with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub died: Option<u64>,
+}
+
+/// A change of an agent's state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentStateEvent {
+    /// The agent.
+    pub agent: AgentId,
+    /// The state that was asked for.
+    pub state: AgentState,
+    /// Why.
+    pub why: EndReason,
+    /// How many tokens ended with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub died: Option<u64>,
+}
+
+/// The stop of a user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectStopEvent {
+    /// The provider of the user.
+    pub provider: String,
+    /// The user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<SubjectRef>,
+    /// Why.
+    pub why: EndReason,
+    /// How many tokens ended with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub died: Option<u64>,
+}
+
+words! {
+    /// What was done with signing keys.
+    KeyAct {
+        /// The very first key was made; it signs at once.
+        First => "first",
+        /// A key was published, which signs one cache age later.
+        Prepared => "prepared",
+        /// A key was revoked, with every token it signed.
+        Revoked => "revoked",
+        /// The times of the keys were set back with the clock.
+        SetBack => "set_back",
+    }
+}
+
+/// A change of signing keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyEvent {
+    /// What was done.
+    pub act: KeyAct,
+    /// The key; absent where it was done to all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kid: Option<String>,
+}
+
+/// A loaded policy set, or a refused one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyLoadEvent {
+    /// The set that is in force, by the first 16 digits of its hash.
+    pub set: String,
+}
+
+words! {
+    /// How far a change of the configuration has come.
+    Phase {
+        /// What depends on parties that left is revoked before the configuration takes effect.
+        ComesIntoForce => "comes_into_force",
+        /// It is in force, and no request is under way by the one before.
+        InForce => "in_force",
+    }
+}
+
+/// A configuration that takes effect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationEvent {
+    /// How far it has come.
+    pub phase: Phase,
+    /// How many tokens ended because their parties left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub died: Option<u64>,
+}
+
+/// A reset of the highest time seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockResetEvent {
+    /// The highest time that had been seen.
+    pub from: Timestamp,
+    /// What it is now.
+    pub to: Timestamp,
+}
+
+impl Event {
+    /// Its kind.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Exchange(_) => Kind::Exchange,
+            Self::Revocation(_) => Kind::Revocation,
+            Self::Introspection(_) => Kind::Introspection,
+            Self::Unauthenticated(_) => Kind::Unauthenticated,
+            Self::TaskEnd(_) => Kind::TaskEnd,
+            Self::AgentState(_) => Kind::AgentState,
+            Self::SubjectStop(_) => Kind::SubjectStop,
+            Self::Key(_) => Kind::Key,
+            Self::PolicyLoad(_) => Kind::PolicyLoad,
+            Self::Configuration(_) => Kind::Configuration,
+            Self::ClockReset(_) => Kind::ClockReset,
+        }
+    }
+
+    /// The event of a request whose caller did not authenticate, of which no more is told than its kind.
+    pub fn of_unauthenticated(kind: Kind) -> Self {
+        match kind {
+            Kind::Revocation => Self::Revocation(RevocationEvent::default()),
+            Kind::Introspection => Self::Introspection(IntrospectionEvent::default()),
+            _ => Self::Exchange(Box::default()),
+        }
+    }
+
+    /// This event with what only its effect tells.
+    #[must_use]
+    pub(super) fn completed(mut self, effect: &Effect) -> Self {
+        let died = Some(effect.died);
+        match &mut self {
+            Self::Revocation(event) if event.why.is_some() => {
+                event.jti = event.jti.or(effect.jti);
+                event.task = event.task.or(effect.task);
+                event.subject = event.subject.or(effect.subject);
+                event.agent = event.agent.take().or_else(|| effect.agent.clone());
+                event.died = died;
+            }
+            Self::TaskEnd(event) => {
+                event.subject = event.subject.or(effect.subject);
+                event.agent = event.agent.take().or_else(|| effect.agent.clone());
+                event.died = died;
+            }
+            Self::AgentState(event) => event.died = died,
+            Self::SubjectStop(event) => {
+                event.subject = event.subject.or(effect.subject);
+                event.died = died;
+            }
+            Self::Configuration(event) => event.died = died,
+            Self::Exchange(_)
+            | Self::Revocation(_)
+            | Self::Introspection(_)
+            | Self::Unauthenticated(_)
+            | Self::Key(_)
+            | Self::PolicyLoad(_)
+            | Self::ClockReset(_) => {}
+        }
+        self
+    }
+}

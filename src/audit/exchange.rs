@@ -1,0 +1,111 @@
+//! The event of a token request, made from the report of its decision: the one place that does so.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Event;
+use super::told::{Effect, Outcome};
+use crate::decision::{Found, Report};
+use crate::delegation::record::TokenKind;
+use crate::oauth::{AgentId, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId};
+use crate::policy::PolicyRecord;
+
+/// A token request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExchangeEvent {
+    /// The agent that acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    /// Its class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// Whether this exchange created the agent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub agent_created: bool,
+    /// The whole chain, current actor first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<AgentId>,
+    /// The user, by reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<SubjectRef>,
+    /// The task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// Whether this exchange began the task.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub task_begun: bool,
+    /// What the task is for; at the first hop only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
+    /// The login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<LoginId>,
+    /// The provider; at the first hop only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The assurance levels that the login met; at the first hop only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<String>,
+    /// The issued token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<Jti>,
+    /// The token it was exchanged from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Jti>,
+    /// The kind of the issued token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_kind: Option<TokenKind>,
+    /// The target that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetId>,
+    /// The scope that was asked for, as far as the configuration knows its words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope_asked: Option<Scope>,
+    /// The scope that was granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
+    /// `exp` of the issued token, in whole seconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
+    /// What policy said, if it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyRecord>,
+    /// Whether a birthdate of the login was malformed. The value is not kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub birthdate_malformed: bool,
+}
+
+/// Outcome and event of a token request.
+pub(super) fn event(report: &Report, effect: &Effect) -> (Outcome, Event) {
+    let outcome = match report.stopped() {
+        None => Outcome::Granted,
+        Some((_, Found::Failed(cause))) => Outcome::refused(cause),
+        Some(_) => Outcome::Failed,
+    };
+    let who = &report.who;
+    let granted = report.grant.as_ref().filter(|_| outcome == Outcome::Granted);
+    // A first hop that is not granted begins nothing: the identifiers it would have had name nothing.
+    let is_unbegun = who.begins_task && granted.is_none();
+    let event = ExchangeEvent {
+        agent: who.agent.clone(),
+        class: who.class.clone(),
+        agent_created: effect.agent_created,
+        chain: who.chain.clone(),
+        subject: effect.subject.or(who.subject),
+        task: who.task.filter(|_| !is_unbegun),
+        task_begun: who.begins_task && !is_unbegun,
+        purpose: who.purpose.clone(),
+        login: who.login.filter(|_| !is_unbegun),
+        provider: who.presented.as_ref().map(|facts| facts.provider.to_string()),
+        levels: who.presented.iter().flat_map(|facts| facts.levels.iter().cloned()).collect(),
+        jti: effect.jti,
+        parent: who.parent,
+        token_kind: granted.map(|grant| grant.kind),
+        target: report.asked.target.clone(),
+        scope_asked: report.asked.scope.clone(),
+        scope: granted.map(|grant| grant.scope.clone()),
+        expires_at: granted.map(|grant| grant.expires_at.seconds()),
+        policy: report.policy.as_ref().map(|policy| policy.decision.record.clone()),
+        birthdate_malformed: report.is_birthdate_malformed,
+    };
+    (outcome, Event::Exchange(Box::new(event)))
+}

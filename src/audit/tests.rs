@@ -1,0 +1,205 @@
+//! The canonical form: what is written is read back, and a change of it is seen.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::*;
+use crate::base::time::Timestamp;
+use crate::decision::{Check, Report};
+use crate::delegation::record::{AgentState, EndReason, TokenKind};
+use crate::oauth::{Cause, LoginId, Plain, Purpose, RequestId, Scope, TargetId, TokenFault};
+use crate::policy::PolicyRecord;
+
+const AT: Timestamp = Timestamp::from_millis(1_795_000_000_123);
+
+fn id(number: u128) -> Uuid {
+    Uuid::from_u128(number)
+}
+
+fn agent() -> AgentId {
+    AgentId::new("agent_a")
+}
+
+/// One event of each kind, with every member.
+fn events() -> Vec<Event> {
+    let (task, subject, jti) = (TaskId::new(id(1)), SubjectRef::new(id(2)), Jti::new(id(3)));
+    let (why, died) = (EndReason::Operator, Some(3));
+    vec![
+        Event::Exchange(Box::new(ExchangeEvent {
+            agent: Some(agent()),
+            class: Some("client".to_owned()),
+            agent_created: true,
+            chain: vec![agent()],
+            subject: Some(subject),
+            task: Some(task),
+            task_begun: true,
+            purpose: Purpose::parse("two tickets"),
+            login: Some(LoginId::new(id(4))),
+            provider: Some("https://login.example".to_owned()),
+            levels: vec!["mfa".to_owned()],
+            jti: Some(jti),
+            parent: Some(Jti::new(id(5))),
+            token_kind: Some(TokenKind::Access),
+            target: Some(TargetId::new("tickets")),
+            scope_asked: Scope::parse("search"),
+            scope: Scope::parse("search"),
+            expires_at: Some(1_795_000_300),
+            policy: Some(PolicyRecord {
+                decision: "permit".to_owned(),
+                policies: vec!["exchange-with-evidence".to_owned()],
+                set: "0123456789abcdef".to_owned(),
+            }),
+            birthdate_malformed: true,
+        })),
+        Event::Revocation(RevocationEvent {
+            jti: Some(jti),
+            task: Some(task),
+            agent: Some(agent()),
+            chain: vec![agent()],
+            subject: Some(subject),
+            target: Some(TargetId::new("tickets")),
+            why: Some(EndReason::Revoked),
+            not_ours: Some("malformed".to_owned()),
+            died,
+        }),
+        Event::Introspection(IntrospectionEvent { jti: Some(jti), task: Some(task), count: Some(7) }),
+        Event::Unauthenticated(UnauthenticatedEvent { count: 9 }),
+        Event::TaskEnd(TaskEndEvent { task, agent: Some(agent()), subject: Some(subject), why, died }),
+        Event::AgentState(AgentStateEvent { agent: agent(), state: AgentState::Banned, why, died }),
+        Event::SubjectStop(SubjectStopEvent {
+            provider: "https://login.example".to_owned(),
+            subject: Some(subject),
+            why,
+            died,
+        }),
+        Event::Key(KeyEvent { act: KeyAct::Prepared, kid: Some("kid".to_owned()) }),
+        Event::PolicyLoad(PolicyLoadEvent { set: "0123456789abcdef".to_owned() }),
+        Event::Configuration(ConfigurationEvent { phase: Phase::InForce, died }),
+        Event::ClockReset(ClockResetEvent { from: AT, to: Timestamp::from_millis(1) }),
+    ]
+}
+
+fn outcomes() -> [Outcome; 3] {
+    [Outcome::Granted, Outcome::refused(&Plain::PolicyDenied.into()), Outcome::Failed]
+}
+
+fn requesters() -> [Requester; 5] {
+    let client = ClientId::new("assistant");
+    [
+        Requester::Client { client: client.clone() },
+        Requester::Unauthenticated { client: Some(client) },
+        Requester::Unauthenticated { client: None },
+        Requester::Operator,
+        Requester::Server,
+    ]
+}
+
+fn row(requester: Requester, outcome: Outcome, event: Event) -> Row {
+    let envelope = Envelope {
+        version: VERSION,
+        chain: "00112233aabbccdd".to_owned(),
+        seq: 42,
+        at: AT,
+        request: Some(RequestId::new(id(6))),
+        requester,
+        source: Some("192.0.2.1".parse().unwrap()),
+    };
+    Row { envelope, outcome, event }
+}
+
+#[test]
+fn every_row_is_read_back_as_it_was_written() {
+    for event in events() {
+        for outcome in outcomes() {
+            for requester in requesters() {
+                let row = row(requester, outcome.clone(), event.clone());
+                let read: Row = serde_json::from_str(&row.body())
+                    .unwrap_or_else(|error| panic!("{error}: {}", row.body()));
+                assert_eq!(read, row);
+                assert_eq!(read.body(), row.body());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_cases_above_cover_every_kind_and_the_word_of_each_is_in_the_body() {
+    let kinds: Vec<Kind> = events().iter().map(Event::kind).collect();
+    assert_eq!(kinds, Kind::ALL);
+    for event in events() {
+        let word = event.kind().word();
+        let body: serde_json::Value =
+            serde_json::from_str(&row(Requester::Server, Outcome::Granted, event).body()).unwrap();
+        assert_eq!(body["event"], word);
+        assert_eq!((&body["v"], &body["outcome"]), (&json!(1), &json!("granted")));
+    }
+}
+
+#[test]
+fn the_canonical_form_begins_with_its_version_and_leaves_out_what_is_absent() {
+    let event = Event::Key(KeyEvent { act: KeyAct::First, kid: None });
+    let mut row = row(Requester::Server, Outcome::Granted, event);
+    (row.envelope.request, row.envelope.source) = (None, None);
+    assert_eq!(
+        row.body(),
+        r#"{"v":1,"chain":"00112233aabbccdd","seq":42,"at":1795000000123,"by":"server","outcome":"granted","event":"key","act":"first"}"#
+    );
+}
+
+fn told(report: Report) -> Told {
+    let client = ClientId::new("assistant");
+    Told::of_client(AT, RequestId::new(id(6)), client, What::Exchange(Arc::new(report)))
+}
+
+#[test]
+fn a_first_hop_that_is_refused_names_neither_task_nor_login() {
+    let mut report = Report::of_client(ClientId::new("assistant"));
+    report.who.begins_task = true;
+    report.who.task = Some(TaskId::new(id(1)));
+    report.who.login = Some(LoginId::new(id(4)));
+
+    let granted = Row::of(&told(report.clone()), &Effect::default(), "c", 1);
+    assert!(granted.exchange().is_some_and(|exchange| exchange.task_begun && exchange.task.is_some()));
+
+    report.refuse_at(Check::Target, Plain::TargetUnknown.into());
+    let refused = Row::of(&told(report), &Effect::default(), "c", 1);
+    let exchange = refused.exchange().unwrap();
+    assert_eq!((exchange.task, exchange.login, exchange.task_begun), (None, None, false));
+    assert_eq!((refused.cause(), refused.reason()), (Some("target_unknown"), Some("target_unknown")));
+}
+
+#[test]
+fn a_refusal_found_while_writing_does_not_hide_the_one_that_was_decided() {
+    let mut decided = told(
+        Report::of_client(ClientId::new("assistant")).refused_at(Check::Policy, Plain::PolicyDenied.into()),
+    );
+    decided.refuse(&Cause::subject(TokenFault::Revoked));
+    assert_eq!(Row::of(&decided, &Effect::default(), "c", 1).cause(), Some("policy_denied"));
+
+    let mut permitted = told(Report::of_client(ClientId::new("assistant")));
+    permitted.refuse(&Cause::subject(TokenFault::Revoked));
+    assert_eq!(Row::of(&permitted, &Effect::default(), "c", 1).cause(), Some("revoked"));
+    let mut failed = told(Report::of_client(ClientId::new("assistant")));
+    failed.fail();
+    assert_eq!(Row::of(&failed, &Effect::default(), "c", 1).outcome, Outcome::Failed);
+}
+
+#[test]
+fn what_ended_is_told_from_the_effect() {
+    let event = Event::TaskEnd(TaskEndEvent {
+        task: TaskId::new(id(1)),
+        agent: None,
+        subject: None,
+        why: EndReason::Operator,
+        died: None,
+    });
+    let effect =
+        Effect { died: 5, agent: Some(agent()), subject: Some(SubjectRef::new(id(2))), ..Effect::default() };
+    let row = Row::of(&Told::of_operator(AT, event), &effect, "c", 1);
+    assert_eq!(
+        (row.died(), row.agent(), row.subject()),
+        (Some(5), Some(&agent()), Some(SubjectRef::new(id(2))))
+    );
+}

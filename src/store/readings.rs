@@ -1,0 +1,143 @@
+//! Readings of several tables at once: what a decision rests on. Each database answers them in its own way.
+
+use super::StoreError;
+use super::agents::AgentRow;
+use super::logins::LoginRow;
+use super::rows::{Hash, Key};
+use super::statement::Failure;
+use super::subjects::SubjectRow;
+use super::tasks::TaskRow;
+use super::tokens::TokenRow;
+use crate::decision::Origin;
+use crate::delegation::record::{Agent, Delegation, Lineage, Login, Subject, Task};
+use crate::issuance::SignedToken;
+
+/// The keys of all that the tokens of a group hang on, each list sorted, so that locks are taken in one order.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    /// The login tokens of first hops.
+    pub(super) id_tokens: Vec<Hash>,
+    /// The users of first hops, by provider and name there.
+    pub(super) names: Vec<(String, String)>,
+    /// The tasks that first hops name or that their login tokens fed.
+    pub(super) tasks: Vec<Key>,
+    /// The tasks of later hops.
+    pub(super) tasks_of_parents: Vec<Key>,
+    /// The logins of later hops.
+    pub(super) logins: Vec<Key>,
+    /// The agents of all chains.
+    pub(super) agents: Vec<String>,
+    /// The subject tokens of later hops.
+    pub(super) parents: Vec<Key>,
+    /// The subject tokens of later hops and everything that is said to be above them.
+    pub(super) ancestors: Vec<Key>,
+}
+
+impl Wanted {
+    /// The keys that the tokens of a group name.
+    pub(super) fn of(issues: &[&SignedToken]) -> Self {
+        let mut wanted = Wanted::default();
+        for issue in issues {
+            let terms = issue.terms();
+            wanted.agents.push(terms.actor.id.as_str().to_owned());
+            wanted.agents.extend(terms.proposal.chain.iter().map(|agent| agent.as_str().to_owned()));
+            match &terms.origin {
+                Origin::FirstHop(hop) => {
+                    wanted.id_tokens.push(Hash(terms.facts.id_token_hash));
+                    let subject = &terms.subject;
+                    wanted.names.push((subject.issuer.as_str().to_owned(), subject.upstream.clone()));
+                    wanted.tasks.extend(hop.named_task.map(Key::from));
+                }
+                Origin::Later { parent } => {
+                    wanted.parents.push(Key::from(*parent));
+                    wanted.ancestors.push(Key::from(*parent));
+                    wanted.ancestors.extend(terms.proposal.ancestors.iter().copied().map(Key::from));
+                    wanted.tasks_of_parents.push(Key::from(terms.task));
+                    wanted.logins.push(Key::from(terms.login));
+                }
+            }
+        }
+        sort(&mut wanted.id_tokens);
+        sort(&mut wanted.names);
+        sort(&mut wanted.tasks_of_parents);
+        sort(&mut wanted.logins);
+        sort(&mut wanted.agents);
+        sort(&mut wanted.parents);
+        sort(&mut wanted.ancestors);
+        wanted
+    }
+
+    /// Adds the tasks that login tokens fed.
+    pub(super) fn fed_by(&mut self, logins: &[LoginRow]) {
+        self.tasks.extend(logins.iter().map(|login| login.task));
+        sort(&mut self.tasks);
+    }
+}
+
+fn sort<T: Ord>(keys: &mut Vec<T>) {
+    keys.sort_unstable();
+    keys.dedup();
+}
+
+/// The rows of all that the tokens of a group hang on.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    pub(super) subjects: Vec<SubjectRow>,
+    pub(super) agents: Vec<AgentRow>,
+    pub(super) tasks: Vec<TaskRow>,
+    pub(super) logins: Vec<LoginRow>,
+    pub(super) tokens: Vec<TokenRow>,
+    /// Every key identifier, and when the key was revoked.
+    pub(super) keys: Vec<(String, Option<i64>)>,
+}
+
+/// One token with all that its life hangs on, as rows of one moment.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) token: TokenRow,
+    pub(super) login: LoginRow,
+    pub(super) task: TaskRow,
+    pub(super) subject: SubjectRow,
+    /// The tokens above it, in any order.
+    pub(super) ancestors: Vec<TokenRow>,
+    /// The agents of its chain, in any order.
+    pub(super) agents: Vec<AgentRow>,
+    /// The identifiers of all keys that are not revoked.
+    pub(super) trusted: Vec<String>,
+}
+
+/// Readings that each database answers in its own way.
+pub(super) trait Readings {
+    /// One token with all that its life hangs on; `None` if there is no such token.
+    async fn lineage(&mut self, jti: Key) -> Result<Option<Found>, Failure>;
+
+    /// What the tokens of a group hang on. Where there are locks, they are taken in one order: subjects before
+    /// agents before tasks before keys, each by key. What may have changed before a lock was granted is read
+    /// with the lock or after it.
+    async fn gather(&mut self, wanted: &Wanted) -> Result<Gathered, Failure>;
+}
+
+impl Found {
+    /// The rows as what they mean. `None` if a token above is missing: housekeeping removes expired tokens in
+    /// batches, oldest first, and what is left below them was never found either.
+    pub(super) fn into_lineage(self) -> Result<Option<Lineage>, StoreError> {
+        let is_trusted = |row: &TokenRow| self.trusted.contains(&row.kid);
+        let is_key_trusted = is_trusted(&self.token) && self.ancestors.iter().all(is_trusted);
+        let delegation = Delegation::try_from(self.token)?;
+        let above = self.ancestors.into_iter().map(Delegation::try_from).collect::<Result<Vec<_>, _>>()?;
+        let ancestors = delegation.ancestors.iter().map(|jti| above.iter().find(|token| token.jti == *jti));
+        let Some(ancestors) = ancestors.map(Option::<&Delegation>::cloned).collect() else { return Ok(None) };
+        let known = self.agents.into_iter().map(Agent::try_from).collect::<Result<Vec<_>, _>>()?;
+        // An agent that is missing makes the chain incomplete, which `live` takes for ended.
+        let agents = delegation.chain.iter().filter_map(|id| known.iter().find(|agent| agent.id == *id));
+        Ok(Some(Lineage {
+            ancestors,
+            agents: agents.cloned().collect(),
+            task: Task::try_from(self.task)?,
+            login: Login::try_from(self.login)?,
+            subject: Subject::from(self.subject),
+            delegation,
+            is_key_trusted,
+        }))
+    }
+}

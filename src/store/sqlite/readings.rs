@@ -1,0 +1,100 @@
+//! Readings by the statements that SQLite answers fastest: one prepared statement a row.
+
+use diesel::connection::SimpleConnection as _;
+use diesel::{
+    ExpressionMethods as _, JoinOnDsl as _, OptionalExtension as _, QueryDsl as _, RunQueryDsl as _,
+    SelectableHelper as _,
+};
+
+use super::Session;
+use crate::store::agents::Agents as _;
+use crate::store::keys::Keys as _;
+use crate::store::logins::LoginRow;
+use crate::store::readings::{Found, Gathered, Readings, Wanted};
+use crate::store::rows::Key;
+use crate::store::schema::{login, subject, task, token};
+use crate::store::statement::{Failure, Lock};
+use crate::store::subjects::{SubjectRow, Subjects as _};
+use crate::store::tasks::{TaskRow, Tasks as _};
+use crate::store::tokens::{TokenRow, Tokens as _};
+
+/// A token with all that one join finds: login, task and user.
+type Joined = (TokenRow, LoginRow, TaskRow, SubjectRow);
+
+impl Session<'_> {
+    fn joined(&mut self, jti: Key) -> Result<Option<Joined>, Failure> {
+        let query = token::table
+            .inner_join(login::table.on(login::id.eq(token::login)))
+            .inner_join(task::table.on(task::id.eq(login::task)))
+            .inner_join(subject::table.on(subject::reference.eq(task::subject)))
+            .filter(token::jti.eq(jti))
+            .select((
+                TokenRow::as_select(),
+                LoginRow::as_select(),
+                TaskRow::as_select(),
+                SubjectRow::as_select(),
+            ));
+        Ok(query.get_result(&mut *self.0).optional()?)
+    }
+
+    async fn found(&mut self, jti: Key) -> Result<Option<Found>, Failure> {
+        let Some((token, login, task, subject)) = self.joined(jti)? else { return Ok(None) };
+        let agents: Vec<String> = token.actors.split(' ').map(str::to_owned).collect();
+        let (_, mut above) = token.lineage()?;
+        above.pop();
+        Ok(Some(Found {
+            ancestors: self.tokens(&above).await?,
+            agents: self.agents(&agents, Lock::None).await?,
+            trusted: self
+                .key_states(Lock::None)
+                .await?
+                .into_iter()
+                .filter_map(|(kid, revoked_at)| revoked_at.is_none().then_some(kid))
+                .collect(),
+            token,
+            login,
+            task,
+            subject,
+        }))
+    }
+}
+
+impl Readings for Session<'_> {
+    async fn lineage(&mut self, jti: Key) -> Result<Option<Found>, Failure> {
+        // One snapshot for all statements. It also spares each of them the locks of a transaction of its own.
+        self.0.batch_execute("BEGIN")?;
+        let found = self.found(jti).await;
+        let ended = self.0.batch_execute("COMMIT");
+        let found = found?;
+        ended?;
+        Ok(found)
+    }
+
+    async fn gather(&mut self, wanted: &Wanted) -> Result<Gathered, Failure> {
+        let mut gathered =
+            Gathered { tasks: self.tasks(&wanted.tasks, Lock::None).await?, ..Gathered::default() };
+        let mut references: Vec<Key> = gathered.tasks.iter().map(|task| task.subject).collect();
+        references.sort_unstable();
+        references.dedup();
+        gathered.subjects = self.subjects(&references, Lock::None).await?;
+        gathered.subjects.extend(self.subjects_named(&wanted.names, Lock::None).await?);
+        gathered.agents = self.agents(&wanted.agents, Lock::None).await?;
+        gathered.keys = self.key_states(Lock::None).await?;
+        for jti in &wanted.parents {
+            if let Some((token, login, task, subject)) = self.joined(*jti)? {
+                gathered.tokens.push(token);
+                gathered.logins.push(login);
+                gathered.tasks.push(task);
+                gathered.subjects.push(subject);
+            }
+        }
+        let above: Vec<Key> = wanted
+            .ancestors
+            .iter()
+            .copied()
+            .filter(|jti| wanted.parents.binary_search(jti).is_err())
+            .collect();
+        gathered.tokens.extend(self.tokens(&above).await?);
+        Ok(gathered)
+    }
+}
