@@ -144,7 +144,7 @@ fn the_canonical_form_begins_with_its_version_and_leaves_out_what_is_absent() {
     (row.envelope.request, row.envelope.source) = (None, None);
     assert_eq!(
         row.body(),
-        r#"{"v":1,"chain":"00112233aabbccdd","seq":42,"at":1795000000123,"by":"server","outcome":"granted","event":"key","act":"first"}"#
+        r#"{"v":1,"node":"00112233aabbccdd","seq":42,"at":1795000000123,"by":"server","outcome":"granted","event":"key","act":"first"}"#
     );
 }
 
