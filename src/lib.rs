@@ -15,6 +15,8 @@ pub mod jose;
 pub mod keys;
 pub mod metrics;
 pub mod oauth;
+#[cfg(planted_proof)]
+mod planted_proof;
 pub mod policy;
 pub mod sandbox;
 pub mod server;
