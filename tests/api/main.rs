@@ -15,4 +15,4 @@ mod examples;
 mod planted_proof;
 mod process;
 mod reload;
-mod rooms;
+mod structure;
