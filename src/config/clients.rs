@@ -33,7 +33,7 @@ pub(super) struct RawClient {
 
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
-/// Algorithms of client assertions; RS256 only for a client that names it (design.md 6).
+/// Algorithms of client assertions; RS256 only for a client that names it.
 const ASSERTION_ALGORITHMS: [Algorithm; 4] =
     [Algorithm::ES256, Algorithm::PS256, Algorithm::EdDSA, Algorithm::RS256];
 
