@@ -211,9 +211,10 @@ fn the_page_about_the_record_lists_every_kind_with_all_of_its_members() {
     let of_key = ["act", "kid"];
     for event in events() {
         let word = event.kind().word();
-        let line = page.lines().find(|line| line.starts_with(&format!("| `{word}` |"))).unwrap_or_else(|| {
-            panic!("`{word}` is not on the page");
-        });
+        let line =
+            page.lines().find(|line| line.starts_with(&format!("| `{word}` |"))).unwrap_or_else(|| {
+                panic!("`{word}` is not on the page");
+            });
         let value = serde_json::to_value(row(Requester::Server, Outcome::Granted, event)).unwrap();
         for member in value.as_object().unwrap().keys() {
             let is_common = common.get(member).is_some() && !of_key.contains(&member.as_str());
