@@ -22,7 +22,7 @@ use crate::verification::Verifier;
 
 pub use failure::{Failure, Stop};
 
-/// The system clock may be this far behind the highest time recorded (design.md 8).
+/// The system clock may be this far behind the highest time recorded.
 pub const CLOCK_TOLERANCE: Lifetime = Lifetime::from_seconds(60);
 
 /// The parts of a running server: what a request needs. `server` puts them together.

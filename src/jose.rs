@@ -1,4 +1,4 @@
-//! Tools for rooms 3, 4 and 7: strict pre-scan, decode, check a signature, sign; the allowed algorithms.
+//! Tools for JWTs: a strict scan, decoding, verifying a signature, signing, and the allowed algorithms.
 //!
 //! A compact JWS becomes an [`UnverifiedToken`] by a scan that is stricter than any library behind it.
 //! Only [`UnverifiedToken::verify`] with a [`PublicKey`] turns it into [`Claims`].

@@ -1,4 +1,4 @@
-//! The node's secrets: master key, the keys derived from it, signing keys and their rotation (design.md 7).
+//! The node's secrets: master key, the keys derived from it, signing keys and their rotation.
 
 mod ring;
 mod rotation;

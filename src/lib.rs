@@ -1,4 +1,41 @@
 //! Deputy: an OAuth 2.0 token-exchange authorization server (RFC 8693) for AI agents.
+//!
+//! This is the map of the source. A token request meets the modules in this order:
+//!
+//! 1. [`server`] listens, and hands each request to the endpoint for its path.
+//! 2. [`http`] says who calls, limits what a stranger may cost, and reads the form.
+//! 3. [`endpoint`] has one file for each endpoint: it reads a request, calls the modules below, and replies. The
+//!    token endpoint owns the phases that all grants share.
+//! 4. [`client_auth`] checks the credential of the client, and proves it by an
+//!    [`AuthenticatedClient`](client_auth::AuthenticatedClient).
+//! 5. [`oauth`] is the wire as types: it turns parameters into an [`ExchangeRequest`](oauth::ExchangeRequest), and
+//!    lists every refusal with what the wire says of it.
+//! 6. [`verification`] checks issuer, keys, signature, audience and times of the presented tokens, and proves each
+//!    by a type of its own, such as [`VerifiedLogin`](verification::VerifiedLogin).
+//! 7. [`store`] reads what is recorded of them, and at the end records the outcome in one transaction.
+//! 8. [`decision`] is pure: it makes all checks in one order, and gives a [`Report`](decision::Report) and either a
+//!    [`Permit`](decision::Permit) or a cause. It asks the next two.
+//! 9. [`delegation`] has the rules of delegation: whose token it is to exchange, the chain of actors, and how scope,
+//!    target and lifetime shrink.
+//! 10. [`policy`] puts the facts to the operator's Cedar rules, which can only tighten.
+//! 11. [`issuance`] turns a permit, and nothing less, into a signed token.
+//! 12. [`audit`] turns the report and the effect into the row that the transaction records.
+//!
+//! The others serve these:
+//!
+//! - [`cli`] has the verbs of the command line: it parses, calls, prints and exits.
+//! - [`sandbox`] plays a whole story on one machine, with a server that it starts itself.
+//! - [`app`] holds the parts of a running server, and has no behaviour.
+//! - [`keys`] keeps the master key, what is derived from it, and the signing keys.
+//! - [`jose`] scans, signs and verifies JWTs (RFC 7515, RFC 7519).
+//! - [`config`] reads the configuration file into types that need no further check.
+//! - [`metrics`] counts for operators.
+//! - [`base`] has time, randomness, and enums whose variants have a word each.
+//!
+//! Imports go one way. From top to bottom the order is `cli`, `sandbox`, `server`, `endpoint`, `app`, `store`,
+//! `audit`, `issuance`, `decision`, `policy`, `delegation`, `client_auth`, `verification`, `http`, `keys`, `jose`,
+//! `config`, `oauth`, `metrics`, `base`; a module imports only those after it. A test reads the imports of every
+//! module (`tests/api/structure.rs`).
 
 pub mod app;
 pub mod audit;
@@ -15,6 +52,8 @@ pub mod jose;
 pub mod keys;
 pub mod metrics;
 pub mod oauth;
+#[cfg(planted_proof)]
+mod planted_proof;
 pub mod policy;
 pub mod sandbox;
 pub mod server;

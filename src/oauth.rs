@@ -16,5 +16,5 @@ pub use ids::{
 };
 pub use one_time::OneTime;
 pub use params::Params;
-pub use refusal::{ActorOrSubject, Cause, ErrorCode, Plain, Refusal, TokenFault, Wire};
+pub use refusal::{ActorOrSubject, Cause, ErrorCode, Plain, TokenFault, Wire};
 pub use scope::{Scope, ScopeToken};

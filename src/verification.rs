@@ -257,13 +257,13 @@ impl Verifier {
     }
 }
 
-/// Whether Deputy itself is served on literal loopback, as in the sandbox (design.md 4).
+/// Whether Deputy itself is served on literal loopback, as in the sandbox.
 fn is_local(config: &Config) -> bool {
     url::Url::parse(config.issuer.as_str()).is_ok_and(|issuer| remote::is_literal_loopback(&issuer))
 }
 
 /// `sub`-like text from a provider: 1 to 255 ASCII characters, none of them control characters, and not
-/// in a form that Deputy makes itself (OIDC-2-01, design.md 3).
+/// in a form that Deputy makes itself (OIDC-2-01).
 fn check_subject(subject: &str) -> Result<(), TokenFault> {
     let is_legal = (1..=MAX_SUBJECT).contains(&subject.len())
         && subject.bytes().all(|b| matches!(b, 0x20..=0x7e))

@@ -16,7 +16,8 @@ pub struct Envelope {
     /// The version of the canonical form: [`VERSION`].
     #[serde(rename = "v")]
     pub version: u8,
-    /// The chain of the node that wrote the row.
+    /// The chain of the node that wrote the row. The JSON member is `node`, as `chain` is that of the actors.
+    #[serde(rename = "node")]
     pub chain: String,
     /// Its place on the chain: 1, 2, 3, …
     pub seq: i64,

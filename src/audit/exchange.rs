@@ -84,7 +84,7 @@ pub(super) fn event(report: &Report, effect: &Effect) -> (Outcome, Event) {
     let who = &report.who;
     let granted = report.grant.as_ref().filter(|_| outcome == Outcome::Granted);
     // A first hop that is not granted begins nothing: the identifiers it would have had name nothing.
-    let is_unbegun = who.begins_task && granted.is_none();
+    let is_unbegun = who.begins_task && outcome != Outcome::Granted;
     let event = ExchangeEvent {
         agent: who.agent.clone(),
         class: who.class.clone(),

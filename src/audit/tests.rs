@@ -144,7 +144,7 @@ fn the_canonical_form_begins_with_its_version_and_leaves_out_what_is_absent() {
     (row.envelope.request, row.envelope.source) = (None, None);
     assert_eq!(
         row.body(),
-        r#"{"v":1,"chain":"00112233aabbccdd","seq":42,"at":1795000000123,"by":"server","outcome":"granted","event":"key","act":"first"}"#
+        r#"{"v":1,"node":"00112233aabbccdd","seq":42,"at":1795000000123,"by":"server","outcome":"granted","event":"key","act":"first"}"#
     );
 }
 
@@ -202,4 +202,26 @@ fn what_ended_is_told_from_the_effect() {
         (row.died(), row.agent(), row.subject()),
         (Some(5), Some(&agent()), Some(SubjectRef::new(id(2))))
     );
+}
+
+#[test]
+fn the_page_about_the_record_lists_every_kind_with_all_of_its_members() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/audit.md")).unwrap();
+    let common = serde_json::to_value(row(Requester::Server, Outcome::Granted, events().remove(7))).unwrap();
+    let of_key = ["act", "kid"];
+    for event in events() {
+        let word = event.kind().word();
+        let line =
+            page.lines().find(|line| line.starts_with(&format!("| `{word}` |"))).unwrap_or_else(|| {
+                panic!("`{word}` is not on the page");
+            });
+        let value = serde_json::to_value(row(Requester::Server, Outcome::Granted, event)).unwrap();
+        for member in value.as_object().unwrap().keys() {
+            let is_common = common.get(member).is_some() && !of_key.contains(&member.as_str());
+            assert!(is_common || line.contains(&format!("`{member}`")), "`{member}` of `{word}`");
+        }
+    }
+    for why in EndReason::ALL {
+        assert!(page.contains(&format!("`{}`", why.word())), "{why:?}");
+    }
 }

@@ -93,7 +93,7 @@ impl Lifetime {
 }
 
 /// Tolerance for the clocks of others: their tokens are taken this long after `exp` and before
-/// `nbf`/`iat` (design.md 8). Deputy's own `exp` has none.
+/// `nbf`/`iat`. Deputy's own `exp` has none.
 pub const FOREIGN_LEEWAY: Lifetime = Lifetime::from_seconds(60);
 
 /// Where `now` comes from. Read once a request and passed on as a value.

@@ -29,7 +29,7 @@ impl Check {
             now: process_clock().now(),
             is_offline: self.offline,
         };
-        let findings = check(&self.config.config, surroundings, &super::probe::Rooms).await;
+        let findings = check(&self.config.config, surroundings, &super::probe::Modules).await;
         let failed = findings.iter().filter(|finding| finding.status == Status::Failed).count();
         let warnings = findings.iter().filter(|finding| finding.status == Status::Warning).count();
         if output.is_json() {

@@ -20,7 +20,7 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// The exit code (design.md 5).
+    /// The exit code.
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Failed(_) | Self::Told => 1,

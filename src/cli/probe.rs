@@ -1,4 +1,4 @@
-//! What `deputy check` asks the other rooms.
+//! What `deputy check` asks the other modules.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +11,13 @@ use crate::policy;
 use crate::store::inspect::inspect;
 use crate::verification::{HttpKeys, RemoteKeys as _};
 
-/// The rooms of this build.
-pub struct Rooms;
+/// The modules of this build.
+pub struct Modules;
 
 /// Discovery documents and key sets are far shorter.
 const LONGEST_DOCUMENT: usize = 512 * 1024;
 
-impl Probe for Rooms {
+impl Probe for Modules {
     fn key_algorithms(&self, document: &[u8]) -> Result<Vec<Algorithm>, String> {
         let set = KeySet::parse(document).map_err(|error| error.to_string())?;
         Ok(set.algorithms().collect::<BTreeSet<_>>().into_iter().collect())

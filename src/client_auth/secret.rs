@@ -1,4 +1,4 @@
-//! Client secrets: keyed SHA-256, compared in constant time (6749-2.3.1-B05, B07; design.md 10).
+//! Client secrets: keyed SHA-256, compared in constant time (6749-2.3.1-B05, B07).
 
 use oxide_auth::primitives::registrar::{
     BoundClient, ClientUrl, PasswordPolicy, PreGrant, Registrar, RegistrarError,

@@ -1,6 +1,6 @@
 //! `deputy check`: says of a configuration and its surroundings what is wrong, and the fix.
 //!
-//! One file a subject. What other rooms know is asked through [`Probe`].
+//! One file a subject. What other modules know is asked through [`Probe`].
 
 mod database;
 mod files;
@@ -141,7 +141,7 @@ pub struct DatabaseFound {
     pub highest_time: Option<Timestamp>,
 }
 
-/// What other rooms know.
+/// What other modules know.
 pub trait Probe: Sync {
     /// The algorithms of the usable keys in a JWK set (RFC 7517 §5), each once.
     ///

@@ -33,7 +33,7 @@ pub(super) struct RawClient {
     answers: Vec<String>,
 }
 
-/// Algorithms of client assertions; RS256 only for a client that names it (design.md 6).
+/// Algorithms of client assertions; RS256 only for a client that names it.
 const ASSERTION_ALGORITHMS: [Algorithm; 4] =
     [Algorithm::ES256, Algorithm::PS256, Algorithm::EdDSA, Algorithm::RS256];
 

@@ -77,30 +77,11 @@ fn refused(file: PathBuf, mut problems: Vec<Problem>) -> ConfigError {
 /// Converts every section even after a problem, so that all of them are told at once.
 fn sections(validation: &Validation<'_>, raw: RawConfig) -> Option<Config> {
     let names = Names::of(&raw);
-    let issuers = |list: &[providers::RawProvider]| {
-        list.iter().map(|provider| provider.issuer.clone()).collect::<Vec<_>>()
+    let order = between::Order {
+        providers: raw.identity_provider.iter().map(|provider| provider.issuer.clone()).collect(),
+        targets: raw.target.iter().map(|target| target.identifier.clone()).collect(),
     };
-    let provider_issuers = issuers(&raw.identity_provider);
-    names::doubles(validation, "identity_provider", "issuer", provider_issuers.iter().map(Option::as_ref));
-    names::doubles(
-        validation,
-        "workload_issuer",
-        "issuer",
-        raw.workload_issuer.iter().map(|issuer| issuer.issuer.as_ref()),
-    );
-    names::doubles(validation, "client", "id", raw.client.iter().map(|client| client.id.as_ref()));
-    names::doubles(
-        validation,
-        "predicate",
-        "scope",
-        raw.predicate.iter().map(|predicate| predicate.scope.as_ref()),
-    );
-    names::doubles(
-        validation,
-        "target",
-        "identifier",
-        raw.target.iter().map(|target| target.identifier.as_ref()),
-    );
+    doubles(validation, &raw);
 
     let issuer = server::issuer(validation, raw.issuer);
     let own = issuer.as_ref().map(|(issuer, _)| issuer);
@@ -131,7 +112,6 @@ fn sections(validation: &Validation<'_>, raw: RawConfig) -> Option<Config> {
         let predicate = predicates::predicate(validation, section, raw)?;
         Some((predicate.scope.clone(), Arc::new(predicate)))
     });
-    let order: Vec<Option<String>> = raw.target.iter().map(|target| target.identifier.clone()).collect();
     let targets = list("target", raw.target, |section, raw| {
         let target = targets::target(validation, section, raw, &names)?;
         Some((target.identifier.clone(), Arc::new(target)))
@@ -154,8 +134,22 @@ fn sections(validation: &Validation<'_>, raw: RawConfig) -> Option<Config> {
         audit,
         limits,
     };
-    between::check(validation, &config, &between::Order { providers: provider_issuers, targets: order });
+    between::check(validation, &config, &order);
     Some(config)
+}
+
+/// Refuses two sections that have the same name.
+fn doubles(validation: &Validation<'_>, raw: &RawConfig) {
+    let RawConfig { identity_provider, workload_issuer, client, predicate, target, .. } = raw;
+    let providers = identity_provider.iter().map(|provider| provider.issuer.as_ref());
+    names::doubles(validation, "identity_provider", "issuer", providers);
+    let issuers = workload_issuer.iter().map(|issuer| issuer.issuer.as_ref());
+    names::doubles(validation, "workload_issuer", "issuer", issuers);
+    names::doubles(validation, "client", "id", client.iter().map(|client| client.id.as_ref()));
+    let scopes = predicate.iter().map(|predicate| predicate.scope.as_ref());
+    names::doubles(validation, "predicate", "scope", scopes);
+    let identifiers = target.iter().map(|target| target.identifier.as_ref());
+    names::doubles(validation, "target", "identifier", identifiers);
 }
 
 fn list<R, K: Ord, V>(

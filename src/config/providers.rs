@@ -58,7 +58,7 @@ pub(super) struct RawCondition {
     contains: Option<Vec<String>>,
 }
 
-/// The algorithms of ID tokens and of workloads' tokens (design.md 6).
+/// The algorithms of ID tokens and of workloads' tokens.
 pub(super) const TOKEN_ALGORITHMS: [Algorithm; 5] =
     [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA];
 

@@ -19,7 +19,7 @@ pub(super) struct RawSecretFile {
     expires_at: Option<String>,
 }
 
-/// Least entropy of a secret, because it is kept as a fast keyed hash (design.md 10).
+/// Least entropy of a secret, because it is kept as a fast keyed hash.
 const LEAST_BITS: f64 = 160.0;
 
 const HOW_TO_MAKE: &str = "make one with `openssl rand -base64 32 | tr '+/' '-_' | tr -d '='`";

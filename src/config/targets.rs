@@ -48,7 +48,7 @@ pub(super) struct RawAnswerRule {
     only_true: bool,
 }
 
-/// The claims about the login that a pairwise target may list (design.md 3).
+/// The claims about the login that a pairwise target may list.
 const LISTABLE_CLAIMS: [&str; 1] = ["acr"];
 
 /// One target.

@@ -24,7 +24,7 @@ pub struct Acting {
 }
 
 impl Acting {
-    /// Whether this client may act so at all (design.md 2, 6).
+    /// Whether this client may act so at all.
     ///
     /// # Errors
     /// The class does not list the client; or a client with a secret would be the actor itself

@@ -1,4 +1,4 @@
-//! Yes/no claims (design.md 3): a question over a verified claim, answered without the claim.
+//! Yes/no claims: a question over a verified claim, answered without the claim.
 //!
 //! The claim is read at hop 0 and never leaves that call. What is kept is a [`SealedAnswer`]: the
 //! boolean and until when it holds. `valid_until` is the next midnight for false and the task's end for

@@ -1,4 +1,4 @@
-//! The assurance gate (design.md 3): whether a login is strong and fresh enough for what is asked.
+//! The assurance gate: whether a login is strong and fresh enough for what is asked.
 //!
 //! Checked at every hop against the login that the token descends from, by the rules as configured now.
 

@@ -1,4 +1,4 @@
-//! What Deputy knows of subjects, agents, tasks, logins and delegations (design.md 2), and the one
+//! What Deputy knows of subjects, agents, tasks, logins and delegations, and the one
 //! predicate that says whether a delegation still lives.
 
 use std::ops::Deref;
@@ -269,7 +269,7 @@ pub fn live(lineage: &Lineage, now: Timestamp) -> Result<(), TokenFault> {
 }
 
 /// Whether a login of `auth_time` (seconds) lies at or before `cutoff` and the leeway for the
-/// provider's clock (design.md 3, "Stop").
+/// provider's clock.
 pub fn is_cut_off(cutoff: Option<Timestamp>, auth_time: i64) -> bool {
     cutoff.is_some_and(|cutoff| Timestamp::from_seconds(auth_time) <= cutoff.plus(FOREIGN_LEEWAY))
 }

@@ -48,7 +48,7 @@ pub async fn authenticate(
 }
 
 /// Records the refusal of a request that nobody authenticated: a row of its own up to a rate per
-/// source, above it counted (design.md 8).
+/// source, above it counted.
 ///
 /// # Errors
 /// The row cannot be written: then nothing else is answered either.

@@ -1,4 +1,4 @@
-//! Reading a body: its size and time are bounded before anything is parsed (design.md 8).
+//! Reading a body: its size and time are bounded before anything is parsed.
 
 use std::time::Duration;
 

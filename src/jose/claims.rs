@@ -10,7 +10,7 @@ const END_OF_TIME: f64 = 253_402_300_799.0;
 /// Claims that are NumericDates wherever they stand (RFC 7519 §4.1, OIDC Core §2).
 const TIMES: [&str; 4] = ["exp", "nbf", "iat", "auth_time"];
 
-/// Claims under a verified signature. Only this room makes them; `Debug` prints names, no values.
+/// Claims under a verified signature. Only this module makes them; `Debug` prints names, no values.
 pub struct Claims(Map<String, Value>);
 
 impl std::fmt::Debug for Claims {

@@ -22,7 +22,7 @@ macro_rules! grant_types {
 
         impl GrantType {
             /// What a client is told that sent no grant type, or one that is not served.
-            pub const ADVICE: &'static str = concat!("send grant_type ", $first_word $(, " or ", $word)*);
+            pub const ADVICE: &'static str = concat!("send the grant_type ", $first_word $(, " or ", $word)*);
 
             /// Every identifier as a list in TOML.
             pub const TOML: &'static str = concat!("[\"", $first_word, "\"" $(, ", \"", $word, "\"")*, "]");

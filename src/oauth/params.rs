@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::refusal::Cause;
+use super::refusal::{Cause, Plain};
 
 /// The parameters of one request, each name decoded once.
 ///
@@ -23,23 +23,23 @@ impl Params {
     /// Parses `application/x-www-form-urlencoded`.
     ///
     /// # Errors
-    /// [`Cause::FormMalformed`] for bad percent-encoding, NUL or bytes that are not UTF-8;
-    /// [`Cause::TooManyParameters`]; [`Cause::ParameterRepeated`], equal values included.
+    /// [`Plain::FormMalformed`] for bad percent-encoding, NUL or bytes that are not UTF-8;
+    /// [`Plain::TooManyParameters`]; [`Plain::ParameterRepeated`], equal values included.
     pub fn parse(body: &[u8]) -> Result<Self, Cause> {
         let mut params: Vec<(String, String)> = Vec::with_capacity(12);
         for pair in body.split(|&b| b == b'&').filter(|pair| !pair.is_empty()) {
             if params.len() == Self::MAX {
-                return Err(Cause::TooManyParameters);
+                return Err(Plain::TooManyParameters.into());
             }
             let (name, value) = match pair.iter().position(|&b| b == b'=') {
                 Some(at) => (&pair[..at], &pair[at + 1..]),
                 None => (pair, &[][..]),
             };
-            let name = decode(name).ok_or(Cause::FormMalformed)?;
-            let value = decode(value).ok_or(Cause::FormMalformed)?;
+            let name = decode(name).ok_or(Plain::FormMalformed)?;
+            let value = decode(value).ok_or(Plain::FormMalformed)?;
             let may_repeat = matches!(name.as_ref(), "resource" | "audience");
             if !may_repeat && params.iter().any(|(seen, _)| *seen == name) {
-                return Err(Cause::ParameterRepeated);
+                return Err(Plain::ParameterRepeated.into());
             }
             params.push((name.into_owned(), value.into_owned()));
         }
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_repeated_parameter_is_refused_even_when_its_name_is_encoded() {
-        assert_eq!(Params::parse(b"scope=a&%73cope=a").unwrap_err(), Cause::ParameterRepeated);
+        assert_eq!(Params::parse(b"scope=a&%73cope=a").unwrap_err(), Plain::ParameterRepeated.into());
         assert!(Params::parse(b"resource=a&resource=b&audience=c&audience=d").is_ok());
     }
 
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn bad_encoding_is_refused() {
         for body in [&b"a=%zz"[..], b"a=%0", b"a=%00", b"a=%ff", b"a=\xff"] {
-            assert_eq!(Params::parse(body).unwrap_err(), Cause::FormMalformed, "{body:?}");
+            assert_eq!(Params::parse(body).unwrap_err(), Plain::FormMalformed.into(), "{body:?}");
         }
     }
 }

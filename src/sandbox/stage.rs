@@ -1,28 +1,28 @@
 //! Sets the stage: every party on a loopback port of its own, Deputy started from the file written for it.
 
-use std::collections::HashMap;
+mod parties;
+
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::agents::{self, AgeAgent, Assistant, BOOKING_APP, DeputyClient};
+use super::Options;
+use super::agents::{AgeAgent, Assistant, DeputyClient};
 use super::clock::SandboxClock;
 use super::deputy::{RunningDeputy, start_deputy};
 use super::evidence::Names;
-use super::jws::SigningKey;
 use super::narrator::Narrator;
-use super::platform::{self, Launcher, Platform};
-use super::provider::{self, Account, Provider};
+use super::platform::Launcher;
 use super::records::Records;
-use super::serve::{Server, bind, free_address};
+use super::serve::{Server, free_address};
 use super::step::{Part, Step};
-use super::tickets::{self, Tickets};
+use super::tickets::Tickets;
 use super::user::User;
 use super::wire::{Tape, Wire};
 use super::world::{Cast, Directory, deputy_toml, secret};
-use super::{BIRTHDATE, Options};
-use crate::base::entropy::{Entropy, SystemEntropy, handle};
+use crate::base::entropy::{Entropy, SystemEntropy};
+use parties::Makings;
 
 /// Everyone and everything.
 pub struct Stage {
@@ -76,102 +76,34 @@ impl Stage {
     /// # Errors
     /// A port, a file or Deputy's start fails.
     pub async fn set(options: &Options) -> anyhow::Result<Self> {
-        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
-        let clock = Arc::new(SandboxClock::default());
-        let directory = Directory::create(&*entropy)?;
         let tape = Tape::default();
-        let wire = Wire::new("viewer", &tape)?;
-        let mut servers = Vec::new();
-
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
         let (public, management) = (free_address(&*entropy)?, free_address(&*entropy)?);
-        let issuer = format!("http://{public}");
-        let client = |id: &str, name: &'static str| -> anyhow::Result<DeputyClient> {
-            let key = SigningKey::generate(&format!("{id}-1"))?;
-            directory.write(&format!("{id}.jwks.json"), key.jwks().to_string())?;
-            Ok(DeputyClient {
-                wire: wire.of(name),
-                id: id.to_owned(),
-                key,
-                issuer: issuer.clone(),
-                clock: clock.clone(),
-                entropy: entropy.clone(),
-            })
+        let makings = Makings {
+            issuer: format!("http://{public}"),
+            directory: Directory::create(&*entropy)?,
+            wire: Wire::new("viewer", &tape)?,
+            clock: Arc::new(SandboxClock::default()),
+            entropy,
         };
+        let mut servers = Vec::new();
+        let (launcher, platform) = makings.platform(&mut servers)?;
+        let parties = makings.parties(&launcher, &mut servers)?;
+        let your_secret = secret(&*makings.entropy)?;
+        let couriers = makings.client("couriers", "courier")?;
+        let newsletter = makings.client("newsletter", "newsletter")?;
 
-        let at_platform = bind()?;
-        let platform = Arc::new(Platform::new(&at_platform.url, &issuer, clock.clone(), entropy.clone())?);
-        let launcher = Launcher {
-            wire: wire.of("age agent"),
-            platform: at_platform.url.clone(),
-            launch_key: platform.launch_key.clone(),
-        };
-        servers.push(at_platform.serve(platform::routes(&platform))?);
-
-        let (at_provider, at_assistant, at_tickets, at_age_agent) = (bind()?, bind()?, bind()?, bind()?);
-        let alice = User {
-            wire: wire.of("Alice"),
-            username: "alice".to_owned(),
-            password: handle::<12>(&*entropy)?,
-            key: SigningKey::generate("alice-1")?,
-            provider: at_provider.url.clone(),
-        };
-        let assistant = Arc::new(Assistant {
-            deputy: client("assistant", "assistant")?,
-            provider: at_provider.url.clone(),
-            own_url: at_assistant.url.clone(),
-            tickets: at_tickets.url.clone(),
-            age_agent: at_age_agent.url.clone(),
-            pending: Mutex::default(),
-            id_token: Mutex::default(),
-        });
-        let account = Account {
-            subject: format!("user-{}", handle::<9>(&*entropy)?),
-            password: alice.password.clone(),
-            birthdate: BIRTHDATE.to_owned(),
-            key: alice.key.public_jwk(),
-        };
-        let provider = Arc::new(Provider::new(
-            &at_provider.url,
-            SigningKey::generate("provider-1")?,
-            HashMap::from([(alice.username.clone(), account)]),
-            HashMap::from([(BOOKING_APP.to_owned(), assistant.redirect_uri())]),
-            clock.clone(),
-            entropy.clone(),
-        ));
-        let age_agent =
-            Arc::new(AgeAgent { deputy: client("age-agent", "age agent")?, launcher: launcher.clone() });
-        let tickets_secret = secret(&*entropy)?;
-        let tickets = Arc::new(Tickets {
-            wire: wire.of("tickets API"),
-            issuer: issuer.clone(),
-            client_id: "tickets-api".to_owned(),
-            client_secret: tickets_secret.clone(),
-            clock: clock.clone(),
-            keys: Mutex::default(),
-        });
-        let tickets_url = at_tickets.url.clone();
-        servers.push(at_provider.serve(provider::routes(&provider))?);
-        servers.push(at_assistant.serve(agents::assistant_routes(&assistant))?);
-        servers.push(at_tickets.serve(tickets::routes(&tickets))?);
-        servers.push(at_age_agent.serve(agents::age_agent_routes(&age_agent))?);
-
-        let your_secret = secret(&*entropy)?;
         let policy = options.policy.as_ref().map(std::fs::canonicalize).transpose();
         let policy = policy.context("read the policy directory")?;
-        let mut master = [0; 32];
-        entropy.fill(&mut master)?;
-        directory.write("master.key", master)?;
-        directory.write("tickets-api.secret", &tickets_secret)?;
-        directory.write("you.secret", &your_secret)?;
-        let couriers = client("couriers", "courier")?;
-        let newsletter = client("newsletter", "newsletter")?;
         let toml = deputy_toml(&Cast {
             public,
             management,
-            provider: &provider.issuer,
-            platform: &platform.issuer,
+            provider: &parties.provider,
+            platform: &platform,
             policy: policy.as_deref(),
         });
+        makings.write_secrets(&parties.tickets.client_secret, &your_secret)?;
+        let Makings { issuer, directory, clock, entropy, .. } = makings;
         let config = directory.write("deputy.toml", toml)?;
         let deputy = start_deputy(&config, clock.clone(), entropy.clone()).await?;
 
@@ -187,15 +119,15 @@ impl Stage {
             clock,
             issuer,
             config,
-            alice,
-            assistant,
-            age_agent,
+            alice: parties.alice,
+            assistant: parties.assistant,
+            age_agent: parties.age_agent,
             couriers,
             newsletter,
             launcher,
-            tickets,
+            tickets: parties.tickets,
             your_secret,
-            tickets_url,
+            tickets_url: parties.tickets_url,
             entropy,
             directory,
         })

@@ -1,4 +1,4 @@
-//! The story on the wire (design.md 3): one booking, from the login to the end of the task.
+//! The story on the wire: one booking, from the login to the end of the task.
 
 use serde_json::Value;
 

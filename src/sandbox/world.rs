@@ -85,7 +85,7 @@ pub fn secret(entropy: &dyn Entropy) -> anyhow::Result<String> {
     Ok(handle::<32>(entropy)?)
 }
 
-/// The `deputy.toml` of the sandbox (design.md 6): what an operator would write.
+/// The `deputy.toml` of the sandbox: the template beside this file, with the addresses of this run.
 pub fn deputy_toml(cast: &Cast<'_>) -> String {
     let Cast { public, management, provider, platform, policy } = cast;
     let policy = policy.map_or(String::new(), |directory| {
@@ -95,144 +95,16 @@ pub fn deputy_toml(cast: &Cast<'_>) -> String {
             serde_json::Value::from(directory.to_string_lossy().into_owned())
         )
     });
-    format!(
-        r#"# Written by `deputy sandbox`.
-issuer   = "http://{public}"
-data_dir = "data"
-
-[listen]
-public     = "{public}"
-management = "{management}"
-
-[keys]
-master_key_file = "master.key"
-
-[tasks]
-max_lifetime_seconds = 3600
-max_chain_depth      = 4
-{policy}
-# Where Alice signs in.
-[[identity_provider]]
-issuer     = "{provider}"
-algorithms = ["ES256"]
-network    = "private"
-
-[[identity_provider.relying_party]]
-client_id = "booking-app"
-clients   = ["assistant", "you"]
-
-[[identity_provider.assurance]]
-name   = "phishing_resistant"
-any_of = [{{ claim = "acr", in = ["phr", "phrh"] }}]
-
-# Who vouches for instances of agents. No instance is known beforehand.
-[[workload_issuer]]
-issuer            = "{platform}"
-preset            = "generic"
-jwks_uri          = "{platform}/jwks"
-network           = "private"
-algorithms        = ["ES256"]
-stable_id_claim   = "sub"
-instance_id_claim = "instance_id"
-
-[[workload_issuer.class]]
-name     = "age-verification"
-when     = {{ claim = "role", equals = "age-verification" }}
-lifetime = "task"
-clients  = ["age-agent"]
-scopes   = ["age_over_18"]
-targets  = ["tickets"]
-answers  = ["age_over_18"]
-
-[[workload_issuer.class]]
-name     = "courier"
-when     = {{ claim = "role", equals = "courier" }}
-lifetime = "task"
-clients  = ["couriers"]
-scopes   = ["ticket:carry"]
-targets  = ["courier-desk", "courier-van"]
-
-[[client]]
-id             = "assistant"
-authentication = "private_key_jwt"
-jwks_file      = "assistant.jwks.json"
-scopes         = ["tickets:search", "tickets:book", "age_over_18", "ticket:carry"]
-targets        = ["tickets", "age-agent", "courier-desk"]
-
-[[client]]
-id             = "age-agent"
-authentication = "private_key_jwt"
-jwks_file      = "age-agent.jwks.json"
-scopes         = ["age_over_18"]
-targets        = ["tickets"]
-
-[[client]]
-id             = "couriers"
-authentication = "private_key_jwt"
-jwks_file      = "couriers.jwks.json"
-scopes         = ["ticket:carry"]
-targets        = ["courier-desk", "courier-van"]
-
-# Registered like the others, for a newsletter. It turns thief in a drill.
-[[client]]
-id             = "newsletter"
-authentication = "private_key_jwt"
-jwks_file      = "newsletter.jwks.json"
-scopes         = ["tickets:search", "age_over_18"]
-targets        = ["tickets", "age-agent"]
-
-# The tickets API asks Deputy about the tokens it is shown.
-[[client]]
-id             = "tickets-api"
-authentication = "client_secret_basic"
-allow_secret   = true
-secret_file    = "tickets-api.secret"
-grants         = []
-
-# You, with curl. A client with a secret acts as an agent only where this is said.
-[[client]]
-id               = "you"
-authentication   = "client_secret_basic"
-allow_secret     = true
-secret_file      = "you.secret"
-may_act_as_agent = true
-scopes           = ["tickets:search", "tickets:book"]
-targets          = ["tickets"]
-
-[[predicate]]
-scope          = "age_over_18"
-claim          = "birthdate"
-at_least_years = 18
-
-[[target]]
-identifier      = "tickets"
-scopes          = {{ "tickets:search" = {{}}, "tickets:book" = {{ assurance = "phishing_resistant", max_age_seconds = 900, sensitive = true }}, age_over_18 = {{}} }}
-answers         = {{ age_over_18 = {{ zone = "UTC-12" }} }}
-resource_server = "tickets-api"
-subject         = "pairwise"
-
-[[target]]
-identifier      = "age-agent"
-scopes          = {{ age_over_18 = {{}} }}
-exchange_client = "age-agent"
-onward          = ["tickets"]
-subject         = "pairwise"
-
-[[target]]
-identifier      = "courier-desk"
-scopes          = {{ "ticket:carry" = {{}} }}
-exchange_client = "couriers"
-onward          = ["courier-van"]
-subject         = "pairwise"
-
-[[target]]
-identifier      = "courier-van"
-scopes          = {{ "ticket:carry" = {{}} }}
-exchange_client = "couriers"
-onward          = ["courier-desk"]
-subject         = "pairwise"
-"#
-    )
+    let values = [
+        ("@public@", public.to_string()),
+        ("@management@", management.to_string()),
+        ("@provider@", (*provider).to_owned()),
+        ("@platform@", (*platform).to_owned()),
+        ("@policy@", policy),
+    ];
+    values.iter().fold(include_str!("deputy.toml").to_owned(), |toml, (placeholder, value)| {
+        toml.replace(placeholder, value)
+    })
 }
 
 #[cfg(test)]

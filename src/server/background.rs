@@ -14,7 +14,7 @@ use crate::endpoint::{introspect, phases};
 use crate::policy::{PolicyError, ReloadOutcome};
 use crate::store::{Change, Control, Entry, Recorded};
 
-/// How often what was counted is written and other nodes' keys are read: within the 10 s of design.md 8.
+/// How often what was counted is written and other nodes' keys are read: within 10 s.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
 /// How often tasks whose time is up are ended on record.
 const SWEEP_EVERY: Duration = Duration::from_secs(15);

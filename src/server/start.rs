@@ -43,7 +43,7 @@ pub enum StartError {
     /// The policy set.
     #[error("policy: {0}")]
     Policy(#[from] PolicyError),
-    /// The clock is behind the highest time recorded (design.md 8).
+    /// The clock is behind the highest time recorded.
     #[error(
         "the system clock shows {now}, but the database has seen {highest}: starting would bring what expired back to \
          life; mend the clock, or if the recorded time is wrong run `deputy clock reset`"

@@ -1,4 +1,4 @@
-//! A small world for the tests of rooms 3 and 4: one provider, one workload issuer, a few clients, keys
+//! A small world for the tests of client authentication and verification: one provider, one workload issuer, a few clients, keys
 //! pinned in files.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! Rooms 4's rules, one change to a good token at a time.
+//! The rules of verification, one change to a good token at a time.
 
 mod id_token;
 mod kinds;

@@ -28,7 +28,7 @@ pub fn judge(
     claims: &Claims,
     now: Timestamp,
 ) -> Result<VerifiedWorkload, TokenFault> {
-    // Deputy's own value and nothing beside it: a token for another service is not for us (design.md 2).
+    // Deputy's own value and nothing beside it: a token for another service is not for us.
     match claims.audiences().map_err(|_| TokenFault::Audience)?.as_slice() {
         [only] if *only == issuer.audience => {}
         _ => return Err(TokenFault::Audience),

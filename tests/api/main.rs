@@ -12,6 +12,7 @@ mod world;
 use process_support::scan;
 
 mod examples;
+mod planted_proof;
 mod process;
 mod reload;
-mod rooms;
+mod structure;

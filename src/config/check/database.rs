@@ -4,7 +4,7 @@ use super::super::{Config, Database};
 use super::{DatabaseFound, Findings, Probe, SchemaFound};
 use crate::base::time::{Lifetime, Timestamp};
 
-/// The clock may be this far behind the highest time recorded (design.md 8).
+/// The clock may be this far behind the highest time recorded.
 const CLOCK_TOLERANCE: Lifetime = Lifetime::from_seconds(60);
 
 pub(super) async fn check(findings: &mut Findings, config: &Config, now: Timestamp, probe: &impl Probe) {

@@ -6,7 +6,7 @@ use super::super::{Config, Network, Reach, Target};
 use super::Findings;
 use crate::oauth::{GrantType, TargetId};
 
-/// Longest life of a token that carries an answer, in seconds (design.md 3).
+/// Longest life of a token that carries an answer, in seconds.
 const ANSWER_LIFETIME_SECONDS: u32 = 120;
 
 pub(super) fn check(findings: &mut Findings, config: &Config) {

@@ -21,6 +21,14 @@ fn all_faults_of_one_token_look_the_same() {
 }
 
 #[test]
+fn a_word_stands_for_one_cause_only() {
+    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    for cause in Cause::all() {
+        assert_eq!(*seen.entry(cause.word()).or_insert(cause.meaning()), cause.meaning(), "{cause:?}");
+    }
+}
+
+#[test]
 fn a_reason_stands_for_one_answer_only() {
     let mut seen: BTreeMap<&str, Wire> = BTreeMap::new();
     for cause in Cause::all() {
@@ -32,32 +40,45 @@ fn a_reason_stands_for_one_answer_only() {
 
 /// The page of errors, from the table itself.
 fn page() -> String {
-    let mut rows: BTreeMap<(u16, &str, &str), (Wire, Vec<&str>)> = BTreeMap::new();
+    let mut answers: BTreeMap<(u16, &str, &str), Wire> = BTreeMap::new();
+    let mut causes: Vec<(&str, &str, Vec<&str>)> = Vec::new();
     for cause in Cause::all() {
         let wire = cause.wire();
-        let row = rows.entry((wire.status, wire.code.as_str(), wire.reason)).or_insert((wire, Vec::new()));
-        row.1.push(cause.word());
+        answers.insert((wire.status, wire.code.as_str(), wire.reason), wire);
+        match causes.iter_mut().find(|(word, ..)| *word == cause.word()) {
+            Some((.., reasons)) => reasons.push(wire.reason),
+            None => causes.push((cause.word(), cause.meaning(), vec![wire.reason])),
+        }
     }
     let mut page = String::from(
         "# Errors\n\n\
-         Every refusal of `/token`, `/introspect` and `/revoke`. Generated from `src/protocol/refusal.rs` \
-         (`UPDATE_DOCS=1 cargo test --lib refusal`).\n\n\
-         A refusal is JSON: `error` (the RFC's code), `error_description` (what to change), `reason` (a stable word \
-         for programs), `request_id` (name it to the operator). `assurance_insufficient` adds `acr_values` and \
-         `max_age`: what to ask the provider for at the next sign-in. The last column is what the operator finds under \
-         that `request_id` in the audit; the wire does not tell these apart.\n\n\
-         A failure inside is 503 `temporarily_unavailable` with `Retry-After`: nothing was issued or changed.\n\n\
-         | status | `error` | `reason` | what to change | from | `cause` in the audit |\n|---|---|---|---|---|---|\n",
+         This page lists every refusal of `/token`, `/introspect` and `/revoke`. It is generated from the tables in \
+         `src/oauth/refusal/` by `UPDATE_DOCS=1 cargo test --lib refusal`.\n\n\
+         A refusal is a JSON object. `error` is the error code of the RFC, `error_description` says what to change, \
+         `reason` is a stable word for programs, and `request_id` is what to tell the operator. The answer with the \
+         reason `assurance_insufficient` also has `acr_values` and `max_age`, which the client asks its provider for \
+         when the user signs in again.\n\n\
+         If Deputy itself fails, it answers 503 with the error `temporarily_unavailable` and a `Retry-After` header; \
+         nothing was issued or changed.\n\n\
+         ## Answers\n\n\
+         The last column names the sections that ask for the answer. Identifiers such as `8693-F-01` are requirements \
+         of the conformance tests (`conformance/requirements.txt`).\n\n\
+         | status | `error` | `reason` | `error_description` | from |\n|---|---|---|---|---|\n",
     );
-    for ((status, code, reason), (wire, causes)) in rows {
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            page,
-            "| {status} | `{code}` | `{reason}` | {} | {} | {} |",
-            wire.description,
-            wire.section,
-            causes.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" ")
-        );
+    // Writing to a String cannot fail.
+    for ((status, code, reason), wire) in answers {
+        let (description, section) = (wire.description, wire.section);
+        let _ = writeln!(page, "| {status} | `{code}` | `{reason}` | {description} | {section} |");
+    }
+    page.push_str(
+        "\n## Causes\n\n\
+         The audit log records the true cause of each refusal under its `request_id`. Where several causes share an \
+         answer, the client cannot tell them apart.\n\n\
+         | `cause` in the audit | meaning | `reason` of the answer |\n|---|---|---|\n",
+    );
+    for (word, meaning, reasons) in causes {
+        let reasons = reasons.iter().map(|reason| format!("`{reason}`")).collect::<Vec<_>>().join(", ");
+        let _ = writeln!(page, "| `{word}` | {meaning} | {reasons} |");
     }
     page
 }

@@ -117,7 +117,7 @@ pub fn row(row: &Value) -> Map<String, Value> {
         "scope",
         "died",
         "count",
-        "detail",
+        "why",
     ];
     let mut told = Map::new();
     for name in TOLD {

@@ -1,0 +1,124 @@
+//! The binding: by which right the subject token is exchanged, and to which task and login the token will belong.
+
+use std::sync::Arc;
+
+use super::{Bound, Denial, Held, Unknown, Walk};
+use crate::base::time::Timestamp;
+use crate::decision::report::Report;
+use crate::delegation::actor::Acting;
+use crate::delegation::plan::{Asking, LoginRecord, TaskPlan, plan};
+use crate::delegation::record::{Login, Subject, Task};
+use crate::delegation::rules::{self, Ends, Source};
+use crate::oauth::{Cause, NamedTask, TaskId, TokenFault};
+use crate::verification::VerifiedLogin;
+
+impl<'a> Walk<'a> {
+    /// The subject token is this actor's to exchange, the chain may grow, and enough life is left.
+    pub(super) fn binding(
+        self,
+        held: Held<'a>,
+        acting: &Acting,
+        report: &mut Report,
+    ) -> Result<Bound<'a>, Denial> {
+        let (source, plan, subject, task, login) = match held {
+            Held::Login(login, record) => {
+                let (provider, relying_party) = (&login.provider().issuer, login.relying_party.as_str());
+                rules::check_may_act(login.may_act(), acting, &self.config.issuer, provider, relying_party)
+                    .map_err(Cause::subject)?;
+                let plan = self.plan(login, record, acting)?;
+                let subject = self.user(login, record);
+                let (task, login) = self.task_and_login(login, record, acting, plan, &subject)?;
+                report.who.begins_task = plan == TaskPlan::Begin;
+                report.who.purpose.clone_from(&task.purpose);
+                (Source::Login, Some(plan), subject, task, login)
+            }
+            Held::Token(lineage, _) => {
+                let (subject, task) = (lineage.subject.clone(), lineage.task.clone());
+                (Source::Delegation(&lineage.delegation), None, subject, task, lineage.login.clone())
+            }
+        };
+        report.who.task = Some(task.id);
+        report.who.login = Some(login.id);
+        let right = rules::bind(self.config, source, acting).map_err(Cause::subject)?;
+        let chain = rules::extend_chain(right, &acting.id, self.config.tasks.max_chain_depth)?;
+        let issued_at = Timestamp::from_seconds(self.now.seconds());
+        let ends = Ends { task: task.expires_at, login: login.ends_at };
+        let latest = rules::latest_end(right, ends, issued_at).map_err(Cause::subject)?;
+        Ok(Bound { right, subject, task, login, plan, chain, latest, issued_at })
+    }
+
+    pub(super) fn plan(
+        self,
+        login: &VerifiedLogin,
+        record: &LoginRecord,
+        acting: &Acting,
+    ) -> Result<TaskPlan, Cause> {
+        let asking = Asking {
+            client: &acting.client.id,
+            agent: &acting.id,
+            auth_time: login.auth_time,
+            named_task: self.named_task()?,
+            purpose: self.question.request.purpose.as_ref(),
+        };
+        plan(record, &asking, self.now).map_err(|fault| self.cause(fault))
+    }
+
+    /// The task that the request names. A text that names none gets the answer of an unknown task.
+    pub(super) fn named_task(self) -> Result<Option<TaskId>, Cause> {
+        match self.question.request.task {
+            NamedTask::None => Ok(None),
+            NamedTask::This(id) => Ok(Some(id)),
+            NamedTask::Unreadable => Err(Cause::subject(TokenFault::TaskUnknown)),
+        }
+    }
+
+    pub(super) fn user(self, login: &VerifiedLogin, record: &LoginRecord) -> Subject {
+        record.subject.clone().unwrap_or_else(|| Subject {
+            reference: self.question.fresh.subject,
+            issuer: login.provider().issuer.clone(),
+            upstream: login.subject().to_owned(),
+            cutoff: None,
+        })
+    }
+
+    pub(super) fn task_and_login(
+        self,
+        login: &VerifiedLogin,
+        record: &LoginRecord,
+        acting: &Acting,
+        plan: TaskPlan,
+        subject: &Subject,
+    ) -> Result<(Task, Login), Denial> {
+        let fresh = self.question.fresh;
+        let session_end = Timestamp::from_seconds(login.auth_time).plus(login.provider().max_session);
+        let task = match plan {
+            TaskPlan::Begin => {
+                let started_at = Timestamp::from_seconds(self.now.seconds());
+                Task {
+                    id: fresh.task,
+                    client: acting.client.id.clone(),
+                    agent: acting.id.clone(),
+                    subject: subject.reference,
+                    purpose: self.question.request.purpose.clone(),
+                    started_at,
+                    expires_at: started_at.plus(self.config.tasks.max_lifetime).min(session_end),
+                    ended: None,
+                }
+            }
+            TaskPlan::Join(id, _) | TaskPlan::JoinWithNewLogin(id) => {
+                record.task(id).cloned().ok_or(Denial::Unknown(Unknown::Record))?
+            }
+        };
+        if let TaskPlan::Join(_, id) = plan {
+            let known = record.login(id).cloned().ok_or(Denial::Unknown(Unknown::Record))?;
+            return Ok((task, known));
+        }
+        let login = Login {
+            id: fresh.login,
+            task: task.id,
+            facts: Arc::clone(login.facts()),
+            ends_at: task.expires_at.min(session_end),
+        };
+        Ok((task, login))
+    }
+}

@@ -1,0 +1,110 @@
+//! What would be granted: target, scope, details, assurance and policy.
+
+use std::sync::Arc;
+
+use super::{Bound, Denial, Held, Unknown, Walk};
+use crate::decision::facts::exchange_facts;
+use crate::decision::report::{PolicyReport, Proposal, Report};
+use crate::delegation::actor::Acting;
+use crate::delegation::assurance::Demands;
+use crate::delegation::record::TokenKind;
+use crate::delegation::rules::{self, Reach, Right};
+use crate::oauth::{Cause, Plain, TargetId};
+
+impl Walk<'_> {
+    /// The target is known and in reach.
+    pub(super) fn target(self, bound: &Bound<'_>, acting: &Acting) -> Result<Reach, Plain> {
+        let request = self.question.request;
+        rules::choose_target(self.config, bound.right, acting, &request.audience, &request.scope)
+    }
+
+    /// The scope is held, defined and within the ceiling; with it everything that would be granted is known.
+    pub(super) fn scope(
+        self,
+        bound: &Bound<'_>,
+        acting: &Acting,
+        reach: &Reach,
+        report: &mut Report,
+    ) -> Result<Proposal, Plain> {
+        let asked = &self.question.request.scope;
+        rules::narrow_scope(bound.right, acting, reach, asked)?;
+        let answer = rules::answered(reach, asked)?;
+        let (kind, target, target_config) = match reach {
+            Reach::Task(_) => (TokenKind::Task, TargetId::new(self.config.issuer.as_str()), None),
+            Reach::One(target) => (TokenKind::Access, target.identifier.clone(), Some(Arc::clone(target))),
+        };
+        let expires_at =
+            rules::expires_at(self.config, reach, answer.is_some(), bound.latest, bound.issued_at);
+        let proposal = Proposal {
+            kind,
+            target,
+            target_config,
+            scope: asked.clone(),
+            answer,
+            chain: bound.chain.clone(),
+            ancestors: rules::ancestors(bound.right),
+            onward_from: match bound.right {
+                Right::Onward(parent) => Some(parent.target.clone()),
+                Right::Login | Right::Continue(_) => None,
+            },
+            issued_at: bound.issued_at,
+            expires_at,
+        };
+        report.who.chain.clone_from(&proposal.chain);
+        report.asked.target = Some(proposal.target.clone());
+        report.grant = Some(proposal.clone());
+        Ok(proposal)
+    }
+
+    /// No type of `authorization_details` is registered (RFC 9396 §5).
+    pub(super) const fn details(self) -> Result<(), Plain> {
+        if self.question.request.has_authorization_details {
+            return Err(Plain::AuthorizationDetails);
+        }
+        Ok(())
+    }
+
+    /// The login is strong and fresh enough for what is asked, by the rules as configured now.
+    pub(super) fn assurance(
+        self,
+        held: Held<'_>,
+        bound: &Bound<'_>,
+        proposal: &Proposal,
+        reach: &Reach,
+    ) -> Result<Demands, Cause> {
+        let demands = Demands::of(&proposal.scope, reach.targets().map(AsRef::as_ref));
+        let provider = match held {
+            Held::Login(login, _) => login.provider(),
+            Held::Token(..) => self.provider_of(&bound.login)?,
+        };
+        demands.check(&bound.login, &provider.assurance, self.now)?;
+        Ok(demands)
+    }
+
+    /// The actor may have the answer, and the policy set permits the exchange.
+    pub(super) fn policy(
+        self,
+        bound: &Bound<'_>,
+        acting: &Acting,
+        proposal: &Proposal,
+        demands: Demands,
+        report: &mut Report,
+    ) -> Result<(), Denial> {
+        if let Some(answer) = &proposal.answer
+            && !acting.answers().contains(answer)
+        {
+            return Err(Plain::AnswerNotForActor.into());
+        }
+        let purpose = bound.task.purpose.as_ref();
+        let facts = exchange_facts(self.config, acting, proposal, &bound.login, purpose, demands, self.now);
+        let decision = self.world.policy.decide(&facts);
+        let (is_permit, is_error) = (decision.is_permit, decision.is_error);
+        report.policy = Some(PolicyReport { facts, decision });
+        match (is_permit, is_error) {
+            // A rule that could not be evaluated is no rule that denies: nobody knows, so 503 (8693-2.2.2-06).
+            (_, true) => Err(Denial::Unknown(Unknown::Policy)),
+            (true, false) => Ok(()),
+            (false, false) => Err(Plain::PolicyDenied.into()),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The first checks: the subject token and the actor.
+
+use std::sync::Arc;
+
+use super::{Denial, Held, Unknown, Walk};
+use crate::config::IdentityProvider;
+use crate::decision::question::SubjectResult;
+use crate::decision::report::Report;
+use crate::delegation::actor::Acting;
+use crate::delegation::fault::Fault;
+use crate::delegation::plan::{LoginRecord, check_agent, check_user};
+use crate::delegation::record::live;
+use crate::delegation::recorded::Recorded;
+use crate::oauth::{Cause, TokenFault};
+use crate::verification::{LoginFacts, NotVerified};
+
+impl<'a> Walk<'a> {
+    /// The subject token is verified, and by the record it is still valid.
+    pub(super) fn subject(
+        self,
+        recorded: &'a Recorded,
+        unknown: &'a LoginRecord,
+        report: &mut Report,
+    ) -> Result<Held<'a>, Denial> {
+        match &self.question.verified.subject {
+            SubjectResult::Login(result) => {
+                let login = result.as_ref().map_err(|error| not_verified(error, Cause::subject))?;
+                let record = match recorded {
+                    Recorded::Login(record) => record,
+                    Recorded::Unread | Recorded::Token(_) => unknown,
+                };
+                report.who.presented = Some(Arc::clone(login.facts()));
+                report.who.subject = record.subject.as_ref().map(|subject| subject.reference);
+                check_user(record.subject.as_ref(), login.auth_time).map_err(Cause::subject)?;
+                Ok(Held::Login(login, record))
+            }
+            SubjectResult::Own(result) => {
+                result.as_ref().map_err(|error| not_verified(error, Cause::subject))?;
+                let Recorded::Token(record) = recorded else { return Err(Denial::Unknown(Unknown::Record)) };
+                let lineage = record.lineage.as_ref().ok_or(Cause::subject(TokenFault::NeverIssued))?;
+                report.who.task = Some(lineage.task.id);
+                report.who.login = Some(lineage.login.id);
+                report.who.subject = Some(lineage.subject.reference);
+                report.who.chain.clone_from(&lineage.delegation.chain);
+                live(lineage, self.now).map_err(Cause::subject)?;
+                self.provider_of(&lineage.login)?;
+                Ok(Held::Token(lineage, record.answer.as_ref()))
+            }
+        }
+    }
+
+    /// The provider of a recorded login, which has to be configured still.
+    pub(super) fn provider_of(self, login: &LoginFacts) -> Result<&'a Arc<IdentityProvider>, Cause> {
+        let provider = self.config.identity_providers.get(&login.provider);
+        provider.ok_or(Cause::subject(TokenFault::PartyRemoved))
+    }
+
+    /// The actor token is verified, the client may present this actor, and the record does not speak against it.
+    pub(super) fn actor(self, held: Held<'_>, report: &mut Report) -> Result<&'a Acting, Denial> {
+        let acting =
+            self.question.verified.actor.as_ref().map_err(|error| not_verified(error, Cause::actor))?;
+        report.who.agent = Some(acting.id.clone());
+        report.who.class = Some(acting.class().to_owned());
+        acting.check().map_err(Cause::actor)?;
+        if let Held::Login(login, record) = held {
+            check_agent(record.agent.as_ref(), &acting.client.id, login.auth_time)
+                .map_err(|fault| self.cause(Fault::Actor(fault)))?;
+        }
+        Ok(acting)
+    }
+
+    pub(super) fn cause(self, fault: Fault) -> Cause {
+        fault.cause(self.question.has_actor_token())
+    }
+}
+
+fn not_verified(error: &NotVerified, cause: fn(TokenFault) -> Cause) -> Denial {
+    match error {
+        NotVerified::Fault(fault) => Denial::Refused(cause(*fault)),
+        NotVerified::Unavailable(what) => Denial::Unknown(Unknown::IssuerKeys(what.clone())),
+    }
+}

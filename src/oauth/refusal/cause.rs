@@ -1,0 +1,268 @@
+//! The causes of refusals that carry no data: one table, one row a cause.
+
+use super::ErrorCode::*;
+use super::{Wire, wire};
+use crate::base::words::words;
+use crate::oauth::grant::GrantType;
+
+/// Declares the causes. A row is the variant, its word in the audit, its meaning, and what the wire says of it:
+/// either an answer of its own (status, `error`, `reason`, `error_description`, and the text that asks for it), or
+/// the name of an answer that several causes share.
+macro_rules! causes {
+    ($($variant:ident $word:literal, $meaning:literal => $wire:expr;)*) => {
+        words! {
+            /// The true cause of a refusal that carries no data. See [`Cause`](super::Cause).
+            Plain { $(#[doc = $meaning] $variant => $word,)* }
+        }
+
+        impl Plain {
+            /// What it means, in one sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)* }
+            }
+
+            /// What the wire says of it.
+            pub const fn wire(self) -> Wire {
+                match self { $(Self::$variant => $wire,)* }
+            }
+        }
+    };
+}
+
+/// Client authentication failed. The wire does not tell why (RFC 6749 §5.2).
+const CLIENT: Wire = wire(
+    401,
+    InvalidClient,
+    "client_authentication_failed",
+    "client authentication failed; check the client_id, the registered authentication method and the credential",
+    "RFC 6749 §5.2",
+);
+/// The target is not there, or not for this client. The wire does not tell which.
+const TARGET: Wire = wire(
+    400,
+    InvalidTarget,
+    "target_unknown",
+    "name a registered target that this client may use",
+    "RFC 8707 §2",
+);
+/// The scope is defined, but not for this client or this agent.
+const SCOPE: Wire = wire(
+    400,
+    InvalidScope,
+    "scope_not_allowed",
+    "request only scopes that this client and this agent may have",
+    "RFC 6749 §5.2, 8693-F-01",
+);
+/// Policy, or what counts as policy.
+const POLICY: Wire = wire(
+    400,
+    InvalidRequest,
+    "policy_denied",
+    "policy does not permit this exchange; the operator can look up the reason by the request_id",
+    "RFC 8693 §2.2.2",
+);
+
+causes! {
+    // Every endpoint: the HTTP request and its form.
+    MethodNotAllowed "method_not_allowed", "The HTTP method is not POST."
+        => wire(405, InvalidRequest, "method_not_allowed",
+            "use the POST method", "RFC 6749 §3.2");
+    MediaType "media_type", "The body is not `application/x-www-form-urlencoded`."
+        => wire(400, InvalidRequest, "media_type",
+            "send the parameters in the body as application/x-www-form-urlencoded", "RFC 8693 §2.1");
+    BodyTooLarge "body_too_large", "The body is larger than 64 KiB."
+        => wire(413, InvalidRequest, "body_too_large",
+            "send a body of at most 64 KiB", "RFC 9110 §15.5.14");
+    BodyTimeout "body_timeout", "The body did not arrive within 10 seconds."
+        => wire(408, InvalidRequest, "body_timeout",
+            "send the whole body within 10 seconds", "RFC 9110 §15.5.9");
+    FormMalformed "form_malformed", "The form has invalid percent-encoding, a NUL, or bytes that are not UTF-8."
+        => wire(400, InvalidRequest, "form_malformed",
+            "encode the parameters as UTF-8 with valid percent-encoding and without NUL", "RFC 6749 appendix B");
+    TooManyParameters "too_many_parameters", "The form has more than 100 parameters."
+        => wire(400, InvalidRequest, "too_many_parameters",
+            "send at most 100 parameters", "RFC 6749 §5.2");
+    ParameterRepeated "parameter_repeated", "A parameter that may be sent once was sent twice."
+        => wire(400, InvalidRequest, "parameter_repeated",
+            "send each parameter at most once, except resource and audience", "RFC 6749 §3.2");
+    Throttled "throttled", "There were too many requests or failures."
+        => wire(429, SlowDown, "throttled",
+            "there were too many requests; try again after the time in the Retry-After header", "RFC 6585 §4");
+
+    // Every endpoint: client authentication.
+    NoCredentials "no_credentials", "The request has no client credentials."
+        => CLIENT;
+    SeveralMethods "several_methods", "The request uses more than one method of client authentication."
+        => wire(400, InvalidRequest, "several_authentication_methods",
+            "use exactly one method of client authentication", "RFC 6749 §2.3");
+    BasicMalformed "basic_malformed", "The Authorization header cannot be read."
+        => wire(400, InvalidRequest, "authorization_malformed",
+            "send one Authorization header with the Basic scheme and the base64 encoding of the form-encoded client_id, \
+             a colon and the form-encoded secret",
+            "RFC 6749 §2.3.1");
+    AssertionIncomplete "assertion_incomplete",
+        "`client_assertion` is missing, or `client_assertion_type` is missing or unknown."
+        => wire(400, InvalidRequest, "client_assertion_incomplete",
+            "send client_assertion together with the client_assertion_type \
+             urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "RFC 7521 §4.2");
+    ClientUnknown "client_unknown", "No client has this identifier."
+        => CLIENT;
+    SecretWrong "secret_wrong", "The secret is wrong or empty."
+        => CLIENT;
+    SecretExpired "secret_expired", "The secret has expired."
+        => CLIENT;
+    MethodNotRegistered "method_not_registered", "The client is registered for another authentication method."
+        => CLIENT;
+    ClientIdMismatch "client_id_mismatch", "`client_id` names another client than the credential."
+        => CLIENT;
+    AssertionMalformed "assertion_malformed",
+        "The assertion is not a JWT within the limits, or one of its claims has the wrong type."
+        => CLIENT;
+    AssertionAlgorithm "assertion_algorithm", "The `alg` of the assertion is not allowed."
+        => CLIENT;
+    AssertionKind "assertion_kind", "The `typ` of the assertion is that of another kind of token."
+        => CLIENT;
+    AssertionKeyUnknown "assertion_key_unknown", "No registered key of the client matches the assertion."
+        => CLIENT;
+    AssertionSignature "assertion_signature", "The signature of the assertion does not verify."
+        => CLIENT;
+    AssertionIssuer "assertion_issuer", "`iss` and `sub` of the assertion are not both the client."
+        => CLIENT;
+    AssertionAudience "assertion_audience", "`aud` of the assertion is not Deputy's issuer identifier alone."
+        => CLIENT;
+    AssertionExpired "assertion_expired", "The assertion has no `exp`, or has expired."
+        => CLIENT;
+    AssertionTooLong "assertion_too_long",
+        "`exp` of the assertion is more than five minutes ahead, or its `iat` is older than that."
+        => CLIENT;
+    AssertionNotYetValid "assertion_not_yet_valid", "`nbf` or `iat` of the assertion lies in the future."
+        => CLIENT;
+    AssertionJti "assertion_jti", "The assertion has no `jti`, or one of more than 256 characters."
+        => CLIENT;
+    AssertionReplayed "assertion_replayed", "The assertion was used before."
+        => CLIENT;
+
+    // The token endpoint: the grant.
+    GrantTypeMissing "grant_type_missing", "`grant_type` is missing."
+        => wire(400, InvalidRequest, "grant_type_missing",
+            GrantType::ADVICE, "RFC 8693 §2.1");
+    GrantTypeUnsupported "grant_type_unsupported", "Deputy does not serve this `grant_type`."
+        => wire(400, UnsupportedGrantType, "grant_type_unsupported",
+            GrantType::ADVICE, "RFC 6749 §5.2");
+    GrantNotRegistered "grant_not_registered", "The client is not registered for this grant."
+        => wire(400, UnauthorizedClient, "grant_not_registered",
+            "the client is not registered for this grant", "RFC 6749 §5.2");
+
+    // The token endpoint: the parameters of an exchange.
+    SubjectTokenMissing "subject_token_missing", "`subject_token` is missing."
+        => wire(400, InvalidRequest, "subject_token_missing",
+            "send a subject_token", "RFC 8693 §2.1");
+    SubjectTokenTypeMissing "subject_token_type_missing", "`subject_token_type` is missing."
+        => wire(400, InvalidRequest, "subject_token_type_missing",
+            "send a subject_token_type", "RFC 8693 §2.1");
+    SubjectTokenTypeUnsupported "subject_token_type_unsupported",
+        "Deputy does not exchange subject tokens of this `subject_token_type`."
+        => wire(400, InvalidRequest, "subject_token_type_unsupported",
+            "send the subject_token_type urn:ietf:params:oauth:token-type:id_token \
+             or urn:ietf:params:oauth:token-type:access_token",
+            "RFC 8693 §3");
+    ActorTokenTypeMissing "actor_token_type_missing", "`actor_token` came without `actor_token_type`."
+        => wire(400, InvalidRequest, "actor_token_type_missing",
+            "send an actor_token_type with the actor_token", "RFC 8693 §2.1");
+    ActorTokenMissing "actor_token_missing", "`actor_token_type` came without `actor_token`."
+        => wire(400, InvalidRequest, "actor_token_missing",
+            "send actor_token_type only with an actor_token", "RFC 8693 §2.1");
+    ActorTokenTypeUnsupported "actor_token_type_unsupported",
+        "Deputy does not accept actor tokens of this `actor_token_type`."
+        => wire(400, InvalidRequest, "actor_token_type_unsupported",
+            "send the actor_token_type urn:ietf:params:oauth:token-type:jwt", "RFC 8693 §3");
+    RequestedTokenTypeUnsupported "requested_token_type_unsupported",
+        "Deputy does not issue tokens of this `requested_token_type`."
+        => wire(400, InvalidRequest, "requested_token_type_unsupported",
+            "request urn:ietf:params:oauth:token-type:access_token, or omit requested_token_type",
+            "RFC 8693 §2.2.1");
+    PurposeMalformed "purpose_malformed", "`purpose` has more than 256 characters, or some that cannot be printed."
+        => wire(400, InvalidRequest, "purpose_malformed",
+            "send a purpose of 1 to 256 printable characters", "RFC 6749 §5.2");
+    PurposeDiffers "purpose_differs", "`purpose` differs from the one with which the task began."
+        => wire(400, InvalidRequest, "purpose_differs",
+            "the task began with another purpose; omit purpose to join the task", "RFC 6749 §5.2");
+    TaskOnLaterHop "task_on_later_hop", "`task` or `purpose` was sent on a later hop."
+        => wire(400, InvalidRequest, "task_on_later_hop",
+            "send task and purpose only when the subject token is an ID token", "RFC 6749 §5.2");
+    AuthorizationDetails "authorization_details", "No type of `authorization_details` is registered."
+        => wire(400, InvalidAuthorizationDetails, "authorization_details_unsupported",
+            "omit authorization_details; no type of it is registered", "RFC 9396 §5");
+
+    // The token endpoint: the delegation chain.
+    ChainLoop "chain_loop", "The actor is already in the delegation chain, or is the subject."
+        => wire(400, InvalidRequest, "chain_loop",
+            "the actor is already in the delegation chain", "RFC 8693 §2.2.2, 8693-F-09");
+    ChainTooDeep "chain_too_deep", "The delegation chain would be deeper than is allowed."
+        => wire(400, InvalidRequest, "chain_too_deep",
+            "the delegation chain already has the greatest depth that is allowed", "RFC 8693 §2.2.2, 8693-4.1-10");
+
+    // The token endpoint: the target.
+    TargetMissing "target_missing", "Neither `resource` nor `audience` was sent."
+        => wire(400, InvalidTarget, "target_missing",
+            "name one target by resource or audience", "RFC 8707 §2");
+    TargetMalformed "target_malformed", "`resource` is not an absolute URI without a fragment."
+        => wire(400, InvalidTarget, "target_malformed",
+            "send the resource as an absolute URI without a fragment", "RFC 8707 §2");
+    TargetUnknown "target_unknown", "No target has this identifier."
+        => TARGET;
+    TargetSeveral "target_several", "More than one target was named."
+        => wire(400, InvalidTarget, "target_several",
+            "name only one target for each token", "RFC 8707 §2, 8707-3-02");
+    TargetNotAllowed "target_not_allowed", "The client or the class of the agent may not use the target."
+        => TARGET;
+    TargetNotOnward "target_not_onward", "The target of the subject token does not list the target as onward."
+        => wire(400, InvalidTarget, "target_not_onward",
+            "the target of the subject token does not allow an exchange onward to this target",
+            "RFC 8707 §2, 8693-F-06");
+    TargetIsDeputy "target_is_deputy", "The target is Deputy itself, or a task token was requested on a later hop."
+        => wire(400, InvalidTarget, "target_is_deputy",
+            "name a registered target; a task token is issued only for an ID token", "RFC 8707 §2, 8707-3-01");
+
+    // The token endpoint: the scope.
+    ScopeMissing "scope_missing", "`scope` is missing."
+        => wire(400, InvalidScope, "scope_missing",
+            "send a scope", "RFC 6749 §3.3");
+    ScopeMalformed "scope_malformed", "`scope` has illegal characters or separators."
+        => wire(400, InvalidScope, "scope_malformed",
+            "send the scope as words that are separated by single spaces", "RFC 6749 §3.3");
+    ScopeUnknownAtTarget "scope_unknown_at_target", "The target does not define the scope."
+        => wire(400, InvalidScope, "scope_unknown_at_target",
+            "request only scopes that the target defines", "RFC 6749 §5.2");
+    ScopeNotInSubject "scope_not_in_subject", "The subject token does not have the scope."
+        => wire(400, InvalidScope, "scope_not_in_subject",
+            "request only scopes that the subject token has", "RFC 6749 §5.2, 8693-F-01");
+    ScopeNotInClient "scope_not_in_client", "The client may not have the scope."
+        => SCOPE;
+    ScopeNotInClass "scope_not_in_class", "The class of the agent may not have the scope."
+        => SCOPE;
+    SeveralAnswers "several_answers", "More than one yes/no scope was requested."
+        => wire(400, InvalidScope, "several_answers",
+            "request only one yes/no scope of this target at a time", "RFC 6749 §5.2, YNC-01");
+
+    // The token endpoint: answers and policy.
+    AnswerUnavailable "answer_unavailable", "The answer is unknown, or no longer holds."
+        => wire(400, InvalidRequest, "answer_unavailable",
+            "the answer is not available", "RFC 8693 §2.2.2, YNC-03");
+    AnswerNotForActor "answer_not_for_actor", "The class of the actor may not have the answer."
+        => POLICY;
+    PolicyDenied "policy_denied", "The policy denied the exchange."
+        => POLICY;
+
+    // Introspection and revocation.
+    TokenMissing "token_missing", "`token` is missing."
+        => wire(400, InvalidRequest, "token_missing",
+            "send a token", "RFC 7662 §2.1, RFC 7009 §2.1");
+    TokenOfOtherClient "token_of_other_client", "The token was issued to another client."
+        => wire(400, InvalidRequest, "token_of_other_client",
+            "a token can be revoked only by the client to which it was issued", "RFC 7009 §2.1");
+    TokenKindNotRevocable "token_kind_not_revocable", "Tokens of this kind cannot be revoked here."
+        => wire(400, UnsupportedTokenType, "token_kind_not_revocable",
+            "tokens of this kind cannot be revoked at this endpoint", "RFC 7009 §2.2.1");
+}

@@ -1,0 +1,61 @@
+//! What can be wrong with a presented token: one table, one row a fault.
+
+use crate::base::words::words;
+
+/// Declares the faults. A row is the variant, its word in the audit, and its meaning.
+macro_rules! faults {
+    ($($variant:ident $word:literal, $meaning:literal;)*) => {
+        words! {
+            /// What is wrong with a presented token, or with its binding to the caller. The wire never tells one
+            /// from another (8693-2.2.2-04); the audit does.
+            TokenFault { $(#[doc = $meaning] $variant => $word,)* }
+        }
+
+        impl TokenFault {
+            /// What it means, in one sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)* }
+            }
+        }
+    };
+}
+
+faults! {
+    Malformed "malformed", "The token is not a compact JWS within the limits, or does not contain strict JSON.";
+    Algorithm "algorithm", "`alg` is not allowed for this kind of token or for this issuer.";
+    Critical "critical_header", "The header has `crit`.";
+    KeyUnknown "key_unknown", "No key of the issuer matches.";
+    Signature "signature", "The signature does not verify.";
+    Kind "kind", "`typ` or the claims are those of another kind of token.";
+    IssuerUntrusted "issuer_untrusted", "`iss` is not configured.";
+    Audience "audience", "`aud` is not what this kind of token requires.";
+    RelyingParty "relying_party", "The client may not use tokens of the relying party to which the token was issued.";
+    AuthorizedParty "authorized_party", "`azp` is missing or wrong.";
+    Subject "subject", "`sub` is missing, empty, too long, not ASCII, or of a reserved form.";
+    Claim "claim", "A claim is missing or has the wrong type.";
+    Expired "expired", "The token has expired.";
+    NotYetValid "not_yet_valid", "`nbf` lies in the future.";
+    IssuedAhead "issued_ahead", "`iat` lies in the future.";
+    TooOld "too_old", "`iat` is older than this kind of token may be, or the lifetime is longer than is allowed.";
+    AuthTimeMissing "auth_time_missing", "`auth_time` is missing.";
+    SessionTooOld "session_too_old", "The login is older than a session may be.";
+    TooLittleLife "too_little_life", "Too little of the lifetime is left to issue another token.";
+    NeverIssued "never_issued", "Deputy's key signed the token, but Deputy never recorded it: the key is misused.";
+    KeyRevoked "key_revoked", "The key that signed the token was revoked.";
+    Revoked "revoked", "The token, or one that it was derived from, was revoked.";
+    TaskEnded "task_ended", "The task of the token has ended.";
+    LoginEnded "login_ended", "The session of the login has ended.";
+    AgentEnded "agent_ended", "An agent in the delegation chain is suspended, retired or banned.";
+    SubjectCutOff "subject_cut_off", "The user's logins up to a later time were stopped.";
+    AgentCutOff "agent_cut_off", "The logins of the agent or of the client up to a later time were stopped.";
+    PartyRemoved "party_removed", "The client, target, provider or workload issuer is no longer configured.";
+    NotYours "not_yours", "The client is neither the current actor nor registered to exchange tokens of this audience.";
+    MayAct "may_act", "`may_act` names another party, or is malformed.";
+    LoginSpent "login_spent", "The ID token was already used for a task that has ended.";
+    TaskUnknown "task_unknown", "`task` does not name a running task of this user, client and agent.";
+    NoClass "no_class", "The claims of the workload meet the condition of no agent class.";
+    ClassNotForClient "class_not_for_client", "The agent class does not list this client.";
+    OtherClientsAgent "other_clients_agent", "The agent belongs to another client.";
+    SecretClientAsAgent "secret_client_as_agent",
+        "A client that authenticates with a secret cannot be the actor itself.";
+}

@@ -1,0 +1,43 @@
+#![expect(dead_code, reason = "nothing calls what does not compile")]
+//! Code that must not compile: it writes every proof type by a struct literal, from outside the module that
+//! proves. It is compiled only under `--cfg planted_proof`; `tests/api/planted_proof.rs` asserts that each literal
+//! is refused with E0451, because a field of it is private.
+
+use crate::client_auth::AuthenticatedClient;
+use crate::decision::Permit;
+use crate::issuance::SignedToken;
+use crate::jose::Claims;
+use crate::verification::{VerifiedLogin, VerifiedOwn, VerifiedWorkload};
+
+/// A value of any type, so that the only fault of a literal is the privacy of its fields.
+fn any<T>() -> T {
+    unreachable!("this module never compiles")
+}
+
+pub fn authenticated_client() -> AuthenticatedClient {
+    AuthenticatedClient { client: any(), one_time: any() }
+}
+
+pub fn verified_login() -> VerifiedLogin {
+    VerifiedLogin { facts: any(), provider: any(), subject: any(), may_act: any(), predicate_claims: any() }
+}
+
+pub fn verified_workload() -> VerifiedWorkload {
+    VerifiedWorkload { issuer: any(), class: any(), subject: any(), id: any() }
+}
+
+pub fn verified_own() -> VerifiedOwn {
+    VerifiedOwn { jti: any(), hash: any(), kid: any(), claims: any() }
+}
+
+pub fn permit() -> Permit {
+    Permit { terms: any() }
+}
+
+pub fn signed_token() -> SignedToken {
+    SignedToken { permit: any(), kid: any(), hash: any(), answers: any() }
+}
+
+pub fn claims() -> Claims {
+    Claims { 0: any() }
+}

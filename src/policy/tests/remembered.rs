@@ -1,0 +1,113 @@
+//! What is remembered of decisions.
+
+use super::*;
+
+/// Decides as if nothing were ever remembered: all rules at once, by Cedar alone.
+fn decide_anew(set: &PolicySet, facts: &Facts) -> (String, Vec<String>) {
+    let mut all = cedar_policy::PolicySet::new();
+    for rule in set.lasting.cedar.policies().chain(set.passing.cedar.policies()) {
+        all.add(rule.clone()).unwrap();
+    }
+    let (request, entities) = request::Vocabulary::of(&all).unwrap().request(facts).unwrap();
+    let response = Authorizer::new().is_authorized(&request, &all, &entities);
+    let errors = response.diagnostics().errors();
+    let mut policies: Vec<String> = errors
+        .map(|AuthorizationError::PolicyEvaluationError(error)| error.policy_id().to_string())
+        .collect();
+    let word = match (policies.is_empty(), response.decision()) {
+        (false, _) => "error",
+        (true, cedar_policy::Decision::Allow) => "permit",
+        (true, cedar_policy::Decision::Deny) => "deny",
+    };
+    if policies.is_empty() {
+        policies = response.diagnostics().reason().map(ToString::to_string).collect();
+    }
+    if policies.is_empty() {
+        policies.push(NO_PERMIT.to_owned());
+    }
+    policies.sort_unstable();
+    (word.to_owned(), policies)
+}
+
+#[test]
+fn what_is_remembered_of_rules_is_what_they_would_say_again() {
+    let others = r#"
+        @id("a") forbid(principal == Deputy::Agent::"agent_b", action, resource);
+        @id("b") forbid(principal in Deputy::AgentClass::"age", action, resource) when { context.hop == 1 };
+        @id("c") permit(principal, action, resource) when { context.login_age_seconds < 100 };
+        @id("d") forbid(principal, action, resource) when { context.claims.contains("groups=blocked") };
+        @id("e") forbid(principal, action, resource) when { context.lifetime_seconds * 9000000000000000 > 1 };
+        @id("f") forbid(principal, action, resource == Deputy::Target::"age-agent");
+        @id("g") forbid(principal, action, resource) when { context.purpose like "*gift*" && context.has_purpose };
+        @id("h") permit(principal, action, resource) when { context has max_age_seconds };
+    "#;
+    let others = others.replace("context.purpose like", "context has purpose && context.purpose like");
+    let builtin: String = BUILTIN_FILES.iter().map(|(_, text)| *text).collect();
+    let mut seen = BTreeSet::new();
+    for text in [builtin.clone(), others.clone(), builtin + &others] {
+        let set = set(&text).unwrap();
+        let cases = testing::parse(BUILTIN_CASES).unwrap();
+        let blocked = serde_json::json!({"groups": ["blocked"]});
+        let actors = [AgentId::new("agent_a"), AgentId::new("agent_b")];
+        // Twice, so that the second time everything that can be is remembered.
+        for _ in 0..2 {
+            for (case, actor) in cases.iter().flat_map(|case| actors.iter().map(move |actor| (case, actor))) {
+                for (age, lifetime, claims) in
+                    [(5, 60, None), (5_000, 60, blocked.as_object()), (5, 9_000, None)]
+                {
+                    let mut facts = case.facts();
+                    facts.actor = actor.clone();
+                    facts.login_age_seconds = age;
+                    facts.lifetime_seconds = lifetime;
+                    if let Some(claims) = claims {
+                        Arc::make_mut(&mut facts.login).policy_claims = claims.clone();
+                    }
+                    let record = set.decide(&facts).record;
+                    let told = (record.decision, record.policies);
+                    assert_eq!(told, decide_anew(&set, &facts), "{}", case.name);
+                    seen.insert(told);
+                }
+            }
+        }
+    }
+    let words: BTreeSet<&str> = seen.iter().map(|(word, _)| word.as_str()).collect();
+    assert_eq!(words, BTreeSet::from(["deny", "error", "permit"]), "the cases reach every kind of answer");
+    assert!(seen.len() > 20, "{seen:?}");
+}
+
+#[test]
+fn only_what_hangs_on_lasting_facts_is_remembered() {
+    let is_lasting = |head: &str, condition: &str| {
+        let text = format!("forbid({head}) when {{ {condition} }};");
+        request::is_lasting(&text.parse().unwrap()).unwrap()
+    };
+    let any = "principal, action, resource";
+    for condition in
+        ["context.hop == 2", "context.levels.isEmpty()", "resource == Deputy::Target::\"x\"", "true"]
+    {
+        assert!(is_lasting(any, condition), "{condition}");
+    }
+    assert!(is_lasting("principal is Deputy::Agent, action, resource is Deputy::Target", "true"));
+    assert!(PolicySet::builtin().unwrap().passing.cedar.is_empty(), "the default set costs next to nothing");
+    for condition in [
+        "principal == Deputy::Agent::\"agent_a\"",
+        "principal in Deputy::AgentClass::\"age\"",
+        "context.prior_actors.contains(principal)",
+        "context.prior_actors.isEmpty()",
+        "context.login_age_seconds < 5",
+        "context has purpose",
+        "context.claims.contains(\"groups=staff\")",
+        "context.now_seconds > 5",
+        "[context].contains(context)",
+        "if context.hop == 2 then principal is Deputy::Agent else false",
+    ] {
+        assert!(!is_lasting(any, condition), "{condition}");
+    }
+    for head in [
+        "principal == Deputy::Agent::\"agent_a\", action, resource",
+        "principal in Deputy::AgentClass::\"age\", action, resource",
+        "principal is Deputy::Agent in Deputy::AgentClass::\"age\", action, resource",
+    ] {
+        assert!(!is_lasting(head, "true"), "{head}");
+    }
+}
