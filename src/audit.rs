@@ -39,6 +39,17 @@ pub struct Row {
     pub event: Event,
 }
 
+/// Why a stored body cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// It has a version that this program does not know.
+    #[error("the body is of version {0}, which this deputy does not know")]
+    Version(u64),
+    /// It is not the canonical JSON of a row.
+    #[error("the body is no audit row")]
+    Body,
+}
+
 impl Row {
     /// The row of what happened, now that its effect is known: the one place where rows are made.
     pub fn of(told: &Told, effect: &Effect, chain: &str, seq: i64) -> Self {
@@ -61,6 +72,24 @@ impl Row {
     /// The canonical JSON that is hashed and stored: members in the order of these types, no spaces.
     pub fn body(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads a stored body.
+    ///
+    /// # Errors
+    /// [`Unreadable`]: its version is not known, or it is not the very text that [`Row::body`] writes. Text that
+    /// says more, says it twice, or says it in another order is not a row.
+    pub fn parse(body: &str) -> Result<Self, Unreadable> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            v: u64,
+        }
+        let Versioned { v } = serde_json::from_str(body).map_err(|_| Unreadable::Body)?;
+        if v != u64::from(VERSION) {
+            return Err(Unreadable::Version(v));
+        }
+        let row: Self = serde_json::from_str(body).map_err(|_| Unreadable::Body)?;
+        if row.body() == body { Ok(row) } else { Err(Unreadable::Body) }
     }
 
     /// The client that asked, or that an unauthenticated caller claimed to be.

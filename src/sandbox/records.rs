@@ -41,7 +41,6 @@ impl Records {
     }
 
     /// The audit row of a request: of the token it issued or revoked, or of the request id in its refusal.
-    /// `chain` and `seq` stand in it too.
     ///
     /// # Errors
     /// The socket does not answer.
@@ -61,7 +60,7 @@ impl Records {
         let rows = answer.get("rows").and_then(Value::as_array).cloned().unwrap_or_default();
         let event = if is_revocation { "revocation" } else { "exchange" };
         let of_event = |row: &&Value| row.pointer("/row/event").and_then(Value::as_str) == Some(event);
-        Ok(rows.iter().rev().find(of_event).map(flatten))
+        Ok(rows.iter().rev().find(of_event).and_then(|stored| stored.get("row").cloned()))
     }
 
     /// What is recorded of an agent's life: who it is, who authorised it, what it was allowed and did, and
@@ -92,17 +91,4 @@ fn brief_line(line: &str) -> String {
         })
         .collect();
     words.join(" ")
-}
-
-/// `{"chain","seq","row":{…}}` as one object.
-fn flatten(stored: &Value) -> Value {
-    let mut row = stored.get("row").cloned().unwrap_or_default();
-    if let Some(members) = row.as_object_mut() {
-        for name in ["chain", "seq"] {
-            // `chain` in the row is the delegation's; the log's own is `log`.
-            let kept_as = if name == "chain" { "log" } else { name };
-            members.insert(kept_as.to_owned(), stored.get(name).cloned().unwrap_or_default());
-        }
-    }
-    row
 }

@@ -124,8 +124,8 @@ impl TryFrom<AuditColumns> for StoredRow {
     type Error = StoreError;
 
     fn try_from(columns: AuditColumns) -> Result<Self, StoreError> {
-        let row = serde_json::from_str(&columns.body)
-            .map_err(|_| StoreError::Row { table: "audit", column: "body" })?;
+        let row =
+            Row::parse(&columns.body).map_err(|_| StoreError::Row { table: "audit", column: "body" })?;
         Ok(Self { body: columns.body, row })
     }
 }

@@ -109,6 +109,8 @@ pub(in crate::store) fn differing_column(stored: &AuditColumns, row: &Row) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::{Event, PolicyLoadEvent};
+    use crate::base::time::Timestamp;
 
     #[test]
     fn a_link_depends_on_body_place_chain_and_predecessor() {
@@ -118,5 +120,20 @@ mod tests {
         assert_ne!(base, link(&zeros, "00112233aabbccdd", 2, "{}"));
         assert_ne!(base, link(&zeros, "00112233aabbccde", 1, "{}"));
         assert_ne!(base, link(&base, "00112233aabbccdd", 1, "{}"));
+    }
+
+    #[test]
+    fn the_place_of_a_row_is_a_copy_too() {
+        let mut head = Head::genesis("00112233aabbccdd".to_owned());
+        let event = Event::PolicyLoad(PolicyLoadEvent { set: "00".to_owned() });
+        let told = Told::of_server(Timestamp::from_millis(1), Outcome::Granted, event);
+        let stored = head.append(&told, &Effect::default());
+        let row = Row::parse(&stored.body).unwrap();
+
+        assert_eq!(head, Head { chain: stored.chain.clone(), seq: 1, hash: stored.hash });
+        assert_eq!(differing_column(&stored, &row), None);
+        let elsewhere = AuditColumns { chain: "other".to_owned(), ..stored.clone() };
+        assert_eq!(differing_column(&elsewhere, &row), Some("chain"));
+        assert_eq!(differing_column(&AuditColumns { seq: 2, ..stored }, &row), Some("seq"));
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::checkpoint::{self, Line};
 use super::{AuditColumns, CheckpointRow, chain};
-use crate::audit::{Row, VERSION};
+use crate::audit::{Row, Unreadable};
 use crate::base::time::Timestamp;
 use crate::config::{Config, Database};
 use crate::store::rows::Hash;
@@ -66,7 +66,7 @@ pub enum FaultKind {
     Body,
     /// The body is of a version that this Deputy does not know.
     #[error("the body is of version {0}, which this deputy does not know")]
-    Version(u8),
+    Version(u64),
     /// A copy differs from the body.
     #[error("column `{0}` differs from the body")]
     Column(&'static str),
@@ -239,16 +239,14 @@ impl<'a> Examiner<'a> {
             // Its link cannot be checked without the row before it.
             self.note(expected, FaultKind::Missing);
         }
-        match serde_json::from_str::<Row>(&row.body) {
+        match Row::parse(&row.body) {
             Ok(parsed) => {
-                if parsed.envelope.version != VERSION {
-                    self.note(row.seq, FaultKind::Version(parsed.envelope.version));
-                }
                 if let Some(column) = chain::differing_column(row, &parsed) {
                     self.note(row.seq, FaultKind::Column(column));
                 }
             }
-            Err(_) => self.note(row.seq, FaultKind::Body),
+            Err(Unreadable::Version(version)) => self.note(row.seq, FaultKind::Version(version)),
+            Err(Unreadable::Body) => self.note(row.seq, FaultKind::Body),
         }
         if let Some(anchors) = self.anchors.remove(&row.seq) {
             if anchors.iter().all(|(hash, _)| *hash == row.hash) {

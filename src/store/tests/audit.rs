@@ -15,6 +15,7 @@ use crate::store::{AuditFilter, Store};
 on_each_database! {
     an_untouched_chain_verifies,
     an_edited_body_is_found,
+    a_body_of_an_unknown_version_is_named,
     an_edited_copy_is_found_in_every_column,
     a_deleted_row_is_found,
     reordered_rows_are_found,
@@ -74,6 +75,20 @@ async fn an_edited_body_is_found(world: World) {
         .await;
 
     assert_eq!(faults(&world).await, vec![(6, FaultKind::Hash)]);
+}
+
+async fn a_body_of_an_unknown_version_is_named(world: World) {
+    ten_rows(&world).await;
+
+    // With a member that means nothing here: a later version need not have the form of this one.
+    world
+        .tamper_all(
+            "UPDATE audit SET body = replace(replace(body, '{\"v\":1,', '{\"v\":2,'), '\"event\"', '\"kind\"') \
+             WHERE seq = 6",
+        )
+        .await;
+
+    assert_eq!(faults(&world).await, vec![(6, FaultKind::Hash), (6, FaultKind::Version(2))]);
 }
 
 async fn an_edited_copy_is_found_in_every_column(world: World) {
