@@ -7,7 +7,7 @@ use super::told::Effect;
 use crate::base::time::Timestamp;
 use crate::base::words::words;
 use crate::delegation::record::{AgentState, EndReason};
-use crate::oauth::{AgentId, Jti, SubjectRef, TargetId, TaskId};
+use crate::oauth::{AgentId, Jti, SubjectRef, TargetId, TaskId, TokenFault};
 
 words! {
     /// The kind of an event.
@@ -91,7 +91,7 @@ pub struct RevocationEvent {
     pub why: Option<EndReason>,
     /// The fault for which the presented text is no token of ours, so that there was nothing to revoke.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_ours: Option<String>,
+    pub not_ours: Option<TokenFault>,
     /// How many tokens ended with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub died: Option<u64>,

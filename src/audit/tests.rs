@@ -62,7 +62,7 @@ fn events() -> Vec<Event> {
             subject: Some(subject),
             target: Some(TargetId::new("tickets")),
             why: Some(EndReason::Revoked),
-            not_ours: Some("malformed".to_owned()),
+            not_ours: Some(TokenFault::Malformed),
             died,
         }),
         Event::Introspection(IntrospectionEvent { jti: Some(jti), task: Some(task), count: Some(7) }),

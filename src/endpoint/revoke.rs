@@ -72,7 +72,7 @@ async fn run(
             return Err(Plain::TokenKindNotRevocable.into());
         }
         Err(NotVerified::Fault(fault)) => {
-            event.not_ours = Some(fault.word().to_owned());
+            event.not_ours = Some(fault);
             Change::Nothing
         }
         Ok(own) => match phases::find_own(app, &own).await.map_err(Stop::Failed)? {
