@@ -152,7 +152,7 @@ fn what_cannot_be_known_is_neither_a_permit_nor_a_refusal() {
 #[test]
 fn a_token_without_record_was_never_issued() {
     let mut scene = Scene::continued();
-    scene.recorded = Recorded::Token(Box::new(TokenRecord::default()));
+    scene.recorded = Recorded::Token(Box::default());
     assert_eq!(ended(&scene), (Check::Subject, "never_issued".to_owned()));
 }
 

@@ -174,8 +174,8 @@ async fn every_postgresql_connection_waits_for_the_disk() {
     world.tamper_all("ALTER ROLE CURRENT_USER IN DATABASE %d SET synchronous_commit = off").await;
 
     let database = postgres::Database::open(url).await.unwrap();
-    let mut reader = database.reader().await.unwrap();
-    assert_eq!(postgres::synchronous_commit(&mut reader).await.unwrap(), "on");
+    let reader = database.reader().await.unwrap();
+    assert_eq!(postgres::synchronous_commit(&reader).await.unwrap(), "on");
     let mut engine = database.engine().unwrap();
     let found = tokio::task::spawn_blocking(move || {
         crate::store::writer::Engine::run(&mut engine, async |session: &mut postgres::Session<'_>| {
