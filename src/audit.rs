@@ -4,6 +4,7 @@
 //! is made by [`Row::of`], in one place, after the effect of what it tells about is known.
 
 pub mod counted;
+mod effect;
 mod envelope;
 mod event;
 mod exchange;
@@ -13,13 +14,14 @@ mod told;
 
 use serde::{Deserialize, Serialize};
 
+pub use effect::{Effect, Outcome};
 pub use envelope::{Envelope, Requester, VERSION};
 pub use event::{
     AgentStateEvent, ClockResetEvent, ConfigurationEvent, Event, IntrospectionEvent, KeyAct, KeyEvent, Kind,
     Phase, PolicyLoadEvent, RevocationEvent, SubjectStopEvent, TaskEndEvent, UnauthenticatedEvent,
 };
 pub use exchange::ExchangeEvent;
-pub use told::{Effect, Outcome, Told, What};
+pub use told::{Told, What};
 
 use crate::oauth::{AgentId, ClientId, Jti, SubjectRef, TaskId};
 
@@ -63,7 +65,10 @@ impl Row {
             source: told.source,
         };
         let (outcome, event) = match &told.what {
-            What::Exchange(report) => exchange::event(report, effect),
+            What::Exchange(report) => {
+                let (outcome, event) = exchange::told(report, effect);
+                (outcome, Event::Exchange(Box::new(event)))
+            }
             What::Event(outcome, event) => (outcome.clone(), event.clone().completed(effect)),
         };
         Self { envelope, outcome, event }

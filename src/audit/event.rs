@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::effect::Effect;
 use super::exchange::ExchangeEvent;
-use super::told::Effect;
 use crate::base::time::Timestamp;
 use crate::base::words::words;
 use crate::delegation::record::{AgentState, EndReason};

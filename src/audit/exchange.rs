@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::Event;
-use super::told::{Effect, Outcome};
+use super::effect::{Effect, Outcome};
 use crate::decision::{Found, Report};
 use crate::delegation::record::TokenKind;
 use crate::oauth::{AgentId, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId};
@@ -75,7 +74,7 @@ pub struct ExchangeEvent {
 }
 
 /// Outcome and event of a token request.
-pub(super) fn event(report: &Report, effect: &Effect) -> (Outcome, Event) {
+pub(super) fn told(report: &Report, effect: &Effect) -> (Outcome, ExchangeEvent) {
     let outcome = match report.stopped() {
         None => Outcome::Granted,
         Some((_, Found::Failed(cause))) => Outcome::refused(cause),
@@ -107,5 +106,5 @@ pub(super) fn event(report: &Report, effect: &Effect) -> (Outcome, Event) {
         policy: report.policy.as_ref().map(|policy| policy.decision.record.clone()),
         birthdate_malformed: report.is_birthdate_malformed,
     };
-    (outcome, Event::Exchange(Box::new(event)))
+    (outcome, event)
 }

@@ -1,0 +1,59 @@
+//! How something came out, and what the transaction did.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::oauth::{AgentId, Cause, Jti, SubjectRef, TaskId};
+
+/// How it came out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was done as asked.
+    Granted,
+    /// It was refused.
+    Refused {
+        /// The true cause: [`Cause::word`].
+        cause: Cow<'static, str>,
+        /// What the wire said: [`crate::oauth::Wire::reason`].
+        reason: Cow<'static, str>,
+    },
+    /// Something inside failed; nothing was given or changed.
+    Failed,
+}
+
+impl Outcome {
+    /// Refused, for this cause.
+    pub fn refused(cause: &Cause) -> Self {
+        Self::Refused { cause: Cow::Borrowed(cause.word()), reason: Cow::Borrowed(cause.wire().reason) }
+    }
+
+    /// The word in the `outcome` column.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::Refused { .. } => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What the transaction did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effect {
+    /// Whether anything changed.
+    pub is_changed: bool,
+    /// How many tokens ended.
+    pub died: u64,
+    /// The user, as recorded.
+    pub subject: Option<SubjectRef>,
+    /// The agent that was found.
+    pub agent: Option<AgentId>,
+    /// Whether an agent was created.
+    pub agent_created: bool,
+    /// The task that was found.
+    pub task: Option<TaskId>,
+    /// The token that was found or issued.
+    pub jti: Option<Jti>,
+}
