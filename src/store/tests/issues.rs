@@ -5,6 +5,7 @@ use super::world::{KID, World, token_of};
 use crate::decision::Check;
 use crate::decision::Origin;
 use crate::delegation::plan::TaskPlan;
+use crate::delegation::record::EndReason;
 use crate::issuance::SealedAnswerRow;
 use crate::oauth::{Cause, ClientId, OneTime, ScopeToken, SubjectRef, TargetId, TokenFault};
 use crate::store::entry::{Change, Control, KeyRow, Recorded};
@@ -22,6 +23,7 @@ on_each_database! {
     of_several_one_time_uses_one_used_before_stops_all,
     an_agent_is_created_by_its_first_exchange_only,
     an_agent_of_another_client_is_refused,
+    a_refusal_found_while_writing_has_its_row_and_uses_the_assertion_up,
     a_token_never_recorded_seeds_nothing,
     an_expired_token_seeds_nothing,
     a_key_revoked_in_between_signs_nothing,
@@ -248,6 +250,24 @@ async fn an_agent_of_another_client_is_refused(world: World) {
 
     let why = Cause::actor(TokenFault::OtherClientsAgent);
     assert!(matches!(&recorded, Recorded::Refused(found) if *found == why), "{recorded:?}");
+}
+
+async fn a_refusal_found_while_writing_has_its_row_and_uses_the_assertion_up(world: World) {
+    let store = world.open().await;
+    let (_, task_token) = world.begin(&store, &world.principal()).await;
+    let mut late = world.later(&task_token, &world.principal());
+    late.one_time = vec![world.assertion()];
+    let again = late.clone();
+    world.control(&store, Control::EndTask { task: task_token.task, why: EndReason::Operator }).await;
+    let before = rows(&store).await;
+
+    assert!(matches!(store.record(late).await.unwrap(), Recorded::Refused(_)));
+    assert!(matches!(store.record(again).await.unwrap(), Recorded::Replayed));
+
+    let all = store.list_audit(&AuditFilter::default()).await.unwrap();
+    assert_eq!(all.len(), before + 1, "one refusal, one row");
+    assert_eq!(all[before].row.cause(), Some("task_ended"));
+    assert_eq!(all[before].row.jti(), None, "nothing was issued");
 }
 
 async fn a_token_never_recorded_seeds_nothing(world: World) {
