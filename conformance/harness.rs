@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const AT_ONCE: usize = 4;
 
 /// Every ID of the sheets that this issue binds.
-const REQUIREMENTS: &str = include_str!("requirements.txt");
+const REQUIREMENTS: &str = include_str!("requirements.md");
 
 type Run = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
@@ -78,7 +78,7 @@ pub fn run(files: Vec<Cases>) -> ! {
         }
     });
     let mut verdicts = verdicts.into_inner().unwrap();
-    let required: BTreeSet<&str> = REQUIREMENTS.lines().map(str::trim).filter(|id| !id.is_empty()).collect();
+    let required = requirements();
     for &id in required.iter().filter(|id| is_wanted(id)) {
         verdicts.entry(id).or_insert_with(|| Verdict::Failed("neither tested nor skipped".to_owned()));
     }
@@ -106,6 +106,20 @@ pub fn run(files: Vec<Cases>) -> ! {
     }
     println!("{} passed, {} failed, {} skipped", counts.0, counts.1, counts.2);
     std::process::exit(i32::from(counts.1 > 0));
+}
+
+/// The IDs of all rows, each of which has a level, a section and a sentence of its own.
+fn requirements() -> BTreeSet<&'static str> {
+    let rows = REQUIREMENTS.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    let mut required = BTreeSet::new();
+    for row in rows.filter(|row| !row.starts_with("ID ") && !row.starts_with("---")) {
+        let cells: Vec<&str> = row.splitn(4, " | ").collect();
+        let [id, level, section, sentence] = cells[..] else { panic!("a row has four cells: {row}") };
+        assert!(["MUST", "SHOULD", "MAY", "Deputy"].contains(&level), "the level of {id} is `{level}`");
+        assert!(!section.is_empty() && sentence.ends_with('.'), "{id} has a section and a whole sentence");
+        assert!(required.insert(id), "{id} has one row");
+    }
+    required
 }
 
 fn judge(case: &Case) -> Verdict {

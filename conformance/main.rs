@@ -1,6 +1,6 @@
 //! `cargo test --test conformance`: a test a normative ID, `ID → passed` or skipped with the reason.
 //!
-//! A file a specification. `requirements.txt` lists every ID that has to be here; an ID neither tested
+//! A file a specification. `requirements.md` lists every ID that has to be here, with its sentence; an ID neither tested
 //! nor on the skip list of its file fails the run. `cargo test --test conformance -- 8693-2.1` runs
 //! those whose ID contains the words given.
 

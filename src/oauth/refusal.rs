@@ -140,7 +140,7 @@ pub struct Wire {
     /// `error_description`: what the caller has to change. Within `%x20-21 / %x23-5B / %x5D-7E`.
     pub description: &'static str,
     /// The sections that ask for the refusal, or from which the error code comes. Identifiers such as `8693-F-01` are
-    /// requirements of the conformance tests (`conformance/requirements.txt`).
+    /// requirements of the conformance tests (`conformance/requirements.md`).
     pub section: &'static str,
 }
 

@@ -62,7 +62,7 @@ fn page() -> String {
          nothing was issued or changed.\n\n\
          ## Answers\n\n\
          The last column names the sections that ask for the answer. Identifiers such as `8693-F-01` are requirements \
-         of the conformance tests (`conformance/requirements.txt`).\n\n\
+         of the conformance tests (`conformance/requirements.md`).\n\n\
          | status | `error` | `reason` | `error_description` | from |\n|---|---|---|---|---|\n",
     );
     // Writing to a String cannot fail.
