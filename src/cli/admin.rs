@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::CliError;
 use crate::config::Config;
 
-/// The socket's name in `data_dir`; mode 0600, so whoever may open it is the operator.
+/// The socket's name in `data_dir`. Its mode is 0600, so only the operator can open it.
 pub const SOCKET: &str = "admin.sock";
 
 const TIMEOUT: Duration = Duration::from_secs(30);

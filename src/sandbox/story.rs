@@ -241,7 +241,7 @@ async fn end(
     stage.tell(step);
 
     let mut step = part("7b", "Nothing of it works any more").denied(
-        "whoever holds one of these tokens",
+        "anyone who holds one of these tokens",
         "what it was good for a second ago",
         "a token lives only while its task, its login and its agents do",
         "a new task: Alice signs in again",

@@ -128,7 +128,7 @@ impl Tickets {
         }))
     }
 
-    /// Sells to whoever was shown to be of age: by an answer about the same user, in the same task, got
+    /// Sells to users who were shown to be of age: by an answer about the same user, in the same task, got
     /// for the very agent that books.
     async fn book(&self, token: &str, form: &HashMap<String, String>) -> Result<Value, Problem> {
         let booking = self.accept(token, "tickets:book").await?;

@@ -33,7 +33,7 @@ impl Fault {
         for waiting in &mut group {
             let (nobody, _) = oneshot::channel();
             let answer = std::mem::replace(&mut waiting.answer, nobody);
-            // Whoever asked may have gone away.
+            // The caller may have gone away.
             let _ = answer.send(Ok(Recorded::Done { died: 0, subject: None, changed: true }));
         }
         std::thread::sleep(LATE);

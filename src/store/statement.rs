@@ -30,7 +30,7 @@ impl From<diesel::result::Error> for Failure {
             Error::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, _)
             | Error::BrokenTransactionManager => Self::Lost(text),
             Error::DatabaseError(_, _) if text.contains("deadlock") => Self::Conflict(text),
-            // A lock was waited for as long as is reasonable: whoever comes next would wait as long.
+            // A lock was waited for as long as is reasonable, and the next transaction would wait as long.
             Error::DatabaseError(_, _)
                 if text.contains("canceling statement") || text.contains("is locked") =>
             {

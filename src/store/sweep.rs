@@ -1,5 +1,5 @@
-//! Housekeeping: nothing depends on it, as every use checks the time itself. In small batches, so that
-//! the writer is never held long; whoever asks for it asks again while it changed something.
+//! Housekeeping. Nothing depends on it, because every use checks the time itself. It works in small batches, so that
+//! the writer is never held long; the caller repeats it as long as it changes something.
 
 use std::collections::BTreeSet;
 

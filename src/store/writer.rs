@@ -169,7 +169,7 @@ impl<E: Engine> Writer<E> {
             Err(_) => entries.iter().flat_map(|entry| self.write_alone(entry)).collect(),
         };
         for (waiting, recorded) in group.into_iter().zip(recorded) {
-            // Whoever asked may have gone away; what is written stays written.
+            // The caller may have gone away; what is written stays written.
             let _ = waiting.answer.send(recorded);
         }
     }

@@ -1,5 +1,5 @@
-//! How often PostgreSQL is asked for one request. The numbers are in `docs/performance.md`; whoever raises one
-//! changes both.
+//! How often PostgreSQL is asked for one request. The numbers are also in `docs/performance.md`; a change of one
+//! is a change of both.
 
 use super::world::{World, revoke};
 use crate::store::entry::Recorded;

@@ -128,7 +128,7 @@ impl KeyCache {
         let source = self.source(&place, spec.reach);
         let mut known = source.known.load_full();
         let is_served = known.usable(spec.stale, now).is_some_and(|good| good.keys.choose(header).is_some());
-        // Whoever lacks a key waits for the one who is asking; those served meanwhile wait for nobody.
+        // A request that lacks a key waits for the fetch that is under way; requests whose key is known do not wait.
         let turn = if !is_served {
             Some(source.asking.lock().await)
         } else if Self::wants_look(&known, spec, header, now) {
@@ -206,7 +206,7 @@ impl KeyCache {
         };
         let keys = KeySet::parse(&document.body)
             .map_err(|_| FetchError("not a key set within the limits".to_owned()))?;
-        // An empty set is taken at its word: whoever withdrew every key wants none believed (ATK-45).
+        // An empty set is believed: an issuer that withdrew every key wants none of them to be trusted (ATK-45).
         if keys.is_empty() {
             tracing::warn!(keys.source = %place, "the key set has no usable key");
         }
