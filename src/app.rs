@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 
 use crate::audit::counted::Counted;
 use crate::base::entropy::{Entropy, uuid_v7};
-use crate::base::time::{Clock, Lifetime, Timestamp};
+use crate::base::time::{CLOCK_TOLERANCE, Clock, Timestamp};
 use crate::config::Config;
 use crate::decision::World;
 use crate::http::throttle::Throttle;
@@ -21,9 +21,6 @@ use crate::store::Store;
 use crate::verification::Verifier;
 
 pub use failure::{Failure, Stop};
-
-/// The system clock may be this far behind the highest time recorded.
-pub const CLOCK_TOLERANCE: Lifetime = Lifetime::from_seconds(60);
 
 /// The parts of a running server: what a request needs. `server` puts them together.
 pub struct App {

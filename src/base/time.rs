@@ -85,16 +85,15 @@ impl Lifetime {
     pub const fn millis(self) -> i64 {
         self.0 as i64 * 1000
     }
-
-    /// As a standard duration, for timeouts.
-    pub const fn duration(self) -> Duration {
-        Duration::from_secs(self.0 as u64)
-    }
 }
 
 /// Tolerance for the clocks of others: their tokens are taken this long after `exp` and before
 /// `nbf`/`iat`. Deputy's own `exp` has none.
 pub const FOREIGN_LEEWAY: Lifetime = Lifetime::from_seconds(60);
+
+/// The system clock may be this far behind the highest time recorded. Beyond it nothing is issued, because what had
+/// expired would become valid again.
+pub const CLOCK_TOLERANCE: Lifetime = Lifetime::from_seconds(60);
 
 /// Where `now` comes from. Read once a request and passed on as a value.
 pub trait Clock: Send + Sync {

@@ -29,11 +29,6 @@ impl Claims {
         self.0.get(name)
     }
 
-    /// Whether a claim is there, `null` included.
-    pub fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
-    }
-
     /// A string claim.
     ///
     /// # Errors
@@ -86,11 +81,6 @@ impl Claims {
     /// A claim by name or by dotted path, see [`find_claim`].
     pub fn find(&self, path: &str) -> Option<&Value> {
         find_claim(&self.0, path)
-    }
-
-    /// All of them.
-    pub const fn as_map(&self) -> &Map<String, Value> {
-        &self.0
     }
 
     /// All of them.

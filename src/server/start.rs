@@ -6,11 +6,11 @@ use std::sync::atomic::AtomicI64;
 use arc_swap::ArcSwap;
 
 use super::record;
-use crate::app::{App, CLOCK_TOLERANCE, Failure};
+use crate::app::{App, Failure};
 use crate::audit::counted::Counted;
 use crate::audit::{ConfigurationEvent, Event, KeyAct, KeyEvent, Outcome, Phase, Told};
 use crate::base::entropy::{Entropy, SystemEntropy};
-use crate::base::time::{Clock, Timestamp, process_clock};
+use crate::base::time::{CLOCK_TOLERANCE, Clock, Timestamp, process_clock};
 use crate::config::Config;
 use crate::http::throttle::Throttle;
 use crate::keys::{self, KeyError, KeyRing, NodeSecrets};

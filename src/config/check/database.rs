@@ -2,10 +2,7 @@
 
 use super::super::{Config, Database};
 use super::{DatabaseFound, Findings, Probe, SchemaFound};
-use crate::base::time::{Lifetime, Timestamp};
-
-/// The clock may be this far behind the highest time recorded.
-const CLOCK_TOLERANCE: Lifetime = Lifetime::from_seconds(60);
+use crate::base::time::{CLOCK_TOLERANCE, Timestamp};
 
 pub(super) async fn check(findings: &mut Findings, config: &Config, now: Timestamp, probe: &impl Probe) {
     tls(findings, config);
@@ -133,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_clock_a_minute_behind_is_tolerated_and_no_more() {
-        let ahead = |seconds| NOW.plus(Lifetime::from_seconds(seconds));
+        let ahead = |seconds| NOW.plus(crate::base::time::Lifetime::from_seconds(seconds));
 
         assert!(found(|database| database.highest_time = Some(ahead(60))).is_empty());
         assert_eq!(found(|database| database.highest_time = Some(ahead(61)))[0].id, "clock");

@@ -10,9 +10,9 @@ use serde_json::json;
 
 use super::{DeputyClient, ID_TOKEN};
 use crate::base::entropy::handle;
+use crate::sandbox::jws;
 use crate::sandbox::provider::code_challenge;
 use crate::sandbox::wire::{Call, Credential, form, lock};
-use crate::sandbox::{jws, tickets};
 
 /// Its client id at the provider: the relying party whose ID tokens Deputy takes from it.
 pub const BOOKING_APP: &str = "booking-app";
@@ -147,14 +147,6 @@ impl Assistant {
     pub async fn ask_age_agent(&self, token: &str) -> anyhow::Result<Call> {
         let url = format!("{}/check", self.age_agent);
         self.deputy.wire.post("age agent", &url, form([("token", token)]), Credential::None).await
-    }
-
-    /// Cuts a token for the tickets API from a task token.
-    ///
-    /// # Errors
-    /// Nobody answers.
-    pub async fn token_for_tickets(&self, task_token: &str, scope: &str) -> anyhow::Result<Call> {
-        self.deputy.narrow(task_token, tickets::TARGET, scope).await
     }
 }
 
