@@ -8,9 +8,13 @@ use crate::store::entry::Recorded;
 mod wire {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::SeqCst};
+    use std::time::Duration;
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
+
+    /// How long an answer of the server is under way.
+    const LATENCY: Duration = Duration::from_millis(4);
 
     /// What was sent since it was last asked.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +75,9 @@ mod wire {
         tokio::spawn(async move {
             let (mut messages, mut buffer) = (Messages::default(), vec![0; 65_536]);
             while let Ok(length @ 1..) = from_server.read(&mut buffer).await {
+                // An answer takes its time on a network. Were it here at once, what is sent together could seem to
+                // have waited for it.
+                tokio::time::sleep(LATENCY).await;
                 messages.read(&buffer[..length], |kind| {
                     if kind == b'Z' {
                         answered.fetch_sub(1, SeqCst);
