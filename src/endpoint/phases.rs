@@ -51,7 +51,7 @@ pub async fn authenticate(
 /// source, above it counted.
 ///
 /// # Errors
-/// The row cannot be written: then nothing else is answered either.
+/// The row cannot be written. The request then fails, because no refusal goes unrecorded.
 pub async fn record_unauthenticated(
     app: &App,
     caller: &Caller,
@@ -86,8 +86,8 @@ pub async fn record_counted(app: &App, now: Timestamp) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Records how an authenticated client's request was refused or failed, spending its assertion in the
-/// same transaction, and gives back what the wire is to say: a replay comes before everything.
+/// Records how an authenticated client's request was refused or failed, and uses its assertion up in the same
+/// transaction. It returns what the reply is to say: a replayed assertion comes before every other fault.
 pub async fn record_stop(
     app: &App,
     caller: &Caller,

@@ -10,13 +10,13 @@ use crate::audit::Outcome;
 use crate::config::Config;
 use crate::policy::PolicySet;
 
-/// Puts another configuration in force: all or nothing. Listeners, database and keys stay as they were.
-/// Returns when no request is under way by the one before, and what such requests were given for parties
-/// that left is revoked as well.
+/// Puts another configuration in force, either as a whole or not at all. Listeners, database and keys stay as they
+/// were. It returns when no request uses the previous configuration any longer, and when the tokens that such requests
+/// still got for removed parties are revoked.
 ///
 /// # Errors
-/// [`StartError`]; the old configuration and policy stay in force. If only the last revocation fails, the
-/// new ones are in force, and the next reload or start makes up for it.
+/// [`StartError`]: the previous configuration and policy stay in force. If only the last revocation fails, the new ones
+/// are in force, and the next reload or start revokes what is left.
 pub async fn reload(app: &App, config: Config) -> Result<(), StartError> {
     let now = app.now()?;
     let set = PolicySet::configured(&config.policy)?;
@@ -31,10 +31,10 @@ pub async fn reload(app: &App, config: Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// How long requests under way are waited for: reading a body and waiting for a commit, each 10 s at most.
+/// How long to wait for requests under way: each reads a body and waits for a commit, for at most 10 s each.
 const UNDER_WAY: Duration = Duration::from_secs(25);
 
-/// Waits until no request works by this configuration any more.
+/// Waits until no request uses this configuration any longer.
 async fn until_left(config: Arc<Config>) {
     let is_left = async {
         while Arc::strong_count(&config) > 1 {
@@ -42,6 +42,6 @@ async fn until_left(config: Arc<Config>) {
         }
     };
     if tokio::time::timeout(UNDER_WAY, is_left).await.is_err() {
-        tracing::warn!("a request is still under way by the configuration before");
+        tracing::warn!("a request still uses the previous configuration");
     }
 }

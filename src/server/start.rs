@@ -110,7 +110,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Arc<App
     Ok(app)
 }
 
-/// The very first signing key may sign at once: nobody has an older key set to go by.
+/// The very first signing key may sign at once, because no client has cached an older key set.
 async fn make_first_key(app: &App, now: Timestamp) -> Result<(), Failure> {
     // Two nodes may start at once on one database: the one that loses finds the other's key.
     if app.store.list_keys().await?.iter().all(|row| row.revoked_at.is_some()) {
