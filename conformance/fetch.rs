@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use deputy::config::{Network, Reach};
+use deputy::registry::{Network, Reach};
 use deputy::verification::{Document, FetchError, HttpKeys, RemoteKeys as _};
 use futures_util::future::join_all;
 use serde_json::json;

@@ -8,9 +8,10 @@ mod secret;
 use std::sync::Arc;
 
 use crate::base::time::Timestamp;
-use crate::config::{ClientAuthentication, Config};
+use crate::config::Config;
 use crate::keys::NodeSecrets;
 use crate::oauth::{Cause, ClientId, Params, Plain};
+use crate::registry::ClientAuthentication;
 use crate::verification::Verifier;
 
 pub use authenticated::AuthenticatedClient;
@@ -67,7 +68,7 @@ pub async fn authenticate(
         challenge,
         claimed,
     };
-    let registered = |id: &str| config.clients.get(id);
+    let registered = |id: &str| config.registry.clients.get(id);
     let named = params.get("client_id");
     let presented = Presented::parse(authorization, params)
         .map_err(|cause| refused(cause, named.and_then(registered).map(|client| client.id.clone())))?;

@@ -3,17 +3,13 @@
 //! `config/` reads the TOML file (see `docs/configuration.md`) into these types.
 
 mod between;
-pub mod check;
 mod clients;
 mod database;
-pub mod development;
 pub mod environment;
 mod error;
-pub mod init;
 mod load;
 mod locators;
 mod names;
-mod parties;
 mod predicates;
 mod providers;
 mod raw;
@@ -27,21 +23,16 @@ mod tests;
 mod validation;
 mod workloads;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use crate::base::time::Lifetime;
-use crate::oauth::{ClientId, Issuer, Scope, ScopeToken, TargetId};
+use crate::jose::Algorithm;
+use crate::oauth::Issuer;
+use crate::registry::{Registry, SubjectForm};
 
 pub use error::{ConfigError, Problem};
 pub use locators::is_literal_loopback;
-pub use parties::{
-    AgentClass, AgentLifetime, AnswerRule, AssuranceLevel, ClaimCondition, ClaimTest, Client,
-    ClientAuthentication, ClientSecret, IdentityProvider, KeySource, LeapDay, Network, Predicate, Question,
-    Reach, RelyingParty, ScopeRule, Target, WorkloadIssuer, Zone,
-};
 
 /// The whole configuration of one process: one issuer, no tenants.
 #[derive(Clone, Debug)]
@@ -62,40 +53,14 @@ pub struct Config {
     pub tokens: Tokens,
     /// `[tasks]`
     pub tasks: Tasks,
-    /// `[[identity_provider]]`, by issuer.
-    pub identity_providers: BTreeMap<Issuer, Arc<IdentityProvider>>,
-    /// `[[workload_issuer]]`, by issuer.
-    pub workload_issuers: BTreeMap<Issuer, Arc<WorkloadIssuer>>,
-    /// `[[client]]`, by id.
-    pub clients: BTreeMap<ClientId, Arc<Client>>,
-    /// `[[predicate]]`, by scope.
-    pub predicates: BTreeMap<ScopeToken, Arc<Predicate>>,
-    /// `[[target]]`, by identifier.
-    pub targets: BTreeMap<TargetId, Arc<Target>>,
+    /// Every registered party.
+    pub registry: Registry,
     /// `[policy]`
     pub policy: Policy,
     /// `[audit]`
     pub audit: Audit,
     /// `[limits]`
     pub limits: Limits,
-}
-
-impl Config {
-    /// The words of `scope` that some target defines.
-    pub fn known_part_of(&self, scope: &Scope) -> Scope {
-        let is_known =
-            |word: &ScopeToken| self.targets.values().any(|target| target.scopes.contains_key(word));
-        let words: Vec<ScopeToken> = scope.tokens().filter_map(ScopeToken::parse).filter(is_known).collect();
-        Scope::from_tokens(&words)
-    }
-
-    /// The targets that `client` may exchange onward from: those whose `exchange_client` it is.
-    pub fn target_of_exchange_client<'a>(
-        &'a self,
-        client: &'a ClientId,
-    ) -> impl Iterator<Item = &'a Arc<Target>> {
-        self.targets.values().filter(move |target| target.exchange_client.as_ref() == Some(client))
-    }
 }
 
 /// `[listen]`
@@ -142,41 +107,6 @@ impl std::fmt::Debug for PostgresUrl {
     }
 }
 
-/// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1). `EdDSA` is the only name for Ed25519.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-pub enum Algorithm {
-    /// ECDSA on P-256 with SHA-256.
-    ES256,
-    /// ECDSA on P-384 with SHA-384.
-    ES384,
-    /// Ed25519.
-    EdDSA,
-    /// RSASSA-PSS with SHA-256.
-    PS256,
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    RS256,
-}
-
-impl Algorithm {
-    /// The `alg` value.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ES256 => "ES256",
-            Self::ES384 => "ES384",
-            Self::EdDSA => "EdDSA",
-            Self::PS256 => "PS256",
-            Self::RS256 => "RS256",
-        }
-    }
-
-    /// The algorithm of this `alg` value, compared exactly.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::ES256, Self::ES384, Self::EdDSA, Self::PS256, Self::RS256]
-            .into_iter()
-            .find(|a| a.as_str() == name)
-    }
-}
-
 /// `[keys]`
 #[derive(Clone, Debug)]
 pub struct Keys {
@@ -186,16 +116,6 @@ pub struct Keys {
     pub signing_algorithm: Algorithm,
     /// Cache age of `/jwks`; a new key waits this long before it signs.
     pub jwks_max_age: Lifetime,
-}
-
-/// How `sub` is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SubjectForm {
-    /// The provider's own `sub`.
-    Upstream,
-    /// `pw_` and a keyed hash of issuer, subject and the target's sector (OIDC Core §8.1).
-    Pairwise,
 }
 
 /// `[tokens]`

@@ -7,12 +7,13 @@ use serde::ser::SerializeMap as _;
 
 use crate::base::entropy::Entropy;
 use crate::base::time::Timestamp;
-use crate::config::{Config, SubjectForm};
+use crate::config::Config;
 use crate::decision::{GivenAnswer, Origin, Permit, Terms};
 use crate::delegation::record::TokenKind;
 use crate::keys::{KeyError, KeyRing, NodeSecrets, SealPurpose};
 use crate::oauth::exchange::token_type;
 use crate::oauth::{AgentId, ClientId, Issuer, Jti, LoginId, Scope, ScopeToken, TargetId, TokenResponse};
+use crate::registry::SubjectForm;
 
 pub use signed::{SealedAnswerRow, SignedToken};
 

@@ -3,6 +3,7 @@
 //! A compact JWS becomes an [`UnverifiedToken`] by a scan that is stricter than any library behind it.
 //! Only [`UnverifiedToken::verify`] with a [`PublicKey`] turns it into [`Claims`].
 
+mod algorithm;
 mod claims;
 mod json;
 mod key;
@@ -11,6 +12,7 @@ mod provider;
 mod signing;
 mod token;
 
+pub use algorithm::Algorithm;
 pub use claims::{Claims, find_claim};
 pub use json::{Limits, parse_object};
 pub use key::PublicKey;

@@ -26,15 +26,18 @@
 //! - [`cli`] has the verbs of the command line: it parses, calls, prints and exits.
 //! - [`sandbox`] plays a whole story on one machine, with a server that it starts itself.
 //! - [`app`] holds the parts of a running server, and has no behaviour.
+//! - [`doctor`] says what is wrong with a configuration and its surroundings (`deputy check`).
+//! - [`setup`] makes what a first start needs: a configuration, its keys, and development certificates.
 //! - [`keys`] keeps the master key, what is derived from it, and the signing keys.
 //! - [`jose`] scans, signs and verifies JWTs (RFC 7515, RFC 7519).
 //! - [`config`] reads the configuration file into types that need no further check.
+//! - [`registry`] says who is registered: identity providers, workload issuers, clients, targets and predicates.
 //! - [`metrics`] counts for operators.
 //! - [`base`] has time, randomness, and enums whose variants have a word each.
 //!
-//! Imports go one way. From top to bottom the order is `cli`, `sandbox`, `server`, `endpoint`, `app`, `store`,
-//! `audit`, `issuance`, `decision`, `policy`, `delegation`, `client_auth`, `verification`, `http`, `keys`, `jose`,
-//! `config`, `oauth`, `metrics`, `base`; a module imports only those after it. A test reads the imports of every
+//! Imports go one way. From top to bottom the order is `cli`, `sandbox`, `doctor`, `setup`, `server`, `endpoint`,
+//! `app`, `store`, `audit`, `issuance`, `decision`, `policy`, `delegation`, `client_auth`, `verification`, `http`,
+//! `keys`, `config`, `registry`, `jose`, `oauth`, `metrics`, `base`; a module imports only those after it. A test reads the imports of every
 //! module (`tests/api/structure.rs`).
 
 pub mod app;
@@ -45,6 +48,7 @@ pub mod client_auth;
 pub mod config;
 pub mod decision;
 pub mod delegation;
+pub mod doctor;
 pub mod endpoint;
 pub mod http;
 pub mod issuance;
@@ -55,7 +59,9 @@ pub mod oauth;
 #[cfg(planted_proof)]
 mod planted_proof;
 pub mod policy;
+pub mod registry;
 pub mod sandbox;
 pub mod server;
+pub mod setup;
 pub mod store;
 pub mod verification;

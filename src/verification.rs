@@ -6,10 +6,11 @@ use openidconnect::IssuerUrl;
 use serde_json::{Map, Value};
 
 use crate::base::time::{Lifetime, Timestamp};
-use crate::config::{Config, KeySource, Reach};
+use crate::config::Config;
 use crate::jose::{Header, JoseError, PublicKey, UnverifiedToken};
 use crate::keys::{KeyRing, NodeSecrets};
 use crate::oauth::{ClientId, Digest, Issuer, TokenFault};
+use crate::registry::{KeySource, Reach};
 
 mod fast_jwk;
 mod id_token;
@@ -151,7 +152,7 @@ impl Verifier {
         // No request goes out for an issuer that is not configured.
         let provider = scanned
             .claimed_issuer()
-            .and_then(|issuer| config.identity_providers.get(issuer))
+            .and_then(|issuer| config.registry.identity_providers.get(issuer))
             .ok_or(TokenFault::IssuerUntrusted)?;
         id_token::check_kind(&scanned)?;
         if !provider.algorithms.contains(&scanned.header().algorithm) {
@@ -191,7 +192,7 @@ impl Verifier {
         let scanned = UnverifiedToken::scan(token)?;
         let issuer = scanned
             .claimed_issuer()
-            .and_then(|issuer| config.workload_issuers.get(issuer))
+            .and_then(|issuer| config.registry.workload_issuers.get(issuer))
             .ok_or(TokenFault::IssuerUntrusted)?;
         workload::check_kind(&scanned)?;
         if !issuer.algorithms.contains(&scanned.header().algorithm) {
@@ -213,7 +214,8 @@ impl Verifier {
     pub fn is_foreign_kind(&self, config: &Config, token: &str) -> bool {
         UnverifiedToken::scan(token).is_ok_and(|scanned| {
             scanned.claimed_issuer().is_some_and(|issuer| {
-                config.identity_providers.contains_key(issuer) || config.workload_issuers.contains_key(issuer)
+                config.registry.identity_providers.contains_key(issuer)
+                    || config.registry.workload_issuers.contains_key(issuer)
             })
         })
     }

@@ -63,7 +63,7 @@ async fn every_hop_is_decided_on_what_is_true_then() {
     // The user, stopped by an operator.
     let world = World::start(Setup::default()).await;
     let files = world.files_token().await;
-    let provider = world.config().identity_providers.keys().next().unwrap().clone();
+    let provider = world.config().registry.identity_providers.keys().next().unwrap().clone();
     let stop = deputy::store::Control::StopSubject {
         issuer: provider,
         upstream: "alice".to_owned(),

@@ -184,7 +184,7 @@ async fn every_scope_means_something_at_the_audience() {
     let config = world.config();
     for (what, token) in tokens(&world).await {
         let claims = claims_of(&token);
-        let Some(target) = config.targets.get(claims["aud"].as_str().unwrap()) else {
+        let Some(target) = config.registry.targets.get(claims["aud"].as_str().unwrap()) else {
             assert_eq!(what, "task");
             continue;
         };

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{CliError, ConfigArg, Output};
 use crate::base::time::process_clock;
-use crate::config::check::{Finding, Status, Surroundings, check};
+use crate::doctor::{Finding, Status, Surroundings, check};
 
 /// Of which configuration.
 #[derive(Debug, Args)]

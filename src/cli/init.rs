@@ -8,8 +8,8 @@ use serde_json::json;
 use super::{CliError, Output};
 use crate::base::entropy::SystemEntropy;
 use crate::base::time::{Clock as _, SystemClock};
-use crate::config::init::{Options, init};
 use crate::keys::NodeSecrets;
+use crate::setup::init::{Options, init};
 
 /// Where, and for whom.
 #[derive(Debug, Args)]

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use url::Url;
 
-use crate::config::check::{DatabaseFound, PolicyFound, Probe, SchemaFound};
-use crate::config::{self, Algorithm, Config, Reach};
+use crate::config::{self, Config};
+use crate::doctor::{DatabaseFound, PolicyFound, Probe, SchemaFound};
+use crate::jose::Algorithm;
 use crate::jose::KeySet;
 use crate::policy;
+use crate::registry::Reach;
 use crate::store::inspect::inspect;
 use crate::verification::{HttpKeys, RemoteKeys as _};
 

@@ -102,7 +102,7 @@ impl Task {
 }
 
 fn only_provider(config: &crate::config::Config) -> Result<String, CliError> {
-    let mut issuers = config.identity_providers.keys();
+    let mut issuers = config.registry.identity_providers.keys();
     match (issuers.next(), issuers.next()) {
         (Some(issuer), None) => Ok(issuer.as_str().to_owned()),
         _ => Err(CliError::Usage(

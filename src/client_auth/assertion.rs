@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::base::time::{FOREIGN_LEEWAY, Lifetime, Timestamp};
-use crate::config::{Algorithm, Client, ClientAuthentication, Config, KeySource, Reach};
+use crate::config::Config;
+use crate::jose::Algorithm;
 use crate::jose::{Claims, Header, JoseError, PublicKey, UnverifiedToken, dummy_verify};
 use crate::oauth::{ClientId, OneTime, Plain};
+use crate::registry::{Client, ClientAuthentication, KeySource, Reach};
 use crate::verification::{KeyFault, Verifier};
 
 use super::Rejected;

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::config::Client;
 use crate::oauth::OneTime;
+use crate::registry::Client;
 
 /// A client that proved who it is (RFC 6749 §2.3).
 #[derive(Clone, Debug)]

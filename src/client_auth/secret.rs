@@ -10,9 +10,10 @@ use subtle::ConstantTimeEq as _;
 use super::is_registered;
 use super::presented::Method;
 use crate::base::time::Timestamp;
-use crate::config::{ClientAuthentication, ClientSecret, Config};
+use crate::config::Config;
 use crate::keys::NodeSecrets;
 use crate::oauth::Plain;
+use crate::registry::{ClientAuthentication, ClientSecret};
 
 /// What is compared for clients that have no secret: the same work, never equal (CA-ALL-04).
 const DUMMY: [u8; 32] = [0; 32];
@@ -50,7 +51,7 @@ impl Secrets<'_> {
     /// [`Plain::ClientUnknown`], [`Plain::MethodNotRegistered`], [`Plain::SecretExpired`],
     /// [`Plain::SecretWrong`]; the same number of comparisons are made for each.
     pub fn prove(&self, method: Method, client_id: &str, secret: &[u8]) -> Result<(), Plain> {
-        let client = self.config.clients.get(client_id);
+        let client = self.config.registry.clients.get(client_id);
         let registered = client.map(|client| &client.authentication);
         let own: &[ClientSecret] = match registered {
             Some(
@@ -101,7 +102,7 @@ impl Registrar for Secrets<'_> {
     }
 
     fn check(&self, client_id: &str, passphrase: Option<&[u8]>) -> Result<(), RegistrarError> {
-        let method = match self.config.clients.get(client_id).map(|client| &client.authentication) {
+        let method = match self.config.registry.clients.get(client_id).map(|client| &client.authentication) {
             Some(ClientAuthentication::ClientSecretPost(_)) => Method::Post,
             _ => Method::Basic,
         };

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use url::Url;
 
 use super::validation::Validation;
-use super::{ClientAuthentication, Config, KeySource, SubjectForm, is_literal_loopback, reference};
+use super::{Config, is_literal_loopback, reference};
 use crate::oauth::GrantType;
+use crate::registry::{ClientAuthentication, KeySource, SubjectForm};
 
 /// Where providers and targets stand in the file, for the place of a problem.
 pub(super) struct Order {
@@ -49,15 +50,16 @@ fn plain_http_stays_on_this_machine(validation: &Validation<'_>, config: &Config
     let is_plain = |issuer: &str, keys: &KeySource| {
         issuer.starts_with("http:") || matches!(keys, KeySource::Uri(url) if url.scheme() == "http")
     };
-    for provider in config.identity_providers.values() {
+    for provider in config.registry.identity_providers.values() {
         if is_plain(provider.issuer.as_str(), &provider.keys) {
             validation.refuse(&format!("{}.issuer", order.provider(provider.issuer.as_str())), what, fix);
         }
     }
-    if config.workload_issuers.values().any(|issuer| is_plain(issuer.issuer.as_str(), &issuer.keys)) {
+    if config.registry.workload_issuers.values().any(|issuer| is_plain(issuer.issuer.as_str(), &issuer.keys))
+    {
         validation.refuse("workload_issuer", what, fix);
     }
-    for client in config.clients.values() {
+    for client in config.registry.clients.values() {
         if let ClientAuthentication::PrivateKeyJwt { keys, .. } = &client.authentication
             && is_plain("", keys)
         {
@@ -69,16 +71,16 @@ fn plain_http_stays_on_this_machine(validation: &Validation<'_>, config: &Config
 /// Deputy's issuer is the `aud` of task tokens, and of nothing else.
 fn own_issuer_names_nothing_else(validation: &Validation<'_>, config: &Config, order: &Order) {
     let own = config.issuer.as_str();
-    if config.targets.contains_key(own) {
+    if config.registry.targets.contains_key(own) {
         let what = "is Deputy's own issuer, the audience of task tokens";
         validation.refuse(&format!("{}.identifier", order.target(own)), what, "name the target otherwise");
     }
-    if config.identity_providers.contains_key(own) {
+    if config.registry.identity_providers.contains_key(own) {
         let what = "is Deputy's own issuer";
         let fix = "name the provider where users sign in";
         validation.refuse(&format!("{}.issuer", order.provider(own)), what, fix);
     }
-    if config.workload_issuers.contains_key(own) {
+    if config.registry.workload_issuers.contains_key(own) {
         let what = "is Deputy's own issuer";
         validation.refuse("workload_issuer", what, "name the issuer of the agents' credentials");
     }
@@ -86,10 +88,10 @@ fn own_issuer_names_nothing_else(validation: &Validation<'_>, config: &Config, o
 
 /// A level that some provider does not define could never be met by its users, or be met by accident.
 fn levels_exist(validation: &Validation<'_>, config: &Config, order: &Order) {
-    for target in config.targets.values() {
+    for target in config.registry.targets.values() {
         for (scope, rule) in &target.scopes {
             let Some(level) = &rule.assurance else { continue };
-            for provider in config.identity_providers.values() {
+            for provider in config.registry.identity_providers.values() {
                 if provider.assurance.contains_key(level) {
                     continue;
                 }
@@ -109,15 +111,15 @@ fn levels_exist(validation: &Validation<'_>, config: &Config, order: &Order) {
 
 /// Two providers may give the same `sub` to different people.
 fn subjects_are_unambiguous(validation: &Validation<'_>, config: &Config, order: &Order) {
-    if config.identity_providers.len() < 2 {
+    if config.registry.identity_providers.len() < 2 {
         return;
     }
     let fix = "write `pairwise`: two providers may give one `sub` to different people";
     let default = config.tokens.subject;
-    if config.targets.is_empty() && default == SubjectForm::Upstream {
+    if config.registry.targets.is_empty() && default == SubjectForm::Upstream {
         validation.refuse("tokens.subject", "is `upstream` with more than one identity provider", fix);
     }
-    for target in config.targets.values() {
+    for target in config.registry.targets.values() {
         match target.subject {
             Some(SubjectForm::Upstream) => {
                 let path = format!("{}.subject", order.target(target.identifier.as_str()));
@@ -137,8 +139,9 @@ fn subjects_are_unambiguous(validation: &Validation<'_>, config: &Config, order:
 }
 
 fn exchange_clients_may_exchange(validation: &Validation<'_>, config: &Config, order: &Order) {
-    for target in config.targets.values() {
-        let Some(client) = target.exchange_client.as_ref().and_then(|id| config.clients.get(id)) else {
+    for target in config.registry.targets.values() {
+        let Some(client) = target.exchange_client.as_ref().and_then(|id| config.registry.clients.get(id))
+        else {
             continue;
         };
         if !client.may_use(GrantType::TokenExchange) {
@@ -151,8 +154,8 @@ fn exchange_clients_may_exchange(validation: &Validation<'_>, config: &Config, o
 
 /// Where one issuer signs users' ID tokens and agents' credentials, their audiences must differ.
 fn credentials_are_told_apart(validation: &Validation<'_>, config: &Config, order: &Order) {
-    for (issuer, workload) in &config.workload_issuers {
-        let Some(provider) = config.identity_providers.get(issuer) else { continue };
+    for (issuer, workload) in &config.registry.workload_issuers {
+        let Some(provider) = config.registry.identity_providers.get(issuer) else { continue };
         let parties: BTreeSet<&String> = provider.relying_parties.keys().collect();
         if parties.contains(&workload.audience) {
             let path = format!("{}.relying_party", order.provider(issuer.as_str()));

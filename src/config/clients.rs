@@ -8,8 +8,9 @@ use super::locators::{key_source, reach};
 use super::names::Names;
 use super::secrets::{RawSecretFile, secrets};
 use super::validation::Validation;
-use super::{Algorithm, Client, ClientAuthentication};
+use crate::jose::Algorithm;
 use crate::oauth::{ClientId, GrantType, ScopeToken, TargetId};
+use crate::registry::{Client, ClientAuthentication};
 
 /// `[[client]]`
 #[derive(Debug, Default, Deserialize)]
@@ -156,7 +157,7 @@ fn with_secret(
     validation: &Validation<'_>,
     section: &str,
     raw: RawClient,
-) -> Option<Vec<super::ClientSecret>> {
+) -> Option<Vec<crate::registry::ClientSecret>> {
     let key = |name: &str| format!("{section}.{name}");
     for (name, is_given) in [
         ("jwks_uri", raw.jwks_uri.is_some()),

@@ -12,6 +12,7 @@ use super::{
     Config, between, clients, database, environment, names, predicates, providers, server, source, targets,
     workloads,
 };
+use crate::registry::Registry;
 
 impl Config {
     /// Reads the file at `path`, with what the `DEPUTY_…` variables of `environment` override.
@@ -125,11 +126,7 @@ fn sections(validation: &Validation<'_>, raw: RawConfig) -> Option<Config> {
         keys,
         tokens,
         tasks,
-        identity_providers,
-        workload_issuers,
-        clients,
-        predicates,
-        targets,
+        registry: Registry { identity_providers, workload_issuers, clients, predicates, targets },
         policy,
         audit,
         limits,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use url::{Host, Url};
 
 use super::validation::Validation;
-use super::{KeySource, Network, Reach};
+use crate::registry::{KeySource, Network, Reach};
 
 /// Whether the host is written as a loopback address: 127.0.0.0/8 or `[::1]`. A name never is.
 pub fn is_literal_loopback(url: &Url) -> bool {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::raw::json;
 use super::validation::Validation;
-use super::{LeapDay, Predicate, Question};
+use crate::registry::{LeapDay, Predicate, Question};
 
 /// `[[predicate]]`
 #[derive(Debug, Default, Deserialize)]

@@ -7,10 +7,9 @@ use serde::Deserialize;
 use super::locators::{foreign_issuer, key_source, reach};
 use super::names::Names;
 use super::validation::Validation;
-use super::{
-    Algorithm, AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider, KeySource, RelyingParty,
-};
+use crate::jose::Algorithm;
 use crate::oauth::{ClientId, Issuer};
+use crate::registry::{AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider, KeySource, RelyingParty};
 
 /// `[[identity_provider]]`
 #[derive(Debug, Default, Deserialize)]

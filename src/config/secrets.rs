@@ -7,9 +7,9 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::ClientSecret;
 use super::validation::Validation;
 use crate::base::time::Timestamp;
+use crate::registry::ClientSecret;
 
 /// One of `client.secret_files`.
 #[derive(Debug, Default, Deserialize)]

@@ -9,8 +9,10 @@ use url::Url;
 
 use super::locators::{is_literal_loopback, is_loopback, own_issuer};
 use super::validation::Validation;
-use super::{Algorithm, Audit, Keys, Limits, Listen, Policy, SubjectForm, Tasks, Tls, Tokens};
+use super::{Audit, Keys, Limits, Listen, Policy, Tasks, Tls, Tokens};
+use crate::jose::Algorithm;
 use crate::oauth::Issuer;
+use crate::registry::SubjectForm;
 
 /// `[listen]`
 #[derive(Debug, Default, Deserialize)]

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::tz::{Offset, TimeZone};
 use serde::Deserialize;
 
 use super::locators::{default_sector, target_identifier};
@@ -11,9 +10,9 @@ use super::providers::MFA;
 use super::raw::RawMap;
 use super::server::SUBJECT_FORMS;
 use super::validation::Validation;
-use super::{AnswerRule, ScopeRule, Target, Zone};
 use crate::base::time::Lifetime;
 use crate::oauth::{ClientId, ScopeToken, TargetId};
+use crate::registry::{AnswerRule, ScopeRule, Target, Zone};
 
 /// `[[target]]`
 #[derive(Debug, Default, Deserialize)]
@@ -160,32 +159,4 @@ fn answers(
         }
     }
     answers
-}
-
-impl Zone {
-    /// `UTC`, `UTC±HH`, `UTC±HH:MM` between −12:00 and +14:00, or an IANA name. `None` for anything else.
-    pub fn parse(text: &str) -> Option<Self> {
-        let Some(offset) = text.strip_prefix("UTC") else {
-            return TimeZone::get(text).ok().filter(|zone| zone.iana_name() == Some(text)).map(Self);
-        };
-        if offset.is_empty() {
-            return Some(Self(TimeZone::UTC));
-        }
-        let sign = match offset.as_bytes().first() {
-            Some(b'+') => 1,
-            Some(b'-') => -1,
-            _ => return None,
-        };
-        let (hours, minutes) = offset[1..].split_once(':').unwrap_or((&offset[1..], "00"));
-        let number = |text: &str, digits: std::ops::RangeInclusive<usize>| {
-            let is_number = digits.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
-            is_number.then(|| text.parse::<i32>().ok()).flatten()
-        };
-        let (hours, minutes) = (number(hours, 1..=2)?, number(minutes, 2..=2)?);
-        let seconds = sign * (hours * 3600 + minutes * 60);
-        if minutes > 59 || !(-12 * 3600..=14 * 3600).contains(&seconds) {
-            return None;
-        }
-        Offset::from_seconds(seconds).ok().map(|offset| Self(TimeZone::fixed(offset)))
-    }
 }

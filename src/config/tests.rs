@@ -7,9 +7,11 @@ mod refused;
 
 use std::path::Path;
 
-use super::{Algorithm, ClaimTest, ClientAuthentication, Config, Database, KeySource, SubjectForm};
+use super::{Config, Database};
 use crate::base::time::Lifetime;
+use crate::jose::Algorithm;
 use crate::oauth::GrantType;
+use crate::registry::{ClaimTest, ClientAuthentication, KeySource, SubjectForm};
 
 /// The smallest file that plays the story: a provider, two clients, an agent class, a predicate, two targets.
 pub(super) const MINIMAL: &str = r#"
@@ -99,12 +101,15 @@ fn a_valid_file_is_read_with_the_documented_defaults() {
     assert_eq!(config.tokens.lifetime, Lifetime::from_seconds(300));
     assert_eq!(config.tasks.max_chain_depth, 4);
     assert_eq!(config.tokens.subject, SubjectForm::Pairwise);
-    let provider = &config.identity_providers["https://login.example"];
+    let provider = &config.registry.identity_providers["https://login.example"];
     assert_eq!(provider.keys, KeySource::Discovery);
     assert_eq!(provider.algorithms.len(), 5);
     assert_eq!(provider.max_session, Lifetime::from_seconds(28_800));
-    assert_eq!(config.workload_issuers["https://workloads.example"].audience, "http://127.0.0.1:8443");
-    let client = &config.clients["assistant"];
+    assert_eq!(
+        config.registry.workload_issuers["https://workloads.example"].audience,
+        "http://127.0.0.1:8443"
+    );
+    let client = &config.registry.clients["assistant"];
     assert!(client.may_use(GrantType::TokenExchange) && client.may_act_as_agent);
     let ClientAuthentication::PrivateKeyJwt { algorithms, keys, .. } = &client.authentication else {
         panic!("not private_key_jwt");
@@ -122,7 +127,7 @@ fn the_level_mfa_is_built_in_at_every_provider_unless_it_is_redefined() {
         parse(&text.replace("assurance = \"phishing_resistant\"", "assurance = \"mfa\"")).unwrap();
 
     let level = |config: &Config| {
-        config.identity_providers["https://login.example"].assurance["mfa"].any_of[0].test.clone()
+        config.registry.identity_providers["https://login.example"].assurance["mfa"].any_of[0].test.clone()
     };
     assert_eq!(level(&built_in), ClaimTest::Contains(vec!["mfa".to_owned()]));
     assert_eq!(level(&redefined), ClaimTest::In(vec!["phr".to_owned(), "phrh".to_owned()]));
@@ -138,11 +143,12 @@ fn answers_imply_their_scope_at_target_class_and_client() {
 
     let config = parse(&text).unwrap();
 
-    assert!(config.targets["tickets"].scope().contains("age_over_18"));
-    let rule = config.targets["tickets"].scopes.iter().find(|(scope, _)| scope.as_str() == "age_over_18");
+    assert!(config.registry.targets["tickets"].scope().contains("age_over_18"));
+    let rule =
+        config.registry.targets["tickets"].scopes.iter().find(|(scope, _)| scope.as_str() == "age_over_18");
     assert_eq!(rule.unwrap().1.assurance.as_deref(), Some("mfa"));
-    assert!(config.clients["assistant"].scopes.contains("age_over_18"));
-    let class = &config.workload_issuers["https://workloads.example"].classes[0];
+    assert!(config.registry.clients["assistant"].scopes.contains("age_over_18"));
+    let class = &config.registry.workload_issuers["https://workloads.example"].classes[0];
     assert!(class.scopes.contains("age_over_18"));
 }
 
@@ -152,8 +158,11 @@ fn a_sector_is_the_origin_of_a_url_and_otherwise_the_identifier() {
 
     let config = parse(&url).unwrap();
 
-    assert_eq!(config.targets["https://tickets.example:8443/api"].sector, "https://tickets.example:8443");
-    assert_eq!(config.targets["age-agent"].sector, "age-agent");
+    assert_eq!(
+        config.registry.targets["https://tickets.example:8443/api"].sector,
+        "https://tickets.example:8443"
+    );
+    assert_eq!(config.registry.targets["age-agent"].sector, "age-agent");
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::error::Problem;
+use super::reference;
 use super::source::Places;
-use super::{Algorithm, reference};
 use crate::base::time::Lifetime;
+use crate::jose::Algorithm;
 use crate::oauth::{Scope, ScopeToken};
 
 /// Collects problems while sections are converted. A conversion that found one gives `None`, or a

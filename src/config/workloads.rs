@@ -10,8 +10,8 @@ use super::names::Names;
 use super::providers::TOKEN_ALGORITHMS;
 use super::raw::json;
 use super::validation::Validation;
-use super::{AgentClass, AgentLifetime, WorkloadIssuer};
 use crate::oauth::{ClientId, Issuer, ScopeToken, TargetId};
+use crate::registry::{AgentClass, AgentLifetime, WorkloadIssuer};
 
 /// `[[workload_issuer]]`
 #[derive(Debug, Default, Deserialize)]

@@ -51,6 +51,6 @@ pub fn exchange_facts(
 /// that the policy set is a check of its own and does not repeat the answer of the rule before it.
 fn is_listed_onward(config: &Config, proposal: &Proposal) -> bool {
     proposal.onward_from.as_ref().is_none_or(|from| {
-        config.targets.get(from).is_some_and(|from| from.onward.contains(&proposal.target))
+        config.registry.targets.get(from).is_some_and(|from| from.onward.contains(&proposal.target))
     })
 }

@@ -125,7 +125,7 @@ pub(crate) fn facts() -> LoginFacts {
 
 /// A verified login of Alice, born in 1990.
 pub(crate) fn login(world: &World, facts: LoginFacts, may_act: Option<MayAct>) -> VerifiedLogin {
-    let provider = Arc::clone(&world.config.identity_providers[&Issuer::new(PROVIDER)]);
+    let provider = Arc::clone(&world.config.registry.identity_providers[&Issuer::new(PROVIDER)]);
     let claims = serde_json::json!({"birthdate": "1990-02-28"});
     let claims = PredicateClaims::new(claims.as_object().unwrap().clone());
     VerifiedLogin::for_tests(facts, provider, "alice", may_act, claims)
@@ -133,18 +133,18 @@ pub(crate) fn login(world: &World, facts: LoginFacts, may_act: Option<MayAct>) -
 
 /// The agent of a client that acts itself.
 pub(crate) fn own_agent(world: &World, client: &str) -> Acting {
-    let client = Arc::clone(&world.config.clients[&ClientId::new(client)]);
+    let client = Arc::clone(&world.config.registry.clients[&ClientId::new(client)]);
     Acting { id: AgentId::new(format!("agent_of_{}", client.id)), client, workload: None }
 }
 
 /// A fresh instance of the age agent.
 pub(crate) fn age_agent(world: &World) -> Acting {
-    let issuer = &world.config.workload_issuers[&Issuer::new(WORKLOADS)];
+    let issuer = &world.config.registry.workload_issuers[&Issuer::new(WORKLOADS)];
     let class = Arc::clone(&issuer.classes[0]);
     let workload = VerifiedWorkload::for_tests(issuer.issuer.clone(), class, None, "instance-1");
     Acting {
         id: AgentId::new("agent_age"),
-        client: Arc::clone(&world.config.clients[&ClientId::new("age-agent")]),
+        client: Arc::clone(&world.config.registry.clients[&ClientId::new("age-agent")]),
         workload: Some(workload),
     }
 }
@@ -156,7 +156,7 @@ pub(crate) fn agent(acting: &Acting) -> Agent {
 impl Scene {
     fn with(client: &str, form: &str, make: impl FnOnce(&World) -> (Verified, Recorded)) -> Self {
         let world = valid_world();
-        let registered = Arc::clone(&world.config.clients[&ClientId::new(client)]);
+        let registered = Arc::clone(&world.config.registry.clients[&ClientId::new(client)]);
         let (verified, recorded) = make(&world);
         Self {
             client: AuthenticatedClient::for_tests(registered, Vec::new()),

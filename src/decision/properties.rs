@@ -49,7 +49,7 @@ fn config() -> Config {
 }
 
 fn acting(config: &Config, service: usize) -> Acting {
-    let client = config.clients[&ClientId::new(format!("s{service}"))].clone();
+    let client = config.registry.clients[&ClientId::new(format!("s{service}"))].clone();
     Acting { id: AgentId::new(format!("agent_{service}")), client, workload: None }
 }
 
@@ -110,6 +110,7 @@ fn reach(
     let mut open: Vec<TargetId> = match kind {
         TokenKind::Access => vec![target.clone()],
         TokenKind::Task => config
+            .registry
             .targets
             .values()
             .filter(|target| acting.may_reach(&target.identifier))
@@ -120,7 +121,7 @@ fn reach(
     let mut reached = BTreeSet::new();
     while let Some(next) = open.pop() {
         if reached.insert(next.clone()) {
-            open.extend(config.targets[&next].onward.iter().cloned());
+            open.extend(config.registry.targets[&next].onward.iter().cloned());
         }
     }
     reached

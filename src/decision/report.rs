@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::question::{Question, SubjectResult};
 use crate::base::time::Timestamp;
-use crate::config::{Config, Target};
+use crate::config::Config;
 use crate::delegation::record::TokenKind;
 use crate::oauth::{
     AgentId, Audience, Cause, ClientId, Jti, LoginId, Purpose, Scope, ScopeToken, SubjectRef, TargetId,
     TaskId,
 };
 use crate::policy::{self, Facts};
+use crate::registry::Target;
 use crate::verification::LoginFacts;
 
 /// The checks of a token request, in the one order in which they are made (8693-2.1-23). The first that fails
@@ -212,11 +213,14 @@ impl Report {
         let (client, request) = (question.client.client(), question.request);
         let mut report = Self::of_client(client.id.clone());
         let is_known = request.scope.is_subset_of(&client.scopes);
-        let scope = if is_known { request.scope.clone() } else { config.known_part_of(&request.scope) };
+        let scope =
+            if is_known { request.scope.clone() } else { config.registry.known_part_of(&request.scope) };
         report.asked = Asked {
             scope: (!scope.is_empty()).then_some(scope),
             target: match &request.audience {
-                Audience::Target(target) => config.targets.contains_key(target).then(|| target.clone()),
+                Audience::Target(target) => {
+                    config.registry.targets.contains_key(target).then(|| target.clone())
+                }
                 _ => Some(TargetId::new(config.issuer.as_str())),
             },
         };

@@ -159,7 +159,7 @@ fn a_token_without_record_was_never_issued() {
 #[test]
 fn a_removed_provider_is_a_fault_of_the_subject_token() {
     let mut scene = Scene::continued();
-    scene.configure(|config| config.identity_providers.clear());
+    scene.configure(|config| config.registry.identity_providers.clear());
     assert_eq!(ended(&scene), (Check::Subject, "party_removed".to_owned()));
 }
 
@@ -218,7 +218,7 @@ fn whether_a_target_is_listed_onward_is_a_fact_of_its_own() {
     let scene = Scene::onward();
     let (_, granted) = permit(&scene);
     let mut config = config();
-    let age_agent = config.targets.get_mut(&TargetId::new("age-agent")).unwrap();
+    let age_agent = config.registry.targets.get_mut(&TargetId::new("age-agent")).unwrap();
     Arc::make_mut(age_agent).onward.clear();
     let proposal = &granted.terms().proposal;
     let lineage = super::fixtures::lineage(

@@ -10,11 +10,12 @@ use crate::oauth::ClientId;
 pub fn is_active_for(config: &Config, server: &ClientId, lineage: &Lineage, now: Timestamp) -> bool {
     let token = &lineage.delegation;
     let is_its_target = config
+        .registry
         .targets
         .get(&token.target)
         .is_some_and(|target| target.resource_server.as_ref() == Some(server));
     token.kind == TokenKind::Access
         && is_its_target
-        && config.clients.contains_key(&token.client)
+        && config.registry.clients.contains_key(&token.client)
         && live(lineage, now).is_ok()
 }

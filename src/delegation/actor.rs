@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::record::{Agent, AgentState, Provenance};
 use crate::base::time::Timestamp;
-use crate::config::{AgentClass, AgentLifetime, Client, ClientAuthentication};
 use crate::oauth::{AgentId, Issuer, Plain, Scope, ScopeToken, TargetId, TokenFault};
+use crate::registry::{AgentClass, AgentLifetime, Client, ClientAuthentication};
 use crate::verification::{MayAct, VerifiedWorkload};
 
 /// The class name of a client's own agent.

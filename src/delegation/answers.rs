@@ -11,7 +11,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::base::time::Timestamp;
-use crate::config::{AnswerRule, Question, Zone};
+use crate::registry::{AnswerRule, Question, Zone};
 
 pub use birthdate::Birthdate;
 

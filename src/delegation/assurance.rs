@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::time::Timestamp;
-use crate::config::{AssuranceLevel, ClaimTest, ScopeRule, Target};
 use crate::oauth::{Cause, Scope, ScopeToken};
+use crate::registry::{AssuranceLevel, ClaimTest, ScopeRule, Target};
 use crate::verification::LoginFacts;
 
 /// The level every scope asks for unless it says otherwise. Every provider defines it.

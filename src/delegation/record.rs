@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::base::words::words;
-use crate::config::AgentLifetime;
 pub use crate::oauth::Digest;
 use crate::oauth::{
     AgentId, ClientId, Issuer, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId, TokenFault,
 };
+use crate::registry::AgentLifetime;
 pub use crate::verification::LoginFacts;
 
 /// A user: (`iss`, `sub`) at their provider.

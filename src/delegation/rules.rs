@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::actor::Acting;
 use super::record::{Delegation, TokenKind};
 use crate::base::time::{Lifetime, Timestamp};
-use crate::config::{Config, Target};
+use crate::config::Config;
 use crate::oauth::{AgentId, Audience, Issuer, Jti, Plain, Scope, ScopeToken, TokenFault};
+use crate::registry::Target;
 use crate::verification::MayAct;
 
 /// An input with less than this left is refused, instead of issuing a token dead on arrival (8693-F-03).
@@ -89,6 +90,7 @@ pub fn bind<'a>(config: &Config, source: Source<'a>, acting: &Acting) -> Result<
     let is_allowed = match parent.kind {
         TokenKind::Task => parent.client == acting.client.id && parent.actor() == Some(&acting.id),
         TokenKind::Access => config
+            .registry
             .targets
             .get(&parent.target)
             .is_some_and(|target| target.exchange_client.as_ref() == Some(&acting.client.id)),
@@ -157,13 +159,14 @@ pub fn choose_target(
                 acting.may_reach(&target.identifier)
                     && target.scopes.keys().any(|scope| asked.contains(scope.as_str()))
             };
-            return Ok(Reach::Task(config.targets.values().filter(in_reach).cloned().collect()));
+            return Ok(Reach::Task(config.registry.targets.values().filter(in_reach).cloned().collect()));
         }
         Audience::Target(id) => id,
     };
-    let target = config.targets.get(id).ok_or(Plain::TargetUnknown)?;
+    let target = config.registry.targets.get(id).ok_or(Plain::TargetUnknown)?;
     if let Right::Onward(parent) = right {
-        let is_listed = config.targets.get(&parent.target).is_some_and(|from| from.onward.contains(id));
+        let is_listed =
+            config.registry.targets.get(&parent.target).is_some_and(|from| from.onward.contains(id));
         if !is_listed {
             return Err(Plain::TargetNotOnward);
         }

@@ -10,11 +10,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use crate::app::{App, Stop};
-use crate::config::{ClientAuthentication, Config};
+use crate::config::Config;
 use crate::endpoint::route::Route;
 use crate::endpoint::stopped::stopped;
 use crate::http::caller::Caller;
 use crate::oauth::GrantType;
+use crate::registry::ClientAuthentication;
 
 /// The issuer's path, without a slash at its end: what all endpoints stand below.
 pub fn issuer_path(config: &Config) -> String {
@@ -49,7 +50,7 @@ pub async fn jwks(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
 
 /// The longest life of any token: task tokens live as long as their task.
 fn longest_token(config: &Config) -> crate::base::time::Lifetime {
-    let targets = config.targets.values().filter_map(|target| target.lifetime);
+    let targets = config.registry.targets.values().filter_map(|target| target.lifetime);
     targets.chain([config.tokens.lifetime, config.tasks.max_lifetime]).max().unwrap_or_default()
 }
 
@@ -58,7 +59,7 @@ fn document(config: &Config, routes: &[Route]) -> Value {
     let base = config.issuer.as_str().trim_end_matches('/');
     let mut methods = BTreeSet::new();
     let mut algorithms = BTreeSet::new();
-    for client in config.clients.values() {
+    for client in config.registry.clients.values() {
         match &client.authentication {
             ClientAuthentication::PrivateKeyJwt { algorithms: registered, .. } => {
                 methods.insert("private_key_jwt");
@@ -72,8 +73,13 @@ fn document(config: &Config, routes: &[Route]) -> Value {
             }
         }
     }
-    let scopes: BTreeSet<&str> =
-        config.targets.values().flat_map(|target| target.scopes.keys()).map(|scope| scope.as_str()).collect();
+    let scopes: BTreeSet<&str> = config
+        .registry
+        .targets
+        .values()
+        .flat_map(|target| target.scopes.keys())
+        .map(|scope| scope.as_str())
+        .collect();
     let mut document = Map::new();
     let mut put = |name: &str, value: Value| {
         // A member without values is left out (RFC 8414 §3.2).

@@ -7,9 +7,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value};
 
+use super::Algorithm;
 use super::provider::parse_public;
 use super::{JoseError, install_provider};
-use crate::config::Algorithm;
 
 /// Bits of an RSA modulus taken.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use super::Algorithm;
 use super::json::{Limits, parse_object};
 use super::{Header, JoseError, PublicKey};
-use crate::config::Algorithm;
 
 /// The most keys taken from one set.
 const MAX_KEYS: usize = 100;
@@ -74,8 +74,8 @@ impl KeySet {
 mod tests {
     use serde_json::json;
 
+    use super::Algorithm;
     use super::*;
-    use crate::config::Algorithm;
     use crate::jose::SigningKey;
 
     fn jwk(key: &SigningKey, kid: &Value) -> Value {

@@ -15,9 +15,9 @@ use jsonwebtoken::{DecodingKey, EncodingKey};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use super::Algorithm;
 use super::key::library;
 use super::{JoseError, PublicKey, UnverifiedToken, install_provider};
-use crate::config::Algorithm;
 
 /// A private key bound to one algorithm, with its public JWK. Prints neither.
 pub struct SigningKey {

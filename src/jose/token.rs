@@ -4,10 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
+use super::Algorithm;
 use super::claims::{Claims, check_times};
 use super::json::{Limits, parse_object};
 use super::{JoseError, PublicKey};
-use crate::config::Algorithm;
 
 /// The longest compact JWS taken, in bytes (JSON-LIMIT-01).
 const MAX_TOKEN: usize = 16 * 1024;

@@ -6,7 +6,7 @@ use super::KeyRow;
 use super::rotation::{KeyState, state};
 use super::{KeyError, NodeSecrets, SealPurpose};
 use crate::base::time::{FOREIGN_LEEWAY, Lifetime, Timestamp};
-use crate::config::Algorithm;
+use crate::jose::Algorithm;
 use crate::jose::{PublicKey, SigningKey};
 
 /// The `typ`s Deputy signs; their header segments are made once a key.

@@ -4,7 +4,7 @@ use super::KeyRow;
 use super::{KeyError, NodeSecrets, SealPurpose};
 use crate::base::entropy::Entropy;
 use crate::base::time::{Lifetime, Timestamp};
-use crate::config::Algorithm;
+use crate::jose::Algorithm;
 use crate::jose::SigningKey;
 
 /// Beyond one cache age, for clocks and slow fetches (JWKS-03).

@@ -136,10 +136,10 @@ pub(super) async fn reconcile(
     let told = Told::of_server(now, Outcome::Granted, event);
     let control = Control::Reconcile {
         keeps_those_that_left: !is_last,
-        clients: config.clients.keys().cloned().collect(),
-        targets: config.targets.keys().cloned().collect(),
-        providers: config.identity_providers.keys().cloned().collect(),
-        workload_issuers: config.workload_issuers.keys().cloned().collect(),
+        clients: config.registry.clients.keys().cloned().collect(),
+        targets: config.registry.targets.keys().cloned().collect(),
+        providers: config.registry.identity_providers.keys().cloned().collect(),
+        workload_issuers: config.registry.workload_issuers.keys().cloned().collect(),
     };
     record::control(app, control, told).await.map(drop)
 }

@@ -4,9 +4,9 @@ use super::rows::{bad, ended, millis, row};
 use super::statement::{Done, Lock, Rows};
 use super::{StoreError, schema};
 use crate::base::time::Timestamp;
-use crate::config::AgentLifetime;
 use crate::delegation::record::{Agent, AgentState, Provenance};
 use crate::oauth::{AgentId, ClientId, Issuer};
+use crate::registry::AgentLifetime;
 
 row! {
     /// An agent.

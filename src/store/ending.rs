@@ -9,8 +9,8 @@ use super::tasks::TaskRow;
 use super::tokens::Range;
 use super::transaction::Transaction;
 use crate::base::time::Timestamp;
-use crate::config::AgentLifetime;
 use crate::delegation::record::{Agent, AgentState, EndReason};
+use crate::registry::AgentLifetime;
 
 /// What a control came to: whether it changed anything, and how many tokens died of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

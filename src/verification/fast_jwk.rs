@@ -8,7 +8,7 @@ use openidconnect::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::config::Algorithm;
+use crate::jose::Algorithm;
 use crate::jose::{PublicKey, UnverifiedToken};
 
 /// The key chosen for one token, with the text that its signature covers.

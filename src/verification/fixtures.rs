@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::*;
-use crate::jose::SigningKey;
+use crate::jose::{Algorithm, SigningKey};
 use crate::keys::NodeSecrets;
-use crate::oauth::{ClientId, GrantType, Issuer, Scope, ScopeToken, TargetId};
+use crate::oauth::{ClientId, GrantType, Issuer, Scope, ScopeToken};
+use crate::registry::*;
 use crate::verification::Verifier;
 
 pub const DEPUTY: &str = "https://deputy.example";
@@ -61,7 +62,7 @@ impl World {
             client("post", ClientAuthentication::ClientSecretPost(vec![secret("s3cret-of-post", None)])),
             client("other", ClientAuthentication::ClientSecretBasic(vec![secret("s3cret-of-other", None)])),
         ] {
-            config.clients.insert(client.id.clone(), Arc::new(client));
+            config.registry.clients.insert(client.id.clone(), Arc::new(client));
         }
         let (verifier, secrets) = (Verifier::default(), NodeSecrets::from_master(&[7; 32]));
         Self { config, verifier, secrets, provider_key, workload_key, client_key, files }
@@ -233,11 +234,11 @@ pub fn secret(value: &str, expires_at: Option<Timestamp>) -> ClientSecret {
 }
 
 pub fn add_provider(config: &mut Config, provider: IdentityProvider) {
-    config.identity_providers.insert(provider.issuer.clone(), Arc::new(provider));
+    config.registry.identity_providers.insert(provider.issuer.clone(), Arc::new(provider));
 }
 
 pub fn add_workload_issuer(config: &mut Config, issuer: WorkloadIssuer) {
-    config.workload_issuers.insert(issuer.issuer.clone(), Arc::new(issuer));
+    config.registry.workload_issuers.insert(issuer.issuer.clone(), Arc::new(issuer));
 }
 
 pub fn config(dir: &Path) -> Config {
@@ -261,11 +262,10 @@ pub fn config(dir: &Path) -> Config {
         },
         tokens: Tokens { lifetime: Lifetime::from_seconds(300), subject: SubjectForm::Upstream },
         tasks: Tasks { max_lifetime: Lifetime::from_seconds(3600), max_chain_depth: 4 },
-        identity_providers: BTreeMap::new(),
-        workload_issuers: BTreeMap::new(),
-        clients: BTreeMap::new(),
-        predicates: BTreeMap::from([(scope, Arc::new(predicate))]),
-        targets: BTreeMap::<TargetId, Arc<Target>>::new(),
+        registry: Registry {
+            predicates: BTreeMap::from([(scope, Arc::new(predicate))]),
+            ..Registry::default()
+        },
         policy: Policy { directory: None },
         audit: Audit { checkpoint_file: dir.join("checkpoints") },
         limits: Limits {

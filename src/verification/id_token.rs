@@ -13,9 +13,10 @@ use serde_json::{Map, Value};
 use super::fast_jwk::{FastJwk, algorithm};
 use super::{LoginFacts, MayAct, PredicateClaims, VerifiedLogin, check_subject, digest, levels};
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
-use crate::config::{Config, IdentityProvider};
+use crate::config::Config;
 use crate::jose::{Claims, PublicKey, UnverifiedToken};
 use crate::oauth::{ClientId, TokenFault};
+use crate::registry::IdentityProvider;
 
 /// The claims that openidconnect judges.
 const JUDGED: [&str; 5] = ["iss", "aud", "exp", "iat", "sub"];
@@ -209,7 +210,7 @@ fn pick<'a>(claims: &Claims, names: impl Iterator<Item = &'a str>) -> Map<String
 
 /// Each predicate's claim, and a claim named like its scope: the provider's own answer.
 fn predicate_claims(config: &Config, claims: &Claims) -> PredicateClaims {
-    let names = config.predicates.values().flat_map(|p| [p.claim.as_str(), p.scope.as_str()]);
+    let names = config.registry.predicates.values().flat_map(|p| [p.claim.as_str(), p.scope.as_str()]);
     PredicateClaims::new(pick(claims, names))
 }
 

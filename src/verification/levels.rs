@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::config::{AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider};
 use crate::jose::Claims;
+use crate::registry::{AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider};
 
 /// The level every scope asks for unless it says otherwise.
 const MFA: &str = "mfa";

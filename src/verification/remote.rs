@@ -13,7 +13,7 @@ use std::pin::Pin;
 use url::Url;
 
 use crate::base::time::Lifetime;
-use crate::config::Reach;
+use crate::registry::Reach;
 
 pub use cache::{KeyCache, KeyFault, KeySpec};
 pub use http::HttpKeys;

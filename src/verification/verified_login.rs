@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::{LoginFacts, MayAct, PredicateClaims};
-use crate::config::IdentityProvider;
+use crate::registry::IdentityProvider;
 
 /// An ID token that was checked as a relying party would check it (OIDC Core §3.1.3.7, security BCP).
 ///

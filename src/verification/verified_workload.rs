@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::config::AgentClass;
 use crate::oauth::Issuer;
+use crate::registry::AgentClass;
 
 /// A workload's credential whose issuer, signature, audience and times were verified.
 #[derive(Clone, Debug)]

@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::VerifiedWorkload;
 use super::id_token::FOREIGN_CLAIMS;
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
-use crate::config::{AgentClass, AgentLifetime, WorkloadIssuer};
 use crate::jose::{Claims, UnverifiedToken};
 use crate::oauth::TokenFault;
+use crate::registry::{AgentClass, AgentLifetime, WorkloadIssuer};
 
 /// The longest `sub` or id of a workload taken, in bytes.
 const MAX_ID: usize = 512;

@@ -8,9 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The modules from top to bottom. A module may import those after it.
-const ORDER: [&str; 20] = [
+const ORDER: [&str; 23] = [
     "cli",
     "sandbox",
+    "doctor",
+    "setup",
     "server",
     "endpoint",
     "app",
@@ -24,8 +26,9 @@ const ORDER: [&str; 20] = [
     "verification",
     "http",
     "keys",
-    "jose",
     "config",
+    "registry",
+    "jose",
     "oauth",
     "metrics",
     "base",

@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::super::{CliError, Output};
-use crate::config::Algorithm;
+use crate::jose::Algorithm;
 use crate::jose::SigningKey;
 
 /// Whose key, and where it goes.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::world::{NOW, World, key_set, serve};
 use crate::base::time::Timestamp;
-use crate::config::check::{Finding, Status};
+use crate::doctor::{Finding, Status};
 
 /// How it is broken, which check says so, how bad it is, and words of the fix.
 type Case = (&'static str, fn(&mut World), &'static str, Status, &'static str);

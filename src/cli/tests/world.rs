@@ -13,11 +13,12 @@ use crate::audit::{Event, Outcome, PolicyLoadEvent, Told};
 use crate::base::entropy::SystemEntropy;
 use crate::base::time::Timestamp;
 use crate::cli::probe::Modules;
-use crate::config::check::{Finding, Surroundings, check};
-use crate::config::development::dev_certificates;
-use crate::config::{Algorithm, Config};
+use crate::config::Config;
+use crate::doctor::{Finding, Surroundings, check};
+use crate::jose::Algorithm;
 use crate::jose::SigningKey;
 use crate::keys::NodeSecrets;
+use crate::setup::certificates::dev_certificates;
 use crate::store::{Entry, Opening, Store};
 
 /// When the checks are made, unless a story says otherwise.

@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 use super::CliError;
 use crate::base::entropy::{SystemEntropy, uuid_v7};
 use crate::base::time::{Clock as _, SystemClock};
-use crate::config::Algorithm;
 use crate::jose;
+use crate::jose::Algorithm;
 
 /// How long an assertion is good, in seconds.
 const LIFETIME_SECONDS: i64 = 60;

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
-use crate::config::{Algorithm, KeySource, Reach};
+use crate::jose::Algorithm;
 use crate::jose::SigningKey;
 use crate::oauth::OneTime;
+use crate::registry::{KeySource, Reach};
 
 pub fn body(assertion: &str) -> String {
     form(&[
@@ -210,7 +211,7 @@ async fn keys_that_cannot_be_had_make_the_answer_unavailable_not_wrong() {
         algorithms: [Algorithm::ES256].into(),
     };
     let client = client("assistant", authentication);
-    world.config.clients.insert(client.id.clone(), Arc::new(client));
+    world.config.registry.clients.insert(client.id.clone(), Arc::new(client));
     let body = body(&sign(&world.client_key, "JWT", &assertion_claims()));
     let params = Params::parse(body.as_bytes()).unwrap();
     let World { config, verifier, secrets, .. } = &world;

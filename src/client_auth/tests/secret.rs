@@ -6,9 +6,9 @@ use super::*;
 use crate::base::time::Lifetime;
 use crate::client_auth::secret::{KeyedSecret, Secrets};
 
-fn with_secrets(world: &mut World, id: &str, secrets: Vec<crate::config::ClientSecret>) {
+fn with_secrets(world: &mut World, id: &str, secrets: Vec<crate::registry::ClientSecret>) {
     let client = client(id, ClientAuthentication::ClientSecretBasic(secrets));
-    world.config.clients.insert(client.id.clone(), Arc::new(client));
+    world.config.registry.clients.insert(client.id.clone(), Arc::new(client));
 }
 
 async fn id(world: &World, header: &str) -> Result<String, Plain> {

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::{AssuranceLevel, ClaimTest, Config};
+use super::super::Config;
+use crate::registry::{AssuranceLevel, ClaimTest};
 
 fn directory(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
@@ -31,9 +32,9 @@ fn the_single_node_plays_the_story() {
     let config = load("single-node");
 
     assert!(config.tls.is_some());
-    assert_eq!(config.targets["age-agent"].onward.len(), 1);
-    assert!(config.targets["tickets"].answers.keys().any(|scope| scope.as_str() == "age_over_18"));
-    assert!(config.clients["assistant"].answers.is_empty());
+    assert_eq!(config.registry.targets["age-agent"].onward.len(), 1);
+    assert!(config.registry.targets["tickets"].answers.keys().any(|scope| scope.as_str() == "age_over_18"));
+    assert!(config.registry.clients["assistant"].answers.is_empty());
 }
 
 /// Whether the claims of the example's ID token meet a level, by the plain meaning of its conditions.
@@ -53,7 +54,7 @@ fn the_id_token_beside_each_provider_example_is_of_its_shape() {
         let text = std::fs::read_to_string(directory(name).join("id-token.json")).unwrap();
         let claims: serde_json::Value = serde_json::from_str(&text).unwrap();
 
-        let provider = &config.identity_providers[claims["iss"].as_str().unwrap()];
+        let provider = &config.registry.identity_providers[claims["iss"].as_str().unwrap()];
 
         assert!(provider.relying_parties.contains_key(claims["aud"].as_str().unwrap()), "{name}");
         assert!(claims[&provider.subject_claim].is_string(), "{name}");

@@ -267,7 +267,7 @@ fn one_audience_for_users_and_agents_of_one_issuer_is_refused() {
 
 #[test]
 fn zones_are_offsets_or_iana_names() {
-    use super::super::Zone;
+    use crate::registry::Zone;
 
     for zone in ["UTC", "UTC-12", "UTC+05:30", "UTC+14", "UTC-3:30", "Europe/Berlin"] {
         assert!(Zone::parse(zone).is_some(), "{zone}");
@@ -324,9 +324,9 @@ fn a_client_with_a_secret_is_no_agent_unless_it_says_so() {
     );
     let read = |text: &str| super::Config::parse(text, directory.path()).unwrap();
 
-    assert!(!read(&text).clients["reporting"].may_act_as_agent);
-    assert!(read(&format!("{text}may_act_as_agent = true")).clients["reporting"].may_act_as_agent);
-    assert!(parse(MINIMAL).unwrap().clients["assistant"].may_act_as_agent);
+    assert!(!read(&text).registry.clients["reporting"].may_act_as_agent);
+    assert!(read(&format!("{text}may_act_as_agent = true")).registry.clients["reporting"].may_act_as_agent);
+    assert!(parse(MINIMAL).unwrap().registry.clients["assistant"].may_act_as_agent);
 }
 
 #[test]

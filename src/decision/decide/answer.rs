@@ -54,13 +54,13 @@ impl Walk<'_> {
         report: &mut Report,
     ) -> Vec<KnownAnswer> {
         let mut known = Vec::new();
-        for (scope, predicate) in &self.config.predicates {
+        for (scope, predicate) in &self.config.registry.predicates {
             if !proposal.scope.contains(scope.as_str()) {
                 continue;
             }
             let claim = login.predicate_claims().get(&predicate.claim);
             let direct = login.predicate_claims().get(scope.as_str());
-            for target in self.config.targets.values() {
+            for target in self.config.registry.targets.values() {
                 let Some(rule) = target.answers.get(scope) else { continue };
                 let (question, zone) = (&predicate.question, &rule.zone);
                 match answers::evaluate(question, claim, direct, zone, self.now, task_end) {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::{Denial, Held, Unknown, Walk};
-use crate::config::IdentityProvider;
 use crate::decision::question::SubjectResult;
 use crate::decision::report::Report;
 use crate::delegation::actor::Acting;
@@ -12,6 +11,7 @@ use crate::delegation::plan::{LoginRecord, check_agent, check_user};
 use crate::delegation::record::live;
 use crate::delegation::recorded::Recorded;
 use crate::oauth::{Cause, TokenFault};
+use crate::registry::IdentityProvider;
 use crate::verification::{LoginFacts, NotVerified};
 
 impl<'a> Walk<'a> {
@@ -51,7 +51,7 @@ impl<'a> Walk<'a> {
 
     /// The provider of a recorded login, which has to be configured still.
     pub(super) fn provider_of(self, login: &LoginFacts) -> Result<&'a Arc<IdentityProvider>, Cause> {
-        let provider = self.config.identity_providers.get(&login.provider);
+        let provider = self.config.registry.identity_providers.get(&login.provider);
         provider.ok_or(Cause::subject(TokenFault::PartyRemoved))
     }
 

@@ -8,7 +8,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{Answer, Unknown};
 use crate::base::time::Timestamp;
-use crate::config::{LeapDay, Zone};
+use crate::registry::{LeapDay, Zone};
 
 /// A date older than this is a mistake.
 const OLDEST_YEARS: i32 = 130;

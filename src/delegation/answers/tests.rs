@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::config::LeapDay;
+use crate::registry::LeapDay;
 
 const TASK_END: Timestamp = Timestamp::from_seconds(4_000_000_000);
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::base::time::Lifetime;
-use crate::config::ClaimCondition;
 use crate::oauth::{Issuer, TargetId};
+use crate::registry::ClaimCondition;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 

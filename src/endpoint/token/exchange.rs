@@ -176,7 +176,7 @@ impl Exchange<'_> {
     /// The login's answer to what is asked of the target, opened.
     async fn recorded_answer(self, lineage: &Lineage) -> Result<Option<SealedAnswer>, Failure> {
         let Audience::Target(id) = &self.request.audience else { return Ok(None) };
-        let Some(target) = self.call.world.config.targets.get(id) else { return Ok(None) };
+        let Some(target) = self.call.world.config.registry.targets.get(id) else { return Ok(None) };
         let Ok(Some(scope)) = answered(&Reach::One(Arc::clone(target)), &self.request.scope) else {
             return Ok(None);
         };

@@ -1,8 +1,9 @@
 //! Which grant a request asks for, whether the client may use it, and its parameters. It needs no server.
 
-use crate::config::{Client, Config};
+use crate::config::Config;
 use crate::decision::Check;
 use crate::oauth::{Cause, GrantType, Params, Plain, TokenRequest};
+use crate::registry::Client;
 
 /// Reads the request of an authenticated client (RFC 6749 §4.5, §5.2).
 ///
@@ -23,7 +24,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::ClientAuthentication;
+    use crate::registry::ClientAuthentication;
     use crate::verification::fixtures;
 
     const GOOD: &str = "subject_token=a.b.c&subject_token_type=urn:ietf:params:oauth:token-type:id_token\

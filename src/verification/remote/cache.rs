@@ -10,9 +10,9 @@ use url::Url;
 
 use super::{FetchError, RemoteKeys};
 use crate::base::time::{Lifetime, Timestamp};
-use crate::config::{KeySource, Network, Reach};
 use crate::jose::{Header, KeySet, PublicKey};
 use crate::oauth::Issuer;
+use crate::registry::{KeySource, Network, Reach};
 
 /// Shortest and longest time a fetched set is taken without looking again (JWKS-08).
 const FRESH: (Lifetime, Lifetime) = (Lifetime::from_seconds(300), Lifetime::from_seconds(86_400));

@@ -13,7 +13,7 @@ use url::{Host, Url};
 use super::address::is_public;
 use super::{Document, FetchError, Fetched, RemoteKeys};
 use crate::base::time::Lifetime;
-use crate::config::{Network, Reach};
+use crate::registry::{Network, Reach};
 
 /// FETCH-05.
 const CONNECT: Duration = Duration::from_secs(2);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::base::time::{Lifetime, Timestamp};
-use crate::config::*;
-use crate::jose::SigningKey;
+use crate::jose::{Algorithm, SigningKey};
 use crate::oauth::{ClientId, Issuer, TokenFault};
+use crate::registry::*;
 use crate::verification::fixtures::*;
 use crate::verification::{MayAct, NotVerified, VerifiedLogin};
 
@@ -31,7 +31,7 @@ async fn fault(world: &World, changes: Value) -> TokenFault {
 }
 
 fn change_provider(world: &mut World, change: impl FnOnce(&mut IdentityProvider)) {
-    let mut provider = IdentityProvider::clone(&world.config.identity_providers[PROVIDER]);
+    let mut provider = IdentityProvider::clone(&world.config.registry.identity_providers[PROVIDER]);
     change(&mut provider);
     add_provider(&mut world.config, provider);
 }
@@ -277,10 +277,10 @@ async fn tokens_of_other_kinds_are_refused() {
 #[tokio::test]
 async fn sessions_of_two_providers_are_not_mixed_up() {
     let mut world = World::new();
-    let mut second = IdentityProvider::clone(&world.config.identity_providers[PROVIDER]);
+    let mut second = IdentityProvider::clone(&world.config.registry.identity_providers[PROVIDER]);
     second.issuer = Issuer::new("https://second.example");
     second.keys = pin(world.files.path(), "second.json", &[&world.provider_key]);
-    world.config.identity_providers.insert(second.issuer.clone(), Arc::new(second));
+    world.config.registry.identity_providers.insert(second.issuer.clone(), Arc::new(second));
     let first = verify(&world, &id_claims()).await.unwrap();
     let other = but(id_claims(), json!({"iss": "https://second.example"}));
     let second = verify(&world, &other).await.unwrap();

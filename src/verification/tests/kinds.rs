@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::base::entropy::SeededEntropy;
 use crate::client_auth::{NotAuthenticated, authenticate};
-use crate::config::Algorithm;
+use crate::jose::Algorithm;
 use crate::keys::{KeyRing, new_key};
 use crate::oauth::Params;
 use crate::verification::fixtures::*;

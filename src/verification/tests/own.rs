@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::base::entropy::SeededEntropy;
-use crate::config::Algorithm;
+use crate::jose::Algorithm;
 use crate::keys::KeyRow;
 use crate::keys::{KeyRing, new_key, revoke, rotate};
 use crate::oauth::TokenFault;

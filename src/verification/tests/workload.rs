@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
-use crate::config::*;
 use crate::oauth::TokenFault;
+use crate::registry::*;
 use crate::verification::fixtures::*;
 use crate::verification::{NotVerified, VerifiedWorkload};
 
@@ -43,7 +43,7 @@ async fn claims_that_fit_no_class_are_refused() {
 #[tokio::test]
 async fn a_class_without_condition_takes_what_the_earlier_ones_left() {
     let mut world = World::new();
-    let mut issuer = WorkloadIssuer::clone(&world.config.workload_issuers[WORKLOADS]);
+    let mut issuer = WorkloadIssuer::clone(&world.config.registry.workload_issuers[WORKLOADS]);
     let mut any = AgentClass::clone(&issuer.classes[1]);
     (any.name, any.when) = ("any".to_owned(), None);
     issuer.classes.push(any.into());

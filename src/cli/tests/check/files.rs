@@ -1,7 +1,7 @@
 //! What is wrong with files: the configuration, keys, secrets, policy.
 
 use super::Case;
-use crate::config::check::Status::{Failed, Warning};
+use crate::doctor::Status::{Failed, Warning};
 
 pub(super) const FILES: &[Case] = &[
     (

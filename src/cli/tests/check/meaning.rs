@@ -3,7 +3,7 @@
 use super::super::world::NOW;
 use super::Case;
 use crate::base::time::Lifetime;
-use crate::config::check::Status::{Failed, Warning};
+use crate::doctor::Status::{Failed, Warning};
 
 pub(super) const MEANING: &[Case] = &[
     (

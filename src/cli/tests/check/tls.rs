@@ -3,8 +3,8 @@
 use super::super::world::NOW;
 use super::Case;
 use crate::base::time::Lifetime;
-use crate::config::check::Status::{Failed, Warning};
-use crate::config::development::dev_certificates;
+use crate::doctor::Status::{Failed, Warning};
+use crate::setup::certificates::dev_certificates;
 
 const DAY: u32 = 86_400;
 

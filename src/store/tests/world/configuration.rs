@@ -1,12 +1,12 @@
 //! The configuration of one node.
 
-use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::base::time::Lifetime;
-use crate::config::{self, Config, SubjectForm};
+use crate::config::{self, Config};
 use crate::oauth::Issuer;
+use crate::registry::{Registry, SubjectForm};
 
 /// A configuration with nothing but what the store reads.
 pub(super) fn configuration(data_dir: PathBuf, database: config::Database) -> Config {
@@ -18,16 +18,12 @@ pub(super) fn configuration(data_dir: PathBuf, database: config::Database) -> Co
         database,
         keys: config::Keys {
             master_key_file: data_dir.join("master.key"),
-            signing_algorithm: config::Algorithm::ES256,
+            signing_algorithm: crate::jose::Algorithm::ES256,
             jwks_max_age: Lifetime::from_seconds(300),
         },
         tokens: config::Tokens { lifetime: Lifetime::from_seconds(300), subject: SubjectForm::Upstream },
         tasks: config::Tasks { max_lifetime: Lifetime::from_seconds(3600), max_chain_depth: 4 },
-        identity_providers: BTreeMap::new(),
-        workload_issuers: BTreeMap::new(),
-        clients: BTreeMap::new(),
-        predicates: BTreeMap::new(),
-        targets: BTreeMap::new(),
+        registry: Registry::default(),
         policy: config::Policy { directory: None },
         audit: config::Audit { checkpoint_file: data_dir.join("checkpoints.jsonl") },
         limits: config::Limits {

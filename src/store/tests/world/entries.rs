@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::{KID, World, client};
 use crate::base::time::{Lifetime, Timestamp};
-use crate::config::AgentLifetime;
 use crate::decision::{FirstHop, Origin, Permit, Proposal, Terms};
 use crate::delegation::plan::{Asking, TaskPlan, plan};
 use crate::delegation::record::{
@@ -15,6 +14,7 @@ use crate::issuance::{SealedAnswerRow, SignedToken};
 use crate::oauth::{
     AgentId, ClientId, Issuer, Jti, LoginId, Scope, ScopeToken, SubjectRef, TargetId, TaskId,
 };
+use crate::registry::AgentLifetime;
 use crate::store::Store;
 use crate::store::entry::{Change, Entry};
 

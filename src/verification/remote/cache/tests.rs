@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::HttpKeys;
 use super::super::server::{Answer, Server};
 use super::*;
-use crate::config::Algorithm;
+use crate::jose::Algorithm;
 use crate::jose::SigningKey;
 use crate::verification::fixtures::{NOW, key_set};
 

@@ -3,9 +3,10 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::super::{ClientAuthentication, Config, Database};
 use super::Findings;
 use crate::base::time::{Lifetime, Timestamp};
+use crate::config::{Config, Database};
+use crate::registry::ClientAuthentication;
 
 /// Time enough to change a secret.
 const SOON: Lifetime = Lifetime::from_seconds(14 * 86_400);
@@ -18,7 +19,7 @@ pub(super) fn check(findings: &mut Findings, config: &Config, file: &Path, now: 
 fn expiry(findings: &mut Findings, config: &Config, now: Timestamp) {
     const ID: &str = "client_secrets";
     let mut counted = 0;
-    for client in config.clients.values() {
+    for client in config.registry.clients.values() {
         let (ClientAuthentication::ClientSecretBasic(secrets)
         | ClientAuthentication::ClientSecretPost(secrets)) = &client.authentication
         else {

@@ -1,8 +1,8 @@
 //! The database: reachable, schema, durability, and the time it has seen.
 
-use super::super::{Config, Database};
 use super::{DatabaseFound, Findings, Probe, SchemaFound};
 use crate::base::time::{CLOCK_TOLERANCE, Timestamp};
+use crate::config::{Config, Database};
 
 pub(super) async fn check(findings: &mut Findings, config: &Config, now: Timestamp, probe: &impl Probe) {
     tls(findings, config);

@@ -17,8 +17,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{Algorithm, Config, Policy, Reach};
 use crate::base::time::Timestamp;
+use crate::config::{Config, Policy};
+use crate::jose::Algorithm;
+use crate::registry::Reach;
 
 /// How something stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use super::Config;
-use super::development::{DevCertificateError, dev_certificates, write_new};
+use super::certificates::{DevCertificateError, dev_certificates, write_new};
 use crate::base::time::Timestamp;
+use crate::config::Config;
 
 /// What is wanted.
 #[derive(Clone, Debug)]
@@ -196,10 +196,10 @@ mod tests {
 
         let config = Config::parse(&uncommented, Path::new("/x")).unwrap();
 
-        assert_eq!(config.identity_providers.len(), 1);
-        assert_eq!(config.clients.len(), 2);
-        assert_eq!(config.targets.len(), 1);
-        assert_eq!(config.workload_issuers.len(), 1);
+        assert_eq!(config.registry.identity_providers.len(), 1);
+        assert_eq!(config.registry.clients.len(), 2);
+        assert_eq!(config.registry.targets.len(), 1);
+        assert_eq!(config.registry.workload_issuers.len(), 1);
     }
 
     #[test]

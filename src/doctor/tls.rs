@@ -9,9 +9,9 @@ use rustls::sign::CertifiedKey;
 use url::Url;
 use x509_cert::der::Decode as _;
 
-use super::super::{Config, Tls};
 use super::Findings;
 use crate::base::time::{Lifetime, Timestamp};
+use crate::config::{Config, Tls};
 
 /// Time enough to replace a certificate.
 const SOON: Lifetime = Lifetime::from_seconds(21 * 86_400);
@@ -30,7 +30,7 @@ fn plain_http(findings: &mut Findings, config: &Config) {
         let what = format!("`{}` is plain HTTP on loopback", config.issuer);
         findings.warn(ID, what, "fine on one machine; anywhere else give `[tls]` and write `https://`");
     }
-    let issuers = config.identity_providers.keys().chain(config.workload_issuers.keys());
+    let issuers = config.registry.identity_providers.keys().chain(config.registry.workload_issuers.keys());
     for issuer in issuers.filter(|issuer| issuer.as_str().starts_with("http:")) {
         let what = format!("issuer `{issuer}` is fetched by plain HTTP on loopback");
         findings.warn(ID, what, "fine for a provider on this machine; never for users of others");

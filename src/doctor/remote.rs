@@ -3,29 +3,29 @@
 use serde_json::Value;
 use url::Url;
 
-use super::super::{
-    Algorithm, ClientAuthentication, Config, IdentityProvider, KeySource, Reach, is_literal_loopback,
-};
 use super::files::usable_with;
 use super::{Findings, Probe};
+use crate::config::{Config, is_literal_loopback};
+use crate::jose::Algorithm;
+use crate::registry::{ClientAuthentication, IdentityProvider, KeySource, Reach};
 
 const PROVIDERS: &str = "providers";
 const KEYS: &str = "remote_keys";
 
 pub(super) async fn check(findings: &mut Findings, config: &Config, probe: &impl Probe) {
     let is_local = Url::parse(config.issuer.as_str()).is_ok_and(|url| is_literal_loopback(&url));
-    for provider in config.identity_providers.values() {
+    for provider in config.registry.identity_providers.values() {
         if let Err((what, fix)) = ask(provider, probe, is_local).await {
             findings.fail(PROVIDERS, format!("provider `{}`: {what}", provider.issuer), fix);
         }
     }
-    let asked = config.identity_providers.len();
+    let asked = config.registry.identity_providers.len();
     findings.ok_unless_told(PROVIDERS, format!("{asked} providers answer, with keys that fit"));
 
-    let workloads = config.workload_issuers.values().map(|issuer| {
+    let workloads = config.registry.workload_issuers.values().map(|issuer| {
         (format!("workload issuer `{}`", issuer.issuer), &issuer.keys, &issuer.reach, &issuer.algorithms)
     });
-    let clients = config.clients.values().filter_map(|client| match &client.authentication {
+    let clients = config.registry.clients.values().filter_map(|client| match &client.authentication {
         ClientAuthentication::PrivateKeyJwt { keys, reach, algorithms } => {
             Some((format!("client `{}`", client.id), keys, reach, algorithms))
         }

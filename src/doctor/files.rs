@@ -4,8 +4,10 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::super::{Algorithm, ClientAuthentication, Config, KeySource};
 use super::{Findings, Probe};
+use crate::config::Config;
+use crate::jose::Algorithm;
+use crate::registry::{ClientAuthentication, KeySource};
 
 /// Length of a master key, in bytes.
 const MASTER_KEY_LENGTH: u64 = 32;
@@ -112,13 +114,13 @@ fn checkpoint_file(findings: &mut Findings, file: &Path) {
 /// Key files of providers, workload issuers and clients: readable, with keys of an allowed algorithm.
 fn pinned_keys(findings: &mut Findings, config: &Config, probe: &impl Probe) {
     const ID: &str = "key_files";
-    let providers = config.identity_providers.values().map(|provider| {
+    let providers = config.registry.identity_providers.values().map(|provider| {
         (format!("provider `{}`", provider.issuer), &provider.keys, &provider.reach, &provider.algorithms)
     });
-    let workloads = config.workload_issuers.values().map(|issuer| {
+    let workloads = config.registry.workload_issuers.values().map(|issuer| {
         (format!("workload issuer `{}`", issuer.issuer), &issuer.keys, &issuer.reach, &issuer.algorithms)
     });
-    let clients = config.clients.values().filter_map(|client| match &client.authentication {
+    let clients = config.registry.clients.values().filter_map(|client| match &client.authentication {
         ClientAuthentication::PrivateKeyJwt { keys, reach, algorithms } => {
             Some((format!("client `{}`", client.id), keys, reach, algorithms))
         }

@@ -3,8 +3,8 @@
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 
-use super::super::Config;
 use super::Findings;
+use crate::config::Config;
 
 /// Below this, connections run out before anything else does.
 const FEW_FILES: u64 = 4096;

@@ -1,0 +1,55 @@
+//! Who is registered: identity providers, workload issuers with their classes, clients, targets and predicates.
+//!
+//! The types say what a party is, wherever its registration comes from; today that is the configuration file.
+
+mod client;
+mod keys;
+mod predicate;
+mod provider;
+mod target;
+mod workload;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::oauth::{ClientId, Issuer, Scope, ScopeToken, TargetId};
+
+pub use client::{Client, ClientAuthentication, ClientSecret};
+pub use keys::{KeySource, Network, Reach};
+pub use predicate::{LeapDay, Predicate, Question};
+pub use provider::{AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider, RelyingParty};
+pub use target::{AnswerRule, ScopeRule, SubjectForm, Target, Zone};
+pub use workload::{AgentClass, AgentLifetime, WorkloadIssuer};
+
+/// Every registered party, by its identifier.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    /// Identity providers, by issuer.
+    pub identity_providers: BTreeMap<Issuer, Arc<IdentityProvider>>,
+    /// Workload issuers, by issuer.
+    pub workload_issuers: BTreeMap<Issuer, Arc<WorkloadIssuer>>,
+    /// Clients, by `client_id`.
+    pub clients: BTreeMap<ClientId, Arc<Client>>,
+    /// Predicates, by the scope that asks them.
+    pub predicates: BTreeMap<ScopeToken, Arc<Predicate>>,
+    /// Targets, by identifier.
+    pub targets: BTreeMap<TargetId, Arc<Target>>,
+}
+
+impl Registry {
+    /// The words of `scope` that some target defines.
+    pub fn known_part_of(&self, scope: &Scope) -> Scope {
+        let is_known =
+            |word: &ScopeToken| self.targets.values().any(|target| target.scopes.contains_key(word));
+        let words: Vec<ScopeToken> = scope.tokens().filter_map(ScopeToken::parse).filter(is_known).collect();
+        Scope::from_tokens(&words)
+    }
+
+    /// The targets that `client` may exchange onward from: those whose `exchange_client` it is.
+    pub fn target_of_exchange_client<'a>(
+        &'a self,
+        client: &'a ClientId,
+    ) -> impl Iterator<Item = &'a Arc<Target>> {
+        self.targets.values().filter(move |target| target.exchange_client.as_ref() == Some(client))
+    }
+}

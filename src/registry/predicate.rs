@@ -1,0 +1,39 @@
+//! Predicates: yes/no questions over a claim that an identity provider has verified.
+
+use crate::oauth::ScopeToken;
+
+/// The day a birthday of 29 February falls on in other years.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LeapDay {
+    /// 1 March: never a day too early.
+    #[default]
+    Mar1,
+    /// 28 February.
+    Feb28,
+}
+
+/// `[[predicate]]`: a yes/no question over a verified claim.
+#[derive(Clone, Debug)]
+pub struct Predicate {
+    /// The scope that asks it, and the claim that answers it.
+    pub scope: ScopeToken,
+    /// The claim it is over.
+    pub claim: String,
+    /// The question.
+    pub question: Question,
+}
+
+/// The question of a predicate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// A birthdate at least so many years ago.
+    AtLeastYears {
+        /// The threshold.
+        years: u16,
+        /// The leap-day rule.
+        leap_day: LeapDay,
+    },
+    /// The claim equals this value.
+    Equals(serde_json::Value),
+}

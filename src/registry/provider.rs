@@ -1,0 +1,73 @@
+//! Identity providers, whose ID tokens users sign in with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{KeySource, Reach};
+use crate::base::time::Lifetime;
+use crate::jose::Algorithm;
+use crate::oauth::{ClientId, Issuer};
+
+/// One condition on one claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimCondition {
+    /// The claim's name.
+    pub claim: String,
+    /// What it has to be.
+    pub test: ClaimTest,
+}
+
+/// What a claim has to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimTest {
+    /// A string that is one of these.
+    In(Vec<String>),
+    /// An array of strings that holds all of these.
+    Contains(Vec<String>),
+}
+
+/// A named assurance level: met by any of its conditions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssuranceLevel {
+    /// `mfa`, `phishing_resistant`, or a name of the operator's.
+    pub name: String,
+    /// Any one suffices.
+    pub any_of: Vec<ClaimCondition>,
+}
+
+/// `[[identity_provider]]`
+#[derive(Clone, Debug)]
+pub struct IdentityProvider {
+    /// Compared byte for byte.
+    pub issuer: Issuer,
+    /// Allowed for its ID tokens.
+    pub algorithms: BTreeSet<Algorithm>,
+    /// How it is reached.
+    pub reach: Reach,
+    /// Discovery, or pinned keys.
+    pub keys: KeySource,
+    /// Oldest `iat` of an ID token that may start something; 600 s.
+    pub max_id_token_age: Lifetime,
+    /// Longest life of anything from one `auth_time`; 28800 s.
+    pub max_session: Lifetime,
+    /// Which claim names the user; `sub`.
+    pub subject_claim: String,
+    /// Claims of the ID token that policy may see.
+    pub policy_claims: Vec<String>,
+    /// Two `amr` values of different kinds count as MFA (8176-F-01).
+    pub infer_mfa_from_amr: bool,
+    /// Last good keys serve this long when the provider is down; 86400 s.
+    pub keys_stale: Lifetime,
+    /// Relying parties whose ID tokens are taken, by their client id at the provider.
+    pub relying_parties: BTreeMap<String, RelyingParty>,
+    /// Levels by name. `mfa` is always defined.
+    pub assurance: BTreeMap<String, AssuranceLevel>,
+}
+
+/// `[[identity_provider.relying_party]]`
+#[derive(Clone, Debug)]
+pub struct RelyingParty {
+    /// Its client id at the provider, as in `aud`.
+    pub client_id: String,
+    /// The Deputy clients that may hand in its ID tokens.
+    pub clients: BTreeSet<ClientId>,
+}
