@@ -141,6 +141,9 @@ pub struct Tasks {
 pub struct Policy {
     /// Where `*.cedar` files are; `None` means the built-in default set.
     pub directory: Option<PathBuf>,
+    /// Whether the results of rules about lasting facts are remembered. It changes the cost of a decision, and never
+    /// the decision.
+    pub remember_decisions: bool,
 }
 
 /// `[audit]`

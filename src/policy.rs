@@ -1,21 +1,23 @@
-//! Policy: Cedar decides on the facts of an exchange, and can only tighten. The fixed rules ran before, and what
-//! they refused never comes here, so no permit of a rule widens anything.
+//! Policy: Cedar decides on the facts of an exchange. The fixed rules are checked before, and an exchange that they
+//! refuse is never put to policy, so a policy set can only tighten.
 //!
-//! `policies/README.md` is for those who write rules, `policy/schema.cedarschema` for what a rule may
-//! speak of.
+//! `policies/README.md` is for authors of rules, and `src/policy/schema.cedarschema` lists what a rule may use.
 
 mod active;
 pub mod check;
 mod facts;
 mod load;
+mod memory;
 mod request;
 pub mod testing;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use cedar_policy::{AuthorizationError, Authorizer};
 use serde::{Deserialize, Serialize};
+
+use memory::Memory;
+use request::Vocabulary;
 
 pub use active::{ActivePolicy, ReloadOutcome, Watcher};
 pub use facts::Facts;
@@ -57,14 +59,10 @@ pub struct Objection {
     pub reason: Option<String>,
 }
 
-/// A validated policy set, immutable; a new one replaces it as a whole.
+/// A validated policy set. It is immutable; a new one replaces it as a whole.
 pub struct PolicySet {
-    /// Rules about what comes again and again; what they say of it is remembered.
-    lasting: Part,
-    /// Rules about who acts, and about facts that are others every time.
-    passing: Part,
-    said: moka::sync::Cache<Vec<u8>, Arc<Said>>,
-    authorizer: Authorizer,
+    whole: Part,
+    memory: Option<Memory>,
     rules: BTreeMap<String, Rule>,
     hash: String,
     warnings: Vec<Problem>,
@@ -81,13 +79,10 @@ pub struct Rule {
     pub file: String,
 }
 
-/// What the rules of a part are remembered to have said, for so many combinations of facts.
-const REMEMBERED: u64 = 4096;
-
-/// Some rules of a set, with what they look at.
+/// Rules, with the facts that are put to them.
 struct Part {
     cedar: cedar_policy::PolicySet,
-    vocabulary: request::Vocabulary,
+    vocabulary: Vocabulary,
 }
 
 /// What rules say of an exchange: which of them apply.
@@ -101,52 +96,27 @@ struct Said {
     errors: Vec<String>,
 }
 
-impl PolicySet {
-    /// Decides one exchange: a permit needs a rule that permits and none that forbids. A rule that
-    /// cannot be evaluated denies, whatever the others say: Cedar alone would skip it, and a forbid
-    /// that errs would let pass (POL-03).
-    ///
-    /// Most rules look only at facts that are the same for thousands of exchanges (client, target, scope,
-    /// levels). What these say is a function of those facts alone, so it is remembered by all of them; the
-    /// others are asked every time. Which rules are which is read from the rules when the set is loaded.
-    pub fn decide(&self, facts: &Facts) -> Decision {
-        let key = self.lasting.vocabulary.key(facts);
-        let lasting = match self.said.get(&key) {
-            Some(said) => Ok(said),
-            None => self.ask(&self.lasting, facts).map(|said| {
-                let said = Arc::new(said);
-                self.said.insert(key, Arc::clone(&said));
-                said
-            }),
-        };
-        let (Ok(lasting), Ok(passing)) = (lasting, self.ask(&self.passing, facts)) else {
-            return self.decision("error", [Objection { policy: "facts".to_owned(), reason: None }]);
-        };
-        let all = |of: fn(&Said) -> &Vec<String>| of(&lasting).iter().chain(of(&passing)).peekable();
-        let mut errors = all(|said| &said.errors);
-        if errors.peek().is_some() {
-            let reason = Some("the rule could not be evaluated".to_owned());
-            let errored = errors.map(|id| Objection { policy: id.clone(), reason: reason.clone() });
-            return self.decision("error", errored);
-        }
-        let named = |id: &String| Objection {
-            policy: id.clone(),
-            reason: self.rules.get(id).and_then(|rule| rule.reason.clone()),
-        };
-        let (mut forbids, mut permits) = (all(|said| &said.forbids), all(|said| &said.permits));
-        if forbids.peek().is_none() && permits.peek().is_some() {
-            self.decision("permit", permits.map(named))
-        } else {
-            self.decision("deny", forbids.map(named))
-        }
+impl Said {
+    /// What two parts of a set say together.
+    fn and(mut self, other: &Self) -> Self {
+        self.permits.extend_from_slice(&other.permits);
+        self.forbids.extend_from_slice(&other.forbids);
+        self.errors.extend_from_slice(&other.errors);
+        self
     }
+}
 
-    fn ask(&self, part: &Part, facts: &Facts) -> Result<Said, String> {
-        if part.cedar.is_empty() {
+impl Part {
+    /// Evaluates the rules.
+    ///
+    /// # Errors
+    /// In words, if Cedar refuses the facts.
+    fn ask(&self, facts: &Facts) -> Result<Said, String> {
+        if self.cedar.is_empty() {
             return Ok(Said::default());
         }
-        let (request, entities) = part.vocabulary.request(facts)?;
-        let response = self.authorizer.is_authorized(&request, &part.cedar, &entities);
+        let (request, entities) = self.vocabulary.request(facts)?;
+        let response = Authorizer::new().is_authorized(&request, &self.cedar, &entities);
         let determining: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
         let (permits, forbids) = match response.decision() {
             cedar_policy::Decision::Allow => (determining, Vec::new()),
@@ -158,6 +128,45 @@ impl PolicySet {
             .map(|AuthorizationError::PolicyEvaluationError(error)| error.policy_id().to_string())
             .collect();
         Ok(Said { permits, forbids, errors })
+    }
+}
+
+impl PolicySet {
+    /// This set with a memory of what its rules said. It decides as before.
+    ///
+    /// # Errors
+    /// In words; none in a build whose tests passed.
+    fn remembering(mut self) -> Result<Self, String> {
+        self.memory = Some(Memory::of(&self.whole.cedar)?);
+        Ok(self)
+    }
+
+    /// Decides one exchange: a permit needs a rule that permits and none that forbids. A rule that cannot be
+    /// evaluated denies, whatever the others say: Cedar alone would skip it, and a `forbid` that fails would have no
+    /// effect (POL-03).
+    pub fn decide(&self, facts: &Facts) -> Decision {
+        let said = match &self.memory {
+            Some(memory) => memory.ask(facts),
+            None => self.whole.ask(facts),
+        };
+        let Ok(said) = said else {
+            return self.decision("error", [Objection { policy: "facts".to_owned(), reason: None }]);
+        };
+        if !said.errors.is_empty() {
+            let reason = Some("the rule could not be evaluated".to_owned());
+            let errored =
+                said.errors.iter().map(|id| Objection { policy: id.clone(), reason: reason.clone() });
+            return self.decision("error", errored);
+        }
+        let named = |id: &String| Objection {
+            policy: id.clone(),
+            reason: self.rules.get(id).and_then(|rule| rule.reason.clone()),
+        };
+        if said.forbids.is_empty() && !said.permits.is_empty() {
+            self.decision("permit", said.permits.iter().map(named))
+        } else {
+            self.decision("deny", said.forbids.iter().map(named))
+        }
     }
 
     fn decision(&self, word: &str, determining: impl IntoIterator<Item = Objection>) -> Decision {

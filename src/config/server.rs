@@ -61,6 +61,7 @@ pub(super) struct RawTasks {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawPolicy {
     directory: Option<String>,
+    remember_decisions: Option<bool>,
 }
 
 /// `[audit]`
@@ -218,7 +219,10 @@ pub(super) fn tasks(validation: &Validation<'_>, raw: &RawTasks) -> Tasks {
 
 /// `[policy]`
 pub(super) fn policy(validation: &Validation<'_>, raw: RawPolicy) -> Policy {
-    Policy { directory: validation.optional_file("policy.directory", raw.directory) }
+    Policy {
+        directory: validation.optional_file("policy.directory", raw.directory),
+        remember_decisions: raw.remember_decisions.unwrap_or(true),
+    }
 }
 
 /// `[audit]`

@@ -23,8 +23,8 @@ struct Inner {
     current: ArcSwap<PolicySet>,
     /// Why the newest files are not in force, if they are not.
     refused: ArcSwapOption<PolicyError>,
-    /// Where the files are; held while a set is loaded, so that the newest read wins.
-    directory: Mutex<Option<PathBuf>>,
+    /// What to load; held while a set is loaded, so that the newest read wins.
+    policy: Mutex<config::Policy>,
 }
 
 /// What a reload did.
@@ -55,7 +55,7 @@ impl ActivePolicy {
         Ok(Self(Arc::new(Inner {
             current: ArcSwap::from_pointee(PolicySet::configured(policy)?),
             refused: ArcSwapOption::empty(),
-            directory: Mutex::new(policy.directory.clone()),
+            policy: Mutex::new(policy.clone()),
         })))
     }
 
@@ -74,8 +74,8 @@ impl ActivePolicy {
     /// # Errors
     /// As [`PolicySet::load`]; the old set is in force still.
     pub fn reload(&self) -> Result<ReloadOutcome, PolicyError> {
-        let directory = self.0.directory.lock().unwrap_or_else(PoisonError::into_inner);
-        let loaded = PolicySet::configured(&config::Policy { directory: directory.clone() });
+        let policy = self.0.policy.lock().unwrap_or_else(PoisonError::into_inner);
+        let loaded = PolicySet::configured(&policy);
         match loaded {
             Ok(set) => Ok(self.put(set)),
             Err(error) => {
@@ -88,12 +88,12 @@ impl ActivePolicy {
     /// Puts a set in force that was loaded from what `policy` names: the last step of a reload of the
     /// whole configuration, after everything else in it proved good.
     pub fn install(&self, policy: &config::Policy, set: PolicySet) -> ReloadOutcome {
-        let mut directory = self.0.directory.lock().unwrap_or_else(PoisonError::into_inner);
-        directory.clone_from(&policy.directory);
+        let mut current = self.0.policy.lock().unwrap_or_else(PoisonError::into_inner);
+        current.clone_from(policy);
         self.put(set)
     }
 
-    /// The caller holds `directory`.
+    /// The caller holds `policy`.
     fn put(&self, set: PolicySet) -> ReloadOutcome {
         self.0.refused.store(None);
         let to = set.short_hash().to_owned();
@@ -178,7 +178,7 @@ impl Watcher {
     /// a file that is half written may read well and lack a rule. Tells what a reload did, unless all is
     /// as it was.
     pub fn poll(&mut self) -> Option<Result<ReloadOutcome, PolicyError>> {
-        let directory = self.policy.0.directory.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let directory = self.policy.0.policy.lock().unwrap_or_else(PoisonError::into_inner).directory.clone();
         if directory != self.directory {
             self.loaded = None;
             self.directory = directory;

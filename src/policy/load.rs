@@ -5,10 +5,11 @@ use std::fmt;
 use std::path::Path;
 
 use aws_lc_rs::digest;
-use cedar_policy::{Authorizer, Policy, PolicyId, Schema, ValidationMode, ValidationWarning, Validator};
+use cedar_policy::{Policy, PolicyId, Schema, ValidationMode, ValidationWarning, Validator};
 use miette::Diagnostic;
 
-use super::{NO_PERMIT, Part, PolicySet, REMEMBERED, Rule, request};
+use super::request::Vocabulary;
+use super::{NO_PERMIT, Part, PolicySet, Rule};
 
 /// What a policy may speak of.
 pub const SCHEMA: &str = include_str!("schema.cedarschema");
@@ -97,12 +98,14 @@ impl PolicySet {
         Self::from_sources(&prefix, sources.iter().map(|(name, text)| (name.as_str(), text.as_str())))
     }
 
-    /// As the configuration says: the directory it names, or the built-in set.
+    /// The set that the configuration asks for: the files of its directory or the built-in set, with or without a
+    /// memory.
     ///
     /// # Errors
     /// As [`PolicySet::load`].
     pub fn configured(policy: &crate::config::Policy) -> Result<Self, PolicyError> {
-        policy.directory.as_deref().map_or_else(Self::builtin, Self::load)
+        let set = policy.directory.as_deref().map_or_else(Self::builtin, Self::load)?;
+        if policy.remember_decisions { Ok(set.remembering().map_err(fault)?) } else { Ok(set) }
     }
 
     /// The set of one text, for tests of what asks policy.
@@ -126,33 +129,14 @@ impl PolicySet {
             gathered.add_file(name, text);
         }
         let (cedar, rules, warnings) = gathered.validated()?;
-        let fault = |message: String| Problem::of_file("schema", message);
-        let [lasting, passing] = parts(&cedar).map_err(fault)?;
-        Ok(Self {
-            lasting,
-            passing,
-            said: moka::sync::Cache::new(REMEMBERED),
-            authorizer: Authorizer::new(),
-            rules,
-            hash: hash(&sources),
-            warnings,
-        })
+        let vocabulary = Vocabulary::whole().map_err(fault)?;
+        let whole = Part { cedar, vocabulary };
+        Ok(Self { whole, memory: None, rules, hash: hash(&sources), warnings })
     }
 }
 
-/// The rules about lasting facts, and the others.
-fn parts(all: &cedar_policy::PolicySet) -> Result<[Part; 2], String> {
-    let mut sets = [cedar_policy::PolicySet::new(), cedar_policy::PolicySet::new()];
-    for rule in all.policies() {
-        let at = usize::from(!request::is_lasting(rule)?);
-        sets[at].add(rule.clone()).map_err(|error| error.to_string())?;
-    }
-    let part = |cedar| -> Result<Part, String> {
-        let vocabulary = request::Vocabulary::of(&cedar)?;
-        Ok(Part { cedar, vocabulary })
-    };
-    let [lasting, passing] = sets;
-    Ok([part(lasting)?, part(passing)?])
+fn fault(message: String) -> Problem {
+    Problem::of_file("schema", message)
 }
 
 /// Reads the files that make up a set, by name, in the order of names.

@@ -4,16 +4,15 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
 use cedar_policy::{
-    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicySet, Request,
-    RestrictedExpression,
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
 };
 use serde_json::{Map, Value};
 
 use super::Facts;
 use crate::oauth::{AgentId, ScopeToken};
 
-/// A fact's value, borrowed from the facts.
-enum Known<'a> {
+/// The value of a fact, borrowed from the facts.
+pub(super) enum Known<'a> {
     Bool(bool),
     Long(i64),
     Text(&'a str),
@@ -24,7 +23,7 @@ enum Known<'a> {
 
 /// The entities that facts name.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     Agent,
     Client,
     Provider,
@@ -33,12 +32,14 @@ enum Kind {
 }
 
 /// One fact: its name in the schema, and its value where it has one.
-struct Fact {
-    name: &'static str,
-    /// Whether it is another one for nearly every exchange, so that an answer that hangs on it is not worth
-    /// keeping.
-    is_passing: bool,
-    value: fn(&Facts) -> Option<Known<'_>>,
+pub(super) struct Fact {
+    /// The attribute's name in the schema.
+    pub(super) name: &'static str,
+    /// Whether the value differs on almost every exchange, so that remembering a result that depends on it would
+    /// not pay off.
+    pub(super) is_passing: bool,
+    /// The value; none where the fact is absent.
+    pub(super) value: fn(&Facts) -> Option<Known<'_>>,
 }
 
 const fn lasting(name: &'static str, value: fn(&Facts) -> Option<Known<'_>>) -> Fact {
@@ -50,7 +51,7 @@ const fn passing(name: &'static str, value: fn(&Facts) -> Option<Known<'_>>) -> 
 }
 
 /// Every attribute of the schema's context.
-static FACTS: &[Fact] = &[
+pub(super) static FACTS: &[Fact] = &[
     lasting("client", |facts| Some(Known::Entity(Kind::Client, facts.client.as_str()))),
     lasting("hop", |facts| Some(Known::Long(facts.hop.into()))),
     lasting("is_task_token", |facts| Some(Known::Bool(facts.is_task_token))),
@@ -118,41 +119,32 @@ impl Names {
     }
 }
 
-/// Whether what `rule` says hangs only on facts that come again and again: not on who acts, nor on a passing
-/// fact. In doubt, it does not.
-///
-/// # Errors
-/// In words; none for a rule that was validated.
-pub fn is_lasting(rule: &Policy) -> Result<bool, String> {
-    let mut looks = Looks::default();
-    looks.add(&rule.to_json().map_err(|error| error.to_string())?);
-    let passes = FACTS.iter().any(|fact| fact.is_passing && looks.at.contains(fact.name));
-    Ok(!(looks.at_all || looks.at_hierarchy || looks.at_principal || passes))
-}
-
-/// How the facts of one exchange are put to one set.
-pub struct Vocabulary {
+/// How facts are put to Cedar.
+pub(super) struct Vocabulary {
     names: Names,
-    /// Those that some rule of the set looks at: putting them together is half of what a decision costs.
-    facts: Vec<&'static Fact>,
-    /// Whether some rule asks what is `in` what.
+    /// The facts that are put to it.
+    pub(super) facts: Vec<&'static Fact>,
+    /// Whether the agent is put under its class, so that a rule can ask what is `in` what.
     has_hierarchy: bool,
 }
 
 impl Vocabulary {
-    /// For `rules`, which were validated.
+    /// Every fact there is.
     ///
     /// # Errors
     /// In words; none in a build whose tests passed.
-    pub fn of(rules: &PolicySet) -> Result<Self, String> {
+    pub(super) fn whole() -> Result<Self, String> {
+        Self::of(FACTS.iter().collect(), true)
+    }
+
+    /// These facts only, and the hierarchy if `has_hierarchy`.
+    ///
+    /// # Errors
+    /// As [`Vocabulary::whole`].
+    pub(super) fn of(facts: Vec<&'static Fact>, has_hierarchy: bool) -> Result<Self, String> {
         let name = |text: &str| -> Result<EntityTypeName, String> {
             text.parse().map_err(|error| format!("`{text}`: {error}"))
         };
-        let mut looks = Looks::default();
-        for rule in rules.policies() {
-            looks.add(&rule.to_json().map_err(|error| error.to_string())?);
-        }
-        let is_looked_at = |name: &str| looks.at_all || looks.at.contains(name);
         Ok(Self {
             names: Names {
                 agent: name("Deputy::Agent")?,
@@ -163,8 +155,8 @@ impl Vocabulary {
                 target: name("Deputy::Target")?,
                 exchange: uid(&name("Deputy::Action")?, "exchange"),
             },
-            facts: FACTS.iter().filter(|fact| is_looked_at(fact.name)).collect(),
-            has_hierarchy: looks.at_hierarchy,
+            facts,
+            has_hierarchy,
         })
     }
 
@@ -173,7 +165,7 @@ impl Vocabulary {
     ///
     /// # Errors
     /// In words; Cedar refuses what we put together.
-    pub fn request(&self, facts: &Facts) -> Result<(Request, Entities), String> {
+    pub(super) fn request(&self, facts: &Facts) -> Result<(Request, Entities), String> {
         let actor = uid(&self.names.agent, facts.actor.as_str());
         let entities = if self.has_hierarchy {
             let class = uid(&self.names.class, &facts.class);
@@ -207,90 +199,6 @@ impl Vocabulary {
             }
         }
     }
-
-    /// The resource and every fact that a rule of the set looks at, as bytes: the same for two exchanges only
-    /// if all of these are the same. The principal is not in it, so it tells nothing of rules that look at it.
-    pub fn key(&self, facts: &Facts) -> Vec<u8> {
-        let mut key = Key(Vec::with_capacity(256));
-        key.text(facts.target.as_str());
-        for fact in &self.facts {
-            let Some(value) = (fact.value)(facts) else {
-                key.0.push(0);
-                continue;
-            };
-            key.0.push(1);
-            match value {
-                Known::Bool(value) => key.0.push(value.into()),
-                Known::Long(value) => key.0.extend_from_slice(&value.to_be_bytes()),
-                Known::Text(text) | Known::Entity(_, text) => key.text(text),
-                Known::Texts(texts) => key.texts(texts.iter().map(AsRef::as_ref)),
-                Known::Entities(_, ids) => key.texts(ids.into_iter()),
-            }
-        }
-        key.0
-    }
-}
-
-/// Facts as bytes. Each is of one type, so whether it is there and how long it is is all that has to be told.
-struct Key(Vec<u8>);
-
-impl Key {
-    fn text(&mut self, text: &str) {
-        self.0.extend_from_slice(&(text.len() as u64).to_be_bytes());
-        self.0.extend_from_slice(text.as_bytes());
-    }
-
-    fn texts<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str>) {
-        self.0.extend_from_slice(&(texts.len() as u64).to_be_bytes());
-        texts.for_each(|text| self.text(text));
-    }
-}
-
-/// What rules look at, read from Cedar's JSON form of them. In doubt: at everything.
-#[derive(Default)]
-struct Looks {
-    at: BTreeSet<String>,
-    at_all: bool,
-    at_hierarchy: bool,
-    at_principal: bool,
-}
-
-impl Looks {
-    fn add(&mut self, rule: &Value) {
-        match rule {
-            Value::Object(members) => {
-                self.at_hierarchy |= members.contains_key("in");
-                // In a condition a variable, in the head of a rule a member: any agent, or a given one.
-                self.at_principal |= members.get("Var").is_some_and(|var| var == "principal")
-                    || members
-                        .get("principal")
-                        .is_some_and(|head| head.get("op").is_none_or(|op| op != "All" && op != "is"));
-                if members.get("Var").is_some_and(|var| var == "context") {
-                    // The record itself, in a comparison or a set.
-                    self.at_all = true;
-                }
-                for (name, member) in members {
-                    match attribute_of_context(name, member) {
-                        Some(attribute) => {
-                            self.at.insert(attribute.to_owned());
-                        }
-                        None => self.add(member),
-                    }
-                }
-            }
-            Value::Array(members) => members.iter().for_each(|member| self.add(member)),
-            // The scope of a rule says `"op": "in"`.
-            Value::String(text) => self.at_hierarchy |= text == "in",
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
-    }
-}
-
-/// The attribute, where this is `context.attribute` or `context has attribute`.
-fn attribute_of_context<'a>(operator: &str, operands: &'a Value) -> Option<&'a str> {
-    let is_access = matches!(operator, "." | "has");
-    let is_of_context = operands.get("left")?.get("Var")? == "context";
-    if is_access && is_of_context { operands.get("attr")?.as_str() } else { None }
 }
 
 /// Claims as a set of `name=value`: a rule tests for one with `contains`, and can meet neither a missing

@@ -1,10 +1,9 @@
 mod cases;
 mod load;
-mod remembered;
+mod memory;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::testing::{self, BUILTIN_CASES, run_cases};
 use super::*;
@@ -17,12 +16,15 @@ fn set(text: &str) -> Result<PolicySet, PolicyError> {
     PolicySet::from_sources("", [("a.cedar", text)])
 }
 
-/// What a permit-all with this rule beside it says of facts that override the defaults.
+/// The decision of a set that permits everything and has this rule, with a memory and without.
 fn decide(rule: &str, facts: &str) -> Decision {
-    let set = set(&format!("{PERMIT}{rule}")).unwrap();
+    let text = format!("{PERMIT}{rule}");
+    let (plain, remembering) = (set(&text).unwrap(), set(&text).unwrap().remembering().unwrap());
     let case =
         testing::parse(&format!("[[case]]\nname = \"x\"\nexpect = \"permit\"\n[case.facts]\n{facts}\n"));
-    set.decide(&case.unwrap()[0].facts())
+    let facts = case.unwrap()[0].facts();
+    assert_eq!(plain.decide(&facts), remembering.decide(&facts), "{rule}");
+    plain.decide(&facts)
 }
 
 /// Whether a forbid with this condition fires.
@@ -218,9 +220,7 @@ fn facts_that_are_absent_are_absent_to_the_rules() {
 fn the_facts_we_put_together_fit_the_schema() {
     let (schema, warnings) = cedar_policy::Schema::from_cedarschema_str(SCHEMA).unwrap();
     assert_eq!(warnings.count(), 0);
-    // A rule that looks at the record itself makes every fact be put.
-    let all = "permit(principal in Deputy::AgentClass::\"x\", action, resource) when { [context].contains(context) };";
-    let vocabulary = request::Vocabulary::of(&all.parse().unwrap()).unwrap();
+    let vocabulary = Vocabulary::whole().unwrap();
     for case in testing::parse(BUILTIN_CASES).unwrap() {
         let (request, entities) = vocabulary.request(&case.facts()).unwrap();
         let checked = cedar_policy::Request::new(
@@ -272,37 +272,4 @@ fn a_summary_lists_the_rules_by_file() {
     assert!(printed.contains("permit  exchange-with-evidence"), "{printed}");
     assert!(printed.contains("forbid  onward-only-where-listed"), "{printed}");
     assert_eq!(summary.to_json()["rules"].as_array().unwrap().len(), summary.rules.len());
-}
-
-/// Prints what a decision costs: `cargo test --release --lib policy::tests::the_cost -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement, not a test"]
-fn the_cost_of_a_decision() {
-    let set = PolicySet::builtin().unwrap();
-    let cases = testing::parse(BUILTIN_CASES).unwrap();
-    let facts: Vec<_> = cases.iter().map(testing::Case::facts).collect();
-    // The default set is lasting as a whole: this is what the first asking of each kind puts together.
-    let vocabulary = &set.lasting.vocabulary;
-    let rounds = 2000;
-    let per = |total: std::time::Duration| total.as_secs_f64() * 1e6 / (rounds * facts.len()) as f64;
-    for _ in 0..3 {
-        let begun = Instant::now();
-        for _ in 0..rounds {
-            for facts in &facts {
-                std::hint::black_box(vocabulary.request(facts).unwrap());
-            }
-        }
-        let putting = per(begun.elapsed());
-        let begun = Instant::now();
-        for _ in 0..rounds {
-            for facts in &facts {
-                std::hint::black_box(set.decide(facts));
-            }
-        }
-        println!(
-            "{} rules: {:.1} us a decision that is remembered; {putting:.1} us to put the facts to Cedar anew",
-            set.rules().len(),
-            per(begun.elapsed())
-        );
-    }
 }

@@ -266,7 +266,7 @@ pub fn config(dir: &Path) -> Config {
             predicates: BTreeMap::from([(scope, Arc::new(predicate))]),
             ..Registry::default()
         },
-        policy: Policy { directory: None },
+        policy: Policy { directory: None, remember_decisions: true },
         audit: Audit { checkpoint_file: dir.join("checkpoints") },
         limits: Limits {
             failures_per_minute: 60,

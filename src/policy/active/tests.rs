@@ -11,7 +11,7 @@ struct World {
 fn world() -> World {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("a.cedar"), PERMIT).unwrap();
-    let config = config::Policy { directory: Some(directory.path().to_owned()) };
+    let config = config::Policy { directory: Some(directory.path().to_owned()), remember_decisions: true };
     let policy = ActivePolicy::open(&config).unwrap();
     World { directory, policy }
 }
@@ -70,7 +70,7 @@ fn a_configuration_reload_moves_to_another_directory() {
     let world = world();
     let other = tempfile::tempdir().unwrap();
     std::fs::write(other.path().join("z.cedar"), PERMIT.replace("\"p\"", "\"z\"")).unwrap();
-    let config = config::Policy { directory: Some(other.path().to_owned()) };
+    let config = config::Policy { directory: Some(other.path().to_owned()), remember_decisions: true };
     let set = PolicySet::configured(&config).unwrap();
     world.policy.install(&config, set);
     assert_eq!(world.rules(), ["z"]);
@@ -113,7 +113,8 @@ fn the_watcher_tells_of_a_refused_set_once() {
 #[test]
 fn the_watcher_mends_a_reload_that_had_read_the_files_before_they_changed() {
     let world = world();
-    let config = config::Policy { directory: Some(world.directory.path().to_owned()) };
+    let config =
+        config::Policy { directory: Some(world.directory.path().to_owned()), remember_decisions: true };
     let read_before = PolicySet::configured(&config).unwrap();
     let mut watcher = Watcher::new(world.policy.clone());
     world.write("b.cedar", FORBID);

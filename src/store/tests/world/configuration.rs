@@ -24,7 +24,7 @@ pub(super) fn configuration(data_dir: PathBuf, database: config::Database) -> Co
         tokens: config::Tokens { lifetime: Lifetime::from_seconds(300), subject: SubjectForm::Upstream },
         tasks: config::Tasks { max_lifetime: Lifetime::from_seconds(3600), max_chain_depth: 4 },
         registry: Registry::default(),
-        policy: config::Policy { directory: None },
+        policy: config::Policy { directory: None, remember_decisions: true },
         audit: config::Audit { checkpoint_file: data_dir.join("checkpoints.jsonl") },
         limits: config::Limits {
             failures_per_minute: 60,

@@ -2,33 +2,6 @@
 
 use super::*;
 
-/// Decides as if nothing were ever remembered: all rules at once, by Cedar alone.
-fn decide_anew(set: &PolicySet, facts: &Facts) -> (String, Vec<String>) {
-    let mut all = cedar_policy::PolicySet::new();
-    for rule in set.lasting.cedar.policies().chain(set.passing.cedar.policies()) {
-        all.add(rule.clone()).unwrap();
-    }
-    let (request, entities) = request::Vocabulary::of(&all).unwrap().request(facts).unwrap();
-    let response = Authorizer::new().is_authorized(&request, &all, &entities);
-    let errors = response.diagnostics().errors();
-    let mut policies: Vec<String> = errors
-        .map(|AuthorizationError::PolicyEvaluationError(error)| error.policy_id().to_string())
-        .collect();
-    let word = match (policies.is_empty(), response.decision()) {
-        (false, _) => "error",
-        (true, cedar_policy::Decision::Allow) => "permit",
-        (true, cedar_policy::Decision::Deny) => "deny",
-    };
-    if policies.is_empty() {
-        policies = response.diagnostics().reason().map(ToString::to_string).collect();
-    }
-    if policies.is_empty() {
-        policies.push(NO_PERMIT.to_owned());
-    }
-    policies.sort_unstable();
-    (word.to_owned(), policies)
-}
-
 #[test]
 fn what_is_remembered_of_rules_is_what_they_would_say_again() {
     let others = r#"
@@ -45,7 +18,7 @@ fn what_is_remembered_of_rules_is_what_they_would_say_again() {
     let builtin: String = BUILTIN_FILES.iter().map(|(_, text)| *text).collect();
     let mut seen = BTreeSet::new();
     for text in [builtin.clone(), others.clone(), builtin + &others] {
-        let set = set(&text).unwrap();
+        let (plain, remembering) = (set(&text).unwrap(), set(&text).unwrap().remembering().unwrap());
         let cases = testing::parse(BUILTIN_CASES).unwrap();
         let blocked = serde_json::json!({"groups": ["blocked"]});
         let actors = [AgentId::new("agent_a"), AgentId::new("agent_b")];
@@ -62,10 +35,9 @@ fn what_is_remembered_of_rules_is_what_they_would_say_again() {
                     if let Some(claims) = claims {
                         Arc::make_mut(&mut facts.login).policy_claims = claims.clone();
                     }
-                    let record = set.decide(&facts).record;
-                    let told = (record.decision, record.policies);
-                    assert_eq!(told, decide_anew(&set, &facts), "{}", case.name);
-                    seen.insert(told);
+                    let decision = remembering.decide(&facts);
+                    assert_eq!(decision, plain.decide(&facts), "{}", case.name);
+                    seen.insert((decision.record.decision, decision.record.policies));
                 }
             }
         }
@@ -79,7 +51,7 @@ fn what_is_remembered_of_rules_is_what_they_would_say_again() {
 fn only_what_hangs_on_lasting_facts_is_remembered() {
     let is_lasting = |head: &str, condition: &str| {
         let text = format!("forbid({head}) when {{ {condition} }};");
-        request::is_lasting(&text.parse().unwrap()).unwrap()
+        super::super::memory::is_lasting(&text.parse().unwrap()).unwrap()
     };
     let any = "principal, action, resource";
     for condition in
@@ -88,7 +60,8 @@ fn only_what_hangs_on_lasting_facts_is_remembered() {
         assert!(is_lasting(any, condition), "{condition}");
     }
     assert!(is_lasting("principal is Deputy::Agent, action, resource is Deputy::Target", "true"));
-    assert!(PolicySet::builtin().unwrap().passing.cedar.is_empty(), "the default set costs next to nothing");
+    let builtin = PolicySet::builtin().unwrap().remembering().unwrap().memory.unwrap();
+    assert!(builtin.passing.cedar.is_empty(), "every rule of the default set is remembered");
     for condition in [
         "principal == Deputy::Agent::\"agent_a\"",
         "principal in Deputy::AgentClass::\"age\"",
