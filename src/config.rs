@@ -95,10 +95,19 @@ pub enum Database {
 /// A PostgreSQL URL that does not print itself.
 #[derive(Clone)]
 pub struct PostgresUrl {
-    /// `postgres://user:password@host:port/database?sslmode=…`
+    /// `postgres://user:password@host:port/database?…` with the parameters of the driver only.
     pub url: String,
-    /// A private CA for `sslmode=verify-full` or `verify-ca` (`sslrootcert=`), PEM.
-    pub root_certificate_file: Option<PathBuf>,
+    /// How the server is known.
+    pub tls: PostgresTls,
+}
+
+/// How the database server is known (`sslmode`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PostgresTls {
+    /// `disable`: not at all; only for a loopback address or a Unix socket.
+    Disabled,
+    /// `verify-full`: by a certificate for its host from the CA of this file (`sslrootcert`, PEM).
+    VerifyFull(Option<PathBuf>),
 }
 
 impl std::fmt::Debug for PostgresUrl {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::validation::Validation;
-use super::{Database, PostgresUrl};
+use super::{Database, PostgresTls, PostgresUrl};
 
 /// `[database]`
 #[derive(Default, Deserialize)]
@@ -58,7 +58,7 @@ pub(super) fn database(validation: &Validation<'_>, raw: RawDatabase, data_dir: 
     None
 }
 
-/// Takes `sslrootcert` out of the URL, and makes the strictest `sslmode` the default.
+/// Takes `sslmode` and `sslrootcert` out of the URL. Without `sslmode` it is `verify-full`.
 fn postgres(validation: &Validation<'_>, path: &str, text: &str) -> Option<PostgresUrl> {
     let Ok(mut url) = Url::parse(text) else {
         validation.refuse(path, "is no URL", FORMS);
@@ -77,23 +77,26 @@ fn postgres(validation: &Validation<'_>, path: &str, text: &str) -> Option<Postg
             }
         }
     }
-    let mode = mode.unwrap_or_else(|| "verify-full".to_owned());
-    match mode.as_str() {
-        "verify-full" | "verify-ca" | "require" => {}
-        "disable" if is_local(&url, &hosts) => {}
-        "disable" => {
+    let tls = match mode.as_deref() {
+        None | Some("verify-full") => PostgresTls::VerifyFull(root),
+        Some("disable") if is_local(&url, &hosts) => PostgresTls::Disabled,
+        Some("disable") => {
             let what = "switches TLS off for a database that is not on this machine";
             validation.refuse(path, what, "write `sslmode=verify-full`");
             return None;
         }
-        other => {
-            let what = format!("has `sslmode={other}`, which may go on without TLS");
+        Some(other) => {
+            let what = format!("has `sslmode={other}`, which does not verify the database server");
             validation.refuse(path, what, "write `sslmode=verify-full`");
             return None;
         }
+    };
+    if rest.is_empty() {
+        url.set_query(None);
+    } else {
+        url.query_pairs_mut().clear().extend_pairs(&rest);
     }
-    url.query_pairs_mut().clear().extend_pairs(&rest).append_pair("sslmode", &mode);
-    Some(PostgresUrl { url: url.into(), root_certificate_file: root })
+    Some(PostgresUrl { url: url.into(), tls })
 }
 
 /// Whether every host is a literal loopback address or a Unix socket's directory. None at all is a socket.

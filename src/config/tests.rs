@@ -7,7 +7,7 @@ mod refused;
 
 use std::path::Path;
 
-use super::{Config, Database};
+use super::{Config, Database, PostgresTls};
 use crate::base::time::Lifetime;
 use crate::jose::Algorithm;
 use crate::oauth::GrantType;
@@ -205,11 +205,13 @@ fn a_database_url_keeps_its_password_to_itself() {
     let config = parse(&text).unwrap();
 
     let Database::Postgres(postgres) = &config.database else { panic!("not PostgreSQL") };
-    assert_eq!(postgres.url, "postgres://deputy:hunter2@db.example/deputy?sslmode=verify-full");
-    assert_eq!(postgres.root_certificate_file.as_deref(), Some(Path::new("/etc/deputy/ca.pem")));
+    assert_eq!(postgres.url, "postgres://deputy:hunter2@db.example/deputy");
+    assert_eq!(postgres.tls, PostgresTls::VerifyFull(Some("/etc/deputy/ca.pem".into())));
     assert!(!format!("{config:?}").contains("hunter2"));
-    let broken = said(&text.replace("sslrootcert=ca.pem", "sslmode=prefer"));
-    assert!(broken.contains("may go on without TLS") && !broken.contains("hunter2"), "{broken}");
+    for mode in ["prefer", "require", "verify-ca"] {
+        let broken = said(&text.replace("sslrootcert=ca.pem", &format!("sslmode={mode}")));
+        assert!(broken.contains("does not verify") && !broken.contains("hunter2"), "{broken}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{DatabaseFound, Findings, Probe, SchemaFound};
 use crate::base::time::{CLOCK_TOLERANCE, Timestamp};
-use crate::config::{Config, Database};
+use crate::config::{Config, Database, PostgresTls};
 
 pub(super) async fn check(findings: &mut Findings, config: &Config, now: Timestamp, probe: &impl Probe) {
     tls(findings, config);
@@ -54,21 +54,14 @@ fn stands(findings: &mut Findings, found: &DatabaseFound, now: Timestamp) {
 fn tls(findings: &mut Findings, config: &Config) {
     const ID: &str = "database_tls";
     let Database::Postgres(postgres) = &config.database else { return };
-    let mode = url::Url::parse(&postgres.url).ok().and_then(|url| {
-        url.query_pairs().find(|(name, _)| name == "sslmode").map(|(_, mode)| mode.into_owned())
-    });
-    match mode.as_deref() {
-        Some("verify-full") => findings.ok(ID, "TLS, certificate and name verified"),
-        Some("disable") => {
+    match &postgres.tls {
+        PostgresTls::VerifyFull(_) => findings.ok(ID, "TLS, certificate and name verified"),
+        PostgresTls::Disabled => {
             findings.warn(
                 ID,
                 "no TLS, on this machine's own loopback",
                 "fine here; elsewhere `sslmode=verify-full`",
             );
-        }
-        other => {
-            let what = format!("`sslmode={}` may not verify whom it talks to", other.unwrap_or("?"));
-            findings.warn(ID, what, "write `sslmode=verify-full`, with `sslrootcert=` for a private CA");
         }
     }
 }

@@ -17,7 +17,7 @@ use self::database::{TestDatabase, administer};
 use crate::audit::{Event, Requester, RevocationEvent, TaskEndEvent, Told, What};
 use crate::base::entropy::{Entropy, SeededEntropy, SystemEntropy, uuid_v7};
 use crate::base::time::{Lifetime, Timestamp};
-use crate::config::{self, Config, PostgresUrl};
+use crate::config::{self, Config, PostgresTls, PostgresUrl};
 use crate::decision::Report;
 use crate::delegation::record::{Agent, Delegation, EndReason, Lineage, live};
 use crate::oauth::{ClientId, OneTime, TaskId, TokenFault};
@@ -77,8 +77,9 @@ impl World {
         administer(&admin, &format!("CREATE DATABASE {name}")).await;
         let mut url = url::Url::parse(&admin).unwrap();
         url.set_path(&name);
-        let database =
-            config::Database::Postgres(PostgresUrl { url: url.to_string(), root_certificate_file: None });
+        url.set_query(None);
+        let url = PostgresUrl { url: url.to_string(), tls: PostgresTls::Disabled };
+        let database = config::Database::Postgres(url);
         Some(Self::with(TempDir::new().unwrap(), database, Some(TestDatabase { admin, name })))
     }
 
