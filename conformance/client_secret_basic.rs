@@ -186,5 +186,5 @@ async fn secrets_rotate_and_expire_and_are_not_stored() {
         "{ file = \"secrets/new\" }",
         "{ file = \"secrets/new\" }, { file = \"secrets/files-api\" }",
     );
-    assert!(deputy::config::Config::parse(&three, world.directory.path()).is_err(), "two at most");
+    assert!(deputy::testing::Config::parse(&three, world.directory.path()).is_err(), "two at most");
 }

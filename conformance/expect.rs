@@ -79,8 +79,8 @@ pub async fn is_unavailable(what: &str, request: Request<'_>) -> Answer {
 pub fn refuses_config(world: &World, from: &str, to: &str, words: &str) {
     assert!(world.toml.contains(from), "`{from}` stands in the world's configuration");
     let text = world.toml.replacen(from, to, 1);
-    let parsed = deputy::config::Config::parse(&text, world.directory.path());
-    let said = parsed.err().map(|error| error.to_string()).expect("the configuration is refused");
+    let parsed = deputy::testing::Config::parse(&text, world.directory.path());
+    let said = parsed.err().expect("the configuration is refused");
     assert!(said.contains(words), "`{to}`: expected `{words}`, got:\n{said}");
 }
 

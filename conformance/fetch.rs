@@ -7,8 +7,6 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use deputy::registry::{Network, Reach};
-use deputy::verification::{Document, FetchError, HttpKeys, RemoteKeys as _};
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -72,10 +70,9 @@ impl Trap {
     }
 
     /// As a provider's `jwks_uri` or the like would be fetched from here, on loopback.
-    async fn fetch(&self, limit: usize) -> Result<Document, FetchError> {
-        let url = format!("http://127.0.0.1:{}/jwks", self.port).parse().unwrap();
-        let reach = Reach { network: Network::Private, ..Reach::default() };
-        HttpKeys::default().fetch(&url, &reach, limit, true).await
+    async fn fetch(&self, limit: usize) -> Result<Vec<u8>, String> {
+        let url = format!("http://127.0.0.1:{}/jwks", self.port);
+        deputy::testing::fetch(&url, true, limit, true).await
     }
 }
 
@@ -84,9 +81,9 @@ fn ok(body: &str) -> String {
 }
 
 /// Fetches as from a Deputy that is not on loopback.
-async fn fetch_public(url: &str, network: Network) -> Result<Document, FetchError> {
-    let reach = Reach { network, ..Reach::default() };
-    HttpKeys::default().fetch(&url.parse().unwrap(), &reach, 1000, false).await
+async fn fetch_from_afar(url: &str, is_private: bool) -> Result<Vec<u8>, String> {
+    assert!(url::Url::parse(url).is_ok(), "{url}");
+    deputy::testing::fetch(url, is_private, 1000, false).await
 }
 
 async fn nothing_but_https_is_opened() {
@@ -103,8 +100,8 @@ async fn nothing_but_https_is_opened() {
         "data:application/json,{}".to_owned(),
         "unix:/tmp/x".to_owned(),
     ] {
-        for network in [Network::Public, Network::Private] {
-            assert!(fetch_public(&url, network).await.is_err(), "{url}");
+        for is_private in [false, true] {
+            assert!(fetch_from_afar(&url, is_private).await.is_err(), "{url}");
         }
     }
     assert_eq!(trap.connections(), 0);
@@ -114,7 +111,7 @@ async fn nothing_but_https_is_opened() {
     let world = World::start(Setup::default()).await;
     let client = |uri: &str| {
         let toml = format!("{}\n[[client]]\nid = \"fetched\"\njwks_uri = \"{uri}\"\n", world.toml);
-        deputy::config::Config::parse(&toml, world.directory.path())
+        deputy::testing::Config::parse(&toml, world.directory.path())
     };
     assert!(client("https://keys.example/jwks").is_ok());
     assert!(client("http://127.0.0.1:1/jwks").is_ok(), "literal loopback, for development");
@@ -140,12 +137,12 @@ async fn a_name_that_leads_inside_is_not_connected_to() {
     // Every address a name resolves to is checked where it is connected to: no second look-up.
     for name in ["localhost", "localhost.", "LOCALHOST"] {
         let url = format!("https://{name}:{}/jwks", trap.port);
-        assert!(fetch_public(&url, Network::Public).await.is_err());
+        assert!(fetch_from_afar(&url, false).await.is_err());
         assert_eq!(trap.connections(), 0, "{name}");
     }
     // Where the operator says that an issuer is inside, it is (design.md 12).
     let url = format!("https://localhost:{}/jwks", trap.port);
-    assert!(fetch_public(&url, Network::Private).await.is_err(), "the trap speaks no TLS");
+    assert!(fetch_from_afar(&url, true).await.is_err(), "the trap speaks no TLS");
     assert_eq!(trap.connections(), 1, "but it was connected to");
 
     // The same in a running server: a client's keys on a name of this machine.
@@ -181,7 +178,7 @@ async fn addresses_as_hosts_are_refused() {
     ] {
         let url = format!("https://{host}:{port}/jwks");
         let begun = Instant::now();
-        assert!(fetch_public(&url, Network::Public).await.is_err(), "{host}");
+        assert!(fetch_from_afar(&url, false).await.is_err(), "{host}");
         assert!(begun.elapsed() < Duration::from_millis(500), "{host}: refused without trying");
     }
     assert_eq!(trap.connections(), 0);
@@ -208,7 +205,7 @@ async fn a_body_over_its_limit_is_dropped() {
         assert!(trap.fetch(1999).await.is_err());
     }
     let fitting = Trap::set(ok(&body), Duration::ZERO).await;
-    assert_eq!(fitting.fetch(2000).await.unwrap().body.len(), 2000);
+    assert_eq!(fitting.fetch(2000).await.unwrap().len(), 2000);
 }
 
 async fn a_body_that_drips_is_given_up() {
@@ -228,7 +225,7 @@ async fn a_compressed_body_is_not_blown_up() {
         small.len()
     );
     let trap = Trap::set(answer, Duration::ZERO).await;
-    assert_eq!(trap.fetch(1000).await.unwrap().body, small.as_bytes());
+    assert_eq!(trap.fetch(1000).await.unwrap(), small.as_bytes());
     assert!(!trap.heard.lock().unwrap()[0].to_ascii_lowercase().contains("accept-encoding"));
 
     let world = World::start(Setup::default()).await;

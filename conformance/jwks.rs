@@ -228,7 +228,7 @@ async fn two_nodes_agree_over_a_rotation() {
     let mut signers = BTreeSet::new();
     for _ in 0..14 {
         // What each node does every second.
-        deputy::server::background::tidy(&other.server.app).await.unwrap();
+        other.server.tidy().await.unwrap();
         let here = world.tx().send().await.granted();
         let there = world.tx().at(&other.base).send().await.granted();
         assert_eq!(keys_at(world.issuer.clone()).await, keys_at(other.base.clone()).await);

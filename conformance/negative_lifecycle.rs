@@ -209,7 +209,7 @@ async fn revocation_with_the_store_down() {
     let world = World::start(Setup::default()).await;
     let token = world.tx().send().await.granted();
 
-    world.app().store.close().await.unwrap();
+    world.server().close_store().await.unwrap();
     assert_unavailable(&revocation(&world, "assistant", &token).send().await);
 }
 

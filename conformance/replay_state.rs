@@ -43,7 +43,7 @@ async fn without_the_store_nothing_is_answered() {
     let world = World::start(Setup::default()).await;
     let assertion = world.assertion("assistant").sign();
 
-    world.app().store.close().await.unwrap();
+    world.server().close_store().await.unwrap();
     let introspection = world.form("/introspect").set("token", "x");
     for request in [world.tx(), introspection, world.form("/revoke").set("token", "x")] {
         assert_unavailable(&request.with_assertion(&assertion).send().await);
@@ -73,11 +73,11 @@ async fn an_entry_outlives_the_assertion() {
     // The assertion would pass until 60 s after its `exp`: so long is it known, cleaning up or not.
     for step in [59, 60] {
         world.advance(step);
-        deputy::server::background::sweep(world.app()).await.unwrap();
+        world.server().sweep().await.unwrap();
         assert_replayed(&world, &again().await).await;
     }
     world.advance(1);
-    deputy::server::background::sweep(world.app()).await.unwrap();
+    world.server().sweep().await.unwrap();
     again()
         .await
         .refused_because(&world, 401, "invalid_client", "client_authentication_failed", "assertion_expired")

@@ -328,9 +328,8 @@ async fn descriptions_keep_to_their_characters() {
     let world = World::start(Setup::default()).await;
     let legal = |text: &str| text.bytes().all(|b| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e));
 
-    for cause in deputy::oauth::Cause::all() {
-        let wire = cause.wire();
-        assert!(legal(wire.description) && legal(wire.code.as_str()), "{cause:?}");
+    for (error, description) in deputy::testing::refusals() {
+        assert!(legal(error) && legal(description), "{error}: {description}");
     }
     for answer in many_answers(&world).await.iter().filter(|answer| answer.status != 200) {
         assert!(legal(answer.body["error"].as_str().unwrap()));
@@ -344,7 +343,7 @@ async fn what_is_generated_cannot_be_guessed() {
     let directory = tempfile::tempdir().unwrap();
     let make = |name: &str| {
         let path = directory.path().join(name);
-        deputy::keys::NodeSecrets::create(&path, &deputy::base::entropy::SystemEntropy::default()).unwrap();
+        deputy::testing::create_master_key(&path).unwrap();
         std::fs::read(path).unwrap()
     };
     let (one, two) = (make("one"), make("two"));
@@ -357,7 +356,7 @@ async fn what_is_generated_cannot_be_guessed() {
     let secret = world.directory.path().join("secrets/basic-app");
     let loads = |text: &str| {
         std::fs::write(&secret, text).unwrap();
-        deputy::config::Config::parse(&world.toml, world.directory.path()).is_ok()
+        deputy::testing::Config::parse(&world.toml, world.directory.path()).is_ok()
     };
     assert!(loads("f3A9-0sKq2Lm8Zt5Xb7Nw1Yv4Rc6"));
     for weak in ["", "secret", "0123456789abcdef0123456789abcdef", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]

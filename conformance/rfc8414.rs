@@ -60,7 +60,7 @@ async fn metadata_is_between_host_and_path_of_the_issuer() {
     // An issuer with a slash at its end would be another one; there can be none.
     let slash = world.toml.replace("/t1\"", "/t1/\"");
     assert_ne!(slash, world.toml);
-    assert!(deputy::config::Config::parse(&slash, world.directory.path()).is_err());
+    assert!(deputy::testing::Config::parse(&slash, world.directory.path()).is_err());
 }
 
 async fn metadata_is_json_without_empty_members() {
@@ -90,7 +90,7 @@ async fn the_issuer_is_the_same_everywhere() {
     }
     for broken in ["?x=1", "#x", "/"] {
         let toml = world.toml.replacen(&issuer, &format!("{issuer}{broken}"), 1);
-        assert!(deputy::config::Config::parse(&toml, world.directory.path()).is_err(), "{broken}");
+        assert!(deputy::testing::Config::parse(&toml, world.directory.path()).is_err(), "{broken}");
     }
 }
 

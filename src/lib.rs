@@ -35,33 +35,39 @@
 //! - [`metrics`] counts for operators.
 //! - [`base`] has time, randomness, and enums whose variants have a word each.
 //!
-//! Imports go one way. From top to bottom the order is `cli`, `sandbox`, `doctor`, `setup`, `server`, `endpoint`,
+//! Outside the library, the program uses [`Cli`] only, and tests and benchmarks use `testing` only.
+//!
+//! Imports go one way. From top to bottom the order is `testing`, `cli`, `sandbox`, `doctor`, `setup`, `server`, `endpoint`,
 //! `app`, `store`, `audit`, `issuance`, `decision`, `policy`, `delegation`, `client_auth`, `verification`, `http`,
 //! `keys`, `config`, `registry`, `jose`, `oauth`, `metrics`, `base`; a module imports only those after it. A test reads the imports of every
 //! module (`tests/api/structure.rs`).
 
-pub mod app;
-pub mod audit;
-pub mod base;
-pub mod cli;
-pub mod client_auth;
-pub mod config;
-pub mod decision;
-pub mod delegation;
-pub mod doctor;
-pub mod endpoint;
-pub mod http;
-pub mod issuance;
-pub mod jose;
-pub mod keys;
-pub mod metrics;
-pub mod oauth;
+pub(crate) mod app;
+pub(crate) mod audit;
+pub(crate) mod base;
+pub(crate) mod cli;
+pub(crate) mod client_auth;
+pub(crate) mod config;
+pub(crate) mod decision;
+pub(crate) mod delegation;
+pub(crate) mod doctor;
+pub(crate) mod endpoint;
+pub(crate) mod http;
+pub(crate) mod issuance;
+pub(crate) mod jose;
+pub(crate) mod keys;
+pub(crate) mod metrics;
+pub(crate) mod oauth;
 #[cfg(planted_proof)]
 mod planted_proof;
-pub mod policy;
-pub mod registry;
-pub mod sandbox;
-pub mod server;
-pub mod setup;
-pub mod store;
-pub mod verification;
+pub(crate) mod policy;
+pub(crate) mod registry;
+pub(crate) mod sandbox;
+pub(crate) mod server;
+pub(crate) mod setup;
+pub(crate) mod store;
+#[doc(hidden)]
+pub mod testing;
+pub(crate) mod verification;
+
+pub use cli::Cli;

@@ -152,9 +152,7 @@ async fn an_actor_token_with_any_of_these_faults() {
     let token = good().sign();
     world.tx().actor(&token).send().await.granted();
     let agent = world.agent_of_workload("workload-planner");
-    let (banned, why) =
-        (deputy::delegation::record::AgentState::Banned, deputy::delegation::record::EndReason::KillSwitch);
-    world.set_agent_state(&agent, banned, why).await;
+    world.operate("kill", &agent).await;
     Door::Actor.refuses(&world, "23 banned", &good().sign(), "agent_ended").await;
 }
 

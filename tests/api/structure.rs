@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The modules from top to bottom. A module may import those after it.
-const ORDER: [&str; 23] = [
+const ORDER: [&str; 24] = [
+    "testing",
     "cli",
     "sandbox",
     "doctor",

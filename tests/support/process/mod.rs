@@ -13,11 +13,9 @@ pub use database::Backend;
 pub use server::Server;
 pub use world::World;
 
-use deputy::base::time::{Clock, SystemClock};
-
 /// The test's own clock, in whole seconds. Processes under test may be given another.
 pub fn now() -> i64 {
-    SystemClock.now().seconds()
+    deputy::testing::system_seconds()
 }
 
 /// The made-up birthdate and e-mail of test users, by name (`canaries.txt`).

@@ -90,7 +90,7 @@ impl Answer {
     pub async fn audited_cause(&self, world: &World) -> String {
         let rows = world.audit_of(self.request_id()).await;
         assert_eq!(rows.len(), 1, "one refusal, one row: {rows:?}");
-        rows[0].cause().expect("a refusal's row has its cause").to_owned()
+        rows[0]["cause"].as_str().expect("a refusal's row has its cause").to_owned()
     }
 
     /// [`Answer::refused`] with `reason`, and the audit row has this cause.

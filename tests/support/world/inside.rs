@@ -1,12 +1,6 @@
 //! What only a test that stands inside Deputy can do: sign with its key, break its database, change
 //! its policy and its agents.
 
-use deputy::audit::{AgentStateEvent, Event, Told};
-use deputy::base::time::Clock as _;
-use deputy::delegation::record::{AgentState, EndReason};
-use deputy::keys::SealPurpose;
-use deputy::oauth::AgentId;
-use deputy::store::Control;
 use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
 use serde_json::Value;
 
@@ -30,10 +24,8 @@ impl Setup {
 impl World {
     /// Deputy's own signing key, so that tests can sign what Deputy never would.
     pub async fn deputy_key(&self) -> Key {
-        let rows = self.app().store.list_keys().await.unwrap();
-        let row = rows.last().expect("a server that runs has a key");
-        let pkcs8 = self.app().secrets.open(SealPurpose::SigningKey(&row.kid), &row.sealed).unwrap();
-        Key::from_pkcs8(&row.kid, &pkcs8)
+        let (kid, pkcs8) = self.server().signing_key().await.unwrap();
+        Key::from_pkcs8(&kid, &pkcs8)
     }
 
     /// An issued token taken apart, to be changed and signed again by Deputy's own key.
@@ -57,30 +49,28 @@ impl World {
     /// Puts the configuration in force that `change` makes of the one in force.
     pub async fn reload(&mut self, change: impl FnOnce(String) -> String) {
         self.toml = change(std::mem::take(&mut self.toml));
-        deputy::server::reload::reload(self.app(), self.config()).await.unwrap();
+        self.server().reload(self.config()).await.unwrap();
     }
 
     /// The agent of a client that acts itself.
-    pub fn agent_of(&self, client: &str) -> AgentId {
-        self.app().secrets.agent_id("client", client)
+    pub fn agent_of(&self, client: &str) -> String {
+        self.server().agent_id("client", client)
     }
 
     /// The agent of a workload of class `principal`.
-    pub fn agent_of_workload(&self, id: &str) -> AgentId {
-        self.app().secrets.agent_id("https://workloads.example", id)
+    pub fn agent_of_workload(&self, id: &str) -> String {
+        self.server().agent_id("https://workloads.example", id)
     }
 
-    /// Changes an agent's state, as an operator would.
-    pub async fn set_agent_state(&self, agent: &AgentId, state: AgentState, why: EndReason) {
-        let event = AgentStateEvent { agent: agent.clone(), state, why, died: None };
-        let told = Told::of_operator(self.clock.now(), Event::AgentState(event));
-        let control = Control::SetAgentState { agent: agent.clone(), state, why };
-        deputy::server::record::control(self.app(), control, told).await.unwrap();
+    /// Has the operator do `verb` to an agent: `suspend`, `resume`, `retire` or `kill`.
+    pub async fn operate(&self, verb: &str, agent: &str) {
+        let answer = self.admin("POST", &format!("/agents/{agent}/{verb}"), Value::Null).await;
+        assert_eq!((answer.status, &answer.body["changed"]), (200, &Value::Bool(true)), "{}", answer.text);
     }
 
     /// What the management listener says of the counters.
     pub async fn metrics(&self) -> String {
-        let address = self.server.as_ref().expect("the server runs").running.management;
+        let address = self.server().management();
         let response = self.http.get(format!("http://{address}/metrics")).send().await.unwrap();
         Answer::read(response).await.text
     }

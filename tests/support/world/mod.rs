@@ -14,12 +14,8 @@ mod setup;
 mod tokens;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use deputy::base::entropy::SeededEntropy;
-use deputy::base::time::{Clock as _, ManualClock, Timestamp};
-use deputy::config::Config;
-use deputy::server::Server;
+use deputy::testing::{Config, ManualClock, Server};
 use serde_json::Value;
 
 pub use crate::ports::free_port;
@@ -50,7 +46,7 @@ pub struct World {
     /// Deputy's issuer, also the base of its endpoints.
     pub issuer: String,
     /// Its clock.
-    pub clock: Arc<ManualClock>,
+    pub clock: ManualClock,
     /// The user's provider.
     pub provider: Provider,
     /// A second provider, trusted by [`Setup::with_other_provider`]; its keys must never do for the first.
@@ -120,7 +116,7 @@ impl World {
     /// Starts everything.
     pub async fn start(setup: Setup) -> Self {
         let starts_at = setup.starts_at.unwrap_or(NOON);
-        let clock = Arc::new(ManualClock::starting_at(Timestamp::from_seconds(starts_at)));
+        let clock = ManualClock::starting_at(starts_at);
         let provider = Provider::start(1).await;
         let other_provider = Provider::start(2).await;
         let directory = tempfile::tempdir().unwrap();
@@ -152,14 +148,10 @@ impl World {
     }
 
     /// Starts the server on what is on disk.
-    pub async fn boot(&mut self) -> Result<(), deputy::server::ServerError> {
+    pub async fn boot(&mut self) -> Result<(), String> {
         let config = self.config();
         let seed = self.next();
-        let surroundings = deputy::server::Surroundings {
-            clock: self.clock.clone(),
-            entropy: Arc::new(SeededEntropy::new(seed)),
-        };
-        self.server = Some(Server::start(config, surroundings).await?);
+        self.server = Some(Server::start(config, &self.clock, seed).await?);
         Ok(())
     }
 
@@ -176,11 +168,7 @@ impl World {
             self.directory.path().join("data/deputy.db").display(),
         );
         let config = Config::parse(&toml, self.directory.path()).unwrap_or_else(|error| panic!("{error}"));
-        let surroundings = deputy::server::Surroundings {
-            clock: self.clock.clone(),
-            entropy: Arc::new(SeededEntropy::new(1_000_000 + self.next())),
-        };
-        let server = Server::start(config, surroundings).await.unwrap();
+        let server = Server::start(config, &self.clock, 1_000_000 + self.next()).await.unwrap();
         Node { server, base: format!("http://127.0.0.1:{port}") }
     }
 
@@ -196,19 +184,19 @@ impl World {
         Config::parse(&self.toml, self.directory.path()).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The app behind the server.
-    pub fn app(&self) -> &deputy::app::App {
-        &self.server.as_ref().expect("the server runs").app
+    /// The server, which has to run.
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().expect("the server runs")
     }
 
     /// The time, in whole seconds.
     pub fn now(&self) -> i64 {
-        self.clock.now().seconds()
+        self.clock.now()
     }
 
     /// Moves the clock forwards.
     pub fn advance(&self, seconds: u32) {
-        self.clock.advance(deputy::base::time::Lifetime::from_seconds(seconds));
+        self.clock.advance(seconds);
     }
 
     /// A number never given before in this world.
@@ -222,25 +210,14 @@ impl World {
     }
 
     /// The audit rows of one request, newest last.
-    pub async fn audit_of(&self, request_id: &str) -> Vec<deputy::audit::Row> {
-        let filter = deputy::store::AuditFilter {
-            request: deputy::oauth::RequestId::parse(request_id),
-            ..deputy::store::AuditFilter::default()
-        };
-        assert!(filter.request.is_some(), "`{request_id}` is a request id");
-        let rows = self.app().store.list_audit(&filter).await.unwrap();
-        rows.into_iter().map(|stored| stored.row).collect()
+    pub async fn audit_of(&self, request_id: &str) -> Vec<Value> {
+        self.server().audit(Some(request_id)).await.unwrap()
     }
 
     /// How many audit rows tell of an issued token: grows only when something was minted.
     pub async fn minted(&self) -> usize {
-        let filter = deputy::store::AuditFilter::default();
-        let rows = self.app().store.list_audit(&filter).await.unwrap();
-        rows.iter()
-            .filter(|stored| {
-                stored.row.exchange().is_some() && stored.row.outcome == deputy::audit::Outcome::Granted
-            })
-            .count()
+        let rows = self.audit().await;
+        rows.iter().filter(|row| row["event"] == "exchange" && row["outcome"] == "granted").count()
     }
 
     /// GET of a path below the issuer.
@@ -268,10 +245,8 @@ impl World {
     }
 
     /// Every audit row so far, oldest first.
-    pub async fn audit(&self) -> Vec<deputy::audit::Row> {
-        let filter = deputy::store::AuditFilter::default();
-        let rows = self.app().store.list_audit(&filter).await.unwrap();
-        rows.into_iter().map(|stored| stored.row).collect()
+    pub async fn audit(&self) -> Vec<Value> {
+        self.server().audit(None).await.unwrap()
     }
 
     /// Whether `text` stands anywhere in the files of the data directory, the database with its WAL

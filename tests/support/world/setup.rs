@@ -120,8 +120,7 @@ impl Setup {
         }
         let master = data.join("master.key");
         if !master.exists() {
-            deputy::keys::NodeSecrets::create(&master, &deputy::base::entropy::SystemEntropy::default())
-                .unwrap();
+            deputy::testing::create_master_key(&master).unwrap();
         }
         for (name, text) in &self.files {
             write(name, text);
