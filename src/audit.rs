@@ -114,14 +114,6 @@ impl Row {
         }
     }
 
-    /// What the wire said of a refusal.
-    pub fn reason(&self) -> Option<&str> {
-        match &self.outcome {
-            Outcome::Refused { reason, .. } => Some(reason),
-            Outcome::Granted | Outcome::Failed => None,
-        }
-    }
-
     /// The exchange, if the row tells of one.
     pub const fn exchange(&self) -> Option<&ExchangeEvent> {
         match &self.event {
@@ -186,18 +178,6 @@ impl Row {
             Event::Revocation(event) => event.subject,
             Event::TaskEnd(event) => event.subject,
             Event::SubjectStop(event) => event.subject,
-            _ => None,
-        }
-    }
-
-    /// How many tokens ended with what happened.
-    pub const fn died(&self) -> Option<u64> {
-        match &self.event {
-            Event::Revocation(event) => event.died,
-            Event::TaskEnd(event) => event.died,
-            Event::AgentState(event) => event.died,
-            Event::SubjectStop(event) => event.died,
-            Event::Configuration(event) => event.died,
             _ => None,
         }
     }

@@ -31,7 +31,6 @@ use crate::jose::Algorithm;
 use crate::oauth::Issuer;
 use crate::registry::{Registry, SubjectForm};
 
-pub use error::{ConfigError, Problem};
 pub use locators::is_literal_loopback;
 
 /// The whole configuration of one process: one issuer, no tenants.

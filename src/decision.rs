@@ -24,6 +24,8 @@ pub use confirm::{Confirmed, Placement, confirm};
 pub use decide::{Decision, Denial, Unknown, decide};
 pub use permit::{FirstHop, GivenAnswer, KnownAnswer, Origin, Permit, Terms};
 pub use question::{FreshIds, Question, SubjectResult, Verified, World};
-pub use report::{Asked, Check, Checked, Found, PolicyReport, Proposal, Report, Who};
+#[cfg(test)]
+pub use report::Proposal;
+pub use report::{Check, Found, Report};
 pub use revocation::{Revocation, revocation};
 pub use usable::is_active_for;

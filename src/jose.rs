@@ -13,7 +13,8 @@ mod signing;
 mod token;
 
 pub use algorithm::Algorithm;
-pub use claims::{Claims, find_claim};
+pub use claims::Claims;
+#[cfg(test)]
 pub use json::{Limits, parse_object};
 pub use key::PublicKey;
 pub use key_set::KeySet;

@@ -4,8 +4,8 @@ mod ring;
 mod rotation;
 mod secrets;
 
-pub use ring::{KeyRing, Signed, Signer};
-pub use rotation::{KeyState, announce, new_key, revoke, rotate, set_back, state};
+pub use ring::KeyRing;
+pub use rotation::{announce, new_key, revoke, rotate, set_back};
 pub use secrets::{NodeSecrets, SealPurpose};
 
 use crate::base::time::Timestamp;

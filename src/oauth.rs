@@ -9,12 +9,14 @@ pub mod params;
 pub mod refusal;
 pub mod scope;
 
-pub use exchange::{Audience, ExchangeRequest, NamedTask, PresentedToken, SubjectToken, TokenResponse};
+pub use exchange::{Audience, ExchangeRequest, NamedTask, SubjectToken, TokenResponse};
 pub use grant::{GrantType, TokenRequest};
 pub use ids::{
     AgentId, ClientId, Digest, Issuer, Jti, LoginId, Purpose, RequestId, SubjectRef, TargetId, TaskId,
 };
 pub use one_time::OneTime;
 pub use params::Params;
-pub use refusal::{ActorOrSubject, Cause, ErrorCode, Plain, TokenFault, Wire};
+#[cfg(test)]
+pub use refusal::ActorOrSubject;
+pub use refusal::{Cause, Plain, TokenFault};
 pub use scope::{Scope, ScopeToken};

@@ -19,9 +19,9 @@ use serde::{Deserialize, Serialize};
 use memory::Memory;
 use request::Vocabulary;
 
-pub use active::{ActivePolicy, ReloadOutcome, Watcher};
+pub use active::{ActivePolicy, ReloadOutcome};
 pub use facts::Facts;
-pub use load::{BUILTIN_FILES, PolicyError, Problem, SCHEMA};
+pub use load::{BUILTIN_FILES, PolicyError, Problem};
 
 /// The word that stands for a policy where nothing permitted and nothing forbade.
 pub const NO_PERMIT: &str = "no-permit";

@@ -53,12 +53,11 @@ use self::audit::checkpoint::Notary;
 use self::queue::{Queue, Waiting};
 use self::writer::Writer;
 use crate::base::entropy::Entropy;
-use crate::base::time::Timestamp;
 use crate::config;
 use crate::keys::{NodeSecrets, SealPurpose};
 pub use audit::verify;
 pub use entry::{Change, Control, Entry, KeyRow, Recorded};
-pub use read::{AuditFilter, StoredRow};
+pub use read::AuditFilter;
 
 /// The store cannot answer: the request is answered with 503 and nothing is given. Holds no data of a user.
 #[derive(Debug, thiserror::Error)]
@@ -87,8 +86,6 @@ pub enum StoreError {
 pub struct Opening<'a> {
     /// Which database, data directory and checkpoint file.
     pub config: &'a config::Config,
-    /// The current time.
-    pub now: Timestamp,
     /// Keeps the checkpoint key; in a server the node's secrets.
     pub sealing: &'a dyn CheckpointSealing,
     /// For the node id and the checkpoint key, made at the first start.

@@ -30,7 +30,7 @@ pub use verified_login::VerifiedLogin;
 pub use verified_own::VerifiedOwn;
 pub use verified_workload::VerifiedWorkload;
 
-pub use remote::{Document, FetchError, Fetched, HttpKeys, KeyCache, KeyFault, KeySpec, RemoteKeys};
+pub use remote::{HttpKeys, KeyCache, KeyFault, KeySpec, RemoteKeys};
 
 /// Last good keys of workload issuers and clients serve this long (I9).
 const KEYS_STALE: Lifetime = Lifetime::from_seconds(86_400);

@@ -2,9 +2,8 @@
 
 use crate::base::entropy::EntropyUnavailable;
 use crate::keys::KeyError;
-use crate::oauth::{Cause, Plain, TokenFault};
+use crate::oauth::{Cause, Plain};
 use crate::store::StoreError;
-use crate::verification::NotVerified;
 
 /// Something inside cannot answer: 503 `temporarily_unavailable`, nothing given. Logged once, where it is answered.
 #[derive(Debug, thiserror::Error)]
@@ -69,13 +68,3 @@ macro_rules! failed {
     )* };
 }
 failed!(StoreError, KeyError, EntropyUnavailable);
-
-impl Stop {
-    /// A token that was not verified, as the subject's or the actor's.
-    pub fn not_verified(error: NotVerified, which: fn(TokenFault) -> Cause) -> Self {
-        match error {
-            NotVerified::Fault(fault) => Self::Refused(which(fault)),
-            NotVerified::Unavailable(what) => Self::Failed(Failure::IssuerKeys(what)),
-        }
-    }
-}

@@ -21,10 +21,7 @@ macro_rules! words {
 
             /// The variant that has this word.
             pub fn parse(word: &str) -> Option<Self> {
-                match word {
-                    $($word => Some(Self::$variant),)*
-                    _ => None,
-                }
+                Self::ALL.iter().copied().find(|variant| variant.word() == word)
             }
         }
 

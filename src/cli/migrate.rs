@@ -5,7 +5,6 @@ use serde_json::json;
 
 use super::{CliError, ConfigArg, Output};
 use crate::base::entropy::SystemEntropy;
-use crate::base::time::process_clock;
 use crate::keys::NodeSecrets;
 use crate::store::{Opening, Store};
 
@@ -26,12 +25,7 @@ impl Migrate {
         let config = self.config.load()?;
         let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
         let secrets = NodeSecrets::load(&config.keys.master_key_file).map_err(|error| failed(&error))?;
-        let opening = Opening {
-            config: &config,
-            now: process_clock().now(),
-            sealing: &secrets,
-            entropy: &SystemEntropy::default(),
-        };
+        let opening = Opening { config: &config, sealing: &secrets, entropy: &SystemEntropy::default() };
         let store = Store::open(opening).await.map_err(|error| failed(&error))?;
         store.close().await.map_err(|error| failed(&error))?;
         if output.is_json() {

@@ -142,8 +142,7 @@ fn relying_parties(
         }
         let clients = validation
             .names(&clients_path, &raw.clients, &names.clients, "client", |id| Some(ClientId::new(id)));
-        if parties.insert(client_id.clone(), RelyingParty { client_id: client_id.clone(), clients }).is_some()
-        {
+        if parties.insert(client_id.clone(), RelyingParty { clients }).is_some() {
             let what = format!("is `{client_id}` a second time for this provider");
             validation.refuse(&format!("{path}.client_id"), what, "merge the two lists of `clients`");
         }

@@ -78,7 +78,7 @@ exchange_client = "age-agent"
 onward = ["tickets"]
 "#;
 
-pub(super) fn parse(text: &str) -> Result<Config, super::ConfigError> {
+pub(super) fn parse(text: &str) -> Result<Config, super::error::ConfigError> {
     Config::parse(text, Path::new("/etc/deputy"))
 }
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::fixtures::{DEPUTY, NOW, Scene};
-use super::{Confirmed, Origin, Placement, Proposal, SubjectResult, Terms, World, confirm};
+use super::report::Proposal;
+use super::{Confirmed, Origin, Placement, SubjectResult, Terms, World, confirm};
 use crate::base::time::Lifetime;
 use crate::client_auth::AuthenticatedClient;
 use crate::config::Config;

@@ -79,15 +79,6 @@ pub enum Found {
     NotReached,
 }
 
-/// One check with what it found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checked {
-    /// The check.
-    pub check: Check,
-    /// What it found.
-    pub found: Found,
-}
-
 /// What was asked for, as far as the configuration knows the words. Any other word may be a token or a secret in
 /// the wrong place, and is not reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,7 +119,8 @@ pub struct Who {
 /// What was put to policy, and what it decided.
 #[derive(Clone, Debug)]
 pub struct PolicyReport {
-    /// The facts.
+    /// The facts, for those who ask why: the tests today, a dry run later.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only a dry run shows facts, and there is none yet"))]
     pub facts: Facts,
     /// The decision, with the rules that determined it.
     pub decision: policy::Decision,
@@ -257,14 +249,14 @@ impl Report {
     }
 
     /// Every check with what it found, in order.
-    pub fn checks(&self) -> impl Iterator<Item = Checked> + '_ {
-        Check::ALL.into_iter().map(|check| {
+    pub fn checks(&self) -> [(Check, Found); Check::ALL.len()] {
+        Check::ALL.map(|check| {
             let found = match &self.stopped {
                 Some((at, found)) if check == *at => found.clone(),
                 Some((at, _)) if check > *at => Found::NotReached,
                 _ => Found::Passed,
             };
-            Checked { check, found }
+            (check, found)
         })
     }
 }

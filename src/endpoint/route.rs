@@ -3,8 +3,6 @@
 use actix_web::guard::{Any, Get, Head, Post};
 use actix_web::{Route as Handled, web};
 
-use crate::audit::Kind;
-
 /// Where a path is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -39,8 +37,6 @@ pub struct Route {
     pub path: &'static str,
     /// Its member in the metadata document; a public path without one is not announced there.
     pub member: Option<&'static str>,
-    /// The event that its requests are recorded as; absent where nothing is recorded.
-    pub event: Option<Kind>,
     /// Whether clients authenticate here, so that the metadata announces how.
     pub has_clients: bool,
     /// Adds who answers to actix's route.

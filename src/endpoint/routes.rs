@@ -9,7 +9,6 @@ use super::revoke::Revocation;
 use super::route::{Method, Place, Route};
 use super::token::Token;
 use super::{health, metadata};
-use crate::audit::Kind;
 
 /// An endpoint that takes a form from a client.
 const fn form<E: FormEndpoint>(path: &'static str, member: &'static str) -> Route {
@@ -18,7 +17,6 @@ const fn form<E: FormEndpoint>(path: &'static str, member: &'static str) -> Rout
         method: Method::Post,
         path,
         member: Some(member),
-        event: Some(E::KIND),
         has_clients: true,
         handler: |route| route.to(forms::post::<E>),
         other_method: Some(|| web::to(forms::other_method::<E>)),
@@ -45,13 +43,13 @@ const fn reads(place: Place, path: &'static str, handler: fn(Handled) -> Handled
     plain(place, Method::Get, path, handler)
 }
 
-/// A verb of the admin socket that changes something, recorded as `event`.
-const fn changes(path: &'static str, event: Kind, handler: fn(Handled) -> Handled) -> Route {
-    Route { event: Some(event), ..plain(Place::Admin, Method::Post, path, handler) }
+/// A verb of the admin socket that changes something.
+const fn changes(path: &'static str, handler: fn(Handled) -> Handled) -> Route {
+    plain(Place::Admin, Method::Post, path, handler)
 }
 
 const fn plain(place: Place, method: Method, path: &'static str, handler: fn(Handled) -> Handled) -> Route {
-    Route { place, method, path, member: None, event: None, has_clients: false, handler, other_method: None }
+    Route { place, method, path, member: None, has_clients: false, handler, other_method: None }
 }
 
 /// Every route.
@@ -70,19 +68,19 @@ pub static ROUTES: &[Route] = &[
     reads(Place::Admin, "/agents", |route| route.to(show::agents)),
     reads(Place::Admin, "/agents/{id}", |route| route.to(show::agent)),
     reads(Place::Admin, "/agents/{id}/explain", |route| route.to(explain::agent)),
-    changes("/agents/{id}/retire", Kind::AgentState, |route| route.to(act::retire_agent)),
-    changes("/agents/{id}/kill", Kind::AgentState, |route| route.to(act::kill_agent)),
-    changes("/agents/{id}/suspend", Kind::AgentState, |route| route.to(act::suspend_agent)),
-    changes("/agents/{id}/resume", Kind::AgentState, |route| route.to(act::resume_agent)),
+    changes("/agents/{id}/retire", |route| route.to(act::retire_agent)),
+    changes("/agents/{id}/kill", |route| route.to(act::kill_agent)),
+    changes("/agents/{id}/suspend", |route| route.to(act::suspend_agent)),
+    changes("/agents/{id}/resume", |route| route.to(act::resume_agent)),
     reads(Place::Admin, "/tasks", |route| route.to(show::tasks)),
     reads(Place::Admin, "/tasks/{id}", |route| route.to(show::task)),
-    changes("/tasks/{id}/end", Kind::TaskEnd, |route| route.to(act::end_task)),
-    changes("/subjects/end", Kind::SubjectStop, |route| route.to(act::end_subject)),
+    changes("/tasks/{id}/end", |route| route.to(act::end_task)),
+    changes("/subjects/end", |route| route.to(act::end_subject)),
     reads(Place::Admin, "/keys", |route| route.to(show::keys)),
-    changes("/keys/rotate", Kind::Key, |route| route.to(act::rotate_keys)),
-    changes("/keys/{kid}/revoke", Kind::Key, |route| route.to(act::revoke_key)),
+    changes("/keys/rotate", |route| route.to(act::rotate_keys)),
+    changes("/keys/{kid}/revoke", |route| route.to(act::revoke_key)),
     reads(Place::Admin, "/audit/trace", |route| route.to(show::trace)),
-    changes("/clock/reset", Kind::ClockReset, |route| route.to(clock::reset)),
+    changes("/clock/reset", |route| route.to(clock::reset)),
 ];
 
 #[cfg(test)]
@@ -104,12 +102,5 @@ mod tests {
         let well_known = "/.well-known/oauth-authorization-server";
         assert_eq!(of(well_known), format!("{well_known}/tenant"));
         assert_eq!(of("/agents"), "/agents");
-    }
-
-    #[test]
-    fn what_takes_a_post_is_recorded_as_an_event_and_nothing_else_is() {
-        for route in ROUTES {
-            assert_eq!(route.method == Method::Post, route.event.is_some(), "{}", route.path);
-        }
     }
 }

@@ -70,13 +70,6 @@ macro_rules! uuid_id {
                 Self(id)
             }
 
-            /// Reads the hyphenated lower-case form, and no other.
-            pub fn parse(text: &str) -> Option<Self> {
-                let id = Uuid::try_parse(text).ok()?;
-                let mut buffer = Uuid::encode_buffer();
-                (id.hyphenated().encode_lower(&mut buffer) == text).then_some(Self(id))
-            }
-
             /// The UUID.
             pub const fn uuid(self) -> Uuid {
                 self.0
@@ -117,6 +110,25 @@ uuid_id! {
     /// One request, as named in answers, logs and audit.
     RequestId
 }
+
+/// A UUID in the hyphenated lower-case form; no other form is read.
+fn parse_uuid(text: &str) -> Option<Uuid> {
+    let id = Uuid::try_parse(text).ok()?;
+    let mut buffer = Uuid::encode_buffer();
+    (id.hyphenated().encode_lower(&mut buffer) == text).then_some(id)
+}
+
+macro_rules! parsed_id {
+    ($($name:ident),*) => { $(
+        impl $name {
+            /// Reads the hyphenated lower-case form, and no other.
+            pub fn parse(text: &str) -> Option<Self> {
+                parse_uuid(text).map(Self)
+            }
+        }
+    )* };
+}
+parsed_id!(Jti, TaskId, LoginId, RequestId);
 
 /// SHA-256, keyed or not.
 pub type Digest = [u8; 32];

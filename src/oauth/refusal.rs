@@ -99,7 +99,8 @@ impl Cause {
         }
     }
 
-    /// What it means, in one sentence.
+    /// What it means, in one sentence, for the page that lists them.
+    #[cfg(test)]
     pub const fn meaning(&self) -> &'static str {
         match self {
             Self::Plain(plain) => plain.meaning(),

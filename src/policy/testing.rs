@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::{Decision, PolicySet};
 
-pub use case::{Case, CaseError, parse};
+pub use case::{CaseError, parse};
 
 /// The cases of the set that ships with Deputy.
 pub const BUILTIN_CASES: &str = include_str!("../../policies/tests.toml");

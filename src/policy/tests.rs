@@ -218,7 +218,7 @@ fn facts_that_are_absent_are_absent_to_the_rules() {
 
 #[test]
 fn the_facts_we_put_together_fit_the_schema() {
-    let (schema, warnings) = cedar_policy::Schema::from_cedarschema_str(SCHEMA).unwrap();
+    let (schema, warnings) = cedar_policy::Schema::from_cedarschema_str(super::load::SCHEMA).unwrap();
     assert_eq!(warnings.count(), 0);
     let vocabulary = Vocabulary::whole().unwrap();
     for case in testing::parse(BUILTIN_CASES).unwrap() {

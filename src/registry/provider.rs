@@ -66,8 +66,6 @@ pub struct IdentityProvider {
 /// `[[identity_provider.relying_party]]`
 #[derive(Clone, Debug)]
 pub struct RelyingParty {
-    /// Its client id at the provider, as in `aud`.
-    pub client_id: String,
     /// The Deputy clients that may hand in its ID tokens.
     pub clients: BTreeSet<ClientId>,
 }

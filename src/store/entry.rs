@@ -5,7 +5,7 @@ use crate::base::time::Timestamp;
 use crate::delegation::record::{AgentState, EndReason};
 use crate::issuance::SignedToken;
 pub use crate::keys::KeyRow;
-use crate::oauth::{AgentId, Cause, ClientId, Issuer, Jti, OneTime, SubjectRef, TargetId, TaskId};
+use crate::oauth::{AgentId, Cause, ClientId, Issuer, Jti, OneTime, TargetId, TaskId};
 
 /// One thing to write: all of it in one transaction, or none.
 #[derive(Clone, Debug)]
@@ -112,8 +112,6 @@ pub enum Recorded {
     Done {
         /// Tokens that ended with it.
         died: u64,
-        /// The user's reference as recorded, for an issue.
-        subject: Option<SubjectRef>,
         /// Whether it changed anything (a second revocation does not).
         changed: bool,
     },

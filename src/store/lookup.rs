@@ -7,7 +7,7 @@ use super::rows::Key;
 use super::statement::Failure;
 use super::tokens::Range;
 use super::transaction::Transaction;
-use super::{AuditFilter, StoreError, StoredRow};
+use super::{AuditFilter, StoreError};
 use crate::audit::Row;
 use crate::base::time::Timestamp;
 use crate::delegation::record::{Delegation, Task};
@@ -48,19 +48,19 @@ pub(super) fn all<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> Result<
 pub(super) async fn audit<S: Transaction>(
     session: &mut S,
     filter: &AuditFilter,
-) -> Result<Vec<StoredRow>, Failure> {
-    let mut found: BTreeMap<(String, i64), StoredRow> = BTreeMap::new();
+) -> Result<Vec<Row>, Failure> {
+    let mut found: BTreeMap<(String, i64), Row> = BTreeMap::new();
     for columns in candidates(session, filter).await? {
-        let row = StoredRow::try_from(columns)?;
-        if is_match(&row.row, filter) {
-            found.insert((row.row.envelope.chain.clone(), row.row.envelope.seq), row);
+        let row = Row::try_from(columns)?;
+        if is_match(&row, filter) {
+            found.insert((row.envelope.chain.clone(), row.envelope.seq), row);
         }
     }
-    let mut rows: Vec<StoredRow> = found.into_values().collect();
-    let chain = |row: &StoredRow| row.row.envelope.chain.clone();
+    let mut rows: Vec<Row> = found.into_values().collect();
+    let chain = |row: &Row| row.envelope.chain.clone();
     let is_one_chain = rows.windows(2).all(|pair| chain(&pair[0]) == chain(&pair[1]));
     if !is_one_chain {
-        rows.sort_by_key(|row| (row.row.envelope.at, chain(row), row.row.envelope.seq));
+        rows.sort_by_key(|row| (row.envelope.at, chain(row), row.envelope.seq));
     }
     if let Some(newest) = filter.newest {
         let surplus = rows.len().saturating_sub(newest as usize);
@@ -120,12 +120,10 @@ fn is_match(row: &Row, filter: &AuditFilter) -> bool {
         && filter.request.is_none_or(|request| row.envelope.request == Some(request))
 }
 
-impl TryFrom<AuditColumns> for StoredRow {
+impl TryFrom<AuditColumns> for Row {
     type Error = StoreError;
 
     fn try_from(columns: AuditColumns) -> Result<Self, StoreError> {
-        let row =
-            Row::parse(&columns.body).map_err(|_| StoreError::Row { table: "audit", column: "body" })?;
-        Ok(Self { body: columns.body, row })
+        Self::parse(&columns.body).map_err(|_| StoreError::Row { table: "audit", column: "body" })
     }
 }

@@ -5,23 +5,13 @@ use super::keys::Keys as _;
 use super::logins::Logins as _;
 use super::numbers::{HIGHEST_TIME, Numbers as _};
 use super::statement::Lock;
-use super::subjects::Subjects as _;
 use super::tasks::Tasks as _;
 use super::{Backend, KeyRow, Store, StoreError, load, lookup, postgres};
 use crate::audit::Row;
 use crate::base::time::Timestamp;
 use crate::delegation::plan::LoginRecord;
-use crate::delegation::record::{Agent, Delegation, Lineage, Subject, Task};
-use crate::oauth::{AgentId, Issuer, Jti, LoginId, RequestId, ScopeToken, SubjectRef, TargetId, TaskId};
-
-/// One audit row as stored.
-#[derive(Clone, Debug)]
-pub struct StoredRow {
-    /// The canonical JSON, as it was hashed.
-    pub body: String,
-    /// The row that it says.
-    pub row: Row,
-}
+use crate::delegation::record::{Agent, Delegation, Lineage, Task};
+use crate::oauth::{AgentId, Issuer, Jti, LoginId, RequestId, ScopeToken, TargetId, TaskId};
 
 /// Which audit rows: all that are given must match.
 #[derive(Clone, Debug, Default)]
@@ -154,16 +144,6 @@ impl Store {
         read!(self, |session| lookup::delegations(session, task))
     }
 
-    /// A user by reference.
-    ///
-    /// # Errors
-    /// [`StoreError`] as for every reading.
-    pub async fn find_subject(&self, reference: SubjectRef) -> Result<Option<Subject>, StoreError> {
-        let references = [reference.into()];
-        let mut rows = read!(self, |session| session.subjects(&references, Lock::None))?;
-        Ok(rows.pop().map(Subject::from))
-    }
-
     /// Every signing key ever made and not yet removed, oldest first.
     ///
     /// # Errors
@@ -177,7 +157,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] as for every reading.
-    pub async fn list_audit(&self, filter: &AuditFilter) -> Result<Vec<StoredRow>, StoreError> {
+    pub async fn list_audit(&self, filter: &AuditFilter) -> Result<Vec<Row>, StoreError> {
         read!(self, |session| lookup::audit(session, filter))
     }
 

@@ -288,7 +288,7 @@ async fn write_group<S: Transaction>(
                 if let Some(told) = entry.told.as_ref().filter(|_| !is_idle) {
                     audit.push(transaction.head.append(told, &effect));
                 }
-                Recorded::Done { died: effect.died, subject: effect.subject, changed: effect.is_changed }
+                Recorded::Done { died: effect.died, changed: effect.is_changed }
             }
             // The refusal is told in the transaction that found it, and what may be used once is used up.
             Err(Recorded::Refused(cause)) => {

@@ -143,10 +143,7 @@ pub fn assertion_claims() -> Value {
 }
 
 pub fn provider() -> IdentityProvider {
-    let party = RelyingParty {
-        client_id: "web-app".to_owned(),
-        clients: BTreeSet::from([ClientId::new("assistant")]),
-    };
+    let party = RelyingParty { clients: BTreeSet::from([ClientId::new("assistant")]) };
     let mfa = AssuranceLevel {
         name: "mfa".to_owned(),
         any_of: vec![ClaimCondition {

@@ -32,14 +32,14 @@ async fn explain(app: &App, id: &AgentId) -> Result<Value, NotDone> {
     let agent = app.store.find_agent(id).await?.ok_or(NotDone::NotFound("agent"))?;
     crate::endpoint::introspect::record_counted(app, app.clock.now()).await?;
     let filter = AuditFilter { agent: Some(id.clone()), newest: Some(MOST_ROWS), ..AuditFilter::default() };
-    let rows: Vec<Row> = app.store.list_audit(&filter).await?.into_iter().map(|stored| stored.row).collect();
+    let rows = app.store.list_audit(&filter).await?;
     let mut by_task: BTreeMap<TaskId, Vec<Row>> = BTreeMap::new();
     for task in rows.iter().filter_map(Row::task) {
         by_task.entry(task).or_default();
     }
     for (task, story) in by_task.iter_mut().rev().take(TASKS_TOLD) {
         let filter = AuditFilter { task: Some(*task), newest: Some(MOST_ROWS), ..AuditFilter::default() };
-        *story = app.store.list_audit(&filter).await?.into_iter().map(|stored| stored.row).collect();
+        *story = app.store.list_audit(&filter).await?;
     }
     let text = tell(&agent, &rows, &by_task);
     Ok(json!({"agent": show::agent_json(&agent), "text": text}))

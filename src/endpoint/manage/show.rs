@@ -126,10 +126,7 @@ pub async fn trace(app: web::Data<App>, query: web::Query<TraceQuery>) -> HttpRe
             let rows = app.store.list_audit(&filter).await?;
             let rows: Vec<Value> = rows
                 .iter()
-                .map(|stored| {
-                    let envelope = &stored.row.envelope;
-                    json!({"chain": envelope.chain, "seq": envelope.seq, "row": stored.row})
-                })
+                .map(|row| json!({"chain": row.envelope.chain, "seq": row.envelope.seq, "row": row}))
                 .collect();
             Ok(json!({"rows": rows}))
         }

@@ -62,6 +62,7 @@ impl Exchange<'_> {
         };
         for _ in 0..ATTEMPTS {
             let Decision { report, outcome } = decide(world, &question, &recorded, now);
+            tracing::debug!(client.id = %client.client().id, checks = ?report.checks(), "an exchange was decided");
             let permit = match outcome {
                 Ok(permit) => permit,
                 Err(_) if recorded.is_unread() && is_verified(&verified) => {

@@ -16,7 +16,8 @@ macro_rules! causes {
         }
 
         impl Plain {
-            /// What it means, in one sentence.
+            /// What it means, in one sentence, for the page that lists them.
+            #[cfg(test)]
             pub const fn meaning(self) -> &'static str {
                 match self { $(Self::$variant => $meaning,)* }
             }

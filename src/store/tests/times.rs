@@ -111,7 +111,7 @@ async fn what_was_committed_is_there_after_a_stop_without_notice(world: World) {
 
     let rows = store.list_audit(&AuditFilter::default()).await.unwrap();
     assert_eq!(rows.len(), before + 1);
-    let numbers: Vec<i64> = rows.iter().map(|row| row.row.envelope.seq).collect();
+    let numbers: Vec<i64> = rows.iter().map(|row| row.envelope.seq).collect();
     assert_eq!(numbers, (1..=i64::try_from(before).unwrap() + 1).collect::<Vec<_>>());
     assert_eq!(verify::verify(&world.config).await.unwrap().faults, Vec::new());
 }

@@ -113,7 +113,7 @@ impl World {
 
     pub(crate) async fn open_as(&self, config: &Config) -> Result<Store, StoreError> {
         let entropy = SystemEntropy::default();
-        Store::open(Opening { config, now: self.now(), sealing: &Mirror, entropy: &entropy }).await
+        Store::open(Opening { config, sealing: &Mirror, entropy: &entropy }).await
     }
 
     /// Another node on the same PostgreSQL.

@@ -142,7 +142,7 @@ async fn the_audience_is_a_relying_party_and_nobody_unknown() {
     let mut world = World::new();
     change_provider(&mut world, |provider| {
         let clients = [ClientId::new("assistant")].into();
-        let second = RelyingParty { client_id: "mobile-app".to_owned(), clients };
+        let second = RelyingParty { clients };
         provider.relying_parties.insert("mobile-app".to_owned(), second);
     });
     for (changes, expected) in [
