@@ -1,4 +1,4 @@
-//! Rules for all methods of client authentication: client-authentication A.
+//! Rules for all methods of client authentication (RFC 6749 §2.3, RFC 7521 §4.2).
 
 use serde_json::json;
 
@@ -17,7 +17,7 @@ pub fn cases() -> Cases {
         case("CA-ALL-05", a_public_client_is_none),
         case("CA-ALL-06", metadata_lists_exactly_the_enabled_methods),
         case("CA-ALL-07", secrets_are_off_by_default_and_never_for_agents),
-        skip("CA-ALL-08", "there are no tenants (design.md 12)"),
+        skip("CA-ALL-08", "there are no tenants"),
         case("CA-ALL-09", failures_are_audited_and_throttled),
     ]
 }
@@ -120,7 +120,7 @@ async fn client_id_names_the_client_of_the_credential() {
     }
 }
 
-/// design.md 12: time is asserted by structure (the dummy check is called) and measured in a benchmark.
+/// That every failure takes equal time is shown by the structure of the code: the dummy check is called.
 async fn every_failure_looks_the_same() {
     let expired = "secret_files = [{ file = \"secrets/no-exchange\", expires_at = 2026-01-01T00:00:00Z }]";
     let setup = Setup::default().replace("secret_file = \"secrets/no-exchange\"", expired);
@@ -146,7 +146,7 @@ async fn every_failure_looks_the_same() {
     }
     assert!(bodies.iter().all(|body| body == &bodies[0]), "{bodies:?}");
 
-    // By structure: whoever turns back before the signature was checked has checked one all the same.
+    // A path that refuses before it verifies the signature verifies a dummy signature instead.
     let source = include_str!("../src/client_auth/assertion.rs");
     let prove =
         source.split("pub async fn prove").nth(1).and_then(|rest| rest.split("\n}\n").next()).unwrap();
@@ -186,7 +186,7 @@ async fn metadata_lists_exactly_the_enabled_methods() {
     }
 }
 
-/// design.md 12: `may_act_as_agent` is how an operator lets a client with a secret be the actor itself.
+/// An operator sets `may_act_as_agent` to let a client that has a secret be the actor itself.
 async fn secrets_are_off_by_default_and_never_for_agents() {
     let world = World::start(Setup::default()).await;
     let off = world.toml.replacen("allow_secret = true\n", "", 1);

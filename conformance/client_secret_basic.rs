@@ -1,4 +1,4 @@
-//! `client_secret_basic`: client-authentication B.
+//! `client_secret_basic` (RFC 6749 §2.3.1).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -37,8 +37,8 @@ async fn basic(world: &World, credentials: &str) -> Answer {
 }
 
 async fn the_first_colon_parts_id_and_secret_and_each_is_decoded() {
-    // A colon in the secret works as it stands. Ids are of unreserved characters (design.md 6), which
-    // may come encoded all the same.
+    // A colon in the secret needs no encoding. A `client_id` has only unreserved characters, which may
+    // nevertheless be sent in encoded form.
     let world = with_secret(&format!("a:b:{REST}")).await;
     for credentials in [
         format!("odd:a:b:{REST}"),

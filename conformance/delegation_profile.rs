@@ -1,4 +1,4 @@
-//! Deputy's delegation profile: core-exchange F.
+//! Deputy's delegation profile: the requirements 8693-F-01 to 8693-F-12.
 
 mod binding;
 mod narrowing;

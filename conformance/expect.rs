@@ -44,7 +44,7 @@ pub const fn scope(reason: &'static str) -> Wire {
 
 /// Sends `request`, which has to be refused exactly so: status, code, `reason`, headers, legal
 /// characters, one audit row with the true cause, nothing minted. `causes` are divided by `|` where
-/// the sheet leaves open which of two faults is the first.
+/// the requirement leaves open which of two faults is reported first.
 pub async fn refuses(world: &World, what: &str, request: Request<'_>, wire: Wire, causes: &str) -> Answer {
     let minted = world.minted().await;
     let answer = request.send().await;
@@ -77,7 +77,7 @@ pub async fn is_unavailable(what: &str, request: Request<'_>) -> Answer {
 /// The configuration's text, changed, is refused with these words.
 #[track_caller]
 pub fn refuses_config(world: &World, from: &str, to: &str, words: &str) {
-    assert!(world.toml.contains(from), "`{from}` stands in the world's configuration");
+    assert!(world.toml.contains(from), "`{from}` is in the world's configuration");
     let text = world.toml.replacen(from, to, 1);
     let parsed = deputy::testing::Config::parse(&text, world.directory.path());
     let said = parsed.err().expect("the configuration is refused");

@@ -1,8 +1,8 @@
-//! Outbound fetches: client-authentication K.
+//! Outbound fetches: the requirements FETCH-01 to FETCH-08.
 //!
-//! design.md 12: FETCH-01 to 03 bind URLs that a client supplies, and there are none in this version.
-//! What is tested is that the one fetcher keeps to them for `network = "public"`, which every issuer and
-//! client has unless its operator says otherwise, and that no operator can configure what is never opened.
+//! FETCH-01, FETCH-02 and FETCH-03 bind URLs that a client supplies, and no client can supply one in this
+//! version. The tests show that the fetcher follows these rules for `network = "public"`, which is the
+//! default of every issuer and client, and that no operator can configure a URL that is never opened.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -140,7 +140,7 @@ async fn a_name_that_leads_inside_is_not_connected_to() {
         assert!(fetch_from_afar(&url, false).await.is_err());
         assert_eq!(trap.connections(), 0, "{name}");
     }
-    // Where the operator says that an issuer is inside, it is (design.md 12).
+    // With `network = "private"` the operator permits an issuer at a private address.
     let url = format!("https://localhost:{}/jwks", trap.port);
     assert!(fetch_from_afar(&url, true).await.is_err(), "the trap speaks no TLS");
     assert_eq!(trap.connections(), 1, "but it was connected to");

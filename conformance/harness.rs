@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// How many cases run at once.
 const AT_ONCE: usize = 4;
 
-/// Every ID of the sheets that this issue binds.
+/// The page with one table row for each requirement.
 const REQUIREMENTS: &str = include_str!("requirements.md");
 
 type Run = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;

@@ -1,4 +1,4 @@
-//! Key set publication and rotation: token-lifecycle H.
+//! Publication and rotation of the key set: the requirements JWKS-01 to JWKS-10.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -269,8 +269,8 @@ async fn a_key_set_too_large_or_too_long_is_not_taken() {
     world.tx().send().await.granted();
 }
 
-/// design.md 12: of what an operator configured, plain HTTP on literal loopback and private addresses
-/// are taken; nothing else than https beyond, and no other place than the one named.
+/// An operator may configure plain HTTP on a literal loopback address, and private addresses. Everything else
+/// has to be https, and no other place than the configured one is asked.
 async fn a_key_set_is_not_fetched_from_elsewhere() {
     let world = World::start(Setup::default()).await;
     let other_keys = format!("{}/jwks", world.other_provider.issuer);
@@ -328,7 +328,7 @@ async fn the_last_good_key_set_serves_for_a_day() {
     world.tx().send().await.granted();
     world.advance(11);
     assert_unavailable(&world.tx().send().await);
-    // Without it, what is issued already goes on (I9).
+    // Tokens that were issued already need no provider.
     world.provider.answer_keys();
     world.advance(10);
     world.tx().send().await.granted();

@@ -1,4 +1,4 @@
-//! RFC 7515, 7518, 7519 and 8725: core-exchange D. They hold at every door a JWT comes in by.
+//! RFC 7515, 7518, 7519 and 8725. They apply to every parameter that carries a JWT.
 
 mod algorithms;
 mod claims;

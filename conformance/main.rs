@@ -1,8 +1,8 @@
-//! `cargo test --test conformance`: a test a normative ID, `ID → passed` or skipped with the reason.
+//! `cargo test --test conformance` runs a test for each requirement and prints `ID → passed`, or why it was skipped.
 //!
-//! A file a specification. `requirements.md` lists every ID that has to be here, with its sentence; an ID neither tested
-//! nor on the skip list of its file fails the run. `cargo test --test conformance -- 8693-2.1` runs
-//! those whose ID contains the words given.
+//! There is a file for each specification. `requirements.md` lists every requirement with its sentence. A requirement
+//! that is neither tested nor on the skip list of its file fails the run. `cargo test --test conformance -- 8693-2.1`
+//! runs the requirements whose ID contains one of the given words.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -19,11 +19,11 @@ mod world;
 mod client_all;
 mod client_secret_basic;
 mod delegation_profile;
-mod doors;
 mod expect;
 mod fetch;
 mod jwks;
 mod jwt;
+mod jwt_parameter;
 mod mfa;
 mod negative_client;
 mod negative_exchange;
@@ -44,7 +44,7 @@ mod yes_no;
 
 fn main() {
     logs::keep();
-    // One a line, so that two who add a file do not meet.
+    // One on each line, so that two changes that each add a file do not conflict.
     #[rustfmt::skip]
     let files = vec![
         client_all::cases(),

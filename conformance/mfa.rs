@@ -1,4 +1,4 @@
-//! MFA, phishing resistance and step-up: security-bcp I (RFC 8176, EAP ACR values, RFC 9470).
+//! MFA, phishing resistance and step-up (RFC 8176, EAP ACR values, RFC 9470).
 
 use serde_json::{Value, json};
 
@@ -163,7 +163,7 @@ async fn an_unknown_acr_is_worth_nothing() {
     }
 }
 
-/// design.md 12: the facts are carried on the record; pairwise targets see less.
+/// The facts of the login come from its record, and pairwise targets see fewer of them.
 async fn tokens_say_how_and_when_the_user_signed_in() {
     let world = World::start(Setup::default()).await;
     let task = world.task_token().await;
@@ -237,7 +237,7 @@ async fn a_refusal_says_what_to_ask_the_provider_for() {
     );
 }
 
-/// design.md 12: a step-up login joins its task; issued tokens keep theirs.
+/// A step-up login joins its task, and tokens that were already issued keep the facts of the earlier login.
 async fn a_stepped_up_login_joins_and_issued_tokens_keep_theirs() {
     let world = World::start(Setup::default()).await;
     let weak = evidence(&world, None, json!(["mfa"]));

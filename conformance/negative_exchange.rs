@@ -1,4 +1,4 @@
-//! The negative matrix of an exchange: core-exchange G. Each row changes one thing of a good exchange.
+//! Exchanges that have to be refused (NEG-CX-01 and so on). Each changes one thing of a good exchange.
 
 mod policy;
 mod request;

@@ -1,4 +1,4 @@
-//! The negative matrix of token-lifecycle: K.
+//! Introspections, revocations and metadata requests that have to be refused (NEG-TL-01 and so on).
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::rfc7662::assert_inactive;
 use crate::rfc8414::{WELL_KNOWN, metadata};
 use crate::world::{Answer, Key, Setup, World, claims_of};
 
-const NO_API: &str = "there is no protected API of Deputy's own yet (design.md 4)";
+const NO_API: &str = "Deputy has no protected API yet";
 
 /// The cases of this file.
 pub fn cases() -> Cases {
@@ -110,7 +110,7 @@ async fn introspection_of_another_kind_of_token() {
     }
 }
 
-/// design.md 12: the token's own client hears no more than a stranger.
+/// The client to which the token was issued gets the same answer as any other client.
 async fn introspection_by_no_resource_server() {
     let world = World::start(Setup::default()).await;
     let token = world.tx().send().await.granted();

@@ -1,4 +1,4 @@
-//! The negative matrix of security-bcp L: ID token input, MFA, and what is not there.
+//! Bad ID tokens, logins that are too weak, and endpoints that do not exist (NEG-SB-01 and so on).
 
 use std::io::{Read as _, Write as _};
 
@@ -12,7 +12,7 @@ use crate::world::{OtherKey, Setup, World, hmac_signed, unsigned};
 
 /// The cases of this file.
 pub fn cases() -> Cases {
-    let logout = "back-channel logout comes with a later issue";
+    let logout = "back-channel logout is not built yet";
     vec![
         case("NEG-SB-01", look_alike_issuers),
         case("NEG-SB-02", the_audience_of_another_application),
@@ -34,7 +34,7 @@ pub fn cases() -> Cases {
         skip("NEG-SB-18", logout),
         skip("NEG-SB-19", logout),
         skip("NEG-SB-20", logout),
-        skip("NEG-SB-21", "the management API comes with a later issue"),
+        skip("NEG-SB-21", "the management API is not built yet"),
         case("NEG-SB-22", no_authorize_and_no_par),
         case("NEG-SB-23", old_tls_is_refused),
         case("NEG-SB-24", an_rs256_assertion_where_the_client_did_not_ask_for_it),
@@ -232,7 +232,7 @@ async fn old_tls_is_refused() {
     }
 }
 
-/// design.md 12: there is no profile switch; RS256 is per client.
+/// RS256 can be allowed for a single client; there is no switch for a whole profile.
 async fn an_rs256_assertion_where_the_client_did_not_ask_for_it() {
     let world = World::start(Setup::default()).await;
     let rsa = OtherKey::new("rsa", "RS256");

@@ -1,4 +1,4 @@
-//! An ID token as `subject_token`, checked as a relying party would: security-bcp H (OIDC Core §3.1.3.7).
+//! An ID token as `subject_token`, checked as a relying party would check it (OIDC Core §3.1.3.7).
 
 use serde_json::json;
 
@@ -84,7 +84,7 @@ async fn the_metadata_of_a_provider_must_name_its_issuer() {
 
 async fn another_tenant_of_the_same_provider_is_another_issuer() {
     let world = World::start(Setup::default().with_other_provider()).await;
-    // The second provider stands for another tenant: trusted for itself, with keys of its own.
+    // The second provider represents another tenant: it is trusted for itself and has its own keys.
     let of_the_other = world
         .id_token()
         .claim("iss", world.other_provider.issuer.as_str())
@@ -328,7 +328,7 @@ async fn the_session_is_kept_with_the_login() {
     assert!(!world.is_on_disk("session-canary-77"), "as a hash, not as it came");
 }
 
-/// design.md 12: the same ID token joins its task; there is no one-time mode.
+/// The same ID token joins the task that it began. There is no mode in which it can be used only once.
 async fn the_same_id_token_joins_its_task() {
     let world = World::start(Setup::default()).await;
     let id_token = world.id_token().sign();

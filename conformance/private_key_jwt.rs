@@ -1,4 +1,4 @@
-//! `private_key_jwt` (RFC 7521, RFC 7523, draft rfc7523bis): client-authentication C.
+//! `private_key_jwt` (RFC 7521, RFC 7523, draft rfc7523bis).
 
 use serde_json::{Value, json};
 
@@ -175,7 +175,7 @@ async fn a_second_audience_is_refused() {
     }
 }
 
-/// design.md 12: there is no profile switch; `[ISS]` passes.
+/// An array that holds only the issuer is accepted, because no profile forbids it.
 async fn an_array_of_the_issuer_alone_is_taken() {
     let world = World::start(Setup::default()).await;
 
@@ -249,7 +249,7 @@ async fn an_assertion_expires() {
         "assertion_expired",
     )
     .await;
-    // The leeway for others' clocks is 60 s (design.md 8).
+    // The leeway for the clocks of other parties is 60 s (docs/design/records.md).
     assert_eq!(presented(&world, &expiring(world.now() - 59)).await.status, 200);
     assert_refused(&world, &presented(&world, &expiring(world.now() - 60)).await, "assertion_expired").await;
     assert_refused(&world, &presented(&world, &expiring(world.now() - 3600)).await, "assertion_expired")
@@ -295,7 +295,7 @@ async fn an_assertion_is_spent_once() {
 
     let good = world.assertion("assistant");
     let elsewhere = Key::new("elsewhere");
-    // A failure of anything else does not spend it: nobody can burn another's `jti` (ATK-62).
+    // An assertion that fails another check does not use up its `jti`, so nobody can use up another client's `jti`.
     let forged = presented(&world, &good.clone().signed_by(&elsewhere)).await;
     assert_refused(&world, &forged, "assertion_signature").await;
     assert_eq!(presented(&world, &good).await.status, 200);

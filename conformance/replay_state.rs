@@ -1,4 +1,4 @@
-//! Key and replay state shared by all methods: client-authentication J.
+//! The replay record that all methods of client authentication share (CA-STATE-01 to CA-STATE-04).
 
 use futures_util::future::join_all;
 

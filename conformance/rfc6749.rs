@@ -1,4 +1,4 @@
-//! RFC 6749 §2.3 and §5: token-lifecycle D.
+//! RFC 6749 §2.3 and §5: client authentication, answers and errors.
 
 use serde_json::json;
 
@@ -127,7 +127,7 @@ async fn parameters_are_read_alike_at_every_form_endpoint() {
         let request = request.also("unheard_of", "1").also("scope ", "x").also("token_type_hint", "");
         assert_eq!(request.also("actor_token", "").also("client_secret", "").send().await.status, 200);
     }
-    // Without a value is as good as not sent.
+    // A parameter without a value counts as omitted (RFC 6749 §3.2).
     for (request, missing) in
         at_each_endpoint(&world, &token).into_iter().zip(["grant_type", "token", "token"])
     {
@@ -351,7 +351,7 @@ async fn what_is_generated_cannot_be_guessed() {
     assert_ne!(one, two);
     assert!(one.iter().collect::<std::collections::BTreeSet<_>>().len() > 16, "no pattern");
 
-    // What operators bring has to be as good: fewer than 160 bits are refused at load.
+    // A secret that an operator provides is refused at load if it has fewer than 160 bits.
     let world = World::start(Setup::default()).await;
     let secret = world.directory.path().join("secrets/basic-app");
     let loads = |text: &str| {

@@ -1,4 +1,4 @@
-//! RFC 7009: token-lifecycle C.
+//! RFC 7009: token revocation.
 
 use serde_json::{Value, json};
 
@@ -228,7 +228,7 @@ async fn a_store_that_is_down_is_no_success() {
     }
 }
 
-/// 503, `Retry-After`, nothing given (design.md 1, rule 5).
+/// The answer is 503 with `Retry-After` and gives nothing (rule 5 of docs/design/README.md).
 #[track_caller]
 pub fn assert_unavailable(answer: &Answer) {
     answer.refused(503, "temporarily_unavailable");

@@ -1,4 +1,4 @@
-//! RFC 7662: token-lifecycle A.
+//! RFC 7662: token introspection.
 
 use serde_json::{Value, json};
 
@@ -154,7 +154,7 @@ async fn each_violated_condition_alone_makes_a_token_inactive() {
     assert!(world.is_active(&orphaned).await);
     world.form("/revoke").set("token", &task_token).by_assertion("assistant").send().await;
     assert_inactive(&world.introspect_as("tickets-api", &orphaned).await);
-    // Expired: at `exp` itself, with no leeway (design.md 8); a second before it is not.
+    // The token expires at `exp` itself, without leeway; it is active one second earlier.
     assert!(world.is_active(&token).await);
     world.advance(299);
     assert!(world.is_active(&token).await);
@@ -205,7 +205,7 @@ async fn an_active_token_is_answered_with_its_own_claims() {
 
     for (caller, token) in [("tickets-api", &pairwise), ("files-api", &upstream)] {
         let answer = world.introspect_as(caller, token).await;
-        // Its own claims, no more and no less (design.md 3), and numbers stay numbers.
+        // Introspection shows exactly the token's own claims, and numbers stay numbers.
         let mut expected = claims_of(token);
         expected["active"] = Value::Bool(true);
         expected["token_type"] = "Bearer".into();
@@ -331,7 +331,7 @@ async fn a_caller_that_guesses_is_throttled() {
     assert_inactive(&world.introspect_as("tickets-api", "guess").await);
 }
 
-/// design.md 12 (7662-4-03): plain HTTP where issuer and listener are literal loopback, TLS elsewhere.
+/// Plain HTTP is served where issuer and listener are literal loopback addresses, TLS everywhere else.
 async fn plain_http_is_served_on_literal_loopback_alone() {
     let world = World::start(Setup::default().tls()).await;
     let token = world.tx().send().await.granted();

@@ -1,4 +1,4 @@
-//! RFC 8414 and OpenID Connect Discovery: token-lifecycle G.
+//! RFC 8414 and OpenID Connect Discovery: authorization server metadata.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ pub fn cases() -> Cases {
         case("8414-2-05", assertion_algorithms_are_those_taken),
         case("8414-2-06", introspection_and_revocation_say_how_to_authenticate),
         case("8414-2-07", what_is_listed_works_and_nothing_else_does),
-        skip("8414-2-08", "there are no tenants (design.md 12)"),
+        skip("8414-2-08", "there are no tenants"),
         case("8414-4-01", issuers_are_compared_code_point_by_code_point),
         case("8414-6.2-01", a_providers_metadata_for_another_issuer_is_dropped),
         skip("OIDCD-4-01", "the OpenID Connect form is not served (OIDCD-3-01)"),
@@ -78,7 +78,7 @@ async fn metadata_is_json_without_empty_members() {
 async fn the_issuer_is_the_same_everywhere() {
     let world = World::start(Setup::default()).await;
 
-    // design.md 12: plain HTTP on literal loopback is the one exception to https.
+    // Plain HTTP on a literal loopback address is the only exception to https.
     let issuer = metadata(&world).await["issuer"].as_str().unwrap().to_owned();
     assert_eq!(issuer, world.issuer);
     let parsed = url::Url::parse(&issuer).unwrap();
@@ -146,7 +146,7 @@ async fn assertion_algorithms_are_those_taken() {
     let member = "token_endpoint_auth_signing_alg_values_supported";
     assert_eq!(metadata(&world).await[member], json!(["ES256", "EdDSA", "PS256"]));
 
-    // RS256 only where a client asks for it (design.md 6).
+    // RS256 is listed only where the configuration of a client permits it.
     let key = OtherKey::new("rsa", "RS256");
     let setup = Setup::default()
         .file("clients/rsa.json", &key.jwks().to_string())
@@ -217,7 +217,7 @@ async fn what_is_listed_works_and_nothing_else_does() {
         let for_task = world.task_tx().set("scope", scope).send().await;
         assert_eq!(for_task.body["scope"], scope, "{}", for_task.text);
     }
-    // What comes later answers 404 (design.md 4).
+    // The paths of endpoints that are not built yet answer 404.
     for path in [
         "/authorize",
         "/par",

@@ -1,4 +1,4 @@
-//! RFC 8693: core-exchange A.
+//! RFC 8693: token exchange.
 
 mod actor;
 mod errors;

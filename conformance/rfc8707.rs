@@ -1,4 +1,4 @@
-//! RFC 8707, resource indicators: core-exchange B.
+//! RFC 8707: resource indicators.
 
 use crate::expect::{
     IS_DEPUTY, NO_TARGET, NO_URI, NOT_ONWARD, SEVERAL, TARGET_MISSING, Wire, refuses, scope,
@@ -114,7 +114,7 @@ async fn the_audience_is_the_resource_and_nothing_else() {
     assert_eq!(onward["aud"], "https://archive.example/");
 }
 
-/// design.md 12 overrides the sheet: a scope of another resource is refused, not left out.
+/// A scope of another resource is refused; it is not left out.
 async fn scope_is_that_of_the_resource() {
     let world = World::start(Setup::default()).await;
     let task = world.task_token().await;
@@ -151,7 +151,7 @@ async fn a_hop_does_not_widen_the_targets() {
     refuses(&world, "beyond the ceiling", request, NO_TARGET, "target_not_allowed").await;
 }
 
-/// design.md 12 overrides the sheet for `audience`: the issuer there asks for a task token, at hop 0.
+/// On the first hop, the issuer as `audience` asks for a task token; as `resource` it is refused.
 async fn deputy_is_no_resource() {
     let world = World::start(Setup::default()).await;
     refuses(&world, "the issuer", to(&world, &world.issuer), IS_DEPUTY, "target_is_deputy").await;

@@ -1,4 +1,4 @@
-//! RFC 9068, JWT access tokens: core-exchange C.
+//! RFC 9068: the JWT profile of access tokens.
 
 mod checking;
 mod issuing;

@@ -1,4 +1,4 @@
-//! Yes/no claims: yes-no-claims 7 (with its sections 1 to 6).
+//! Yes/no claims: the requirements YNC-01 to YNC-18 (docs/design/exchange.md).
 
 use serde_json::{Value, json};
 
@@ -18,12 +18,15 @@ pub fn cases() -> Cases {
         case("YNC-07", a_year_alone_is_an_interval),
         case("YNC-08", today_is_where_the_target_says),
         case("YNC-09", only_listed_thresholds_are_answered),
-        skip("YNC-10", "no rate per user, API and threshold: the client throttle serves (design.md 12)"),
+        skip(
+            "YNC-10",
+            "there is no limit for each user, target and threshold; the limit for each client applies",
+        ),
         case("YNC-11", only_actors_whose_class_lists_it_have_an_answer),
         case("YNC-12", a_user_has_one_name_a_sector),
         case("YNC-13", an_answer_lives_two_minutes_and_no_longer_than_its_parent),
         case("YNC-14", the_providers_own_boolean_is_preferred),
-        skip("YNC-15", "there are no opaque tokens yet (design.md 3, Result)"),
+        skip("YNC-15", "there are no opaque tokens yet"),
         skip("YNC-16", "policy cannot yet demand a source class of a claim"),
         case("YNC-17", answers_are_gone_with_the_task_and_the_user),
         skip("YNC-18", "no SD-JWT output"),
@@ -235,7 +238,7 @@ async fn the_birthday_itself_counts_and_the_day_before_does_not() {
     assert_eq!(answered(&world, "2004-06-15").await, Some(true));
     assert_eq!(answered(&world, "2004-06-16").await, Some(false));
 
-    // A kept false is not given past the midnight it was true until (design.md 3).
+    // A stored `false` is not given after the midnight until which it is valid.
     let token = for_age_agent(&world, Some("2004-06-16".into())).await;
     assert_eq!(world.age_tx(&token).send().await.claims()["age_over_18"], json!(false));
     let near = World::start(Setup::default().at(midnight("2022-06-16") + 12 * 3600 - 60)).await;

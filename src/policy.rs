@@ -143,7 +143,7 @@ impl PolicySet {
 
     /// Decides one exchange: a permit needs a rule that permits and none that forbids. A rule that cannot be
     /// evaluated denies, whatever the others say: Cedar alone would skip it, and a `forbid` that fails would have no
-    /// effect (POL-03).
+    /// effect.
     pub fn decide(&self, facts: &Facts) -> Decision {
         let said = match &self.memory {
             Some(memory) => memory.ask(facts),

@@ -92,7 +92,7 @@ pub struct Opening<'a> {
     pub entropy: &'a dyn Entropy,
 }
 
-/// Seals this node's audit checkpoint key, which is kept in the database (design.md 7).
+/// Seals this node's audit checkpoint key, which is kept in the database (ADR 3).
 pub trait CheckpointSealing: Send + Sync {
     /// Seals the PKCS#8 of the checkpoint key of `chain`.
     ///

@@ -32,7 +32,7 @@ pub use verified_workload::VerifiedWorkload;
 
 pub use remote::{HttpKeys, KeyCache, KeyFault, KeySpec, RemoteKeys};
 
-/// Last good keys of workload issuers and clients serve this long (I9).
+/// How long the last known keys of workload issuers and clients are used when they cannot be fetched again.
 const KEYS_STALE: Lifetime = Lifetime::from_seconds(86_400);
 /// Own tokens remembered as well signed: 1 to 2 kB each.
 const OWN_REMEMBERED: u64 = 8192;

@@ -13,7 +13,7 @@ pub fn cases() -> Cases {
     ]
 }
 
-/// design.md 12: *self* is an agent this client may present. (Nomination is not built yet.)
+/// The actor is any agent that this client may present. Nomination of another actor is not built yet.
 async fn the_actor_is_an_agent_this_client_may_present() {
     let world = World::start(Setup::default()).await;
     let planner = || world.workload_token("planner").sign();
@@ -73,7 +73,7 @@ async fn a_token_is_exchanged_by_those_it_belongs_to() {
     world.onward_tx(&files).send().await.granted();
 }
 
-/// design.md 12: a requester that is not registered hears what a bad subject token hears.
+/// A requester that is not registered gets the same answer as for a bad subject token.
 async fn an_audience_exchanges_onward_only_where_registered() {
     let world = World::start(Setup::default()).await;
     let files = world.files_token().await;

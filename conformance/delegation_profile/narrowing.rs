@@ -16,7 +16,7 @@ pub fn cases() -> Cases {
     ]
 }
 
-/// design.md 12: at hop 0 the user's entitlement is policy's to say.
+/// On the first hop, policy decides whether the user is entitled to the scope.
 const STAFF_READS: &str = r#"
 @id("exchange")
 permit (principal, action == Deputy::Action::"exchange", resource);
@@ -179,7 +179,7 @@ async fn a_task_is_bound_by_the_session_of_its_login() {
     refuses(&world, "the session ended meanwhile", request, SUBJECT, "expired").await;
 }
 
-/// design.md 12: only for Deputy's own tokens. An ID token's `exp` is about what it may start.
+/// The minimum applies only to Deputy's own tokens, because the `exp` of an ID token limits what it may start.
 async fn a_token_about_to_end_is_not_exchanged() {
     let world = World::start(Setup::default()).await;
     let files = world.files_token().await;

@@ -82,7 +82,7 @@ async fn every_hop_is_decided_on_what_is_true_then() {
     refuses(&world, "configuration changed", request, crate::expect::NOT_ONWARD, "target_not_onward").await;
 }
 
-/// design.md 12: the subject is written down by reference.
+/// The record names the subject by a random reference.
 async fn the_audit_is_written_before_the_answer_and_holds_no_token() {
     let world = World::start(Setup::default()).await;
     let id_token = world.id_token().sign();

@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::doors::Door;
 use crate::expect::names;
 use crate::harness::{Cases, case};
+use crate::jwt_parameter::JwtParameter;
 use crate::negative_exchange::with_a_bit_flipped;
 use crate::world::{NOON, OtherKey, Setup, World, claims_of, header_of, hmac_signed, unsigned};
 
@@ -23,8 +23,8 @@ pub fn cases() -> Cases {
 
 async fn the_token_does_not_choose_its_algorithm() {
     let world = World::start(Setup::default()).await;
-    for door in Door::ALL {
-        let good = door.good(&world).await;
+    for parameter in JwtParameter::ALL {
+        let good = parameter.good(&world).await;
         for odd in [
             json!("none"),
             json!("None"),
@@ -43,14 +43,15 @@ async fn the_token_does_not_choose_its_algorithm() {
         ] {
             let what = format!("alg {odd}");
             let spoilt = good.clone().header("alg", odd);
-            door.refuses(&world, &what, &spoilt.sign(), "algorithm").await;
+            parameter.refuses(&world, &what, &spoilt.sign(), "algorithm").await;
             let (header, claims) = spoilt.texts();
-            door.refuses(&world, &format!("{what}, unsigned"), &unsigned(&header, &claims), "algorithm")
+            parameter
+                .refuses(&world, &format!("{what}, unsigned"), &unsigned(&header, &claims), "algorithm")
                 .await;
         }
         let absent = good.clone().without_header("alg").sign();
-        door.refuses(&world, "no alg", &absent, "algorithm").await;
-        door.takes(&world, "ES256", &good.sign()).await;
+        parameter.refuses(&world, "no alg", &absent, "algorithm").await;
+        parameter.takes(&world, "ES256", &good.sign()).await;
     }
 
     // The list is the issuer's: a good signature of a published key is not enough.
@@ -63,10 +64,10 @@ async fn the_token_does_not_choose_its_algorithm() {
     let world = World::start(setup).await;
     let other = OtherKey::new("other", "EdDSA");
     publish(&world, &[other.jwk()]);
-    for door in [Door::IdToken, Door::Actor] {
-        let token = door.good(&world).await.signed_with(&other);
-        door.refuses(&world, "EdDSA, not on the list", &token, "algorithm").await;
-        door.takes(&world, "ES256, on the list", &door.good(&world).await.sign()).await;
+    for parameter in [JwtParameter::IdToken, JwtParameter::Actor] {
+        let token = parameter.good(&world).await.signed_with(&other);
+        parameter.refuses(&world, "EdDSA, not on the list", &token, "algorithm").await;
+        parameter.takes(&world, "ES256, on the list", &parameter.good(&world).await.sign()).await;
     }
 }
 
@@ -103,19 +104,19 @@ async fn a_key_does_for_one_algorithm() {
     let pss = OtherKey::new("pss", "PS256");
     publish(&world, &[rsa.jwk(), pss.jwk()]);
 
-    for door in Door::ALL {
-        let good = door.good(&world).await;
+    for parameter in JwtParameter::ALL {
+        let good = parameter.good(&world).await;
         let (_, claims) = good.texts();
         let kid = good.key.kid.as_str();
         // `alg` of an RSA signature with the `kid` of an EC key, the signature from either.
         for alg in ["RS256", "PS256", "ES384", "EdDSA"] {
             let token = good.clone().header("alg", alg).sign();
-            door.refuses(&world, alg, &token, "key_unknown|algorithm").await;
+            parameter.refuses(&world, alg, &token, "key_unknown|algorithm").await;
         }
         let mut misnamed = pss.clone();
         misnamed.kid = kid.to_owned();
         let token = good.signed_with(&misnamed);
-        door.refuses(&world, "PS256 under the EC key's kid", &token, "key_unknown|algorithm").await;
+        parameter.refuses(&world, "PS256 under the EC key's kid", &token, "key_unknown|algorithm").await;
 
         // The public key's bytes as the secret of an HMAC.
         let header = json!({"alg": "HS256", "kid": kid, "typ": "JWT"}).to_string();
@@ -129,24 +130,23 @@ async fn a_key_does_for_one_algorithm() {
             Vec::new(),
         ] {
             let token = hmac_signed(&secret, &header, &claims);
-            door.refuses(&world, "HS256 with the public key", &token, "algorithm").await;
+            parameter.refuses(&world, "HS256 with the public key", &token, "algorithm").await;
         }
     }
 
     // One RSA key, published for one of its two algorithms.
-    for door in [Door::IdToken, Door::Actor] {
+    for parameter in [JwtParameter::IdToken, JwtParameter::Actor] {
         for (key, other) in [(&rsa, "PS256"), (&pss, "RS256")] {
-            door.takes(&world, key.algorithm, &door.good(&world).await.signed_with(key)).await;
+            parameter.takes(&world, key.algorithm, &parameter.good(&world).await.signed_with(key)).await;
             let mut swapped = key.clone();
             swapped.algorithm = other;
-            let token = door.good(&world).await.signed_with(&swapped);
-            door.refuses(&world, other, &token, "key_unknown|algorithm").await;
+            let token = parameter.good(&world).await.signed_with(&swapped);
+            parameter.refuses(&world, other, &token, "key_unknown|algorithm").await;
         }
     }
 }
 
-/// design.md 6 and 12 override the sheet's list: algorithms per kind, and `EdDSA` is the only name for
-/// Ed25519.
+/// The permitted algorithms are configured for each kind of token, and `EdDSA` is the only name for Ed25519.
 async fn only_current_algorithms_are_taken() {
     let setup = Setup::default().replace(
         "id = \"stranger\"\njwks_file",
@@ -157,23 +157,23 @@ async fn only_current_algorithms_are_taken() {
         ["RS256", "PS256", "ES384", "EdDSA"].into_iter().map(|alg| OtherKey::new(alg, alg)).collect();
     let jwks: Vec<Value> = others.iter().map(OtherKey::jwk).collect();
     publish(&world, &jwks);
-    for door in Door::FOREIGN {
-        door.takes(&world, "ES256", &door.good(&world).await.sign()).await;
+    for parameter in JwtParameter::FOREIGN {
+        parameter.takes(&world, "ES256", &parameter.good(&world).await.sign()).await;
         for key in &others {
-            let token = door.good(&world).await.signed_with(key);
-            if door == Door::Assertion && ["RS256", "ES384"].contains(&key.algorithm) {
-                door.refuses(&world, key.algorithm, &token, "algorithm").await;
+            let token = parameter.good(&world).await.signed_with(key);
+            if parameter == JwtParameter::Assertion && ["RS256", "ES384"].contains(&key.algorithm) {
+                parameter.refuses(&world, key.algorithm, &token, "algorithm").await;
             } else {
-                door.takes(&world, key.algorithm, &token).await;
+                parameter.takes(&world, key.algorithm, &token).await;
             }
         }
         let mut by_its_other_name = others[3].clone();
         by_its_other_name.algorithm = "Ed25519";
-        let jwt = door.good(&world).await;
+        let jwt = parameter.good(&world).await;
         let (_, claims) = jwt.texts();
         let header = json!({"alg": "Ed25519", "kid": "EdDSA"}).to_string();
         let token = others[3].sign_text(&header, &claims);
-        door.refuses(&world, "Ed25519", &token, "algorithm").await;
+        parameter.refuses(&world, "Ed25519", &token, "algorithm").await;
     }
 
     // RS256 where a client asks for it.
@@ -207,7 +207,7 @@ async fn a_short_rsa_key_is_no_key() {
     let world = World::start(setup()).await;
     let set = json!({"keys": [key(modulus)]});
     std::fs::write(world.directory.path().join("workloads.json"), set.to_string()).unwrap();
-    Door::Actor.refuses(&world, "1024 bits", token, "key_unknown").await;
+    JwtParameter::Actor.refuses(&world, "1024 bits", token, "key_unknown").await;
 
     // The same claims by a key of 2048 bits.
     let world = World::start(setup()).await;
@@ -215,7 +215,7 @@ async fn a_short_rsa_key_is_no_key() {
     std::fs::write(world.directory.path().join("workloads.json"), long.jwks().to_string()).unwrap();
     let header = json!({"alg": "RS256", "kid": "short"}).to_string();
     let token = long.sign_text(&header, &short_claims().to_string());
-    Door::Actor.takes(&world, "2048 bits", &token).await;
+    JwtParameter::Actor.takes(&world, "2048 bits", &token).await;
 }
 
 const NO_ALICE: &str = r#"
@@ -228,8 +228,8 @@ when { context.claims.contains("groups=canary") };
 
 async fn nothing_of_an_unverified_token_is_believed() {
     let world = World::start(Setup::default().policy(NO_ALICE)).await;
-    for door in Door::ALL {
-        let forged = door
+    for parameter in JwtParameter::ALL {
+        let forged = parameter
             .good(&world)
             .await
             .claim("groups", json!(["canary"]))
@@ -238,18 +238,18 @@ async fn nothing_of_an_unverified_token_is_believed() {
             .claim("scope", "canary")
             .claim("act", json!({"sub": "canary"}));
         // `scope` makes another kind of an ID token, which is told before any signature is looked at.
-        let forged = if door == Door::IdToken { forged.without("scope") } else { forged };
+        let forged = if parameter == JwtParameter::IdToken { forged.without("scope") } else { forged };
         let token = with_a_bit_flipped(&forged.sign());
-        let answer = door.request(&world, &token).send().await;
-        crate::expect::is_refused("forged", &answer, door.wire());
+        let answer = parameter.request(&world, &token).send().await;
+        crate::expect::is_refused("forged", &answer, parameter.wire());
         let row = world.audit_of(answer.request_id()).await.remove(0);
         assert_eq!(
             (row["event"].as_str(), row["cause"].as_str()),
-            (Some("exchange"), Some(door.causes("signature").as_str()))
+            (Some("exchange"), Some(parameter.causes("signature").as_str()))
         );
         assert!(row.get("policy").is_none(), "policy was asked about a forged token: {row}");
         assert!(!row.to_string().contains("canary"), "{row}");
-        if door != Door::Actor {
+        if parameter != JwtParameter::Actor {
             for member in ["subject", "task", "login", "provider", "levels", "chain"] {
                 assert!(row.get(member).is_none(), "{member}: {row}");
             }

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::doors::Door;
 use crate::harness::{Cases, case};
+use crate::jwt_parameter::JwtParameter;
 use crate::world::{Setup, World};
 
 pub fn cases() -> Cases {
@@ -16,14 +16,14 @@ pub fn cases() -> Cases {
 
 async fn sub_is_checked_and_means_nothing_without_iss() {
     let world = World::start(Setup::default()).await;
-    for door in Door::ALL {
-        let absent = door.good(&world).await.without("sub").sign();
-        door.refuses(&world, "no sub", &absent, "subject|claim").await;
+    for parameter in JwtParameter::ALL {
+        let absent = parameter.good(&world).await.without("sub").sign();
+        parameter.refuses(&world, "no sub", &absent, "subject|claim").await;
         for odd in [json!(""), json!(7), json!(null), json!(true), json!(["alice"]), json!({"sub": "alice"})]
         {
             let what = format!("sub {odd}");
-            let token = door.good(&world).await.claim("sub", odd).sign();
-            door.refuses(&world, &what, &token, "subject|claim").await;
+            let token = parameter.good(&world).await.claim("sub", odd).sign();
+            parameter.refuses(&world, &what, &token, "subject|claim").await;
         }
     }
 
@@ -42,10 +42,10 @@ async fn sub_is_checked_and_means_nothing_without_iss() {
 /// For a token of Deputy's own the audience is the record's: 9068-4-03 and 8693-F-06.
 async fn aud_is_required_and_checked() {
     let world = World::start(Setup::default()).await;
-    for door in Door::FOREIGN {
-        let absent = door.good(&world).await.without("aud").sign();
-        door.refuses(&world, "no aud", &absent, "audience|claim").await;
-        let right = door.good(&world).await.claims["aud"].clone();
+    for parameter in JwtParameter::FOREIGN {
+        let absent = parameter.good(&world).await.without("aud").sign();
+        parameter.refuses(&world, "no aud", &absent, "audience|claim").await;
+        let right = parameter.good(&world).await.claims["aud"].clone();
         for odd in [
             json!([]),
             json!([right, 1]),
@@ -63,26 +63,26 @@ async fn aud_is_required_and_checked() {
             json!(format!("{} ", right.as_str().unwrap())),
         ] {
             let what = format!("aud {odd}");
-            let token = door.good(&world).await.claim("aud", odd).sign();
-            door.refuses(&world, &what, &token, "audience|claim|authorized_party|relying_party").await;
+            let token = parameter.good(&world).await.claim("aud", odd).sign();
+            parameter.refuses(&world, &what, &token, "audience|claim|authorized_party|relying_party").await;
         }
     }
 }
 
 async fn aud_is_a_string_or_an_array_of_strings() {
     let world = World::start(Setup::default()).await;
-    for door in Door::FOREIGN {
-        let right = door.good(&world).await.claims["aud"].as_str().unwrap().to_owned();
+    for parameter in JwtParameter::FOREIGN {
+        let right = parameter.good(&world).await.claims["aud"].as_str().unwrap().to_owned();
         for form in [json!(right), json!([right])] {
             let what = format!("aud {form}");
-            let token = door.good(&world).await.claim("aud", form).sign();
-            door.takes(&world, &what, &token).await;
+            let token = parameter.good(&world).await.claim("aud", form).sign();
+            parameter.takes(&world, &what, &token).await;
         }
         for other in [right.to_uppercase(), format!("{right}/"), right.replace('t', "T")] {
             for form in [json!(other), json!([other])] {
                 let what = format!("aud {form}");
-                let token = door.good(&world).await.claim("aud", form).sign();
-                door.refuses(&world, &what, &token, "audience|relying_party").await;
+                let token = parameter.good(&world).await.claim("aud", form).sign();
+                parameter.refuses(&world, &what, &token, "audience|relying_party").await;
             }
         }
     }

@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::doors::Door;
 use crate::harness::{Cases, case};
+use crate::jwt_parameter::JwtParameter;
 use crate::world::{Key, OtherKey, Setup, World};
 
 pub fn cases() -> Cases {
@@ -35,8 +35,8 @@ fn der(signature: &[u8]) -> Vec<u8> {
 
 async fn an_es256_signature_is_r_and_s_in_range() {
     let world = World::start(Setup::default()).await;
-    for door in Door::ALL {
-        let good = door.good(&world).await.sign();
+    for parameter in JwtParameter::ALL {
+        let good = parameter.good(&world).await.sign();
         let (input, signature) = good.rsplit_once('.').unwrap();
         let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
         let (r, s) = signature.split_at(32);
@@ -57,9 +57,9 @@ async fn an_es256_signature_is_r_and_s_in_range() {
             ("128 octets", [&signature[..], &signature[..]].concat()),
         ] {
             let token = format!("{input}.{}", URL_SAFE_NO_PAD.encode(bytes));
-            door.refuses(&world, what, &token, "signature").await;
+            parameter.refuses(&world, what, &token, "signature").await;
         }
-        door.takes(&world, "R and S", &good).await;
+        parameter.takes(&world, "R and S", &good).await;
     }
 }
 
@@ -111,30 +111,30 @@ async fn a_point_that_is_not_on_its_curve_is_no_key() {
         // The file is read again.
         world.advance(301);
     };
-    let door = Door::Assertion;
-    door.takes(&world, "the good key", &door.good(&world).await.sign()).await;
+    let parameter = JwtParameter::Assertion;
+    parameter.takes(&world, "the good key", &parameter.good(&world).await.sign()).await;
     for (what, bad) in bad_keys(&good) {
         register(vec![bad.clone()]);
-        door.refuses(&world, what, &door.good(&world).await.sign(), "key_unknown").await;
+        parameter.refuses(&world, what, &parameter.good(&world).await.sign(), "key_unknown").await;
         // It spoils no other key of the set.
         let other = Key::new("other");
         register(vec![bad, other.jwk()]);
-        let token = door.good(&world).await.header("kid", "other").signed_by(&other).sign();
-        door.takes(&world, &format!("{what}, beside a good key"), &token).await;
+        let token = parameter.good(&world).await.header("kid", "other").signed_by(&other).sign();
+        parameter.takes(&world, &format!("{what}, beside a good key"), &token).await;
     }
 
     // Ed25519: 32 octets, and on the curve.
     let ed = OtherKey::new("ed", "EdDSA");
     register(vec![ed.jwk()]);
-    door.takes(&world, "Ed25519", &door.good(&world).await.signed_with(&ed)).await;
+    parameter.takes(&world, "Ed25519", &parameter.good(&world).await.signed_with(&ed)).await;
     for (what, x) in [("31 octets", vec![1; 31]), ("33 octets", vec![1; 33]), ("off the curve", vec![2; 32])]
     {
         let mut jwk = ed.jwk();
         jwk["x"] = URL_SAFE_NO_PAD.encode(x).into();
         register(vec![jwk]);
-        let token = door.good(&world).await.signed_with(&ed);
-        door.refuses(&world, what, &token, "key_unknown|signature").await;
+        let token = parameter.good(&world).await.signed_with(&ed);
+        parameter.refuses(&world, what, &token, "key_unknown|signature").await;
     }
     register(vec![good.jwk()]);
-    door.takes(&world, "the good key again", &door.good(&world).await.sign()).await;
+    parameter.takes(&world, "the good key again", &parameter.good(&world).await.sign()).await;
 }

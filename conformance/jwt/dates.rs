@@ -1,10 +1,10 @@
-//! `exp`, `nbf`, `iat` (RFC 7519 §4.1.4 to §4.1.6). design.md 8: foreign tokens have 60 s of leeway,
-//! Deputy's own none.
+//! `exp`, `nbf`, `iat` (RFC 7519 §4.1.4 to §4.1.6). The tokens of other issuers have a leeway of 60 s,
+//! Deputy's own have none (docs/design/records.md).
 
 use serde_json::json;
 
-use crate::doors::Door;
 use crate::harness::{Cases, case};
+use crate::jwt_parameter::JwtParameter;
 use crate::world::{Jwt, Setup, World};
 
 pub fn cases() -> Cases {
@@ -25,7 +25,7 @@ fn with_raw(jwt: &Jwt, claim: &str, text: &str) -> String {
 async fn dates_are_json_numbers() {
     let world = World::start(Setup::default()).await;
     let now = world.now();
-    for door in Door::ALL {
+    for parameter in JwtParameter::ALL {
         for claim in ["exp", "nbf", "iat"] {
             for odd in [
                 &format!("\"{now}\""),
@@ -46,33 +46,33 @@ async fn dates_are_json_numbers() {
                 "0x10",
                 "01",
             ] {
-                let token = with_raw(&door.good(&world).await, claim, odd);
-                door.refuses(&world, &format!("{claim} {odd}"), &token, "claim|malformed").await;
+                let token = with_raw(&parameter.good(&world).await, claim, odd);
+                parameter.refuses(&world, &format!("{claim} {odd}"), &token, "claim|malformed").await;
             }
         }
         // Fractions are numbers too, and so is a number with an exponent.
-        let good = door.good(&world).await;
+        let good = parameter.good(&world).await;
         let token = with_raw(&good, "iat", &format!("{}.75", now - 10));
-        door.takes(&world, "iat with a fraction", &token).await;
-        let token = with_raw(&door.good(&world).await, "exp", &format!("{}.5", now + 60));
-        door.takes(&world, "exp with a fraction", &token).await;
-        let token = with_raw(&door.good(&world).await, "nbf", &format!("{}e0", now - 10));
-        door.takes(&world, "nbf with an exponent", &token).await;
+        parameter.takes(&world, "iat with a fraction", &token).await;
+        let token = with_raw(&parameter.good(&world).await, "exp", &format!("{}.5", now + 60));
+        parameter.takes(&world, "exp with a fraction", &token).await;
+        let token = with_raw(&parameter.good(&world).await, "nbf", &format!("{}e0", now - 10));
+        parameter.takes(&world, "nbf with an exponent", &token).await;
     }
 }
 
 async fn a_token_ends_at_exp_and_leeway() {
     let world = World::start(Setup::default()).await;
-    for door in Door::FOREIGN {
-        let good = door.good(&world).await.claim("iat", world.now() - 100);
+    for parameter in JwtParameter::FOREIGN {
+        let good = parameter.good(&world).await.claim("iat", world.now() - 100);
         for (what, ago) in [("at exp and leeway", 60), ("behind", 61), ("an hour behind", 3600)] {
             let token = good.clone().claim("iat", world.now() - 100 - ago).claim("exp", world.now() - ago);
-            door.refuses(&world, what, &token.sign(), "expired|too_old").await;
+            parameter.refuses(&world, what, &token.sign(), "expired|too_old").await;
         }
         let token = good.clone().claim("exp", world.now() - 60);
-        door.refuses(&world, "at exp and leeway", &token.sign(), "expired").await;
+        parameter.refuses(&world, "at exp and leeway", &token.sign(), "expired").await;
         let token = good.claim("exp", world.now() - 59);
-        door.takes(&world, "a second before", &token.sign()).await;
+        parameter.takes(&world, "a second before", &token.sign()).await;
     }
 
     // Deputy's own: at `exp`, to the second.
@@ -87,14 +87,14 @@ async fn a_token_ends_at_exp_and_leeway() {
 
 async fn a_token_does_not_begin_before_nbf_and_leeway() {
     let world = World::start(Setup::default()).await;
-    for door in Door::FOREIGN {
+    for parameter in JwtParameter::FOREIGN {
         for (what, ahead) in [("now", 0), ("10 s early", 10), ("60 s early", 60)] {
-            let token = door.good(&world).await.claim("nbf", world.now() + ahead);
-            door.takes(&world, what, &token.sign()).await;
+            let token = parameter.good(&world).await.claim("nbf", world.now() + ahead);
+            parameter.takes(&world, what, &token.sign()).await;
         }
         for (what, ahead) in [("61 s early", 61), ("5 minutes early", 300)] {
-            let token = door.good(&world).await.claim("nbf", world.now() + ahead);
-            door.refuses(&world, what, &token.sign(), "not_yet_valid").await;
+            let token = parameter.good(&world).await.claim("nbf", world.now() + ahead);
+            parameter.refuses(&world, what, &token.sign(), "not_yet_valid").await;
         }
     }
 }
@@ -104,29 +104,29 @@ async fn a_token_does_not_begin_before_nbf_and_leeway() {
 async fn iat_is_neither_ahead_nor_too_old() {
     let world = World::start(Setup::default()).await;
     let now = world.now();
-    for door in Door::FOREIGN {
+    for parameter in JwtParameter::FOREIGN {
         for (what, ahead) in [("10 s ahead", 10), ("60 s ahead", 60)] {
-            let token = door.good(&world).await.claim("iat", now + ahead).claim("exp", now + 200);
-            door.takes(&world, what, &token.sign()).await;
+            let token = parameter.good(&world).await.claim("iat", now + ahead).claim("exp", now + 200);
+            parameter.takes(&world, what, &token.sign()).await;
         }
         for (what, ahead) in [("61 s ahead", 61), ("an hour ahead", 3600)] {
-            let token = door.good(&world).await.claim("iat", now + ahead).claim("exp", now + ahead + 60);
-            door.refuses(&world, what, &token.sign(), "issued_ahead|too_old").await;
+            let token = parameter.good(&world).await.claim("iat", now + ahead).claim("exp", now + ahead + 60);
+            parameter.refuses(&world, what, &token.sign(), "issued_ahead|too_old").await;
         }
-        let token = door.good(&world).await.claim("iat", now + 61);
-        door.refuses(&world, "61 s ahead, exp as ever", &token.sign(), "issued_ahead").await;
+        let token = parameter.good(&world).await.claim("iat", now + 61);
+        parameter.refuses(&world, "61 s ahead, exp as ever", &token.sign(), "issued_ahead").await;
     }
-    for (door, limit) in [(Door::IdToken, 600), (Door::Assertion, 300)] {
+    for (parameter, limit) in [(JwtParameter::IdToken, 600), (JwtParameter::Assertion, 300)] {
         let at = |age: i64| json!(now - age);
-        let token = door.good(&world).await.claim("iat", at(limit));
-        door.takes(&world, "at the greatest age", &token.sign()).await;
-        let token = door.good(&world).await.claim("iat", at(limit + 1));
-        door.refuses(&world, "a second older", &token.sign(), "too_old").await;
+        let token = parameter.good(&world).await.claim("iat", at(limit));
+        parameter.takes(&world, "at the greatest age", &token.sign()).await;
+        let token = parameter.good(&world).await.claim("iat", at(limit + 1));
+        parameter.refuses(&world, "a second older", &token.sign(), "too_old").await;
     }
     let lives = async |seconds: i64| {
-        let token = Door::Actor.good(&world).await;
+        let token = JwtParameter::Actor.good(&world).await;
         token.claim("iat", now - 5).claim("exp", now - 5 + seconds).sign()
     };
-    Door::Actor.takes(&world, "an hour", &lives(3600).await).await;
-    Door::Actor.refuses(&world, "longer than an hour", &lives(3601).await, "too_old").await;
+    JwtParameter::Actor.takes(&world, "an hour", &lives(3600).await).await;
+    JwtParameter::Actor.refuses(&world, "longer than an hour", &lives(3601).await, "too_old").await;
 }

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::doors::Door;
 use crate::harness::{Cases, case};
+use crate::jwt_parameter::JwtParameter;
 use crate::world::{Jwt, Key, Setup, World};
 
 pub fn cases() -> Cases {
@@ -21,9 +21,9 @@ pub fn cases() -> Cases {
 
 async fn only_the_compact_serialization_is_taken() {
     let world = World::start(Setup::default()).await;
-    for door in Door::ALL {
-        let good = door.good(&world).await.sign();
-        door.takes(&world, "the compact form", &good).await;
+    for parameter in JwtParameter::ALL {
+        let good = parameter.good(&world).await.sign();
+        parameter.takes(&world, "the compact form", &good).await;
         let parts: Vec<&str> = good.split('.').collect();
         let (h, p, s) = (parts[0], parts[1], parts[2]);
         let flattened = json!({"protected": h, "payload": p, "signature": s}).to_string();
@@ -42,7 +42,7 @@ async fn only_the_compact_serialization_is_taken() {
             ("a dot before", format!(".{good}")),
             ("only dots", "..".to_owned()),
         ] {
-            door.refuses(&world, what, &token, "malformed").await;
+            parameter.refuses(&world, what, &token, "malformed").await;
         }
     }
 }
@@ -75,13 +75,13 @@ fn with_both_alphabets_apart(jwt: &Jwt) -> String {
 async fn base64url_is_decoded_strictly() {
     use base64::Engine as _;
     let world = World::start(Setup::default()).await;
-    for door in Door::ALL {
-        let good = door.good(&world).await;
+    for parameter in JwtParameter::ALL {
+        let good = parameter.good(&world).await;
         let (header, claims) = good.texts();
         let token = good.key.sign_text(&padded(header.clone()), &padded(claims.clone()));
-        door.takes(&world, "spaces behind the JSON", &token).await;
+        parameter.takes(&world, "spaces behind the JSON", &token).await;
 
-        let good = door.good(&world).await;
+        let good = parameter.good(&world).await;
         let token = with_both_alphabets_apart(&good);
         let parts: Vec<&str> = token.split('.').collect();
         for at in 0..3 {
@@ -99,7 +99,7 @@ async fn base64url_is_decoded_strictly() {
                 ("a tab behind", format!("{}\t", parts[at])),
             ] {
                 let what = format!("{what}, segment {at}");
-                door.refuses(&world, &what, &with(changed), "malformed").await;
+                parameter.refuses(&world, &what, &with(changed), "malformed").await;
             }
         }
 
@@ -114,30 +114,30 @@ async fn base64url_is_decoded_strictly() {
         for (what, token) in
             [("header", stray_header), ("claims", stray_claims), ("signature", stray_signature)]
         {
-            door.refuses(&world, &format!("stray bits in the {what}"), &token, "malformed").await;
+            parameter.refuses(&world, &format!("stray bits in the {what}"), &token, "malformed").await;
         }
     }
 }
 
 async fn no_character_but_those_of_a_compact_jws_is_taken() {
     let world = World::start(Setup::default()).await;
-    for door in Door::ALL {
-        let good = door.good(&world).await.sign();
+    for parameter in JwtParameter::ALL {
+        let good = parameter.good(&world).await.sign();
         for odd in ["{", "}", "\"", "%", "~", "é", "\u{200b}", ",", "|", ";", "\u{1}", "\u{7f}"] {
             for token in
                 [format!("{odd}{good}"), format!("{good}{odd}"), good.replacen('.', &format!("{odd}."), 1)]
             {
-                door.refuses(&world, odd, &token, "malformed").await;
+                parameter.refuses(&world, odd, &token, "malformed").await;
             }
         }
-        door.refuses(&world, "bare JSON", "{\"alg\":\"none\"}.{\"sub\":\"alice\"}.", "malformed").await;
+        parameter.refuses(&world, "bare JSON", "{\"alg\":\"none\"}.{\"sub\":\"alice\"}.", "malformed").await;
     }
 }
 
 async fn a_header_name_twice_is_refused() {
     let world = World::start(Setup::default()).await;
-    for door in Door::ALL {
-        let good = door.good(&world).await;
+    for parameter in JwtParameter::ALL {
+        let good = parameter.good(&world).await;
         let (header, claims) = good.texts();
         let kid = &good.key.kid;
         for twice in [
@@ -150,15 +150,15 @@ async fn a_header_name_twice_is_refused() {
         ] {
             let text = header.replacen('{', &format!("{{{twice}"), 1);
             let token = good.key.sign_text(&text, &claims);
-            door.refuses(&world, &twice, &token, "malformed").await;
+            parameter.refuses(&world, &twice, &token, "malformed").await;
         }
     }
 }
 
 async fn a_claim_name_twice_is_refused() {
     let world = World::start(Setup::default()).await;
-    for door in Door::ALL {
-        let good = door.good(&world).await;
+    for parameter in JwtParameter::ALL {
+        let good = parameter.good(&world).await;
         let (header, claims) = good.texts();
         let sub = good.claims["sub"].to_string();
         for twice in [
@@ -173,7 +173,7 @@ async fn a_claim_name_twice_is_refused() {
                 format!("{},{}}}", claims.trim_end_matches('}'), twice.trim_end_matches(',')),
             ] {
                 let token = good.key.sign_text(&header, &text);
-                door.refuses(&world, &twice, &token, "malformed").await;
+                parameter.refuses(&world, &twice, &token, "malformed").await;
             }
         }
     }
@@ -206,24 +206,24 @@ fn not_an_object(object: &str) -> Vec<(&'static str, Vec<u8>)> {
 
 async fn header_and_claims_are_json_objects_in_utf_8() {
     let world = World::start(Setup::default()).await;
-    for door in Door::ALL {
-        let good = door.good(&world).await;
+    for parameter in JwtParameter::ALL {
+        let good = parameter.good(&world).await;
         let (header, claims) = good.texts();
         for (what, odd) in not_an_object(&header) {
             let token = good.key.sign_bytes(&odd, claims.as_bytes());
-            door.refuses(&world, &format!("{what} for header"), &token, "malformed").await;
+            parameter.refuses(&world, &format!("{what} for header"), &token, "malformed").await;
         }
         for (what, odd) in not_an_object(&claims) {
             let token = good.key.sign_bytes(header.as_bytes(), &odd);
-            door.refuses(&world, &format!("{what} for claims"), &token, "malformed").await;
+            parameter.refuses(&world, &format!("{what} for claims"), &token, "malformed").await;
         }
     }
 }
 
 async fn crit_is_refused() {
     let world = World::start(Setup::default()).await;
-    for door in Door::ALL {
-        let good = door.good(&world).await;
+    for parameter in JwtParameter::ALL {
+        let good = parameter.good(&world).await;
         for crit in [
             json!(["b64"]),
             json!([]),
@@ -239,10 +239,10 @@ async fn crit_is_refused() {
         ] {
             let what = format!("crit {crit}");
             let token = good.clone().header("crit", crit).header("exp", 1).header("b64", true).sign();
-            door.refuses(&world, &what, &token, "critical_header").await;
+            parameter.refuses(&world, &what, &token, "critical_header").await;
         }
         let absent = good.header("crit", json!(["http://example.com/absent"])).sign();
-        door.refuses(&world, "crit names what is absent", &absent, "critical_header").await;
+        parameter.refuses(&world, "crit names what is absent", &absent, "critical_header").await;
     }
 }
 
@@ -250,8 +250,8 @@ async fn crit_is_refused() {
 async fn encrypted_and_compressed_tokens_are_refused() {
     let world = World::start(Setup::default()).await;
     let key = Key::new("x");
-    for door in Door::ALL {
-        let good = door.good(&world).await;
+    for parameter in JwtParameter::ALL {
+        let good = parameter.good(&world).await;
         let inner = good.sign();
         for header in [
             json!({"alg": "RSA1_5", "enc": "A128CBC-HS256", "kid": good.key.kid}),
@@ -264,15 +264,15 @@ async fn encrypted_and_compressed_tokens_are_refused() {
             let signed = key.sign_text(&header.to_string(), &inner);
             let (h, rest) = signed.split_once('.').unwrap();
             let jwe = format!("{h}.AAAA.AAAA.{}.AAAA", rest.split('.').next().unwrap());
-            door.refuses(&world, &what, &jwe, "malformed").await;
+            parameter.refuses(&world, &what, &jwe, "malformed").await;
             // The same header on a signed token.
             let (_, claims) = good.texts();
             let token = good.key.sign_text(&header.to_string(), &claims);
-            door.refuses(&world, &format!("{what}, three segments"), &token, "algorithm").await;
+            parameter.refuses(&world, &format!("{what}, three segments"), &token, "algorithm").await;
         }
         for (name, value) in [("zip", json!("DEF")), ("enc", json!("A128GCM")), ("cty", json!("JWT"))] {
             let token = good.clone().header(name, value).sign();
-            door.refuses(&world, name, &token, "kind").await;
+            parameter.refuses(&world, name, &token, "kind").await;
         }
     }
 }

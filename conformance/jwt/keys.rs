@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::doors::Door;
 use crate::harness::{Cases, case};
+use crate::jwt_parameter::JwtParameter;
 use crate::world::{Key, Provider, Setup, World};
 
 pub fn cases() -> Cases {
@@ -25,12 +25,12 @@ async fn a_key_does_for_its_issuer_only() {
         let issuer = world.other_provider.issuer.as_str();
         world.id_token().claim("iss", issuer).signed_by(&other_key)
     };
-    Door::IdToken.takes(&world, "the first", &world.id_token().sign()).await;
-    Door::IdToken.takes(&world, "the second", &at_other().sign()).await;
+    JwtParameter::IdToken.takes(&world, "the first", &world.id_token().sign()).await;
+    JwtParameter::IdToken.takes(&world, "the second", &at_other().sign()).await;
     let crossed = world.id_token().signed_by(&other_key).sign();
-    Door::IdToken.refuses(&world, "the first by the second's key", &crossed, "signature").await;
+    JwtParameter::IdToken.refuses(&world, "the first by the second's key", &crossed, "signature").await;
     let crossed = at_other().signed_by(&world.provider.key).sign();
-    Door::IdToken.refuses(&world, "the second by the first's key", &crossed, "signature").await;
+    JwtParameter::IdToken.refuses(&world, "the second by the first's key", &crossed, "signature").await;
 
     // The `kid` stays the right one; the key is another party's.
     let parties = [
@@ -40,14 +40,14 @@ async fn a_key_does_for_its_issuer_only() {
         ("another client's", world.key_of("stranger").clone()),
         ("Deputy's", world.deputy_key().await),
     ];
-    for door in Door::ALL {
+    for parameter in JwtParameter::ALL {
         for (whose, key) in &parties {
-            let good = door.good(&world).await;
+            let good = parameter.good(&world).await;
             if key.point() != good.key.point() {
                 let token = good.clone().signed_by(key).sign();
-                door.refuses(&world, &format!("by {whose} key"), &token, "signature").await;
+                parameter.refuses(&world, &format!("by {whose} key"), &token, "signature").await;
                 let token = good.signed_by(key).header("kid", key.kid.as_str()).sign();
-                door.refuses(&world, &format!("by {whose} key and kid"), &token, "key_unknown").await;
+                parameter.refuses(&world, &format!("by {whose} key and kid"), &token, "key_unknown").await;
             }
         }
     }
@@ -63,7 +63,7 @@ async fn kid_is_only_ever_compared() {
     world.tx().send().await.granted();
     let fetches = world.provider.jwks_fetches();
 
-    for door in Door::ALL {
+    for parameter in JwtParameter::ALL {
         for kid in [
             json!("../../etc/passwd"),
             json!("/dev/null"),
@@ -83,8 +83,8 @@ async fn kid_is_only_ever_compared() {
             json!({"kid": "attacker"}),
         ] {
             let what: String = format!("kid {kid}").chars().take(40).collect();
-            let token = door.good(&world).await.header("kid", kid).signed_by(&attacker).sign();
-            door.refuses(&world, &what, &token, "key_unknown|malformed").await;
+            let token = parameter.good(&world).await.header("kid", kid).signed_by(&attacker).sign();
+            parameter.refuses(&world, &what, &token, "key_unknown|malformed").await;
         }
     }
     assert_eq!(trap.jwks_fetches() + trap.discovery_fetches(), 0);
@@ -96,7 +96,7 @@ async fn keys_named_in_the_header_are_not_looked_at() {
     let trap = Provider::start(3).await;
     let attacker = &trap.key;
     let url = format!("{}/jwks", trap.issuer);
-    for door in Door::ALL {
+    for parameter in JwtParameter::ALL {
         for (name, value) in [
             ("jku", json!(url)),
             ("x5u", json!(url)),
@@ -105,13 +105,13 @@ async fn keys_named_in_the_header_are_not_looked_at() {
             ("x5t", json!("AAAA")),
         ] {
             // The attacker's signature with the attacker's key beside it, under either `kid`.
-            let good = door.good(&world).await;
+            let good = parameter.good(&world).await;
             let forged = good.clone().header(name, value.clone()).signed_by(attacker);
-            door.refuses(&world, name, &forged.sign(), "signature").await;
+            parameter.refuses(&world, name, &forged.sign(), "signature").await;
             let forged = forged.header("kid", attacker.kid.as_str());
-            door.refuses(&world, &format!("{name}, other kid"), &forged.sign(), "key_unknown").await;
+            parameter.refuses(&world, &format!("{name}, other kid"), &forged.sign(), "key_unknown").await;
             // A good signature is judged by the configured key alone.
-            door.takes(&world, name, &good.header(name, value).sign()).await;
+            parameter.takes(&world, name, &good.header(name, value).sign()).await;
         }
     }
     assert_eq!(trap.jwks_fetches() + trap.discovery_fetches(), 0);
@@ -124,7 +124,7 @@ async fn an_unknown_kid_causes_one_fetch_a_minute() {
     world.advance(61);
     for number in 0..100 {
         let token = world.id_token().header("kid", format!("random-{number}")).sign();
-        Door::IdToken.refuses(&world, "a random kid", &token, "key_unknown").await;
+        JwtParameter::IdToken.refuses(&world, "a random kid", &token, "key_unknown").await;
     }
     assert!(world.provider.jwks_fetches() <= 2, "{} fetches", world.provider.jwks_fetches());
     assert!(world.provider.discovery_fetches() <= 2, "{} fetches", world.provider.discovery_fetches());
@@ -134,27 +134,27 @@ async fn an_unknown_kid_causes_one_fetch_a_minute() {
     world.provider.publish(json!({"keys": [world.provider.key.jwk(), next.jwk()]}));
     let token = || world.id_token().header("kid", "next").signed_by(&next).sign();
     let fetches = world.provider.jwks_fetches();
-    Door::IdToken.refuses(&world, "within the minute", &token(), "key_unknown").await;
+    JwtParameter::IdToken.refuses(&world, "within the minute", &token(), "key_unknown").await;
     assert_eq!(world.provider.jwks_fetches(), fetches);
     world.advance(61);
-    Door::IdToken.takes(&world, "after the minute", &token()).await;
+    JwtParameter::IdToken.takes(&world, "after the minute", &token()).await;
     assert_eq!(world.provider.jwks_fetches(), fetches + 1);
 
     // An issuer that is not configured causes no request at all.
     let stranger = world.id_token().claim("iss", world.other_provider.issuer.as_str()).sign();
-    Door::IdToken.refuses(&world, "an unknown issuer", &stranger, "issuer_untrusted").await;
+    JwtParameter::IdToken.refuses(&world, "an unknown issuer", &stranger, "issuer_untrusted").await;
     assert_eq!(world.other_provider.discovery_fetches() + world.other_provider.jwks_fetches(), 0);
 }
 
 /// A token of Deputy's own always names its key.
 async fn without_kid_the_only_key_of_its_algorithm_does() {
     let world = World::start(Setup::default()).await;
-    for door in Door::FOREIGN {
-        let token = door.good(&world).await.without_header("kid").sign();
-        door.takes(&world, "no kid, one key", &token).await;
+    for parameter in JwtParameter::FOREIGN {
+        let token = parameter.good(&world).await.without_header("kid").sign();
+        parameter.takes(&world, "no kid, one key", &token).await;
     }
-    let own = Door::Own.good(&world).await.without_header("kid").sign();
-    Door::Own.refuses(&world, "no kid", &own, "key_unknown").await;
+    let own = JwtParameter::Own.good(&world).await.without_header("kid").sign();
+    JwtParameter::Own.refuses(&world, "no kid", &own, "key_unknown").await;
 
     let second = Key::new("second").jwk();
     world.provider.publish(json!({"keys": [world.provider.key.jwk(), second]}));
@@ -165,11 +165,11 @@ async fn without_kid_the_only_key_of_its_algorithm_does() {
         std::fs::write(world.directory.path().join(file), set.to_string()).unwrap();
     }
     world.advance(301);
-    for door in Door::FOREIGN {
-        let good = door.good(&world).await;
+    for parameter in JwtParameter::FOREIGN {
+        let good = parameter.good(&world).await;
         let token = good.clone().without_header("kid").sign();
         // The sets are read again, by this request or for this one.
-        door.takes(&world, "with kid, two keys", &good.sign()).await;
-        door.refuses(&world, "no kid, two keys", &token, "key_unknown").await;
+        parameter.takes(&world, "with kid, two keys", &good.sign()).await;
+        parameter.refuses(&world, "no kid, two keys", &token, "key_unknown").await;
     }
 }

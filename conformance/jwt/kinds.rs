@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::doors::Door;
 use crate::harness::{Cases, case};
+use crate::jwt_parameter::JwtParameter;
 use crate::world::{Jwt, Setup, World};
 
 pub fn cases() -> Cases {
     vec![case("8725-3.11-01", typ_is_that_of_the_kind), case("8725-3.12-01", no_kind_is_taken_for_another)]
 }
 
-/// Every `typ` of the sheet's table, and some that are nobody's.
+/// The registered values of `typ` for kinds of JWT, and some values that belong to no kind.
 const TYPES: &[&str] = &[
     "JWT",
     "jwt",
@@ -35,36 +35,37 @@ const TYPES: &[&str] = &[
 
 async fn typ_is_that_of_the_kind() {
     let world = World::start(Setup::default()).await;
-    for door in Door::ALL {
-        let own: &[&str] = match door {
-            Door::IdToken => &["JWT", "jwt"],
-            Door::Own => &["at+jwt", "application/at+jwt", "task+jwt"],
-            Door::Actor => &["JWT", "jwt", "JOSE"],
-            Door::Assertion => &["JWT", "jwt", "client-authentication+jwt"],
+    for parameter in JwtParameter::ALL {
+        let own: &[&str] = match parameter {
+            JwtParameter::IdToken => &["JWT", "jwt"],
+            JwtParameter::Own => &["at+jwt", "application/at+jwt", "task+jwt"],
+            JwtParameter::Actor => &["JWT", "jwt", "JOSE"],
+            JwtParameter::Assertion => &["JWT", "jwt", "client-authentication+jwt"],
         };
         for &typ in TYPES {
-            let token = door.good(&world).await.header("typ", typ).sign();
+            let token = parameter.good(&world).await.header("typ", typ).sign();
             if own.contains(&typ) {
-                door.takes(&world, typ, &token).await;
+                parameter.takes(&world, typ, &token).await;
             } else {
-                door.refuses(&world, &format!("typ `{typ}`"), &token, "kind").await;
+                parameter.refuses(&world, &format!("typ `{typ}`"), &token, "kind").await;
             }
         }
         for odd in [json!(1), json!(null), json!(["JWT"])] {
-            let token = door.good(&world).await.header("typ", odd).sign();
-            door.refuses(&world, "a typ that is no string", &token, "malformed|kind").await;
+            let token = parameter.good(&world).await.header("typ", odd).sign();
+            parameter.refuses(&world, "a typ that is no string", &token, "malformed|kind").await;
         }
-        let absent = door.good(&world).await.without_header("typ").sign();
-        if door == Door::Own {
-            door.refuses(&world, "no typ", &absent, "kind").await;
+        let absent = parameter.good(&world).await.without_header("typ").sign();
+        if parameter == JwtParameter::Own {
+            parameter.refuses(&world, "no typ", &absent, "kind").await;
         } else {
-            door.takes(&world, "no typ", &absent).await;
+            parameter.takes(&world, "no typ", &absent).await;
         }
     }
 }
 
-/// One good token of every kind there is, by those who would really sign it, and the door it belongs to.
-async fn kinds(world: &World) -> Vec<(&'static str, String, Option<Door>)> {
+/// One good token of every kind, each signed by the party that would really sign it, and the parameter that
+/// takes it.
+async fn kinds(world: &World) -> Vec<(&'static str, String, Option<JwtParameter>)> {
     let deputy = world.taken_apart(&world.files_token().await).await;
     let logout_event = json!({"http://schemas.openid.net/event/backchannel-logout": {}});
     let provider = |typ: &str, more: Value| {
@@ -91,11 +92,11 @@ async fn kinds(world: &World) -> Vec<(&'static str, String, Option<Door>)> {
     let status = json!({"status_list": {"bits": 1, "lst": "eNrbuRgAAhcBXQ"}, "ttl": 60});
     let sign = |jwt: Jwt| jwt.sign();
     vec![
-        ("access token", world.files_token().await, Some(Door::Own)),
-        ("task token", world.task_token().await, Some(Door::Own)),
-        ("ID token", sign(world.id_token()), Some(Door::IdToken)),
-        ("client assertion", sign(world.assertion("assistant")), Some(Door::Assertion)),
-        ("workload's credential", sign(world.workload_token("planner")), Some(Door::Actor)),
+        ("access token", world.files_token().await, Some(JwtParameter::Own)),
+        ("task token", world.task_token().await, Some(JwtParameter::Own)),
+        ("ID token", sign(world.id_token()), Some(JwtParameter::IdToken)),
+        ("client assertion", sign(world.assertion("assistant")), Some(JwtParameter::Assertion)),
+        ("workload's credential", sign(world.workload_token("planner")), Some(JwtParameter::Actor)),
         ("DPoP proof", sign(client("dpop+jwt", dpop.clone()).header("jwk", dpop_jwk)), None),
         ("DPoP proof without typ", sign(provider("JWT", dpop)), None),
         ("client attestation", sign(client("oauth-client-attestation+jwt", attestation.clone())), None),
@@ -119,19 +120,19 @@ async fn no_kind_is_taken_for_another() {
     let world = World::start(Setup::default()).await;
     let mut refused = 0;
     for (kind, token, home) in kinds(&world).await {
-        for door in Door::ALL {
-            let what = format!("{kind} as {door:?}");
-            if home == Some(door) {
+        for parameter in JwtParameter::ALL {
+            let what = format!("{kind} as {parameter:?}");
+            if home == Some(parameter) {
                 let request = match kind {
                     "task token" => world.onward("assistant", &token, "tickets", "tickets:search"),
-                    _ => door.request(&world, &token),
+                    _ => parameter.request(&world, &token),
                 };
                 assert_eq!(request.send().await.status, 200, "{what}");
                 continue;
             }
             let minted = world.minted().await;
-            let answer = door.request(&world, &token).send().await;
-            crate::expect::is_refused(&what, &answer, door.wire());
+            let answer = parameter.request(&world, &token).send().await;
+            crate::expect::is_refused(&what, &answer, parameter.wire());
             let cause = answer.audited_cause(&world).await;
             let by_kind = ["kind", "issuer_untrusted", "assertion_kind", "client_unknown"];
             assert!(by_kind.contains(&cause.as_str()), "{what}: {cause}");

@@ -1,9 +1,9 @@
-//! JSON-LIMIT-01: bounds on every JWT, before it is parsed. design.md 8 has the numbers.
+//! JSON-LIMIT-01: bounds on every JWT, checked before it is parsed (docs/design/records.md).
 
 use serde_json::{Value, json};
 
-use crate::doors::Door;
 use crate::harness::{Cases, case};
+use crate::jwt_parameter::JwtParameter;
 use crate::world::{Jwt, Setup, World};
 
 pub fn cases() -> Cases {
@@ -34,22 +34,22 @@ fn around(
 
 async fn the_size_of_a_token_is_bounded() {
     let world = World::start(Setup::default()).await;
-    for door in Door::ALL {
-        let good = door.good(&world).await;
+    for parameter in JwtParameter::ALL {
+        let good = parameter.good(&world).await;
         let claim = |jwt: Jwt, text: String| jwt.claim("padding", text);
         let [longest, too_long] = around(16 * 1024, &good, claim, str::len);
         assert!(longest.len() <= 16_384 && too_long.len() > 16_384 && too_long.len() < 16_390);
-        door.takes(&world, "16 KiB", &longest).await;
-        door.refuses(&world, "over 16 KiB", &too_long, "malformed").await;
+        parameter.takes(&world, "16 KiB", &longest).await;
+        parameter.refuses(&world, "over 16 KiB", &too_long, "malformed").await;
         let huge = good.clone().claim("padding", "x".repeat(40_000)).sign();
-        door.refuses(&world, "40 kB", &huge, "malformed").await;
+        parameter.refuses(&world, "40 kB", &huge, "malformed").await;
 
-        let good = door.good(&world).await;
+        let good = parameter.good(&world).await;
         let header = |jwt: Jwt, text: String| jwt.header("padding", text);
         let decoded = |token: &str| token.split('.').next().unwrap().len() * 3 / 4;
         let [longest, too_long] = around(2048, &good, header, decoded);
-        door.takes(&world, "a header of 2 KiB", &longest).await;
-        door.refuses(&world, "a longer header", &too_long, "malformed").await;
+        parameter.takes(&world, "a header of 2 KiB", &longest).await;
+        parameter.refuses(&world, "a longer header", &too_long, "malformed").await;
     }
 }
 
@@ -68,31 +68,33 @@ fn members(value: &Value) -> usize {
 
 async fn the_shape_of_a_token_is_bounded() {
     let world = World::start(Setup::default()).await;
-    for door in Door::ALL {
+    for parameter in JwtParameter::ALL {
         let object: fn(Value) -> Value = |inner| json!({"a": inner});
         let array: fn(Value) -> Value = |inner| json!([inner]);
         for (what, wrap) in [("objects", object), ("arrays", array)] {
             // The claims set itself is the first level of sixteen.
-            let good = door.good(&world).await;
-            door.takes(&world, what, &good.clone().claim("x", nested(15, wrap)).sign()).await;
+            let good = parameter.good(&world).await;
+            parameter.takes(&world, what, &good.clone().claim("x", nested(15, wrap)).sign()).await;
             for levels in [16, 120] {
                 let token = good.clone().claim("x", nested(levels, wrap)).sign();
-                door.refuses(&world, &format!("{levels} {what} deep"), &token, "malformed").await;
+                parameter.refuses(&world, &format!("{levels} {what} deep"), &token, "malformed").await;
             }
             let token = good.header("x", nested(16, wrap)).sign();
-            door.refuses(&world, &format!("{what} too deep in the header"), &token, "malformed").await;
+            parameter.refuses(&world, &format!("{what} too deep in the header"), &token, "malformed").await;
         }
 
         // As deep as fits into 16 KiB: written as text, for building it would cost this test its stack.
-        let good = door.good(&world).await;
+        let good = parameter.good(&world).await;
         let (header, claims) = good.clone().claim("x", "@@").texts();
         for (open, close, levels) in [("[", "]", 5000), ("{\"a\":", "}", 1500)] {
             let deep = format!("{}1{}", open.repeat(levels), close.repeat(levels));
             let token = good.key.sign_text(&header, &claims.replace("\"@@\"", &deep));
             assert!(token.len() <= 16 * 1024, "{}", token.len());
-            door.refuses(&world, &format!("{levels} times {open}"), &token, "malformed").await;
+            parameter.refuses(&world, &format!("{levels} times {open}"), &token, "malformed").await;
             let unclosed = good.key.sign_text(&header, &claims.replace("\"@@\"", &open.repeat(levels)));
-            door.refuses(&world, &format!("{levels} times {open}, unclosed"), &unclosed, "malformed").await;
+            parameter
+                .refuses(&world, &format!("{levels} times {open}, unclosed"), &unclosed, "malformed")
+                .await;
         }
 
         let own = members(&Value::Object(good.claims.clone()));
@@ -101,13 +103,13 @@ async fn the_shape_of_a_token_is_bounded() {
             Value::Object(names.collect())
         };
         // One for the claim that holds them.
-        door.takes(&world, "200 members", &good.clone().claim("x", more(199 - own)).sign()).await;
-        let token = door.good(&world).await.claim("x", more(200 - own)).sign();
-        door.refuses(&world, "201 members", &token, "malformed").await;
+        parameter.takes(&world, "200 members", &good.clone().claim("x", more(199 - own)).sign()).await;
+        let token = parameter.good(&world).await.claim("x", more(200 - own)).sign();
+        parameter.refuses(&world, "201 members", &token, "malformed").await;
 
-        let good = door.good(&world).await;
-        door.takes(&world, "100 elements", &good.claim("x", vec![1; 100]).sign()).await;
-        let token = door.good(&world).await.claim("x", vec![1; 101]).sign();
-        door.refuses(&world, "101 elements", &token, "malformed").await;
+        let good = parameter.good(&world).await;
+        parameter.takes(&world, "100 elements", &good.claim("x", vec![1; 100]).sign()).await;
+        let token = parameter.good(&world).await.claim("x", vec![1; 101]).sign();
+        parameter.refuses(&world, "101 elements", &token, "malformed").await;
     }
 }

@@ -154,7 +154,7 @@ async fn parameters_in_the_query() {
     refuses(&world, "all", world.form(&query), CLIENT, "no_credentials").await;
     let known = world.form(&query).basic("basic-app");
     refuses(&world, "the grant", known, malformed("grant_type_missing"), "grant_type_missing").await;
-    // One parameter there is as good as absent.
+    // A parameter in the query string counts as absent.
     let scope = world.tx().without("scope").path("/token?scope=tickets%3Asearch");
     let wire = crate::expect::scope("scope_missing");
     refuses(&world, "scope alone", scope, wire, "scope_missing").await;

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::with_a_bit_flipped;
-use crate::doors::Door;
 use crate::expect::{ACTOR, ASSURANCE, SUBJECT, refuses};
 use crate::harness::{Cases, case};
+use crate::jwt_parameter::JwtParameter;
 use crate::world::{ACCESS_TOKEN_TYPE, ID_TOKEN_TYPE, Jwt, Setup, World, hmac_signed, unsigned};
 
 pub fn cases() -> Cases {
@@ -43,40 +43,40 @@ fn by_public_key(jwt: &Jwt) -> String {
 async fn expired() {
     let world = World::start(Setup::default()).await;
     let token = expire(world.id_token(), world.now());
-    Door::IdToken.refuses(&world, "expired", &token, "expired").await;
+    JwtParameter::IdToken.refuses(&world, "expired", &token, "expired").await;
     let own = world.files_token().await;
     world.advance(300);
-    Door::Own.refuses(&world, "expired", &own, "expired").await;
+    JwtParameter::Own.refuses(&world, "expired", &own, "expired").await;
 }
 
 async fn not_yet_valid() {
     let world = World::start(Setup::default()).await;
     let token = world.id_token().claim("nbf", world.now() + 300).sign();
-    Door::IdToken.refuses(&world, "in 5 minutes", &token, "not_yet_valid").await;
+    JwtParameter::IdToken.refuses(&world, "in 5 minutes", &token, "not_yet_valid").await;
 }
 
 async fn signature_broken_by_one_bit() {
     let world = World::start(Setup::default()).await;
     let id_token = with_a_bit_flipped(&world.id_token().sign());
-    Door::IdToken.refuses(&world, "one bit", &id_token, "signature").await;
+    JwtParameter::IdToken.refuses(&world, "one bit", &id_token, "signature").await;
     let own = world.files_token().await;
-    Door::Own.refuses(&world, "one bit", &with_a_bit_flipped(&own), "signature").await;
-    Door::Own.request(&world, &own).send().await.granted();
+    JwtParameter::Own.refuses(&world, "one bit", &with_a_bit_flipped(&own), "signature").await;
+    JwtParameter::Own.request(&world, &own).send().await.granted();
 }
 
 async fn alg_none() {
     let world = World::start(Setup::default()).await;
-    for door in [Door::IdToken, Door::Own] {
-        let token = without_signature(&door.good(&world).await);
-        door.refuses(&world, "alg none", &token, "algorithm").await;
+    for parameter in [JwtParameter::IdToken, JwtParameter::Own] {
+        let token = without_signature(&parameter.good(&world).await);
+        parameter.refuses(&world, "alg none", &token, "algorithm").await;
     }
 }
 
 async fn hs256_by_the_public_key() {
     let world = World::start(Setup::default()).await;
-    for door in [Door::IdToken, Door::Own] {
-        let token = by_public_key(&door.good(&world).await);
-        door.refuses(&world, "HS256", &token, "algorithm").await;
+    for parameter in [JwtParameter::IdToken, JwtParameter::Own] {
+        let token = by_public_key(&parameter.good(&world).await);
+        parameter.refuses(&world, "HS256", &token, "algorithm").await;
     }
 }
 
@@ -85,17 +85,17 @@ async fn issuer_not_trusted() {
     let other = &world.other_provider;
     let token = world.id_token().claim("iss", other.issuer.as_str());
     let token = token.header("kid", other.key.kid.as_str()).signed_by(&other.key).sign();
-    Door::IdToken.refuses(&world, "a provider nobody configured", &token, "issuer_untrusted").await;
+    JwtParameter::IdToken.refuses(&world, "a provider nobody configured", &token, "issuer_untrusted").await;
     assert_eq!(other.discovery_fetches(), 0, "it was asked for its keys");
 }
 
 async fn audience_of_another_application() {
     let world = World::start(Setup::default()).await;
     let token = world.id_token().claim("aud", "shop-app").sign();
-    Door::IdToken.refuses(&world, "unknown application", &token, "audience|relying_party").await;
+    JwtParameter::IdToken.refuses(&world, "unknown application", &token, "audience|relying_party").await;
     // Known, and no source for this client.
     let token = world.id_token().claim("aud", "other-app").sign();
-    Door::IdToken.refuses(&world, "another client's", &token, "relying_party").await;
+    JwtParameter::IdToken.refuses(&world, "another client's", &token, "relying_party").await;
     world.tx().set("subject_token", &token).by_assertion("stranger").send().await.granted();
 }
 
@@ -104,7 +104,7 @@ async fn revoked() {
     let token = world.files_token().await;
     let answer = world.form("/revoke").set("token", &token).by_assertion("assistant").send().await;
     assert_eq!(answer.status, 200, "{}", answer.text);
-    Door::Own.refuses(&world, "revoked", &token, "revoked").await;
+    JwtParameter::Own.refuses(&world, "revoked", &token, "revoked").await;
 }
 
 async fn declared_as_another_type() {
@@ -146,17 +146,17 @@ async fn an_actor_token_with_any_of_these_faults() {
         ("24 an ID token", id_token, "issuer_untrusted"),
         ("24 an access token", own, "issuer_untrusted"),
     ] {
-        Door::Actor.refuses(&world, what, &token, fault).await;
+        JwtParameter::Actor.refuses(&world, what, &token, fault).await;
     }
     // 23: what is revoked of a workload is its agent.
     let token = good().sign();
     world.tx().actor(&token).send().await.granted();
     let agent = world.agent_of_workload("workload-planner");
     world.operate("kill", &agent).await;
-    Door::Actor.refuses(&world, "23 banned", &good().sign(), "agent_ended").await;
+    JwtParameter::Actor.refuses(&world, "23 banned", &good().sign(), "agent_ended").await;
 }
 
-/// design.md 12: an agent whose class does not list this client.
+/// The actor token names an agent whose class does not list this client.
 async fn an_actor_token_of_another_client() {
     let world = World::start(Setup::default()).await;
     let token = world.workload_token("age").sign();

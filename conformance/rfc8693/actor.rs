@@ -123,7 +123,7 @@ async fn nested_actors_are_information_only() {
     assert!(builtin.iter().any(|(_, text)| text.contains("\npermit (")));
 }
 
-/// design.md 12 overrides the sheet for continuing a task token: that adds no level.
+/// Continuing with a task token adds no level (docs/design/exchange.md).
 async fn an_exchange_onward_adds_one_level_and_copies_the_rest() {
     let world = World::start(Setup::default()).await;
     let task = world.task_token().await;
@@ -254,8 +254,8 @@ async fn a_token_needs_a_rule_that_permits_it() {
     }
 }
 
-/// design.md 12 overrides the sheet: plain HTTP is served where issuer and listener are literal
-/// loopback, and a configuration with it elsewhere is refused.
+/// Plain HTTP is served only where issuer and listener are literal loopback addresses; any other
+/// configuration with plain HTTP is refused.
 async fn plain_http_is_only_for_loopback() {
     let world = World::start(Setup::default()).await;
     let port = world.issuer.rsplit(':').next().unwrap();

@@ -1,4 +1,4 @@
-//! RFC 8693 §4.4: `may_act`. design.md 3 says under which names an actor is known.
+//! RFC 8693 §4.4: `may_act`.
 
 use serde_json::{Value, json};
 
@@ -21,8 +21,8 @@ fn with(world: &World, may_act: Value) -> Request<'_> {
     world.tx().set("subject_token", &world.id_token().claim("may_act", may_act).sign())
 }
 
-/// design.md 12: the names are (Deputy, `act.sub`), (Deputy, `client_id`), (workload issuer, `sub`),
-/// (provider, relying party).
+/// `may_act` may name the actor by issuer and `sub` in four ways: (Deputy, `act.sub`), (Deputy, `client_id`),
+/// (workload issuer, `sub` of the credential) and (provider, relying party).
 async fn may_act_has_to_name_the_actor() {
     let world = World::start(Setup::default()).await;
     let deputy = world.issuer.as_str();

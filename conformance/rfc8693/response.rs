@@ -90,7 +90,7 @@ async fn expires_in_is_the_life_of_the_token() {
     }
 }
 
-/// design.md 12 overrides the sheet: what was asked is granted whole, or the request is refused.
+/// The requested scope is granted as a whole, or the request is refused.
 async fn scope_is_always_told_and_is_what_was_asked() {
     let world = World::start(Setup::default()).await;
     for asked in ["tickets:search", "tickets:book tickets:search"] {

@@ -14,7 +14,7 @@ pub fn cases() -> Cases {
     ]
 }
 
-/// design.md 12 overrides the sheet: they are read, and several targets are `invalid_target`.
+/// Both parameters are read when they are repeated, and several targets are answered with `invalid_target`.
 async fn resource_and_audience_may_come_more_than_once() {
     let world = World::start(Setup::default()).await;
     let one = world.tx().without("audience").set("scope", "files.read");
@@ -108,8 +108,8 @@ async fn scope_is_words_between_single_spaces() {
     assert_eq!(ab.body["scope"], ba.body["scope"]);
 }
 
-/// design.md 12: with several targets `invalid_target` comes first; for one, every scope has to be
-/// defined there, and none is dropped in silence.
+/// With several targets the answer is `invalid_target`. With one target every scope has to be defined there,
+/// and none is silently dropped.
 async fn every_scope_has_to_mean_something_at_the_target() {
     let world = World::start(Setup::default()).await;
     let unknown = scope("scope_unknown_at_target");

@@ -104,7 +104,7 @@ async fn the_signature_is_checked_with_a_key_of_the_issuer() {
     world.onward_tx(&token).send().await.granted();
 }
 
-/// design.md 8 overrides the sheet: Deputy's own `exp` has no leeway.
+/// Deputy's own `exp` has no leeway (docs/design/records.md).
 async fn a_token_ends_at_its_exp() {
     let world = World::start(Setup::default()).await;
     let answer = world.files_token().await;

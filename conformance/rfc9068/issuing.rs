@@ -66,7 +66,7 @@ async fn every_token_is_signed_with_an_asymmetric_algorithm() {
     refuses_config(&world, "[tokens]", &keys.replace("none", "HS256"), "signing_algorithm");
 }
 
-/// design.md 12: task tokens are `task+jwt`, so that no resource server takes one.
+/// A task token is `task+jwt`, so that no resource server accepts it.
 async fn every_access_token_is_typed() {
     let world = World::start(Setup::default()).await;
     for (what, token) in tokens(&world).await {
@@ -106,7 +106,7 @@ async fn iss_is_the_issuer_of_the_metadata() {
     assert_eq!(metadata["issuer"], world.issuer.as_str());
 }
 
-/// design.md 12 overrides the sheet's form: a UUID v7, unique and time-ordered.
+/// A `jti` is a UUID of version 7, which is unique and ordered by time.
 async fn jti_is_unique() {
     let world = World::start(Setup::default()).await;
     let task = world.task_token().await;
@@ -136,7 +136,7 @@ async fn sub_is_the_user() {
     refuses(&world, "an agent as subject", request, SUBJECT, "issuer_untrusted").await;
 }
 
-/// design.md 12: the facts are carried on the record, and pairwise targets see less of them.
+/// The facts of the login come from its record, and pairwise targets see fewer of them.
 async fn the_facts_of_the_login_do_not_change_from_hop_to_hop() {
     let world = World::start(Setup::default().upstream()).await;
     let id_token = world.id_token();
@@ -175,7 +175,7 @@ async fn scope_is_there() {
     }
 }
 
-/// design.md 12: not for task tokens, whose scopes are those of the targets in reach.
+/// This does not apply to task tokens, whose scopes are defined by the targets that can be reached.
 async fn every_scope_means_something_at_the_audience() {
     let world = World::start(Setup::default()).await;
     let config = world.config();
@@ -226,14 +226,14 @@ async fn no_audience_is_inferred_from_scope() {
     refuses(&world, "one choice only", request, TARGET_MISSING, "target_missing").await;
 }
 
-/// design.md 12 overrides the sheet: there are no default targets, so the missing target is the fault.
+/// There are no default targets, so the missing target is the fault.
 async fn without_a_target_scopes_of_two_are_refused_too() {
     let world = World::start(Setup::default()).await;
     let request = world.tx().without("audience").set("scope", "tickets:search files.read");
     refuses(&world, "scopes of two targets", request, TARGET_MISSING, "target_missing").await;
 }
 
-/// design.md 12 overrides the sheet: several targets are refused before anything could be ambiguous.
+/// Several targets are refused before a scope could be ambiguous.
 async fn no_token_is_ambiguous() {
     let world = World::start(Setup::default()).await;
     // `files.read` is defined by both.

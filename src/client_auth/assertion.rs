@@ -114,8 +114,8 @@ fn judge(config: &Config, client: &Client, claims: &Claims, now: Timestamp) -> R
     Ok(used(&client.id, jti, expires_at))
 }
 
-/// The replay record: by client, so that nobody can use up another's `jti` (ATK-62), and for as long as
-/// the assertion could still pass the time checks (CA-STATE-03).
+/// The replay record. It includes the client, so that nobody can use up the `jti` of another client, and it is kept
+/// for as long as the assertion could still pass the checks of time (CA-STATE-03).
 fn used(client: &ClientId, jti: &str, expires_at: Timestamp) -> OneTime {
     let mut hash = [0; 32];
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, jti.as_bytes());

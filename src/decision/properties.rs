@@ -99,8 +99,8 @@ fn as_delegation(terms: &Terms) -> Delegation {
     }
 }
 
-/// Its `aud` and everything that may follow onward from it; for a task token every target of the
-/// ceiling that defines one of its scopes, and what follows from those (design.md 1).
+/// The targets that can be reached with a token: its `aud` and everything that may follow onward from it. For a
+/// task token these are every target of the ceiling that defines one of its scopes, and what follows from those.
 fn reach(
     config: &Config,
     acting: &Acting,

@@ -20,7 +20,7 @@ pub use birthdate::Birthdate;
 pub enum Unknown {
     /// The claim is missing, or does not settle the question.
     Unavailable,
-    /// The claim is not what it should be (yes-no-claims 2, last row).
+    /// The claim has a form that OpenID Connect Core §5.1 does not define.
     Invalid,
 }
 

@@ -110,7 +110,7 @@ pub fn check_user(user: Option<&Subject>, auth_time: i64) -> Result<(), TokenFau
 /// This is a question about the agent's state and has nothing to do with the claim `may_act`.
 ///
 /// # Errors
-/// [`TokenFault::OtherClientsAgent`] (ATK-06), [`TokenFault::AgentEnded`], [`TokenFault::AgentCutOff`].
+/// [`TokenFault::OtherClientsAgent`] (8693-F-04), [`TokenFault::AgentEnded`], [`TokenFault::AgentCutOff`].
 pub fn check_agent(agent: Option<&Agent>, client: &ClientId, auth_time: i64) -> Result<(), TokenFault> {
     let Some(agent) = agent else { return Ok(()) };
     if agent.client != *client {

@@ -92,7 +92,7 @@ pub struct Ended {
 pub struct Agent {
     /// `act.sub`.
     pub id: AgentId,
-    /// The client that first presented it; unacceptable from another (ATK-06).
+    /// The client that first presented it. The agent is refused when another client presents it (8693-F-04).
     pub client: ClientId,
     /// Who vouches for it.
     pub provenance: Provenance,

@@ -77,8 +77,9 @@ pub fn check_may_act(
     }
 }
 
-/// Whose token it is to exchange (8693-F-05, F-06): a task token its current actor's, through the
-/// client it was issued to; an access token its audience's, where registered to exchange onward.
+/// Decides who may exchange a token (8693-F-05, 8693-F-06). A task token may be exchanged by its current actor, through
+/// the client to which it was issued. An access token may be exchanged by its audience, if a client is registered to
+/// exchange onward for it.
 ///
 /// # Errors
 /// [`TokenFault::NotYours`]: also an access token in the hands of its own actor.

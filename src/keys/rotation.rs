@@ -35,8 +35,8 @@ impl KeyState {
     }
 }
 
-/// What `row` may do at `now`. A revocation holds from the moment it is recorded, whatever the clock
-/// says since (I4, I8).
+/// What the key of `row` may do at `now`. A revocation is in effect from the moment it is recorded, whatever the
+/// clock says afterwards (JWKS-05).
 pub fn state(row: &KeyRow, now: Timestamp) -> KeyState {
     if row.revoked_at.is_some() {
         KeyState::Revoked

@@ -130,7 +130,7 @@ impl NodeSecrets {
         tag(&self.secret_hash, &[secret])
     }
 
-    /// `pw_` and base64url of HMAC(len|issuer|len|sector|len|subject) (yes-no-claims 5, OIDC Core §8.1).
+    /// `pw_` and base64url of HMAC(len|issuer|len|sector|len|subject) (OIDC Core §8.1).
     pub fn pairwise_subject(&self, issuer: &Issuer, subject: &str, sector: &str) -> String {
         let parts = [issuer.as_str().as_bytes(), sector.as_bytes(), subject.as_bytes()];
         format!("pw_{}", URL_SAFE_NO_PAD.encode(tag(&self.pairwise_subject, &parts)))

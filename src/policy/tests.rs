@@ -11,7 +11,7 @@ use crate::oauth::AgentId;
 
 const PERMIT: &str = "@id(\"p\") permit(principal, action, resource);\n";
 
-/// A set of one file, `a.cedar`.
+/// A set of one file that has this text.
 fn set(text: &str) -> Result<PolicySet, PolicyError> {
     PolicySet::from_sources("", [("a.cedar", text)])
 }

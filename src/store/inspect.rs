@@ -10,7 +10,7 @@ use super::{StoreError, postgres, sqlite};
 use crate::base::time::Timestamp;
 use crate::config::{Config, Database};
 
-/// How a database stands.
+/// The state of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
     /// Whether there is nothing of Deputy's in it yet.
@@ -19,7 +19,7 @@ pub struct Inspection {
     pub pending: usize,
     /// The durability settings as read back on a connection.
     pub settings: String,
-    /// Whether they keep what was acknowledged (design.md 9).
+    /// Whether these settings keep every change that was acknowledged (ADR 4).
     pub is_durable: bool,
     /// The highest time ever recorded.
     pub highest_time: Option<Timestamp>,

@@ -130,7 +130,7 @@ impl Ledger {
         effect: &mut Effect,
         now: Timestamp,
     ) -> Result<(), Recorded> {
-        // A key revoked since the caller read the keys: sign again with another (I8).
+        // The key was revoked since the caller read the keys: sign again with another (JWKS-05).
         if self.is_key_trusted.get(token.kid()) != Some(&true) {
             return Err(Recorded::Changed);
         }

@@ -20,7 +20,7 @@ use super::{StoreError, migration};
 /// Idle readers kept at most.
 const READERS: usize = 16;
 
-/// What every connection is set to, and found to be set to (design.md 9).
+/// The settings of every connection, which are read back after they are set (ADR 4).
 const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
      PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = MEMORY;";
 

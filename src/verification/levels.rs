@@ -1,4 +1,4 @@
-//! Which assurance levels a login meets (security-bcp I). Decided per provider, from its claims alone.
+//! Which assurance levels a login meets. Each provider defines its levels as conditions on the claims.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::registry::{AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvide
 /// The level every scope asks for unless it says otherwise.
 const MFA: &str = "mfa";
 
-/// What an `amr` value shows (RFC 8176 §2 and security-bcp I.1). Values that are not here show nothing.
+/// The factor that an `amr` value shows (RFC 8176 §2). Values that are not listed here show nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Factor {
     Know,
@@ -46,7 +46,7 @@ pub fn met(provider: &IdentityProvider, claims: &Claims, amr: &[String]) -> BTre
     levels
 }
 
-/// Two kinds of factor. A biometric counts only beside a "have" (security-bcp I.1).
+/// Whether `amr` shows two kinds of factor. A biometric counts only together with something that the user has.
 fn has_two_factors(amr: &[String]) -> bool {
     let factors: BTreeSet<Factor> = amr.iter().filter_map(|value| factor(value)).collect();
     factors.contains(&Factor::Have) && factors.len() > 1

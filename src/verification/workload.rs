@@ -1,4 +1,4 @@
-//! A workload's credential, by the rules of its issuer (workload-identity 1, preset `generic`).
+//! Verifies the credential of a workload by the rules of its issuer (preset `generic`).
 
 use std::sync::Arc;
 

@@ -17,7 +17,7 @@ async fn example(name: &str, provider: &str) -> (World, Map<String, Value>) {
         ("clients/assistant.jwks.json", "clients/assistant.json"),
         ("clients/tickets-api.jwks.json", "clients/stranger.json"),
     ] {
-        assert!(toml.contains(from), "`{from}` stands in the example");
+        assert!(toml.contains(from), "`{from}` is in the example");
         toml = toml.replace(from, to);
     }
     let claims = std::fs::read_to_string(directory.join("id-token.json")).unwrap();

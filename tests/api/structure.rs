@@ -1,7 +1,8 @@
-//! The structure of the source: imports go one way between the modules, files and functions stay short, and the
-//! documents name files that are there. Each check is shown to be able to fail on planted sources.
+//! The structure of the source: imports go one way between the modules, files and functions stay short, and comments
+//! and pages refer only to what is in the repository. Each check is shown to be able to fail on planted sources.
 
 mod planted;
+mod references;
 mod rust;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,17 +72,8 @@ fn no_file_and_no_function_is_too_long() {
 }
 
 #[test]
-fn every_file_that_a_document_names_is_there() {
-    let mut documents = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
-    documents.extend(files(&root().join("docs"), "md"));
-    let wrong: Vec<String> = documents
-        .iter()
-        .flat_map(|document| {
-            let text = std::fs::read_to_string(document).unwrap();
-            let absent = absent_paths(&text, root());
-            absent.into_iter().map(|path| format!("{} names `{path}`", document.display()))
-        })
-        .collect();
+fn comments_and_pages_refer_only_to_what_is_in_the_repository() {
+    let wrong = references::Repository::read(root()).absent();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
@@ -215,16 +207,4 @@ fn too_long(source: &Path, may_be: &[(&str, &str)]) -> Vec<String> {
     long.retain(|name, _| !may_be.iter().any(|(allowed, _)| allowed == name));
     wrong.extend(long.iter().map(|(name, lines)| format!("{name} has {lines} lines")));
     wrong
-}
-
-/// The paths of the repository that `text` names in backticks or links to by `src/…` and the like, and that are not
-/// below `root`.
-fn absent_paths(text: &str, root: &Path) -> Vec<String> {
-    const ROOTS: [&str; 7] = ["src/", "tests/", "docs/", "conformance/", "policies/", "benches/", ".ci/"];
-    text.split(['`', '(', ')', ' ', '\n', ','])
-        .filter(|word| ROOTS.iter().any(|root| word.starts_with(root)))
-        .map(|word| word.split("::").next().unwrap_or(word).trim_end_matches(['.', ';', ':', '/', '…']))
-        .filter(|path| !path.contains(['*', '<', '{']) && !root.join(path).exists())
-        .map(str::to_owned)
-        .collect()
 }

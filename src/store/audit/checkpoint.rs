@@ -1,5 +1,5 @@
-//! Signed checkpoints: at times the end of this node's chain is signed and put where cutting the chain's
-//! tail does not reach: a file beside the database (design.md 8).
+//! Signed checkpoints: from time to time the end of this node's chain is signed and written to a file beside the
+//! database, which someone who deletes the last rows of the chain cannot reach (ADR 3).
 
 use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};

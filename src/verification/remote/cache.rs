@@ -206,7 +206,7 @@ impl KeyCache {
         };
         let keys = KeySet::parse(&document.body)
             .map_err(|_| FetchError("not a key set within the limits".to_owned()))?;
-        // An empty set is believed: an issuer that withdrew every key wants none of them to be trusted (ATK-45).
+        // An empty set is believed: an issuer that withdrew every key wants none of them to be trusted.
         if keys.is_empty() {
             tracing::warn!(keys.source = %place, "the key set has no usable key");
         }

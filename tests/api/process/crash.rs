@@ -220,7 +220,7 @@ async fn load_and_kill(world: &Arc<World>, enough: usize, variables: &[(&str, St
             () = progress.reached.notified() => break,
             () = sleep(STALL) => {
                 if before > 0 && before == progress.acknowledged.load(Ordering::SeqCst) {
-                    break; // as good a moment as any
+                    break; // any moment will do
                 }
             }
             logs = &mut all_ended => return logs, // every client met a surprise before that

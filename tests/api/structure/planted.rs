@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{absent_paths, against_order, circle, files, imports, modules, too_long};
+use super::references::{Repository, requirements_in};
+use super::{against_order, circle, files, imports, modules, root, too_long};
 
 /// A source tree of these files.
 fn plant(planted: &[(&str, &str)]) -> tempfile::TempDir {
@@ -106,12 +107,117 @@ fn a_long_file_and_a_long_function_are_found() {
     assert_eq!(too_long(source.path(), &allowed), ["a.rs may be long but is not: take it off the list"]);
 }
 
+/// A repository with a few files, a decision and a requirement, in which `name` has this text.
+fn absent_in(name: &str, text: &str) -> Vec<String> {
+    let row = "| 8693-2.1-05 | MUST | RFC 8693 §2.1 | A request says its type. |\n";
+    let planted = plant(&[
+        ("src/here.rs", ""),
+        ("src/part/deep.rs", ""),
+        ("policies/chain.cedar", ""),
+        ("docs/adr/0007-cost.md", ""),
+        ("docs/design/exchange.md", ""),
+        ("docs/design/guarantees.md", ""),
+        ("conformance/requirements.md", row),
+        (name, text),
+    ]);
+    Repository::read(planted.path()).absent()
+}
+
 #[test]
-fn a_document_that_names_an_absent_file_is_found() {
-    let root = plant(&[("src/here.rs", "")]);
-    let text =
-        "See `src/here.rs`, `src/here.rs::tests`, [there](docs/there.md), src/gone.rs, `src/<module>.rs`.";
-    assert_eq!(absent_paths(text, root.path()), ["docs/there.md", "src/gone.rs"]);
+fn a_reference_to_an_absent_file_is_found_in_every_kind_of_file() {
+    for (name, text) in [
+        ("docs/page.md", "See `src/gone.rs`."),
+        ("docs/page.md", "See [there](src/gone.rs#part)."),
+        ("docs/page.md", "See src/gone.rs::tests, and so on."),
+        ("src/other.rs", "/// See `src/gone.rs`.\nfn a() {}\n"),
+        ("src/other.rs", "fn a() {} // src/gone.rs: why\n"),
+        ("tests/a.rs", "/* src/gone.rs */\n"),
+        ("a.toml", "a = 1 # src/gone.rs\n"),
+        ("policies/a.cedar", "// src/gone.rs\n"),
+        ("migrations/up.sql", "-- src/gone.rs\n"),
+        ("a.js", "const a = 1; // src/gone.rs\n"),
+        ("a.sh", "# src/gone.rs\n"),
+        ("test", "# src/gone.rs\n"),
+        (".ci/run", "# src/gone.rs\n"),
+    ] {
+        assert_eq!(absent_in(name, text), [format!("{name}: src/gone.rs")], "{text}");
+    }
+    assert_eq!(absent_in("docs/page.md", "The module is in src/gone."), ["docs/page.md: src/gone"]);
+    assert_eq!(absent_in("src/other.rs", "// As in gone.rs.\n"), ["src/other.rs: gone.rs"]);
+    assert_eq!(absent_in("docs/page.md", "See ADR 8."), ["docs/page.md: ADR 8"]);
+}
+
+#[test]
+fn a_reference_to_what_is_there_is_no_fault() {
+    for (name, text) in [
+        (
+            "docs/page.md",
+            "See `src/here.rs`, src/part, `here.rs`, [there](design/exchange.md#the-order), ADR 7.",
+        ),
+        (
+            "src/other.rs",
+            "// See here.rs and part/deep.rs.\nconst A: &str = \"src/gone.rs\"; // `src/<module>.rs`\n",
+        ),
+        ("docs/page.md", "https://example.com/src/gone.rs, /etc/gone.toml, `policies/*.cedar`, Node.js"),
+        ("a.toml", "path = \"src/gone.rs\"\n"),
+    ] {
+        assert_eq!(absent_in(name, text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn a_reference_to_an_absent_document_is_found() {
+    for (text, reference) in [
+        ("as in design.md 8", "design.md"),
+        ("as in `design.md`", "design.md"),
+        ("as Design 3 says", "design 3"),
+        ("overrides the sheet's form", "the sheet"),
+        ("see security-bcp I", "security-bcp"),
+        ("see workload-identity 1", "workload-identity 1"),
+        ("see yes-no-claims 2", "yes-no-claims 2"),
+        ("token-lifecycle: K", "token-lifecycle"),
+        ("client-authentication A.", "client-authentication a"),
+        ("the house-style says", "house-style"),
+        ("as the spike showed", "the spike"),
+        ("comes with a later issue", "later issue"),
+        ("as in issue 7", "issue 7"),
+        ("a key signs (I8)", "I8"),
+    ] {
+        assert_eq!(
+            absent_in("src/other.rs", &format!("// {text}\n")),
+            [format!("src/other.rs: {reference}")]
+        );
+    }
+    let strings = "const A: &str = \"design.md 12\";\n";
+    assert_eq!(absent_in("src/other.rs", strings), ["src/other.rs: design.md"]);
+    for text in [
+        "the design of the record, and an issue with 7 tokens",
+        "this issuer, client-authentication attempts, by client-authentication at all",
+        "yes-no-claims at all",
+        "guarantees.md, I8",
+        "RFC 8693 §2.1, IPv4, I18n, AI8",
+    ] {
+        assert_eq!(absent_in("src/other.rs", &format!("// {text}\n")), [""; 0], "{text}");
+    }
+    assert_eq!(absent_in("docs/design/guarantees.md", "## I8: No key signs early\n"), [""; 0]);
+}
+
+#[test]
+fn a_requirement_without_a_sentence_is_found() {
+    let text = "// 8693-2.1-05 is there; ATK-62, 8693-2.1-06 and 8725bis-3.3-01 are not.\n";
+    assert_eq!(
+        absent_in("src/other.rs", text),
+        ["src/other.rs: 8693-2.1-06", "src/other.rs: 8725bis-3.3-01", "src/other.rs: ATK-62"]
+    );
+    assert_eq!(absent_in("tests/a.rs", "case(\"YNC-13\", a)\n"), ["tests/a.rs: YNC-13"]);
+    let without_a_sentence = "| 8693-2.1-05 | MUST | RFC 8693 §2.1 | |\n";
+    assert_eq!(
+        absent_in("conformance/requirements.md", without_a_sentence),
+        ["conformance/requirements.md: 8693-2.1-05"]
+    );
+    assert_eq!(requirements_in("(OIDC-3.1.3.7-07, -09)"), ["OIDC-3.1.3.7-07", "OIDC-3.1.3.7-09"]);
+    let others = "2026-11-27 SHA-256 AES-256-GCM UTC-12 P-256 UTF-16 RUSTSEC-2023-0071 019a0000-0000-7000 1990-06 a-05";
+    assert_eq!(requirements_in(others), [""; 0]);
 }
 
 #[test]
@@ -119,6 +225,8 @@ fn the_checks_read_the_whole_source() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let read = files(&source, "rs").len();
     assert!(read > 150, "only {read} files");
+    let read = Repository::read(root()).files().count();
+    assert!(read > 300, "only {read} files");
     let pairs = imports(&source);
     for module in super::ORDER.iter().filter(|module| !["base", "metrics"].contains(module)) {
         assert!(pairs.keys().any(|(from, _)| from == module), "{module} imports nothing");

@@ -3,28 +3,51 @@
 /// `text` with comments and the contents of string and character literals taken out. Line breaks stay.
 pub fn code_of(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(next) = rest.chars().next() {
-        let is_in_word = code.ends_with(|c: char| c.is_alphanumeric() || c == '_');
-        let skipped = if rest.starts_with("//") {
-            rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with("/*") {
-            block_comment(rest)
-        } else if next == '"' {
-            string(rest)
-        } else if let Some(length) = raw_string(rest).filter(|_| !is_in_word) {
-            length
-        } else if let Some(length) = character(rest) {
-            length
+    parts(text, |part, is_code| {
+        if is_code {
+            code.push_str(part);
         } else {
-            code.push(next);
-            rest = &rest[next.len_utf8()..];
-            continue;
-        };
-        code.extend(rest[..skipped].chars().filter(|c| *c == '\n'));
-        rest = &rest[skipped..];
-    }
+            code.extend(part.chars().filter(|c| *c == '\n'));
+        }
+    });
     code
+}
+
+/// The comments of `text`, one after the other, without the code between them.
+pub fn comments_of(text: &str) -> String {
+    let mut comments = String::new();
+    parts(text, |part, _| {
+        if part.starts_with("//") || part.starts_with("/*") {
+            comments.push_str(part);
+            comments.push('\n');
+        }
+    });
+    comments
+}
+
+/// Gives `take` each character of code, and each comment and each literal as a whole, with whether it is code.
+fn parts<'a>(text: &'a str, mut take: impl FnMut(&'a str, bool)) {
+    let mut rest = text;
+    let mut is_in_word = false;
+    while let Some(next) = rest.chars().next() {
+        let skipped = if rest.starts_with("//") {
+            Some(rest.find('\n').unwrap_or(rest.len()))
+        } else if rest.starts_with("/*") {
+            Some(block_comment(rest))
+        } else if next == '"' {
+            Some(string(rest))
+        } else if let Some(length) = raw_string(rest).filter(|_| !is_in_word) {
+            Some(length)
+        } else {
+            character(rest)
+        };
+        let (part, following) = rest.split_at(skipped.unwrap_or(next.len_utf8()));
+        take(part, skipped.is_none());
+        if skipped.is_none() {
+            is_in_word = next.is_alphanumeric() || next == '_';
+        }
+        rest = following;
+    }
 }
 
 fn block_comment(text: &str) -> usize {

@@ -142,7 +142,7 @@ impl Caller {
         self.try_post(url, form).await.expect("an answer")
     }
 
-    /// Hop 0 (design.md 3): an ID token for a token at `audience`.
+    /// The first hop: exchanges an ID token for a token for `audience`.
     pub async fn sign_in(&self, base: &str, id_token: &str, audience: &str, scope: &str) -> Answer {
         self.try_sign_in(base, id_token, audience, scope).await.expect("an answer")
     }

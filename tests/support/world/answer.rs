@@ -53,7 +53,7 @@ impl Answer {
         header_of(&self.granted())
     }
 
-    /// `E400 x` and `E401 x` of the sheets: status, content type, no-store, `error`, nothing minted.
+    /// Asserts a refusal: status, content type, no-store, `error`, and that no token was issued.
     #[track_caller]
     pub fn refused(&self, status: u16, error: &str) -> &Self {
         assert_eq!((self.status, self.body["error"].as_str()), (status, Some(error)), "{}", self.text);

@@ -1,4 +1,4 @@
-//! What only a test that stands inside Deputy can do: sign with its key, break its database, change
+//! What only a test inside the process of Deputy can do: sign with its key, break its database, change
 //! its policy and its agents.
 
 use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};

@@ -179,7 +179,7 @@ impl World {
         }
     }
 
-    /// The configuration as of `self.toml`.
+    /// The configuration of this world, parsed.
     pub fn config(&self) -> Config {
         Config::parse(&self.toml, self.directory.path()).unwrap_or_else(|error| panic!("{error}"))
     }
@@ -249,7 +249,7 @@ impl World {
         self.server().audit(None).await.unwrap()
     }
 
-    /// Whether `text` stands anywhere in the files of the data directory, the database with its WAL
+    /// Whether `text` is anywhere in the files of the data directory, the database with its WAL
     /// included.
     pub fn is_on_disk(&self, text: &str) -> bool {
         let mut waiting = vec![self.directory.path().join("data")];

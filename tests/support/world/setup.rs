@@ -146,7 +146,7 @@ impl Setup {
             let _ = write!(toml, "\n[database]\nurl = \"{url}\"\n");
         }
         for (from, to) in &self.replacements {
-            assert!(toml.contains(from.as_str()), "`{from}` stands in the world's configuration");
+            assert!(toml.contains(from.as_str()), "`{from}` is in the world's configuration");
             toml = toml.replace(from.as_str(), to);
         }
         toml.push_str(&self.tail);
@@ -169,7 +169,7 @@ name = "phishing_resistant"
 any_of = [{ claim = "acr", in = ["phr", "phrh"] }]
 "#;
 
-/// `tickets` and `age-agent` are pairwise as in design.md 3; `https://files.example/` sees the
+/// `tickets` and `age-agent` have pairwise subjects; `https://files.example/` sees the
 /// provider's own subject; `deep1` … `deep5` make long chains: `svc1` exchanges what is for `deep1`
 /// onward to `deep2`, and so on.
 pub const BASE: &str = r#"

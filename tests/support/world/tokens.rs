@@ -213,7 +213,7 @@ impl Request<'_> {
         self
     }
 
-    /// The value of a parameter as it stands.
+    /// The value of a parameter, unchanged.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }

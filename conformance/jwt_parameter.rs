@@ -1,14 +1,14 @@
-//! The four ways a JWT gets into Deputy. Every rule of RFC 7515, 7519 and 8725 holds at each of them.
+//! The four parameters that carry a JWT to Deputy. Every rule of RFC 7515, 7519 and 8725 applies to each of them.
 
 use crate::expect::{ACTOR, CLIENT, SUBJECT, Wire, is_refused, refuses};
 use crate::world::{Jwt, Request, World};
 
-/// Where a JWT is presented.
+/// The parameter in which a JWT is presented, with the kind of token that it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
+pub enum JwtParameter {
     /// `subject_token` of type `…:id_token`.
     IdToken,
-    /// `subject_token` of type `…:access_token`: Deputy's own, come back.
+    /// `subject_token` of type `…:access_token`: a token that Deputy issued.
     Own,
     /// `actor_token` of type `…:jwt`.
     Actor,
@@ -16,13 +16,13 @@ pub enum Door {
     Assertion,
 }
 
-impl Door {
+impl JwtParameter {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::IdToken, Self::Own, Self::Actor, Self::Assertion];
     /// Those whose tokens others sign.
     pub const FOREIGN: [Self; 3] = [Self::IdToken, Self::Actor, Self::Assertion];
 
-    /// A good token for this door, to be spoilt and signed again.
+    /// A good token for this parameter, which a test can change and sign again.
     pub async fn good(self, world: &World) -> Jwt {
         match self {
             Self::IdToken => world.id_token(),
@@ -35,7 +35,7 @@ impl Door {
         }
     }
 
-    /// A request that is good but for `token`.
+    /// A request that is good except for `token`.
     pub fn request<'a>(self, world: &'a World, token: &str) -> Request<'a> {
         match self {
             Self::IdToken => world.tx().set("subject_token", token),
@@ -45,7 +45,7 @@ impl Door {
         }
     }
 
-    /// What the wire says of a bad token here.
+    /// The response to a bad token in this parameter.
     pub const fn wire(self) -> Wire {
         match self {
             Self::IdToken | Self::Own => SUBJECT,
@@ -54,7 +54,7 @@ impl Door {
         }
     }
 
-    /// The audit's word for a fault, which client authentication has its own words for.
+    /// The causes in the audit for `faults`. Client authentication has causes of its own.
     pub fn causes(self, faults: &str) -> String {
         let word = |fault: &str| match (self, fault) {
             (Self::Assertion, "critical_header" | "claim" | "malformed") => "assertion_malformed".to_owned(),
@@ -67,14 +67,14 @@ impl Door {
         faults.split('|').map(word).collect::<Vec<_>>().join("|")
     }
 
-    /// `token` is refused here, for this fault.
+    /// `token` is refused in this parameter, for one of these faults.
     pub async fn refuses(self, world: &World, what: &str, token: &str, faults: &str) {
         let what = format!("{what} as {self:?}");
         refuses(world, &what, self.request(world, token), self.wire(), &self.causes(faults)).await;
     }
 
-    /// `token` passes all that is asked of its form. One of Deputy's own that a test signed gets as far
-    /// as the records, which do not know it.
+    /// `token` passes every check of its form. A token that a test signed in Deputy's name gets as far as the
+    /// records, which do not have it.
     pub async fn takes(self, world: &World, what: &str, token: &str) {
         let answer = self.request(world, token).send().await;
         if self == Self::Own {
