@@ -122,7 +122,6 @@ impl Default for Verifier {
 impl Verifier {
     /// A verifier that fetches keys this way. [`Verifier::default`] fetches over HTTPS.
     pub fn new(remote: Box<dyn RemoteKeys>) -> Self {
-        crate::jose::install_provider();
         Self { keys: KeyCache::new(remote), own: moka::sync::Cache::new(OWN_REMEMBERED) }
     }
 
