@@ -8,7 +8,6 @@ mod claims;
 mod json;
 mod key;
 mod key_set;
-mod provider;
 mod signing;
 mod token;
 
@@ -18,7 +17,6 @@ pub use claims::Claims;
 pub use json::{Limits, parse_object};
 pub use key::PublicKey;
 pub use key_set::KeySet;
-pub use provider::install_provider;
 pub use signing::{SigningKey, dummy_verify};
 pub use token::{Header, UnverifiedToken};
 

@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use openidconnect::IssuerUrl;
 use serde_json::{Map, Value};
 
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::Config;
 use crate::jose::{Header, JoseError, PublicKey, UnverifiedToken};
 use crate::keys::{KeyRing, NodeSecrets};
-use crate::oauth::{ClientId, Digest, Issuer, TokenFault};
+use crate::oauth::{ClientId, Digest, TokenFault};
 use crate::registry::{KeySource, Reach};
 
-mod fast_jwk;
 mod id_token;
 mod levels;
 mod login_facts;
@@ -36,8 +34,6 @@ pub use remote::{HttpKeys, KeyCache, KeyFault, KeySpec, RemoteKeys};
 const KEYS_STALE: Lifetime = Lifetime::from_seconds(86_400);
 /// Own tokens remembered as well signed: 1 to 2 kB each.
 const OWN_REMEMBERED: u64 = 8192;
-/// Issuers remembered as URLs.
-const ISSUERS_REMEMBERED: u64 = 1024;
 /// The longest `sub` taken from a provider (OIDC Core §2).
 const MAX_SUBJECT: usize = 255;
 
@@ -115,8 +111,6 @@ pub struct Verifier {
     /// shown at every hop and an access token at every introspection; checking its signature again is
     /// most of what either costs. Nothing in here says that it lives.
     own: moka::sync::Cache<Digest, Arc<VerifiedOwn>>,
-    /// Issuers as openidconnect compares them, parsed once each. Configured ones only, so they are few.
-    issuer_urls: moka::sync::Cache<Issuer, IssuerUrl>,
 }
 
 impl Default for Verifier {
@@ -128,12 +122,7 @@ impl Default for Verifier {
 impl Verifier {
     /// A verifier that fetches keys this way. [`Verifier::default`] fetches over HTTPS.
     pub fn new(remote: Box<dyn RemoteKeys>) -> Self {
-        crate::jose::install_provider();
-        Self {
-            keys: KeyCache::new(remote),
-            own: moka::sync::Cache::new(OWN_REMEMBERED),
-            issuer_urls: moka::sync::Cache::new(ISSUERS_REMEMBERED),
-        }
+        Self { keys: KeyCache::new(remote), own: moka::sync::Cache::new(OWN_REMEMBERED) }
     }
 
     /// Verifies an ID token presented by `client`.
@@ -166,17 +155,7 @@ impl Verifier {
             is_local: is_local(config),
         };
         let key = self.keys.key(spec, scanned.header(), now).await?;
-        let issuer = self.issuer_url(&provider.issuer)?;
-        Ok(id_token::judge(config, (provider, issuer), scanned, token, &key, client, now)?)
-    }
-
-    fn issuer_url(&self, issuer: &Issuer) -> Result<IssuerUrl, TokenFault> {
-        if let Some(known) = self.issuer_urls.get(issuer) {
-            return Ok(known);
-        }
-        let url = IssuerUrl::new(issuer.as_str().to_owned()).map_err(|_| TokenFault::IssuerUntrusted)?;
-        self.issuer_urls.insert(issuer.clone(), url.clone());
-        Ok(url)
+        Ok(id_token::judge(config, provider, &scanned.verify(&key)?, token, client, now)?)
     }
 
     /// Verifies a workload's token and finds its class.

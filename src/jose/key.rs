@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, EcdsaVerificationAlgorithm, ParsedPublicKey,
+    RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value};
 
-use super::Algorithm;
-use super::provider::parse_public;
-use super::{JoseError, install_provider};
+use super::{Algorithm, JoseError};
 
 /// Bits of an RSA modulus taken.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
@@ -41,7 +43,6 @@ impl PublicKey {
     /// unknown types and curves, RSA under 2048 or over 8192 bits or with a strange exponent, points
     /// that are not on the curve.
     pub fn from_jwk(jwk: &Map<String, Value>) -> Result<Vec<Self>, JoseError> {
-        install_provider();
         if PRIVATE.iter().any(|&member| jwk.contains_key(member)) || !is_for_verifying(jwk) {
             return Err(JoseError::Key);
         }
@@ -49,11 +50,13 @@ impl PublicKey {
             (Some("RSA"), _) => {
                 let (n, e) = (unsigned(jwk, "n")?, unsigned(jwk, "e")?);
                 check_rsa(&n, &e)?;
+                let parts = RsaPublicKeyComponents { n: &n, e: &e };
+                parts.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).map_err(|_| JoseError::Key)?;
                 let key = DecodingKey::from_rsa_raw_components(&n, &e);
                 (&[Algorithm::RS256, Algorithm::PS256], key, [n, e].concat())
             }
-            (Some("EC"), Some("P-256")) => ec(jwk, 32, &[Algorithm::ES256])?,
-            (Some("EC"), Some("P-384")) => ec(jwk, 48, &[Algorithm::ES384])?,
+            (Some("EC"), Some("P-256")) => ec(jwk, 32, &[Algorithm::ES256], &ECDSA_P256_SHA256_FIXED)?,
+            (Some("EC"), Some("P-384")) => ec(jwk, 48, &[Algorithm::ES384], &ECDSA_P384_SHA384_FIXED)?,
             (Some("OKP"), Some("Ed25519")) => {
                 let x = octets(jwk, "x", 32)?;
                 if is_small_order(&x) {
@@ -75,10 +78,7 @@ impl PublicKey {
                 Self(Arc::new(Inner { algorithm, key: key.clone(), material: material.clone() }))
             })
             .collect();
-        match keys.first() {
-            Some(first) if parse_public(library(first.algorithm()), &first.0.key).is_some() => Ok(keys),
-            _ => Err(JoseError::Key),
-        }
+        if keys.is_empty() { Err(JoseError::Key) } else { Ok(keys) }
     }
 
     /// Its one algorithm.
@@ -92,7 +92,6 @@ impl PublicKey {
     /// # Errors
     /// [`JoseError::Signature`].
     pub fn verify(&self, message: &[u8], signature: &str) -> Result<(), JoseError> {
-        install_provider();
         match jsonwebtoken::crypto::verify(signature, message, &self.0.key, library(self.0.algorithm)) {
             Ok(true) => Ok(()),
             Ok(false) | Err(_) => Err(JoseError::Signature),
@@ -147,9 +146,11 @@ fn ec(
     jwk: &Map<String, Value>,
     length: usize,
     algorithms: &'static [Algorithm],
+    rules: &'static EcdsaVerificationAlgorithm,
 ) -> Result<(&'static [Algorithm], DecodingKey, Vec<u8>), JoseError> {
     // Uncompressed (SEC 1 §2.3.3): the point at infinity cannot be written in this form.
     let point = [vec![4], octets(jwk, "x", length)?, octets(jwk, "y", length)?].concat();
+    ParsedPublicKey::new(rules, &point).map_err(|_| JoseError::Key)?;
     Ok((algorithms, DecodingKey::from_ec_der(&point), point))
 }
 

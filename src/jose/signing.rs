@@ -1,31 +1,42 @@
 //! Signing with a private key held in memory.
+//!
+//! aws-lc signs here without jsonwebtoken, which would parse the private key again for every signature
+//! (docs/adr/0009-jsonwebtoken-backend.md).
 
 use std::sync::LazyLock;
 
 use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
-    Ed25519KeyPair, KeyPair, RsaKeyPair, RsaPublicKeyComponents,
+    Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
+    RsaPublicKeyComponents,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
-use jsonwebtoken::{DecodingKey, EncodingKey};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::Algorithm;
 use super::key::library;
-use super::{JoseError, PublicKey, UnverifiedToken, install_provider};
+use super::{Algorithm, JoseError, PublicKey, UnverifiedToken};
 
 /// A private key bound to one algorithm, with its public JWK. Prints neither.
 pub struct SigningKey {
     algorithm: Algorithm,
     kid: String,
     jwk: Map<String, Value>,
-    private: EncodingKey,
+    private: Private,
     pkcs8: Zeroizing<Vec<u8>>,
+}
+
+/// A parsed private key, with the rules of its algorithm.
+enum Private {
+    Ec(EcdsaKeyPair),
+    Ed(Ed25519KeyPair),
+    Rsa(RsaKeyPair, &'static dyn RsaEncoding),
 }
 
 impl std::fmt::Debug for SigningKey {
@@ -62,23 +73,8 @@ impl SigningKey {
     /// # Errors
     /// [`JoseError::Key`] where it is no key of this algorithm.
     pub fn from_pkcs8(algorithm: Algorithm, pkcs8: Zeroizing<Vec<u8>>) -> Result<Self, JoseError> {
-        install_provider();
-        let (private, public) = match algorithm {
-            Algorithm::ES256 => ec(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8)?,
-            Algorithm::ES384 => ec(&ECDSA_P384_SHA384_FIXED_SIGNING, &pkcs8)?,
-            Algorithm::EdDSA => {
-                let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8).map_err(|_| JoseError::Key)?;
-                (EncodingKey::from_ed_der(&pkcs8), DecodingKey::from_ed_der(pair.public_key().as_ref()))
-            }
-            Algorithm::RS256 | Algorithm::PS256 => {
-                let pair = RsaKeyPair::from_pkcs8(&pkcs8).map_err(|_| JoseError::Key)?;
-                let public = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
-                (
-                    EncodingKey::from_rsa_der(&pkcs8),
-                    DecodingKey::from_rsa_raw_components(&public.n, &public.e),
-                )
-            }
-        };
+        let private = Private::parse(algorithm, &pkcs8).ok_or(JoseError::Key)?;
+        let public = private.public();
         let mut jwk =
             Jwk::from_decoding_key(&public, Some(library(algorithm))).map_err(|_| JoseError::Key)?;
         let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| JoseError::Key)?;
@@ -123,8 +119,19 @@ impl SigningKey {
     /// # Errors
     /// [`JoseError::Signing`].
     pub fn sign(&self, message: &[u8]) -> Result<String, JoseError> {
-        jsonwebtoken::crypto::sign(message, &self.private, library(self.algorithm))
-            .map_err(|_| JoseError::Signing)
+        let random = SystemRandom::new();
+        let signature = match &self.private {
+            Private::Ec(pair) => {
+                pair.sign(&random, message).map(|signature| URL_SAFE_NO_PAD.encode(signature))
+            }
+            Private::Ed(pair) => pair.try_sign(message).map(|signature| URL_SAFE_NO_PAD.encode(signature)),
+            Private::Rsa(pair, padding) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(*padding, &random, message, &mut signature)
+                    .map(|()| URL_SAFE_NO_PAD.encode(signature))
+            }
+        };
+        signature.map_err(|_| JoseError::Signing)
     }
 
     /// The first segment of tokens of this `typ` signed by this key.
@@ -150,16 +157,36 @@ impl SigningKey {
     }
 }
 
+impl Private {
+    fn parse(algorithm: Algorithm, pkcs8: &[u8]) -> Option<Self> {
+        let rsa = |padding| RsaKeyPair::from_pkcs8(pkcs8).ok().map(|pair| Self::Rsa(pair, padding));
+        let ec = |rules| EcdsaKeyPair::from_pkcs8(rules, pkcs8).ok().map(Self::Ec);
+        match algorithm {
+            Algorithm::ES256 => ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
+            Algorithm::ES384 => ec(&ECDSA_P384_SHA384_FIXED_SIGNING),
+            Algorithm::EdDSA => Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).ok().map(Self::Ed),
+            Algorithm::RS256 => rsa(&RSA_PKCS1_SHA256),
+            Algorithm::PS256 => rsa(&RSA_PSS_SHA256),
+        }
+    }
+
+    fn public(&self) -> DecodingKey {
+        match self {
+            Self::Ec(pair) => DecodingKey::from_ec_der(pair.public_key().as_ref()),
+            Self::Ed(pair) => DecodingKey::from_ed_der(pair.public_key().as_ref()),
+            Self::Rsa(pair, _) => {
+                let public = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
+                DecodingKey::from_rsa_raw_components(&public.n, &public.e)
+            }
+        }
+    }
+}
+
 fn generate_ec(rules: &'static EcdsaSigningAlgorithm) -> Result<Vec<u8>, JoseError> {
     EcdsaKeyPair::generate(rules)
         .and_then(|pair| pair.to_pkcs8v1())
         .map(|document| document.as_ref().to_vec())
         .map_err(|_| JoseError::Signing)
-}
-
-fn ec(rules: &'static EcdsaSigningAlgorithm, pkcs8: &[u8]) -> Result<(EncodingKey, DecodingKey), JoseError> {
-    let pair = EcdsaKeyPair::from_pkcs8(rules, pkcs8).map_err(|_| JoseError::Key)?;
-    Ok((EncodingKey::from_ec_der(pkcs8), DecodingKey::from_ec_der(pair.public_key().as_ref())))
 }
 
 /// Spends the time of one signature check on a token that is refused anyway, so that an unknown client

@@ -37,7 +37,6 @@ impl Header {
 /// reach until [`UnverifiedToken::verify`], but for the two that say whose keys to use.
 pub struct UnverifiedToken<'a> {
     header: Header,
-    header_segment: &'a str,
     claims: Map<String, Value>,
     signing_input: &'a str,
     signature_segment: &'a str,
@@ -75,7 +74,6 @@ impl<'a> UnverifiedToken<'a> {
         check_times(&claims)?;
         Ok(Self {
             header,
-            header_segment,
             claims,
             signing_input: &token[..header_segment.len() + 1 + claims_segment.len()],
             signature_segment,
@@ -106,11 +104,7 @@ impl<'a> UnverifiedToken<'a> {
         Ok(Claims::new(self.claims))
     }
 
-    /// Verifies the signature alone.
-    ///
-    /// # Errors
-    /// As [`UnverifiedToken::verify`].
-    pub fn verify_signature(&self, key: &PublicKey) -> Result<(), JoseError> {
+    fn verify_signature(&self, key: &PublicKey) -> Result<(), JoseError> {
         if self.header.algorithm != key.algorithm() {
             return Err(JoseError::Algorithm);
         }
@@ -118,34 +112,16 @@ impl<'a> UnverifiedToken<'a> {
     }
 
     /// The text under the signature.
-    pub const fn signing_input(&self) -> &'a str {
+    pub(super) const fn signing_input(&self) -> &'a str {
         self.signing_input
     }
 
     /// The signature, in base64url.
-    pub const fn signature(&self) -> &'a str {
+    pub(super) const fn signature(&self) -> &'a str {
         self.signature_segment
     }
 
-    /// A compact JWS with this header and signature but only `names` of the claims: what is shown to
-    /// a library that would stumble over claims it need not read. Its signature verifies only against
-    /// [`UnverifiedToken::signing_input`].
-    pub(crate) fn project(&self, names: &[&str]) -> String {
-        let shown: Map<String, Value> = names
-            .iter()
-            .filter_map(|&name| Some((name.to_owned(), self.claims.get(name)?.clone())))
-            .collect();
-        let shown = URL_SAFE_NO_PAD.encode(Value::Object(shown).to_string());
-        [self.header_segment, shown.as_str(), self.signature_segment].join(".")
-    }
-
-    /// The claims, where the caller had the signature over [`UnverifiedToken::signing_input`] verified
-    /// by other means than [`UnverifiedToken::verify`].
-    pub(crate) fn into_claims_verified_elsewhere(self) -> Claims {
-        Claims::new(self.claims)
-    }
-
-    /// The claims before any verification, for reading those that decide how to verify.
+    /// The claims before any verification: only to see which kind of token it is.
     pub(crate) const fn unverified_claims(&self) -> &Map<String, Value> {
         &self.claims
     }

@@ -77,7 +77,6 @@ impl From<KeyError> for StartError {
 /// # Errors
 /// [`StartError`]: nothing is served with less than everything.
 pub async fn start(config: Config, surroundings: Surroundings) -> Result<Arc<App>, StartError> {
-    crate::jose::install_provider();
     let Surroundings { clock, entropy } = surroundings;
     let secrets = NodeSecrets::load(&config.keys.master_key_file)?;
     let now = clock.now();

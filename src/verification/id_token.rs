@@ -1,37 +1,22 @@
-//! An ID token as a relying party would check it (OIDC Core §3.1.3.7), and more: Deputy did not run the
-//! login itself.
+//! An ID token, checked as a relying party would check it (OIDC Core §3.1.3.7), except for the nonce: Deputy did
+//! not start the login (OIDC-3.1.3.7-08). How old the token and the login are is checked as well.
 
 use std::sync::Arc;
 
-use openidconnect::core::{CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm};
-use openidconnect::{
-    ClaimsVerificationError, EmptyAdditionalClaims, IdToken, IdTokenVerifier, IssuerUrl, JsonWebKeySet,
-    NonceVerifier, SignatureVerificationError,
-};
 use serde_json::{Map, Value};
 
-use super::fast_jwk::{FastJwk, algorithm};
 use super::{LoginFacts, MayAct, PredicateClaims, VerifiedLogin, check_subject, digest, levels};
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::config::Config;
-use crate::jose::{Claims, PublicKey, UnverifiedToken};
+use crate::jose::{Claims, UnverifiedToken};
 use crate::oauth::{ClientId, TokenFault};
 use crate::registry::IdentityProvider;
 
-/// The claims that openidconnect judges.
-const JUDGED: [&str; 5] = ["iss", "aud", "exp", "iat", "sub"];
 /// Claims that only other kinds of token have: logout tokens, DPoP proofs, introspection responses
 /// (OIDC-3.1.3.7-11).
 pub(super) const FOREIGN_CLAIMS: [&str; 4] = ["events", "htm", "htu", "token_introspection"];
 /// The longest `acr`, `amr` member, `azp` or `sid` taken, in bytes.
 const MAX_TEXT: usize = 255;
-
-type OidcToken = IdToken<
-    EmptyAdditionalClaims,
-    CoreGenderClaim,
-    CoreJweContentEncryptionAlgorithm,
-    CoreJwsSigningAlgorithm,
->;
 
 /// Refuses other kinds of token before any key is looked for (8725-3.11-01, 8725-3.12-01).
 pub fn check_kind(token: &UnverifiedToken<'_>) -> Result<(), TokenFault> {
@@ -45,26 +30,29 @@ pub fn check_kind(token: &UnverifiedToken<'_>) -> Result<(), TokenFault> {
     }
 }
 
-/// Judges signature and claims of a scanned ID token by the rules of its provider.
+/// Judges the claims of an ID token whose signature was verified with a key of `provider`. Its issuer is right,
+/// because `provider` was found by it.
 pub fn judge(
     config: &Config,
-    (provider, issuer): (&Arc<IdentityProvider>, IssuerUrl),
-    scanned: UnverifiedToken<'_>,
+    provider: &Arc<IdentityProvider>,
+    claims: &Claims,
     token: &str,
-    key: &PublicKey,
     client: &ClientId,
     now: Timestamp,
 ) -> Result<VerifiedLogin, TokenFault> {
-    let relying_party = relying_party(provider, scanned.unverified_claims())?;
-    verify_as_relying_party(provider, issuer, &relying_party, &scanned, key, now)?;
-    let claims = scanned.into_claims_verified_elsewhere();
-
+    let relying_party = relying_party(provider, claims)?;
+    let sub = claims.text("sub")?.ok_or(TokenFault::Claim)?;
+    let expires_at = claims.time("exp")?.ok_or(TokenFault::Claim)?;
+    let issued_at = claims.time("iat")?.ok_or(TokenFault::Claim)?;
+    if now >= expires_at.plus(FOREIGN_LEEWAY) {
+        return Err(TokenFault::Expired);
+    }
     let is_source = provider.relying_parties.get(&relying_party);
     if !is_source.is_some_and(|party| party.clients.contains(client)) {
         return Err(TokenFault::RelyingParty);
     }
-    let auth_time = check_times(provider, &claims, now)?;
-    let subject = subject(provider, &claims)?;
+    let auth_time = check_times(provider, claims, issued_at, now)?;
+    let subject = subject(provider, claims, sub)?;
     let acr = bounded(claims.text("acr")?)?;
     let amr: Vec<String> = claims.texts("amr")?.unwrap_or_default().into_iter().map(str::to_owned).collect();
     if amr.iter().any(|value| value.len() > MAX_TEXT) {
@@ -78,20 +66,20 @@ pub fn judge(
         provider: provider.issuer.clone(),
         relying_party,
         auth_time,
-        levels: levels::met(provider, &claims, &amr),
+        levels: levels::met(provider, claims, &amr),
         acr,
         amr,
         session,
-        policy_claims: pick(&claims, provider.policy_claims.iter().map(String::as_str)),
+        policy_claims: pick(claims, provider.policy_claims.iter().map(String::as_str)),
     };
-    let may_act = MayAct::read(&claims)?;
-    let predicate_claims = predicate_claims(config, &claims);
+    let may_act = MayAct::read(claims)?;
+    let predicate_claims = predicate_claims(config, claims);
     Ok(VerifiedLogin::new(facts, Arc::clone(provider), subject, may_act, predicate_claims))
 }
 
-/// Which relying party it was issued to: `azp` if there, else the only audience (OIDC-3.1.3.7-03, -05).
-/// Read before the signature was checked, and only used to say what that check has to find.
-fn relying_party(provider: &IdentityProvider, claims: &Map<String, Value>) -> Result<String, TokenFault> {
+/// The relying party that the token was issued to: `azp` if it is present, else the only audience
+/// (OIDC-3.1.3.7-03, -05). Every audience has to be a relying party of the provider.
+fn relying_party(provider: &IdentityProvider, claims: &Claims) -> Result<String, TokenFault> {
     let audiences: Vec<&str> = match claims.get("aud") {
         Some(Value::String(one)) => vec![one],
         Some(Value::Array(many)) => {
@@ -112,65 +100,18 @@ fn relying_party(provider: &IdentityProvider, claims: &Map<String, Value>) -> Re
     }
 }
 
-/// Signature, issuer, audience and expiry, by openidconnect's rules.
-fn verify_as_relying_party(
+/// Checks `nbf`, how old and how far ahead `iat` is, and `auth_time`, which `iat` never replaces
+/// (OIDC-3.1.3.7-07, -09). Returns `auth_time` in seconds.
+fn check_times(
     provider: &IdentityProvider,
-    issuer: IssuerUrl,
-    relying_party: &str,
-    token: &UnverifiedToken<'_>,
-    key: &PublicKey,
+    claims: &Claims,
+    issued_at: Timestamp,
     now: Timestamp,
-) -> Result<(), TokenFault> {
-    let client_id = openidconnect::ClientId::new(relying_party.to_owned());
-    let keys = JsonWebKeySet::new(vec![FastJwk::new(token, key)]);
-    let late =
-        std::time::Duration::from_millis(u64::try_from(now.minus(FOREIGN_LEEWAY).millis()).unwrap_or(0));
-    let verifier = IdTokenVerifier::new_public_client(client_id, issuer, keys)
-        .set_allowed_algs(provider.algorithms.iter().copied().map(algorithm))
-        .set_other_audience_verifier_fn(|aud| provider.relying_parties.contains_key(aud.as_str()))
-        // Its expiry rule knows no leeway: it is told the time that makes ours of it.
-        .set_time_fn(move || (std::time::UNIX_EPOCH + late).into());
-    let projection: OidcToken = token.project(&JUDGED).parse().map_err(|_| TokenFault::Claim)?;
-    projection.claims(&verifier, AnyNonce).map(|_| ()).map_err(|error| fault(&error))
-}
-
-/// The login was not started here, so there is no nonce to compare (OIDC-3.1.3.7-08).
-struct AnyNonce;
-
-impl NonceVerifier for AnyNonce {
-    fn verify(self, _: Option<&openidconnect::Nonce>) -> Result<(), String> {
-        Ok(())
-    }
-}
-
-fn fault(error: &ClaimsVerificationError) -> TokenFault {
-    match error {
-        ClaimsVerificationError::Expired(_) => TokenFault::Expired,
-        ClaimsVerificationError::InvalidAudience(_) => TokenFault::Audience,
-        ClaimsVerificationError::InvalidIssuer(_) => TokenFault::IssuerUntrusted,
-        ClaimsVerificationError::InvalidSubject(_) => TokenFault::Subject,
-        ClaimsVerificationError::Unsupported(_) => TokenFault::Kind,
-        ClaimsVerificationError::SignatureVerification(error) => match error {
-            SignatureVerificationError::DisallowedAlg(_)
-            | SignatureVerificationError::UnsupportedAlg(_)
-            | SignatureVerificationError::NoSignature => TokenFault::Algorithm,
-            SignatureVerificationError::NoMatchingKey
-            | SignatureVerificationError::AmbiguousKeyId(_)
-            | SignatureVerificationError::InvalidKey(_) => TokenFault::KeyUnknown,
-            _ => TokenFault::Signature,
-        },
-        _ => TokenFault::Claim,
-    }
-}
-
-/// What openidconnect does not look at: `nbf`, how old and how far ahead `iat` is, and `auth_time`,
-/// which `iat` never stands in for (OIDC-3.1.3.7-07, -09). Gives `auth_time` in seconds.
-fn check_times(provider: &IdentityProvider, claims: &Claims, now: Timestamp) -> Result<i64, TokenFault> {
+) -> Result<i64, TokenFault> {
     let soon = now.plus(FOREIGN_LEEWAY);
     if claims.time("nbf")?.is_some_and(|nbf| nbf > soon) {
         return Err(TokenFault::NotYetValid);
     }
-    let issued_at = claims.time("iat")?.ok_or(TokenFault::Claim)?;
     if issued_at > soon {
         return Err(TokenFault::IssuedAhead);
     }
@@ -187,9 +128,8 @@ fn check_times(provider: &IdentityProvider, claims: &Claims, now: Timestamp) -> 
     Ok(auth_time.seconds())
 }
 
-/// `sub` is checked even where another claim names the user: a token without it is no ID token.
-fn subject(provider: &IdentityProvider, claims: &Claims) -> Result<String, TokenFault> {
-    let sub = claims.get("sub").and_then(Value::as_str).ok_or(TokenFault::Subject)?;
+/// The user's identifier. `sub` is checked even if another claim names the user: every ID token has one.
+fn subject(provider: &IdentityProvider, claims: &Claims, sub: &str) -> Result<String, TokenFault> {
     check_subject(sub)?;
     let named = claims.find(&provider.subject_claim).and_then(Value::as_str).ok_or(TokenFault::Subject)?;
     check_subject(named)?;
@@ -203,7 +143,7 @@ fn bounded(text: Option<&str>) -> Result<Option<String>, TokenFault> {
     }
 }
 
-/// The listed claims that are there, by the names they are listed under.
+/// Those of the listed claims that are present, by the names that the list has for them.
 fn pick<'a>(claims: &Claims, names: impl Iterator<Item = &'a str>) -> Map<String, Value> {
     names.filter_map(|name| Some((name.to_owned(), claims.find(name)?.clone()))).collect()
 }

@@ -111,7 +111,6 @@ fn a_point_that_is_not_on_its_curve_is_unusable() {
 #[test]
 fn an_ed25519_key_under_which_anyone_can_sign_is_unusable() {
     // The identity with S = 0 and R = the identity: what the check is for. The library alone takes it.
-    install_provider();
     let identity = [&[1][..], &[0; 31]].concat();
     let forged = URL_SAFE_NO_PAD.encode([identity.as_slice(), &[0; 32]].concat());
     let library_key = DecodingKey::from_ed_der(&identity);
@@ -141,7 +140,6 @@ fn an_ed25519_key_under_which_anyone_can_sign_is_unusable() {
 #[test]
 fn a_point_of_order_eight_is_found_by_its_own_forgery() {
     // Under a key of order 8 the same signature verifies for about one message in eight.
-    install_provider();
     let trivial = URL_SAFE_NO_PAD.encode([&[1][..], &[0; 63]].concat());
     for hex in [
         "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
@@ -213,7 +211,6 @@ fn the_kid_is_the_thumbprint_of_rfc_7638() {
         "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
     }))
     .unwrap();
-    install_provider();
     assert_eq!(
         jwk.thumbprint(ThumbprintHash::SHA256).unwrap(),
         "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"

@@ -228,7 +228,7 @@ async fn a_subject_is_short_ascii_and_not_in_a_form_of_ours() {
         json!("agent_x"),
     ] {
         let fault = fault(&world, json!({"sub": sub})).await;
-        // A missing or non-string `sub` is no ID token to openidconnect, which sees it first.
+        // Without a `sub` that is a string it is no ID token at all.
         assert!(matches!(fault, TokenFault::Subject | TokenFault::Claim), "{sub}: {fault:?}");
     }
     for sub in ["a".repeat(255), "PW_x".to_owned(), "a b".to_owned()] {
