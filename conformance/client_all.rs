@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::expect::{CLIENT, THROTTLED, malformed};
 use crate::harness::{Cases, case, skip};
 use crate::rfc6749::{at_each_endpoint, from};
 use crate::rfc8414::{metadata, words};
@@ -44,13 +45,7 @@ async fn one_method_a_request() {
             request
                 .send()
                 .await
-                .refused_because(
-                    &world,
-                    400,
-                    "invalid_request",
-                    "several_authentication_methods",
-                    "several_methods",
-                )
+                .refused_because(&world, malformed("several_authentication_methods"), "several_methods")
                 .await;
         }
         // The assertion was not spent by that.
@@ -74,17 +69,7 @@ async fn the_method_is_the_one_registered() {
                 &world.assertion("assistant").claim("iss", "basic-app").claim("sub", "basic-app").sign(),
             ),
         ] {
-            request
-                .send()
-                .await
-                .refused_because(
-                    &world,
-                    401,
-                    "invalid_client",
-                    "client_authentication_failed",
-                    "method_not_registered",
-                )
-                .await;
+            request.send().await.refused_because(&world, CLIENT, "method_not_registered").await;
         }
     }
 }
@@ -99,17 +84,7 @@ async fn client_id_names_the_client_of_the_credential() {
             request.clone().by_assertion("assistant").set("client_id", "unheard-of"),
             request.clone().basic("basic-app").set("client_id", "post-app"),
         ] {
-            request
-                .send()
-                .await
-                .refused_because(
-                    &world,
-                    401,
-                    "invalid_client",
-                    "client_authentication_failed",
-                    "client_id_mismatch",
-                )
-                .await;
+            request.send().await.refused_because(&world, CLIENT, "client_id_mismatch").await;
         }
     }
     for request in [
@@ -141,7 +116,7 @@ async fn every_failure_looks_the_same() {
         (world.tx().anonymous(), "no_credentials"),
     ] {
         let answer = request.send().await;
-        answer.refused_because(&world, 401, "invalid_client", "client_authentication_failed", cause).await;
+        answer.refused_because(&world, CLIENT, cause).await;
         bodies.push(answer.anonymous_body());
     }
     assert!(bodies.iter().all(|body| body == &bodies[0]), "{bodies:?}");
@@ -159,9 +134,7 @@ async fn a_public_client_is_none() {
     let world = World::start(Setup::default()).await;
 
     let answer = world.tx().anonymous().set("client_id", "assistant").send().await;
-    answer
-        .refused_because(&world, 401, "invalid_client", "client_authentication_failed", "no_credentials")
-        .await;
+    answer.refused_because(&world, CLIENT, "no_credentials").await;
     let public = "\n[[client]]\nid = \"public\"\nauthentication = \"none\"\n";
     let config = format!("{}{public}", world.toml);
     assert!(deputy::testing::Config::parse(&config, world.directory.path()).is_err());
@@ -212,13 +185,10 @@ async fn failures_are_audited_and_throttled() {
     let attack = || from(world.tx().basic_with("basic-app:guess"), "192.0.2.1");
 
     for _ in 0..3 {
-        attack()
-            .await
-            .refused_because(&world, 401, "invalid_client", "client_authentication_failed", "secret_wrong")
-            .await;
+        attack().await.refused_because(&world, CLIENT, "secret_wrong").await;
     }
     let throttled = attack().await;
-    throttled.refused_because(&world, 429, "slow_down", "throttled", "secret_wrong").await;
+    throttled.refused_because(&world, THROTTLED, "secret_wrong").await;
     assert!(throttled.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
     // The rows say who was attacked, and from where.
     let rows = world.audit_of(throttled.request_id()).await;
@@ -235,7 +205,7 @@ async fn failures_are_audited_and_throttled() {
         from(world.tx().basic_with(&format!("nobody-{number}:x")), "192.0.2.3").await;
     }
     let shut_out = from(world.tx().basic("basic-app"), "192.0.2.3").await;
-    shut_out.refused_because(&world, 429, "slow_down", "throttled", "throttled").await;
+    shut_out.refused_because(&world, THROTTLED, "throttled").await;
     from(world.tx().basic("basic-app"), "192.0.2.4").await.granted();
     world.advance(60);
     from(world.tx().basic("basic-app"), "192.0.2.3").await.granted();

@@ -13,6 +13,10 @@ pub const SUBJECT: Wire = (400, "invalid_request", "subject_token_unacceptable")
 pub const ACTOR: Wire = (400, "invalid_request", "actor_token_unacceptable");
 /// All faults of client authentication (RFC 6749 §5.2).
 pub const CLIENT: Wire = (401, "invalid_client", "client_authentication_failed");
+/// Too many failures from one source, or as one client.
+pub const THROTTLED: Wire = (429, "slow_down", "throttled");
+/// A token of a kind that is not revoked here (RFC 7009 §2.2.1).
+pub const KIND: Wire = (400, "unsupported_token_type", "token_kind_not_revocable");
 /// Policy said no.
 pub const POLICY: Wire = (400, "invalid_request", "policy_denied");
 /// The login does not do.

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
+use crate::expect::{CLIENT, malformed};
 use crate::harness::{Cases, case, skip};
 use crate::world::{ASSERTION_TYPE, Answer, Jwt, Setup, World, hmac_signed, unsigned};
 
@@ -54,7 +55,7 @@ pub fn cases() -> Cases {
 
 /// `invalid_client` for this cause, and nothing minted.
 async fn assert_invalid_client(world: &World, answer: &Answer, cause: &str) {
-    answer.refused_because(world, 401, "invalid_client", "client_authentication_failed", cause).await;
+    answer.refused_because(world, CLIENT, cause).await;
     assert_eq!(world.minted().await, 0);
 }
 
@@ -86,9 +87,7 @@ async fn basic_and_body_secret() {
     let world = World::start(Setup::default()).await;
 
     let answer = world.tx().basic("basic-app").set("client_secret", "x").send().await;
-    answer
-        .refused_because(&world, 400, "invalid_request", "several_authentication_methods", "several_methods")
-        .await;
+    answer.refused_because(&world, malformed("several_authentication_methods"), "several_methods").await;
     assert_eq!(world.minted().await, 0);
 }
 
@@ -97,9 +96,7 @@ async fn basic_that_cannot_be_read() {
 
     for header in [format!("Basic {}", STANDARD.encode("no-colon")), "Basic %%%".to_owned()] {
         let answer = world.tx().anonymous().header("Authorization", &header).send().await;
-        answer
-            .refused_because(&world, 400, "invalid_request", "authorization_malformed", "basic_malformed")
-            .await;
+        answer.refused_because(&world, malformed("authorization_malformed"), "basic_malformed").await;
     }
     assert_eq!(world.minted().await, 0);
 }
@@ -122,13 +119,7 @@ async fn an_assertion_without_its_type() {
         request
             .send()
             .await
-            .refused_because(
-                &world,
-                400,
-                "invalid_request",
-                "client_assertion_incomplete",
-                "assertion_incomplete",
-            )
+            .refused_because(&world, malformed("client_assertion_incomplete"), "assertion_incomplete")
             .await;
     }
     assert_eq!(world.minted().await, 0);

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::expect::{ACTOR, CLIENT, SUBJECT, malformed};
 use crate::harness::{Cases, case};
 use crate::rfc6749::at_each_endpoint;
 use crate::world::{
@@ -48,7 +49,7 @@ async fn presented(world: &World, assertion: &Jwt) -> Answer {
 
 /// Refused as `invalid_client`, for this cause.
 async fn assert_refused(world: &World, answer: &Answer, cause: &str) {
-    answer.refused_because(world, 401, "invalid_client", "client_authentication_failed", cause).await;
+    answer.refused_because(world, CLIENT, cause).await;
 }
 
 async fn type_and_assertion_come_together() {
@@ -67,17 +68,11 @@ async fn type_and_assertion_come_together() {
         incomplete
             .send()
             .await
-            .refused_because(
-                &world,
-                400,
-                "invalid_request",
-                "client_assertion_incomplete",
-                "assertion_incomplete",
-            )
+            .refused_because(&world, malformed("client_assertion_incomplete"), "assertion_incomplete")
             .await;
     }
     let two = good().also("client_assertion", &world.assertion("assistant").sign()).send().await;
-    two.refused_because(&world, 400, "invalid_request", "parameter_repeated", "parameter_repeated").await;
+    two.refused_because(&world, malformed("parameter_repeated"), "parameter_repeated").await;
 }
 
 async fn client_id_is_not_needed() {
@@ -470,9 +465,7 @@ async fn the_jwt_bearer_grant_is_off() {
     answer
         .refused_because(
             &world,
-            400,
-            "unsupported_grant_type",
-            "grant_type_unsupported",
+            (400, "unsupported_grant_type", "grant_type_unsupported"),
             "grant_type_unsupported",
         )
         .await;
@@ -487,14 +480,10 @@ async fn an_assertion_is_no_token_and_no_token_an_assertion() {
     for typ in [ID_TOKEN_TYPE, crate::world::ACCESS_TOKEN_TYPE] {
         let request = world.tx().set("subject_token", &world.assertion("assistant").sign());
         let answer = request.set("subject_token_type", typ).send().await;
-        answer
-            .refused_because(&world, 400, "invalid_request", "subject_token_unacceptable", "issuer_untrusted")
-            .await;
+        answer.refused_because(&world, SUBJECT, "issuer_untrusted").await;
     }
     let as_actor = world.tx().actor(&world.assertion("assistant").sign()).send().await;
-    as_actor
-        .refused_because(&world, 400, "invalid_request", "actor_token_unacceptable", "issuer_untrusted")
-        .await;
+    as_actor.refused_because(&world, ACTOR, "issuer_untrusted").await;
     assert_eq!(world.tx().actor("x").value("actor_token_type"), Some(JWT_TYPE));
 
     // Not even where issuer and subject are made to fit.

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::expect::{CLIENT, SEVERAL, THROTTLED, malformed};
 use crate::harness::{Cases, case};
 use crate::rfc7009::revocation;
 use crate::world::{ASSERTION_TYPE, Answer, Request, Setup, World, secret_of};
@@ -59,13 +60,7 @@ async fn two_methods_in_one_request_are_refused() {
             request
                 .send()
                 .await
-                .refused_because(
-                    &world,
-                    400,
-                    "invalid_request",
-                    "several_authentication_methods",
-                    "several_methods",
-                )
+                .refused_because(&world, malformed("several_authentication_methods"), "several_methods")
                 .await;
         }
     }
@@ -85,9 +80,7 @@ async fn credentials_in_the_uri_are_ignored_and_not_logged() {
     for path in ["/token", "/introspect", "/revoke"] {
         let query = format!("{path}?client_id=post-app&client_secret={secret}");
         let answer = world.tx().anonymous().set("token", "x").path(&query).send().await;
-        answer
-            .refused_because(&world, 401, "invalid_client", "client_authentication_failed", "no_credentials")
-            .await;
+        answer.refused_because(&world, CLIENT, "no_credentials").await;
         assert!(!answer.text.contains(&secret));
     }
     assert!(!crate::logs::hold(&secret));
@@ -105,7 +98,7 @@ async fn guessing_a_secret_is_throttled() {
         wrong.refused(401, "invalid_client");
     }
     let throttled = from(world.tx().basic_with("basic-app:guess"), "192.0.2.1").await;
-    throttled.refused_because(&world, 429, "slow_down", "throttled", "secret_wrong").await;
+    throttled.refused_because(&world, THROTTLED, "secret_wrong").await;
     assert!(throttled.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
     // Another client at that source is counted on its own, and the client itself elsewhere.
     let other = world.tx().secret_in_body("post-app").set("client_secret", "guess");
@@ -139,18 +132,14 @@ async fn parameters_are_read_alike_at_every_form_endpoint() {
     for request in at_each_endpoint(&world, &token) {
         for name in ["token", "grant_type", "client_id", "unheard_of", "token_type_hint"] {
             let twice = request.clone().without(name).also(name, "same").also(name, "same").send().await;
-            twice
-                .refused_because(&world, 400, "invalid_request", "parameter_repeated", "parameter_repeated")
-                .await;
+            twice.refused_because(&world, malformed("parameter_repeated"), "parameter_repeated").await;
         }
         let body = format!("{}&%74oken=x&token=x", request.clone().without("token").encoded());
         let encoded = request.clone().raw("application/x-www-form-urlencoded", body).send().await;
-        encoded
-            .refused_because(&world, 400, "invalid_request", "parameter_repeated", "parameter_repeated")
-            .await;
+        encoded.refused_because(&world, malformed("parameter_repeated"), "parameter_repeated").await;
     }
     let several = world.tx().also("audience", "age-agent").send().await;
-    several.refused_because(&world, 400, "invalid_target", "target_several", "target_several").await;
+    several.refused_because(&world, SEVERAL, "target_several").await;
 }
 
 /// Answers of all three endpoints: good ones and refusals of many kinds.

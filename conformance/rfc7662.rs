@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::expect::{CLIENT, THROTTLED, malformed};
 use crate::harness::{Cases, case, skip};
 use crate::world::{Answer, Key, Setup, World, claims_of, header_of};
 
@@ -50,16 +51,12 @@ async fn introspection_is_a_form_with_one_token() {
     assert_eq!(request().send().await.body["active"], true);
 
     for broken in [request().without("token"), request().set("token", "")] {
-        broken
-            .send()
-            .await
-            .refused_because(&world, 400, "invalid_request", "token_missing", "token_missing")
-            .await;
+        broken.send().await.refused_because(&world, malformed("token_missing"), "token_missing").await;
     }
     let twice = request().also("token", &token).send().await;
-    twice.refused_because(&world, 400, "invalid_request", "parameter_repeated", "parameter_repeated").await;
+    twice.refused_because(&world, malformed("parameter_repeated"), "parameter_repeated").await;
     let as_json = request().raw("application/json", json!({"token": token}).to_string()).send().await;
-    as_json.refused_because(&world, 400, "invalid_request", "media_type", "media_type").await;
+    as_json.refused_because(&world, malformed("media_type"), "media_type").await;
 }
 
 async fn introspection_by_get_is_refused() {
@@ -79,16 +76,12 @@ async fn introspection_needs_client_authentication() {
     let request = || world.form("/introspect").set("token", &token);
 
     let without = request().send().await;
-    without
-        .refused_because(&world, 401, "invalid_client", "client_authentication_failed", "no_credentials")
-        .await;
+    without.refused_because(&world, CLIENT, "no_credentials").await;
     assert_eq!(without.header("www-authenticate"), None, "no header was used");
     let bearer = request().header("Authorization", &format!("Bearer {token}")).send().await;
     bearer.refused(401, "invalid_client");
     let wrong = request().basic_with("tickets-api:wrong").send().await;
-    wrong
-        .refused_because(&world, 401, "invalid_client", "client_authentication_failed", "secret_wrong")
-        .await;
+    wrong.refused_because(&world, CLIENT, "secret_wrong").await;
 }
 
 async fn a_hint_changes_nothing() {
@@ -321,7 +314,7 @@ async fn a_caller_that_guesses_is_throttled() {
         assert_inactive(&world.introspect_as("tickets-api", "guess").await);
     }
     let throttled = world.introspect_as("tickets-api", "guess").await;
-    throttled.refused_because(&world, 429, "slow_down", "throttled", "throttled").await;
+    throttled.refused_because(&world, THROTTLED, "throttled").await;
     assert!(throttled.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
     assert!(throttled.body.get("active").is_none());
     // Questions about tokens that are the caller's own do not count, nor do other callers.

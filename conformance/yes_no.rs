@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::expect::{ACTOR, POLICY, SUBJECT, malformed, scope};
 use crate::harness::{Cases, case, skip};
 use crate::rfc7009::{assert_revoked, revocation};
 use crate::world::{Answer, Setup, World, claims_of};
@@ -61,7 +62,7 @@ async fn answered(world: &World, birthdate: impl Into<Value>) -> Option<bool> {
     if answer.status == 200 {
         return Some(answer.claims()["age_over_18"].as_bool().expect("an answer is a boolean"));
     }
-    answer.refused_because(world, 400, "invalid_request", "answer_unavailable", "answer_unavailable").await;
+    answer.refused_because(world, malformed("answer_unavailable"), "answer_unavailable").await;
     None
 }
 
@@ -82,7 +83,7 @@ async fn an_answer_is_one_json_boolean() {
     let token = world.tx().set("audience", "age-agent").set("scope", both).send().await.granted();
     let minted = world.minted().await;
     let two = world.age_tx(&token).set("scope", both).send().await;
-    two.refused_because(&world, 400, "invalid_scope", "several_answers", "several_answers").await;
+    two.refused_because(&world, scope("several_answers"), "several_answers").await;
     assert_eq!(world.minted().await, minted);
 }
 
@@ -143,9 +144,7 @@ async fn unknown_is_one_fixed_refusal() {
     let invalid = asked(&world, "15.06.1990").await;
     let mut bodies = Vec::new();
     for refused in [missing, partial, invalid] {
-        refused
-            .refused_because(&world, 400, "invalid_request", "answer_unavailable", "answer_unavailable")
-            .await;
+        refused.refused_because(&world, malformed("answer_unavailable"), "answer_unavailable").await;
         bodies.push(refused.anonymous_body());
     }
     assert!(bodies.iter().all(|body| body == &bodies[0]), "{bodies:?}");
@@ -157,7 +156,7 @@ async fn unknown_is_one_fixed_refusal() {
     );
     let strict = World::start(setup).await;
     let minor = asked(&strict, "2015-06-15").await;
-    minor.refused_because(&strict, 400, "invalid_request", "answer_unavailable", "answer_unavailable").await;
+    minor.refused_because(&strict, malformed("answer_unavailable"), "answer_unavailable").await;
     assert_eq!(minor.anonymous_body(), bodies[0]);
     assert_eq!(answered(&strict, "1990-02-28").await, Some(true));
 }
@@ -245,7 +244,7 @@ async fn the_birthday_itself_counts_and_the_day_before_does_not() {
     let token = for_age_agent(&near, Some("2004-06-16".into())).await;
     near.advance(61);
     let stale = near.age_tx(&token).send().await;
-    stale.refused_because(&near, 400, "invalid_request", "answer_unavailable", "answer_unavailable").await;
+    stale.refused_because(&near, malformed("answer_unavailable"), "answer_unavailable").await;
 }
 
 async fn a_year_alone_is_an_interval() {
@@ -293,15 +292,7 @@ async fn only_listed_thresholds_are_answered() {
 
     for scope in ["age_over_17", "age_over_19", "age", "age_over_018"] {
         let direct = world.tx().set("audience", "age-agent").set("scope", scope).send().await;
-        direct
-            .refused_because(
-                &world,
-                400,
-                "invalid_scope",
-                "scope_unknown_at_target",
-                "scope_unknown_at_target",
-            )
-            .await;
+        direct.refused_because(&world, crate::expect::scope("scope_unknown_at_target"), "scope_unknown_at_target").await;
     }
     let token = for_age_agent(&world, Some("1990-02-28".into())).await;
     let wider = world.age_tx(&token).set("scope", "age_over_17").send().await;
@@ -321,35 +312,26 @@ async fn only_actors_whose_class_lists_it_have_an_answer() {
         world.tx().set("scope", "tickets:search age_over_18"),
         world.onward("assistant", &task_token, "tickets", "age_over_18"),
     ] {
-        request
-            .send()
-            .await
-            .refused_because(&world, 400, "invalid_request", "policy_denied", "answer_not_for_actor")
-            .await;
+        request.send().await.refused_because(&world, POLICY, "answer_not_for_actor").await;
     }
     assert_eq!(world.minted().await, minted);
     let for_agent = world.onward("assistant", &task_token, "age-agent", "age_over_18").send().await.granted();
     // Not what the parent does not hold.
     let other = world.age_tx(&for_agent).set("scope", "age_over_21").send().await;
-    other.refused_because(&world, 400, "invalid_scope", "scope_not_in_subject", "scope_not_in_subject").await;
+    other.refused_because(&world, scope("scope_not_in_subject"), "scope_not_in_subject").await;
     // Not the client of the age agents by itself, without one of them.
     let own = world.onward("age-agent", &for_agent, "tickets", "age_over_18").send().await;
-    own.refused_because(&world, 400, "invalid_request", "policy_denied", "answer_not_for_actor").await;
+    own.refused_because(&world, POLICY, "answer_not_for_actor").await;
     // Not a workload of another class.
     let planner = world.workload_token("planner").sign();
     let planner = world.age_tx(&for_agent).actor(&planner).send().await;
-    planner
-        .refused_because(&world, 400, "invalid_request", "actor_token_unacceptable", "class_not_for_client")
-        .await;
+    planner.refused_because(&world, ACTOR, "class_not_for_client").await;
     assert_eq!(world.age_tx(&for_agent).send().await.claims()["age_over_18"], json!(true));
 
     let setup = Setup::default()
         .replace("answers = [\"age_over_18\", \"age_over_21\"]", "answers = [\"age_over_21\"]");
     let narrower = World::start(setup).await;
-    asked(&narrower, "1990-02-28")
-        .await
-        .refused_because(&narrower, 400, "invalid_request", "policy_denied", "answer_not_for_actor")
-        .await;
+    asked(&narrower, "1990-02-28").await.refused_because(&narrower, POLICY, "answer_not_for_actor").await;
 }
 
 async fn a_user_has_one_name_a_sector() {
@@ -437,7 +419,7 @@ async fn the_providers_own_boolean_is_preferred() {
     assert_eq!(both.claims()["age_over_18"], json!(false));
     // Only a boolean is one.
     let text = ask(world.id_token().without("birthdate").claim("age_over_18", "true")).await;
-    text.refused_because(&world, 400, "invalid_request", "answer_unavailable", "answer_unavailable").await;
+    text.refused_because(&world, malformed("answer_unavailable"), "answer_unavailable").await;
     // Nothing but metadata and keys was ever asked of the provider.
     assert_eq!((world.provider.discovery_fetches(), world.provider.jwks_fetches()), (1, 1));
 }
@@ -462,12 +444,7 @@ async fn answers_are_gone_with_the_task_and_the_user() {
     world.age_tx(&token).send().await.granted();
     assert_revoked(&revocation(&world, "assistant", &task_token).send().await);
     assert!(!is_kept(&login).await);
-    world
-        .age_tx(&token)
-        .send()
-        .await
-        .refused_because(&world, 400, "invalid_request", "subject_token_unacceptable", "task_ended")
-        .await;
+    world.age_tx(&token).send().await.refused_because(&world, SUBJECT, "task_ended").await;
 
     // The user is stopped.
     let task_token = world.task_token().await;
@@ -479,6 +456,5 @@ async fn answers_are_gone_with_the_task_and_the_user() {
     assert!(!is_kept(&login).await);
     world.age_tx(&token).send().await.refused(400, "invalid_request");
     let late = world.tx().set("audience", "age-agent").set("scope", "age_over_18").send().await;
-    late.refused_because(&world, 400, "invalid_request", "subject_token_unacceptable", "subject_cut_off")
-        .await;
+    late.refused_because(&world, SUBJECT, "subject_cut_off").await;
 }

@@ -58,6 +58,8 @@ pub(crate) mod jose;
 pub(crate) mod keys;
 pub(crate) mod metrics;
 pub(crate) mod oauth;
+#[cfg(planted_dead_code)]
+mod planted_dead_code;
 #[cfg(planted_proof)]
 mod planted_proof;
 pub(crate) mod policy;

@@ -12,6 +12,8 @@ mod world;
 use process_support::scan;
 
 mod examples;
+mod planted;
+mod planted_dead_code;
 mod planted_proof;
 mod process;
 mod reload;

@@ -93,8 +93,9 @@ impl Answer {
         rows[0]["cause"].as_str().expect("a refusal's row has its cause").to_owned()
     }
 
-    /// [`Answer::refused`] with `reason`, and the audit row has this cause.
-    pub async fn refused_because(&self, world: &World, status: u16, error: &str, reason: &str, cause: &str) {
+    /// [`Answer::refused`] with status, `error` and `reason`, and the audit row has this cause.
+    pub async fn refused_because(&self, world: &World, wire: (u16, &str, &str), cause: &str) {
+        let (status, error, reason) = wire;
         self.refused(status, error);
         assert_eq!(self.reason(), reason, "{}", self.text);
         assert_eq!(self.audited_cause(world).await, cause, "{}", self.text);
