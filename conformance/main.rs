@@ -8,6 +8,10 @@
 
 mod harness;
 mod logs;
+#[path = "../tests/support/definition.rs"]
+mod definition;
+#[path = "../tests/support/jose.rs"]
+mod jose;
 #[path = "../tests/support/ports.rs"]
 mod ports;
 #[allow(dead_code, reason = "shared with the process tests, which use more of it")]

@@ -59,13 +59,13 @@ async fn the_audience_of_another_application() {
 
 async fn an_unknown_audience_beside_the_right_one() {
     let world = World::start(Setup::default()).await;
-    let token = world.id_token().claim("aud", json!(["travel-app", "x"])).claim("azp", "travel-app");
+    let token = world.id_token().claim("aud", json!(["booking-app", "x"])).claim("azp", "booking-app");
     each_refused(&world, vec![("beside", token, "audience")]).await;
 }
 
 async fn several_audiences_without_the_right_azp() {
     let world = World::start(Setup::default()).await;
-    let two = || world.id_token().claim("aud", json!(["travel-app", "other-app"]));
+    let two = || world.id_token().claim("aud", json!(["booking-app", "other-app"]));
     let tokens =
         vec![("missing", two(), "authorized_party"), ("wrong", two().claim("azp", "x"), "authorized_party")];
     each_refused(&world, tokens).await;

@@ -105,18 +105,18 @@ async fn the_audience_is_a_registered_client_and_no_stranger() {
     let world = World::start(Setup::default()).await;
     let aud = |aud: serde_json::Value| world.id_token().claim("aud", aud);
 
-    with(&world, &aud(json!(["travel-app"]))).send().await.granted();
+    with(&world, &aud(json!(["booking-app"]))).send().await.granted();
 
     let tokens = vec![
         ("another application", aud("unknown-app".into()), "audience"),
         (
             "a stranger beside",
-            aud(json!(["travel-app", "unknown-app"])).claim("azp", "travel-app"),
+            aud(json!(["booking-app", "unknown-app"])).claim("azp", "booking-app"),
             "audience",
         ),
         ("an empty list", aud(json!([])), "audience"),
         ("none", world.id_token().without("aud"), "audience|claim"),
-        ("a number among them", aud(json!(["travel-app", 7])), "claim|audience"),
+        ("a number among them", aud(json!(["booking-app", 7])), "claim|audience"),
         ("upper case", aud("Travel-App".into()), "audience"),
     ];
     each_refused(&world, tokens).await;
@@ -140,17 +140,17 @@ async fn only_the_client_it_was_issued_for_may_hand_it_in() {
 
 async fn the_authorized_party_is_the_mapped_client() {
     let world = World::start(Setup::default()).await;
-    let two = || world.id_token().claim("aud", json!(["travel-app", "other-app"]));
+    let two = || world.id_token().claim("aud", json!(["booking-app", "other-app"]));
 
-    with(&world, &two().claim("azp", "travel-app")).send().await.granted();
-    with(&world, &world.id_token().claim("azp", "travel-app")).send().await.granted();
+    with(&world, &two().claim("azp", "booking-app")).send().await.granted();
+    with(&world, &world.id_token().claim("azp", "booking-app")).send().await.granted();
 
     let tokens = vec![
         ("two audiences and no azp", two(), "authorized_party"),
         ("azp is the other", two().claim("azp", "other-app"), "relying_party"),
         ("azp is no audience", world.id_token().claim("azp", "other-app"), "authorized_party"),
         ("azp is nobody", world.id_token().claim("azp", "nobody"), "authorized_party"),
-        ("azp is a list", world.id_token().claim("azp", json!(["travel-app"])), "claim"),
+        ("azp is a list", world.id_token().claim("azp", json!(["booking-app"])), "claim"),
     ];
     each_refused(&world, tokens).await;
 }

@@ -257,7 +257,7 @@ issuer = \"{issuer}\"
 jwks_file = \"pinned.json\"
 
 [[identity_provider.relying_party]]
-client_id = \"travel-app\"
+client_id = \"booking-app\"
 clients = [\"assistant\"]
 
 [[identity_provider.assurance]]

@@ -87,7 +87,7 @@ async fn kinds(world: &World) -> Vec<(&'static str, String, Option<JwtParameter>
     let dpop = json!({"htm": "POST", "htu": format!("{}/token", world.issuer), "jti": "p", "iat": now});
     let dpop_jwk = world.key_of("assistant").jwk();
     let logout = provider("logout+jwt", json!({"events": logout_event, "jti": "l"}));
-    let foreign_access = provider("at+jwt", json!({"scope": "openid", "client_id": "travel-app"}));
+    let foreign_access = provider("at+jwt", json!({"scope": "openid", "client_id": "booking-app"}));
     let attestation = json!({"cnf": {"jwk": dpop_jwk}});
     let status = json!({"status_list": {"bits": 1, "lst": "eNrbuRgAAhcBXQ"}, "ttl": 60});
     let sign = |jwt: Jwt| jwt.sign();

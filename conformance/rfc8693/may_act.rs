@@ -31,8 +31,8 @@ async fn may_act_has_to_name_the_actor() {
     for named in [
         json!({"iss": deputy, "sub": own_agent.as_str()}),
         json!({"iss": deputy, "sub": "assistant"}),
-        json!({"iss": provider, "sub": "travel-app"}),
-        json!({"sub": "travel-app"}),
+        json!({"iss": provider, "sub": "booking-app"}),
+        json!({"sub": "booking-app"}),
     ] {
         with(&world, named).send().await.granted();
     }
@@ -91,7 +91,7 @@ async fn every_member_of_may_act_is_compared() {
         json!({"iss": world.provider.issuer, "sub": "assistant"}),
         json!({"sub": "assistant"}),
         json!({"iss": format!("{}/", world.issuer), "sub": "assistant"}),
-        json!({"iss": world.issuer, "sub": "travel-app"}),
+        json!({"iss": world.issuer, "sub": "booking-app"}),
         json!({"iss": world.issuer, "sub": "assistant", "email": "assistant@example.org"}),
         json!({"iss": world.issuer, "sub": "assistant", "client_id": "other"}),
     ] {
@@ -114,7 +114,7 @@ async fn a_malformed_may_act_is_refused() {
         json!({"iss": world.issuer, "sub": null}),
         json!({"iss": world.issuer, "sub": ["assistant"]}),
         json!({"iss": [world.issuer], "sub": "assistant"}),
-        json!({"iss": null, "sub": "travel-app"}),
+        json!({"iss": null, "sub": "booking-app"}),
     ] {
         let what = odd.to_string();
         refuses(&world, &what, with(&world, odd), SUBJECT, "may_act").await;

@@ -10,10 +10,10 @@ async fn example(name: &str, provider: &str) -> (World, Map<String, Value>) {
     let mut toml = std::fs::read_to_string(directory.join("deputy.toml")).unwrap();
     let tls = toml.find("[tls]").unwrap();
     let after = tls + toml[tls..].find("\n\n").unwrap();
-    toml.replace_range(tls..after, "[listen]\npublic = \"127.0.0.1:{port}\"\nmanagement = \"127.0.0.1:0\"\n");
+    toml.replace_range(tls..after, "[listen]\npublic = \"@public@\"\nmanagement = \"@management@\"\n");
     for (from, to) in [
-        ("\"https://deputy.example\"", "\"{issuer}\""),
-        (&format!("\"{provider}\"") as &str, "\"{provider}\"\nnetwork = \"private\""),
+        ("\"https://deputy.example\"", "\"@issuer@\""),
+        (&format!("\"{provider}\"") as &str, "\"@provider@\"\nnetwork = \"private\""),
         ("clients/assistant.jwks.json", "clients/assistant.json"),
         ("clients/tickets-api.jwks.json", "clients/stranger.json"),
     ] {

@@ -2,6 +2,10 @@
 //! App in-process.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../support/definition.rs"]
+mod definition;
+#[path = "../support/jose.rs"]
+mod jose;
 #[path = "../support/ports.rs"]
 mod ports;
 #[path = "../support/process/mod.rs"]

@@ -7,7 +7,7 @@ import * as client from 'openid-client';
 import { Provider } from 'oidc-provider';
 import { canary, closeServer, listen } from './world.js';
 
-const CLIENT = { id: 'travel-app', secret: 'a secret of the travel app, known to the provider' };
+const CLIENT = { id: 'booking-app', secret: 'a secret of the booking app, known to the provider' };
 const CALLBACK = 'http://127.0.0.1/callback';
 const USER = { name: 'ann', password: 'correct horse battery staple', passkey: 'touched' };
 
@@ -73,7 +73,7 @@ async function interact(provider, request, response) {
   return provider.interactionFinished(request, response, { consent }, { mergeWithLastSubmission: true });
 }
 
-// The user: authorization code with PKCE, as the travel app's own relying party does it (openid-client).
+// The user: authorization code with PKCE, as the booking app's own relying party does it (openid-client).
 export async function signIn(issuer) {
   const config = await client.discovery(new URL(issuer), CLIENT.id, CLIENT.secret, undefined, {
     execute: [client.allowInsecureRequests], // loopback

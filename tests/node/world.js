@@ -166,7 +166,7 @@ issuer = "${provider}"
 algorithms = ["ES256"]
 network = "private"
 [[identity_provider.relying_party]]
-client_id = "travel-app"
+client_id = "booking-app"
 clients = ["assistant"]
 [[identity_provider.assurance]]
 name = "phishing_resistant"

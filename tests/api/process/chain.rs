@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::process_support::jose::{claims, forged};
+use crate::jose::{claims_of, forged};
 use crate::process_support::{Backend, World, on_both_databases};
 
 /// `act.sub` of each level, newest first.
 fn chain(token: &str) -> Vec<String> {
-    let claims = claims(token);
+    let claims = claims_of(token);
     let mut level = &claims["act"];
     let mut agents = Vec::new();
     while let Some(agent) = level["sub"].as_str() {
@@ -19,7 +19,7 @@ fn chain(token: &str) -> Vec<String> {
 
 /// The scopes of a token, sorted.
 fn scopes(token: &str) -> Vec<String> {
-    let claims = claims(token);
+    let claims = claims_of(token);
     let mut scopes: Vec<String> =
         claims["scope"].as_str().expect("scope").split(' ').map(str::to_owned).collect();
     scopes.sort();
@@ -52,7 +52,7 @@ on_both_databases! {
         assert_eq!(scopes(&at_b), ["tickets:book", "tickets:hold", "tickets:search"]);
         assert_eq!(scopes(&at_c), ["tickets:hold", "tickets:search"]);
         assert_eq!(scopes(&at_tickets), ["tickets:search"]);
-        let lives = [&at_b, &at_c, &at_tickets].map(|token| number(&claims(token), "exp"));
+        let lives = [&at_b, &at_c, &at_tickets].map(|token| number(&claims_of(token), "exp"));
         assert!(lives.is_sorted_by(|earlier, later| earlier >= later), "exp grew along the chain: {lives:?}");
 
         let wider = c.exchange(&base, &at_c, "tickets", "tickets:book").await;
@@ -125,7 +125,7 @@ on_both_databases! {
         let world = World::new(backend).await;
         let mut server = world.start().await;
         let base = server.base.clone();
-        let [assistant, age, api] = ["assistant", "age-service", "tickets-api"].map(|id| world.caller(id));
+        let [assistant, age, api] = ["assistant", "age-agent", "tickets-api"].map(|id| world.caller(id));
         let task = assistant
             .sign_in(&base, &world.id_token("ann"), world.issuer(), "tickets:book age_over_18")
             .await.token();
@@ -135,14 +135,14 @@ on_both_databases! {
             .exchange_as(&base, &handed_on, &world.workload_token(), "tickets", "age_over_18")
             .await.token();
 
-        let said = claims(&answer);
+        let said = claims_of(&answer);
         assert_eq!(said["age_over_18"], json!(true), "{said}");
         assert!(said["sub"].as_str().is_some_and(|subject| subject.starts_with("pw_")), "{said}");
         assert!(said.get("birthdate").is_none() && said.get("email").is_none(), "{said}");
         assert_eq!(chain(&answer)[1..], chain(&handed_on)[..]);
         let booking = assistant.exchange(&base, &task, "tickets", "tickets:book").await.token();
         for name in ["sub", "txn"] {
-            assert_eq!(claims(&booking)[name], said[name], "{name} differs between the two tokens for tickets");
+            assert_eq!(claims_of(&booking)[name], said[name], "{name} differs between the two tokens for tickets");
         }
         assert_eq!(api.introspect(&base, &answer).await.json["age_over_18"], json!(true));
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use crate::process_support::jose::claims;
+use crate::jose::claims_of;
 use crate::process_support::{Answer, Backend, Caller, World, on_both_databases};
 
 const CYCLES: usize = 10;
@@ -158,7 +158,7 @@ impl Client {
             return Err(Over);
         }
         let token = answer.token();
-        let said = claims(&token);
+        let said = claims_of(&token);
         let task = match task {
             Some(at) => self.log.issued[at].task.clone(),
             None => answer.task(),

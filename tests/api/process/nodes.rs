@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::process_support::caller::later_hop;
-use crate::process_support::jose::claims;
+use crate::jose::claims_of;
 use crate::process_support::{Backend, Server, World};
 
 /// A world with two running processes; `None` where there is no PostgreSQL.
@@ -119,7 +119,7 @@ async fn a_key_rotated_or_revoked_at_one_process_is_so_at_the_other_on_postgres(
         let fresh =
             assistant.sign_in(&node.base, &world.id_token("bob"), "tickets", "tickets:search").await.token();
         assert!(api.introspect(&node.base, &fresh).await.is_active());
-        assert!(claims(&fresh)["jti"].is_string());
+        assert!(claims_of(&fresh)["jti"].is_string());
     }
     end(world, nodes).await;
 }

@@ -7,7 +7,8 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::process_support::jose::Key;
+use crate::definition::FETCHED;
+use crate::jose::Key;
 use crate::process_support::{Backend, World, on_both_databases};
 
 /// A provider on loopback that serves its metadata and its keys, until it is stopped.
@@ -56,9 +57,9 @@ impl Provider {
 
 on_both_databases! {
     async fn with_the_provider_stopped_task_tokens_go_on_and_hop_0_goes_on_with_known_keys(backend: Backend) {
-        let key = Key::generate("provider-1");
+        let key = Key::new("provider-1");
         let provider = Provider::start(&key).await;
-        let world = World::with_provider(backend, &provider.issuer, key, "network = \"private\"\n").await;
+        let world = World::with_provider(backend, &provider.issuer, key, FETCHED).await;
         let mut server = world.start().await;
         let base = server.base.clone();
         let assistant = world.caller("assistant");

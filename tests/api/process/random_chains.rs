@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::process_support::jose::claims;
+use crate::jose::claims_of;
 use crate::process_support::world::SCOPES;
 use crate::process_support::{Backend, World, on_both_databases};
 
@@ -49,7 +49,7 @@ struct Width {
 
 impl Width {
     fn of(token: &str) -> Self {
-        let claims = claims(token);
+        let claims = claims_of(token);
         let text = |name: &str| claims[name].as_str().unwrap_or_default().to_owned();
         let mut agents = Vec::new();
         let mut level: &Value = &claims["act"];

@@ -6,14 +6,14 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::process_support::jose::{forged, fresh_id};
+use crate::jose::{forged, fresh_id};
 use crate::process_support::scan::Scanner;
 use crate::process_support::{Backend, World, canary, on_both_databases};
 
 /// Runs everything that handles a token or a claim, refusals and faults included.
 async fn take_every_turn(world: &World, base: &str) {
     let [assistant, b, age, stranger, api] =
-        ["assistant", "agent-b", "age-service", "stranger", "tickets-api"].map(|id| world.caller(id));
+        ["assistant", "agent-b", "age-agent", "stranger", "tickets-api"].map(|id| world.caller(id));
     let id_token = world.id_token("ann");
     let task = assistant
         .sign_in(base, &id_token, world.issuer(), "tickets:search tickets:book age_over_18")

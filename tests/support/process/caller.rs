@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::jose::{Key, fresh_id};
+use crate::jose::{Key, fresh_id};
 
 /// The grant type of RFC 8693.
 pub const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -93,14 +93,14 @@ impl Answer {
 pub struct Caller {
     id: String,
     issuer: String,
-    key: Arc<Key>,
+    key: Key,
     http: reqwest::Client,
     witness: Arc<Witness>,
 }
 
 impl Caller {
     /// The client `id`, whose registered key is `key`.
-    pub fn new(id: &str, issuer: &str, key: Arc<Key>, witness: Arc<Witness>) -> Self {
+    pub fn new(id: &str, issuer: &str, key: Key, witness: Arc<Witness>) -> Self {
         Self { id: id.to_owned(), issuer: issuer.to_owned(), key, http: reqwest::Client::new(), witness }
     }
 
@@ -110,7 +110,7 @@ impl Caller {
         let claims = json!({
             "iss": self.id, "sub": self.id, "aud": self.issuer, "jti": fresh_id(), "iat": at, "exp": at + 60,
         });
-        self.witness.saw(self.key.sign("client-authentication+jwt", &claims))
+        self.witness.saw(self.key.sign_typed("client-authentication+jwt", &claims))
     }
 
     /// Posts a form with a fresh assertion; `None` if no answer came.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::jose::fresh_id;
+use crate::jose::fresh_id;
 
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

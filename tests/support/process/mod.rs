@@ -3,7 +3,6 @@
 
 pub mod caller;
 pub mod database;
-pub mod jose;
 pub mod scan;
 pub mod server;
 pub mod world;

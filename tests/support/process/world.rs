@@ -1,33 +1,28 @@
-//! A world on disk: configuration, keys of all parties, a database, a log, and what went over the wire.
-//!
-//! The user signs in at `https://login.example`. The assistant (agent A) hands work to agents B, C and D,
-//! each the exchange client of its own target; an age-verification agent proves itself with a token of
-//! `https://workloads.example`. The tickets API's client introspects the tokens of every target.
+//! A world on disk: configuration, keys of all parties, a database, a log, and what went over the wire. The parties
+//! are those of the definition; every client has a key, the tickets API too.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::caller::{Caller, Witness};
 use super::canary;
 use super::database::{Backend, Database};
-use super::jose::{Key, fresh_id};
 use super::scan::{Finding, Scanner};
 use super::server::{Ended, Server, command};
+use crate::definition::{
+    DEFINITION, PINNED, UNLIMITED, WORKLOADS, filled, key_clients, replaced, write, write_files,
+};
+use crate::jose::{Key, fresh_id};
 use crate::ports::free_port;
 
 /// The identity provider of a world with pinned keys.
 pub const PROVIDER: &str = "https://login.example";
-const WORKLOADS: &str = "https://workloads.example";
-const CLIENTS: [&str; 7] =
-    ["assistant", "agent-b", "agent-c", "agent-d", "age-service", "stranger", "tickets-api"];
-
 /// The scopes that chains carry; `age_over_18` comes on top.
 pub const SCOPES: [&str; 4] = ["tickets:search", "tickets:hold", "tickets:book", "tickets:cancel"];
 
@@ -38,8 +33,9 @@ pub struct World {
     issuer: String,
     provider: String,
     provider_key: Key,
+    provider_keys: String,
     workload_key: Key,
-    client_keys: BTreeMap<&'static str, Arc<Key>>,
+    client_keys: BTreeMap<&'static str, Key>,
     /// What went over the wire.
     pub witness: Arc<Witness>,
     nodes: Vec<Node>,
@@ -51,22 +47,22 @@ struct Node {
     management: u16,
     config: PathBuf,
     log: PathBuf,
+    data_dir: String,
 }
 
 impl World {
     /// A world with pinned provider keys and one process's configuration.
     pub async fn new(backend: Backend) -> Self {
-        Self::with_provider(
-            backend,
-            PROVIDER,
-            Key::generate("provider-1"),
-            "jwks_file = \"provider.jwks.json\"\n",
-        )
-        .await
+        Self::with_provider(backend, PROVIDER, Key::new("provider-1"), PINNED).await
     }
 
-    /// A world whose provider has this issuer and key; `keys_from` is added to its section.
-    pub async fn with_provider(backend: Backend, provider: &str, provider_key: Key, keys_from: &str) -> Self {
+    /// A world whose provider has this issuer and key; `provider_keys` says in its section where its keys are.
+    pub async fn with_provider(
+        backend: Backend,
+        provider: &str,
+        provider_key: Key,
+        provider_keys: &str,
+    ) -> Self {
         let directory = tempfile::Builder::new().prefix("deputy-world-").tempdir().expect("a directory");
         let node = Node::new(directory.path(), 1);
         let mut world = Self {
@@ -74,33 +70,32 @@ impl World {
             database: Database::create(backend).await,
             provider: provider.to_owned(),
             provider_key,
-            workload_key: Key::generate("workload-1"),
-            client_keys: CLIENTS.into_iter().map(|id| (id, Arc::new(Key::generate(id)))).collect(),
+            provider_keys: provider_keys.to_owned(),
+            workload_key: Key::new("workload-1"),
+            client_keys: key_clients().into_iter().chain(["tickets-api"]).map(|id| (id, Key::new(id))).collect(),
             witness: Arc::default(),
             nodes: Vec::new(),
             directory,
         };
-        world.write_json("provider.jwks.json", &world.provider_key.jwks());
-        world.write_json("workloads.jwks.json", &world.workload_key.jwks());
-        for (id, key) in &world.client_keys {
-            world.write_json(&format!("{id}.jwks.json"), &key.jwks());
+        let files = [("provider.json".to_owned(), &world.provider_key), ("workloads.json".to_owned(), &world.workload_key)];
+        let of_clients = world.client_keys.iter().map(|(id, key)| (format!("clients/{id}.json"), key));
+        for (name, key) in files.into_iter().chain(of_clients) {
+            write(world.directory.path(), &name, key.jwks().to_string());
         }
-        world.write_master_key();
-        world.add(node, keys_from);
+        write(world.directory.path(), "master.key", fresh_id());
+        world.add(node);
         world
     }
 
     /// A second process of the same issuer on the same database; gives its number, for [`World::start_node`].
     pub fn add_node(&mut self) -> usize {
         let node = Node::new(self.directory.path(), self.nodes.len() + 1);
-        self.add(node, "jwks_file = \"provider.jwks.json\"\n");
+        self.add(node);
         self.nodes.len() - 1
     }
 
-    fn add(&mut self, node: Node, keys_from: &str) {
-        let name = node.config.file_stem().expect("a name").to_string_lossy().into_owned();
-        let toml = self.toml(&node, &name, keys_from);
-        std::fs::write(&node.config, toml).expect("the configuration");
+    fn add(&mut self, node: Node) {
+        std::fs::write(&node.config, self.toml(&node)).expect("the configuration");
         self.nodes.push(node);
     }
 
@@ -112,23 +107,6 @@ impl World {
     /// A file of the world.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
-    }
-
-    fn write_json(&self, name: &str, value: &Value) {
-        std::fs::write(self.path(name), value.to_string()).expect("a file");
-    }
-
-    fn write_master_key(&self) {
-        use std::io::Write as _;
-        let path = self.path("master.key");
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .expect("the master key");
-        let bytes: Vec<u8> = fresh_id().into_bytes();
-        file.write_all(&bytes).expect("the master key");
     }
 
     /// From now on the world's clock is this far ahead of the system's, for callers and the provider;
@@ -165,12 +143,12 @@ impl World {
 
     /// One of the world's clients.
     pub fn caller(&self, id: &str) -> Caller {
-        Caller::new(id, &self.issuer, Arc::clone(&self.client_keys[id]), Arc::clone(&self.witness))
+        Caller::new(id, &self.issuer, self.client_keys[id].clone(), Arc::clone(&self.witness))
     }
 
     /// A client that Deputy does not know, by this id.
     pub fn caller_named(&self, id: &str) -> Caller {
-        Caller::new(id, &self.issuer, Arc::new(Key::generate(id)), Arc::clone(&self.witness))
+        Caller::new(id, &self.issuer, Key::new(id), Arc::clone(&self.witness))
     }
 
     /// An ID token of a user who signed in a moment ago with phishing-resistant MFA.
@@ -180,10 +158,10 @@ impl World {
 
     /// The same of a user who signed in at `at`.
     pub fn id_token_at(&self, user: &str, at: i64) -> String {
-        self.witness.saw(self.provider_key.sign(
+        self.witness.saw(self.provider_key.sign_typed(
             "JWT",
             &json!({
-                "iss": self.provider, "sub": user, "aud": "travel-app", "iat": at, "exp": at + 600,
+                "iss": self.provider, "sub": user, "aud": "booking-app", "iat": at, "exp": at + 600,
                 "auth_time": at, "acr": "phr", "amr": ["pwd", "hwk", "mfa"], "sid": fresh_id(),
                 "birthdate": canary("birthdate"), "email": canary("email"), "name": "Not To Be Kept",
             }),
@@ -193,11 +171,11 @@ impl World {
     /// A workload's token for a fresh instance of the age-verification agent.
     pub fn workload_token(&self) -> String {
         let at = self.witness.now();
-        self.witness.saw(self.workload_key.sign(
+        self.witness.saw(self.workload_key.sign_typed(
             "JWT",
             &json!({
                 "iss": WORKLOADS, "sub": "age-verification", "aud": self.issuer, "iat": at, "exp": at + 300,
-                "instance": fresh_id(), "jti": fresh_id(), "role": "verification",
+                "instance": fresh_id(), "jti": fresh_id(), "kind": "age",
             }),
         ))
     }
@@ -225,108 +203,36 @@ impl World {
         scanner.search_directory(self.directory.path())
     }
 
-    fn toml(&self, node: &Node, name: &str, keys_from: &str) -> String {
-        let mut toml = format!(
-            r#"issuer = "{issuer}"
-data_dir = "{name}-data"
-[listen]
-public = "127.0.0.1:{public}"
-management = "127.0.0.1:{management}"
-{database}
-[keys]
-master_key_file = "master.key"
-[tokens]
-subject = "pairwise"
-[limits]
-failures_per_minute = 100000
-unknown_tokens_per_minute = 100000
-[[identity_provider]]
-issuer = "{provider}"
-algorithms = ["ES256"]
-{keys_from}
-[[identity_provider.relying_party]]
-client_id = "travel-app"
-clients = ["assistant"]
-[[identity_provider.assurance]]
-name = "phishing_resistant"
-any_of = [{{ claim = "acr", in = ["phr", "phrh"] }}]
-[[workload_issuer]]
-issuer = "{WORKLOADS}"
-jwks_file = "workloads.jwks.json"
-algorithms = ["ES256"]
-instance_id_claim = "instance"
-[[workload_issuer.class]]
-name = "verification"
-when = {{ claim = "role", equals = "verification" }}
-lifetime = "task"
-clients = ["age-service"]
-scopes = ["age_over_18"]
-targets = ["tickets"]
-answers = ["age_over_18"]
-[[predicate]]
-scope = "age_over_18"
-claim = "birthdate"
-at_least_years = 18
-"#,
-            issuer = self.issuer,
-            public = node.public,
-            management = node.management,
-            database = self.database.toml(),
-            provider = self.provider,
+    fn toml(&self, node: &Node) -> String {
+        let secret = "authentication = \"client_secret_basic\"\nallow_secret = true\nsecret_file = \"secrets/tickets-api\"";
+        let toml = replaced(DEFINITION, secret, "jwks_file = \"clients/tickets-api.json\"\ngrants = []");
+        let toml = replaced(&toml, "data_dir = \"data\"", &format!("data_dir = \"{}\"", node.data_dir));
+        let toml = filled(
+            &toml,
+            &[
+                ("issuer", &self.issuer),
+                ("public", &format!("127.0.0.1:{}", node.public)),
+                ("management", &format!("127.0.0.1:{}", node.management)),
+                ("provider", &self.provider),
+                ("provider_keys", &self.provider_keys),
+            ],
         );
-        for (id, scopes, targets) in [
-            ("assistant", true, "\"tickets\", \"agent-b\", \"age-agent\""),
-            ("agent-b", true, "\"tickets\", \"agent-c\", \"agent-d\""),
-            ("agent-c", true, "\"tickets\", \"agent-d\""),
-            ("agent-d", true, "\"tickets\""),
-            ("age-service", true, "\"tickets\""),
-            ("stranger", true, "\"tickets\", \"agent-b\", \"agent-c\", \"agent-d\", \"age-agent\""),
-            ("tickets-api", false, ""),
-        ] {
-            let rights = if scopes {
-                format!("scopes = [{}, \"age_over_18\"]\ntargets = [{targets}]\n", quoted(&SCOPES))
-            } else {
-                "grants = []\n".to_owned()
-            };
-            toml.push_str(&format!("[[client]]\nid = \"{id}\"\njwks_file = \"{id}.jwks.json\"\n{rights}"));
-        }
-        let all: String = SCOPES.map(|scope| format!("\"{scope}\" = {{}}, ")).concat();
-        for (id, exchange_client, onward) in [
-            ("agent-b", "agent-b", "\"agent-c\", \"agent-d\", \"tickets\""),
-            ("agent-c", "agent-c", "\"agent-d\", \"tickets\""),
-            ("agent-d", "agent-d", "\"tickets\""),
-        ] {
-            toml.push_str(&format!(
-                "[[target]]\nidentifier = \"{id}\"\nscopes = {{ {} }}\nresource_server = \"tickets-api\"\n\
-                 exchange_client = \"{exchange_client}\"\nonward = [{onward}]\n",
-                all.trim_end_matches(", "),
-            ));
-        }
-        toml.push_str(&format!(
-            "[[target]]\nidentifier = \"age-agent\"\nscopes = {{ age_over_18 = {{}} }}\nresource_server = \"tickets-api\"\n\
-             exchange_client = \"age-service\"\nonward = [\"tickets\"]\n\
-             [[target]]\nidentifier = \"tickets\"\nscopes = {{ {all}age_over_18 = {{}} }}\n\
-             answers = {{ age_over_18 = {{}} }}\nresource_server = \"tickets-api\"\n",
-        ));
-        toml
+        let keys = "[keys]\nmaster_key_file = \"master.key\"\n";
+        format!("{toml}\n{keys}{}{UNLIMITED}", self.database.toml())
     }
 }
 
 impl Node {
     fn new(directory: &Path, number: usize) -> Self {
-        let name = format!("node{number}");
-        let data_dir = directory.join(format!("{name}-data"));
-        std::fs::DirBuilder::new().mode(0o700).create(data_dir).expect("a directory");
+        let data_dir = format!("node{number}-data");
+        write_files(directory, &data_dir);
         let [public, management] = [free_port(), free_port()];
         Self {
             public,
             management,
-            config: directory.join(format!("{name}.toml")),
-            log: directory.join(format!("{name}.log")),
+            config: directory.join(format!("node{number}.toml")),
+            log: directory.join(format!("node{number}.log")),
+            data_dir,
         }
     }
-}
-
-fn quoted(names: &[&str]) -> String {
-    names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }

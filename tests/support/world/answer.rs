@@ -4,7 +4,7 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 use super::World;
-use super::tokens::{claims_of, header_of};
+use crate::jose::{claims_of, header_of};
 
 /// One HTTP answer, read whole.
 #[derive(Clone, Debug)]

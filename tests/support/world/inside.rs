@@ -4,9 +4,10 @@
 use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
 use serde_json::Value;
 
-use super::keys::Key;
+use crate::jose::Key;
 use super::setup::Setup;
-use super::tokens::{Jwt, claims_of, header_of};
+use super::tokens::Jwt;
+use crate::jose::{claims_of, header_of};
 use super::{Answer, World};
 
 impl Setup {

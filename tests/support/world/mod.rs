@@ -8,7 +8,6 @@
 mod algorithms;
 mod answer;
 mod inside;
-mod keys;
 mod provider;
 mod setup;
 mod tokens;
@@ -22,10 +21,11 @@ pub use crate::ports::free_port;
 use crate::scan::Scanner;
 pub use algorithms::{OtherKey, hmac_signed, unsigned};
 pub use answer::Answer;
-pub use keys::Key;
+pub use crate::jose::{Key, claims_of, header_of};
 pub use provider::Provider;
-pub use setup::{Setup, secret_of};
-pub use tokens::{Jwt, Request, claims_of, header_of};
+pub use setup::Setup;
+pub use crate::definition::secret_of;
+pub use tokens::{Jwt, Request};
 
 /// Where the clock of a world begins: 2026-11-22 12:00:00 UTC.
 pub const NOON: i64 = 1_795_348_800;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde_json::{Value, json};
 
-use super::keys::Key;
+use crate::jose::Key;
 
 /// A running provider.
 pub struct Provider {

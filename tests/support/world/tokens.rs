@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
-use super::keys::Key;
-use super::setup::secret_of;
+use crate::definition::{WORKLOADS, secret_of};
+use crate::jose::Key;
 use super::{ACCESS_TOKEN_TYPE, ASSERTION_TYPE, GRANT_TYPE, ID_TOKEN_TYPE, JWT_TYPE, World};
 
 /// A JWT in the making.
@@ -71,28 +71,12 @@ impl Jwt {
     }
 }
 
-/// The claims of a compact JWT, unverified.
-pub fn claims_of(token: &str) -> Value {
-    segment(token, 1)
-}
-
-/// The header of a compact JWT, unverified.
-pub fn header_of(token: &str) -> Value {
-    segment(token, 0)
-}
-
-fn segment(token: &str, index: usize) -> Value {
-    let segment = token.split('.').nth(index).expect("a compact JWT has three segments");
-    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(segment).unwrap();
-    serde_json::from_slice(&bytes).unwrap()
-}
-
 impl World {
     /// Alice's ID token: MFA, phishing-resistant, fresh, adult; different at each call.
     pub fn id_token(&self) -> Jwt {
         let now = self.now();
         let mut claims = json!({
-            "iss": self.provider.issuer, "aud": "travel-app", "sub": "alice",
+            "iss": self.provider.issuer, "aud": "booking-app", "sub": "alice",
             "iat": now - 10, "exp": now + 600, "auth_time": now - 30,
             "acr": "phr", "amr": ["pwd", "hwk", "mfa"], "sid": "session-1",
             "birthdate": "1990-02-28", "email": "alice@example.org", "name": "Alice Example",
@@ -106,7 +90,7 @@ impl World {
         let now = self.now();
         let number = self.next();
         let mut claims = json!({
-            "iss": "https://workloads.example", "aud": self.issuer, "sub": format!("workload-{kind}"),
+            "iss": WORKLOADS, "aud": self.issuer, "sub": format!("workload-{kind}"),
             "iat": now - 5, "exp": now + 300, "jti": format!("w-{number}"), "kind": kind,
             "instance": format!("instance-{number}"),
         });

@@ -1,6 +1,11 @@
-//! Key pairs of those around Deputy, and signing with them.
+//! The keys of the other parties, and what they sign. Written apart from Deputy's own signing, so that a fault there
+//! cannot hide here.
 
-use aws_lc_rs::rand::SystemRandom;
+#![allow(dead_code, reason = "each test target uses its part")]
+
+use std::sync::Arc;
+
+use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,25 +14,21 @@ use serde_json::{Value, json};
 /// An ES256 key pair with a `kid`.
 #[derive(Clone)]
 pub struct Key {
-    /// Its `kid`.
     pub kid: String,
-    pkcs8: Vec<u8>,
-    public: Vec<u8>,
+    pair: Arc<EcdsaKeyPair>,
 }
 
 impl Key {
     /// A new pair.
     pub fn new(kid: &str) -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        let pkcs8 = pair.to_pkcs8v1().unwrap().as_ref().to_vec();
-        Self { kid: kid.to_owned(), pkcs8, public: pair.public_key().as_ref().to_vec() }
+        Self { kid: kid.to_owned(), pair: Arc::new(pair) }
     }
 
     /// The pair in this PKCS#8.
     pub fn from_pkcs8(kid: &str, pkcs8: &[u8]) -> Self {
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).unwrap();
-        let public = pair.public_key().as_ref().to_vec();
-        Self { kid: kid.to_owned(), pkcs8: pkcs8.to_vec(), public }
+        Self { kid: kid.to_owned(), pair: Arc::new(pair) }
     }
 
     /// The same pair under another `kid`.
@@ -37,15 +38,15 @@ impl Key {
 
     /// The public key as an uncompressed point (SEC 1 §2.3.3).
     pub fn point(&self) -> &[u8] {
-        &self.public
+        self.pair.public_key().as_ref()
     }
 
     /// The public JWK (RFC 7517 §4).
     pub fn jwk(&self) -> Value {
         json!({
             "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": self.kid,
-            "x": URL_SAFE_NO_PAD.encode(&self.public[1..33]),
-            "y": URL_SAFE_NO_PAD.encode(&self.public[33..65]),
+            "x": URL_SAFE_NO_PAD.encode(&self.point()[1..33]),
+            "y": URL_SAFE_NO_PAD.encode(&self.point()[33..65]),
         })
     }
 
@@ -56,8 +57,7 @@ impl Key {
 
     /// Signs two encoded segments as they stand.
     pub fn sign_raw(&self, signing_input: &str) -> String {
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &self.pkcs8).unwrap();
-        let signature = pair.sign(&SystemRandom::new(), signing_input.as_bytes()).unwrap();
+        let signature = self.pair.sign(&SystemRandom::new(), signing_input.as_bytes()).unwrap();
         format!("{signing_input}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
     }
 
@@ -77,4 +77,40 @@ impl Key {
         let header = json!({"alg": "ES256", "kid": self.kid});
         self.sign_text(&header.to_string(), &payload.to_string())
     }
+
+    /// Signs claims as a JWT of this `typ`.
+    pub fn sign_typed(&self, typ: &str, claims: &Value) -> String {
+        let header = json!({"alg": "ES256", "typ": typ, "kid": self.kid});
+        self.sign_text(&header.to_string(), &claims.to_string())
+    }
+}
+
+/// The header of a compact JWT, unverified.
+pub fn header_of(token: &str) -> Value {
+    segment(token, 0)
+}
+
+/// The claims of a compact JWT, unverified.
+pub fn claims_of(token: &str) -> Value {
+    segment(token, 1)
+}
+
+fn segment(token: &str, index: usize) -> Value {
+    let segment = token.split('.').nth(index).expect("a compact JWT has three segments");
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(segment).unwrap()).unwrap()
+}
+
+/// The same token with another signature: well-formed, and forged.
+pub fn forged(token: &str) -> String {
+    let (input, signature) = token.rsplit_once('.').expect("a compact JWT has three segments");
+    let mut bytes = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    bytes[10] ^= 0x55;
+    format!("{input}.{}", URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Sixteen random bytes in hex, for identifiers that must not recur.
+pub fn fresh_id() -> String {
+    let mut bytes = [0u8; 16];
+    SystemRandom::new().fill(&mut bytes).unwrap();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

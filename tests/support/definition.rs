@@ -1,0 +1,79 @@
+//! The parties that all tests share: the text of `tests/world/deputy.toml`, to be filled in and changed.
+
+#![allow(dead_code, reason = "each test target uses its part")]
+
+use std::path::Path;
+
+/// The definition with its placeholders.
+pub const DEFINITION: &str = include_str!("../world/deputy.toml");
+/// The directory of the definition. The secrets of its clients are in `secrets`, each in a file named like its client.
+pub const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/world");
+/// The workload issuer of the definition.
+pub const WORKLOADS: &str = "https://workloads.example";
+/// For `@provider_keys@`: the keys of the provider are in a file.
+pub const PINNED: &str = "jwks_file = \"provider.json\"";
+/// For `@provider_keys@`: the keys are fetched from a provider on loopback.
+pub const FETCHED: &str = "network = \"private\"";
+
+/// For a world whose requests are not to be throttled.
+pub const UNLIMITED: &str = "
+[limits]
+failures_per_minute = 1000000
+unknown_tokens_per_minute = 1000000
+unauthenticated_rows_per_minute = 1000000
+";
+/// For a world that serves TLS.
+pub const TLS: &str = "
+[tls]
+certificate_file = \"tls/certificate.pem\"
+key_file = \"tls/key.pem\"
+";
+
+/// Fills in the placeholders of a text.
+pub fn filled(text: &str, values: &[(&str, &str)]) -> String {
+    values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("@{name}@"), value))
+}
+
+/// `text` with every `from` replaced; there has to be one.
+#[track_caller]
+pub fn replaced(text: &str, from: &str, to: &str) -> String {
+    assert!(text.contains(from), "`{from}` is not in the configuration");
+    text.replace(from, to)
+}
+
+/// The clients of the definition that have a key. Their key set belongs in `clients/ID.json`.
+pub fn key_clients() -> Vec<&'static str> {
+    DEFINITION
+        .lines()
+        .filter_map(|line| line.strip_prefix("jwks_file = \"clients/")?.strip_suffix(".json\""))
+        .collect()
+}
+
+/// The secret of a client.
+pub fn secret_of(client: &str) -> String {
+    let secret = std::fs::read_to_string(Path::new(DIRECTORY).join("secrets").join(client));
+    secret.expect("a client with a secret").trim_end().to_owned()
+}
+
+/// Writes a file that only its owner may read, with the directories above it.
+pub fn write(directory: &Path, name: &str, content: impl AsRef<[u8]>) {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let path = directory.join(name);
+    std::fs::create_dir_all(path.parent().expect("a directory")).expect("the directory");
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(content.as_ref())).expect("the file");
+}
+
+/// Writes what every server needs beside its configuration: the secrets of the clients, and a directory for the data
+/// that is open to its owner alone.
+pub fn write_files(directory: &Path, data_dir: &str) {
+    use std::os::unix::fs::DirBuilderExt as _;
+    for file in std::fs::read_dir(Path::new(DIRECTORY).join("secrets")).expect("the secrets") {
+        let name = file.expect("a file").file_name().into_string().expect("a name");
+        write(directory, &format!("secrets/{name}"), secret_of(&name));
+    }
+    let mut builder = std::fs::DirBuilder::new();
+    builder.mode(0o700).recursive(true).create(directory.join(data_dir)).expect("the data directory");
+}
