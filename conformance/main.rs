@@ -6,12 +6,12 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod harness;
-mod logs;
 #[path = "../tests/support/definition.rs"]
 mod definition;
+mod harness;
 #[path = "../tests/support/jose.rs"]
 mod jose;
+mod logs;
 #[path = "../tests/support/ports.rs"]
 mod ports;
 #[allow(dead_code, reason = "shared with the process tests, which use more of it")]

@@ -292,7 +292,13 @@ async fn only_listed_thresholds_are_answered() {
 
     for scope in ["age_over_17", "age_over_19", "age", "age_over_018"] {
         let direct = world.tx().set("audience", "age-agent").set("scope", scope).send().await;
-        direct.refused_because(&world, crate::expect::scope("scope_unknown_at_target"), "scope_unknown_at_target").await;
+        direct
+            .refused_because(
+                &world,
+                crate::expect::scope("scope_unknown_at_target"),
+                "scope_unknown_at_target",
+            )
+            .await;
     }
     let token = for_age_agent(&world, Some("1990-02-28".into())).await;
     let wider = world.age_tx(&token).set("scope", "age_over_17").send().await;

@@ -26,7 +26,6 @@ pub use failure::{Failure, Stop};
 pub struct App {
     /// The configuration in force.
     pub config: ArcSwap<Config>,
-    /// The database.
     pub store: Store,
     /// The master key's derivatives.
     pub secrets: NodeSecrets,
@@ -36,11 +35,8 @@ pub struct App {
     pub verifier: Verifier,
     /// The policy set in force.
     pub policy: ActivePolicy,
-    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// The random generator.
     pub entropy: Arc<dyn Entropy>,
-    /// Throttles.
     pub throttle: Throttle,
     /// Counters.
     pub metrics: Metrics,

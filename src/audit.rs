@@ -36,7 +36,6 @@ pub struct Row {
     /// How it came out.
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// What happened.
     #[serde(flatten)]
     pub event: Event,
 }

@@ -21,10 +21,8 @@ pub use start::{StartError, Surroundings};
 /// Why serving did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// The app.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The listeners.
     #[error(transparent)]
     Listen(#[from] ServeError),
     /// Signals cannot be heard.
@@ -34,9 +32,7 @@ pub enum ServerError {
 
 /// A running Deputy.
 pub struct Server {
-    /// The app.
     pub app: Arc<App>,
-    /// Its listeners.
     pub running: Running,
     stopping: watch::Sender<bool>,
     side: Vec<tokio::task::JoinHandle<()>>,

@@ -70,12 +70,7 @@ pub enum StoreError {
     Database(String),
     /// A row that does not parse.
     #[error("row of table `{table}`: column `{column}` does not parse")]
-    Row {
-        /// Which table.
-        table: &'static str,
-        /// Which column.
-        column: &'static str,
-    },
+    Row { table: &'static str, column: &'static str },
     /// Anything else that stops the start, in words.
     #[error("{0}")]
     Unusable(String),

@@ -8,13 +8,10 @@ use crate::store::StoreError;
 /// Something inside cannot answer: 503 `temporarily_unavailable`, nothing given. Logged once, where it is answered.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The keys.
     #[error(transparent)]
     Keys(#[from] KeyError),
-    /// The random generator.
     #[error(transparent)]
     Entropy(#[from] EntropyUnavailable),
     /// An issuer's keys cannot be had, and none are known.
@@ -36,7 +33,6 @@ pub enum Failure {
 pub enum Stop {
     /// Refused, with its true cause.
     Refused(Cause),
-    /// Failed.
     Failed(Failure),
 }
 

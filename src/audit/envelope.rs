@@ -39,10 +39,7 @@ pub struct Envelope {
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Requester {
     /// A client that authenticated.
-    Client {
-        /// The client.
-        client: ClientId,
-    },
+    Client { client: ClientId },
     /// A caller that did not authenticate.
     Unauthenticated {
         /// The registered client that it claimed to be, if any.

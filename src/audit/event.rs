@@ -16,7 +16,6 @@ words! {
         Exchange => "exchange",
         /// A revocation request.
         Revocation => "revocation",
-        /// Introspections.
         Introspection => "introspection",
         /// Refusals of unauthenticated callers that were only counted.
         Unauthenticated => "unauthenticated",
@@ -37,7 +36,6 @@ words! {
     }
 }
 
-/// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
@@ -71,19 +69,15 @@ pub struct RevocationEvent {
     /// The token that was presented, where it is one of ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jti: Option<Jti>,
-    /// Its task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
-    /// Its current actor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentId>,
     /// Its chain of actors, current actor first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<AgentId>,
-    /// Its user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<SubjectRef>,
-    /// Its target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetId>,
     /// Why it ends: `task_done` ends its whole task. Absent if there was nothing to revoke.
@@ -100,10 +94,8 @@ pub struct RevocationEvent {
 /// Introspections (RFC 7662).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IntrospectionEvent {
-    /// The token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jti: Option<Jti>,
-    /// Its task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
     /// How many requests the row stands for; absent for a single one that was refused.
@@ -114,22 +106,18 @@ pub struct IntrospectionEvent {
 /// Refusals of unauthenticated callers that were only counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnauthenticatedEvent {
-    /// How many.
     pub count: u64,
 }
 
 /// The end of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskEndEvent {
-    /// The task.
     pub task: TaskId,
     /// The agent that began it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentId>,
-    /// Its user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<SubjectRef>,
-    /// Why it ended.
     pub why: EndReason,
     /// How many tokens ended with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -139,11 +127,9 @@ pub struct TaskEndEvent {
 /// A change of an agent's state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentStateEvent {
-    /// The agent.
     pub agent: AgentId,
     /// The state that was asked for.
     pub state: AgentState,
-    /// Why.
     pub why: EndReason,
     /// How many tokens ended with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -155,10 +141,8 @@ pub struct AgentStateEvent {
 pub struct SubjectStopEvent {
     /// The provider of the user.
     pub provider: String,
-    /// The user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<SubjectRef>,
-    /// Why.
     pub why: EndReason,
     /// How many tokens ended with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -226,7 +210,6 @@ pub struct ClockResetEvent {
 }
 
 impl Event {
-    /// Its kind.
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Exchange(_) => Kind::Exchange,

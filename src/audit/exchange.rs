@@ -14,7 +14,6 @@ pub struct ExchangeEvent {
     /// The agent that acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentId>,
-    /// Its class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<String>,
     /// Whether this exchange created the agent.
@@ -26,7 +25,6 @@ pub struct ExchangeEvent {
     /// The user, by reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<SubjectRef>,
-    /// The task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
     /// Whether this exchange began the task.
@@ -35,7 +33,6 @@ pub struct ExchangeEvent {
     /// What the task is for; at the first hop only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<Purpose>,
-    /// The login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<LoginId>,
     /// The provider; at the first hop only.

@@ -21,7 +21,6 @@ pub struct Told {
     pub requester: Requester,
     /// The address that an unauthenticated request came from.
     pub source: Option<IpAddr>,
-    /// What happened.
     pub what: What,
 }
 

@@ -81,7 +81,6 @@ impl Lifetime {
         self.0
     }
 
-    /// Milliseconds.
     pub const fn millis(self) -> i64 {
         self.0 as i64 * 1000
     }
@@ -101,7 +100,6 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
-/// The system's clock.
 #[derive(Debug, Default)]
 pub struct SystemClock;
 

@@ -225,7 +225,6 @@ impl Scene {
         self
     }
 
-    /// Changes the configuration.
     pub(crate) fn configure(&mut self, change: impl FnOnce(&mut Config)) -> &mut Self {
         let mut config = Config::clone(&self.world.config);
         change(&mut config);

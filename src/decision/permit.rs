@@ -49,9 +49,7 @@ pub struct Terms {
     pub actor: Agent,
     /// The user. The reference is used only if the user was never met.
     pub subject: Subject,
-    /// The task.
     pub task: TaskId,
-    /// The login.
     pub login: LoginId,
     /// The facts of the login.
     pub facts: Arc<LoginFacts>,
@@ -106,7 +104,6 @@ pub struct KnownAnswer {
 pub struct GivenAnswer {
     /// The scope, which is also the name of the claim.
     pub scope: ScopeToken,
-    /// The answer.
     pub value: bool,
 }
 

@@ -14,7 +14,6 @@ use crate::verification::{NotVerified, VerifiedLogin, VerifiedOwn};
 pub struct World {
     /// The configuration, with every registered party.
     pub config: Arc<Config>,
-    /// The policy set.
     pub policy: Arc<PolicySet>,
 }
 
@@ -41,7 +40,6 @@ pub enum SubjectResult {
 /// Identifiers made before the decision. Those that it does not need are dropped.
 #[derive(Clone, Copy, Debug)]
 pub struct FreshIds {
-    /// For the token.
     pub jti: Jti,
     /// For the task, if one begins.
     pub task: TaskId,

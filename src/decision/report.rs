@@ -85,7 +85,6 @@ pub enum Found {
 pub struct Asked {
     /// The target; Deputy's issuer where a task token was asked for.
     pub target: Option<TargetId>,
-    /// The scope.
     pub scope: Option<Scope>,
 }
 
@@ -96,7 +95,6 @@ pub struct Who {
     pub client: ClientId,
     /// The agent that is to act.
     pub agent: Option<AgentId>,
-    /// Its class.
     pub class: Option<String>,
     /// The chain of actors, current actor first: the one to be, once it is known, before that the subject token's.
     pub chain: Vec<AgentId>,
@@ -104,9 +102,7 @@ pub struct Who {
     pub subject: Option<SubjectRef>,
     /// The facts of the login that was presented; at the first hop only.
     pub presented: Option<Arc<LoginFacts>>,
-    /// The login.
     pub login: Option<LoginId>,
-    /// The task.
     pub task: Option<TaskId>,
     /// Whether this request would begin the task.
     pub begins_task: bool,

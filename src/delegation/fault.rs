@@ -9,7 +9,6 @@ pub enum Fault {
     Subject(TokenFault),
     /// The agent that is to act.
     Actor(TokenFault),
-    /// The request.
     Request(Plain),
 }
 

@@ -35,7 +35,6 @@ pub enum Provenance {
     Client,
     /// A workload issuer's credential.
     Workload {
-        /// Which issuer.
         issuer: Issuer,
         /// The stable id, or the instance id for `task`-class agents, as hashed into the agent id.
         id: String,
@@ -81,9 +80,7 @@ words! {
 /// When and why something ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// When.
     pub at: Timestamp,
-    /// Why.
     pub why: EndReason,
 }
 
@@ -100,7 +97,6 @@ pub struct Agent {
     pub class: String,
     /// How long it lives.
     pub lifetime: AgentLifetime,
-    /// Its state.
     pub state: AgentState,
     /// When and why it left `Active` for good.
     pub ended: Option<Ended>,
@@ -141,7 +137,6 @@ impl Task {
 /// One login token that fed a task. It reads like its [`LoginFacts`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
-    /// Its identifier.
     pub id: LoginId,
     /// The task that it fed.
     pub task: TaskId,
@@ -217,11 +212,8 @@ pub struct Lineage {
     pub delegation: Delegation,
     /// Its ancestors, oldest first.
     pub ancestors: Vec<Delegation>,
-    /// Its task.
     pub task: Task,
-    /// Its login.
     pub login: Login,
-    /// Its user.
     pub subject: Subject,
     /// Every agent of its chain, current actor first.
     pub agents: Vec<Agent>,

@@ -41,7 +41,6 @@ pub enum Right<'a> {
 /// When the things a token hangs on end.
 #[derive(Clone, Copy, Debug)]
 pub struct Ends {
-    /// The task.
     pub task: Timestamp,
     /// The login's session.
     pub login: Timestamp,
@@ -126,7 +125,6 @@ pub fn extend_chain(right: Right<'_>, actor: &AgentId, max_depth: u8) -> Result<
 pub enum Reach {
     /// Deputy itself: every target of the ceiling that defines one of its scopes.
     Task(Vec<Arc<Target>>),
-    /// One target.
     One(Arc<Target>),
 }
 

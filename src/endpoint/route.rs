@@ -31,7 +31,6 @@ pub enum Method {
 pub struct Route {
     /// Where it is served.
     pub place: Place,
-    /// Its method.
     pub method: Method,
     /// Its path, beginning with a slash.
     pub path: &'static str,

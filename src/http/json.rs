@@ -25,12 +25,7 @@ pub enum NotTaken {
     TooDeep,
     /// No JSON, or a member is missing or of another type.
     #[error("the body is not the JSON that this verb takes (line {line}, column {column})")]
-    Malformed {
-        /// From 1.
-        line: usize,
-        /// From 1.
-        column: usize,
-    },
+    Malformed { line: usize, column: usize },
 }
 
 /// Reads the body of one request as a `T`.

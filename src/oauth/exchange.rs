@@ -24,7 +24,6 @@ pub mod token_type {
 pub struct PresentedToken(String);
 
 impl PresentedToken {
-    /// The token.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -50,7 +49,6 @@ pub enum SubjectToken {
 pub enum Audience {
     /// `audience` is Deputy's issuer: a task token.
     Deputy,
-    /// One target.
     Target(TargetId),
     /// More than one, which is refused in its turn.
     Several,
@@ -61,9 +59,7 @@ pub enum Audience {
 /// The task that a request names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedTask {
-    /// None.
     None,
-    /// This one.
     This(TaskId),
     /// A text that can name no task, such as a derived `txn`.
     Unreadable,

@@ -70,7 +70,6 @@ macro_rules! uuid_id {
                 Self(id)
             }
 
-            /// The UUID.
             pub const fn uuid(self) -> Uuid {
                 self.0
             }
@@ -147,7 +146,6 @@ impl Purpose {
         (printable && (1..=256).contains(&text.chars().count())).then(|| Self(text.into()))
     }
 
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -132,7 +132,6 @@ impl Cause {
 /// What the wire says of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wire {
-    /// HTTP status.
     pub status: u16,
     /// `error`.
     pub code: ErrorCode,

@@ -19,7 +19,6 @@ impl ScopeToken {
         (!text.is_empty() && text.len() <= 256 && text.bytes().all(legal)).then(|| Self(text.into()))
     }
 
-    /// The word.
     pub fn as_str(&self) -> &str {
         &self.0
     }

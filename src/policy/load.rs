@@ -34,7 +34,6 @@ pub struct Problem {
     pub file: String,
     /// Its line, from 1, where one can be told.
     pub line: Option<usize>,
-    /// What is wrong.
     pub message: String,
 }
 

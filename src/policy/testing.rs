@@ -17,7 +17,6 @@ pub const BUILTIN_CASES: &str = include_str!("../../policies/tests.toml");
 /// How one case came out.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// Its name.
     pub name: String,
     /// The decision and the policies expected, as `deny by a, b`.
     pub expected: String,

@@ -29,7 +29,6 @@ pub enum ClientAuthentication {
 /// One of at most two live secrets, as read from its file; never printed.
 #[derive(Clone)]
 pub struct ClientSecret {
-    /// The secret.
     pub value: secrecy::SecretString,
     /// Refused from then on.
     pub expires_at: Option<Timestamp>,
@@ -44,7 +43,6 @@ impl std::fmt::Debug for ClientSecret {
 /// `[[client]]`
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// Its identifier.
     pub id: ClientId,
     /// Its one method.
     pub authentication: ClientAuthentication,

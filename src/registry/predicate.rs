@@ -20,7 +20,6 @@ pub struct Predicate {
     pub scope: ScopeToken,
     /// The claim it is over.
     pub claim: String,
-    /// The question.
     pub question: Question,
 }
 
@@ -29,7 +28,6 @@ pub struct Predicate {
 pub enum Question {
     /// A birthdate at least so many years ago.
     AtLeastYears {
-        /// The threshold.
         years: u16,
         /// The leap-day rule.
         leap_day: LeapDay,

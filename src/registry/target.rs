@@ -54,7 +54,6 @@ pub struct Target {
     pub resource_server: Option<ClientId>,
     /// The client that may exchange its tokens onward.
     pub exchange_client: Option<ClientId>,
-    /// Where to.
     pub onward: BTreeSet<TargetId>,
     /// Overrides `tokens.lifetime`.
     pub lifetime: Option<Lifetime>,

@@ -31,17 +31,10 @@ pub enum ServeError {
     Listen {
         /// Address or path.
         what: String,
-        /// The system's word.
         source: std::io::Error,
     },
-    /// Certificate or key.
     #[error("tls: `{path}`: {what}")]
-    Tls {
-        /// Which file.
-        path: String,
-        /// What is wrong.
-        what: String,
-    },
+    Tls { path: String, what: String },
 }
 
 /// Running listeners.

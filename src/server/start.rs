@@ -21,9 +21,7 @@ use crate::verification::Verifier;
 
 /// What a start is given from outside.
 pub struct Surroundings {
-    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// The random generator.
     pub entropy: Arc<dyn Entropy>,
 }
 
@@ -48,12 +46,7 @@ pub enum StartError {
         "the system clock shows {now}, but the database has seen {highest}: starting would bring what expired back to \
          life; mend the clock, or if the recorded time is wrong run `deputy clock reset`"
     )]
-    ClockBehind {
-        /// The clock.
-        now: Timestamp,
-        /// The record.
-        highest: Timestamp,
-    },
+    ClockBehind { now: Timestamp, highest: Timestamp },
     /// Metrics: a fault of ours.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),

@@ -9,7 +9,6 @@ use crate::oauth::{AgentId, ClientId, Issuer};
 use crate::registry::AgentLifetime;
 
 row! {
-    /// An agent.
     AgentRow of agent {
         id: String,
         client: String,

@@ -50,39 +50,20 @@ pub enum Change {
 pub enum Control {
     /// Revokes a token and everything below it; for a task token ends the task (RFC 7009 §2.1).
     /// Already ended is success with nothing died.
-    RevokeToken {
-        /// Which.
-        jti: Jti,
-        /// Why.
-        why: EndReason,
-    },
+    RevokeToken { jti: Jti, why: EndReason },
     /// Ends a task: its tokens, engagements, answers; `task`-class agents with no other live task retire.
-    EndTask {
-        /// Which.
-        task: TaskId,
-        /// Why.
-        why: EndReason,
-    },
+    EndTask { task: TaskId, why: EndReason },
     /// Ends every live task of a user and sets their cutoff to `now`.
     StopSubject {
-        /// Who.
         issuer: Issuer,
         /// Who, at the provider.
         upstream: String,
-        /// Why.
         why: EndReason,
     },
     /// Changes an agent's state. Leaving `Active` revokes every token with it in the chain and what is
     /// below, ends its engagements and the tasks it began; `Retired` and `Banned` are final and set its
     /// cutoff. `Active` resumes a suspended agent and revives nothing.
-    SetAgentState {
-        /// Which.
-        agent: AgentId,
-        /// To what.
-        state: AgentState,
-        /// Why.
-        why: EndReason,
-    },
+    SetAgentState { agent: AgentId, state: AgentState, why: EndReason },
     /// Parties left the configuration: revokes what depends on them and remembers the new set.
     Reconcile {
         /// Those that left are remembered as configured until the next time: the configuration before is

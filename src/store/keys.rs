@@ -6,7 +6,6 @@ use super::{KeyRow, schema};
 use crate::base::time::Timestamp;
 
 row! {
-    /// A signing key.
     SigningKeyRow of signing_key {
         kid: String,
         algorithm: String,

@@ -52,7 +52,6 @@ pub(super) struct Writes {
     pub(super) one_time: Vec<OneTimeRow>,
 }
 
-/// Loading.
 impl Ledger {
     pub(super) fn know_used(&mut self, keys: impl IntoIterator<Item = Hash>) {
         self.used.extend(keys);
@@ -102,7 +101,6 @@ impl Ledger {
     }
 }
 
-/// Deciding.
 impl Ledger {
     /// Whether anything that the entry uses once was used before, in the database or earlier in the group.
     pub(super) fn is_replay(&self, entry: &Entry) -> bool {

@@ -10,7 +10,6 @@ use crate::delegation::record::{Login, LoginFacts};
 use crate::oauth::Issuer;
 
 row! {
-    /// A login.
     LoginRow of login {
         id: Key,
         task: Key,

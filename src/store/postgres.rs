@@ -121,7 +121,6 @@ impl Database {
         Ok(Engine { address: Arc::clone(&self.address), handle: self.handle()?.clone(), connection: None })
     }
 
-    /// A reader.
     pub(super) async fn reader(&self) -> Result<Object<AsyncPgConnection>, StoreError> {
         match timeout(PATIENCE, self.pool.get()).await {
             Ok(Ok(reader)) => Ok(reader),

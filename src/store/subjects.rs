@@ -8,7 +8,6 @@ use crate::delegation::record::Subject;
 use crate::oauth::Issuer;
 
 row! {
-    /// A user.
     SubjectRow of subject {
         reference: Key,
         issuer: String,

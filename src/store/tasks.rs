@@ -8,7 +8,6 @@ use crate::delegation::record::Task;
 use crate::oauth::{AgentId, ClientId, Purpose};
 
 row! {
-    /// A task.
     TaskRow of task {
         id: Key,
         client: String,

@@ -12,13 +12,11 @@ use crate::http::caller::Caller;
 
 /// A token request whose client is authenticated: what a grant is called with.
 pub struct Call<'a> {
-    /// The server.
     pub app: &'a App,
     /// Who sent the request.
     pub caller: &'a Caller,
     /// The configuration and the policy that decide it.
     pub world: &'a World,
-    /// The client.
     pub client: &'a AuthenticatedClient,
     /// The time of the request.
     pub now: Timestamp,

@@ -24,7 +24,6 @@ impl fmt::Display for CaseError {
 
 impl std::error::Error for CaseError {}
 
-/// One case.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// Says in a sentence what is tested.

@@ -28,7 +28,6 @@ const DOMAIN: &[u8; 16] = b"deputy anchor v1";
 pub(in crate::store) struct Line {
     pub(in crate::store) chain: String,
     pub(in crate::store) seq: i64,
-    /// Hex.
     pub(in crate::store) hash: String,
     pub(in crate::store) at: Timestamp,
     /// The public key, base64url.

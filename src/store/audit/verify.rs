@@ -22,10 +22,8 @@ pub struct Report {
     pub faults: Vec<Fault>,
 }
 
-/// One chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainReport {
-    /// Which.
     pub chain: String,
     /// Rows found.
     pub rows: u64,
@@ -44,11 +42,8 @@ pub struct ChainReport {
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// In which chain.
     pub chain: String,
-    /// At which row.
     pub seq: i64,
-    /// What.
     pub what: FaultKind,
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::process_support::caller::later_hop;
 use crate::jose::claims_of;
+use crate::process_support::caller::later_hop;
 use crate::process_support::{Backend, Server, World};
 
 /// A world with two running processes; `None` where there is no PostgreSQL.

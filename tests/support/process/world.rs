@@ -72,12 +72,19 @@ impl World {
             provider_key,
             provider_keys: provider_keys.to_owned(),
             workload_key: Key::new("workload-1"),
-            client_keys: key_clients().into_iter().chain(["tickets-api"]).map(|id| (id, Key::new(id))).collect(),
+            client_keys: key_clients()
+                .into_iter()
+                .chain(["tickets-api"])
+                .map(|id| (id, Key::new(id)))
+                .collect(),
             witness: Arc::default(),
             nodes: Vec::new(),
             directory,
         };
-        let files = [("provider.json".to_owned(), &world.provider_key), ("workloads.json".to_owned(), &world.workload_key)];
+        let files = [
+            ("provider.json".to_owned(), &world.provider_key),
+            ("workloads.json".to_owned(), &world.workload_key),
+        ];
         let of_clients = world.client_keys.iter().map(|(id, key)| (format!("clients/{id}.json"), key));
         for (name, key) in files.into_iter().chain(of_clients) {
             write(world.directory.path(), &name, key.jwks().to_string());

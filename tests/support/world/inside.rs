@@ -4,11 +4,11 @@
 use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
 use serde_json::Value;
 
-use crate::jose::Key;
 use super::setup::Setup;
 use super::tokens::Jwt;
-use crate::jose::{claims_of, header_of};
 use super::{Answer, World};
+use crate::jose::Key;
+use crate::jose::{claims_of, header_of};
 
 impl Setup {
     /// Has Cedar decide by this set instead of the built-in one.

@@ -17,14 +17,14 @@ use std::collections::BTreeSet;
 use deputy::testing::{Config, ManualClock, Server};
 use serde_json::Value;
 
+pub use crate::definition::secret_of;
+pub use crate::jose::{Key, claims_of, header_of};
 pub use crate::ports::free_port;
 use crate::scan::Scanner;
 pub use algorithms::{OtherKey, hmac_signed, unsigned};
 pub use answer::Answer;
-pub use crate::jose::{Key, claims_of, header_of};
 pub use provider::Provider;
 pub use setup::Setup;
-pub use crate::definition::secret_of;
 pub use tokens::{Jwt, Request};
 
 /// Where the clock of a world begins: 2026-11-22 12:00:00 UTC.

@@ -5,9 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
+use super::{ACCESS_TOKEN_TYPE, ASSERTION_TYPE, GRANT_TYPE, ID_TOKEN_TYPE, JWT_TYPE, World};
 use crate::definition::{WORKLOADS, secret_of};
 use crate::jose::Key;
-use super::{ACCESS_TOKEN_TYPE, ASSERTION_TYPE, GRANT_TYPE, ID_TOKEN_TYPE, JWT_TYPE, World};
 
 /// A JWT in the making.
 #[derive(Clone)]
