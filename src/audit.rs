@@ -1,7 +1,7 @@
 //! The audit record as types. The store numbers the rows and puts them on the chain.
 //!
 //! A row is an [`Envelope`], which every row has, an [`Outcome`], and an [`Event`] with the members of its kind. It
-//! is made by [`Row::of`], in one place, after the effect of what it tells about is known.
+//! is made by [`Row::of`], in one place, after the effect of what it describes is known.
 
 pub mod counted;
 mod effect;

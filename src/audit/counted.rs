@@ -1,4 +1,4 @@
-//! Introspections are counted, and one row stands for many of them.
+//! Introspections are counted, and one row represents many of them.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

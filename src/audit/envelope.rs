@@ -10,7 +10,7 @@ use crate::oauth::{ClientId, RequestId};
 /// The version of the canonical form. It is part of the hashed body.
 pub const VERSION: u8 = 1;
 
-/// What every row has, whatever it tells about.
+/// What every row has, whatever it describes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
     /// The version of the canonical form: [`VERSION`].

@@ -47,7 +47,7 @@ pub enum Event {
     Introspection(IntrospectionEvent),
     /// Refusals of unauthenticated callers, counted because their sources had used up their rate of rows.
     Unauthenticated(UnauthenticatedEvent),
-    /// A task ended by an operator. One that its agent ended is told by the revocation of the task token.
+    /// A task ended by an operator. The end of a task by its agent is recorded as the revocation of the task token.
     TaskEnd(TaskEndEvent),
     /// An agent was suspended, resumed, retired or banned.
     AgentState(AgentStateEvent),
@@ -98,7 +98,7 @@ pub struct IntrospectionEvent {
     pub jti: Option<Jti>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
-    /// How many requests the row stands for; absent for a single one that was refused.
+    /// How many requests the row represents; absent for a single request that was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
 }
@@ -226,7 +226,7 @@ impl Event {
         }
     }
 
-    /// The event of a request whose caller did not authenticate, of which no more is told than its kind.
+    /// The event of a request whose caller did not authenticate. Only its kind is recorded.
     pub fn of_unauthenticated(kind: Kind) -> Self {
         match kind {
             Kind::Revocation => Self::Revocation(RevocationEvent::default()),
@@ -235,7 +235,7 @@ impl Event {
         }
     }
 
-    /// This event with what only its effect tells.
+    /// This event, completed with what is known only from its effect.
     #[must_use]
     pub(super) fn completed(mut self, effect: &Effect) -> Self {
         let died = Some(effect.died);
