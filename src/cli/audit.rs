@@ -54,7 +54,7 @@ impl Audit {
                 let report =
                     verify(&config.load()?).await.map_err(|error| CliError::Failed(error.to_string()))?;
                 told(&report, output);
-                if report.faults.is_empty() { Ok(()) } else { Err(CliError::Told) }
+                if report.faults.is_empty() { Ok(()) } else { Err(CliError::Reported) }
             }
             Self::Trace(trace) => {
                 let about = &trace.about;

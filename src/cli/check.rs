@@ -42,6 +42,6 @@ impl Check {
             }
             output.line(format!("{} findings; failed: {failed}, warnings: {warnings}", findings.len()));
         }
-        if failed == 0 { Ok(()) } else { Err(CliError::Told) }
+        if failed == 0 { Ok(()) } else { Err(CliError::Reported) }
     }
 }

@@ -8,7 +8,7 @@ pub enum CliError {
     /// It was tried and failed: exit 1.
     Failed(String),
     /// What failed was printed already: exit 1.
-    Told,
+    Reported,
     /// It was asked for in a way that makes no sense: exit 2, as clap does.
     Usage(String),
     /// What it is about does not exist: exit 3.
@@ -23,7 +23,7 @@ impl CliError {
     /// The exit code.
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Failed(_) | Self::Told => 1,
+            Self::Failed(_) | Self::Reported => 1,
             Self::Usage(_) => 2,
             Self::NotFound(_) => 3,
             Self::Refused(_) => 4,
@@ -34,7 +34,7 @@ impl CliError {
     /// The word for it in JSON.
     pub(super) const fn word(&self) -> &'static str {
         match self {
-            Self::Failed(_) | Self::Told => "failed",
+            Self::Failed(_) | Self::Reported => "failed",
             Self::Usage(_) => "usage",
             Self::NotFound(_) => "not_found",
             Self::Refused(_) => "refused",
@@ -51,7 +51,7 @@ impl fmt::Display for CliError {
             | Self::NotFound(text)
             | Self::Refused(text)
             | Self::Unreachable(text) => f.write_str(text),
-            Self::Told => f.write_str("failed"),
+            Self::Reported => f.write_str("failed"),
         }
     }
 }

@@ -41,7 +41,7 @@ impl Output {
 
     /// Why the verb failed.
     pub fn error(&mut self, error: &CliError) {
-        if matches!(error, CliError::Told) {
+        if matches!(error, CliError::Reported) {
             return;
         }
         if self.is_json {

@@ -79,7 +79,7 @@ impl Policy {
                 } else {
                     output.line(report.to_string());
                 }
-                if report.is_passed() { Ok(()) } else { Err(CliError::Told) }
+                if report.is_passed() { Ok(()) } else { Err(CliError::Reported) }
             }
         }
     }

@@ -22,12 +22,12 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Plays it; a step that is not as it should be was told where it stands.
+    /// Plays the story. A step with an unexpected result has reported it already.
     pub(super) async fn run(self, output: &mut Output) -> Result<(), CliError> {
         let options = Options { once: self.once, json: output.is_json(), policy: self.policy };
         match sandbox::run(&options).await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(CliError::Told),
+            Ok(false) => Err(CliError::Reported),
             Err(error) => Err(CliError::Failed(format!("{error:#}"))),
         }
     }

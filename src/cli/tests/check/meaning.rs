@@ -70,7 +70,7 @@ pub(super) const MEANING: &[Case] = &[
         },
         "onward",
         Warning,
-        "no agent may stand twice",
+        "no agent may be in a chain twice",
     ),
     (
         "a question nobody may ask",
