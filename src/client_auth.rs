@@ -90,7 +90,7 @@ pub async fn authenticate(
         Err(Rejected::For(cause)) => return Err(refused(cause, claimed)),
         Err(Rejected::Unavailable(why)) => return Err(NotAuthenticated::Unavailable(why)),
     };
-    // After the proof, so that a mismatch tells nothing to those who hold no credential (CA-ALL-03).
+    // After the proof, so that a mismatch reveals nothing to a caller without a credential (CA-ALL-03).
     if named.is_some_and(|named| claimed.as_ref().is_none_or(|id| id.as_str() != named)) {
         return Err(refused(Plain::ClientIdMismatch, claimed));
     }
