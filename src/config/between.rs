@@ -9,7 +9,7 @@ use super::{Config, is_literal_loopback, reference};
 use crate::oauth::GrantType;
 use crate::registry::{ClientAuthentication, KeySource, SubjectForm};
 
-/// Where providers and targets stand in the file, for the place of a problem.
+/// The order of providers and targets in the file, from which the place of a problem is found.
 pub(super) struct Order {
     pub(super) providers: Vec<Option<String>>,
     pub(super) targets: Vec<Option<String>>,
@@ -127,7 +127,7 @@ fn subjects_are_unambiguous(validation: &Validation<'_>, config: &Config, order:
             }
             None if default == SubjectForm::Upstream => {
                 let what = format!(
-                    "is `upstream` with more than one identity provider, and target `{}` goes by it",
+                    "is `upstream` with more than one identity provider, and target `{}` uses it",
                     target.identifier
                 );
                 validation.refuse("tokens.subject", what, fix);

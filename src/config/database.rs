@@ -29,7 +29,7 @@ const FORMS: &str = "write `sqlite://path` or `postgres://user@host/database?ssl
 pub(super) fn database(validation: &Validation<'_>, raw: RawDatabase, data_dir: &Path) -> Option<Database> {
     let (path, url) = match (raw.url, raw.url_file) {
         (Some(_), Some(_)) => {
-            validation.refuse("database.url_file", "stands beside `url`", "keep one of the two");
+            validation.refuse("database.url_file", "is set together with `url`", "keep one of the two");
             return None;
         }
         (None, None) => return Some(Database::Sqlite(data_dir.join("deputy.db"))),

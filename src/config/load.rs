@@ -75,7 +75,7 @@ fn refused(file: PathBuf, mut problems: Vec<Problem>) -> ConfigError {
     ConfigError { file, problems }
 }
 
-/// Converts every section even after a problem, so that all of them are told at once.
+/// Converts every section even after a problem, so that all problems are reported at once.
 fn sections(validation: &Validation<'_>, raw: RawConfig) -> Option<Config> {
     let names = Names::of(&raw);
     let order = between::Order {

@@ -68,7 +68,7 @@ fn absolute(validation: &Validation<'_>, path: &str, text: &str) -> Option<Url> 
         return None;
     }
     if !url.username().is_empty() || url.password().is_some() {
-        validation.refuse(path, "holds a user name or password", "remove what stands before `@`");
+        validation.refuse(path, "holds a user name or password", "remove the part before `@`");
         return None;
     }
     Some(url)
@@ -125,7 +125,7 @@ pub(super) fn key_source(
 ) -> Option<KeySource> {
     match (uri, file) {
         (Some(_), Some(_)) => {
-            let what = "stands beside `jwks_uri`";
+            let what = "is set together with `jwks_uri`";
             validation.refuse(&format!("{section}.jwks_file"), what, "keep one of the two");
             None
         }

@@ -38,7 +38,7 @@ impl Names {
     }
 }
 
-/// Notes a name that stands twice in a list of tables, where the second stands.
+/// Notes each name that is in a list of tables a second time, at its second place.
 pub(super) fn doubles<'a>(
     validation: &Validation<'_>,
     list: &str,
@@ -51,7 +51,7 @@ pub(super) fn doubles<'a>(
             && !seen.insert(value)
         {
             let what = format!("is `{value}` a second time");
-            validation.refuse(&format!("{list}[{position}].{key}"), what, "each stands once");
+            validation.refuse(&format!("{list}[{position}].{key}"), what, "use each name once");
         }
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn predicate(validation: &Validation<'_>, section: &str, raw: RawPred
         }
         (None, Some(value)) => {
             if raw.leap_day.is_some() {
-                let what = "stands beside `equals`, where it means nothing";
+                let what = "is set together with `equals`, where it has no meaning";
                 validation.refuse(&key("leap_day"), what, "remove it");
             }
             Question::Equals(json(&value)?)

@@ -67,7 +67,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// The path of what it stands in; empty at the top.
+    /// The path of the section that the key is in; empty at the top of the file.
     pub fn parent(&self) -> &'static str {
         self.path.rsplit_once('.').map_or("", |(parent, _)| parent)
     }

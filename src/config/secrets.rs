@@ -33,7 +33,7 @@ pub(super) fn secrets(
 ) -> Option<Vec<ClientSecret>> {
     let list = format!("{section}.secret_files");
     if one.is_some() && !several.is_empty() {
-        validation.refuse(&list, "stands beside `secret_file`", "keep one of the two");
+        validation.refuse(&list, "is set together with `secret_file`", "keep one of the two");
         return None;
     }
     if several.len() > 2 {

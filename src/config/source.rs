@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::Problem;
 use super::reference::{self, Key, Kind};
 
-/// Where each key stands: by path with list positions, `client[0].scopes`.
+/// The place of each key in the file, by its path with list positions, such as `client[0].scopes`.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     lines: BTreeMap<String, usize>,

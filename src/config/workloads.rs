@@ -53,7 +53,7 @@ pub(super) struct RawWhen {
     equals: Option<toml::Value>,
 }
 
-/// The class name that stands for a client's own agent in policy and audit.
+/// The class of a client's own agent in policy and audit.
 const OWN_AGENT_CLASS: &str = "client";
 
 /// One workload issuer.
@@ -147,7 +147,7 @@ fn class(
     let key = |name: &str| format!("{section}.{name}");
     let name = validation.required_text(&key("name"), raw.name);
     if name.as_deref() == Some(OWN_AGENT_CLASS) {
-        let what = "is `client`, which stands for a client's own agent";
+        let what = "is `client`, which is the class of a client's own agent";
         validation.refuse(&key("name"), what, "choose another name");
     }
     let when = raw.when.and_then(|raw| {

@@ -136,7 +136,7 @@ pub const KEYS: &[Key] = &[
         meaning: "A claim of the ID token",
         example: "\"acr\"" },
     Key { path: "identity_provider[].assurance[].any_of[].in", kind: Kind::Texts, default: "this or `contains`",
-        meaning: "The claim is one of these strings; the values are told to clients as `acr_values`",
+        meaning: "The claim is one of these strings; a refusal has the values as `acr_values`",
         example: "[\"phr\", \"phrh\"]" },
     Key { path: "identity_provider[].assurance[].any_of[].contains", kind: Kind::Texts, default: "this or `in`",
         meaning: "The claim is an array that holds all of these",

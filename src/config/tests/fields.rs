@@ -75,7 +75,7 @@ fn every_key_that_is_read_is_documented_and_no_other() {
     }
     let known: BTreeSet<&str> = sections.iter().map(|(section, _)| *section).collect();
     for key in KEYS {
-        assert!(known.contains(key.parent()), "`{}` stands in no section that is read", key.path);
+        assert!(known.contains(key.parent()), "`{}` is in no section that is read", key.path);
         let child = match key.kind {
             Kind::Table => key.path.to_owned(),
             Kind::Tables => format!("{}[]", key.path),

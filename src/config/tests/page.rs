@@ -15,10 +15,10 @@ One TOML file, `deputy.toml`, read by `deputy serve --config FILE`. `deputy init
 `deputy check` says what is wrong with yours. An unknown key is refused, with its line and the nearest key.
 
 * **Relative paths** count from the directory of the file, `sqlite://` URLs included.
-* **Variables** override scalars outside lists: their names stand below. An unknown `DEPUTY_…` variable is
+* **Variables** override scalars outside lists: their names are given below. An unknown `DEPUTY_…` variable is
   refused, except `DEPUTY_TEST_…` and those of the command line: `DEPUTY_CONFIG`, `DEPUTY_LOG`,
   `DEPUTY_CLIENT_ID`, `DEPUTY_CLIENT_SECRET`, `DEPUTY_CLIENT_SECRET_FILE`.
-* **Secrets** stand in files of their own: `client.secret_file`, `client.secret_files`, `database.url_file`.
+* **Secrets** are kept in files of their own: `client.secret_file`, `client.secret_files`, `database.url_file`.
 * **SIGHUP** reloads the file, all or nothing. Removing a client, target, provider or workload issuer
   revokes its tokens before the reload succeeds.
 ";
@@ -45,7 +45,7 @@ fn page() -> String {
     page
 }
 
-/// The path of what a section's keys stand in, as the table has it.
+/// The path of a section, as the table has it.
 fn bare(parent: &str) -> &str {
     parent.trim_end_matches("[]").trim_end_matches("{}")
 }

@@ -174,7 +174,7 @@ fn nothing_stands_twice() {
 fn a_task_class_needs_instances() {
     check(&[
         ("instance_id_claim = \"instance\"", "", "the issuer has no `instance_id_claim`"),
-        ("name = \"age-verification\"", "name = \"client\"", "stands for a client's own agent"),
+        ("name = \"age-verification\"", "name = \"client\"", "is the class of a client's own agent"),
         ("jwks_file = \"workloads.jwks.json\"", "", "give `jwks_uri` or `jwks_file`"),
         (
             "jwks_file = \"workloads.jwks.json\"",
