@@ -299,7 +299,7 @@ proptest! {
     }
 }
 
-/// Chains long enough to tell: task token, access token, two hops onward.
+/// Chains that are long enough to show a fault: task token, access token, two hops onward.
 fn long_chain() -> Vec<Ask> {
     let ask = |service, target, words: &[&'static str]| Ask {
         service,
