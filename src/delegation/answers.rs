@@ -2,7 +2,7 @@
 //!
 //! The claim is read at hop 0 and never leaves that call. What is kept is a [`SealedAnswer`]: the
 //! boolean and until when it holds. `valid_until` is the next midnight for false and the task's end for
-//! true, so that it tells nothing of the day a false turns true.
+//! true, so that it does not reveal the day on which a false becomes true.
 
 mod birthdate;
 
@@ -15,7 +15,7 @@ use crate::registry::{AnswerRule, Question, Zone};
 
 pub use birthdate::Birthdate;
 
-/// Why there is no answer. Only what may be logged: it does not tell a missing date from a partial one.
+/// Why there is no answer. It has only what may be logged, and does not distinguish a missing date from a partial one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unknown {
     /// The claim is missing, or does not settle the question.
@@ -34,7 +34,7 @@ impl Unknown {
     }
 }
 
-/// Three-valued: unknown is expressed by absence, never by false. `Debug` does not tell which.
+/// One of three values: unknown is expressed by absence, never by false. `Debug` does not show which.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// Yes; it stays yes.
@@ -117,7 +117,7 @@ fn next_midnight(zone: &Zone, now: Timestamp) -> Option<Timestamp> {
     Some(Timestamp::from_millis(midnight.timestamp().as_millisecond()))
 }
 
-/// An answer as it is sealed with the login. `Debug` does not tell which: the boolean marks minors.
+/// An answer as it is sealed with the login. `Debug` does not show the value, because it would reveal who is a minor.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SealedAnswer {
     /// The answer.

@@ -205,7 +205,7 @@ impl Delegation {
     }
 }
 
-/// A delegation with everything its life hangs on, read in one go.
+/// A delegation with every record that its validity depends on, as they were at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lineage {
     /// The delegation itself.
@@ -226,7 +226,7 @@ pub struct Lineage {
 /// tokens revoked durably before the new configuration took effect.
 ///
 /// # Errors
-/// The fault that ends it, the most telling first.
+/// The fault that ends it. Of several faults, the most specific one is returned.
 pub fn live(lineage: &Lineage, now: Timestamp) -> Result<(), TokenFault> {
     let Lineage { delegation, ancestors, task, login, subject, agents, is_key_trusted } = lineage;
     if !is_key_trusted {

@@ -7,8 +7,8 @@ use super::record::{Agent, Lineage};
 /// What was read for one request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Recorded {
-    /// Nothing was read. A first hop may be decided like this: it assumes that nothing is recorded that stands
-    /// in its way, and the writing transaction proves it.
+    /// Nothing was read. A first hop may be decided like this. It assumes that no record speaks against it, and the
+    /// writing transaction verifies that.
     #[default]
     Unread,
     /// What is recorded of a login token, its user and the agent that is to act.

@@ -38,7 +38,7 @@ pub enum Right<'a> {
     Onward(&'a Delegation),
 }
 
-/// When the things a token hangs on end.
+/// The ends of everything that a token depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Ends {
     pub task: Timestamp,
