@@ -22,7 +22,7 @@ use crate::config::{Config, Policy};
 use crate::jose::Algorithm;
 use crate::registry::Reach;
 
-/// How something stands.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// As it should be.
@@ -48,7 +48,6 @@ impl Status {
 pub struct Finding {
     /// Which check; stable.
     pub id: &'static str,
-    /// How it stands.
     pub status: Status,
     /// What was found.
     pub what: String,
@@ -92,14 +91,14 @@ impl Findings {
     }
 
     /// `what`, unless the check of that id said something already.
-    fn ok_unless_told(&mut self, id: &'static str, what: impl Into<String>) {
+    fn ok_unless_reported(&mut self, id: &'static str, what: impl Into<String>) {
         if !self.0.iter().any(|finding| finding.id == id) {
             self.ok(id, what);
         }
     }
 }
 
-/// What stands around a check.
+/// What a check depends on besides the configuration.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
     /// The process's variables.
@@ -119,7 +118,7 @@ pub struct PolicyFound {
     pub warnings: Vec<String>,
 }
 
-/// How the schema of a database stands to this build.
+/// The schema of a database, compared with the one of this build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SchemaFound {
     /// Nothing there yet: the first start makes it.

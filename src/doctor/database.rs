@@ -24,10 +24,10 @@ pub(super) async fn check(findings: &mut Findings, config: &Config, now: Timesta
         }
     };
     findings.ok("database", format!("{kind} answers"));
-    stands(findings, &found, now);
+    examine(findings, &found, now);
 }
 
-fn stands(findings: &mut Findings, found: &DatabaseFound, now: Timestamp) {
+fn examine(findings: &mut Findings, found: &DatabaseFound, now: Timestamp) {
     match found.schema {
         SchemaFound::Current => findings.ok("schema", "the schema is up to date"),
         SchemaFound::Empty => {
@@ -97,7 +97,7 @@ mod tests {
         };
         change(&mut database);
         let mut findings = Findings::default();
-        stands(&mut findings, &database, NOW);
+        examine(&mut findings, &database, NOW);
         findings.0.into_iter().filter(|finding| finding.status != Status::Ok).collect()
     }
 

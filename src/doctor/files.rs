@@ -147,7 +147,7 @@ fn pinned_keys(findings: &mut Findings, config: &Config, probe: &impl Probe) {
             findings.fail(ID, format!("key file {shown} of {whose} {what}"), fix);
         }
     }
-    findings.ok_unless_told(ID, "every key file is readable and has a usable key");
+    findings.ok_unless_reported(ID, "every key file is readable and has a usable key");
 }
 
 /// Whether one of the keys fits an allowed algorithm.
@@ -184,13 +184,13 @@ fn policy(findings: &mut Findings, config: &Config, probe: &impl Probe) {
     };
     match probe.policy(&config.policy) {
         Err(error) => {
-            findings.fail(ID, format!("{place}: {error}"), "`deputy policy check --policy DIR` tells more")
+            findings.fail(ID, format!("{place}: {error}"), "`deputy policy check --policy DIR` reports more")
         }
         Ok(found) => {
             for warning in &found.warnings {
                 findings.warn(ID, warning.clone(), "see whether that rule says what you mean");
             }
-            findings.ok_unless_told(ID, format!("{place} is valid: {} rules", found.rules));
+            findings.ok_unless_reported(ID, format!("{place} is valid: {} rules", found.rules));
         }
     }
 }

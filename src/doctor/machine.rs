@@ -36,8 +36,10 @@ fn ports(findings: &mut Findings, config: &Config) {
             findings.fail(ID, what, fix);
         }
     }
-    findings
-        .ok_unless_told(ID, format!("{} and {} are free", config.listen.public, config.listen.management));
+    findings.ok_unless_reported(
+        ID,
+        format!("{} and {} are free", config.listen.public, config.listen.management),
+    );
 }
 
 fn is_free(address: SocketAddr) -> std::io::Result<()> {

@@ -37,7 +37,7 @@ fn providers(findings: &mut Findings, config: &Config) {
         let what = format!("no ID token of provider `{}` is taken: it has no relying party", provider.issuer);
         findings.warn(ID, what, "add `[[identity_provider.relying_party]]` with the application's client id");
     }
-    findings.ok_unless_told(ID, "every provider has a relying party whose ID tokens are taken");
+    findings.ok_unless_reported(ID, "every provider has a relying party whose ID tokens are taken");
 }
 
 fn clients(findings: &mut Findings, config: &Config) {
@@ -66,8 +66,10 @@ fn clients(findings: &mut Findings, config: &Config) {
             findings.warn(ID, what, "name it as a `resource_server`, or remove it");
         }
     }
-    findings
-        .ok_unless_told(ID, format!("each of {} clients has something to do", config.registry.clients.len()));
+    findings.ok_unless_reported(
+        ID,
+        format!("each of {} clients has something to do", config.registry.clients.len()),
+    );
 }
 
 fn scopes(findings: &mut Findings, config: &Config) {
@@ -85,7 +87,7 @@ fn scopes(findings: &mut Findings, config: &Config) {
             }
         }
     }
-    findings.ok_unless_told(ID, "each scope can be had by a client");
+    findings.ok_unless_reported(ID, "each scope can be had by a client");
 }
 
 fn targets(findings: &mut Findings, config: &Config) {
@@ -99,7 +101,7 @@ fn targets(findings: &mut Findings, config: &Config) {
             "name its client as `resource_server`, unless it may take tokens until they expire",
         );
     }
-    findings.ok_unless_told(ID, "each target can introspect its tokens");
+    findings.ok_unless_reported(ID, "each target can introspect its tokens");
 }
 
 fn onward(findings: &mut Findings, config: &Config) {
@@ -125,17 +127,13 @@ fn onward(findings: &mut Findings, config: &Config) {
         }
         if let Some(cycle) = cycle_from(config, target) {
             let what = format!("onward targets go round in a circle: {cycle}");
-            findings.warn(
-                ID,
-                what,
-                "no agent may stand twice in a chain, so the last step can never be taken",
-            );
+            findings.warn(ID, what, "no agent may be in a chain twice, so the last step can never be taken");
         }
     }
-    findings.ok_unless_told(ID, "each step onward leads somewhere");
+    findings.ok_unless_reported(ID, "each step onward leads somewhere");
 }
 
-/// The way from `start` back to it, told once for each circle: from its first name.
+/// The way from `start` back to it. Each circle is reported once, from its first name.
 fn cycle_from(config: &Config, start: &Target) -> Option<String> {
     let mut ways: Vec<Vec<&TargetId>> = vec![vec![&start.identifier]];
     let mut seen = BTreeSet::new();
@@ -171,7 +169,7 @@ fn answers(findings: &mut Findings, config: &Config) {
             findings.warn(ID, what, "list it under `answers` of the agent class that asks");
         }
     }
-    findings.ok_unless_told(
+    findings.ok_unless_reported(
         ID,
         format!("yes/no questions: {}, each asked and answered", config.registry.predicates.len()),
     );
@@ -213,7 +211,7 @@ fn lifetimes(findings: &mut Findings, config: &Config) {
             }
         }
     }
-    findings.ok_unless_told(
+    findings.ok_unless_reported(
         ID,
         format!("tokens {} s, tasks {} s", config.tokens.lifetime.seconds(), task.seconds()),
     );
@@ -235,7 +233,7 @@ fn proxies(findings: &mut Findings, config: &Config) {
         0 => "no proxy is believed: source addresses are those of the connection".to_owned(),
         several => format!("{several} networks, none of them wide"),
     };
-    findings.ok_unless_told(ID, what);
+    findings.ok_unless_reported(ID, what);
 }
 
 /// A proxy resolves the name itself, so that the restriction to public addresses cannot be kept.
@@ -254,5 +252,5 @@ fn networks(findings: &mut Findings, config: &Config) {
             );
         }
     }
-    findings.ok_unless_told(ID, "no proxy stands between Deputy and those it asks");
+    findings.ok_unless_reported(ID, "Deputy asks no other party through a proxy");
 }

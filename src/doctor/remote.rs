@@ -20,7 +20,7 @@ pub(super) async fn check(findings: &mut Findings, config: &Config, probe: &impl
         }
     }
     let asked = config.registry.identity_providers.len();
-    findings.ok_unless_told(PROVIDERS, format!("{asked} providers answer, with keys that fit"));
+    findings.ok_unless_reported(PROVIDERS, format!("{asked} providers answer, with keys that fit"));
 
     let workloads = config.registry.workload_issuers.values().map(|issuer| {
         (format!("workload issuer `{}`", issuer.issuer), &issuer.keys, &issuer.reach, &issuer.algorithms)
@@ -49,7 +49,7 @@ pub(super) async fn check(findings: &mut Findings, config: &Config, probe: &impl
             }
         }
     }
-    findings.ok_unless_told(KEYS, "every other key set can be had, or is in a file");
+    findings.ok_unless_reported(KEYS, "every other key set can be had, or is in a file");
 }
 
 /// Discovery (OIDC Discovery §4), then the keys.
@@ -93,9 +93,9 @@ async fn discover(
     let document = had(&url, &provider.reach, probe, is_local).await?;
     let document: Value = serde_json::from_slice(&document)
         .map_err(|_| wrong(format!("{url} is no JSON"), "write the issuer as in `iss` of its ID tokens"))?;
-    let told = document.get("issuer").and_then(Value::as_str).unwrap_or("nobody");
-    if told != issuer {
-        let what = format!("its discovery document names `{told}`");
+    let named = document.get("issuer").and_then(Value::as_str).unwrap_or("nobody");
+    if named != issuer {
+        let what = format!("its discovery document names `{named}`");
         return Err(wrong(what, "write exactly that as `issuer`, if it is the one you mean"));
     }
     if let Some(signs) = document.get("id_token_signing_alg_values_supported").and_then(Value::as_array) {

@@ -43,7 +43,7 @@ fn expiry(findings: &mut Findings, config: &Config, now: Timestamp) {
     } else {
         format!("{counted} clients have a secret, long enough and not about to expire")
     };
-    findings.ok_unless_told(ID, what);
+    findings.ok_unless_reported(ID, what);
 }
 
 /// The files that hold secrets, as the configuration file names them.
@@ -70,8 +70,8 @@ fn files(findings: &mut Findings, config: &Config, file: &Path) {
     let has_password =
         url.and_then(|url| url::Url::parse(url).ok()).is_some_and(|url| url.password().is_some());
     if has_password && matches!(config.database, Database::Postgres(_)) {
-        let what = "the database's password stands in the configuration file";
+        let what = "the database's password is in the configuration file";
         findings.warn(ID, what, "write the URL in a file of mode 0600 and name it in `database.url_file`");
     }
-    findings.ok_unless_told(ID, "no file with a secret can be read by others");
+    findings.ok_unless_reported(ID, "no file with a secret can be read by others");
 }

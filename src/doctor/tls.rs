@@ -35,7 +35,7 @@ fn plain_http(findings: &mut Findings, config: &Config) {
         let what = format!("issuer `{issuer}` is fetched by plain HTTP on loopback");
         findings.warn(ID, what, "fine for a provider on this machine; never for users of others");
     }
-    findings.ok_unless_told(ID, "nothing is served or fetched by plain HTTP");
+    findings.ok_unless_reported(ID, "nothing is served or fetched by plain HTTP");
 }
 
 fn certificate(findings: &mut Findings, config: &Config, tls: &Tls, now: Timestamp) {
@@ -66,7 +66,7 @@ fn certificate(findings: &mut Findings, config: &Config, tls: &Tls, now: Timesta
     key(findings, tls, &chain);
     validity(findings, &chain[0], now);
     names(findings, config, &chain[0]);
-    findings.ok_unless_told(ID, format!("{shown} has a chain of {}", chain.len()));
+    findings.ok_unless_reported(ID, format!("{shown} has a chain of {}", chain.len()));
 }
 
 fn key(findings: &mut Findings, tls: &Tls, chain: &[CertificateDer<'static>]) {
