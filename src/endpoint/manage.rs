@@ -15,7 +15,7 @@ use crate::http::json::NotTaken;
 enum NotDone {
     /// No such agent, task, user or key.
     NotFound(&'static str),
-    /// The request is not understood, or not possible as things stand.
+    /// The request is malformed, or not possible in the current state.
     Invalid(String),
     /// Something inside failed.
     Failed(Failure),

@@ -17,7 +17,7 @@ use crate::http::caller::Caller;
 use crate::oauth::GrantType;
 use crate::registry::ClientAuthentication;
 
-/// The issuer's path, without a slash at its end: what all endpoints stand below.
+/// The path of the issuer without a slash at its end. All endpoints are below it.
 pub fn issuer_path(config: &Config) -> String {
     let path = url::Url::parse(config.issuer.as_str()).map(|url| url.path().to_owned()).unwrap_or_default();
     path.trim_end_matches('/').to_owned()

@@ -16,11 +16,11 @@ use crate::store::AuditFilter;
 
 /// Audit rows looked at, newest first.
 const MOST_ROWS: u32 = 10_000;
-/// Tasks told one by one.
+/// How many tasks are described one by one.
 const TASKS_TOLD: usize = 3;
-/// Grants told one by one.
+/// How many grants are described one by one.
 const GRANTS_TOLD: usize = 6;
-/// Acts told one by one.
+/// How many acts are described one by one.
 const ACTS_TOLD: usize = 8;
 
 /// `GET /agents/{id}/explain`

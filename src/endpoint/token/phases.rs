@@ -31,7 +31,7 @@ pub enum Stopped {
 }
 
 impl Call<'_> {
-    /// What is told of this request: the report, from which the row is made once the effect is known.
+    /// What is recorded of this request: the report, from which the row is made once the effect is known.
     pub fn told(&self, report: Arc<Report>) -> Told {
         let client = report.who.client.clone();
         Told::of_client(self.now, self.caller.request, client, What::Exchange(report))
