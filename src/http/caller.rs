@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(source("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
         assert_eq!(source("10.0.0.1", &[]), "10.0.0.1");
         assert_eq!(source("10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
-        // What stands before the last address that is no proxy was written by the caller.
+        // Everything before the last address that is not a proxy was written by the caller.
         assert_eq!(source("10.0.0.1", &["203.0.113.9, 198.51.100.7", "10.0.0.2"]), "198.51.100.7");
         assert_eq!(source("10.0.0.1", &["nonsense, 198.51.100.7"]), "10.0.0.1");
         assert_eq!(source("10.0.0.1", &["10.0.0.3"]), "10.0.0.1");
