@@ -7,7 +7,7 @@ use crate::base::time::Timestamp;
 
 /// 9999-12-31T23:59:59Z, in seconds.
 const END_OF_TIME: f64 = 253_402_300_799.0;
-/// Claims that are NumericDates wherever they stand (RFC 7519 §4.1, OIDC Core §2).
+/// Claims that are NumericDates in every kind of token (RFC 7519 §4.1, OIDC Core §2).
 const TIMES: [&str; 4] = ["exp", "nbf", "iat", "auth_time"];
 
 /// Claims under a verified signature. Only this module makes them; `Debug` prints names, no values.
@@ -24,7 +24,7 @@ impl Claims {
         Self(claims)
     }
 
-    /// A claim as it stands.
+    /// A claim, unchanged.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
