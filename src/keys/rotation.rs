@@ -91,8 +91,8 @@ pub fn rotate(rows: &[KeyRow], new: KeyRow) -> Vec<KeyRow> {
         .collect()
 }
 
-/// The rows as they stand once the clock is set back from `highest` to `now`: each key is in the state
-/// it was in, so the one that signed goes on signing. Pure.
+/// The rows after the clock was set back from `highest` to `now`. Each key is in the state in which it was, so the key
+/// that signed continues to sign. Pure.
 pub fn set_back(rows: &[KeyRow], highest: Timestamp, now: Timestamp) -> Vec<KeyRow> {
     let by = highest.millis_since(now);
     if by <= 0 {

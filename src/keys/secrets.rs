@@ -86,7 +86,7 @@ impl NodeSecrets {
         if !metadata.is_file() {
             return Err(master_key(path, "not a regular file"));
         }
-        // The open file is judged, not the path: it cannot be swapped in between. 0400 is as good.
+        // The mode is that of the open file, so the file cannot be exchanged in between. 0400 is accepted too.
         let mode = metadata.permissions().mode() & 0o7777;
         if mode & !0o600 != 0 {
             return Err(master_key(path, &format!("has mode {mode:04o}; set it to 0600 (chmod 600)")));
