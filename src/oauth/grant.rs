@@ -21,7 +21,7 @@ macro_rules! grant_types {
         }
 
         impl GrantType {
-            /// What a client is told that sent no grant type, or one that is not served.
+            /// The description in the refusal of a request without a grant type, or with one that is not served.
             pub const ADVICE: &'static str = concat!("send the grant_type ", $first_word $(, " or ", $word)*);
 
             /// Every identifier as a list in TOML.

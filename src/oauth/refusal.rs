@@ -1,4 +1,4 @@
-//! Every refusal that Deputy can give: its true cause for the audit, and what the wire says of it.
+//! Every refusal that Deputy can give: its true cause for the audit, and its answer on the wire.
 
 use std::fmt;
 
@@ -109,7 +109,7 @@ impl Cause {
         }
     }
 
-    /// What the wire says of it.
+    /// Its answer on the wire.
     pub const fn wire(&self) -> Wire {
         match self {
             Self::Token(ActorOrSubject::Subject, _) => SUBJECT_TOKEN,
@@ -129,7 +129,7 @@ impl Cause {
     }
 }
 
-/// What the wire says of a refusal.
+/// The answer to a refused request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wire {
     pub status: u16,

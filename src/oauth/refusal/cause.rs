@@ -1,12 +1,12 @@
-//! The causes of refusals that carry no data: one table, one row a cause.
+//! The causes of refusals that carry no data, in one table with a row for each cause.
 
 use super::ErrorCode::*;
 use super::{Wire, wire};
 use crate::base::words::words;
 use crate::oauth::grant::GrantType;
 
-/// Declares the causes. A row is the variant, its word in the audit, its meaning, and what the wire says of it:
-/// either an answer of its own (status, `error`, `reason`, `error_description`, and the text that asks for it), or
+/// Declares the causes. A row has the variant, its word in the audit, its meaning, and its answer on the wire, which
+/// is either an answer of its own (status, `error`, `reason`, `error_description`, and the section that asks for it) or
 /// the name of an answer that several causes share.
 macro_rules! causes {
     ($($variant:ident $word:literal, $meaning:literal => $wire:expr;)*) => {
@@ -30,7 +30,7 @@ macro_rules! causes {
     };
 }
 
-/// Client authentication failed. The wire does not tell why (RFC 6749 §5.2).
+/// Client authentication failed. The answer does not say why (RFC 6749 §5.2).
 const CLIENT: Wire = wire(
     401,
     InvalidClient,
@@ -38,7 +38,7 @@ const CLIENT: Wire = wire(
     "client authentication failed; check the client_id, the registered authentication method and the credential",
     "RFC 6749 §5.2",
 );
-/// The target is not there, or not for this client. The wire does not tell which.
+/// The target does not exist, or this client may not use it. The answer does not say which.
 const TARGET: Wire = wire(
     400,
     InvalidTarget,

@@ -6,8 +6,8 @@ use crate::base::words::words;
 macro_rules! faults {
     ($($variant:ident $word:literal, $meaning:literal;)*) => {
         words! {
-            /// What is wrong with a presented token, or with its binding to the caller. The wire never tells one
-            /// from another (8693-2.2.2-04); the audit does.
+            /// What is wrong with a presented token, or with its binding to the caller. The answer is the same for all
+            /// of them (8693-2.2.2-04); the audit has the fault.
             TokenFault { $(#[doc = $meaning] $variant => $word,)* }
         }
 

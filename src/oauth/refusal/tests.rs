@@ -55,11 +55,11 @@ fn page() -> String {
          This page lists every refusal of `/token`, `/introspect` and `/revoke`. It is generated from the tables in \
          `src/oauth/refusal/` by `UPDATE_DOCS=1 cargo test --lib refusal`.\n\n\
          A refusal is a JSON object. `error` is the error code of the RFC, `error_description` says what to change, \
-         `reason` is a stable word for programs, and `request_id` is what to tell the operator. The answer with the \
+         `reason` is a stable word for programs, and `request_id` identifies the refusal for the operator. The answer with the \
          reason `assurance_insufficient` also has `acr_values` and `max_age`, which the client asks its provider for \
          when the user signs in again.\n\n\
-         If Deputy itself fails, it answers 503 with the error `temporarily_unavailable` and a `Retry-After` header; \
-         nothing was issued or changed.\n\n\
+         If Deputy itself fails, it answers with status 503, the error `temporarily_unavailable` and a `Retry-After` \
+         header. In that case, nothing was issued or changed.\n\n\
          ## Answers\n\n\
          The last column names the sections that ask for the answer. Identifiers such as `8693-F-01` are requirements \
          of the conformance tests (`conformance/requirements.md`).\n\n\
@@ -73,7 +73,7 @@ fn page() -> String {
     page.push_str(
         "\n## Causes\n\n\
          The audit log records the true cause of each refusal under its `request_id`. Where several causes share an \
-         answer, the client cannot tell them apart.\n\n\
+         answer, the client cannot distinguish them.\n\n\
          | `cause` in the audit | meaning | `reason` of the answer |\n|---|---|---|\n",
     );
     for (word, meaning, reasons) in causes {
