@@ -23,7 +23,7 @@ pub use active::{ActivePolicy, ReloadOutcome};
 pub use facts::Facts;
 pub use load::{BUILTIN_FILES, PolicyError, Problem};
 
-/// The word that stands for a policy where nothing permitted and nothing forbade.
+/// The word that is recorded in place of a policy where none permitted and none forbade.
 pub const NO_PERMIT: &str = "no-permit";
 
 /// What policy said, as it is recorded.
@@ -46,11 +46,11 @@ pub struct Decision {
     pub is_error: bool,
     /// For the audit.
     pub record: PolicyRecord,
-    /// Each rule that stood in the way, sorted; empty for a permit. For operators: never on the wire.
+    /// The rules that caused a denial, sorted; empty for a permit. They are for operators and never on the wire.
     pub objections: Vec<Objection>,
 }
 
-/// A rule that stood in the way.
+/// A rule that caused a denial.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Objection {
     /// Its `@id`, or [`NO_PERMIT`].
@@ -75,7 +75,7 @@ pub struct Rule {
     pub effect: &'static str,
     /// What would have passed.
     pub reason: Option<String>,
-    /// The file it stands in.
+    /// The file that has it.
     pub file: String,
 }
 

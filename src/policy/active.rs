@@ -106,9 +106,9 @@ impl ActivePolicy {
         ReloadOutcome::Swapped { from: before.short_hash().to_owned(), to, rules }
     }
 
-    /// Reloads within two seconds after the files change, until `shutdown` ends. Each change is told to
-    /// `audit` once, refused ones too, and the way back from one; where the contents stayed the same
-    /// nothing is told.
+    /// Reloads within two seconds after the files change, until `shutdown` ends. `audit` is called once for each
+    /// change, also for one that is refused and for the return to the set in force. It is not called if the contents
+    /// stayed the same.
     ///
     /// A process runs one of these; [`ActivePolicy::reload`] may be called beside it.
     pub async fn watch<F, A>(self, shutdown: impl Future<Output = ()> + Send, mut audit: F)
@@ -174,9 +174,9 @@ impl Watcher {
         Self { policy, directory: None, loaded: None, seen: None }
     }
 
-    /// Looks at the files, and reloads if they changed and then stood still from one step to the next:
-    /// a file that is half written may read well and lack a rule. Tells what a reload did, unless all is
-    /// as it was.
+    /// Looks at the files, and reloads if they changed and then stayed the same from one step to the next, because
+    /// a file that is half written may be valid but lack a rule. Returns the result of a reload, or nothing if the
+    /// set is unchanged.
     pub fn poll(&mut self) -> Option<Result<ReloadOutcome, PolicyError>> {
         let directory = self.policy.0.policy.lock().unwrap_or_else(PoisonError::into_inner).directory.clone();
         if directory != self.directory {

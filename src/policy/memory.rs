@@ -107,7 +107,7 @@ fn key(vocabulary: &Vocabulary, facts: &Facts) -> Vec<u8> {
     key.0
 }
 
-/// Facts as bytes. Each fact has one type, so its presence and length suffice to tell values apart.
+/// Facts as bytes. Each fact has one type, so its presence and length suffice to distinguish values.
 struct Key(Vec<u8>);
 
 impl Key {
