@@ -83,7 +83,7 @@ async fn yours(stage: &Stage, token: &str, kind: &str, audience: &str) -> anyhow
     Ok(answer.token().context("the answer has no token")?.to_owned())
 }
 
-/// The lines. Each works as it stands.
+/// The lines. Each works without a change.
 fn lines(stage: &Stage) -> Vec<String> {
     let (issuer, tickets) = (&stage.issuer, &stage.tickets_url);
     let at = stage.directory.path().display();

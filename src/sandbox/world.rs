@@ -89,7 +89,7 @@ pub fn secret(entropy: &dyn Entropy) -> anyhow::Result<String> {
 pub fn deputy_toml(cast: &Cast<'_>) -> String {
     let Cast { public, management, provider, platform, policy } = cast;
     let policy = policy.map_or(String::new(), |directory| {
-        // A TOML basic string and a JSON string escape alike what can stand in a path.
+        // A TOML basic string and a JSON string escape the characters of a path in the same way.
         format!(
             "\n[policy]\ndirectory = {}\n",
             serde_json::Value::from(directory.to_string_lossy().into_owned())

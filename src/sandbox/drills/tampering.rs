@@ -67,7 +67,7 @@ fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether these bytes stand in a file of this directory.
+/// Whether a file of this directory has these bytes.
 fn is_in_a_file(directory: &Path, secret: &[u8]) -> bool {
     let files = std::fs::read_dir(directory).into_iter().flatten().flatten();
     files
@@ -75,7 +75,7 @@ fn is_in_a_file(directory: &Path, secret: &[u8]) -> bool {
         .any(|bytes| bytes.windows(secret.len()).any(|w| w == secret))
 }
 
-/// Replaces bytes by as many others wherever they stand; gives how often.
+/// Replaces every occurrence of these bytes with others of the same number, and returns how many there were.
 fn edit(file: &Path, was: &[u8], is: &[u8]) -> anyhow::Result<usize> {
     ensure!(was.len() == is.len(), "an edit in place keeps the length");
     let mut bytes = std::fs::read(file).context("read the copy")?;
