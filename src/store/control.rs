@@ -1,8 +1,8 @@
 //! Stops and administrative changes, each in order with its own statements, inside the group's transaction.
 //!
 //! Locks go in the order of [`super::readings::Readings::gather`]: the user, then agents by id, then tasks by id.
-//! A row is locked before anything that hangs on it is read for good, so that an issue that was committed first is
-//! seen and stopped, and one that comes later sees the stop.
+//! A row is locked before anything that depends on it is read, so that a token which was committed before is seen and
+//! stopped, and one that is written later sees the stop.
 
 use std::collections::BTreeSet;
 

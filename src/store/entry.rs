@@ -15,7 +15,7 @@ pub struct Entry {
     pub one_time: Vec<OneTime>,
     /// What changes.
     pub change: Change,
-    /// What is told of it. The row is made once the effect is known. Absent only where the request is counted
+    /// What is recorded of it. The row is made once the effect is known. Absent only where the request is counted
     /// instead (introspection).
     pub told: Option<Told>,
     /// The request's `now`: liveness is judged at this time, and the highest time seen is kept.

@@ -24,7 +24,7 @@ use crate::delegation::recorded::{self, TokenRecord};
 use crate::issuance::SignedToken;
 use crate::oauth::{AgentId, Issuer, Jti, LoginId, SubjectRef, TaskId};
 
-/// Everything that the issues of a group hang on, and what they come to.
+/// Every record that the new tokens of a group depend on, and what becomes of them.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     subjects: HashMap<SubjectRef, Subject>,
@@ -231,7 +231,7 @@ impl Ledger {
         }
     }
 
-    /// A token with everything its life hangs on, from what is known. `None` if it is not there.
+    /// A token with every record that its validity depends on, from what was loaded. `None` if it is not there.
     pub(super) fn lineage(&self, jti: Jti) -> Option<Lineage> {
         let delegation = self.tokens.get(&jti)?.clone();
         let ancestors: Option<Vec<Delegation>> =

@@ -1,4 +1,4 @@
-//! Reads what the tokens of a group hang on inside their transaction, and what one request has to know outside.
+//! Reads what the tokens of a group depend on inside their transaction, and what a single request needs outside it.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::delegation::plan::LoginRecord;
 use crate::delegation::record::{Agent, Lineage, Login, Subject, Task};
 use crate::oauth::{AgentId, Issuer, Jti, TaskId};
 
-/// Fills `ledger` with what the tokens of a group hang on. `logins` are those that their login tokens made: rows of
+/// Fills `ledger` with what the tokens of a group depend on. `logins` are those that their login tokens made: rows of
 /// `login` never change, and which tasks a login token fed has to be known to lock them.
 pub(super) async fn load<S: Transaction>(
     session: &mut S,
@@ -29,7 +29,7 @@ pub(super) async fn load<S: Transaction>(
     }
     wanted.fed_by(logins);
     let gathered = session.gather(wanted).await?;
-    // What a caller says of the tokens above its own is not believed: their paths tell.
+    // The ancestors of a token are read from its path, not taken from the caller.
     let unnamed = unnamed_ancestors(&gathered.tokens, wanted)?;
     ledger.know(gathered)?;
     for row in session.tokens(&unnamed).await? {
@@ -50,7 +50,7 @@ fn unnamed_ancestors(tokens: &[TokenRow], wanted: &Wanted) -> Result<Vec<Key>, S
     Ok(unnamed)
 }
 
-/// One token with everything its life hangs on.
+/// One token with every record that its validity depends on.
 pub(super) async fn lineage<S: Transaction>(session: &mut S, jti: Jti) -> Result<Option<Lineage>, Failure> {
     let found = session.lineage(jti.into()).await?;
     Ok(found.map(Found::into_lineage).transpose()?.flatten())

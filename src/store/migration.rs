@@ -1,4 +1,4 @@
-//! The tables of this version, and how a database of another version is told apart.
+//! The tables of this version, and how a database of another version is recognised.
 
 use diesel::migration::{Migration, MigrationSource as _};
 use diesel::sql_types::Text;

@@ -72,7 +72,7 @@ impl Store {
         read!(self, |session| load::login_record(session, id_token_hash, subject, agent, named))
     }
 
-    /// A delegation with everything its life hangs on.
+    /// A delegation with every record that its validity depends on.
     ///
     /// # Errors
     /// [`StoreError`] as for every reading.

@@ -12,7 +12,7 @@ use crate::decision::Origin;
 use crate::delegation::record::{Agent, Delegation, Lineage, Login, Subject, Task};
 use crate::issuance::SignedToken;
 
-/// The keys of all that the tokens of a group hang on, each list sorted, so that locks are taken in one order.
+/// The keys of all that the tokens of a group depend on, each list sorted, so that locks are taken in one order.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
     /// The login tokens of first hops.
@@ -79,7 +79,7 @@ fn sort<T: Ord>(keys: &mut Vec<T>) {
     keys.dedup();
 }
 
-/// The rows of all that the tokens of a group hang on.
+/// The rows of all that the tokens of a group depend on.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub(super) subjects: Vec<SubjectRow>,
@@ -91,7 +91,7 @@ pub(super) struct Gathered {
     pub(super) keys: Vec<(String, Option<i64>)>,
 }
 
-/// One token with all that its life hangs on, as rows of one moment.
+/// One token with all that its validity depends on, as rows of one moment.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) token: TokenRow,
@@ -108,10 +108,10 @@ pub(super) struct Found {
 
 /// Readings that each database answers in its own way.
 pub(super) trait Readings {
-    /// One token with all that its life hangs on; `None` if there is no such token.
+    /// One token with all that its validity depends on; `None` if there is no such token.
     async fn lineage(&mut self, jti: Key) -> Result<Option<Found>, Failure>;
 
-    /// What the tokens of a group hang on. Where there are locks, they are taken in one order: subjects before
+    /// What the tokens of a group depend on. Where there are locks, they are taken in one order: subjects before
     /// agents before tasks before keys, each by key. What may have changed before a lock was granted is read
     /// with the lock or after it.
     async fn gather(&mut self, wanted: &Wanted) -> Result<Gathered, Failure>;

@@ -259,7 +259,7 @@ async fn write_group<S: Transaction>(
     let mut audit: Vec<AuditColumns> = Vec::with_capacity(entries.len());
     let mut is_clock_reset = false;
     let mut is_loaded = false;
-    // Controls come first; what issues hang on is read when the first of them is reached.
+    // Controls come first. What new tokens depend on is read when the first of them is reached.
     for entry in entries {
         if ledger.is_replay(entry) {
             transaction.recorded.push(Ok(Recorded::Replayed));
@@ -290,7 +290,7 @@ async fn write_group<S: Transaction>(
                 }
                 Recorded::Done { died: effect.died, changed: effect.is_changed }
             }
-            // The refusal is told in the transaction that found it, and what may be used once is used up.
+            // The refusal is recorded in the transaction that found it, and what may be used once is used up.
             Err(Recorded::Refused(cause)) => {
                 ledger.use_up(entry);
                 if let Some(mut told) = entry.told.clone() {

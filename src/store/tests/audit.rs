@@ -67,7 +67,7 @@ async fn an_untouched_chain_verifies(world: World) {
 async fn an_edited_body_is_found(world: World) {
     ten_rows(&world).await;
 
-    // Both the body and its copy, so that only the hash can tell.
+    // Both the body and its copy are changed, so that only the hash differs.
     world
         .tamper_all(
             "UPDATE audit SET body = replace(body, 'not_yours', 'may_act'), cause = 'may_act' WHERE seq = 6",
@@ -169,7 +169,7 @@ async fn a_cut_tail_is_found_against_the_checkpoint_file(world: World) {
     world.tamper_all("DELETE FROM audit WHERE seq > 7; DELETE FROM checkpoint").await;
     assert_eq!(faults(&world).await, vec![(8, FaultKind::TailCut(10))]);
 
-    // The node goes on without having noticed: what it signed before still tells.
+    // The node continues without having noticed. The checkpoints that it signed before still show the deletion.
     let store = world.reopen().await;
     for _ in 0..4 {
         store.record(world.entry(Change::Nothing)).await.unwrap();

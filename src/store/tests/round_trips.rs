@@ -34,7 +34,7 @@ mod wire {
         parsed: AtomicU32,
     }
 
-    /// Stands between the store and PostgreSQL and counts what goes by.
+    /// A proxy between the store and PostgreSQL that counts what is sent.
     pub(super) struct Counter {
         counters: Arc<Counters>,
         pub(super) port: u16,

@@ -206,7 +206,7 @@ impl World {
         }
     }
 
-    /// What is told of an exchange, by its report.
+    /// What is recorded of an exchange, from its report.
     pub(crate) fn told(&self, change: impl FnOnce(&mut Report)) -> Told {
         let mut report = Report::of_client(client());
         change(&mut report);
