@@ -9,7 +9,7 @@ use crate::oauth::TokenFault;
 /// Who may act next, as a verified token says (RFC 8693 §4.4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MayAct {
-    /// `iss`; absent means the issuer of the token it stands in.
+    /// `iss`; if it is absent, the issuer of the token that has the claim is meant.
     pub issuer: Option<String>,
     /// `sub`.
     pub subject: String,

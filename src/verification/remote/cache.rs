@@ -47,7 +47,7 @@ pub enum KeyFault {
     Unavailable(String),
 }
 
-/// What tells sources apart: the same place reached in another way (another CA) is another source.
+/// What distinguishes sources: the same place reached in another way (another CA) is another source.
 #[derive(PartialEq, Eq, Hash)]
 struct SourceName {
     place: Place,

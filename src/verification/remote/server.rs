@@ -1,4 +1,4 @@
-//! A real HTTP server on loopback for the tests of fetching: it answers what it is told and counts.
+//! A real HTTP server on loopback for the tests of fetching: it gives the answers that a test sets, and counts requests.
 
 use std::sync::Arc;
 use std::sync::Mutex;

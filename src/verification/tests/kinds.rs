@@ -28,7 +28,7 @@ async fn taken_at(world: &World, ring: &KeyRing, token: &str) -> Vec<&'static st
     PLACES.into_iter().zip(taken).filter(|(_, taken)| *taken).map(|(place, _)| place).collect()
 }
 
-/// Claims good everywhere at once as far as one object can be: only `typ`, key and issuer tell apart.
+/// Claims that fit every kind of token, as far as one object can. Only `typ`, key and issuer then distinguish them.
 fn everything(iss: &str, aud: Value) -> Value {
     let mut claims = id_claims();
     for (name, value) in workload_claims().as_object().unwrap() {
