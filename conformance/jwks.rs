@@ -339,7 +339,7 @@ async fn a_key_is_chosen_by_kid_algorithm_and_use() {
     let ed = OtherKey::new(kid, "EdDSA");
     let for_encryption = with(Key::new(kid).jwk(), "use", "enc");
 
-    // Several share a `kid`: type, algorithm and use tell them apart.
+    // Several keys share a `kid` and differ in type, algorithm and use.
     world.provider.publish(json!({"keys": [rsa.jwk(), for_encryption, ed.jwk(), good]}));
     world.tx().send().await.granted();
     world.tx().set("subject_token", &world.id_token().signed_with(&rsa)).send().await.granted();

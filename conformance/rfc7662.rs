@@ -240,7 +240,7 @@ async fn actors_and_the_login_stand_at_the_top_level() {
     let login = world.introspect_as("files-api", &upstream).await;
     assert_eq!((&login.body["acr"], &login.body["auth_time"]), (&json!("phr"), &json!(world.now() - 30)));
     assert_eq!(login.body["act"], claims_of(&upstream)["act"]);
-    // Not set on any token of this version, so not told either.
+    // No token of this version has these claims, so the answer does not have them either.
     for member in ["may_act", "cnf", "authorization_details"] {
         assert!(login.body.get(member).is_none(), "{member}");
     }

@@ -149,7 +149,7 @@ async fn unknown_is_one_fixed_refusal() {
     }
     assert!(bodies.iter().all(|body| body == &bodies[0]), "{bodies:?}");
 
-    // A target that takes only true cannot tell false from unknown.
+    // A target that accepts only `true` cannot distinguish false from unknown.
     let setup = Setup::default().replace(
         "answers = { age_over_18 = {}, age_over_21 = {} }",
         "answers = { age_over_18 = { only_true = true }, age_over_21 = {} }",
@@ -196,7 +196,7 @@ async fn only_the_two_forms_of_a_date_are_read() {
     for date in unknown {
         assert_eq!(answered(&world, date.clone()).await, None, "{date}");
     }
-    // That a date is broken is told to the audit alone, at hop 0, without the date.
+    // Only the audit row of the first hop reports that a date is malformed, and it does not have the date.
     for (date, is_malformed) in [
         (json!("1990-02-30"), true),
         (json!(19_900_228), true),
@@ -420,7 +420,7 @@ async fn the_providers_own_boolean_is_preferred() {
     };
     let alone = ask(world.id_token().without("birthdate").claim("age_over_18", true)).await;
     assert_eq!(alone.claims()["age_over_18"], json!(true));
-    // Where both stand, no date is looked at.
+    // If the token has both claims, the date is not used.
     let both = ask(world.id_token().claim("age_over_18", false)).await;
     assert_eq!(both.claims()["age_over_18"], json!(false));
     // Only a boolean is one.

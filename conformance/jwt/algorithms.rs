@@ -237,7 +237,7 @@ async fn nothing_of_an_unverified_token_is_believed() {
             .claim("purpose", "canary")
             .claim("scope", "canary")
             .claim("act", json!({"sub": "canary"}));
-        // `scope` makes another kind of an ID token, which is told before any signature is looked at.
+        // An ID token with `scope` counts as another kind of token, which is reported before the signature is verified.
         let forged = if parameter == JwtParameter::IdToken { forged.without("scope") } else { forged };
         let token = with_a_bit_flipped(&forged.sign());
         let answer = parameter.request(&world, &token).send().await;
@@ -267,7 +267,7 @@ async fn nothing_is_compressed() {
     let direct = world.tx().send().await.granted();
     for token in [task, direct] {
         assert_eq!(names(&header_of(&token)), ["alg", "kid", "typ"]);
-        assert!(claims_of(&token).is_object(), "the payload is JSON as it stands");
+        assert!(claims_of(&token).is_object(), "the payload is uncompressed JSON");
     }
     // Nor is the answer: nobody can guess a secret by its length.
     let request = world.tx().header("Accept-Encoding", "gzip, deflate, br, zstd");

@@ -103,7 +103,7 @@ async fn base64url_is_decoded_strictly() {
             }
         }
 
-        // Signed as they stand, so that only the strict reading refuses them.
+        // They are signed unchanged, so that only the strict parser can refuse them.
         let encode = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
         let (h, p) = (encode(&padded(header)), encode(&padded(claims)));
         let key = &good.key;

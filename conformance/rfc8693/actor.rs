@@ -49,7 +49,7 @@ async fn the_subject_stays_and_the_acting_party_is_in_act() {
         assert_eq!(claims["act"]["sub"], world.agent_of(actor).as_str());
     }
 
-    // The mapping `pairwise`: one name for the user at one target, whoever acts.
+    // With `pairwise`, a target sees the same `sub` for a user, whichever agent acts.
     let world = World::start(Setup::default()).await;
     let direct = world.tx().send().await.claims();
     let by_planner = world.tx().actor(&world.workload_token("planner").sign()).send().await.claims();

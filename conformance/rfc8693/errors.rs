@@ -131,7 +131,7 @@ async fn all_faults_of_one_token_look_the_same() {
     let mut answers = vec![
         ("revoked", refuses(&world, "revoked", world.onward_tx(&revoked), SUBJECT, "revoked").await),
         ("forged", refuses(&world, "forged", world.onward_tx(&forged), SUBJECT, "signature").await),
-        // In other hands than its audience's: a fault of binding, told by the same bytes.
+        // A client other than the audience presents the token: a fault of binding, with the same answer.
         (
             "stolen",
             refuses(

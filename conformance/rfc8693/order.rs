@@ -94,7 +94,7 @@ async fn of_two_faults_the_one_of_the_earlier_stage_is_reported() {
         let what = format!("faults from stage {stage} on");
         refuses(&world, &what, faulty_from(&world, stage), wire, cause).await;
     }
-    // The order does not depend on where in the body the parameters stand.
+    // The order of the checks does not depend on the order of the parameters in the body.
     for (stage, &(wire, cause)) in STAGES.iter().enumerate().skip(3) {
         let request = faulty_from(&world, stage);
         let encoded = request.encoded();

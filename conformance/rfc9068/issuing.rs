@@ -120,7 +120,7 @@ async fn jti_is_unique() {
         assert_eq!(i64::try_from(seconds).unwrap(), world.now());
         assert!(seen.insert(jti), "{jti} twice");
     }
-    // The same source at 10 000 in one millisecond, when only its random part tells them apart.
+    // The same source gives 10 000 identifiers in one millisecond, which differ only in their random part.
     let many = deputy::testing::identifiers(10_000, world.now()).unwrap();
     assert_eq!(many.into_iter().collect::<BTreeSet<_>>().len(), 10_000);
 }

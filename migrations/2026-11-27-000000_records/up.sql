@@ -1,6 +1,6 @@
 -- One text for SQLite and PostgreSQL. Ids and hashes are bytes, times are milliseconds since the epoch,
 -- lists and objects are JSON text. SQLite has no BYTEA of its own and stores the bytes as they are.
--- No foreign keys: the writing transaction reads (and on PostgreSQL locks) what a row hangs on.
+-- No foreign keys: the writing transaction reads (and on PostgreSQL locks) what a row depends on.
 
 CREATE TABLE meta (
     name TEXT NOT NULL PRIMARY KEY,
@@ -75,7 +75,7 @@ CREATE TABLE answer (
 );
 CREATE INDEX answer_of_task ON answer (task);
 
--- An agent in a task that another began; the one that began it stands in the task.
+-- An agent in a task that another began. The agent that began it is named in the row of the task.
 CREATE TABLE engagement (
     agent TEXT NOT NULL,
     task BYTEA NOT NULL,

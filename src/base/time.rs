@@ -136,7 +136,7 @@ impl Clock for MovedClock {
     }
 }
 
-/// A clock that stands still until it is set: tests and the sandbox's drills.
+/// A clock that does not move until it is set, for tests and the drills of the sandbox.
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
 

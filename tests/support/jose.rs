@@ -55,7 +55,7 @@ impl Key {
         json!({"keys": [self.jwk()]})
     }
 
-    /// Signs two encoded segments as they stand.
+    /// Signs two encoded segments, unchanged.
     pub fn sign_raw(&self, signing_input: &str) -> String {
         let signature = self.pair.sign(&SystemRandom::new(), signing_input.as_bytes()).unwrap();
         format!("{signing_input}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))

@@ -1,4 +1,4 @@
-//! Two processes on one PostgreSQL: what one is told holds at the other at once.
+//! Two processes on one PostgreSQL: a change made at one takes effect at the other at once.
 
 use serde_json::Value;
 

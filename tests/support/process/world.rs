@@ -117,7 +117,7 @@ impl World {
     }
 
     /// From now on the world's clock is this far ahead of the system's, for callers and the provider;
-    /// gives the variable that tells it to a process.
+    /// returns the variable that sets it for a process.
     pub fn set_clock_offset(&self, seconds: i64) -> [(&'static str, String); 1] {
         self.witness.clock_offset.store(seconds, Ordering::SeqCst);
         [("DEPUTY_TEST_CLOCK_OFFSET_SECONDS", seconds.to_string())]

@@ -104,8 +104,8 @@ impl Drop for World {
 }
 
 impl World {
-    /// Remembers a token that went over the wire, to be looked for in the end. Those too short to be told from
-    /// anything else are left out.
+    /// Remembers a token that was sent, so that the test can search for it at the end. Tokens that are too short to be
+    /// recognised are left out.
     fn saw(&self, token: &str) {
         let parts: Vec<&str> = token.split('.').collect();
         if parts.len() == 3 && parts.iter().all(|part| part.len() >= 20) {
@@ -214,7 +214,7 @@ impl World {
         self.server().audit(Some(request_id)).await.unwrap()
     }
 
-    /// How many audit rows tell of an issued token: grows only when something was minted.
+    /// How many audit rows record an issued token. The number grows only when a token was issued.
     pub async fn minted(&self) -> usize {
         let rows = self.audit().await;
         rows.iter().filter(|row| row["event"] == "exchange" && row["outcome"] == "granted").count()
