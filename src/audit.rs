@@ -113,7 +113,7 @@ impl Row {
         }
     }
 
-    /// The exchange, if the row tells of one.
+    /// The exchange, if the row describes one.
     pub const fn exchange(&self) -> Option<&ExchangeEvent> {
         match &self.event {
             Event::Exchange(exchange) => Some(exchange),
