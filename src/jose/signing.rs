@@ -189,8 +189,8 @@ fn generate_ec(rules: &'static EcdsaSigningAlgorithm) -> Result<Vec<u8>, JoseErr
         .map_err(|_| JoseError::Signing)
 }
 
-/// Spends the time of one signature check on a token that is refused anyway, so that an unknown client
-/// is not told from a wrong credential by the time its refusal takes (CA-ALL-04).
+/// Spends the time of one signature check on a token that is refused anyway, so that the time of a refusal does not
+/// show whether the client is unknown or its credential is wrong (CA-ALL-04).
 pub fn dummy_verify(token: &UnverifiedToken<'_>) {
     static KEY: LazyLock<Option<PublicKey>> =
         LazyLock::new(|| SigningKey::generate(Algorithm::ES256).ok()?.public().ok());
