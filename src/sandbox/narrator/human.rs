@@ -132,7 +132,7 @@ pub fn step(step: &Step, look: Look) -> String {
         (0, checks) => format!("{title} [ok: {checks} checks]"),
         (n, checks) => format!("{title} [{n} of {checks} checks DIFFER]"),
     };
-    // What belongs together stands together.
+    // Lines that belong together are printed together.
     let goes_on = step.id.ends_with(['b', 'c']) && !look.has_boxes;
     format!("{}{}", if goes_on || look.has_boxes { "" } else { "\n" }, framed(&title, &lines, look))
 }
@@ -228,7 +228,7 @@ fn cause(step: &Step) -> String {
     }
 }
 
-/// A JSON object in one line with room to break: `{"a": 1, "b": {…}}`.
+/// A JSON object in one line that can be broken at spaces: `{"a": 1, "b": {…}}`.
 fn members(value: &Value) -> String {
     match value {
         Value::Object(members) => {
@@ -257,13 +257,13 @@ fn labelled(label: &str, text: &str) -> String {
 
 /// Breaks at spaces; what has none stays whole. A no-break space becomes a space.
 fn wrap(text: &str, indent: usize) -> Vec<String> {
-    let room = WIDTH - indent;
+    let width = WIDTH - indent;
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let line = lines.last_mut();
         match line {
             Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
                 line.push(' ');
                 line.push_str(word);
             }
@@ -273,7 +273,7 @@ fn wrap(text: &str, indent: usize) -> Vec<String> {
     lines.into_iter().map(|line| line.replace('\u{a0}', " ")).collect()
 }
 
-/// As [`wrap`], two columns in, and what follows stands a little further in than the line began.
+/// As [`wrap`], indented by two columns, with a hanging indent for the lines that follow.
 fn wrap_kept(text: &str) -> Vec<String> {
     let kept = 2 + text.chars().take_while(|c| *c == ' ').count();
     let hanging = kept + 4;

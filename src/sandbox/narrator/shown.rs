@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::sandbox::jws;
 use crate::sandbox::wire::Call;
 
-/// Stands for a birthdate, which is for Deputy's eyes only.
+/// The text that replaces a birthdate, which only Deputy may see.
 const BIRTHDATE: &str = "(a date; only Deputy reads it)";
 
 /// A value with every token cut short.
@@ -121,7 +121,7 @@ pub fn row(row: &Value) -> Map<String, Value> {
     ];
     let mut told = Map::new();
     for name in TOLD {
-        // Left out where it repeats what stands beside it.
+        // Left out where it repeats the member beside it.
         let is_told_already = match name {
             "scope_asked" => row.get("scope").is_some(),
             "class" => row.get("class").and_then(Value::as_str) == Some("client"),

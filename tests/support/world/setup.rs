@@ -32,7 +32,7 @@ pub struct Made {
 
 impl Setup {
     /// Plays this configuration instead of the usual one; `@issuer@`, `@public@` and `@provider@` in it
-    /// stand for those of the world.
+    /// are replaced with those of the world.
     pub fn of(toml: &str) -> Self {
         Self { base: Some(toml.to_owned()), ..Self::default() }
     }
