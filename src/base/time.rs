@@ -4,6 +4,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use jiff::Zoned;
+use jiff::tz::TimeZone;
+
 /// A point in time: milliseconds since the Unix epoch, never negative in practice.
 ///
 /// JWT NumericDates are whole seconds (RFC 7519 §2): [`Timestamp::seconds`] rounds down.
@@ -32,6 +35,11 @@ impl Timestamp {
     /// Whole seconds since the epoch, rounded down.
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(1000)
+    }
+
+    /// This time in `zone`. `None` beyond the years -9999 to 9999 of the calendar.
+    pub fn zoned(self, zone: &TimeZone) -> Option<Zoned> {
+        Some(jiff::Timestamp::from_millisecond(self.0).ok()?.to_zoned(zone.clone()))
     }
 
     /// This time `lifetime` later; saturates.

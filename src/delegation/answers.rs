@@ -74,7 +74,8 @@ pub fn answer(
             if let Some(Value::Bool(own)) = providers_own {
                 return Answer::from(*own);
             }
-            let Some(today) = birthdate::Day::at(now, zone) else {
+            // The day in the question's zone: never the server's own zone, never one that the user names.
+            let Some(today) = now.zoned(&zone.0).map(|here| here.date()) else {
                 return Answer::Unknown(Unknown::Unavailable);
             };
             match Birthdate::parse(claim, today) {
@@ -112,8 +113,7 @@ pub fn evaluate(
 
 /// The first instant of the next civil day in `zone`. `None` outside the years a calendar knows.
 fn next_midnight(zone: &Zone, now: Timestamp) -> Option<Timestamp> {
-    let here = jiff::Timestamp::from_millisecond(now.millis()).ok()?.to_zoned(zone.0.clone());
-    let midnight = here.tomorrow().ok()?.start_of_day().ok()?;
+    let midnight = now.zoned(&zone.0)?.tomorrow().ok()?.start_of_day().ok()?;
     Some(Timestamp::from_millis(midnight.timestamp().as_millisecond()))
 }
 

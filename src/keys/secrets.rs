@@ -9,6 +9,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use aws_lc_rs::{hkdf, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE32_NOPAD;
 use zeroize::Zeroizing;
 
 use super::KeyError;
@@ -147,10 +148,7 @@ impl NodeSecrets {
     /// `party` is `client` or the workload issuer, `id` the client id or the workload's id.
     pub fn agent_id(&self, party: &str, id: &str) -> AgentId {
         let digest = tag(&self.agent_id, &[party.as_bytes(), id.as_bytes()]);
-        let mut text = String::with_capacity(32);
-        text.push_str("agent_");
-        base32(&digest[..16], &mut text);
-        AgentId::new(text)
+        AgentId::new(format!("agent_{}", BASE32_NOPAD.encode(&digest[..16]).to_ascii_lowercase()))
     }
 
     /// Seals with AES-256-GCM, a random nonce in front.
@@ -228,23 +226,6 @@ fn tag(key: &hmac::Key, parts: &[&[u8]]) -> Digest {
     let mut digest = [0; 32];
     digest.copy_from_slice(context.sign().as_ref());
     digest
-}
-
-/// Base32 (RFC 4648 §6) in lower case without padding.
-fn base32(bytes: &[u8], out: &mut String) {
-    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    let (mut buffer, mut bits) = (0_u32, 0_u32);
-    for &byte in bytes {
-        buffer = (buffer << 8 | u32::from(byte)) & 0xfff;
-        bits += 8;
-        while bits >= 5 {
-            bits -= 5;
-            out.push(char::from(ALPHABET[(buffer >> bits & 31) as usize]));
-        }
-    }
-    if bits > 0 {
-        out.push(char::from(ALPHABET[(buffer << (5 - bits) & 31) as usize]));
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use aws_lc_rs::digest;
 use cedar_policy::{Policy, PolicyId, Schema, ValidationMode, ValidationWarning, Validator};
+use data_encoding::HEXLOWER;
 use miette::Diagnostic;
 
 use super::request::Vocabulary;
@@ -181,7 +182,7 @@ fn hash(sources: &[(&str, &str)]) -> String {
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part.as_bytes());
     }
-    context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(context.finish().as_ref())
 }
 
 /// What is gathered while files are read: all that is wrong, not the first.

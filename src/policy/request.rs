@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
 };
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::Facts;
@@ -89,10 +90,11 @@ pub(super) static FACTS: &[Fact] = &[
     }),
     passing("claims", |facts| Some(Known::Texts(claims(&facts.login.policy_claims)))),
     passing("now_seconds", |facts| Some(Known::Long(facts.now.seconds()))),
-    lasting("hour", |facts| Some(Known::Long(facts.now.seconds().rem_euclid(86_400) / 3600))),
-    // 1 January 1970 was a Thursday.
+    lasting("hour", |facts| Some(Known::Long(facts.now.zoned(&TimeZone::UTC)?.hour().into()))),
+    // Monday is 1.
     lasting("weekday", |facts| {
-        Some(Known::Long((facts.now.seconds().div_euclid(86_400) + 3).rem_euclid(7) + 1))
+        let weekday = facts.now.zoned(&TimeZone::UTC)?.weekday();
+        Some(Known::Long(weekday.to_monday_one_offset().into()))
     }),
 ];
 

@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use data_encoding::HEXLOWER;
 
 use crate::base::entropy::{Entropy, handle};
 
@@ -24,7 +25,7 @@ impl Directory {
         // Lower-case hex: a socket's path is short, and some file systems fold case.
         let mut random = [0; 5];
         entropy.fill(&mut random)?;
-        let name: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = HEXLOWER.encode(&random);
         let path = std::env::temp_dir().join(format!("deputy-sandbox-{name}"));
         DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("make `{}`", path.display()))?;
         Ok(Self(path))

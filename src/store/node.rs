@@ -5,6 +5,8 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
+
 use super::StoreError;
 use super::audit::chain::NAME_LENGTH;
 use crate::base::entropy::Entropy;
@@ -46,7 +48,7 @@ pub(super) fn id(data_dir: &Path, entropy: &dyn Entropy) -> Result<String, Store
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let mut random = [0; NAME_LENGTH / 2];
             entropy.fill(&mut random).map_err(|error| wrong(error.to_string()))?;
-            let id: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+            let id = HEXLOWER.encode(&random);
             write_durably(data_dir, &path, &id).map_err(|error| wrong(error.to_string()))?;
             Ok(id)
         }

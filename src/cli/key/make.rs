@@ -4,9 +4,8 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use clap::Args;
+use pem::{EncodeConfig, LineEnding, Pem, encode_config};
 use serde_json::json;
 
 use super::super::{CliError, Output};
@@ -52,7 +51,8 @@ impl Make {
             }
         }
         std::fs::create_dir_all(&self.dir).map_err(|error| failed(&self.dir, &error))?;
-        write(&private, &pem(key.pkcs8()), 0o600)?;
+        let pem = Pem::new("PRIVATE KEY", key.pkcs8().as_slice());
+        write(&private, &encode_config(&pem, EncodeConfig::new().set_line_ending(LineEnding::LF)), 0o600)?;
         write(&public, &format!("{:#}\n", json!({"keys": [key.jwk()]})), 0o644)?;
         if output.is_json() {
             output.json(&json!({"private": private, "public": public, "kid": key.kid()}));
@@ -62,22 +62,6 @@ impl Make {
         }
         Ok(())
     }
-}
-
-/// PKCS#8 in PEM (RFC 7468 §10).
-fn pem(pkcs8: &[u8]) -> String {
-    let text = STANDARD.encode(pkcs8);
-    let mut pem = "-----BEGIN PRIVATE KEY-----\n".to_owned();
-    let mut rest = text.as_str();
-    while !rest.is_empty() {
-        // Base64 is ASCII, so every position is a boundary.
-        let (line, more) = rest.split_at(rest.len().min(64));
-        pem.push_str(line);
-        pem.push('\n');
-        rest = more;
-    }
-    pem.push_str("-----END PRIVATE KEY-----\n");
-    pem
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), CliError> {

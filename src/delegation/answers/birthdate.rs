@@ -1,47 +1,29 @@
-//! `birthdate` (OIDC Core §5.1), parsed by hand: a lenient date parser would make a bare year its
-//! first of January.
+//! `birthdate` (OIDC Core §5.1). Its two forms are read digit by digit: a lenient date parser would take a bare year
+//! as its first of January.
 
+use std::cmp::Ordering;
 use std::fmt;
 
+use jiff::civil::Date;
+use jiff::{Span, ToSpan as _};
 use serde_json::Value;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{Answer, Unknown};
-use crate::base::time::Timestamp;
-use crate::registry::{LeapDay, Zone};
+use crate::registry::LeapDay;
 
 /// A date older than this is a mistake.
-const OLDEST_YEARS: i32 = 130;
-
-/// A civil day. Ordered as days are.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Day {
-    year: i32,
-    month: u8,
-    day: u8,
-}
-
-impl Day {
-    /// The day that `now` is in `zone`. Never the server's own zone, never one the user names.
-    pub fn at(now: Timestamp, zone: &Zone) -> Option<Self> {
-        let date = jiff::Timestamp::from_millisecond(now.millis()).ok()?.to_zoned(zone.0.clone()).date();
-        Some(Self {
-            year: date.year().into(),
-            month: date.month().unsigned_abs(),
-            day: date.day().unsigned_abs(),
-        })
-    }
-}
+const OLDEST_YEARS: i16 = 130;
 
 /// When somebody was born. Prints nothing, is serialised nowhere, is cleared on drop, and lives only
 /// within the call that asks one question of it.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct Birthdate {
-    year: i32,
+    year: i16,
     /// 0 where only the year is known.
-    month: u8,
+    month: i8,
     /// 0 where only the year is known.
-    day: u8,
+    day: i8,
 }
 
 impl fmt::Debug for Birthdate {
@@ -56,95 +38,69 @@ impl Birthdate {
     /// # Errors
     /// [`Unknown::Unavailable`] without a claim or a year (`0000`); [`Unknown::Invalid`] for any other
     /// form (`null` included), no day of the calendar, a day to come, or more than 130 years ago.
-    pub fn parse(claim: Option<&Value>, today: Day) -> Result<Self, Unknown> {
+    pub fn parse(claim: Option<&Value>, today: Date) -> Result<Self, Unknown> {
         let text = match claim {
             None => return Err(Unknown::Unavailable),
             Some(Value::String(text)) => text.as_bytes(),
             Some(_) => return Err(Unknown::Invalid),
         };
-        let (year, month, day) = match *text {
-            [y1, y2, y3, y4] => (number(&[y1, y2, y3, y4])?, 0, 0),
+        let birthdate = match *text {
+            [y1, y2, y3, y4] => Self { year: number(&[y1, y2, y3, y4])?, month: 0, day: 0 },
             [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] => {
-                (number(&[y1, y2, y3, y4])?, number(&[m1, m2])?, number(&[d1, d2])?)
+                Self { year: number(&[y1, y2, y3, y4])?, month: number(&[m1, m2])?, day: number(&[d1, d2])? }
             }
             _ => return Err(Unknown::Invalid),
         };
-        let is_whole = text.len() == 10;
-        // With the year left out, any day that some year has is a day.
-        let calendar_year = if year == 0 { 2000 } else { year };
-        if is_whole && !(1..=days_in(calendar_year, month)).contains(&day) {
-            return Err(Unknown::Invalid);
-        }
-        if year == 0 {
-            return Err(Unknown::Unavailable);
-        }
-        // Both are at most two digits here.
-        let birthdate =
-            Self { year, month: u8::try_from(month).unwrap_or(0), day: u8::try_from(day).unwrap_or(0) };
-        if birthdate.is_to_come(today) || birthdate.is_too_long_ago(today) {
-            return Err(Unknown::Invalid);
-        }
-        Ok(birthdate)
-    }
-
-    fn is_year_only(&self) -> bool {
-        self.month == 0
-    }
-
-    fn is_to_come(&self, today: Day) -> bool {
-        if self.is_year_only() {
-            return self.year > today.year;
-        }
-        Day { year: self.year, month: self.month, day: self.day } > today
-    }
-
-    fn is_too_long_ago(&self, today: Day) -> bool {
-        if self.is_year_only() {
-            return today.year - self.year > OLDEST_YEARS;
-        }
-        Day { year: self.year + OLDEST_YEARS, month: self.month, day: self.day } < today
-    }
-
-    /// Whether `years` have passed by `today`. The birthday itself counts. Of a bare year only the last
-    /// day of the year is sure to be no birthday too early, and any day of the year before it too late.
-    pub fn is_at_least(&self, years: u16, leap_day: LeapDay, today: Day) -> Answer {
-        let year = self.year + i32::from(years);
-        if self.is_year_only() {
-            return if today >= (Day { year, month: 12, day: 31 }) {
-                Answer::True
-            } else if today.year < year {
-                Answer::False
-            } else {
-                Answer::Unknown(Unknown::Unavailable)
-            };
-        }
-        let (month, day) = match (self.month, self.day, leap_day) {
-            (2, 29, LeapDay::Mar1) if !is_leap(year) => (3, 1),
-            (2, 29, LeapDay::Feb28) if !is_leap(year) => (2, 28),
-            (month, day, _) => (month, day),
+        let is_impossible = if text.len() == 4 {
+            birthdate.year > today.year() || today.year() - birthdate.year > OLDEST_YEARS
+        } else {
+            // A date without its year has the year 0, which is a leap year and so has every day.
+            let born = birthdate.date().map_err(|_| Unknown::Invalid)?;
+            born > today || born.checked_add(OLDEST_YEARS.years()).is_ok_and(|last| last < today)
         };
-        Answer::from(today >= Day { year, month, day })
+        match birthdate.year {
+            0 => Err(Unknown::Unavailable),
+            _ if is_impossible => Err(Unknown::Invalid),
+            _ => Ok(birthdate),
+        }
+    }
+
+    /// The day. An error if only the year is known.
+    fn date(&self) -> Result<Date, jiff::Error> {
+        Date::new(self.year, self.month, self.day)
+    }
+
+    /// Whether `years` have passed by `today`. The birthday itself counts.
+    pub fn is_at_least(&self, years: u16, leap_day: LeapDay, today: Date) -> Answer {
+        let Ok(born) = self.date() else { return self.is_year_at_least(years, today) };
+        let birthday = Span::new().try_years(years).and_then(|span| born.checked_add(span));
+        let birthday = match birthday {
+            // In a year without 29 February, jiff has put the birthday on the 28th.
+            Ok(day) if day.day() != born.day() && matches!(leap_day, LeapDay::Mar1) => day.tomorrow(),
+            birthday => birthday,
+        };
+        // A birthday after the end of the calendar has not come yet.
+        Answer::from(birthday.is_ok_and(|birthday| today >= birthday))
+    }
+
+    /// Of a bare year only the last day of the year is certain to be no birthday too early, and any day of the
+    /// year before it too late.
+    fn is_year_at_least(&self, years: u16, today: Date) -> Answer {
+        match i32::from(today.year()).cmp(&(i32::from(self.year) + i32::from(years))) {
+            Ordering::Less => Answer::False,
+            Ordering::Equal if (today.month(), today.day()) != (12, 31) => {
+                Answer::Unknown(Unknown::Unavailable)
+            }
+            Ordering::Equal | Ordering::Greater => Answer::True,
+        }
     }
 }
 
-fn number(digits: &[u8]) -> Result<i32, Unknown> {
-    digits.iter().try_fold(0, |value, digit| match digit {
-        b'0'..=b'9' => Ok(value * 10 + i32::from(digit - b'0')),
+/// Reads one number of at most four digits.
+fn number<T: TryFrom<i16>>(digits: &[u8]) -> Result<T, Unknown> {
+    let number = digits.iter().try_fold(0, |value, digit| match digit {
+        b'0'..=b'9' => Ok(value * 10 + i16::from(digit - b'0')),
         _ => Err(Unknown::Invalid),
-    })
-}
-
-const fn is_leap(year: i32) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-}
-
-/// Days of a month in the Gregorian calendar; none in a month that is not.
-const fn days_in(year: i32, month: i32) -> i32 {
-    match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if is_leap(year) => 29,
-        2 => 28,
-        _ => 0,
-    }
+    })?;
+    T::try_from(number).map_err(|_| Unknown::Invalid)
 }

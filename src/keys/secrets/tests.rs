@@ -128,23 +128,6 @@ fn an_agent_id_is_agent_and_128_bits_in_lower_case_base32() {
 }
 
 #[test]
-fn base32_is_that_of_rfc_4648() {
-    for (bytes, expected) in [
-        ("", ""),
-        ("f", "my"),
-        ("fo", "mzxq"),
-        ("foo", "mzxw6"),
-        ("foob", "mzxw6yq"),
-        ("fooba", "mzxw6ytb"),
-        ("foobar", "mzxw6ytboi"),
-    ] {
-        let mut text = String::new();
-        base32(bytes.as_bytes(), &mut text);
-        assert_eq!(text, expected);
-    }
-}
-
-#[test]
 fn what_is_sealed_opens_for_its_purpose_and_master_key_only() {
     let secrets = secrets();
     let entropy = SeededEntropy::new(1);

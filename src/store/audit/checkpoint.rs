@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -145,7 +146,7 @@ impl Notary {
         let line = Line {
             chain: self.chain.clone(),
             seq: head.seq,
-            hash: head.hash.0.iter().map(|byte| format!("{byte:02x}")).collect(),
+            hash: HEXLOWER.encode(&head.hash.0),
             at,
             key: text(self.key.public_key().as_ref()),
             signature: text(signature.as_ref()),

@@ -192,7 +192,7 @@ async fn a_rewritten_chain_is_found_against_the_checkpoint_file(world: World) {
         let body =
             if row.envelope.seq == 6 { row.body().replace("not_yours", "may_act") } else { row.body() };
         let hash = chain::link(&previous, &row.envelope.chain, row.envelope.seq, &body);
-        let hex: String = hash.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = data_encoding::HEXLOWER.encode(&hash.0);
         let literal = if is_sqlite { format!("X'{hex}'") } else { format!("'\\x{hex}'") };
         let cause = if row.envelope.seq == 6 { ", cause = 'may_act'" } else { "" };
         statements += &format!(
