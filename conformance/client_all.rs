@@ -2,10 +2,9 @@
 
 use serde_json::json;
 
-use crate::expect::{CLIENT, THROTTLED, malformed};
+use crate::expect::{CLIENT, THROTTLED, malformed, words};
 use crate::harness::{Cases, case, skip};
-use crate::rfc6749::{at_each_endpoint, from};
-use crate::rfc8414::{metadata, words};
+use crate::requests::{at_each_endpoint, from, metadata, throttled};
 use crate::world::{ASSERTION_TYPE, Setup, World};
 
 /// The cases of this file.
@@ -177,11 +176,7 @@ async fn secrets_are_off_by_default_and_never_for_agents() {
 }
 
 async fn failures_are_audited_and_throttled() {
-    let setup = Setup::default().replace("failures_per_minute = 1000000", "failures_per_minute = 3").replace(
-        "management = \"127.0.0.1:0\"",
-        "management = \"127.0.0.1:0\"\ntrusted_proxies = [\"127.0.0.1/32\"]",
-    );
-    let world = World::start(setup).await;
+    let world = World::start(throttled()).await;
     let attack = || from(world.tx().basic_with("basic-app:guess"), "192.0.2.1");
 
     for _ in 0..3 {

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::expect::{CLIENT, malformed};
 use crate::harness::{Cases, case};
-use crate::world::{Answer, Request, Setup, World, secret_of};
+use crate::requests::asking;
+use crate::world::{Answer, Setup, World, secret_of};
 
 /// The cases of this file.
 pub fn cases() -> Cases {
@@ -27,10 +28,6 @@ async fn with_secret(secret: &str) -> World {
     let client = "\n[[client]]\nid = \"odd\"\nauthentication = \"client_secret_basic\"\nallow_secret = true\n\
                   secret_file = \"secrets/odd\"\n";
     World::start(Setup::default().file("secrets/odd", secret).add(client)).await
-}
-
-fn asking(world: &World) -> Request<'_> {
-    world.form("/introspect").set("token", "x")
 }
 
 async fn basic(world: &World, credentials: &str) -> Answer {

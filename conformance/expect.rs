@@ -1,8 +1,11 @@
 //! What a refusal has to look like, said once.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use crate::world::{Answer, Request, World};
+use crate::requests::with;
+use crate::world::{Answer, Jwt, Request, World};
 
 /// What the wire says: status, `error`, `reason`.
 pub type Wire = (u16, &'static str, &'static str);
@@ -71,10 +74,7 @@ pub fn is_refused(what: &str, answer: &Answer, (status, error, reason): Wire) {
 pub async fn is_unavailable(what: &str, request: Request<'_>) -> Answer {
     let answer = request.send().await;
     assert_eq!(answer.status, 503, "{what}: {}", answer.text);
-    assert_eq!(answer.body["error"], "temporarily_unavailable", "{what}: {}", answer.text);
-    assert_eq!(answer.header("cache-control"), Some("no-store"), "{what}: {answer:?}");
-    assert!(answer.header("retry-after").is_some_and(|value| value.parse::<u32>().is_ok()), "{answer:?}");
-    assert!(answer.body.get("access_token").is_none(), "{what}: {}", answer.text);
+    assert_unavailable(&answer);
     answer
 }
 
@@ -113,4 +113,42 @@ pub fn levels(claims: &Value) -> Vec<(String, String)> {
 /// The actors of `act` by `sub`, outermost first.
 pub fn actors(claims: &Value) -> Vec<String> {
     levels(claims).into_iter().map(|(_, sub)| sub).collect()
+}
+
+/// The whole of what is said of a token that is not active.
+const INACTIVE: &str = r#"{"active":false}"#;
+
+/// Exactly the inactive answer.
+#[track_caller]
+pub fn assert_inactive(answer: &Answer) {
+    assert_eq!((answer.status, answer.text.as_str()), (200, INACTIVE), "{answer:?}");
+}
+
+/// The success of RFC 7009 §2.2: 200, nothing in it, not cached.
+#[track_caller]
+pub fn assert_revoked(answer: &Answer) {
+    assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{answer:?}");
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+}
+
+/// The answer is 503 with `Retry-After` and gives nothing (rule 5 of docs/design/README.md).
+#[track_caller]
+pub fn assert_unavailable(answer: &Answer) {
+    answer.refused(503, "temporarily_unavailable");
+    assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
+    assert!(answer.body.get("active").is_none());
+}
+
+/// The strings of an array.
+#[track_caller]
+pub fn words(value: &Value) -> BTreeSet<&str> {
+    let words = value.as_array().expect("an array").iter();
+    words.map(|word| word.as_str().expect("strings")).collect()
+}
+
+/// Each of these is refused like any unacceptable subject token, with this cause in the audit.
+pub async fn each_refused(world: &World, tokens: Vec<(&str, Jwt, &str)>) {
+    for (what, token, cause) in tokens {
+        refuses(world, what, with(world, &token), SUBJECT, cause).await;
+    }
 }

@@ -12,8 +12,8 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
+use crate::expect::assert_unavailable;
 use crate::harness::{Cases, case};
-use crate::rfc7009::assert_unavailable;
 use crate::world::{Key, Provider, Setup, World, free_port};
 
 /// The cases of this file.

@@ -8,10 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::expect::SUBJECT;
+use crate::expect::{SUBJECT, assert_inactive, assert_unavailable};
 use crate::harness::{Cases, case, skip};
-use crate::rfc7009::assert_unavailable;
-use crate::rfc7662::assert_inactive;
 use crate::world::{ACCESS_TOKEN_TYPE, Answer, Key, OtherKey, Setup, World, header_of};
 
 /// The cases of this file.

@@ -36,6 +36,7 @@ mod negative_security;
 mod oidc_id_token;
 mod private_key_jwt;
 mod replay_state;
+mod requests;
 mod rfc6749;
 mod rfc7009;
 mod rfc7662;

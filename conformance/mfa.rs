@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::expect::{ASSURANCE, SUBJECT, refuses};
+use crate::expect::{ASSURANCE, SUBJECT, each_refused, refuses};
 use crate::harness::{Cases, case, skip};
-use crate::oidc_id_token::{each_refused, with};
+use crate::requests::{evidence, with};
 use crate::world::{Answer, Jwt, Setup, World, claims_of};
 
 /// The cases of this file.
@@ -28,15 +28,6 @@ pub fn cases() -> Cases {
         case("9470-F-01", a_refusal_says_what_to_ask_the_provider_for),
         case("9470-F-02", a_stepped_up_login_joins_and_issued_tokens_keep_theirs),
     ]
-}
-
-/// An ID token whose only evidence is this.
-pub fn evidence(world: &World, acr: Option<&str>, amr: Value) -> Jwt {
-    let token = world.id_token().claim("amr", amr);
-    match acr {
-        Some(acr) => token.claim("acr", acr),
-        None => token.without("acr"),
-    }
 }
 
 /// Asks for `tickets:search` (mfa) or `tickets:book` (phishing-resistant, fresh).
@@ -170,8 +161,7 @@ async fn tokens_say_how_and_when_the_user_signed_in() {
     let signed_in = claims_of(&task)["auth_time"].clone();
     world.advance(100);
 
-    let files =
-        world.onward("assistant", &task, "https://files.example/", "files.read").send().await.granted();
+    let files = world.files_from(&task).await;
     let archive = world.onward_tx(&files).send().await;
     let tickets = world.onward("assistant", &task, "tickets", "tickets:search").send().await.claims();
 

@@ -5,9 +5,6 @@ mod request;
 mod subject;
 mod target;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use crate::harness::{Cases, skip};
 
 /// The cases of this file.
@@ -20,12 +17,4 @@ pub fn cases() -> Cases {
     cases.push(skip("NEG-CX-42", "DPoP is not built yet: proofs are not looked at"));
     cases.push(skip("NEG-CX-43", "DPoP is not built yet: there are no nonces"));
     cases
-}
-
-/// `token` with one bit of its signature flipped.
-pub fn with_a_bit_flipped(token: &str) -> String {
-    let (input, signature) = token.rsplit_once('.').expect("a compact JWS");
-    let mut bytes = URL_SAFE_NO_PAD.decode(signature).unwrap();
-    bytes[7] ^= 1;
-    format!("{input}.{}", URL_SAFE_NO_PAD.encode(bytes))
 }

@@ -2,11 +2,9 @@
 
 use serde_json::json;
 
-use crate::expect::{CLIENT, KIND, malformed};
+use crate::expect::{CLIENT, KIND, assert_inactive, assert_revoked, assert_unavailable, malformed};
 use crate::harness::{Cases, case, skip};
-use crate::rfc7009::{assert_revoked, assert_unavailable, revocation};
-use crate::rfc7662::assert_inactive;
-use crate::rfc8414::{WELL_KNOWN, metadata};
+use crate::requests::{WELL_KNOWN, metadata, revocation};
 use crate::world::{Answer, Key, Setup, World, claims_of};
 
 const NO_API: &str = "Deputy has no protected API yet";

@@ -4,10 +4,9 @@ use std::io::{Read as _, Write as _};
 
 use serde_json::json;
 
-use crate::expect::{ASSURANCE, CLIENT, SUBJECT, is_unavailable, refuses};
+use crate::expect::{ASSURANCE, CLIENT, SUBJECT, each_refused, is_unavailable, refuses};
 use crate::harness::{Cases, case, skip};
-use crate::mfa::evidence;
-use crate::oidc_id_token::{aged, each_refused, with};
+use crate::requests::{aged, evidence, with};
 use crate::world::{OtherKey, Setup, World, hmac_signed, unsigned};
 
 /// The cases of this file.

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use crate::expect::{SUBJECT, refuses};
+use crate::expect::{SUBJECT, each_refused, refuses};
 use crate::harness::{Cases, case};
-use crate::world::{Jwt, OtherKey, Request, Setup, World};
+use crate::requests::{aged, pinned_provider, with};
+use crate::world::{OtherKey, Setup, World};
 
 /// The cases of this file.
 pub fn cases() -> Cases {
@@ -31,23 +32,6 @@ pub fn cases() -> Cases {
         case("OIDC-16.F-01", a_stopped_users_login_is_refused),
         case("OIDC-16.F-01", a_stop_holds_for_logins_up_to_it_and_for_what_lives),
     ]
-}
-
-/// The good exchange with this ID token.
-pub fn with<'a>(world: &'a World, id_token: &Jwt) -> Request<'a> {
-    world.tx().set("subject_token", &id_token.sign())
-}
-
-/// Each of these is refused like any unacceptable subject token, with this cause in the audit.
-pub async fn each_refused(world: &World, tokens: Vec<(&str, Jwt, &str)>) {
-    for (what, token, cause) in tokens {
-        refuses(world, what, with(world, &token), SUBJECT, cause).await;
-    }
-}
-
-/// An ID token with `iat` and `exp` this far from now.
-pub fn aged(world: &World, issued_ago: i64, expires_in: i64) -> Jwt {
-    world.id_token().claim("iat", world.now() - issued_ago).claim("exp", world.now() + expires_in)
 }
 
 async fn the_issuer_is_a_configured_one_to_the_byte() {
@@ -385,7 +369,7 @@ async fn a_template_issuer_matches_nobody() {
         world.id_token().claim("iss", issuer).header("kid", key.kid.as_str()).signed_by(&key)
     };
 
-    let world = World::start(crate::rfc8414::pinned_provider(tenant, &key)).await;
+    let world = World::start(pinned_provider(tenant, &key)).await;
     with(&world, &by(&world, tenant)).send().await.granted();
     let other = tenant.replace('1', "2");
     let tokens = vec![
@@ -393,7 +377,7 @@ async fn a_template_issuer_matches_nobody() {
         ("the template", by(&world, template), "issuer_untrusted"),
     ];
     each_refused(&world, tokens).await;
-    let world = World::start(crate::rfc8414::pinned_provider(template, &key)).await;
+    let world = World::start(pinned_provider(template, &key)).await;
     each_refused(&world, vec![("a tenant", by(&world, tenant), "issuer_untrusted")]).await;
 }
 

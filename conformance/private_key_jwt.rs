@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use crate::expect::{ACTOR, CLIENT, SUBJECT, malformed};
 use crate::harness::{Cases, case};
-use crate::rfc6749::at_each_endpoint;
+use crate::requests::{asking, at_each_endpoint};
 use crate::world::{
-    ASSERTION_TYPE, Answer, ID_TOKEN_TYPE, JWT_TYPE, Jwt, Key, OtherKey, Provider, Request, Setup, World,
-    hmac_signed, unsigned,
+    ASSERTION_TYPE, Answer, ID_TOKEN_TYPE, JWT_TYPE, Jwt, Key, OtherKey, Provider, Setup, World, hmac_signed,
+    unsigned,
 };
 
 /// The cases of this file.
@@ -35,11 +35,6 @@ pub fn cases() -> Cases {
         case("7523-2.1-01", the_jwt_bearer_grant_is_off),
         case("7523-6-01", an_assertion_is_no_token_and_no_token_an_assertion),
     ]
-}
-
-/// A request that any client may make: nothing but authentication can refuse it.
-fn asking(world: &World) -> Request<'_> {
-    world.form("/introspect").set("token", "x")
 }
 
 /// What becomes of this assertion.

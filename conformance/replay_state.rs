@@ -2,9 +2,8 @@
 
 use futures_util::future::join_all;
 
-use crate::expect::CLIENT;
+use crate::expect::{CLIENT, assert_unavailable};
 use crate::harness::{Cases, case};
-use crate::rfc7009::assert_unavailable;
 use crate::world::{Answer, Setup, World};
 
 /// The cases of this file.

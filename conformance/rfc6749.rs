@@ -4,8 +4,8 @@ use serde_json::json;
 
 use crate::expect::{CLIENT, SEVERAL, THROTTLED, malformed};
 use crate::harness::{Cases, case};
-use crate::rfc7009::revocation;
-use crate::world::{ASSERTION_TYPE, Answer, Request, Setup, World, secret_of};
+use crate::requests::{at_each_endpoint, from, revocation, throttled};
+use crate::world::{ASSERTION_TYPE, Answer, Setup, World, secret_of};
 
 /// The cases of this file.
 pub fn cases() -> Cases {
@@ -24,16 +24,6 @@ pub fn cases() -> Cases {
         case("6749-5.2-05", descriptions_keep_to_their_characters),
         case("6749-10.10-01", what_is_generated_cannot_be_guessed),
         case("6749-F-01", answers_are_not_sniffed_and_open_to_no_origin),
-    ]
-}
-
-/// A request with a good body for each form endpoint, by the assistant's assertion; and one for
-/// introspection by its resource server.
-pub fn at_each_endpoint<'a>(world: &'a World, token: &str) -> [Request<'a>; 3] {
-    [
-        world.tx(),
-        world.form("/introspect").set("token", token).by_assertion("assistant"),
-        revocation(world, "assistant", token),
     ]
 }
 
@@ -88,11 +78,7 @@ async fn credentials_in_the_uri_are_ignored_and_not_logged() {
 }
 
 async fn guessing_a_secret_is_throttled() {
-    let setup = Setup::default().replace("failures_per_minute = 1000000", "failures_per_minute = 3").replace(
-        "management = \"127.0.0.1:0\"",
-        "management = \"127.0.0.1:0\"\ntrusted_proxies = [\"127.0.0.1/32\"]",
-    );
-    let world = World::start(setup).await;
+    let world = World::start(throttled()).await;
     for _ in 0..3 {
         let wrong = from(world.tx().basic_with("basic-app:guess"), "192.0.2.1").await;
         wrong.refused(401, "invalid_client");
@@ -104,11 +90,6 @@ async fn guessing_a_secret_is_throttled() {
     let other = world.tx().secret_in_body("post-app").set("client_secret", "guess");
     from(other, "192.0.2.1").await.refused(401, "invalid_client");
     assert_eq!(from(world.tx().basic("basic-app"), "192.0.2.2").await.status, 200);
-}
-
-/// Sends it as a trusted proxy would for `source`.
-pub async fn from(request: Request<'_>, source: &str) -> Answer {
-    request.header("X-Forwarded-For", source).send().await
 }
 
 async fn parameters_are_read_alike_at_every_form_endpoint() {

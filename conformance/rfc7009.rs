@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::expect::{CLIENT, KIND, SUBJECT, THROTTLED, malformed};
+use crate::expect::{
+    CLIENT, KIND, SUBJECT, THROTTLED, assert_inactive, assert_revoked, assert_unavailable, malformed,
+};
 use crate::harness::{Cases, case, skip};
-use crate::rfc7662::assert_inactive;
-use crate::world::{Answer, Request, Setup, World, claims_of};
+use crate::requests::revocation;
+use crate::world::{Setup, World, claims_of};
 
 /// The cases of this file.
 pub fn cases() -> Cases {
@@ -25,18 +27,6 @@ pub fn cases() -> Cases {
         case("7009-5-01", a_flood_is_cut_before_any_work),
         case("7009-F-01", a_race_leaves_no_child_alive),
     ]
-}
-
-/// A revocation by the client's assertion.
-pub fn revocation<'a>(world: &'a World, client: &str, token: &str) -> Request<'a> {
-    world.form("/revoke").set("token", token).by_assertion(client)
-}
-
-/// The success of RFC 7009 §2.2: 200, nothing in it, not cached.
-#[track_caller]
-pub fn assert_revoked(answer: &Answer) {
-    assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{answer:?}");
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
 }
 
 /// A token for `deep1`, which `svc1` may exchange onward.
@@ -211,14 +201,6 @@ async fn a_store_that_is_down_is_no_success() {
     ] {
         assert_unavailable(&request.send().await);
     }
-}
-
-/// The answer is 503 with `Retry-After` and gives nothing (rule 5 of docs/design/README.md).
-#[track_caller]
-pub fn assert_unavailable(answer: &Answer) {
-    answer.refused(503, "temporarily_unavailable");
-    assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
-    assert!(answer.body.get("active").is_none());
 }
 
 async fn there_is_no_jsonp() {

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::expect::{CLIENT, THROTTLED, malformed};
+use crate::expect::{CLIENT, THROTTLED, assert_inactive, malformed};
 use crate::harness::{Cases, case, skip};
-use crate::world::{Answer, Key, Setup, World, claims_of, header_of};
+use crate::requests::with_a_bit_flipped;
+use crate::world::{Key, Setup, World, claims_of, header_of};
 
 /// The cases of this file.
 pub fn cases() -> Cases {
@@ -33,15 +34,6 @@ pub fn cases() -> Cases {
         case("7662-4-04", a_revocation_shows_in_the_next_answer),
         case("7662-5-01", the_audit_names_caller_and_jti_and_no_token),
     ]
-}
-
-/// The whole of what is said of a token that is not active.
-pub const INACTIVE: &str = r#"{"active":false}"#;
-
-/// Exactly the inactive answer.
-#[track_caller]
-pub fn assert_inactive(answer: &Answer) {
-    assert_eq!((answer.status, answer.text.as_str()), (200, INACTIVE), "{answer:?}");
 }
 
 async fn introspection_is_a_form_with_one_token() {
@@ -115,20 +107,13 @@ fn forged(token: &str) -> String {
     attacker.sign_text(&header_of(token).to_string(), &claims_of(token).to_string())
 }
 
-/// One bit of the signature differs.
-fn bent(token: &str) -> String {
-    let at = token.rfind('.').unwrap() + 10;
-    let other = if token.as_bytes()[at] == b'A' { "B" } else { "A" };
-    format!("{}{other}{}", &token[..at], &token[at + 1..])
-}
-
 async fn each_violated_condition_alone_makes_a_token_inactive() {
     let world = World::start(Setup::default()).await;
     let token = world.tx().send().await.granted();
     assert!(world.is_active(&token).await);
 
     assert_inactive(&world.introspect_as("tickets-api", &forged(&token)).await);
-    assert_inactive(&world.introspect_as("tickets-api", &bent(&token)).await);
+    assert_inactive(&world.introspect_as("tickets-api", &with_a_bit_flipped(&token)).await);
     // Another resource server, and a client that is none.
     assert_inactive(&world.introspect_as("files-api", &token).await);
     assert_inactive(&world.introspect_as("basic-app", &token).await);
@@ -165,7 +150,9 @@ async fn all_inactive_tokens_look_the_same() {
     let foreign = world.id_token().sign();
 
     let mut bodies = Vec::new();
-    for token in [&expired, &revoked, &forged(&live), &bent(&live), &foreign, "malformed", "a.b.c", "."] {
+    for token in
+        [&expired, &revoked, &forged(&live), &with_a_bit_flipped(&live), &foreign, "malformed", "a.b.c", "."]
+    {
         let answer = world.introspect_as("tickets-api", token).await;
         assert_inactive(&answer);
         bodies.push((answer.status, answer.text));
@@ -188,13 +175,7 @@ async fn an_inactive_token_is_no_error() {
 async fn an_active_token_is_answered_with_its_own_claims() {
     let world = World::start(Setup::default()).await;
     let pairwise = world.tx().send().await.granted();
-    let upstream = world
-        .tx()
-        .set("audience", "https://files.example/")
-        .set("scope", "files.read")
-        .send()
-        .await
-        .granted();
+    let upstream = world.files_token().await;
 
     for (caller, token) in [("tickets-api", &pairwise), ("files-api", &upstream)] {
         let answer = world.introspect_as(caller, token).await;
@@ -225,13 +206,7 @@ async fn actors_and_the_login_stand_at_the_top_level() {
     let for_agent =
         world.tx().set("audience", "age-agent").set("scope", "age_over_18").send().await.granted();
     let answered = world.age_tx(&for_agent).send().await.granted();
-    let upstream = world
-        .tx()
-        .set("audience", "https://files.example/")
-        .set("scope", "files.read")
-        .send()
-        .await
-        .granted();
+    let upstream = world.files_token().await;
 
     let nested = world.introspect_as("tickets-api", &answered).await;
     assert_eq!(nested.body["act"], claims_of(&answered)["act"]);
@@ -249,13 +224,7 @@ async fn actors_and_the_login_stand_at_the_top_level() {
 async fn a_resource_server_sees_its_own_tokens_alone() {
     let world = World::start(Setup::default()).await;
     let tickets = world.tx().send().await.granted();
-    let files = world
-        .tx()
-        .set("audience", "https://files.example/")
-        .set("scope", "files.read")
-        .send()
-        .await
-        .granted();
+    let files = world.files_token().await;
 
     let own = world.introspect_as("files-api", &files).await;
     assert_eq!((&own.body["active"], &own.body["scope"]), (&json!(true), &json!("files.read")));

@@ -2,15 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::expect::SUBJECT;
+use crate::expect::{SUBJECT, assert_unavailable, words};
 use crate::harness::{Cases, case, skip};
-use crate::rfc7009::assert_unavailable;
+use crate::requests::{WELL_KNOWN, metadata, pinned_provider};
 use crate::world::{Answer, GRANT_TYPE, Key, OtherKey, Setup, World, claims_of};
-
-/// Where the metadata of an issuer without a path is.
-pub const WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
 
 /// The cases of this file.
 pub fn cases() -> Cases {
@@ -33,20 +30,6 @@ pub fn cases() -> Cases {
         case("OIDCD-3-01", the_openid_form_is_not_served),
         case("8414-F-01", metadata_and_keys_are_public_and_cacheable),
     ]
-}
-
-/// The metadata document.
-pub async fn metadata(world: &World) -> Value {
-    let answer = world.get(WELL_KNOWN).await;
-    assert_eq!(answer.status, 200);
-    answer.body
-}
-
-/// The strings of an array.
-#[track_caller]
-pub fn words(value: &Value) -> BTreeSet<&str> {
-    let words = value.as_array().expect("an array").iter();
-    words.map(|word| word.as_str().expect("strings")).collect()
 }
 
 async fn metadata_is_between_host_and_path_of_the_issuer() {
@@ -246,30 +229,6 @@ async fn what_is_listed_works_and_nothing_else_does() {
     // And is not taken as a parameter: a DPoP proof or an authorization detail changes nothing silently.
     let details = world.tx().set("authorization_details", "[{\"type\":\"x\"}]").send().await;
     details.refused(400, "invalid_authorization_details");
-}
-
-/// A provider whose keys are in a file, beside the usual one.
-pub fn pinned_provider(issuer: &str, key: &Key) -> Setup {
-    let provider = format!(
-        "
-[[identity_provider]]
-issuer = \"{issuer}\"
-jwks_file = \"pinned.json\"
-
-[[identity_provider.relying_party]]
-client_id = \"booking-app\"
-clients = [\"assistant\"]
-
-[[identity_provider.assurance]]
-name = \"phishing_resistant\"
-any_of = [{{ claim = \"acr\", in = [\"phr\", \"phrh\"] }}]
-"
-    );
-    // With two providers every target is pairwise.
-    Setup::default()
-        .file("pinned.json", &key.jwks().to_string())
-        .replace("subject = \"upstream\"\n", "")
-        .add(&provider)
 }
 
 async fn issuers_are_compared_code_point_by_code_point() {

@@ -4,6 +4,7 @@ use crate::expect::{
     IS_DEPUTY, NO_TARGET, NO_URI, NOT_ONWARD, SEVERAL, TARGET_MISSING, Wire, refuses, scope,
 };
 use crate::harness::{Cases, case};
+use crate::requests::to;
 use crate::world::{Request, Setup, World, claims_of};
 
 /// The cases of this file.
@@ -19,11 +20,6 @@ pub fn cases() -> Cases {
         case("8707-3-01", deputy_is_no_resource),
         case("8707-3-02", a_token_is_for_one_target),
     ]
-}
-
-/// The good exchange, for `resource` instead of a name.
-fn to<'a>(world: &'a World, resource: &str) -> Request<'a> {
-    world.tx().without("audience").set("scope", "files.read").set("resource", resource)
 }
 
 async fn a_resource_is_absolute_and_has_no_fragment() {

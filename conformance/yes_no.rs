@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::expect::{ACTOR, POLICY, SUBJECT, malformed, scope};
+use crate::expect::{ACTOR, POLICY, SUBJECT, assert_revoked, malformed, scope};
 use crate::harness::{Cases, case, skip};
-use crate::rfc7009::{assert_revoked, revocation};
+use crate::requests::revocation;
 use crate::world::{Answer, Setup, World, claims_of};
 
 /// The cases of this file.

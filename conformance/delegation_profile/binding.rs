@@ -45,8 +45,7 @@ async fn the_actor_is_an_agent_this_client_may_present() {
 async fn a_token_is_exchanged_by_those_it_belongs_to() {
     let world = World::start(Setup::default()).await;
     let task = world.task_token().await;
-    let files = world.onward("assistant", &task, "https://files.example/", "files.read").send().await;
-    let files = files.granted();
+    let files = world.files_from(&task).await;
 
     // In the hands of any other registered client.
     for client in ["stranger", "age-agent", "svc1"] {

@@ -52,8 +52,7 @@ async fn every_hop_is_decided_on_what_is_true_then() {
 
     // The task, by its own agent.
     let task = world.task_token().await;
-    let files = world.onward("assistant", &task, "https://files.example/", "files.read").send().await;
-    let files = files.granted();
+    let files = world.files_from(&task).await;
     let answer = world.form("/revoke").set("token", &task).by_assertion("assistant").send().await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     refuses(&world, "the task is over", world.onward_tx(&files), SUBJECT, "task_ended").await;

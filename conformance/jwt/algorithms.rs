@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::expect::names;
 use crate::harness::{Cases, case};
 use crate::jwt_parameter::JwtParameter;
-use crate::negative_exchange::with_a_bit_flipped;
+use crate::requests::with_a_bit_flipped;
 use crate::world::{NOON, OtherKey, Setup, World, claims_of, header_of, hmac_signed, unsigned};
 
 pub fn cases() -> Cases {

@@ -71,7 +71,7 @@ async fn wrong_client_credentials() {
     refuses(&world, "unknown client", unknown, CLIENT, "client_unknown").await;
     let in_body = world.tx().secret_in_body("post-app").set("client_secret", "wrong");
     refuses(&world, "wrong secret in the body", in_body, CLIENT, "secret_wrong").await;
-    let forged = super::with_a_bit_flipped(&world.assertion("assistant").sign());
+    let forged = crate::requests::with_a_bit_flipped(&world.assertion("assistant").sign());
     let request = world.tx().with_assertion(&forged);
     refuses(&world, "bad assertion signature", request, CLIENT, "assertion_signature").await;
 }

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::with_a_bit_flipped;
 use crate::expect::{ACTOR, ASSURANCE, SUBJECT, refuses};
 use crate::harness::{Cases, case};
 use crate::jwt_parameter::JwtParameter;
+use crate::requests::with_a_bit_flipped;
 use crate::world::{ACCESS_TOKEN_TYPE, ID_TOKEN_TYPE, Jwt, Setup, World, hmac_signed, unsigned};
 
 pub fn cases() -> Cases {

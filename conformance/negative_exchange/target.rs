@@ -2,7 +2,8 @@
 
 use crate::expect::{NO_TARGET, NO_URI, SEVERAL, TARGET_MISSING, refuses, scope};
 use crate::harness::{Cases, case};
-use crate::world::{Request, Setup, World};
+use crate::requests::to;
+use crate::world::{Setup, World};
 
 pub fn cases() -> Cases {
     vec![
@@ -14,10 +15,6 @@ pub fn cases() -> Cases {
         case("NEG-CX-36", scope_unknown_at_the_target),
         case("NEG-CX-37", scope_with_illegal_characters),
     ]
-}
-
-fn to<'a>(world: &'a World, resource: &str) -> Request<'a> {
-    world.tx().without("audience").set("scope", "files.read").set("resource", resource)
 }
 
 async fn an_unknown_target() {

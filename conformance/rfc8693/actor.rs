@@ -145,8 +145,7 @@ async fn an_exchange_onward_adds_one_level_and_copies_the_rest() {
 async fn there_is_no_impersonation_token() {
     let world = World::start(Setup::default()).await;
     let task = world.task_token().await;
-    let files = world.onward("assistant", &task, "https://files.example/", "files.read").send().await;
-    let files = files.granted();
+    let files = world.files_from(&task).await;
     let onward = world.onward_tx(&files).send().await.granted();
     let basic = world.tx().basic("basic-app").send().await.granted();
     for (token, actor) in
@@ -283,8 +282,7 @@ async fn plain_http_is_only_for_loopback() {
 async fn a_token_holds_only_what_the_target_needs() {
     let world = World::start(Setup::default().upstream()).await;
     let task = world.task_token().await;
-    let files = world.onward("assistant", &task, "https://files.example/", "files.read").send().await;
-    let files = files.granted();
+    let files = world.files_from(&task).await;
     let onward = world.onward_tx(&files).send().await.granted();
     let known = [
         "act",

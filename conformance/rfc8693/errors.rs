@@ -7,6 +7,7 @@ use crate::expect::{
     scope,
 };
 use crate::harness::{Cases, case};
+use crate::requests::with_a_bit_flipped;
 use crate::world::{Answer, JWT_TYPE, Request, Setup, World};
 
 pub fn cases() -> Cases {
@@ -126,7 +127,7 @@ async fn all_faults_of_one_token_look_the_same() {
     let revocation = world.form("/revoke").set("token", &revoked).by_assertion("assistant").send().await;
     assert_eq!(revocation.status, 200, "{}", revocation.text);
     let good = world.files_token().await;
-    let forged = crate::negative_exchange::with_a_bit_flipped(&good);
+    let forged = with_a_bit_flipped(&good);
 
     let mut answers = vec![
         ("revoked", refuses(&world, "revoked", world.onward_tx(&revoked), SUBJECT, "revoked").await),

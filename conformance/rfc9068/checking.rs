@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::expect::{SUBJECT, refuses};
 use crate::harness::{Cases, case};
-use crate::negative_exchange::with_a_bit_flipped;
+use crate::requests::with_a_bit_flipped;
 use crate::world::{Key, Setup, World, unsigned};
 
 pub fn cases() -> Cases {

@@ -33,8 +33,7 @@ pub fn cases() -> Cases {
 /// One token of every kind: hop 0, task, continued, onward.
 async fn tokens(world: &World) -> Vec<(&'static str, String)> {
     let task = world.task_token().await;
-    let files = world.onward("assistant", &task, "https://files.example/", "files.read").send().await;
-    let files = files.granted();
+    let files = world.files_from(&task).await;
     let onward = world.onward_tx(&files).send().await.granted();
     let direct = world.tx().send().await.granted();
     vec![("hop 0", direct), ("task", task), ("continued", files), ("onward", onward)]

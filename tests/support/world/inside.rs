@@ -81,6 +81,11 @@ impl World {
         self.tx().set("audience", "https://files.example/").set("scope", "files.read").send().await.granted()
     }
 
+    /// An access token for `https://files.example/`, issued to the assistant for its task token.
+    pub async fn files_from(&self, task: &str) -> String {
+        self.onward("assistant", task, "https://files.example/", "files.read").send().await.granted()
+    }
+
     /// The good exchange onward: the files service, audience of a token, asks for the archive.
     pub fn onward_tx(&self, subject_token: &str) -> super::Request<'_> {
         self.onward("files-service", subject_token, "https://archive.example/", "files.read")
