@@ -7,25 +7,22 @@
 //! [`stage`] starts everybody, [`story`] and [`drills`] play, [`evidence`] checks each step against what
 //! it should be, and [`narrator`] tells it.
 
-pub mod agents;
-pub mod clock;
-pub mod deputy;
-pub mod drills;
-pub mod evidence;
-pub mod jws;
-pub mod narrator;
-pub mod platform;
-pub mod provider;
-pub mod records;
-pub mod serve;
-pub mod stage;
-pub mod stay;
-pub mod step;
-pub mod story;
-pub mod tickets;
-pub mod user;
-pub mod wire;
-pub mod world;
+mod agents;
+mod drills;
+mod evidence;
+mod narrator;
+mod platform;
+mod provider;
+mod records;
+mod serve;
+mod stage;
+mod stay;
+mod step;
+mod story;
+mod tickets;
+mod user;
+mod wire;
+mod world;
 
 use std::path::PathBuf;
 

@@ -3,9 +3,8 @@
 mod flight;
 mod tampering;
 
-use super::agents::age::ROLE;
+use super::agents::ROLE;
 use super::evidence::{Refusal, chain_of, refused};
-use super::jws;
 use super::provider::PHISHING_RESISTANT;
 use super::stage::Stage;
 use super::step::{Part, Step};
@@ -13,6 +12,7 @@ use super::story::Leftovers;
 use super::tickets::TARGET;
 use super::wire::Call;
 use crate::base::time::Lifetime;
+use crate::sdk::Decoded;
 
 /// What every fault of a subject token, and of who presents it, looks like from outside.
 const UNACCEPTABLE: &str = "subject_token_unacceptable";
@@ -146,7 +146,7 @@ async fn too_deep(stage: &mut Stage) -> anyhow::Result<()> {
         let credential = stage.launcher.start("courier").await?;
         token = token_of(&stage.couriers.hand_on(&token, &credential, to, "ticket:carry").await?)?;
     }
-    let depth = jws::decode(&token).map(|token| chain_of(&token).len()).unwrap_or_default();
+    let depth = Decoded::read(&token).map(|token| chain_of(&token).len()).unwrap_or_default();
     let credential = stage.launcher.start("courier").await?;
     let call = stage.couriers.hand_on(&token, &credential, "courier-desk", "ticket:carry").await?;
 

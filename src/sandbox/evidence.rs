@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::jws::{self, Decoded};
 use super::records::Records;
 use super::step::Step;
 use super::wire::Call;
+use crate::sdk::Decoded;
 
 /// Who is who: identifiers learnt on the way, with the names used in the telling.
 #[derive(Clone, Debug, Default)]
@@ -78,7 +78,7 @@ pub async fn granted(
 ) -> anyhow::Result<()> {
     step.expect("status", 200, call.status);
     step.audit = records.row_of(call).await?;
-    let Some(token) = call.token().and_then(jws::decode) else {
+    let Some(token) = call.token().and_then(Decoded::read) else {
         tell_unexpected(step, call);
         return Ok(());
     };
@@ -92,7 +92,7 @@ pub async fn granted(
     let number = |claim: &str| token.claims.get(claim).and_then(Value::as_i64).unwrap_or_default();
     let lives = number("exp") - number("iat");
 
-    step.expect("typ", grant.kind, token.header.get("typ").cloned().unwrap_or_default());
+    step.expect("typ", grant.kind, token.typ());
     step.expect("aud", grant.audience, token.text("aud"));
     step.expect("scope", grant.scope, token.text("scope"));
     step.expect("act", grant.chain.join(" < "), named.join(" < "));

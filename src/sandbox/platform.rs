@@ -9,48 +9,27 @@ use actix_web::web::{Data, Form, ServiceConfig, get, post};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde_json::json;
 
-use super::jws::SigningKey;
-use super::wire::{Credential, Wire, form};
+use super::provider::jwks;
+use super::wire::Wire;
 use crate::base::entropy::{Entropy, handle};
 use crate::base::time::Clock;
+use crate::jose::SigningKey;
 
 /// Life of a credential.
 const CREDENTIAL_SECONDS: i64 = 600;
 
-/// The platform.
 pub struct Platform {
-    /// Its issuer identifier.
     pub issuer: String,
     /// Whom its credentials are for: Deputy.
     pub audience: String,
     /// What an operator's software shows to have an instance started.
     pub launch_key: String,
-    key: SigningKey,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    pub key: SigningKey,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
 }
 
 impl Platform {
-    /// A platform whose credentials are for this audience.
-    ///
-    /// # Errors
-    /// No key or no random bytes can be had.
-    pub fn new(
-        issuer: &str,
-        audience: &str,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-    ) -> anyhow::Result<Self> {
-        Ok(Self {
-            issuer: issuer.to_owned(),
-            audience: audience.to_owned(),
-            launch_key: handle::<20>(&*entropy)?,
-            key: SigningKey::generate("platform-1")?,
-            clock,
-            entropy,
-        })
-    }
-
     /// Starts an instance: an id that never comes again, and a credential that names it.
     fn start(&self, role: &str) -> anyhow::Result<serde_json::Value> {
         let instance = format!("{role}-{}", handle::<6>(&*self.entropy)?);
@@ -70,7 +49,6 @@ impl Platform {
 /// What an operator's software needs to have instances started.
 #[derive(Clone)]
 pub struct Launcher {
-    /// Speaks for it.
     pub wire: Wire,
     /// Where the platform is.
     pub platform: String,
@@ -80,13 +58,9 @@ pub struct Launcher {
 
 impl Launcher {
     /// Has an instance of this role started and brings its credential.
-    ///
-    /// # Errors
-    /// The platform does not.
     pub async fn start(&self, role: &str) -> anyhow::Result<String> {
         let url = format!("{}/instances", self.platform);
-        let credential = Credential::Bearer(&self.launch_key);
-        let started = self.wire.post("platform", &url, form([("role", role)]), credential).await?;
+        let started = self.wire.post("platform", &url, &[("role", role)], Some(&self.launch_key)).await?;
         anyhow::ensure!(started.status == 201, "the platform answered {}", started.status);
         Ok(started.text("credential").to_owned())
     }
@@ -104,7 +78,7 @@ pub fn routes(platform: &Arc<Platform>) -> impl Fn(&mut ServiceConfig) + Clone +
 }
 
 async fn serve_jwks(platform: Data<Platform>) -> impl Responder {
-    HttpResponse::Ok().json(platform.key.jwks())
+    HttpResponse::Ok().json(jwks(&platform.key))
 }
 
 async fn serve_start(

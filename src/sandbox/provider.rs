@@ -13,10 +13,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::jws::{SigningKey, is_signed_by};
 use super::wire::lock;
 use crate::base::entropy::{Entropy, handle};
 use crate::base::time::Clock;
+use crate::jose::{PublicKey, SigningKey};
 
 type Fields = HashMap<String, String>;
 
@@ -31,25 +31,25 @@ const ID_TOKEN_SECONDS: i64 = 600;
 pub struct Account {
     /// `sub`
     pub subject: String,
-    /// What they type.
     pub password: String,
     /// `YYYY-MM-DD`; goes into ID tokens and nowhere else.
     pub birthdate: String,
     /// The public half of their security key.
-    pub key: Value,
+    pub key: PublicKey,
 }
 
-/// The provider and what it remembers of logins under way.
+/// The provider, with what it remembers of logins under way.
 pub struct Provider {
-    /// Its issuer identifier.
     pub issuer: String,
-    key: SigningKey,
-    accounts: HashMap<String, Account>,
-    relying_parties: HashMap<String, String>,
-    logins: Mutex<HashMap<String, Login>>,
-    codes: Mutex<HashMap<String, Code>>,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    pub key: SigningKey,
+    /// By username.
+    pub accounts: HashMap<String, Account>,
+    /// Client id to redirect URI.
+    pub relying_parties: HashMap<String, String>,
+    pub logins: Mutex<HashMap<String, Login>>,
+    pub codes: Mutex<HashMap<String, Code>>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
 }
 
 /// What was asked at `/authorize`.
@@ -86,14 +86,16 @@ impl Verified {
     }
 }
 
-struct Login {
+/// A login between two of its pages.
+pub struct Login {
     asked: Asked,
     username: String,
     verified: Verified,
     challenge: String,
 }
 
-struct Code {
+/// What a code stands for.
+pub struct Code {
     asked: Asked,
     username: String,
     verified: Verified,
@@ -113,27 +115,6 @@ pub fn code_challenge(verifier: &str) -> String {
 }
 
 impl Provider {
-    /// A provider of these accounts (by username) and relying parties (client id to redirect URI).
-    pub fn new(
-        issuer: &str,
-        key: SigningKey,
-        accounts: HashMap<String, Account>,
-        relying_parties: HashMap<String, String>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-    ) -> Self {
-        Self {
-            issuer: issuer.to_owned(),
-            key,
-            accounts,
-            relying_parties,
-            logins: Mutex::default(),
-            codes: Mutex::default(),
-            clock,
-            entropy,
-        }
-    }
-
     fn handle(&self) -> Result<String, Refused> {
         handle::<20>(&*self.entropy).map_err(|_| refuse(503, "temporarily_unavailable"))
     }
@@ -193,14 +174,11 @@ impl Provider {
 
     fn challenge(&self, form: &Fields) -> Result<HttpResponse, Refused> {
         let mut login = self.take_login(form)?;
-        let signature = form.get("signature").and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
-        let is_signed = match (self.accounts.get(&login.username), signature) {
-            (Some(account), Some(signature)) if login.verified.password => {
-                let message = challenge_message(&self.issuer, &login.challenge);
-                is_signed_by(&account.key, &message, &signature)
-            }
-            _ => false,
-        };
+        let signature = form.get("signature").map(String::as_str).unwrap_or_default();
+        let message = challenge_message(&self.issuer, &login.challenge);
+        let is_signed = login.verified.password
+            && (self.accounts.get(&login.username))
+                .is_some_and(|account| account.key.verify(&message, signature).is_ok());
         if !is_signed {
             return Err(refuse(401, "challenge_not_signed"));
         }
@@ -302,6 +280,11 @@ fn page(action: &str, hidden: &[(&str, &str)], inputs: &str) -> HttpResponse {
     ))
 }
 
+/// A set of this one key (RFC 7517 §5).
+pub fn jwks(key: &SigningKey) -> Value {
+    json!({ "keys": [key.jwk()] })
+}
+
 /// The routes of a provider.
 pub fn routes(provider: &Arc<Provider>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
     let state = Data::from(provider.clone());
@@ -322,7 +305,7 @@ async fn serve_discovery(provider: Data<Provider>) -> impl Responder {
 }
 
 async fn serve_jwks(provider: Data<Provider>) -> impl Responder {
-    HttpResponse::Ok().json(provider.key.jwks())
+    HttpResponse::Ok().json(jwks(&provider.key))
 }
 
 async fn serve_authorize(provider: Data<Provider>, query: Query<Fields>) -> HttpResponse {

@@ -1,21 +1,17 @@
 //! What an operator sees of Deputy: audit rows and the life of an agent, through the admin socket.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-use super::jws;
 use super::narrator::shown::brief_id;
 use super::wire::Call;
+use crate::sdk::Decoded;
 
 /// A way to Deputy's admin socket.
-pub struct Records {
-    http: reqwest::Client,
-    /// Where the socket is.
-    pub socket: PathBuf,
-}
+pub struct Records(reqwest::Client);
 
 impl Records {
     /// The records of the Deputy whose `data_dir` this is.
@@ -23,17 +19,16 @@ impl Records {
     /// # Errors
     /// The HTTP client cannot be built.
     pub fn new(data_dir: &Path) -> anyhow::Result<Self> {
-        let socket = data_dir.join("admin.sock");
         let http = reqwest::Client::builder()
-            .unix_socket(socket.clone())
+            .unix_socket(data_dir.join("admin.sock"))
             .timeout(Duration::from_secs(20))
             .build()
             .context("build an HTTP client")?;
-        Ok(Self { http, socket })
+        Ok(Self(http))
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Value> {
-        let answer = self.http.get(format!("http://deputy{path}")).query(query).send().await;
+        let answer = self.0.get(format!("http://deputy{path}")).query(query).send().await;
         let answer = answer.with_context(|| format!("ask the admin socket for {path}"))?;
         let status = answer.status();
         ensure!(status.is_success(), "the admin socket answered {status} for {path}");
@@ -49,7 +44,7 @@ impl Records {
         let presented =
             || call.params.iter().find(|(name, _)| name == "token").map(|(_, token)| token.as_str());
         let jti =
-            call.token().or_else(presented).and_then(jws::decode).map(|token| token.text("jti").to_owned());
+            call.token().or_else(presented).and_then(Decoded::read).map(|token| token.text("jti").to_owned());
         let query = match (call.text("request_id"), jti) {
             ("", Some(jti)) => [("jti", jti)],
             ("", None) => return Ok(None),

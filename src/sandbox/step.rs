@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::jws::{self, Decoded};
+use super::narrator::shown::{is_jws, shorten};
 use super::wire::Call;
+use crate::sdk::Decoded;
 
 /// Where a step belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +99,7 @@ impl Step {
     /// With this request and answer, and the token in the answer decoded.
     #[must_use]
     pub fn with_call(mut self, call: &Call) -> Self {
-        self.token = call.token().and_then(jws::decode);
+        self.token = call.token().and_then(Decoded::read);
         self.call = Some(call.clone());
         self
     }
@@ -152,7 +153,7 @@ impl Step {
 /// A string without quotes, anything else as JSON; a token is never shown whole.
 fn plain(value: &Value) -> String {
     match value {
-        Value::String(text) if jws::is_jws(text) => jws::shorten(text),
+        Value::String(text) if is_jws(text) => shorten(text),
         Value::String(text) => text.clone(),
         Value::Null => "nothing".to_owned(),
         other => other.to_string(),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use crate::base::entropy::{Entropy, handle};
+use crate::base::entropy::Entropy;
 
 /// A directory of the sandbox's own, removed with everything in it when dropped.
 #[derive(Debug)]
@@ -77,14 +77,6 @@ pub struct Cast<'a> {
     pub policy: Option<&'a Path>,
 }
 
-/// A secret for a client that has one: 256 random bits.
-///
-/// # Errors
-/// No random bytes can be had.
-pub fn secret(entropy: &dyn Entropy) -> anyhow::Result<String> {
-    Ok(handle::<32>(entropy)?)
-}
-
 /// The `deputy.toml` of the sandbox: the template beside this file, with the addresses of this run.
 pub fn deputy_toml(cast: &Cast<'_>) -> String {
     let Cast { public, management, provider, platform, policy } = cast;
@@ -110,7 +102,7 @@ pub fn deputy_toml(cast: &Cast<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::entropy::SystemEntropy;
+    use crate::base::entropy::{SystemEntropy, handle};
 
     #[test]
     fn nothing_is_left_of_a_directory_that_was_dropped() {
@@ -135,7 +127,7 @@ mod tests {
     fn the_configuration_it_writes_is_accepted() {
         let directory = Directory::create(&SystemEntropy::default()).unwrap();
         for name in ["tickets-api.secret", "you.secret"] {
-            directory.write(name, secret(&SystemEntropy::default()).unwrap()).unwrap();
+            directory.write(name, handle::<32>(&SystemEntropy::default()).unwrap()).unwrap();
         }
         let toml = deputy_toml(&Cast {
             public: ([127, 0, 0, 1], 4001).into(),

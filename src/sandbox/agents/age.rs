@@ -13,7 +13,6 @@ use crate::sandbox::tickets;
 
 /// The service behind the agent. It keeps nothing between two questions.
 pub struct AgeAgent {
-    /// Its client at Deputy.
     pub deputy: DeputyClient,
     /// Has its instances started.
     pub launcher: Launcher,

@@ -1,9 +1,12 @@
 use super::super::serve::{Server, bind};
 use super::super::user::hidden;
-use super::super::wire::{Call, Credential, Tape, Wire, form};
+use super::super::wire::{Call, Tape, Wire};
 use super::*;
 use crate::base::entropy::SystemEntropy;
 use crate::base::time::{Lifetime, ManualClock, Timestamp};
+use crate::jose::Algorithm;
+use crate::jose::{KeySet, UnverifiedToken};
+use crate::sdk::Decoded;
 
 const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters-0";
 const BACK: &str = "http://127.0.0.1:9/callback";
@@ -17,24 +20,30 @@ struct World {
     provider: Arc<Provider>,
 }
 
+fn new_key() -> SigningKey {
+    SigningKey::generate(Algorithm::ES256).unwrap()
+}
+
 fn world() -> World {
     let bound = bind().unwrap();
-    let key = SigningKey::generate("alice").unwrap();
+    let key = new_key();
     let account = Account {
         subject: "user-1".into(),
         password: "right".into(),
         birthdate: "1991-05-17".into(),
-        key: key.public_jwk(),
+        key: key.public().unwrap(),
     };
     let clock = Arc::new(ManualClock::starting_at(Timestamp::from_seconds(1_700_000_000)));
-    let provider = Arc::new(Provider::new(
-        &bound.url,
-        SigningKey::generate("provider").unwrap(),
-        HashMap::from([("alice".to_owned(), account)]),
-        HashMap::from([("app".to_owned(), BACK.to_owned())]),
-        clock.clone(),
-        Arc::new(SystemEntropy::default()),
-    ));
+    let provider = Arc::new(Provider {
+        issuer: bound.url.clone(),
+        key: new_key(),
+        accounts: HashMap::from([("alice".to_owned(), account)]),
+        relying_parties: HashMap::from([("app".to_owned(), BACK.to_owned())]),
+        logins: Mutex::default(),
+        codes: Mutex::default(),
+        clock: clock.clone(),
+        entropy: Arc::new(SystemEntropy::default()),
+    });
     let issuer = bound.url.clone();
     let server = bound.serve(routes(&provider)).unwrap();
     World {
@@ -60,34 +69,34 @@ impl World {
             .append_pair("code_challenge", &code_challenge(VERIFIER))
             .append_pair("code_challenge_method", "S256")
             .append_pair("acr_values", acr_values);
-        self.wire.get("provider", link.as_str(), Credential::None).await.unwrap()
+        self.wire.get("provider", link.as_str(), None).await.unwrap()
     }
 
-    async fn post(&self, path: &str, fields: Vec<(String, String)>) -> Call {
+    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Call {
         let url = format!("{}{path}", self.issuer);
-        self.wire.post("provider", &url, fields, Credential::None).await.unwrap()
+        self.wire.post("provider", &url, fields, None).await.unwrap()
     }
 
     async fn password(&self, page: &Call, password: &str) -> Call {
         let login = hidden(page.body.as_str().unwrap(), "login").unwrap();
-        self.post("/login", form([("login", login), ("username", "alice"), ("password", password)])).await
+        self.post("/login", &[("login", login), ("username", "alice"), ("password", password)]).await
     }
 
     async fn sign(&self, page: &Call, key: &SigningKey, issuer: &str) -> Call {
         let page = page.body.as_str().unwrap();
         let (login, challenge) = (hidden(page, "login").unwrap(), hidden(page, "challenge").unwrap());
-        let signature = URL_SAFE_NO_PAD.encode(key.sign(&challenge_message(issuer, challenge)).unwrap());
-        self.post("/challenge", form([("login", login), ("signature", &signature)])).await
+        let signature = key.sign(&challenge_message(issuer, challenge)).unwrap();
+        self.post("/challenge", &[("login", login), ("signature", &signature)]).await
     }
 
     async fn token(&self, code: &str, verifier: &str) -> Call {
-        let fields = form([
+        let fields = &[
             ("grant_type", "authorization_code"),
             ("client_id", "app"),
             ("redirect_uri", BACK),
             ("code", code),
             ("code_verifier", verifier),
-        ]);
+        ];
         self.post("/token", fields).await
     }
 
@@ -111,7 +120,11 @@ async fn password_and_key_earn_mfa_and_a_phishing_resistant_level() {
     let answer = world.token(&code_of(&redirect), VERIFIER).await;
 
     assert_eq!((redirect.status, answer.status), (303, 200));
-    let token = super::super::jws::verify(answer.text("id_token"), &world.provider.key.jwks()).unwrap();
+    let keys = KeySet::parse(jwks(&world.provider.key).to_string().as_bytes()).unwrap();
+    let token = UnverifiedToken::scan(answer.text("id_token")).unwrap();
+    let key = keys.choose(token.header()).unwrap();
+    token.verify(key).unwrap();
+    let token = Decoded::read(answer.text("id_token")).unwrap();
     assert_eq!(token.claims["amr"], json!(["pwd", "hwk", "mfa"]));
     assert_eq!(token.text("acr"), "phr");
     assert_eq!(token.text("birthdate"), "1991-05-17");
@@ -122,7 +135,7 @@ async fn password_and_key_earn_mfa_and_a_phishing_resistant_level() {
 async fn a_password_alone_earns_no_mfa() {
     let world = world();
     let answer = world.token(&world.code().await, VERIFIER).await;
-    let token = super::super::jws::decode(answer.text("id_token")).unwrap();
+    let token = Decoded::read(answer.text("id_token")).unwrap();
     assert_eq!(token.claims["amr"], json!(["pwd"]));
     assert_eq!(token.claims.get("acr"), None);
 }
@@ -142,14 +155,14 @@ async fn an_unsigned_challenge_is_refused() {
     let page = world.authorize(PHISHING_RESISTANT).await;
     let challenge = world.password(&page, "right").await;
     let login = hidden(challenge.body.as_str().unwrap(), "login").unwrap();
-    let refused = world.post("/challenge", form([("login", login), ("signature", "")])).await;
+    let refused = world.post("/challenge", &[("login", login), ("signature", "")]).await;
     assert_eq!((refused.status, refused.text("error")), (401, "challenge_not_signed"));
 }
 
 #[actix_web::test]
 async fn a_challenge_signed_by_another_key_or_for_another_site_is_refused() {
     let world = world();
-    let other = SigningKey::generate("other").unwrap();
+    let other = new_key();
     for (key, issuer) in [(&other, world.issuer.as_str()), (&world.key, "http://look-alike.example")] {
         let page = world.authorize(PHISHING_RESISTANT).await;
         let challenge = world.password(&page, "right").await;
@@ -191,7 +204,7 @@ async fn a_request_without_pkce_or_to_another_redirect_uri_is_refused() {
         format!("&redirect_uri={BACK}&code_challenge={challenge}&code_challenge_method=plain"),
         format!("&redirect_uri={BACK}/x&code_challenge={challenge}&code_challenge_method=S256"),
     ] {
-        let refused = world.wire.get("provider", &format!("{link}{rest}"), Credential::None).await.unwrap();
+        let refused = world.wire.get("provider", &format!("{link}{rest}"), None).await.unwrap();
         assert_eq!(refused.status, 400, "{rest}");
     }
 }
