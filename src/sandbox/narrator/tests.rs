@@ -1,8 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::jose::Algorithm;
-use crate::jose::SigningKey;
+use crate::jose::{Algorithm, SigningKey};
 use crate::sandbox::wire::Call;
 
 const PLAIN: Look = Look { has_boxes: false, has_colour: false };

@@ -4,8 +4,7 @@ use super::super::wire::{Call, Tape, Wire};
 use super::*;
 use crate::base::entropy::SystemEntropy;
 use crate::base::time::{Lifetime, ManualClock, Timestamp};
-use crate::jose::Algorithm;
-use crate::jose::{KeySet, UnverifiedToken};
+use crate::jose::{Algorithm, KeySet, UnverifiedToken};
 use crate::sdk::Decoded;
 
 const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters-0";

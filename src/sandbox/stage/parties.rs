@@ -16,8 +16,7 @@ use super::super::wire::Wire;
 use super::super::world::Directory;
 use super::SandboxClock;
 use crate::base::entropy::{Entropy, handle};
-use crate::jose::Algorithm;
-use crate::jose::SigningKey;
+use crate::jose::{Algorithm, SigningKey};
 use crate::sdk::{Client, Credential, Endpoints};
 
 /// What every party is made with.

@@ -6,8 +6,7 @@ use super::super::wire::{Call, Tape};
 use super::*;
 use crate::base::entropy::SystemEntropy;
 use crate::base::time::{Lifetime, ManualClock, Timestamp};
-use crate::jose::Algorithm;
-use crate::jose::SigningKey;
+use crate::jose::{Algorithm, SigningKey};
 use crate::sdk::{Credential, Decoded, Endpoints};
 
 const NOW: i64 = 1_700_000_000;
