@@ -48,9 +48,6 @@ pub struct Options {
 
 /// Plays the story and the drills; without `once` stays up until a signal. Gives whether every step came
 /// out as it should.
-///
-/// # Errors
-/// Something could not be started or did not answer at all. Nothing is left behind then either.
 pub async fn run(options: &Options) -> anyhow::Result<bool> {
     let mut interrupt = signal(SignalKind::interrupt()).context("watch for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;

@@ -122,7 +122,9 @@ impl Scenario {
                 }
                 Self::Continue => signer.token(
                     "backend",
-                    &Exchange::of_access_token(&tokens.task[number]).audience("booking").scope("tickets:search"),
+                    &Exchange::of_access_token(&tokens.task[number])
+                        .audience("booking")
+                        .scope("tickets:search"),
                 ),
                 Self::Onward => signer.token(
                     "booking",
@@ -206,8 +208,8 @@ impl Signer<'_> {
         let client = Client::of_system(issuer, Endpoints::of_deputy(issuer), client, credential);
         let request = client.request(endpoint, params).expect("a request");
         let body = request.body().and_then(reqwest::Body::as_bytes).expect("a form");
-        let mut bytes =
-            format!("POST {} HTTP/1.1\r\nHost: {}\r\n", request.url().path(), self.world.address).into_bytes();
+        let mut bytes = format!("POST {} HTTP/1.1\r\nHost: {}\r\n", request.url().path(), self.world.address)
+            .into_bytes();
         for (name, value) in request.headers() {
             bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
         }

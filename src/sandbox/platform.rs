@@ -15,7 +15,6 @@ use crate::base::entropy::{Entropy, handle};
 use crate::base::time::Clock;
 use crate::jose::SigningKey;
 
-/// Life of a credential.
 const CREDENTIAL_SECONDS: i64 = 600;
 
 pub struct Platform {
@@ -50,7 +49,6 @@ impl Platform {
 #[derive(Clone)]
 pub struct Launcher {
     pub wire: Wire,
-    /// Where the platform is.
     pub platform: String,
     /// What the platform wants to see.
     pub launch_key: String,
@@ -67,14 +65,8 @@ impl Launcher {
 }
 
 /// The routes of a platform.
-pub fn routes(platform: &Arc<Platform>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
-    let state = Data::from(platform.clone());
-    move |config| {
-        config
-            .app_data(state.clone())
-            .route("/jwks", get().to(serve_jwks))
-            .route("/instances", post().to(serve_start));
-    }
+pub fn routes(config: &mut ServiceConfig) {
+    config.route("/jwks", get().to(serve_jwks)).route("/instances", post().to(serve_start));
 }
 
 async fn serve_jwks(platform: Data<Platform>) -> impl Responder {

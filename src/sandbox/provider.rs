@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Form, Query, ServiceConfig, get, post};
-use actix_web::{HttpResponse, Responder};
+use actix_web::{HttpResponse, ResponseError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -116,11 +117,13 @@ pub fn code_challenge(verifier: &str) -> String {
 
 impl Provider {
     fn handle(&self) -> Result<String, Refused> {
-        handle::<20>(&*self.entropy).map_err(|_| refuse(503, "temporarily_unavailable"))
+        handle::<20>(&*self.entropy)
+            .map_err(|_| Refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"))
     }
 
     fn authorize(&self, query: &Fields) -> Result<HttpResponse, Refused> {
-        let asked = self.read_authorize(query).ok_or_else(|| refuse(400, "invalid_request"))?;
+        let asked =
+            self.read_authorize(query).ok_or_else(|| Refused(StatusCode::BAD_REQUEST, "invalid_request"))?;
         let login = self.handle()?;
         let page =
             page("/login", &[("login", &login)], "<input name=username><input name=password type=password>");
@@ -158,7 +161,7 @@ impl Provider {
             subtle::ConstantTimeEq::ct_eq(account.password.as_bytes(), given).into()
         });
         if !is_right {
-            return Err(refuse(401, "wrong_password"));
+            return Err(Refused(StatusCode::UNAUTHORIZED, "wrong_password"));
         }
         login.username = username;
         login.verified.password = true;
@@ -180,7 +183,7 @@ impl Provider {
             && (self.accounts.get(&login.username))
                 .is_some_and(|account| account.key.verify(&message, signature).is_ok());
         if !is_signed {
-            return Err(refuse(401, "challenge_not_signed"));
+            return Err(Refused(StatusCode::UNAUTHORIZED, "challenge_not_signed"));
         }
         login.verified.key = true;
         self.finish(login)
@@ -189,14 +192,15 @@ impl Provider {
     /// Each form belongs to one step of one login and is good once.
     fn take_login(&self, form: &Fields) -> Result<Login, Refused> {
         let id = form.get("login").map(String::as_str).unwrap_or_default();
-        lock(&self.logins).remove(id).ok_or_else(|| refuse(400, "login_unknown"))
+        lock(&self.logins).remove(id).ok_or_else(|| Refused(StatusCode::BAD_REQUEST, "login_unknown"))
     }
 
     fn finish(&self, login: Login) -> Result<HttpResponse, Refused> {
         let code = self.handle()?;
         let now = self.clock.now().seconds();
         let Login { asked, username, verified, .. } = login;
-        let mut back = url::Url::parse(&asked.redirect_uri).map_err(|_| refuse(400, "invalid_request"))?;
+        let mut back = url::Url::parse(&asked.redirect_uri)
+            .map_err(|_| Refused(StatusCode::BAD_REQUEST, "invalid_request"))?;
         back.query_pairs_mut().append_pair("code", &code).append_pair("state", &asked.state);
         let entry = Code { asked, username, verified, auth_time: now, expires_at: now + CODE_SECONDS };
         lock(&self.codes).insert(code, entry);
@@ -206,17 +210,21 @@ impl Provider {
     fn token(&self, form: &Fields) -> Result<HttpResponse, Refused> {
         let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
         if field("grant_type") != "authorization_code" {
-            return Err(refuse(400, "unsupported_grant_type"));
+            return Err(Refused(StatusCode::BAD_REQUEST, "unsupported_grant_type"));
         }
         let now = self.clock.now().seconds();
         // Taken whatever follows: a code is good for one attempt.
-        let code = lock(&self.codes).remove(field("code")).ok_or_else(|| refuse(400, "invalid_grant"))?;
+        let code = lock(&self.codes)
+            .remove(field("code"))
+            .ok_or_else(|| Refused(StatusCode::BAD_REQUEST, "invalid_grant"))?;
         let is_good = code.asked.client_id == field("client_id")
             && code.asked.redirect_uri == field("redirect_uri")
             && code.asked.code_challenge == code_challenge(field("code_verifier"))
             && now < code.expires_at;
         let account = self.accounts.get(&code.username);
-        let (true, Some(account)) = (is_good, account) else { return Err(refuse(400, "invalid_grant")) };
+        let (true, Some(account)) = (is_good, account) else {
+            return Err(Refused(StatusCode::BAD_REQUEST, "invalid_grant"));
+        };
 
         let mut claims = json!({
             "iss": self.issuer, "sub": account.subject, "aud": code.asked.client_id,
@@ -226,7 +234,10 @@ impl Provider {
         if let Some(acr) = code.verified.acr() {
             claims["acr"] = json!(acr);
         }
-        let id_token = self.key.sign_jwt("JWT", &claims).map_err(|_| refuse(500, "server_error"))?;
+        let id_token = self
+            .key
+            .sign_jwt("JWT", &claims)
+            .map_err(|_| Refused(StatusCode::INTERNAL_SERVER_ERROR, "server_error"))?;
         let access_token = self.handle()?;
         Ok(HttpResponse::Ok().insert_header(("Cache-Control", "no-store")).json(json!({
             "access_token": access_token, "token_type": "Bearer",
@@ -252,21 +263,15 @@ impl Provider {
     }
 }
 
-/// Why a step of a login goes no further.
-struct Refused {
-    status: u16,
-    error: &'static str,
-}
+/// Why a step of a login goes no further: the status, and `error` in the body.
+#[derive(Debug, thiserror::Error)]
+#[error("{1}")]
+struct Refused(StatusCode, &'static str);
 
-const fn refuse(status: u16, error: &'static str) -> Refused {
-    Refused { status, error }
-}
-
-fn answer(result: Result<HttpResponse, Refused>) -> HttpResponse {
-    result.unwrap_or_else(|Refused { status, error }| {
-        let status = actix_web::http::StatusCode::from_u16(status).unwrap_or_default();
-        HttpResponse::build(status).json(json!({ "error": error }))
-    })
+impl ResponseError for Refused {
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::build(self.0).json(json!({ "error": self.1 }))
+    }
 }
 
 /// A page with one form, as a browser would see it.
@@ -286,42 +291,33 @@ pub fn jwks(key: &SigningKey) -> Value {
 }
 
 /// The routes of a provider.
-pub fn routes(provider: &Arc<Provider>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
-    let state = Data::from(provider.clone());
-    move |config| {
-        config
-            .app_data(state.clone())
-            .route("/.well-known/openid-configuration", get().to(serve_discovery))
-            .route("/jwks", get().to(serve_jwks))
-            .route("/authorize", get().to(serve_authorize))
-            .route("/login", post().to(serve_login))
-            .route("/challenge", post().to(serve_challenge))
-            .route("/token", post().to(serve_token));
-    }
-}
-
-async fn serve_discovery(provider: Data<Provider>) -> impl Responder {
-    HttpResponse::Ok().json(provider.discovery())
-}
-
-async fn serve_jwks(provider: Data<Provider>) -> impl Responder {
-    HttpResponse::Ok().json(jwks(&provider.key))
-}
-
-async fn serve_authorize(provider: Data<Provider>, query: Query<Fields>) -> HttpResponse {
-    answer(provider.authorize(&query))
-}
-
-async fn serve_login(provider: Data<Provider>, form: Form<Fields>) -> HttpResponse {
-    answer(provider.login(&form))
-}
-
-async fn serve_challenge(provider: Data<Provider>, form: Form<Fields>) -> HttpResponse {
-    answer(provider.challenge(&form))
-}
-
-async fn serve_token(provider: Data<Provider>, form: Form<Fields>) -> HttpResponse {
-    answer(provider.token(&form))
+pub fn routes(config: &mut ServiceConfig) {
+    type State = Data<Provider>;
+    config
+        .route(
+            "/.well-known/openid-configuration",
+            get().to(|provider: State| async move { HttpResponse::Ok().json(provider.discovery()) }),
+        )
+        .route(
+            "/jwks",
+            get().to(|provider: State| async move { HttpResponse::Ok().json(jwks(&provider.key)) }),
+        )
+        .route(
+            "/authorize",
+            get().to(|provider: State, q: Query<Fields>| async move { provider.authorize(&q) }),
+        )
+        .route(
+            "/login",
+            post().to(|provider: State, form: Form<Fields>| async move { provider.login(&form) }),
+        )
+        .route(
+            "/challenge",
+            post().to(|provider: State, form: Form<Fields>| async move { provider.challenge(&form) }),
+        )
+        .route(
+            "/token",
+            post().to(|provider: State, form: Form<Fields>| async move { provider.token(&form) }),
+        );
 }
 
 #[cfg(test)]

@@ -15,9 +15,6 @@ pub struct Records(reqwest::Client);
 
 impl Records {
     /// The records of the Deputy whose `data_dir` this is.
-    ///
-    /// # Errors
-    /// The HTTP client cannot be built.
     pub fn new(data_dir: &Path) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .unix_socket(data_dir.join("admin.sock"))
@@ -36,9 +33,6 @@ impl Records {
     }
 
     /// The audit row of a request: of the token it issued or revoked, or of the request id in its refusal.
-    ///
-    /// # Errors
-    /// The socket does not answer.
     pub async fn row_of(&self, call: &Call) -> anyhow::Result<Option<Value>> {
         let is_revocation = call.path == "/revoke";
         let presented =
@@ -60,9 +54,6 @@ impl Records {
 
     /// What is recorded of an agent's life: who it is, who authorised it, what it was allowed and did, and
     /// when and why it ended.
-    ///
-    /// # Errors
-    /// The socket does not answer.
     pub async fn life_of(&self, agent: &str) -> anyhow::Result<Vec<String>> {
         let answer = self.get(&format!("/agents/{agent}/explain"), &[]).await?;
         let text = answer.get("text").and_then(Value::as_str).context("the answer has no text")?;

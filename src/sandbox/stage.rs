@@ -18,7 +18,7 @@ use super::serve::{self, free_address};
 use super::step::{Part, Step};
 use super::user::User;
 use super::wire::{Tape, Wire};
-use super::world::{Cast, Directory, deputy_toml};
+use super::world::{Directory, deputy_toml};
 use crate::base::entropy::{Entropy, SystemEntropy};
 use crate::base::time::{Clock, Lifetime, SystemClock, Timestamp};
 use crate::config::Config;
@@ -47,19 +47,14 @@ impl Clock for SandboxClock {
     }
 }
 
-/// Everyone and everything.
 pub struct Stage {
     pub narrator: Narrator,
-    /// What was said.
     pub tape: Tape,
     pub clock: Arc<SandboxClock>,
     /// Deputy's issuer identifier.
     pub issuer: String,
-    /// Deputy's configuration file.
     config: PathBuf,
-    /// Deputy's records.
     pub records: Records,
-    /// Who is who.
     pub names: Names,
     pub alice: User,
     pub assistant: Arc<Assistant>,
@@ -70,7 +65,6 @@ pub struct Stage {
     pub newsletter: DeputyClient,
     /// The viewer's client, for the curl lines.
     pub you: Client,
-    /// Has instances started.
     pub launcher: Launcher,
     /// Where the tickets API is, for the curl lines.
     pub tickets_url: String,
@@ -86,7 +80,6 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts everybody.
     pub async fn set(options: &Options) -> anyhow::Result<Self> {
         let tape = Tape::default();
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
@@ -107,13 +100,7 @@ impl Stage {
 
         let policy = options.policy.as_ref().map(std::fs::canonicalize).transpose();
         let policy = policy.context("read the policy directory")?;
-        let toml = deputy_toml(&Cast {
-            public,
-            management,
-            provider: &parties.alice.provider,
-            platform: &platform,
-            policy: policy.as_deref(),
-        });
+        let toml = deputy_toml([public, management], &parties.alice.provider, &platform, policy.as_deref());
         let Makings { issuer, directory, clock, entropy, .. } = makings;
         let mut master = [0; 32];
         entropy.fill(&mut master)?;
@@ -154,7 +141,6 @@ impl Stage {
         self.narrator.tell(&step);
     }
 
-    /// Sums a part up.
     pub fn sum_up(&self, part: Part) {
         let (steps, differences) = self.told[usize::from(part == Part::Drill)];
         self.narrator.sum_up(part, steps, differences);

@@ -15,7 +15,6 @@ use crate::sdk::Exchange;
 /// How often the files that the curl lines read are written anew.
 const RENEWAL: Duration = Duration::from_secs(60);
 
-/// Says who takes part.
 pub fn welcome(stage: &Stage) {
     let lines = [
         "Alice wants a concert ticket. Software gets it for her: an agent acts in her name, for this alone, for minutes.".to_owned(),
@@ -32,9 +31,6 @@ pub fn welcome(stage: &Stage) {
 }
 
 /// Prints lines to try and keeps what they read fresh, until the sandbox is ended or nobody reads it.
-///
-/// # Errors
-/// Deputy does not start again, or gives no tokens.
 pub async fn stay(stage: &mut Stage) -> anyhow::Result<()> {
     stage.start_deputy().await?;
     renew(stage).await?;

@@ -34,9 +34,6 @@ fn part(id: &str, title: &str) -> Step {
 }
 
 /// Plays it. `None` if it cannot go on because a step came out otherwise than it should.
-///
-/// # Errors
-/// A party does not answer at all.
 pub async fn play(stage: &mut Stage) -> anyhow::Result<Option<Leftovers>> {
     let Some(id_token) = sign_in(stage).await? else { return Ok(None) };
     let Some((task_token, first_row)) = begin_task(stage, &id_token).await? else { return Ok(None) };

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use actix_web::web::{Data, Form, Query, ServiceConfig, get, post};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::web::{Data, Form, Json, Query, ServiceConfig, get, post};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::{Value, json};
 
 use super::wire::{Wire, lock};
@@ -28,6 +28,8 @@ pub struct Tickets {
 }
 
 /// What it answers instead of what was asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
 struct Problem {
     status: StatusCode,
     error: &'static str,
@@ -42,8 +44,10 @@ impl Problem {
     fn forbidden(error: &'static str, why: impl Into<String>) -> Self {
         Self { status: StatusCode::FORBIDDEN, error, why: why.into() }
     }
+}
 
-    fn response(self) -> HttpResponse {
+impl ResponseError for Problem {
+    fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
         // RFC 6750 §3
         if self.status != StatusCode::SERVICE_UNAVAILABLE {
@@ -164,47 +168,31 @@ fn unavailable() -> Problem {
 }
 
 /// The routes of the API.
-pub fn routes(tickets: &Arc<Tickets>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
-    let state = Data::from(tickets.clone());
-    move |config| {
-        config
-            .app_data(state.clone())
-            .route("/search", get().to(serve_search))
-            .route("/book", post().to(serve_book));
-    }
+pub fn routes(config: &mut ServiceConfig) {
+    config.route("/search", get().to(serve_search)).route("/book", post().to(serve_book));
 }
 
-fn bearer(request: &HttpRequest) -> Result<String, Problem> {
+fn bearer(request: &HttpRequest) -> Result<&str, Problem> {
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = header.and_then(|value| value.strip_prefix("Bearer "));
-    token.map(str::to_owned).ok_or_else(|| Problem::token("no bearer token"))
-}
-
-fn respond(result: Result<Value, Problem>) -> HttpResponse {
-    result.map_or_else(Problem::response, |body| HttpResponse::Ok().json(body))
+    token.ok_or_else(|| Problem::token("no bearer token"))
 }
 
 async fn serve_search(
     request: HttpRequest,
     tickets: Data<Tickets>,
     query: Query<HashMap<String, String>>,
-) -> HttpResponse {
+) -> Result<Json<Value>, Problem> {
     let wanted = query.get("q").map_or("any", String::as_str);
-    match bearer(&request) {
-        Ok(token) => respond(tickets.search(&token, wanted).await),
-        Err(problem) => problem.response(),
-    }
+    tickets.search(bearer(&request)?, wanted).await.map(Json)
 }
 
 async fn serve_book(
     request: HttpRequest,
     tickets: Data<Tickets>,
     form: Form<HashMap<String, String>>,
-) -> HttpResponse {
-    match bearer(&request) {
-        Ok(token) => respond(tickets.book(&token, &form).await),
-        Err(problem) => problem.response(),
-    }
+) -> Result<Json<Value>, Problem> {
+    tickets.book(bearer(&request)?, &form).await.map(Json)
 }
 
 #[cfg(test)]

@@ -15,9 +15,7 @@ use crate::sdk::{Error, Http, HttpOptions, Response, Transport, Unreachable};
 /// shortens them.
 #[derive(Clone)]
 pub struct Call {
-    /// Who asked.
     pub from: &'static str,
-    /// Who answered.
     pub to: &'static str,
     pub method: String,
     /// The path, without the query.
@@ -97,7 +95,6 @@ impl Wire {
         self.send(to, Method::GET, url, bearer, None).await
     }
 
-    /// Posts a form.
     pub async fn post(
         &self,
         to: &'static str,

@@ -1,7 +1,6 @@
 //! The assistant: books for users, with what Deputy gives it for the login at the booking application.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Query, ServiceConfig, get};
@@ -15,9 +14,7 @@ pub struct Assistant {
     pub deputy: DeputyClient,
     /// Where its users sign in and come back.
     pub app: BookingApp,
-    /// Where the tickets are.
     pub tickets: String,
-    /// Where ages are checked.
     pub age_agent: String,
 }
 
@@ -28,7 +25,6 @@ impl Assistant {
         self.deputy.exchange(&request.with("purpose", purpose)).await
     }
 
-    /// Searches with a token.
     pub async fn search(&self, token: &str) -> anyhow::Result<Call> {
         let url = format!("{}/search?q=Friday", self.tickets);
         self.deputy.wire.get("tickets API", &url, Some(token)).await
@@ -48,12 +44,8 @@ impl Assistant {
     }
 }
 
-/// The routes of the assistant.
-pub fn routes(assistant: &Arc<Assistant>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
-    let state = Data::from(assistant.clone());
-    move |config| {
-        config.app_data(state.clone()).route("/callback", get().to(serve_callback));
-    }
+pub fn routes(config: &mut ServiceConfig) {
+    config.route("/callback", get().to(serve_callback));
 }
 
 async fn serve_callback(assistant: Data<Assistant>, query: Query<HashMap<String, String>>) -> HttpResponse {

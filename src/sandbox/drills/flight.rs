@@ -26,10 +26,6 @@ struct Use {
     status: u16,
 }
 
-/// Plays it.
-///
-/// # Errors
-/// A party does not answer at all.
 pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
     let task_token = stage.new_task("tickets:search").await?;
     let token = stage.cut(&task_token, TARGET, "tickets:search").await?;

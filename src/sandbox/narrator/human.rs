@@ -19,9 +19,7 @@ const DENIAL_INDENT: usize = 19;
 /// What the output can do.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Look {
-    /// Frames around steps.
     pub has_boxes: bool,
-    /// Escape codes.
     pub has_colour: bool,
 }
 

@@ -44,7 +44,7 @@ fn world() -> World {
         entropy: Arc::new(SystemEntropy::default()),
     });
     let issuer = bound.url.clone();
-    let server = bound.serve(routes(&provider)).unwrap();
+    let server = bound.serve(&provider, routes).unwrap();
     World {
         _server: server,
         issuer,

@@ -24,7 +24,6 @@ pub struct Makings {
     /// Deputy's issuer identifier.
     pub issuer: String,
     pub directory: Directory,
-    /// Sends and records requests.
     pub wire: Wire,
     /// The one clock of all parties.
     pub clock: Arc<SandboxClock>,
@@ -83,7 +82,7 @@ impl Makings {
             platform: listener.url.clone(),
             launch_key: platform.launch_key.clone(),
         };
-        servers.push(listener.serve(platform::routes(&platform))?);
+        servers.push(listener.serve(&platform, platform::routes)?);
         Ok((launcher, platform.issuer.clone()))
     }
 
@@ -122,10 +121,10 @@ impl Makings {
             keys: Mutex::default(),
         });
         let tickets_url = at_tickets.url.clone();
-        servers.push(at_provider.serve(provider::routes(&provider))?);
-        servers.push(at_assistant.serve(agents::assistant_routes(&assistant))?);
-        servers.push(at_tickets.serve(tickets::routes(&tickets))?);
-        servers.push(at_age_agent.serve(agents::age_agent_routes(&age_agent))?);
+        servers.push(at_provider.serve(&provider, provider::routes)?);
+        servers.push(at_assistant.serve(&assistant, agents::assistant_routes)?);
+        servers.push(at_tickets.serve(&tickets, tickets::routes)?);
+        servers.push(at_age_agent.serve(&age_agent, agents::age_agent_routes)?);
         Ok(Parties { alice, assistant, age_agent, tickets_url })
     }
 

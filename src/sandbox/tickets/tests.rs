@@ -46,10 +46,8 @@ fn world() -> World {
         clock: clock.clone(),
         keys: Mutex::default(),
     });
-    let state = Data::from(issuer.clone());
-    let issuing = move |config: &mut ServiceConfig| {
+    let issuing = |config: &mut ServiceConfig| {
         config
-            .app_data(state.clone())
             .route(
                 "/jwks",
                 get().to(|issuer: Data<Issuer>| async move { HttpResponse::Ok().json(jwks(&issuer.key)) }),
@@ -57,7 +55,7 @@ fn world() -> World {
             .route("/introspect", post().to(introspect));
     };
     let api = at_api.url.clone();
-    let servers = [at_issuer.serve(issuing).unwrap(), at_api.serve(routes(&tickets)).unwrap()];
+    let servers = [at_issuer.serve(&issuer, issuing).unwrap(), at_api.serve(&tickets, routes).unwrap()];
     World { issuer, clock, api, wire, _servers: servers }
 }
 

@@ -58,7 +58,7 @@ fn world() -> World {
         pending: Mutex::default(),
         id_token: Mutex::default(),
     };
-    World { app, alice, _server: bound.serve(provider::routes(&provider)).unwrap() }
+    World { app, alice, _server: bound.serve(&provider, provider::routes).unwrap() }
 }
 
 /// This URL with one parameter of its query replaced.
