@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::wire::lock;
 use crate::base::entropy::{Entropy, handle};
 use crate::base::time::Clock;
-use crate::jose::{PublicKey, SigningKey};
+use crate::jose::{Algorithm, PublicKey, SigningKey};
 
 type Fields = HashMap<String, String>;
 
@@ -41,16 +41,16 @@ pub struct Account {
 
 /// The provider, with what it remembers of logins under way.
 pub struct Provider {
-    pub issuer: String,
+    issuer: String,
     pub key: SigningKey,
     /// By username.
-    pub accounts: HashMap<String, Account>,
+    accounts: HashMap<String, Account>,
     /// Client id to redirect URI.
-    pub relying_parties: HashMap<String, String>,
-    pub logins: Mutex<HashMap<String, Login>>,
-    pub codes: Mutex<HashMap<String, Code>>,
-    pub clock: Arc<dyn Clock>,
-    pub entropy: Arc<dyn Entropy>,
+    relying_parties: HashMap<String, String>,
+    logins: Mutex<HashMap<String, Login>>,
+    codes: Mutex<HashMap<String, Code>>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
 }
 
 /// What was asked at `/authorize`.
@@ -88,7 +88,7 @@ impl Verified {
 }
 
 /// A login between two of its pages.
-pub struct Login {
+struct Login {
     asked: Asked,
     username: String,
     verified: Verified,
@@ -96,7 +96,7 @@ pub struct Login {
 }
 
 /// What a code stands for.
-pub struct Code {
+struct Code {
     asked: Asked,
     username: String,
     verified: Verified,
@@ -116,6 +116,26 @@ pub fn code_challenge(verifier: &str) -> String {
 }
 
 impl Provider {
+    /// A provider with a new key, one account under this username, and one relying party at this redirect URI.
+    pub fn new(
+        issuer: &str,
+        (username, account): (&str, Account),
+        (client_id, redirect_uri): (&str, &str),
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            issuer: issuer.to_owned(),
+            key: SigningKey::generate(Algorithm::ES256)?,
+            accounts: HashMap::from([(username.to_owned(), account)]),
+            relying_parties: HashMap::from([(client_id.to_owned(), redirect_uri.to_owned())]),
+            logins: Mutex::default(),
+            codes: Mutex::default(),
+            clock,
+            entropy,
+        })
+    }
+
     fn handle(&self) -> Result<String, Refused> {
         handle::<20>(&*self.entropy)
             .map_err(|_| Refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"))
@@ -321,4 +341,4 @@ pub fn routes(config: &mut ServiceConfig) {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

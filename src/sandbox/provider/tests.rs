@@ -1,21 +1,22 @@
+use super::super::agents::BOOKING_APP;
 use super::super::serve::{Server, bind};
-use super::super::user::hidden;
+use super::super::user::{User, hidden};
 use super::super::wire::{Call, Tape, Wire};
 use super::*;
 use crate::base::entropy::SystemEntropy;
 use crate::base::time::{Lifetime, ManualClock, Timestamp};
-use crate::jose::{Algorithm, KeySet, UnverifiedToken};
+use crate::jose::{KeySet, UnverifiedToken};
 use crate::sdk::Decoded;
 
 const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters-0";
-const BACK: &str = "http://127.0.0.1:9/callback";
+pub const BACK: &str = "http://127.0.0.1:9/callback";
 
-struct World {
+pub struct World {
     _server: Server,
-    issuer: String,
-    wire: Wire,
-    key: SigningKey,
-    clock: Arc<ManualClock>,
+    pub issuer: String,
+    pub wire: Wire,
+    pub alice: User,
+    pub clock: Arc<ManualClock>,
     provider: Arc<Provider>,
 }
 
@@ -23,9 +24,9 @@ fn new_key() -> SigningKey {
     SigningKey::generate(Algorithm::ES256).unwrap()
 }
 
-fn world() -> World {
-    let bound = bind().unwrap();
-    let key = new_key();
+/// A provider with Alice's account and the booking application, at a time long ago.
+pub fn world() -> World {
+    let (bound, key) = (bind().unwrap(), new_key());
     let account = Account {
         subject: "user-1".into(),
         password: "right".into(),
@@ -33,26 +34,15 @@ fn world() -> World {
         key: key.public().unwrap(),
     };
     let clock = Arc::new(ManualClock::starting_at(Timestamp::from_seconds(1_700_000_000)));
-    let provider = Arc::new(Provider {
-        issuer: bound.url.clone(),
-        key: new_key(),
-        accounts: HashMap::from([("alice".to_owned(), account)]),
-        relying_parties: HashMap::from([("app".to_owned(), BACK.to_owned())]),
-        logins: Mutex::default(),
-        codes: Mutex::default(),
-        clock: clock.clone(),
-        entropy: Arc::new(SystemEntropy::default()),
-    });
-    let issuer = bound.url.clone();
+    let entropy = Arc::new(SystemEntropy::default());
+    let party = (BOOKING_APP, BACK);
+    let provider = Provider::new(&bound.url, ("alice", account), party, clock.clone(), entropy).unwrap();
+    let (issuer, provider) = (bound.url.clone(), Arc::new(provider));
     let server = bound.serve(&provider, routes).unwrap();
-    World {
-        _server: server,
-        issuer,
-        wire: Wire::new("test", &Tape::default()).unwrap(),
-        key,
-        clock,
-        provider,
-    }
+    let wire = Wire::new("test", &Tape::default()).unwrap();
+    let (username, password) = ("alice".to_owned(), "right".to_owned());
+    let alice = User { wire: wire.clone(), username, password, key, provider: issuer.clone() };
+    World { _server: server, issuer, wire, alice, clock, provider }
 }
 
 impl World {
@@ -60,7 +50,7 @@ impl World {
         let mut link = url::Url::parse(&format!("{}/authorize", self.issuer)).unwrap();
         link.query_pairs_mut()
             .append_pair("response_type", "code")
-            .append_pair("client_id", "app")
+            .append_pair("client_id", BOOKING_APP)
             .append_pair("redirect_uri", BACK)
             .append_pair("scope", "openid")
             .append_pair("state", "s")
@@ -91,7 +81,7 @@ impl World {
     async fn token(&self, code: &str, verifier: &str) -> Call {
         let fields = &[
             ("grant_type", "authorization_code"),
-            ("client_id", "app"),
+            ("client_id", BOOKING_APP),
             ("redirect_uri", BACK),
             ("code", code),
             ("code_verifier", verifier),
@@ -115,7 +105,7 @@ async fn password_and_key_earn_mfa_and_a_phishing_resistant_level() {
     let world = world();
     let page = world.authorize(PHISHING_RESISTANT).await;
     let challenge = world.password(&page, "right").await;
-    let redirect = world.sign(&challenge, &world.key, &world.issuer).await;
+    let redirect = world.sign(&challenge, &world.alice.key, &world.issuer).await;
     let answer = world.token(&code_of(&redirect), VERIFIER).await;
 
     assert_eq!((redirect.status, answer.status), (303, 200));
@@ -127,7 +117,7 @@ async fn password_and_key_earn_mfa_and_a_phishing_resistant_level() {
     assert_eq!(token.claims["amr"], json!(["pwd", "hwk", "mfa"]));
     assert_eq!(token.text("acr"), "phr");
     assert_eq!(token.text("birthdate"), "1991-05-17");
-    assert_eq!((token.text("aud"), token.text("nonce")), ("app", "n"));
+    assert_eq!((token.text("aud"), token.text("nonce")), (BOOKING_APP, "n"));
 }
 
 #[actix_web::test]
@@ -162,7 +152,7 @@ async fn an_unsigned_challenge_is_refused() {
 async fn a_challenge_signed_by_another_key_or_for_another_site_is_refused() {
     let world = world();
     let other = new_key();
-    for (key, issuer) in [(&other, world.issuer.as_str()), (&world.key, "http://look-alike.example")] {
+    for (key, issuer) in [(&other, world.issuer.as_str()), (&world.alice.key, "http://look-alike.example")] {
         let page = world.authorize(PHISHING_RESISTANT).await;
         let challenge = world.password(&page, "right").await;
         assert_eq!(world.sign(&challenge, key, issuer).await.status, 401);
@@ -195,8 +185,10 @@ async fn a_code_older_than_a_minute_is_refused() {
 #[actix_web::test]
 async fn a_request_without_pkce_or_to_another_redirect_uri_is_refused() {
     let world = world();
-    let link =
-        format!("{}/authorize?response_type=code&client_id=app&scope=openid&state=s&nonce=n", world.issuer);
+    let link = format!(
+        "{}/authorize?response_type=code&client_id={BOOKING_APP}&scope=openid&state=s&nonce=n",
+        world.issuer
+    );
     let challenge = code_challenge(VERIFIER);
     for rest in [
         format!("&redirect_uri={BACK}"),

@@ -1,6 +1,5 @@
 //! Makes the parties of the sandbox and has them serve, each on a loopback port of its own.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use openidconnect::{IssuerUrl, RedirectUrl};
@@ -136,15 +135,7 @@ impl Makings {
             birthdate: BIRTHDATE.to_owned(),
             key: alice.key.public()?,
         };
-        Ok(Provider {
-            issuer: url.to_owned(),
-            key: new_key()?,
-            accounts: HashMap::from([(alice.username.clone(), account)]),
-            relying_parties: HashMap::from([(BOOKING_APP.to_owned(), redirect_uri.to_owned())]),
-            logins: Mutex::default(),
-            codes: Mutex::default(),
-            clock: self.clock.clone(),
-            entropy: self.entropy.clone(),
-        })
+        let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
+        Provider::new(url, (&alice.username, account), (BOOKING_APP, redirect_uri), clock, entropy)
     }
 }
