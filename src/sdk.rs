@@ -2,18 +2,7 @@
 //! revokes them (RFC 7009). The command line, the sandbox, the tests and the benchmark call Deputy through it.
 //!
 //! A [`Client`] says who asks, where, and with which [`Credential`]. It builds each request, hands it to a
-//! [`Transport`] such as [`Http`], and reads the answer into a type or into an [`Error`]:
-//!
-//! ```no_run
-//! # use deputy::sdk::{Client, Credential, Endpoints, Error, Exchange, Http, HttpOptions, Issued};
-//! # async fn narrower(credential: Credential, token: &str) -> Result<Issued, Error> {
-//! let http = Http::new(&HttpOptions::default())?;
-//! let issuer = "https://deputy.example";
-//! let endpoints = Endpoints::discover(&http, issuer).await?;
-//! let client = Client::of_system(issuer, endpoints, "assistant", credential);
-//! client.exchange(&http, &Exchange::of_access_token(token).audience("tickets").scope("tickets:search")).await
-//! # }
-//! ```
+//! [`Transport`] such as [`Http`], and reads the response into a type or into an [`Error`].
 
 mod answer;
 mod client;
@@ -24,3 +13,6 @@ pub use answer::{Error, Introspection, Issued, Refusal};
 pub use client::{Client, Credential, Endpoint, Endpoints, Exchange};
 pub use decoded::Decoded;
 pub use transport::{Http, HttpOptions, Response, Transport, Unreachable};
+
+#[cfg(test)]
+mod tests;

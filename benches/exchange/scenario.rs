@@ -1,6 +1,6 @@
 //! What is asked, each time with a token of its own.
 
-use deputy::sdk::{Client, Credential, Endpoint, Endpoints, Exchange};
+use deputy::testing::{Client, Credential, Endpoint, Endpoints, Exchange};
 use serde_json::{Value, json};
 
 use super::jose::fresh_id;

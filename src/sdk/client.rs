@@ -24,11 +24,21 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer
 /// The lifetime of a client assertion, in seconds.
 const ASSERTION_SECONDS: i64 = 60;
 
+/// A client's private key. Opaque, because users of the SDK outside this library have no use for what signs.
+#[derive(Clone)]
+pub struct ClientKey(Arc<SigningKey>);
+
+impl From<SigningKey> for ClientKey {
+    fn from(key: SigningKey) -> Self {
+        Self(Arc::new(key))
+    }
+}
+
 /// How a client authenticates.
 #[derive(Clone)]
 pub enum Credential {
     /// `private_key_jwt`: each request gets a fresh assertion by this key (RFC 7523 §2.2).
-    Key(Arc<SigningKey>),
+    Key(ClientKey),
     /// `private_key_jwt` with this assertion, which the caller has signed.
     Assertion(SecretString),
     /// `client_secret_basic`
@@ -170,7 +180,7 @@ impl std::fmt::Debug for Client {
 
 impl Client {
     /// The client `id` at the server that calls itself `issuer`. Clock and entropy are for its assertions.
-    pub fn new(
+    pub(crate) fn new(
         issuer: &str,
         endpoints: Endpoints,
         id: &str,
@@ -247,7 +257,7 @@ impl Client {
         let mut form = Serializer::new(String::new());
         form.extend_pairs(params);
         match &self.credential {
-            Credential::Key(key) => append_assertion(&mut form, &self.assertion(key)?),
+            Credential::Key(key) => append_assertion(&mut form, &self.assertion(&key.0)?),
             Credential::Assertion(assertion) => append_assertion(&mut form, assertion.expose_secret()),
             Credential::Basic(secret) => {
                 // Both parts are form-encoded before they are joined (RFC 6749 §2.3.1).

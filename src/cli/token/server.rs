@@ -2,7 +2,6 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
 use rustls_pki_types::PrivatePkcs8KeyDer;
@@ -68,7 +67,7 @@ impl Caller {
     fn credential(&self) -> Result<Credential, CliError> {
         if let Some(file) = &self.client_key_file {
             let pem = read_secret_file(file)?;
-            return self.read_key(pem.expose_secret()).map(|key| Credential::Key(Arc::new(key)));
+            return self.read_key(pem.expose_secret()).map(|key| Credential::Key(key.into()));
         }
         let secret = match &self.client_secret_file {
             Some(file) => read_secret_file(file)?,

@@ -47,10 +47,7 @@ impl Makings {
     pub fn client(&self, id: &str, name: &'static str) -> anyhow::Result<DeputyClient> {
         let key = new_key()?;
         self.directory.write(&format!("{id}.jwks.json"), jwks(&key).to_string())?;
-        Ok(DeputyClient {
-            wire: self.wire.of(name),
-            client: self.at_deputy(id, Credential::Key(Arc::new(key))),
-        })
+        Ok(DeputyClient { wire: self.wire.of(name), client: self.at_deputy(id, Credential::Key(key.into())) })
     }
 
     /// A client with a secret, which is written where Deputy's configuration names it.

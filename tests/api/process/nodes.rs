@@ -1,6 +1,6 @@
 //! Two processes on one PostgreSQL: what one is told holds at the other at once.
 
-use deputy::sdk::{Endpoint, Exchange};
+use deputy::testing::{Endpoint, Exchange};
 use serde_json::Value;
 
 use crate::jose::claims_of;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use deputy::sdk::Endpoint;
+use deputy::testing::Endpoint;
 
 use crate::jose::{forged, fresh_id};
 use crate::process_support::scan::Scanner;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use deputy::sdk::{Client, Credential, Endpoint, Endpoints, Exchange, Http, HttpOptions};
+use deputy::testing::{Client, Credential, Endpoint, Endpoints, Exchange, Http, HttpOptions};
 use serde_json::{Value, json};
 
 use crate::jose::{Key, fresh_id};
