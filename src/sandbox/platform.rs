@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::web::{Data, Form, ServiceConfig, get, post};
-use actix_web::{HttpRequest, HttpResponse, Responder};
+use actix_web::web::{Data, Form, Json, ServiceConfig, get, post};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
 use super::provider::jwks;
@@ -66,11 +66,9 @@ impl Launcher {
 
 /// The routes of a platform.
 pub fn routes(config: &mut ServiceConfig) {
-    config.route("/jwks", get().to(serve_jwks)).route("/instances", post().to(serve_start));
-}
-
-async fn serve_jwks(platform: Data<Platform>) -> impl Responder {
-    HttpResponse::Ok().json(jwks(&platform.key))
+    config
+        .route("/jwks", get().to(async |platform: Data<Platform>| Json(jwks(&platform.key))))
+        .route("/instances", post().to(serve_start));
 }
 
 async fn serve_start(

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
-use actix_web::web::{Data, Form, Query, ServiceConfig, get, post};
+use actix_web::web::{Data, Form, Json, Query, ServiceConfig, get, post};
 use actix_web::{HttpResponse, ResponseError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -137,13 +137,11 @@ impl Provider {
     }
 
     fn handle(&self) -> Result<String, Refused> {
-        handle::<20>(&*self.entropy)
-            .map_err(|_| Refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"))
+        handle::<20>(&*self.entropy).map_err(|_| Refused(503, "temporarily_unavailable"))
     }
 
     fn authorize(&self, query: &Fields) -> Result<HttpResponse, Refused> {
-        let asked =
-            self.read_authorize(query).ok_or_else(|| Refused(StatusCode::BAD_REQUEST, "invalid_request"))?;
+        let asked = self.read_authorize(query).ok_or(Refused(400, "invalid_request"))?;
         let login = self.handle()?;
         let page =
             page("/login", &[("login", &login)], "<input name=username><input name=password type=password>");
@@ -175,15 +173,13 @@ impl Provider {
 
     fn login(&self, form: &Fields) -> Result<HttpResponse, Refused> {
         let mut login = self.take_login(form)?;
-        let username = form.get("username").cloned().unwrap_or_default();
-        let is_right = self.accounts.get(&username).is_some_and(|account| {
-            let given = form.get("password").map(String::as_bytes).unwrap_or_default();
-            subtle::ConstantTimeEq::ct_eq(account.password.as_bytes(), given).into()
-        });
+        let (username, given) = (field(form, "username"), field(form, "password").as_bytes());
+        let is_right = (self.accounts.get(username))
+            .is_some_and(|account| subtle::ConstantTimeEq::ct_eq(account.password.as_bytes(), given).into());
         if !is_right {
-            return Err(Refused(StatusCode::UNAUTHORIZED, "wrong_password"));
+            return Err(Refused(401, "wrong_password"));
         }
-        login.username = username;
+        username.clone_into(&mut login.username);
         login.verified.password = true;
         if !login.asked.wants_key {
             return self.finish(login);
@@ -197,13 +193,12 @@ impl Provider {
 
     fn challenge(&self, form: &Fields) -> Result<HttpResponse, Refused> {
         let mut login = self.take_login(form)?;
-        let signature = form.get("signature").map(String::as_str).unwrap_or_default();
         let message = challenge_message(&self.issuer, &login.challenge);
         let is_signed = login.verified.password
             && (self.accounts.get(&login.username))
-                .is_some_and(|account| account.key.verify(&message, signature).is_ok());
+                .is_some_and(|account| account.key.verify(&message, field(form, "signature")).is_ok());
         if !is_signed {
-            return Err(Refused(StatusCode::UNAUTHORIZED, "challenge_not_signed"));
+            return Err(Refused(401, "challenge_not_signed"));
         }
         login.verified.key = true;
         self.finish(login)
@@ -211,16 +206,14 @@ impl Provider {
 
     /// Each form belongs to one step of one login and is good once.
     fn take_login(&self, form: &Fields) -> Result<Login, Refused> {
-        let id = form.get("login").map(String::as_str).unwrap_or_default();
-        lock(&self.logins).remove(id).ok_or_else(|| Refused(StatusCode::BAD_REQUEST, "login_unknown"))
+        lock(&self.logins).remove(field(form, "login")).ok_or(Refused(400, "login_unknown"))
     }
 
     fn finish(&self, login: Login) -> Result<HttpResponse, Refused> {
         let code = self.handle()?;
         let now = self.clock.now().seconds();
         let Login { asked, username, verified, .. } = login;
-        let mut back = url::Url::parse(&asked.redirect_uri)
-            .map_err(|_| Refused(StatusCode::BAD_REQUEST, "invalid_request"))?;
+        let mut back = url::Url::parse(&asked.redirect_uri).map_err(|_| Refused(400, "invalid_request"))?;
         back.query_pairs_mut().append_pair("code", &code).append_pair("state", &asked.state);
         let entry = Code { asked, username, verified, auth_time: now, expires_at: now + CODE_SECONDS };
         lock(&self.codes).insert(code, entry);
@@ -228,22 +221,20 @@ impl Provider {
     }
 
     fn token(&self, form: &Fields) -> Result<HttpResponse, Refused> {
-        let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
+        let field = |name| field(form, name);
         if field("grant_type") != "authorization_code" {
-            return Err(Refused(StatusCode::BAD_REQUEST, "unsupported_grant_type"));
+            return Err(Refused(400, "unsupported_grant_type"));
         }
         let now = self.clock.now().seconds();
         // Taken whatever follows: a code is good for one attempt.
-        let code = lock(&self.codes)
-            .remove(field("code"))
-            .ok_or_else(|| Refused(StatusCode::BAD_REQUEST, "invalid_grant"))?;
+        let code = lock(&self.codes).remove(field("code")).ok_or(Refused(400, "invalid_grant"))?;
         let is_good = code.asked.client_id == field("client_id")
             && code.asked.redirect_uri == field("redirect_uri")
             && code.asked.code_challenge == code_challenge(field("code_verifier"))
             && now < code.expires_at;
         let account = self.accounts.get(&code.username);
         let (true, Some(account)) = (is_good, account) else {
-            return Err(Refused(StatusCode::BAD_REQUEST, "invalid_grant"));
+            return Err(Refused(400, "invalid_grant"));
         };
 
         let mut claims = json!({
@@ -254,10 +245,7 @@ impl Provider {
         if let Some(acr) = code.verified.acr() {
             claims["acr"] = json!(acr);
         }
-        let id_token = self
-            .key
-            .sign_jwt("JWT", &claims)
-            .map_err(|_| Refused(StatusCode::INTERNAL_SERVER_ERROR, "server_error"))?;
+        let id_token = self.key.sign_jwt("JWT", &claims).map_err(|_| Refused(500, "server_error"))?;
         let access_token = self.handle()?;
         Ok(HttpResponse::Ok().insert_header(("Cache-Control", "no-store")).json(json!({
             "access_token": access_token, "token_type": "Bearer",
@@ -286,11 +274,11 @@ impl Provider {
 /// Why a step of a login goes no further: the status, and `error` in the body.
 #[derive(Debug, thiserror::Error)]
 #[error("{1}")]
-struct Refused(StatusCode, &'static str);
+struct Refused(u16, &'static str);
 
 impl ResponseError for Refused {
     fn error_response(&self) -> HttpResponse {
-        HttpResponse::build(self.0).json(json!({ "error": self.1 }))
+        HttpResponse::build(StatusCode::from_u16(self.0).unwrap_or_default()).json(json!({ "error": self.1 }))
     }
 }
 
@@ -310,34 +298,24 @@ pub fn jwks(key: &SigningKey) -> Value {
     json!({ "keys": [key.jwk()] })
 }
 
+/// A parameter; empty if it is not there.
+fn field<'a>(form: &'a Fields, name: &str) -> &'a str {
+    form.get(name).map(String::as_str).unwrap_or_default()
+}
+
 /// The routes of a provider.
 pub fn routes(config: &mut ServiceConfig) {
     type State = Data<Provider>;
+    let step = |step: fn(&Provider, &Fields) -> Result<HttpResponse, Refused>| {
+        post().to(move |provider: State, form: Form<Fields>| async move { step(&provider, &form) })
+    };
     config
-        .route(
-            "/.well-known/openid-configuration",
-            get().to(|provider: State| async move { HttpResponse::Ok().json(provider.discovery()) }),
-        )
-        .route(
-            "/jwks",
-            get().to(|provider: State| async move { HttpResponse::Ok().json(jwks(&provider.key)) }),
-        )
-        .route(
-            "/authorize",
-            get().to(|provider: State, q: Query<Fields>| async move { provider.authorize(&q) }),
-        )
-        .route(
-            "/login",
-            post().to(|provider: State, form: Form<Fields>| async move { provider.login(&form) }),
-        )
-        .route(
-            "/challenge",
-            post().to(|provider: State, form: Form<Fields>| async move { provider.challenge(&form) }),
-        )
-        .route(
-            "/token",
-            post().to(|provider: State, form: Form<Fields>| async move { provider.token(&form) }),
-        );
+        .route("/.well-known/openid-configuration", get().to(async |p: State| Json(p.discovery())))
+        .route("/jwks", get().to(async |p: State| Json(jwks(&p.key))))
+        .route("/authorize", get().to(async |p: State, query: Query<Fields>| p.authorize(&query)))
+        .route("/login", step(Provider::login))
+        .route("/challenge", step(Provider::challenge))
+        .route("/token", step(Provider::token));
 }
 
 #[cfg(test)]

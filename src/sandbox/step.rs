@@ -32,7 +32,7 @@ pub struct Check {
     pub holds: bool,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Step {
     /// `2`, `4b`; the number of a drill.
     pub id: String,

@@ -31,12 +31,6 @@ pub struct Call {
     pub body: Value,
 }
 
-impl std::fmt::Debug for Call {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} {}{} {}", self.from, self.method, self.to, self.path, self.status)
-    }
-}
-
 impl Call {
     /// A member of the answer that is a string; empty if it is not there.
     pub fn text(&self, member: &str) -> &str {
