@@ -25,6 +25,7 @@
 //!
 //! - [`cli`] has the verbs of the command line: it parses, calls, prints and exits.
 //! - [`sandbox`] plays a whole story on one machine, with a server that it starts itself.
+//! - [`sdk`] is a client of the server: it exchanges, introspects and revokes tokens over HTTP.
 //! - [`app`] holds the parts of a running server, and has no behaviour.
 //! - [`doctor`] says what is wrong with a configuration and its surroundings (`deputy check`).
 //! - [`setup`] makes what a first start needs: a configuration, its keys, and development certificates.
@@ -37,10 +38,10 @@
 //!
 //! Outside the library, the program uses [`Cli`] only, and tests and benchmarks use `testing` only.
 //!
-//! Imports go one way. From top to bottom the order is `testing`, `cli`, `sandbox`, `doctor`, `setup`, `server`, `endpoint`,
-//! `app`, `store`, `audit`, `issuance`, `decision`, `policy`, `delegation`, `client_auth`, `verification`, `http`,
-//! `keys`, `config`, `registry`, `jose`, `oauth`, `metrics`, `base`; a module imports only those after it. A test reads the imports of every
-//! module (`tests/api/structure.rs`).
+//! Imports go one way. From top to bottom the order is `testing`, `cli`, `sandbox`, `doctor`, `setup`, `sdk`,
+//! `server`, `endpoint`, `app`, `store`, `audit`, `issuance`, `decision`, `policy`, `delegation`, `client_auth`,
+//! `verification`, `http`, `keys`, `config`, `registry`, `jose`, `oauth`, `metrics`, `base`; a module imports only
+//! those after it. A test reads the imports of every module (`tests/api/structure.rs`).
 
 pub(crate) mod app;
 pub(crate) mod audit;
@@ -65,6 +66,7 @@ mod planted_proof;
 pub(crate) mod policy;
 pub(crate) mod registry;
 pub(crate) mod sandbox;
+pub(crate) mod sdk;
 pub(crate) mod server;
 pub(crate) mod setup;
 pub(crate) mod store;

@@ -7,25 +7,22 @@
 //! [`stage`] starts everybody, [`story`] and [`drills`] play, [`evidence`] checks each step against what
 //! it should be, and [`narrator`] tells it.
 
-pub mod agents;
-pub mod clock;
-pub mod deputy;
-pub mod drills;
-pub mod evidence;
-pub mod jws;
-pub mod narrator;
-pub mod platform;
-pub mod provider;
-pub mod records;
-pub mod serve;
-pub mod stage;
-pub mod stay;
-pub mod step;
-pub mod story;
-pub mod tickets;
-pub mod user;
-pub mod wire;
-pub mod world;
+mod agents;
+mod drills;
+mod evidence;
+mod narrator;
+mod platform;
+mod provider;
+mod records;
+mod serve;
+mod stage;
+mod stay;
+mod step;
+mod story;
+mod tickets;
+mod user;
+mod wire;
+mod world;
 
 use std::path::PathBuf;
 
@@ -51,9 +48,6 @@ pub struct Options {
 
 /// Plays the story and the drills; without `once` stays up until a signal. Gives whether every step came
 /// out as it should.
-///
-/// # Errors
-/// Something could not be started or did not answer at all. Nothing is left behind then either.
 pub async fn run(options: &Options) -> anyhow::Result<bool> {
     let mut interrupt = signal(SignalKind::interrupt()).context("watch for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;

@@ -1,6 +1,6 @@
-//! What the tests outside the library and the benchmarks may use. It takes and gives plain values only: a type of the
-//! library that was re-exported here would count as used with all its methods, and the compiler would no longer find
-//! those that nothing calls.
+//! What the tests outside the library and the benchmarks may use. Except for the SDK, it takes and gives plain values
+//! only: a type of the library that was re-exported here would count as used with all its methods, and the compiler
+//! would no longer find those that nothing calls.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -16,6 +16,9 @@ use crate::registry::{Network, Reach};
 use crate::store::AuditFilter;
 use crate::verification::{HttpKeys, RemoteKeys as _};
 use crate::{config, policy, server};
+
+// The client that the tests and the benchmark call Deputy with. These types show nothing else of the library.
+pub use crate::sdk::{Client, Credential, Endpoint, Endpoints, Exchange, Http, HttpOptions};
 
 /// A configuration that was read and found good.
 pub struct Config(config::Config);

@@ -1,7 +1,6 @@
 //! What is asked, each time with a token of its own.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use deputy::testing::{Client, Credential, Endpoint, Endpoints, Exchange};
 use serde_json::{Value, json};
 
 use super::jose::fresh_id;
@@ -11,12 +10,6 @@ use super::world::{PROVIDER, SECRET, WORKLOADS, World};
 pub const USERS: usize = 2_000;
 /// Agents that are service accounts.
 const AGENTS: usize = 500;
-
-const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
-const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
-const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
-const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// One kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,30 +110,32 @@ impl Scenario {
     /// `count` requests, ready to be sent.
     pub fn requests(self, world: &World, tokens: &Tokens, count: usize) -> Vec<Vec<u8>> {
         let signer = Signer { world, now: now() };
-        let search = [("scope", "tickets:search")];
         (0..count)
             .map(|number| match self {
                 Self::HopZeroSecret => {
                     let id_token = signer.id_token(number);
-                    let form = Form::exchange(&id_token, ID_TOKEN)
-                        .with(&[("audience", &world.issuer), ("scope", "tickets:search tickets:book")])
-                        .with(&[("purpose", "a trip to Lisbon in May")]);
-                    form.to("/token", world, Some("backend"))
+                    let exchange = Exchange::of_id_token(&id_token)
+                        .audience(&world.issuer)
+                        .scope("tickets:search tickets:book")
+                        .with("purpose", "a trip to Lisbon in May");
+                    signer.token("backend", &exchange)
                 }
-                Self::Continue => Form::exchange(&tokens.task[number], ACCESS_TOKEN)
-                    .with(&[("audience", "booking")])
-                    .with(&search)
-                    .to("/token", world, Some("backend")),
-                Self::Onward => Form::exchange(&tokens.booking[number], ACCESS_TOKEN)
-                    .with(&[("audience", "tickets")])
-                    .with(&search)
-                    .asserted(&signer.assertion("booking"))
-                    .to("/token", world, None),
-                Self::Introspect => Form::default().with(&[("token", tokens.tickets[number].as_str())]).to(
-                    "/introspect",
-                    world,
-                    Some("tickets-api"),
+                Self::Continue => signer.token(
+                    "backend",
+                    &Exchange::of_access_token(&tokens.task[number])
+                        .audience("booking")
+                        .scope("tickets:search"),
                 ),
+                Self::Onward => signer.token(
+                    "booking",
+                    &Exchange::of_access_token(&tokens.booking[number])
+                        .audience("tickets")
+                        .scope("tickets:search"),
+                ),
+                Self::Introspect => {
+                    let params = [("token", tokens.tickets[number].as_str())];
+                    signer.request("tickets-api", Endpoint::Introspection, &params)
+                }
                 Self::HopZeroAssertion => signer.by_assistant(number, &signer.planner(number)),
                 Self::HopZeroNewAgent => signer.by_assistant(number, &signer.instance()),
             })
@@ -194,54 +189,33 @@ impl Signer<'_> {
     }
 
     fn by_assistant(&self, number: usize, actor: &str) -> Vec<u8> {
-        Form::exchange(&self.id_token(number), ID_TOKEN)
-            .with(&[("audience", "tickets"), ("scope", "tickets:search")])
-            .with(&[("actor_token", actor), ("actor_token_type", JWT)])
-            .asserted(&self.assertion("assistant"))
-            .to("/token", self.world, None)
-    }
-}
-
-/// A form in the making.
-#[derive(Default)]
-struct Form(String);
-
-impl Form {
-    fn exchange(subject: &str, kind: &str) -> Self {
-        Self::default().with(&[
-            ("grant_type", EXCHANGE),
-            ("subject_token", subject),
-            ("subject_token_type", kind),
-        ])
+        let id_token = self.id_token(number);
+        let exchange = Exchange::of_id_token(&id_token).audience("tickets").scope("tickets:search");
+        self.token("assistant", &exchange.actor(actor))
     }
 
-    fn with(mut self, parameters: &[(&str, &str)]) -> Self {
-        let mut serializer = url::form_urlencoded::Serializer::for_suffix(&mut self.0, 0);
-        if !serializer.extend_pairs(parameters).finish().is_empty() {
-            self.0.push('&');
+    fn token(&self, client: &str, exchange: &Exchange<'_>) -> Vec<u8> {
+        self.request(client, Endpoint::Token, exchange.params())
+    }
+
+    /// The whole HTTP/1.1 request of a client that has a key in this world, or else the secret.
+    fn request(&self, client: &str, endpoint: Endpoint, params: &[(&str, &str)]) -> Vec<u8> {
+        let credential = match self.world.keys.contains_key(client) {
+            true => Credential::Assertion(self.assertion(client).into()),
+            false => Credential::Basic(SECRET.into()),
+        };
+        let issuer = &self.world.issuer;
+        let client = Client::of_system(issuer, Endpoints::of_deputy(issuer), client, credential);
+        let request = client.request(endpoint, params).expect("a request");
+        let body = request.body().and_then(reqwest::Body::as_bytes).expect("a form");
+        let mut bytes = format!("POST {} HTTP/1.1\r\nHost: {}\r\n", request.url().path(), self.world.address)
+            .into_bytes();
+        for (name, value) in request.headers() {
+            bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
         }
-        self
-    }
-
-    fn asserted(self, assertion: &str) -> Self {
-        self.with(&[("client_assertion_type", JWT_BEARER), ("client_assertion", assertion)])
-    }
-
-    /// The whole HTTP/1.1 request.
-    fn to(mut self, path: &str, world: &World, basic: Option<&str>) -> Vec<u8> {
-        if self.0.ends_with('&') {
-            self.0.pop();
-        }
-        let authorization = basic.map_or_else(String::new, |client| {
-            format!("Authorization: Basic {}\r\n", STANDARD.encode(format!("{client}:{SECRET}")))
-        });
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-             Accept: application/json\r\n{authorization}Content-Length: {}\r\n\r\n",
-            world.address,
-            self.0.len(),
-        );
-        [head.as_bytes(), self.0.as_bytes()].concat()
+        bytes.extend(format!("Content-Length: {}\r\n\r\n", body.len()).into_bytes());
+        bytes.extend_from_slice(body);
+        bytes
     }
 }
 

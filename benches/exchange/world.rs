@@ -66,7 +66,7 @@ impl World {
             tls: None,
             keys: ["provider", "workloads", "assistant", "booking"]
                 .into_iter()
-                .map(|name| (name, Key::generate(name)))
+                .map(|name| (name, Key::new(name)))
                 .collect(),
             directory,
         };
@@ -130,7 +130,7 @@ impl World {
 
     /// A compact JWS by one of the parties.
     pub fn sign(&self, party: &str, claims: &Value) -> String {
-        self.keys[party].sign("JWT", claims)
+        self.keys[party].sign_typed("JWT", claims)
     }
 
     /// Removes the database; the directory goes with the value.

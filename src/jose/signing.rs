@@ -91,7 +91,15 @@ impl SigningKey {
         self.algorithm
     }
 
-    /// The thumbprint of its public key (RFC 7638).
+    /// The same key under another `kid` than its thumbprint.
+    #[must_use]
+    pub fn named(mut self, kid: &str) -> Self {
+        kid.clone_into(&mut self.kid);
+        self.jwk.insert("kid".to_owned(), kid.into());
+        self
+    }
+
+    /// Its `kid`: the thumbprint of its public key (RFC 7638), unless it was [`named`](Self::named).
     pub fn kid(&self) -> &str {
         &self.kid
     }
@@ -154,6 +162,14 @@ impl SigningKey {
         token.push('.');
         token.push_str(&signature);
         Ok(token)
+    }
+
+    /// A compact JWS of `claims` with this `typ`.
+    ///
+    /// # Errors
+    /// [`JoseError::Signing`].
+    pub fn sign_jwt(&self, typ: &str, claims: &Value) -> Result<String, JoseError> {
+        self.sign_compact(&self.header_segment(typ), claims.to_string().as_bytes())
     }
 }
 

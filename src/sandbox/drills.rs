@@ -3,9 +3,8 @@
 mod flight;
 mod tampering;
 
-use super::agents::age::ROLE;
-use super::evidence::{Refusal, chain_of, refused};
-use super::jws;
+use super::agents::ROLE;
+use super::evidence::{chain_of, refused};
 use super::provider::PHISHING_RESISTANT;
 use super::stage::Stage;
 use super::step::{Part, Step};
@@ -13,14 +12,11 @@ use super::story::Leftovers;
 use super::tickets::TARGET;
 use super::wire::Call;
 use crate::base::time::Lifetime;
+use crate::sdk::Decoded;
 
 /// What every fault of a subject token, and of who presents it, looks like from outside.
 const UNACCEPTABLE: &str = "subject_token_unacceptable";
 
-/// Plays them all.
-///
-/// # Errors
-/// A party does not answer at all, or a drill could not be prepared.
 pub async fn play(stage: &mut Stage, leftovers: &Leftovers) -> anyhow::Result<()> {
     expired(stage).await?;
     no_mfa(stage).await?;
@@ -54,13 +50,8 @@ impl Stage {
         token_of(&self.assistant.deputy.narrow(task_token, audience, scope).await?)
     }
 
-    /// Tells a drill whose last call was refused.
-    async fn tell_refused(
-        &mut self,
-        mut step: Step,
-        call: &Call,
-        refusal: &Refusal<'_>,
-    ) -> anyhow::Result<()> {
+    /// Tells a drill whose last call was refused with this error, reason and true cause.
+    async fn tell_refused(&mut self, mut step: Step, call: &Call, refusal: [&str; 3]) -> anyhow::Result<()> {
         refused(&mut step, call, refusal, &self.records).await?;
         self.tape.take();
         self.tell(step);
@@ -88,8 +79,7 @@ async fn expired(stage: &mut Stage) -> anyhow::Result<()> {
     step.text.push(format!("the same at the tickets API: {} {}", at_api.status, at_api.text("why")));
     step.expect("refused at the API too", 401, at_api.status);
     step.expect("a fresh one passes", 200, fresh.status);
-    let refusal = Refusal { status: 400, error: "invalid_request", reason: UNACCEPTABLE, cause: "expired" };
-    stage.tell_refused(step, &call, &refusal).await
+    stage.tell_refused(step, &call, ["invalid_request", UNACCEPTABLE, "expired"]).await
 }
 
 async fn no_mfa(stage: &mut Stage) -> anyhow::Result<()> {
@@ -108,13 +98,9 @@ async fn no_mfa(stage: &mut Stage) -> anyhow::Result<()> {
         );
     step.expect("the refusal says what to ask the provider for", "phr phrh", call.text("acr_values"));
     step.expect("a strong login passes", 200, again.status);
-    let refusal = Refusal {
-        status: 400,
-        error: "invalid_request",
-        reason: "assurance_insufficient",
-        cause: "assurance_insufficient",
-    };
-    stage.tell_refused(step, &call, &refusal).await
+    stage
+        .tell_refused(step, &call, ["invalid_request", "assurance_insufficient", "assurance_insufficient"])
+        .await
 }
 
 async fn escalation(stage: &mut Stage) -> anyhow::Result<()> {
@@ -129,13 +115,7 @@ async fn escalation(stage: &mut Stage) -> anyhow::Result<()> {
         "tickets:search from this token (tried, and granted), or a task begun for booking",
     );
     step.expect("what it holds passes", 200, within.status);
-    let refusal = Refusal {
-        status: 400,
-        error: "invalid_scope",
-        reason: "scope_not_in_subject",
-        cause: "scope_not_in_subject",
-    };
-    stage.tell_refused(step, &call, &refusal).await
+    stage.tell_refused(step, &call, ["invalid_scope", "scope_not_in_subject", "scope_not_in_subject"]).await
 }
 
 /// Couriers hand a ticket on between desk and van, each a fresh instance, until the chain is full.
@@ -146,7 +126,7 @@ async fn too_deep(stage: &mut Stage) -> anyhow::Result<()> {
         let credential = stage.launcher.start("courier").await?;
         token = token_of(&stage.couriers.hand_on(&token, &credential, to, "ticket:carry").await?)?;
     }
-    let depth = jws::decode(&token).map(|token| chain_of(&token).len()).unwrap_or_default();
+    let depth = Decoded::read(&token).map(|token| chain_of(&token).len()).unwrap_or_default();
     let credential = stage.launcher.start("courier").await?;
     let call = stage.couriers.hand_on(&token, &credential, "courier-desk", "ticket:carry").await?;
 
@@ -158,9 +138,7 @@ async fn too_deep(stage: &mut Stage) -> anyhow::Result<()> {
             "any of the four before it: each of them was granted",
         );
     step.expect("granted before that", 4, depth);
-    let refusal =
-        Refusal { status: 400, error: "invalid_request", reason: "chain_too_deep", cause: "chain_too_deep" };
-    stage.tell_refused(step, &call, &refusal).await
+    stage.tell_refused(step, &call, ["invalid_request", "chain_too_deep", "chain_too_deep"]).await
 }
 
 async fn stolen(stage: &mut Stage) -> anyhow::Result<()> {
@@ -191,8 +169,7 @@ async fn stolen(stage: &mut Stage) -> anyhow::Result<()> {
     );
     step.expect("told the same as for a forged token", told(&forgery), told(&call));
     step.expect("the rightful holder passes", 200, rightful.status);
-    let refusal = Refusal { status: 400, error: "invalid_request", reason: UNACCEPTABLE, cause: "not_yours" };
-    stage.tell_refused(step, &call, &refusal).await
+    stage.tell_refused(step, &call, ["invalid_request", UNACCEPTABLE, "not_yours"]).await
 }
 
 async fn replay(stage: &mut Stage, leftovers: &Leftovers) -> anyhow::Result<()> {
@@ -213,7 +190,5 @@ async fn replay(stage: &mut Stage, leftovers: &Leftovers) -> anyhow::Result<()> 
     step.expect("the retired agent stays retired", "actor_token_unacceptable", dead.text("reason"));
     step.expect("the old booking token at its API", 401, booking.status);
     step.expect("the old token for the age agent", UNACCEPTABLE, old.text("reason"));
-    let refusal =
-        Refusal { status: 400, error: "invalid_request", reason: UNACCEPTABLE, cause: "login_spent" };
-    stage.tell_refused(step, &call, &refusal).await
+    stage.tell_refused(step, &call, ["invalid_request", UNACCEPTABLE, "login_spent"]).await
 }

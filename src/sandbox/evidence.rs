@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::jws::{self, Decoded};
 use super::records::Records;
 use super::step::Step;
 use super::wire::Call;
+use crate::sdk::Decoded;
 
 /// Who is who: identifiers learnt on the way, with the names used in the telling.
 #[derive(Clone, Debug, Default)]
@@ -30,28 +30,14 @@ impl Names {
 
 /// What a granted token should be.
 pub struct Grant<'a> {
-    /// `typ`.
+    /// `typ`
     pub kind: &'a str,
-    /// `aud`.
     pub audience: &'a str,
-    /// `scope`.
     pub scope: &'a str,
     /// Names of the agents, current actor first. One never met before is learnt.
     pub chain: &'a [&'a str],
     /// Greatest life in seconds.
     pub seconds: i64,
-}
-
-/// What a refusal should be.
-pub struct Refusal<'a> {
-    /// HTTP status.
-    pub status: u16,
-    /// `error`.
-    pub error: &'a str,
-    /// `reason`.
-    pub reason: &'a str,
-    /// The true cause, in the audit row alone.
-    pub cause: &'a str,
 }
 
 /// `act.sub` of every level, current actor first (RFC 8693 §4.1).
@@ -66,9 +52,6 @@ pub fn chain_of(token: &Decoded) -> Vec<String> {
 }
 
 /// Expects a token as it should be, with its audit row.
-///
-/// # Errors
-/// Deputy's record cannot be read.
 pub async fn granted(
     step: &mut Step,
     call: &Call,
@@ -78,7 +61,7 @@ pub async fn granted(
 ) -> anyhow::Result<()> {
     step.expect("status", 200, call.status);
     step.audit = records.row_of(call).await?;
-    let Some(token) = call.token().and_then(jws::decode) else {
+    let Some(token) = call.token().and_then(Decoded::read) else {
         tell_unexpected(step, call);
         return Ok(());
     };
@@ -92,7 +75,7 @@ pub async fn granted(
     let number = |claim: &str| token.claims.get(claim).and_then(Value::as_i64).unwrap_or_default();
     let lives = number("exp") - number("iat");
 
-    step.expect("typ", grant.kind, token.header.get("typ").cloned().unwrap_or_default());
+    step.expect("typ", grant.kind, token.typ());
     step.expect("aud", grant.audience, token.text("aud"));
     step.expect("scope", grant.scope, token.text("scope"));
     step.expect("act", grant.chain.join(" < "), named.join(" < "));
@@ -109,17 +92,12 @@ pub async fn granted(
 
     step.means = Some(format!(
         "for Alice; acts: {}; good at: {}; may: {}; {lives} s",
-        acting(&named),
+        named.join(", asked by "),
         if grant.kind == "task+jwt" { "Deputy alone" } else { grant.audience },
         grant.scope,
     ));
     step.token = Some(token);
     Ok(())
-}
-
-/// `the age agent, asked by the assistant`
-fn acting(named: &[&str]) -> String {
-    named.join(", asked by ")
 }
 
 fn bare(value: &Value) -> String {
@@ -132,25 +110,23 @@ fn has_birthdate(call: &Call, token: &Decoded) -> bool {
     in_text(&call.body.to_string()) || in_text(&token.claims.to_string())
 }
 
-/// Expects a refusal as it should be, nothing issued, and its true cause on record.
-///
-/// # Errors
-/// Deputy's record cannot be read.
+/// Expects a 400 with this error and reason, nothing issued, and on record, where the caller does not see it, the true
+/// cause.
 pub async fn refused(
     step: &mut Step,
     call: &Call,
-    refusal: &Refusal<'_>,
+    [error, reason, cause]: [&str; 3],
     records: &Records,
 ) -> anyhow::Result<()> {
     step.audit = records.row_of(call).await?;
-    let cause = step.audit.as_ref().and_then(|row| row.get("cause")).map(bare).unwrap_or_default();
+    let recorded = step.audit.as_ref().and_then(|row| row.get("cause")).map(bare).unwrap_or_default();
     step.expect(
         "refused as it should be",
-        format!("{} {} {}", refusal.status, refusal.error, refusal.reason),
+        format!("400 {error} {reason}"),
         format!("{} {} {}", call.status, call.text("error"), call.text("reason")),
     );
     step.expect("nothing issued", Value::Null, call.body.get("access_token").cloned().unwrap_or_default());
-    step.expect("true cause on record", refusal.cause, cause);
+    step.expect("true cause on record", cause, recorded);
     Ok(())
 }
 

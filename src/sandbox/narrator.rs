@@ -13,9 +13,7 @@ use human::Look;
 /// How steps are told on standard output.
 #[derive(Clone, Copy, Debug)]
 pub enum Narrator {
-    /// For people.
     Human(Look),
-    /// For programs.
     Json,
 }
 
@@ -30,7 +28,6 @@ impl Narrator {
         Self::Human(Look { has_boxes: stdout.is_terminal(), has_colour })
     }
 
-    /// Tells a step.
     pub fn tell(&self, step: &Step) {
         match self {
             Self::Human(look) => print(&human::step(step, *look)),
@@ -83,7 +80,6 @@ pub fn is_unheard() -> bool {
     IS_UNHEARD.load(Ordering::Relaxed)
 }
 
-/// Writes to standard output.
 fn print(text: &str) {
     let mut stdout = std::io::stdout().lock();
     if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {

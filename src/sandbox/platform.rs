@@ -5,52 +5,30 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::web::{Data, Form, ServiceConfig, get, post};
-use actix_web::{HttpRequest, HttpResponse, Responder};
+use actix_web::web::{Data, Form, Json, ServiceConfig, get, post};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
-use super::jws::SigningKey;
-use super::wire::{Credential, Wire, form};
+use super::provider::jwks;
+use super::wire::Wire;
 use crate::base::entropy::{Entropy, handle};
 use crate::base::time::Clock;
+use crate::jose::SigningKey;
 
-/// Life of a credential.
 const CREDENTIAL_SECONDS: i64 = 600;
 
-/// The platform.
 pub struct Platform {
-    /// Its issuer identifier.
     pub issuer: String,
     /// Whom its credentials are for: Deputy.
     pub audience: String,
     /// What an operator's software shows to have an instance started.
     pub launch_key: String,
-    key: SigningKey,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    pub key: SigningKey,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
 }
 
 impl Platform {
-    /// A platform whose credentials are for this audience.
-    ///
-    /// # Errors
-    /// No key or no random bytes can be had.
-    pub fn new(
-        issuer: &str,
-        audience: &str,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-    ) -> anyhow::Result<Self> {
-        Ok(Self {
-            issuer: issuer.to_owned(),
-            audience: audience.to_owned(),
-            launch_key: handle::<20>(&*entropy)?,
-            key: SigningKey::generate("platform-1")?,
-            clock,
-            entropy,
-        })
-    }
-
     /// Starts an instance: an id that never comes again, and a credential that names it.
     fn start(&self, role: &str) -> anyhow::Result<serde_json::Value> {
         let instance = format!("{role}-{}", handle::<6>(&*self.entropy)?);
@@ -70,9 +48,7 @@ impl Platform {
 /// What an operator's software needs to have instances started.
 #[derive(Clone)]
 pub struct Launcher {
-    /// Speaks for it.
     pub wire: Wire,
-    /// Where the platform is.
     pub platform: String,
     /// What the platform wants to see.
     pub launch_key: String,
@@ -80,31 +56,19 @@ pub struct Launcher {
 
 impl Launcher {
     /// Has an instance of this role started and brings its credential.
-    ///
-    /// # Errors
-    /// The platform does not.
     pub async fn start(&self, role: &str) -> anyhow::Result<String> {
         let url = format!("{}/instances", self.platform);
-        let credential = Credential::Bearer(&self.launch_key);
-        let started = self.wire.post("platform", &url, form([("role", role)]), credential).await?;
+        let started = self.wire.post("platform", &url, &[("role", role)], Some(&self.launch_key)).await?;
         anyhow::ensure!(started.status == 201, "the platform answered {}", started.status);
         Ok(started.text("credential").to_owned())
     }
 }
 
 /// The routes of a platform.
-pub fn routes(platform: &Arc<Platform>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
-    let state = Data::from(platform.clone());
-    move |config| {
-        config
-            .app_data(state.clone())
-            .route("/jwks", get().to(serve_jwks))
-            .route("/instances", post().to(serve_start));
-    }
-}
-
-async fn serve_jwks(platform: Data<Platform>) -> impl Responder {
-    HttpResponse::Ok().json(platform.key.jwks())
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .route("/jwks", get().to(async |platform: Data<Platform>| Json(jwks(&platform.key))))
+        .route("/instances", post().to(serve_start));
 }
 
 async fn serve_start(

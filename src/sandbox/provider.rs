@@ -6,17 +6,18 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
-use actix_web::web::{Data, Form, Query, ServiceConfig, get, post};
-use actix_web::{HttpResponse, Responder};
+use actix_web::web::{Data, Form, Json, Query, ServiceConfig, get, post};
+use actix_web::{HttpResponse, ResponseError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::jws::{SigningKey, is_signed_by};
 use super::wire::lock;
 use crate::base::entropy::{Entropy, handle};
 use crate::base::time::Clock;
+use crate::jose::{Algorithm, PublicKey, SigningKey};
 
 type Fields = HashMap<String, String>;
 
@@ -31,20 +32,20 @@ const ID_TOKEN_SECONDS: i64 = 600;
 pub struct Account {
     /// `sub`
     pub subject: String,
-    /// What they type.
     pub password: String,
     /// `YYYY-MM-DD`; goes into ID tokens and nowhere else.
     pub birthdate: String,
     /// The public half of their security key.
-    pub key: Value,
+    pub key: PublicKey,
 }
 
-/// The provider and what it remembers of logins under way.
+/// The provider, with what it remembers of logins under way.
 pub struct Provider {
-    /// Its issuer identifier.
-    pub issuer: String,
-    key: SigningKey,
+    issuer: String,
+    pub key: SigningKey,
+    /// By username.
     accounts: HashMap<String, Account>,
+    /// Client id to redirect URI.
     relying_parties: HashMap<String, String>,
     logins: Mutex<HashMap<String, Login>>,
     codes: Mutex<HashMap<String, Code>>,
@@ -86,6 +87,7 @@ impl Verified {
     }
 }
 
+/// A login between two of its pages.
 struct Login {
     asked: Asked,
     username: String,
@@ -93,6 +95,7 @@ struct Login {
     challenge: String,
 }
 
+/// What a code stands for.
 struct Code {
     asked: Asked,
     username: String,
@@ -113,33 +116,32 @@ pub fn code_challenge(verifier: &str) -> String {
 }
 
 impl Provider {
-    /// A provider of these accounts (by username) and relying parties (client id to redirect URI).
+    /// A provider with a new key, one account under this username, and one relying party at this redirect URI.
     pub fn new(
         issuer: &str,
-        key: SigningKey,
-        accounts: HashMap<String, Account>,
-        relying_parties: HashMap<String, String>,
+        (username, account): (&str, Account),
+        (client_id, redirect_uri): (&str, &str),
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
-    ) -> Self {
-        Self {
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
             issuer: issuer.to_owned(),
-            key,
-            accounts,
-            relying_parties,
+            key: SigningKey::generate(Algorithm::ES256)?,
+            accounts: HashMap::from([(username.to_owned(), account)]),
+            relying_parties: HashMap::from([(client_id.to_owned(), redirect_uri.to_owned())]),
             logins: Mutex::default(),
             codes: Mutex::default(),
             clock,
             entropy,
-        }
+        })
     }
 
     fn handle(&self) -> Result<String, Refused> {
-        handle::<20>(&*self.entropy).map_err(|_| refuse(503, "temporarily_unavailable"))
+        handle::<20>(&*self.entropy).map_err(|_| Refused(503, "temporarily_unavailable"))
     }
 
     fn authorize(&self, query: &Fields) -> Result<HttpResponse, Refused> {
-        let asked = self.read_authorize(query).ok_or_else(|| refuse(400, "invalid_request"))?;
+        let asked = self.read_authorize(query).ok_or(Refused(400, "invalid_request"))?;
         let login = self.handle()?;
         let page =
             page("/login", &[("login", &login)], "<input name=username><input name=password type=password>");
@@ -171,15 +173,13 @@ impl Provider {
 
     fn login(&self, form: &Fields) -> Result<HttpResponse, Refused> {
         let mut login = self.take_login(form)?;
-        let username = form.get("username").cloned().unwrap_or_default();
-        let is_right = self.accounts.get(&username).is_some_and(|account| {
-            let given = form.get("password").map(String::as_bytes).unwrap_or_default();
-            subtle::ConstantTimeEq::ct_eq(account.password.as_bytes(), given).into()
-        });
+        let (username, given) = (field(form, "username"), field(form, "password").as_bytes());
+        let is_right = (self.accounts.get(username))
+            .is_some_and(|account| subtle::ConstantTimeEq::ct_eq(account.password.as_bytes(), given).into());
         if !is_right {
-            return Err(refuse(401, "wrong_password"));
+            return Err(Refused(401, "wrong_password"));
         }
-        login.username = username;
+        username.clone_into(&mut login.username);
         login.verified.password = true;
         if !login.asked.wants_key {
             return self.finish(login);
@@ -193,16 +193,12 @@ impl Provider {
 
     fn challenge(&self, form: &Fields) -> Result<HttpResponse, Refused> {
         let mut login = self.take_login(form)?;
-        let signature = form.get("signature").and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
-        let is_signed = match (self.accounts.get(&login.username), signature) {
-            (Some(account), Some(signature)) if login.verified.password => {
-                let message = challenge_message(&self.issuer, &login.challenge);
-                is_signed_by(&account.key, &message, &signature)
-            }
-            _ => false,
-        };
+        let message = challenge_message(&self.issuer, &login.challenge);
+        let is_signed = login.verified.password
+            && (self.accounts.get(&login.username))
+                .is_some_and(|account| account.key.verify(&message, field(form, "signature")).is_ok());
         if !is_signed {
-            return Err(refuse(401, "challenge_not_signed"));
+            return Err(Refused(401, "challenge_not_signed"));
         }
         login.verified.key = true;
         self.finish(login)
@@ -210,15 +206,14 @@ impl Provider {
 
     /// Each form belongs to one step of one login and is good once.
     fn take_login(&self, form: &Fields) -> Result<Login, Refused> {
-        let id = form.get("login").map(String::as_str).unwrap_or_default();
-        lock(&self.logins).remove(id).ok_or_else(|| refuse(400, "login_unknown"))
+        lock(&self.logins).remove(field(form, "login")).ok_or(Refused(400, "login_unknown"))
     }
 
     fn finish(&self, login: Login) -> Result<HttpResponse, Refused> {
         let code = self.handle()?;
         let now = self.clock.now().seconds();
         let Login { asked, username, verified, .. } = login;
-        let mut back = url::Url::parse(&asked.redirect_uri).map_err(|_| refuse(400, "invalid_request"))?;
+        let mut back = url::Url::parse(&asked.redirect_uri).map_err(|_| Refused(400, "invalid_request"))?;
         back.query_pairs_mut().append_pair("code", &code).append_pair("state", &asked.state);
         let entry = Code { asked, username, verified, auth_time: now, expires_at: now + CODE_SECONDS };
         lock(&self.codes).insert(code, entry);
@@ -226,19 +221,21 @@ impl Provider {
     }
 
     fn token(&self, form: &Fields) -> Result<HttpResponse, Refused> {
-        let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
+        let field = |name| field(form, name);
         if field("grant_type") != "authorization_code" {
-            return Err(refuse(400, "unsupported_grant_type"));
+            return Err(Refused(400, "unsupported_grant_type"));
         }
         let now = self.clock.now().seconds();
         // Taken whatever follows: a code is good for one attempt.
-        let code = lock(&self.codes).remove(field("code")).ok_or_else(|| refuse(400, "invalid_grant"))?;
+        let code = lock(&self.codes).remove(field("code")).ok_or(Refused(400, "invalid_grant"))?;
         let is_good = code.asked.client_id == field("client_id")
             && code.asked.redirect_uri == field("redirect_uri")
             && code.asked.code_challenge == code_challenge(field("code_verifier"))
             && now < code.expires_at;
         let account = self.accounts.get(&code.username);
-        let (true, Some(account)) = (is_good, account) else { return Err(refuse(400, "invalid_grant")) };
+        let (true, Some(account)) = (is_good, account) else {
+            return Err(Refused(400, "invalid_grant"));
+        };
 
         let mut claims = json!({
             "iss": self.issuer, "sub": account.subject, "aud": code.asked.client_id,
@@ -248,7 +245,7 @@ impl Provider {
         if let Some(acr) = code.verified.acr() {
             claims["acr"] = json!(acr);
         }
-        let id_token = self.key.sign_jwt("JWT", &claims).map_err(|_| refuse(500, "server_error"))?;
+        let id_token = self.key.sign_jwt("JWT", &claims).map_err(|_| Refused(500, "server_error"))?;
         let access_token = self.handle()?;
         Ok(HttpResponse::Ok().insert_header(("Cache-Control", "no-store")).json(json!({
             "access_token": access_token, "token_type": "Bearer",
@@ -274,21 +271,15 @@ impl Provider {
     }
 }
 
-/// Why a step of a login goes no further.
-struct Refused {
-    status: u16,
-    error: &'static str,
-}
+/// Why a step of a login goes no further: the status, and `error` in the body.
+#[derive(Debug, thiserror::Error)]
+#[error("{1}")]
+struct Refused(u16, &'static str);
 
-const fn refuse(status: u16, error: &'static str) -> Refused {
-    Refused { status, error }
-}
-
-fn answer(result: Result<HttpResponse, Refused>) -> HttpResponse {
-    result.unwrap_or_else(|Refused { status, error }| {
-        let status = actix_web::http::StatusCode::from_u16(status).unwrap_or_default();
-        HttpResponse::build(status).json(json!({ "error": error }))
-    })
+impl ResponseError for Refused {
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::build(StatusCode::from_u16(self.0).unwrap_or_default()).json(json!({ "error": self.1 }))
+    }
 }
 
 /// A page with one form, as a browser would see it.
@@ -302,44 +293,30 @@ fn page(action: &str, hidden: &[(&str, &str)], inputs: &str) -> HttpResponse {
     ))
 }
 
+/// A set of this one key (RFC 7517 §5).
+pub fn jwks(key: &SigningKey) -> Value {
+    json!({ "keys": [key.jwk()] })
+}
+
+/// A parameter; empty if it is not there.
+fn field<'a>(form: &'a Fields, name: &str) -> &'a str {
+    form.get(name).map(String::as_str).unwrap_or_default()
+}
+
 /// The routes of a provider.
-pub fn routes(provider: &Arc<Provider>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
-    let state = Data::from(provider.clone());
-    move |config| {
-        config
-            .app_data(state.clone())
-            .route("/.well-known/openid-configuration", get().to(serve_discovery))
-            .route("/jwks", get().to(serve_jwks))
-            .route("/authorize", get().to(serve_authorize))
-            .route("/login", post().to(serve_login))
-            .route("/challenge", post().to(serve_challenge))
-            .route("/token", post().to(serve_token));
-    }
-}
-
-async fn serve_discovery(provider: Data<Provider>) -> impl Responder {
-    HttpResponse::Ok().json(provider.discovery())
-}
-
-async fn serve_jwks(provider: Data<Provider>) -> impl Responder {
-    HttpResponse::Ok().json(provider.key.jwks())
-}
-
-async fn serve_authorize(provider: Data<Provider>, query: Query<Fields>) -> HttpResponse {
-    answer(provider.authorize(&query))
-}
-
-async fn serve_login(provider: Data<Provider>, form: Form<Fields>) -> HttpResponse {
-    answer(provider.login(&form))
-}
-
-async fn serve_challenge(provider: Data<Provider>, form: Form<Fields>) -> HttpResponse {
-    answer(provider.challenge(&form))
-}
-
-async fn serve_token(provider: Data<Provider>, form: Form<Fields>) -> HttpResponse {
-    answer(provider.token(&form))
+pub fn routes(config: &mut ServiceConfig) {
+    type State = Data<Provider>;
+    let step = |step: fn(&Provider, &Fields) -> Result<HttpResponse, Refused>| {
+        post().to(move |provider: State, form: Form<Fields>| async move { step(&provider, &form) })
+    };
+    config
+        .route("/.well-known/openid-configuration", get().to(async |p: State| Json(p.discovery())))
+        .route("/jwks", get().to(async |p: State| Json(jwks(&p.key))))
+        .route("/authorize", get().to(async |p: State, query: Query<Fields>| p.authorize(&query)))
+        .route("/login", step(Provider::login))
+        .route("/challenge", step(Provider::challenge))
+        .route("/token", step(Provider::token));
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

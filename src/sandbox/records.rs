@@ -1,39 +1,31 @@
 //! What an operator sees of Deputy: audit rows and the life of an agent, through the admin socket.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-use super::jws;
 use super::narrator::shown::brief_id;
 use super::wire::Call;
+use crate::sdk::Decoded;
 
 /// A way to Deputy's admin socket.
-pub struct Records {
-    http: reqwest::Client,
-    /// Where the socket is.
-    pub socket: PathBuf,
-}
+pub struct Records(reqwest::Client);
 
 impl Records {
     /// The records of the Deputy whose `data_dir` this is.
-    ///
-    /// # Errors
-    /// The HTTP client cannot be built.
     pub fn new(data_dir: &Path) -> anyhow::Result<Self> {
-        let socket = data_dir.join("admin.sock");
         let http = reqwest::Client::builder()
-            .unix_socket(socket.clone())
+            .unix_socket(data_dir.join("admin.sock"))
             .timeout(Duration::from_secs(20))
             .build()
             .context("build an HTTP client")?;
-        Ok(Self { http, socket })
+        Ok(Self(http))
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Value> {
-        let answer = self.http.get(format!("http://deputy{path}")).query(query).send().await;
+        let answer = self.0.get(format!("http://deputy{path}")).query(query).send().await;
         let answer = answer.with_context(|| format!("ask the admin socket for {path}"))?;
         let status = answer.status();
         ensure!(status.is_success(), "the admin socket answered {status} for {path}");
@@ -41,15 +33,12 @@ impl Records {
     }
 
     /// The audit row of a request: of the token it issued or revoked, or of the request id in its refusal.
-    ///
-    /// # Errors
-    /// The socket does not answer.
     pub async fn row_of(&self, call: &Call) -> anyhow::Result<Option<Value>> {
         let is_revocation = call.path == "/revoke";
         let presented =
             || call.params.iter().find(|(name, _)| name == "token").map(|(_, token)| token.as_str());
         let jti =
-            call.token().or_else(presented).and_then(jws::decode).map(|token| token.text("jti").to_owned());
+            call.token().or_else(presented).and_then(Decoded::read).map(|token| token.text("jti").to_owned());
         let query = match (call.text("request_id"), jti) {
             ("", Some(jti)) => [("jti", jti)],
             ("", None) => return Ok(None),
@@ -65,9 +54,6 @@ impl Records {
 
     /// What is recorded of an agent's life: who it is, who authorised it, what it was allowed and did, and
     /// when and why it ended.
-    ///
-    /// # Errors
-    /// The socket does not answer.
     pub async fn life_of(&self, agent: &str) -> anyhow::Result<Vec<String>> {
         let answer = self.get(&format!("/agents/{agent}/explain"), &[]).await?;
         let text = answer.get("text").and_then(Value::as_str).context("the answer has no text")?;

@@ -1,9 +1,10 @@
 //! Real HTTP servers on loopback, one for each party.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
-use actix_web::web::ServiceConfig;
+use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpServer};
 use anyhow::{Context as _, bail};
 
@@ -18,9 +19,6 @@ pub struct Bound {
 }
 
 /// Takes a free loopback port.
-///
-/// # Errors
-/// There is none.
 pub fn bind() -> anyhow::Result<Bound> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("bind a loopback port")?;
     let url = format!("http://{}", listener.local_addr().context("read the port")?);
@@ -29,9 +27,6 @@ pub fn bind() -> anyhow::Result<Bound> {
 
 /// A free loopback port for someone else to bind. Taken at random from below the range that systems give
 /// to outgoing connections, so that hardly anyone takes it meanwhile.
-///
-/// # Errors
-/// No random bytes can be had, or none of many ports is free.
 pub fn free_address(entropy: &dyn Entropy) -> anyhow::Result<SocketAddr> {
     for _ in 0..100 {
         let mut random = [0; 2];
@@ -55,15 +50,14 @@ impl Drop for Server {
 }
 
 impl Bound {
-    /// Serves these routes from now on, on one worker thread.
-    ///
-    /// # Errors
-    /// The listener cannot be used.
-    pub fn serve(
+    /// Serves these routes over `state` from now on, on one worker thread.
+    pub fn serve<S: Send + Sync + 'static>(
         self,
-        routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+        state: &Arc<S>,
+        routes: fn(&mut ServiceConfig),
     ) -> anyhow::Result<Server> {
-        let server = HttpServer::new(move || App::new().configure(routes.clone()))
+        let state = Data::from(state.clone());
+        let server = HttpServer::new(move || App::new().app_data(state.clone()).configure(routes))
             .workers(1)
             .disable_signals()
             .shutdown_timeout(1)

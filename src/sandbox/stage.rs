@@ -4,77 +4,82 @@ mod parties;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::Context as _;
 
 use super::Options;
 use super::agents::{AgeAgent, Assistant, DeputyClient};
-use super::clock::SandboxClock;
-use super::deputy::{RunningDeputy, start_deputy};
 use super::evidence::Names;
 use super::narrator::Narrator;
 use super::platform::Launcher;
 use super::records::Records;
-use super::serve::{Server, free_address};
+use super::serve::{self, free_address};
 use super::step::{Part, Step};
-use super::tickets::Tickets;
 use super::user::User;
 use super::wire::{Tape, Wire};
-use super::world::{Cast, Directory, deputy_toml, secret};
+use super::world::{Directory, deputy_toml};
 use crate::base::entropy::{Entropy, SystemEntropy};
+use crate::base::time::{Clock, Lifetime, SystemClock, Timestamp};
+use crate::config::Config;
+use crate::sdk::Client;
+use crate::server::{Server, Surroundings};
 use parties::Makings;
 
-/// Everyone and everything.
+/// One clock for all parties: the system's, and ahead of it by what the drills let pass.
+#[derive(Debug, Default)]
+pub struct SandboxClock {
+    system: SystemClock,
+    ahead_millis: AtomicI64,
+}
+
+impl SandboxClock {
+    /// Lets time pass for everyone at once.
+    pub fn advance(&self, by: Lifetime) {
+        self.ahead_millis.fetch_add(by.millis(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for SandboxClock {
+    fn now(&self) -> Timestamp {
+        let now = self.system.now();
+        Timestamp::from_millis(now.millis().saturating_add(self.ahead_millis.load(Ordering::SeqCst)))
+    }
+}
+
 pub struct Stage {
-    /// Tells what happens.
     pub narrator: Narrator,
-    /// What was said.
     pub tape: Tape,
-    /// Everybody's clock.
     pub clock: Arc<SandboxClock>,
     /// Deputy's issuer identifier.
     pub issuer: String,
-    /// Deputy's configuration file.
-    pub config: PathBuf,
-    /// Deputy's records.
+    config: PathBuf,
     pub records: Records,
-    /// Who is who.
     pub names: Names,
-    /// The user.
     pub alice: User,
-    /// The assistant.
     pub assistant: Arc<Assistant>,
-    /// The age agent.
     pub age_agent: Arc<AgeAgent>,
     /// The couriers' client, for a drill.
     pub couriers: DeputyClient,
     /// The thief's client, for a drill.
     pub newsletter: DeputyClient,
-    /// Has instances started.
+    /// The viewer's client, for the curl lines.
+    pub you: Client,
     pub launcher: Launcher,
-    /// The tickets API.
-    pub tickets: Arc<Tickets>,
-    /// The secret of the client `you`.
-    pub your_secret: String,
-    /// Where the parties are, for the curl lines.
+    /// Where the tickets API is, for the curl lines.
     pub tickets_url: String,
-    /// How many steps were told, and how many things differed, a part.
+    /// How many steps were told, and how many things differed, in each part.
     told: [(usize, usize); 2],
     /// Whether all was played: who ends the sandbox after that has seen it whole.
     pub has_played: bool,
-    deputy: Option<RunningDeputy>,
+    deputy: Option<Server>,
     entropy: Arc<dyn Entropy>,
     // Dropped in this order: first nobody serves, then the directory goes.
-    _servers: Vec<Server>,
-    /// The sandbox's directory.
+    _servers: Vec<serve::Server>,
     pub directory: Directory,
 }
 
 impl Stage {
-    /// Starts everybody.
-    ///
-    /// # Errors
-    /// A port, a file or Deputy's start fails.
     pub async fn set(options: &Options) -> anyhow::Result<Self> {
         let tape = Tape::default();
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
@@ -89,48 +94,43 @@ impl Stage {
         let mut servers = Vec::new();
         let (launcher, platform) = makings.platform(&mut servers)?;
         let parties = makings.parties(&launcher, &mut servers)?;
-        let your_secret = secret(&*makings.entropy)?;
         let couriers = makings.client("couriers", "courier")?;
         let newsletter = makings.client("newsletter", "newsletter")?;
+        let you = makings.client_with_secret("you")?;
 
         let policy = options.policy.as_ref().map(std::fs::canonicalize).transpose();
         let policy = policy.context("read the policy directory")?;
-        let toml = deputy_toml(&Cast {
-            public,
-            management,
-            provider: &parties.provider,
-            platform: &platform,
-            policy: policy.as_deref(),
-        });
-        makings.write_secrets(&parties.tickets.client_secret, &your_secret)?;
+        let toml = deputy_toml([public, management], &parties.alice.provider, &platform, policy.as_deref());
         let Makings { issuer, directory, clock, entropy, .. } = makings;
-        let config = directory.write("deputy.toml", toml)?;
-        let deputy = start_deputy(&config, clock.clone(), entropy.clone()).await?;
+        let mut master = [0; 32];
+        entropy.fill(&mut master)?;
+        directory.write("master.key", master)?;
 
-        Ok(Self {
+        let mut stage = Self {
             narrator: Narrator::for_stdout(options.json),
             records: Records::new(&directory.path().join("data"))?,
             names: Names::default(),
             told: [(0, 0); 2],
             has_played: false,
-            deputy: Some(deputy),
+            deputy: None,
             _servers: servers,
             tape,
             clock,
             issuer,
-            config,
+            config: directory.write("deputy.toml", toml)?,
             alice: parties.alice,
             assistant: parties.assistant,
             age_agent: parties.age_agent,
             couriers,
             newsletter,
+            you,
             launcher,
-            tickets: parties.tickets,
-            your_secret,
             tickets_url: parties.tickets_url,
             entropy,
             directory,
-        })
+        };
+        stage.start_deputy().await?;
+        Ok(stage)
     }
 
     /// Tells a step, and remembers whether it came out as it should.
@@ -141,7 +141,6 @@ impl Stage {
         self.narrator.tell(&step);
     }
 
-    /// Sums a part up.
     pub fn sum_up(&self, part: Part) {
         let (steps, differences) = self.told[usize::from(part == Part::Drill)];
         self.narrator.sum_up(part, steps, differences);
@@ -152,36 +151,29 @@ impl Stage {
         self.told.iter().all(|(_, differences)| *differences == 0)
     }
 
-    /// Stops Deputy as a signal would.
+    /// Starts Deputy, where it does not run, from its configuration file with the sandbox's clock. The `DEPUTY_…`
+    /// variables of this process belong to another Deputy and are not read.
+    pub async fn start_deputy(&mut self) -> anyhow::Result<()> {
+        if self.deputy.is_none() {
+            let surroundings = Surroundings { clock: self.clock.clone(), entropy: self.entropy.clone() };
+            self.deputy = Some(Server::start(Config::load(&self.config, [])?, surroundings).await?);
+        }
+        Ok(())
+    }
+
+    /// Stops Deputy as a signal would: it answers what is under way, writes what waits, and closes the database.
     pub async fn stop_deputy(&mut self) -> anyhow::Result<()> {
         match self.deputy.take() {
-            Some(deputy) => deputy.stop().await,
+            Some(deputy) => Ok(deputy.stop().await?),
             None => Ok(()),
         }
     }
 
-    /// Whether Deputy is up.
-    pub fn is_deputy_running(&self) -> bool {
-        self.deputy.is_some()
-    }
-
-    /// Starts Deputy again from the same file.
-    ///
-    /// # Errors
-    /// It does not start.
-    pub async fn start_deputy(&mut self) -> anyhow::Result<()> {
-        self.deputy = Some(start_deputy(&self.config, self.clock.clone(), self.entropy.clone()).await?);
-        Ok(())
-    }
-
-    /// A fresh login of Alice's, as the assistant gets it.
-    ///
-    /// # Errors
-    /// The provider refuses.
+    /// A fresh login of Alice's, as the booking application gets it.
     pub async fn sign_in(&self, acr_values: &str) -> anyhow::Result<String> {
-        let link = self.assistant.login_link(acr_values)?;
+        let link = self.assistant.app.login_link(acr_values).await?;
         self.alice.sign_in(&link).await?;
         self.tape.take();
-        self.assistant.take_id_token().context("the login gave no ID token")
+        self.assistant.app.take_id_token().context("the login gave no ID token")
     }
 }

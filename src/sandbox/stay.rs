@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 
-use super::agents::{ACCESS_TOKEN, ID_TOKEN, TOKEN_EXCHANGE};
 use super::narrator::is_unheard;
 use super::provider::PHISHING_RESISTANT;
 use super::stage::Stage;
 use super::tickets::TARGET;
-use super::wire::{Credential, form};
+use crate::oauth::GrantType;
+use crate::oauth::exchange::token_type::{ACCESS_TOKEN, ID_TOKEN};
+use crate::sdk::Exchange;
 
 /// How often the files that the curl lines read are written anew.
 const RENEWAL: Duration = Duration::from_secs(60);
 
-/// Says who takes part.
 pub fn welcome(stage: &Stage) {
     let lines = [
         "Alice wants a concert ticket. Software gets it for her: an agent acts in her name, for this alone, for minutes.".to_owned(),
@@ -31,13 +31,8 @@ pub fn welcome(stage: &Stage) {
 }
 
 /// Prints lines to try and keeps what they read fresh, until the sandbox is ended or nobody reads it.
-///
-/// # Errors
-/// Deputy does not start again, or gives no tokens.
 pub async fn stay(stage: &mut Stage) -> anyhow::Result<()> {
-    if !stage.is_deputy_running() {
-        stage.start_deputy().await?;
-    }
+    stage.start_deputy().await?;
     renew(stage).await?;
     stage.narrator.offer(
         "Now you: paste any of these lines (Ctrl-C ends the sandbox and removes everything)",
@@ -57,8 +52,14 @@ pub async fn stay(stage: &mut Stage) -> anyhow::Result<()> {
 /// A fresh login, task token and access token for the client `you`, in files.
 async fn renew(stage: &Stage) -> anyhow::Result<()> {
     let id_token = stage.sign_in(PHISHING_RESISTANT).await?;
-    let task_token = yours(stage, &id_token, ID_TOKEN, &stage.issuer).await?;
-    let access_token = yours(stage, &task_token, ACCESS_TOKEN, TARGET).await?;
+    // The same requests that the curl lines make.
+    let deputy = stage.assistant.deputy.wire.off_tape();
+    let yours = async |exchange: Exchange<'_>| {
+        let issued = stage.you.exchange(&deputy.to("Deputy"), &exchange.scope("tickets:search")).await;
+        issued.map(|issued| issued.access_token).context("no token for you")
+    };
+    let task_token = yours(Exchange::of_id_token(&id_token).audience(&stage.issuer)).await?;
+    let access_token = yours(Exchange::of_access_token(&task_token).audience(TARGET)).await?;
     for (name, token) in [("id_token", id_token), ("task_token", task_token), ("access_token", access_token)]
     {
         stage.directory.write(name, token)?;
@@ -67,29 +68,13 @@ async fn renew(stage: &Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One exchange of yours: the same request that the curl lines make.
-async fn yours(stage: &Stage, token: &str, kind: &str, audience: &str) -> anyhow::Result<String> {
-    let params = form([
-        ("grant_type", TOKEN_EXCHANGE),
-        ("subject_token", token),
-        ("subject_token_type", kind),
-        ("audience", audience),
-        ("scope", "tickets:search"),
-    ]);
-    let url = format!("{}/token", stage.issuer);
-    let wire = stage.assistant.deputy.wire.off_tape();
-    let answer = wire.post("Deputy", &url, params, Credential::Basic("you", &stage.your_secret)).await?;
-    ensure!(answer.status == 200, "no token for you: {} {}", answer.status, answer.text("reason"));
-    Ok(answer.token().context("the answer has no token")?.to_owned())
-}
-
 /// The lines. Each works without a change.
 fn lines(stage: &Stage) -> Vec<String> {
     let (issuer, tickets) = (&stage.issuer, &stage.tickets_url);
     let at = stage.directory.path().display();
     let program = std::env::current_exe().map_or("deputy".to_owned(), |path| path.display().to_string());
-    let exchange =
-        format!("curl -s -u \"you:$(cat {at}/you.secret)\" {issuer}/token -d grant_type={TOKEN_EXCHANGE}");
+    let grant = GrantType::TokenExchange.word();
+    let exchange = format!("curl -s -u \"you:$(cat {at}/you.secret)\" {issuer}/token -d grant_type={grant}");
     let from_task = format!(
         "{exchange} -d subject_token_type={ACCESS_TOKEN} --data-urlencode subject_token@{at}/task_token -d audience={TARGET}"
     );

@@ -2,52 +2,41 @@
 
 use serde_json::Value;
 
-use super::jws::{self, Decoded};
+use super::narrator::shown::{is_jws, shorten};
 use super::wire::Call;
+use crate::sdk::Decoded;
 
 /// Where a step belongs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Part {
-    /// The story.
+    #[default]
     Story,
-    /// A drill after it.
     Drill,
 }
 
 /// A refusal told in full: who asked, for what, which rule refused, what would have passed.
 #[derive(Clone, Debug)]
 pub struct Denial {
-    /// Who asked.
     pub who: String,
-    /// For what.
     pub asked: String,
-    /// Which rule refused.
     pub rule: String,
-    /// What would have passed.
     pub passes: String,
 }
 
 /// One thing that a step should show.
 #[derive(Clone, Debug)]
 pub struct Check {
-    /// What was looked at.
     pub what: String,
-    /// What it should be.
     pub expected: String,
-    /// What it is.
     pub actual: String,
-    /// Whether they agree.
     pub holds: bool,
 }
 
-/// One step.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default)]
 pub struct Step {
     /// `2`, `4b`; the number of a drill.
     pub id: String,
-    /// Its heading.
     pub title: String,
-    /// Story or drill.
     pub part: Part,
     /// What happens, for someone who has never read an RFC.
     pub words: Vec<String>,
@@ -72,20 +61,7 @@ pub struct Step {
 impl Step {
     /// A step of the story.
     pub fn new(part: Part, id: &str, title: &str) -> Self {
-        Self {
-            id: id.to_owned(),
-            title: title.to_owned(),
-            part,
-            words: Vec::new(),
-            before: Vec::new(),
-            call: None,
-            token: None,
-            means: None,
-            denial: None,
-            audit: None,
-            text: Vec::new(),
-            checks: Vec::new(),
-        }
+        Self { id: id.to_owned(), title: title.to_owned(), part, ..Self::default() }
     }
 
     /// Says in plain words what happens.
@@ -98,7 +74,7 @@ impl Step {
     /// With this request and answer, and the token in the answer decoded.
     #[must_use]
     pub fn with_call(mut self, call: &Call) -> Self {
-        self.token = call.token().and_then(jws::decode);
+        self.token = call.token().and_then(Decoded::read);
         self.call = Some(call.clone());
         self
     }
@@ -152,7 +128,7 @@ impl Step {
 /// A string without quotes, anything else as JSON; a token is never shown whole.
 fn plain(value: &Value) -> String {
     match value {
-        Value::String(text) if jws::is_jws(text) => jws::shorten(text),
+        Value::String(text) if is_jws(text) => shorten(text),
         Value::String(text) => text.clone(),
         Value::Null => "nothing".to_owned(),
         other => other.to_string(),

@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use super::evidence::{Grant, granted};
-use super::jws;
 use super::provider::PHISHING_RESISTANT;
 use super::stage::Stage;
 use super::step::{Part, Step};
 use super::tickets::TARGET;
 use super::wire::Call;
+use crate::sdk::Decoded;
 
 /// What Alice lets the assistant do.
 pub const SCOPE: &str = "age_over_18 tickets:book tickets:search";
@@ -34,9 +34,6 @@ fn part(id: &str, title: &str) -> Step {
 }
 
 /// Plays it. `None` if it cannot go on because a step came out otherwise than it should.
-///
-/// # Errors
-/// A party does not answer at all.
 pub async fn play(stage: &mut Stage) -> anyhow::Result<Option<Leftovers>> {
     let Some(id_token) = sign_in(stage).await? else { return Ok(None) };
     let Some((task_token, first_row)) = begin_task(stage, &id_token).await? else { return Ok(None) };
@@ -51,7 +48,7 @@ pub async fn play(stage: &mut Stage) -> anyhow::Result<Option<Leftovers>> {
 }
 
 async fn sign_in(stage: &mut Stage) -> anyhow::Result<Option<String>> {
-    let link = stage.assistant.login_link(PHISHING_RESISTANT)?;
+    let link = stage.assistant.app.login_link(PHISHING_RESISTANT).await?;
     let back = stage.alice.sign_in(&link).await?;
     let mut step = part("1", "Alice signs in")
         .saying("At her identity provider: a password, then a challenge that only her security key can sign. The provider")
@@ -60,9 +57,9 @@ async fn sign_in(stage: &mut Stage) -> anyhow::Result<Option<String>> {
     // The browser's way back ends last, around the token request that it set off.
     let token_call =
         step.before.iter().position(|call| call.path == "/token").map(|at| step.before.remove(at));
-    let id_token = stage.assistant.take_id_token();
+    let id_token = stage.assistant.app.take_id_token();
     step.expect("signed in", 200, back.status);
-    step.token = id_token.as_deref().and_then(jws::decode);
+    step.token = id_token.as_deref().and_then(Decoded::read);
     step.call = token_call;
     if let Some(token) = step.token.clone() {
         stage.names.learn(token.text("sub"), "Alice");
@@ -134,7 +131,7 @@ async fn search(stage: &mut Stage, task_token: &str) -> anyhow::Result<Option<St
     step.expect("status", 200, found.status);
     let asked = step.before.first().map(|call| call.body.clone()).unwrap_or_default();
     step.expect("introspection: active", true, asked.get("active").cloned().unwrap_or_default());
-    let act = jws::decode(&token).and_then(|token| token.claims.get("act").cloned()).unwrap_or_default();
+    let act = Decoded::read(&token).and_then(|token| token.claims.get("act").cloned()).unwrap_or_default();
     step.expect("introspection names the same act", act, asked.get("act").cloned().unwrap_or_default());
     stage.tell(step);
     Ok(Some(token))
@@ -197,7 +194,7 @@ async fn answer(
     };
     granted(&mut step, &exchange, &grant, &mut stage.names, &stage.records).await?;
     let row = step.audit.clone().unwrap_or_default();
-    if let (Some(answer), Some(booking)) = (step.token.clone(), jws::decode(booking)) {
+    if let (Some(answer), Some(booking)) = (step.token.clone(), Decoded::read(booking)) {
         step.expect("age_over_18", true, answer.claims["age_over_18"].clone());
         for claim in ["sub", "txn"] {
             step.expect(&format!("{claim} as in the booking token"), booking.text(claim), answer.text(claim));

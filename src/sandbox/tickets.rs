@@ -6,34 +6,30 @@ use std::sync::{Arc, Mutex};
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use actix_web::web::{Data, Form, Query, ServiceConfig, get, post};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::web::{Data, Form, Json, Query, ServiceConfig, get, post};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::{Value, json};
 
-use super::jws::{self, Decoded};
-use super::wire::{Credential, Wire, form, lock};
+use super::wire::{Wire, lock};
 use crate::base::time::Clock;
+use crate::jose::{Claims, KeySet, UnverifiedToken};
+use crate::sdk::{Client, Introspection};
 
 /// Its name at Deputy: `aud` of the tokens it takes.
 pub const TARGET: &str = "tickets";
 
-/// The API.
 pub struct Tickets {
-    /// Speaks for it.
     pub wire: Wire,
-    /// Deputy's issuer identifier.
-    pub issuer: String,
     /// Its client at Deputy, for introspection.
-    pub client_id: String,
-    /// That client's secret.
-    pub client_secret: String,
-    /// Its clock.
+    pub deputy: Client,
     pub clock: Arc<dyn Clock>,
     /// Deputy's keys, once fetched.
-    pub keys: Mutex<Option<Value>>,
+    pub keys: Mutex<Option<Arc<KeySet>>>,
 }
 
 /// What it answers instead of what was asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
 struct Problem {
     status: StatusCode,
     error: &'static str,
@@ -48,8 +44,10 @@ impl Problem {
     fn forbidden(error: &'static str, why: impl Into<String>) -> Self {
         Self { status: StatusCode::FORBIDDEN, error, why: why.into() }
     }
+}
 
-    fn response(self) -> HttpResponse {
+impl ResponseError for Problem {
+    fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
         // RFC 6750 §3
         if self.status != StatusCode::SERVICE_UNAVAILABLE {
@@ -60,47 +58,48 @@ impl Problem {
 }
 
 impl Tickets {
-    async fn keys(&self) -> Result<Value, Problem> {
+    async fn keys(&self) -> Result<Arc<KeySet>, Problem> {
         if let Some(keys) = lock(&self.keys).clone() {
             return Ok(keys);
         }
-        let url = format!("{}/jwks", self.issuer);
-        let keys = self.wire.off_tape().get("Deputy", &url, Credential::None).await;
-        let keys = keys.ok().filter(|answer| answer.status == 200).ok_or_else(unavailable)?.body;
-        *lock(&self.keys) = Some(keys.clone());
-        Ok(keys)
+        let url = format!("{}/jwks", self.deputy.issuer());
+        let answer = self.wire.off_tape().get("Deputy", &url, None).await;
+        let answer = answer.ok().filter(|answer| answer.status == 200).ok_or_else(unavailable)?;
+        let keys = KeySet::parse(answer.body.to_string().as_bytes()).map_err(|_| unavailable())?;
+        Ok(lock(&self.keys).insert(Arc::new(keys)).clone())
     }
 
     /// Signature, kind, issuer, audience and time, with nothing but Deputy's public keys (RFC 9068 §4).
-    async fn verify_offline(&self, token: &str) -> Result<Decoded, Problem> {
-        let verified = jws::verify(token, &self.keys().await?)
-            .ok_or_else(|| Problem::token("offline: not signed by Deputy"))?;
-        let typ = verified.header.get("typ").and_then(Value::as_str).unwrap_or_default();
+    async fn verify_offline(&self, token: &str) -> Result<Claims, Problem> {
+        let keys = self.keys().await?;
+        let unsigned = || Problem::token("offline: not signed by Deputy");
+        let token = UnverifiedToken::scan(token).map_err(|_| unsigned())?;
+        let typ = token.header().typ.clone().unwrap_or_default();
+        let key = keys.choose(token.header()).ok_or_else(unsigned)?;
+        let claims = token.verify(key).map_err(|_| unsigned())?;
         if typ != "at+jwt" {
             return Err(Problem::token(format!("offline: of the kind {typ}, not an access token")));
         }
-        if verified.text("iss") != self.issuer || verified.text("aud") != TARGET {
+        if text(&claims, "iss") != self.deputy.issuer() || text(&claims, "aud") != TARGET {
             return Err(Problem::token("offline: not for this API"));
         }
-        let expires_at = verified.claims.get("exp").and_then(Value::as_i64).unwrap_or_default();
-        if expires_at <= self.clock.now().seconds() {
+        let expires_at = claims.time("exp").ok().flatten();
+        if expires_at.is_none_or(|at| at.seconds() <= self.clock.now().seconds()) {
             return Err(Problem::token("offline: expired"));
         }
-        Ok(verified)
+        Ok(claims)
     }
 
     /// Whether Deputy says that the token lives, and says of it what the token says.
-    async fn ask_deputy(&self, token: &str, offline: &Decoded) -> Result<(), Problem> {
-        let url = format!("{}/introspect", self.issuer);
-        let credential = Credential::Basic(&self.client_id, &self.client_secret);
-        let answer = self.wire.post("Deputy", &url, form([("token", token)]), credential).await;
-        let answer = answer.ok().filter(|answer| answer.status == 200).ok_or_else(unavailable)?.body;
-        if answer.get("active") != Some(&Value::Bool(true)) {
+    async fn ask_deputy(&self, token: &str, offline: &Claims) -> Result<(), Problem> {
+        let answer = self.deputy.introspect(&self.wire.to("Deputy"), token).await;
+        let Introspection { active, body } = answer.map_err(|_| unavailable())?;
+        if !active {
             return Err(Problem::token("introspection: no longer active"));
         }
         let differs = ["iss", "sub", "aud", "scope", "act", "txn", "jti"]
             .into_iter()
-            .find(|claim| answer.get(claim) != offline.claims.get(claim));
+            .find(|claim| body.get(claim) != offline.get(claim));
         match differs {
             Some(claim) => Err(Problem::token(format!("introspection: another {claim} than in the token"))),
             None => Ok(()),
@@ -108,10 +107,10 @@ impl Tickets {
     }
 
     /// Verifies both ways, and that the scope is there.
-    async fn accept(&self, token: &str, scope: &str) -> Result<Decoded, Problem> {
+    async fn accept(&self, token: &str, scope: &str) -> Result<Claims, Problem> {
         let verified = self.verify_offline(token).await?;
         self.ask_deputy(token, &verified).await?;
-        if !verified.text("scope").split(' ').any(|word| word == scope) {
+        if !text(&verified, "scope").split(' ').any(|word| word == scope) {
             return Err(Problem::forbidden(
                 "insufficient_scope",
                 format!("the token does not allow {scope}"),
@@ -140,15 +139,15 @@ impl Tickets {
         };
         let answer = self.accept(answer, "age_over_18").await?;
         for claim in ["sub", "txn"] {
-            if answer.claims.get(claim).is_none() || answer.claims.get(claim) != booking.claims.get(claim) {
+            if answer.get(claim).is_none() || answer.get(claim) != booking.get(claim) {
                 return Err(Problem::forbidden("age_not_shown", format!("the answer is of another {claim}")));
             }
         }
-        let asked_for = answer.claims.pointer("/act/act");
-        if asked_for.is_none() || asked_for != booking.claims.get("act") {
+        let asked_for = answer.get("act").and_then(|act| act.get("act"));
+        if asked_for.is_none() || asked_for != booking.get("act") {
             return Err(Problem::forbidden("age_not_shown", "the answer was got for another agent"));
         }
-        if answer.claims.get("age_over_18") != Some(&Value::Bool(true)) {
+        if answer.get("age_over_18") != Some(&Value::Bool(true)) {
             return Err(Problem::forbidden("too_young", "this event is for adults"));
         }
         Ok(json!({
@@ -158,56 +157,42 @@ impl Tickets {
     }
 }
 
+/// A claim that is a string; empty if it is none.
+fn text<'a>(claims: &'a Claims, name: &str) -> &'a str {
+    claims.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
 fn unavailable() -> Problem {
-    Problem {
-        status: StatusCode::SERVICE_UNAVAILABLE,
-        error: "unavailable",
-        why: "Deputy does not answer".into(),
-    }
+    let why = "Deputy does not answer".to_owned();
+    Problem { status: StatusCode::SERVICE_UNAVAILABLE, error: "unavailable", why }
 }
 
 /// The routes of the API.
-pub fn routes(tickets: &Arc<Tickets>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
-    let state = Data::from(tickets.clone());
-    move |config| {
-        config
-            .app_data(state.clone())
-            .route("/search", get().to(serve_search))
-            .route("/book", post().to(serve_book));
-    }
+pub fn routes(config: &mut ServiceConfig) {
+    config.route("/search", get().to(serve_search)).route("/book", post().to(serve_book));
 }
 
-fn bearer(request: &HttpRequest) -> Result<String, Problem> {
+fn bearer(request: &HttpRequest) -> Result<&str, Problem> {
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = header.and_then(|value| value.strip_prefix("Bearer "));
-    token.map(str::to_owned).ok_or_else(|| Problem::token("no bearer token"))
-}
-
-fn respond(result: Result<Value, Problem>) -> HttpResponse {
-    result.map_or_else(Problem::response, |body| HttpResponse::Ok().json(body))
+    token.ok_or_else(|| Problem::token("no bearer token"))
 }
 
 async fn serve_search(
     request: HttpRequest,
     tickets: Data<Tickets>,
     query: Query<HashMap<String, String>>,
-) -> HttpResponse {
+) -> Result<Json<Value>, Problem> {
     let wanted = query.get("q").map_or("any", String::as_str);
-    match bearer(&request) {
-        Ok(token) => respond(tickets.search(&token, wanted).await),
-        Err(problem) => problem.response(),
-    }
+    tickets.search(bearer(&request)?, wanted).await.map(Json)
 }
 
 async fn serve_book(
     request: HttpRequest,
     tickets: Data<Tickets>,
     form: Form<HashMap<String, String>>,
-) -> HttpResponse {
-    match bearer(&request) {
-        Ok(token) => respond(tickets.book(&token, &form).await),
-        Err(problem) => problem.response(),
-    }
+) -> Result<Json<Value>, Problem> {
+    tickets.book(bearer(&request)?, &form).await.map(Json)
 }
 
 #[cfg(test)]

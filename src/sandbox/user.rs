@@ -1,20 +1,15 @@
 //! The scripted user: a browser's worth of forms and redirects, a password, and a key that signs.
 
 use anyhow::{Context as _, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::jws::SigningKey;
 use super::provider::challenge_message;
-use super::wire::{Call, Credential, Wire, form};
+use super::wire::{Call, Wire};
+use crate::jose::SigningKey;
 
-/// One user who can sign in.
 pub struct User {
-    /// Speaks for them.
     pub wire: Wire,
     /// Their name at the provider.
     pub username: String,
-    /// What they type.
     pub password: String,
     /// Their security key.
     pub key: SigningKey,
@@ -23,16 +18,18 @@ pub struct User {
 }
 
 impl User {
-    /// Signs in from this link: fills in what the provider asks for and follows it back to the
-    /// relying party. The answer is the relying party's.
-    ///
-    /// # Errors
-    /// The provider refused, or showed a page that the user does not know.
+    /// Signs in from this link, and follows the provider back to the relying party, whose answer this is.
     pub async fn sign_in(&self, link: &str) -> anyhow::Result<Call> {
-        let mut answer = self.wire.get("provider", link, Credential::None).await?;
+        let back = self.until_sent_back(link).await?;
+        self.wire.get("assistant", &back, None).await
+    }
+
+    /// Fills in what the provider asks for, until it sends the browser back to this URL.
+    pub async fn until_sent_back(&self, link: &str) -> anyhow::Result<String> {
+        let mut answer = self.wire.get("provider", link, None).await?;
         for _ in 0..3 {
-            if let Some(back) = answer.location.clone() {
-                return self.wire.get("assistant", &back, Credential::None).await;
+            if let Some(back) = answer.location {
+                return Ok(back);
             }
             let page = match answer.body.as_str() {
                 Some(page) if answer.status == 200 => page,
@@ -41,22 +38,20 @@ impl User {
             let login = hidden(page, "login").context("the provider's page has no form")?;
             answer = match hidden(page, "challenge") {
                 None => {
-                    let fields =
-                        form([("login", login), ("username", &self.username), ("password", &self.password)]);
-                    self.post("login", fields).await?
+                    let form = [("login", login), ("username", &self.username), ("password", &self.password)];
+                    self.post("login", &form).await?
                 }
                 Some(challenge) => {
                     let signature = self.key.sign(&challenge_message(&self.provider, challenge))?;
-                    let signature = URL_SAFE_NO_PAD.encode(signature);
-                    self.post("challenge", form([("login", login), ("signature", &signature)])).await?
+                    self.post("challenge", &[("login", login), ("signature", &signature)]).await?
                 }
             };
         }
         bail!("the provider asks without end")
     }
 
-    async fn post(&self, page: &str, fields: Vec<(String, String)>) -> anyhow::Result<Call> {
-        self.wire.post("provider", &format!("{}/{page}", self.provider), fields, Credential::None).await
+    async fn post(&self, page: &str, form: &[(&str, &str)]) -> anyhow::Result<Call> {
+        self.wire.post("provider", &format!("{}/{page}", self.provider), form, None).await
     }
 }
 

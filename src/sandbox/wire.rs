@@ -1,40 +1,34 @@
-//! How the parties of the sandbox speak: HTTP over loopback, and a tape that remembers what was said.
+//! How the parties of the sandbox speak: HTTP over loopback, and a tape that records what was said.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use anyhow::Context as _;
-use reqwest::header::LOCATION;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::{Method, Request};
 use serde_json::Value;
+use url::Url;
+use url::form_urlencoded::{Serializer, parse};
 
-/// One request and its answer, as the tape keeps them. Tokens are whole in here: what shows a call
+use crate::sdk::{Error, Http, HttpOptions, Response, Transport, Unreachable};
+
+/// One request and its answer, as the tape records them. Tokens are whole in here: what shows a call
 /// shortens them.
 #[derive(Clone)]
 pub struct Call {
-    /// Who asked.
     pub from: &'static str,
-    /// Who answered.
     pub to: &'static str,
-    /// `GET` or `POST`.
-    pub method: &'static str,
+    pub method: String,
     /// The path, without the query.
     pub path: String,
     /// Query or form, in order.
     pub params: Vec<(String, String)>,
     /// The bearer token, if one was sent.
     pub bearer: Option<String>,
-    /// HTTP status.
     pub status: u16,
     /// Where it redirects to.
     pub location: Option<String>,
     /// The body: JSON, or a string where it is not.
     pub body: Value,
-}
-
-impl std::fmt::Debug for Call {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} {}{} {}", self.from, self.method, self.to, self.path, self.status)
-    }
 }
 
 impl Call {
@@ -60,40 +54,22 @@ impl Tape {
     }
 }
 
-/// One party's way to speak.
+/// The means by which one party speaks.
 #[derive(Clone)]
 pub struct Wire {
-    http: reqwest::Client,
+    http: Http,
     tape: Option<Tape>,
     from: &'static str,
 }
 
-/// What goes with a request to say who asks.
-pub enum Credential<'a> {
-    /// Nothing.
-    None,
-    /// RFC 6750 §2.1.
-    Bearer(&'a str),
-    /// RFC 6749 §2.3.1.
-    Basic(&'a str, &'a str),
-}
-
 impl Wire {
     /// The wire of the party of this name, on this tape.
-    ///
-    /// # Errors
-    /// The HTTP client cannot be built.
     pub fn new(from: &'static str, tape: &Tape) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(20))
-            .build()
-            .context("build an HTTP client")?;
+        let http = Http::new(&HttpOptions { without_proxy: true, ..HttpOptions::default() })?;
         Ok(Self { http, tape: Some(tape.clone()), from })
     }
 
-    /// The same client under another name, for another party.
+    /// The same for another party.
     pub fn of(&self, from: &'static str) -> Self {
         Self { from, ..self.clone() }
     }
@@ -103,77 +79,101 @@ impl Wire {
         Self { tape: None, ..self.clone() }
     }
 
-    /// Fetches a URL. A query in it is shown as parameters.
-    ///
-    /// # Errors
-    /// Nobody answers.
-    pub async fn get(&self, to: &'static str, url: &str, credential: Credential<'_>) -> anyhow::Result<Call> {
-        let parsed = url::Url::parse(url).with_context(|| format!("`{url}` is no URL"))?;
-        let params = parsed.query_pairs().into_owned().collect();
-        self.send(to, "GET", &parsed, self.http.get(parsed.clone()), params, credential).await
+    /// A transport for one conversation with the party of this name.
+    pub fn to(&self, to: &'static str) -> Line<'_> {
+        Line { wire: self, to, heard: Mutex::default() }
     }
 
-    /// Posts a form.
-    ///
-    /// # Errors
-    /// Nobody answers.
+    /// Fetches a URL. A query in it is shown as parameters.
+    pub async fn get(&self, to: &'static str, url: &str, bearer: Option<&str>) -> anyhow::Result<Call> {
+        self.send(to, Method::GET, url, bearer, None).await
+    }
+
     pub async fn post(
         &self,
         to: &'static str,
         url: &str,
-        params: Vec<(String, String)>,
-        credential: Credential<'_>,
+        form: &[(&str, &str)],
+        bearer: Option<&str>,
     ) -> anyhow::Result<Call> {
-        let parsed = url::Url::parse(url).with_context(|| format!("`{url}` is no URL"))?;
-        let request = self.http.post(parsed.clone()).form(&params);
-        self.send(to, "POST", &parsed, request, params, credential).await
+        self.send(to, Method::POST, url, bearer, Some(form)).await
     }
 
     async fn send(
         &self,
         to: &'static str,
-        method: &'static str,
-        url: &url::Url,
-        request: reqwest::RequestBuilder,
-        params: Vec<(String, String)>,
-        credential: Credential<'_>,
+        method: Method,
+        url: &str,
+        bearer: Option<&str>,
+        form: Option<&[(&str, &str)]>,
     ) -> anyhow::Result<Call> {
-        let (request, bearer) = match credential {
-            Credential::None => (request, None),
-            Credential::Bearer(token) => (request.bearer_auth(token), Some(token.to_owned())),
-            Credential::Basic(id, secret) => (request.basic_auth(id, Some(secret)), None),
-        };
-        // reqwest's error names the URL, which may hold a code: only its kind is passed on.
-        let answer = request
-            .send()
-            .await
-            .map_err(reqwest::Error::without_url)
-            .with_context(|| format!("{} asks {to} at {}", self.from, url.path()))?;
-        let status = answer.status().as_u16();
-        let location = answer.headers().get(LOCATION).and_then(|l| l.to_str().ok()).map(str::to_owned);
-        let text = answer.text().await.map_err(reqwest::Error::without_url).context("read the answer")?;
-        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        let call = Call {
-            from: self.from,
-            to,
-            method,
-            path: url.path().to_owned(),
-            params,
-            bearer,
-            status,
-            location,
-            body,
-        };
-        if let Some(tape) = &self.tape {
-            lock(&tape.0).push(call.clone());
+        let mut request =
+            Request::new(method, Url::parse(url).with_context(|| format!("`{url}` is no URL"))?);
+        if let Some(token) = bearer {
+            request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}"))?);
         }
-        Ok(call)
+        if let Some(form) = form {
+            let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+            request.headers_mut().insert(CONTENT_TYPE, form_type);
+            *request.body_mut() = Some(Serializer::new(String::new()).extend_pairs(form).finish().into());
+        }
+        let line = self.to(to);
+        let sent = line.send(request).await.map(drop);
+        line.call(sent.map_err(Error::from))
     }
 }
 
-/// A form from pairs.
-pub fn form<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+/// A transport from one party to another, which records each request with its answer.
+pub struct Line<'a> {
+    wire: &'a Wire,
+    to: &'static str,
+    heard: Mutex<Option<Call>>,
+}
+
+impl Line<'_> {
+    /// The last call on this line. A refusal is an answer too: only where no answer came, `outcome` says why.
+    pub fn call<T>(self, outcome: Result<T, Error>) -> anyhow::Result<Call> {
+        match (self.heard.into_inner().unwrap_or_else(PoisonError::into_inner), outcome) {
+            (Some(call), _) => Ok(call),
+            (None, Err(error)) => Err(error).with_context(|| format!("{} asks {}", self.wire.from, self.to)),
+            (None, Ok(_)) => anyhow::bail!("{} was not asked", self.to),
+        }
+    }
+}
+
+impl Transport for Line<'_> {
+    async fn send(&self, request: Request) -> Result<Response, Unreachable> {
+        let text = |headers: &HeaderMap, name| {
+            headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
+        let form = request.body().and_then(reqwest::Body::as_bytes).map(|body| parse(body).into_owned());
+        let params = match form {
+            Some(form) => form.collect(),
+            None => request.url().query_pairs().into_owned().collect(),
+        };
+        let mut call = Call {
+            from: self.wire.from,
+            to: self.to,
+            method: request.method().to_string(),
+            path: request.url().path().to_owned(),
+            params,
+            bearer: text(request.headers(), AUTHORIZATION)
+                .and_then(|value| value.strip_prefix("Bearer ").map(str::to_owned)),
+            status: 0,
+            location: None,
+            body: Value::Null,
+        };
+        let response = self.wire.http.send(request).await?;
+        call.status = response.status.as_u16();
+        call.location = text(&response.headers, LOCATION);
+        call.body = serde_json::from_slice(&response.body)
+            .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&response.body)));
+        if let Some(tape) = &self.wire.tape {
+            lock(&tape.0).push(call.clone());
+        }
+        *lock(&self.heard) = Some(call);
+        Ok(response)
+    }
 }
 
 /// Locks, also after a panic elsewhere: the sandbox keeps nothing that could be half written.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use data_encoding::HEXLOWER;
 
-use crate::base::entropy::{Entropy, handle};
+use crate::base::entropy::Entropy;
 
 /// A directory of the sandbox's own, removed with everything in it when dropped.
 #[derive(Debug)]
@@ -18,9 +18,6 @@ pub struct Directory(PathBuf);
 
 impl Directory {
     /// A new one among the temporary files, open to nobody else.
-    ///
-    /// # Errors
-    /// It cannot be made.
     pub fn create(entropy: &dyn Entropy) -> anyhow::Result<Self> {
         // Lower-case hex: a socket's path is short, and some file systems fold case.
         let mut random = [0; 5];
@@ -31,15 +28,11 @@ impl Directory {
         Ok(Self(path))
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
     /// Writes a file that only its owner may read.
-    ///
-    /// # Errors
-    /// It cannot be written.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> anyhow::Result<PathBuf> {
         let path = self.0.join(name);
         OpenOptions::new()
@@ -64,54 +57,30 @@ impl Drop for Directory {
     }
 }
 
-/// Everything that Deputy's configuration names.
-pub struct Cast<'a> {
-    /// Deputy's public listener.
-    pub public: SocketAddr,
-    /// Deputy's management listener.
-    pub management: SocketAddr,
-    /// The identity provider's issuer.
-    pub provider: &'a str,
-    /// The platform's issuer.
-    pub platform: &'a str,
-    /// A policy directory of the viewer's.
-    pub policy: Option<&'a Path>,
-}
-
-/// A secret for a client that has one: 256 random bits.
-///
-/// # Errors
-/// No random bytes can be had.
-pub fn secret(entropy: &dyn Entropy) -> anyhow::Result<String> {
-    Ok(handle::<32>(entropy)?)
-}
-
-/// The `deputy.toml` of the sandbox: the template beside this file, with the addresses of this run.
-pub fn deputy_toml(cast: &Cast<'_>) -> String {
-    let Cast { public, management, provider, platform, policy } = cast;
+/// The `deputy.toml` of the sandbox: the template beside this file, with the addresses of this run and a policy
+/// directory of the viewer's.
+pub fn deputy_toml(
+    [public, management]: [SocketAddr; 2],
+    provider: &str,
+    platform: &str,
+    policy: Option<&Path>,
+) -> String {
+    // A TOML basic string and a JSON string escape the characters of a path in the same way.
     let policy = policy.map_or(String::new(), |directory| {
-        // A TOML basic string and a JSON string escape the characters of a path in the same way.
-        format!(
-            "\n[policy]\ndirectory = {}\n",
-            serde_json::Value::from(directory.to_string_lossy().into_owned())
-        )
+        format!("\n[policy]\ndirectory = {}\n", serde_json::Value::from(directory.to_string_lossy()))
     });
-    let values = [
-        ("@public@", public.to_string()),
-        ("@management@", management.to_string()),
-        ("@provider@", (*provider).to_owned()),
-        ("@platform@", (*platform).to_owned()),
-        ("@policy@", policy),
-    ];
-    values.iter().fold(include_str!("deputy.toml").to_owned(), |toml, (placeholder, value)| {
-        toml.replace(placeholder, value)
-    })
+    include_str!("deputy.toml")
+        .replace("@public@", &public.to_string())
+        .replace("@management@", &management.to_string())
+        .replace("@provider@", provider)
+        .replace("@platform@", platform)
+        .replace("@policy@", &policy)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::entropy::SystemEntropy;
+    use crate::base::entropy::{SystemEntropy, handle};
 
     #[test]
     fn nothing_is_left_of_a_directory_that_was_dropped() {
@@ -136,15 +105,10 @@ mod tests {
     fn the_configuration_it_writes_is_accepted() {
         let directory = Directory::create(&SystemEntropy::default()).unwrap();
         for name in ["tickets-api.secret", "you.secret"] {
-            directory.write(name, secret(&SystemEntropy::default()).unwrap()).unwrap();
+            directory.write(name, handle::<32>(&SystemEntropy::default()).unwrap()).unwrap();
         }
-        let toml = deputy_toml(&Cast {
-            public: ([127, 0, 0, 1], 4001).into(),
-            management: ([127, 0, 0, 1], 4002).into(),
-            provider: "http://127.0.0.1:4003",
-            platform: "http://127.0.0.1:4004",
-            policy: None,
-        });
+        let addresses = [([127, 0, 0, 1], 4001).into(), ([127, 0, 0, 1], 4002).into()];
+        let toml = deputy_toml(addresses, "http://127.0.0.1:4003", "http://127.0.0.1:4004", None);
         let config = crate::config::Config::parse(&toml, directory.path());
         assert!(config.is_ok(), "{}", config.unwrap_err());
     }

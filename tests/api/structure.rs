@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The modules from top to bottom. A module may import those after it.
-const ORDER: [&str; 24] = [
+const ORDER: [&str; 25] = [
     "testing",
     "cli",
     "sandbox",
     "doctor",
     "setup",
+    "sdk",
     "server",
     "endpoint",
     "app",

@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use secrecy::SecretString;
-use serde_json::Value;
+use secrecy::ExposeSecret as _;
 
 use super::super::output::printable;
-use super::endpoint::{Endpoint, Form, post};
 use super::{Caller, CliError, Output, read_token};
-use crate::oauth::GrantType;
+use crate::sdk;
 
 /// What is exchanged, and for what.
 #[derive(Debug, Args)]
@@ -56,32 +54,27 @@ impl Exchange {
             short @ ("id_token" | "access_token" | "jwt") => format!("{TYPES}{short}"),
             other => other.to_owned(),
         };
-        let mut form: Form<'_> = vec![
-            ("grant_type", SecretString::from(GrantType::TokenExchange.word())),
-            ("subject_token", read_token(&self.subject_token_file)?),
-            ("subject_token_type", SecretString::from(kind)),
-            ("scope", SecretString::from(self.scope.as_str())),
-        ];
-        if let Some(file) = &self.actor_token_file {
-            form.push(("actor_token", read_token(file)?));
-            form.push(("actor_token_type", SecretString::from(format!("{TYPES}jwt"))));
+        let subject_token = read_token(&self.subject_token_file)?;
+        let actor_token = self.actor_token_file.as_deref().map(read_token).transpose()?;
+        let mut request = sdk::Exchange::of(subject_token.expose_secret(), &kind).scope(&self.scope);
+        if let Some(token) = &actor_token {
+            request = request.actor(token.expose_secret());
         }
         let named = self.audience.iter().map(|value| ("audience", value));
         let named = named.chain(self.resource.iter().map(|value| ("resource", value)));
         let named = named.chain(self.task.iter().map(|value| ("task", value)));
         let named = named.chain(self.purpose.iter().map(|value| ("purpose", value)));
-        form.extend(named.map(|(name, value)| (name, SecretString::from(value.as_str()))));
-        let answer = post(&self.caller, Endpoint::Token, form).await?;
+        request = named.fold(request, |request, (name, value)| request.with(name, value));
+        let (http, client) = self.caller.connect().await?;
+        let answer = client.exchange(&http, &request).await;
+        let answer = answer.map_err(|error| self.caller.failed(&error))?;
         if output.is_json() {
-            output.json(&answer);
+            output.json(&answer.body);
             return Ok(());
         }
-        let Some(token) = answer.get("access_token").and_then(Value::as_str) else {
-            return Err(CliError::Failed("the answer holds no `access_token`".to_owned()));
-        };
-        output.line(printable(token));
+        output.line(printable(&answer.access_token));
         for name in ["token_type", "issued_token_type", "scope", "expires_in", "task"] {
-            if let Some(value) = answer.get(name) {
+            if let Some(value) = answer.body.get(name) {
                 output.note(format!("{name}: {}", printable(value.to_string().trim_matches('"'))));
             }
         }

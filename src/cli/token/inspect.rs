@@ -1,14 +1,13 @@
 //! `deputy token inspect`
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
 use secrecy::ExposeSecret as _;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::super::output::printable;
 use super::{CliError, Output, TokenFile};
 use crate::base::time::Timestamp;
+use crate::sdk::Decoded;
 
 /// Which token.
 #[derive(Debug, Args)]
@@ -26,7 +25,7 @@ const NOT_VERIFIED: &str = "decoded, not verified: anybody could have written th
 impl Inspect {
     pub(super) fn run(&self, output: &mut Output) -> Result<(), CliError> {
         let token = self.token.read()?;
-        let (header, claims) = decode(token.expose_secret())
+        let Decoded { header, claims } = Decoded::read(token.expose_secret())
             .ok_or_else(|| CliError::Failed("that is no signed JWT in compact form (RFC 7519)".to_owned()))?;
         if output.is_json() {
             output.json(&json!({"verified": false, "header": header, "claims": claims}));
@@ -39,17 +38,9 @@ impl Inspect {
     }
 }
 
-/// Header and claims of a compact JWS.
-pub(in crate::cli) fn decode(token: &str) -> Option<(Map<String, Value>, Map<String, Value>)> {
-    let mut parts = token.split('.');
-    let (header, claims, _signature) = (parts.next()?, parts.next()?, parts.next()?);
-    let object = |part: &str| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok();
-    if parts.next().is_some() { None } else { Some((object(header)?, object(claims)?)) }
-}
-
-fn members(output: &mut Output, title: &str, object: &Map<String, Value>) {
+fn members(output: &mut Output, title: &str, object: &Value) {
     output.line(title);
-    for (name, value) in object {
+    for (name, value) in object.as_object().into_iter().flatten() {
         let text = match (name.as_str(), value) {
             ("act", _) => actors(value),
             ("iat" | "exp" | "nbf" | "auth_time", Value::Number(at)) => match at.as_i64() {

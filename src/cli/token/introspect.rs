@@ -1,8 +1,8 @@
 //! `deputy token introspect`
 
 use clap::Args;
+use secrecy::ExposeSecret as _;
 
-use super::endpoint::{Endpoint, post};
 use super::{Caller, CliError, Output, TokenFile};
 
 /// Which token.
@@ -21,12 +21,11 @@ pub struct Introspect {
 
 impl Introspect {
     pub(super) async fn run(self, output: &mut Output) -> Result<(), CliError> {
-        let form = vec![("token", self.token.read()?)];
-        let answer = post(&self.caller, Endpoint::Introspection, form).await?;
-        if !answer.get("active").is_some_and(serde_json::Value::is_boolean) {
-            return Err(CliError::Failed("the answer does not say whether the token is active".to_owned()));
-        }
-        output.object(&answer, &["active", "sub", "act", "scope", "aud", "client_id", "exp"]);
+        let token = self.token.read()?;
+        let (http, client) = self.caller.connect().await?;
+        let answer = client.introspect(&http, token.expose_secret()).await;
+        let answer = answer.map_err(|error| self.caller.failed(&error))?;
+        output.object(&answer.body, &["active", "sub", "act", "scope", "aud", "client_id", "exp"]);
         Ok(())
     }
 }

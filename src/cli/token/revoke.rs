@@ -1,9 +1,9 @@
 //! `deputy token revoke`
 
 use clap::Args;
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 
-use super::endpoint::{Endpoint, post};
 use super::{Caller, CliError, Output, TokenFile};
 
 /// Which token.
@@ -23,8 +23,10 @@ pub struct Revoke {
 
 impl Revoke {
     pub(super) async fn run(self, output: &mut Output) -> Result<(), CliError> {
-        let form = vec![("token", self.token.read()?)];
-        post(&self.caller, Endpoint::Revocation, form).await?;
+        let token = self.token.read()?;
+        let (http, client) = self.caller.connect().await?;
+        let answer = client.revoke(&http, token.expose_secret()).await;
+        answer.map_err(|error| self.caller.failed(&error))?;
         if output.is_json() {
             output.json(&json!({"revoked": true}));
         } else {

@@ -1,7 +1,6 @@
 //! The age-verification agent: a service that has a fresh instance started for each question.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Form, ServiceConfig, post};
@@ -13,9 +12,7 @@ use crate::sandbox::tickets;
 
 /// The service behind the agent. It keeps nothing between two questions.
 pub struct AgeAgent {
-    /// Its client at Deputy.
     pub deputy: DeputyClient,
-    /// Has its instances started.
     pub launcher: Launcher,
 }
 
@@ -34,12 +31,8 @@ impl AgeAgent {
     }
 }
 
-/// The routes of the service.
-pub fn routes(agent: &Arc<AgeAgent>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
-    let state = Data::from(agent.clone());
-    move |config| {
-        config.app_data(state.clone()).route("/check", post().to(serve_check));
-    }
+pub fn routes(config: &mut ServiceConfig) {
+    config.route("/check", post().to(serve_check));
 }
 
 async fn serve_check(agent: Data<AgeAgent>, form: Form<HashMap<String, String>>) -> HttpResponse {

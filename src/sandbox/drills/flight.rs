@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::super::agents::Assistant;
 use super::super::stage::Stage;
 use super::super::tickets::TARGET;
-use super::super::wire::{Credential, Wire};
+use super::super::wire::Wire;
 use super::drill;
 
 /// Calls that go on at once.
@@ -26,10 +26,6 @@ struct Use {
     status: u16,
 }
 
-/// Plays it.
-///
-/// # Errors
-/// A party does not answer at all.
 pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
     let task_token = stage.new_task("tickets:search").await?;
     let token = stage.cut(&task_token, TARGET, "tickets:search").await?;
@@ -89,7 +85,7 @@ async fn use_it(
     let mut refused = 0;
     while !is_over.load(Ordering::SeqCst) && refused < GIVES_UP_AFTER {
         let started = Instant::now();
-        let answer = wire.get("tickets API", &url, Credential::Bearer(&token)).await?;
+        let answer = wire.get("tickets API", &url, Some(&token)).await?;
         refused += usize::from(answer.status == 401);
         uses.push(Use { started, ended: Instant::now(), status: answer.status });
     }

@@ -10,9 +10,6 @@ use super::super::story::{Leftovers, PURPOSE};
 use super::drill;
 
 /// Plays it on the row that began the story's task. Deputy is stopped for it, so that its files are whole.
-///
-/// # Errors
-/// Deputy does not stop, or the files cannot be copied.
 pub async fn play(stage: &mut Stage, leftovers: &Leftovers) -> anyhow::Result<()> {
     stage.stop_deputy().await?;
     let copy = stage.directory.path().join("copy");

@@ -4,9 +4,9 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
 use super::shown;
-use crate::sandbox::jws;
 use crate::sandbox::step::{Part, Step};
 use crate::sandbox::wire::Call;
+use crate::sdk::Decoded;
 
 /// Characters of a line, frame not counted.
 const WIDTH: usize = 116;
@@ -19,9 +19,7 @@ const DENIAL_INDENT: usize = 19;
 /// What the output can do.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Look {
-    /// Frames around steps.
     pub has_boxes: bool,
-    /// Escape codes.
     pub has_colour: bool,
 }
 
@@ -187,9 +185,9 @@ fn spoken(call: &Call) -> String {
 
 /// `[task+jwt]` for a token of Deputy's; nothing for others, whose type is a parameter of its own.
 fn kind_of(token: &str) -> String {
-    let decoded = jws::decode(token);
-    let typ = decoded.as_ref().and_then(|token| token.header.get("typ")).and_then(Value::as_str);
-    typ.filter(|typ| typ.ends_with("+jwt")).map_or(String::new(), |typ| format!("[{typ}]"))
+    Decoded::read(token)
+        .filter(|token| token.typ().ends_with("+jwt"))
+        .map_or(String::new(), |token| format!("[{}]", token.typ()))
 }
 
 /// `403 {"error": …}`

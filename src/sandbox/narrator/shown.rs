@@ -2,31 +2,44 @@
 
 use serde_json::{Map, Value};
 
-use crate::sandbox::jws;
 use crate::sandbox::wire::Call;
 
 /// The text that replaces a birthdate, which only Deputy may see.
 const BIRTHDATE: &str = "(a date; only Deputy reads it)";
 
-/// A value with every token cut short.
-pub fn value(value: &Value) -> Value {
+/// Whether this looks like a compact JWS.
+pub fn is_jws(text: &str) -> bool {
+    text.starts_with("eyJ") && text.bytes().filter(|&b| b == b'.').count() == 2
+}
+
+/// A token as it may be shown: the first characters of the header, never the signature.
+pub fn shorten(token: &str) -> String {
+    let start: String = token.chars().take(7).collect();
+    format!("{start}…")
+}
+
+/// A value with every string in it as `shown` shows the string of a member of this name.
+fn map(name: &str, value: &Value, shown: &impl Fn(&str, &str) -> String) -> Value {
     match value {
         Value::Object(members) => {
-            Value::Object(members.iter().map(|(name, v)| (name.clone(), member(name, v))).collect())
+            let shown = |(name, value): (&String, &Value)| (name.clone(), map(name, value, shown));
+            Value::Object(members.iter().map(shown).collect())
         }
-        Value::Array(items) => Value::Array(items.iter().map(self::value).collect()),
-        Value::String(text) if jws::is_jws(text) => jws::shorten(text).into(),
+        Value::Array(items) => items.iter().map(|item| map(name, item, shown)).collect(),
+        Value::String(text) => shown(name, text).into(),
         other => other.clone(),
     }
 }
 
-fn member(name: &str, v: &Value) -> Value {
-    match (name, v) {
-        ("birthdate", _) => BIRTHDATE.into(),
+/// A value with every token cut short.
+pub fn value(value: &Value) -> Value {
+    map("", value, &|name, text| match name {
+        "birthdate" => BIRTHDATE.to_owned(),
         // An opaque token (the provider's): nothing in it to read.
-        ("access_token", Value::String(text)) if !jws::is_jws(text) => "…".into(),
-        _ => value(v),
-    }
+        "access_token" => bearer(text),
+        _ if is_jws(text) => shorten(text),
+        _ => text.to_owned(),
+    })
 }
 
 /// A parameter as it may be shown.
@@ -36,14 +49,14 @@ pub fn param(name: &str, text: &str) -> String {
             let start: String = text.chars().take(if name == "password" { 0 } else { 5 }).collect();
             format!("{start}…")
         }
-        _ if jws::is_jws(text) => jws::shorten(text),
+        _ if is_jws(text) => shorten(text),
         _ => text.to_owned(),
     }
 }
 
 /// A bearer token as it may be shown: a JWT's beginning, nothing of an opaque one.
 pub fn bearer(token: &str) -> String {
-    if jws::is_jws(token) { jws::shorten(token) } else { "…".to_owned() }
+    if is_jws(token) { shorten(token) } else { "…".to_owned() }
 }
 
 /// The answer's body: JSON with tokens cut short; a page only as what it is.
@@ -55,16 +68,9 @@ pub fn body(call: &Call) -> Value {
     }
 }
 
-/// The same with long opaque values cut, for people: enough stays to see which are equal.
-pub fn brief(v: &Value) -> Value {
-    match v {
-        Value::Object(members) => {
-            Value::Object(members.iter().map(|(name, v)| (name.clone(), brief(v))).collect())
-        }
-        Value::Array(items) => Value::Array(items.iter().map(brief).collect()),
-        Value::String(text) => brief_id(text).into(),
-        other => other.clone(),
-    }
+/// A value with long opaque strings cut, for people: enough stays to see which are equal.
+pub fn brief(value: &Value) -> Value {
+    map("", value, &|_, text| brief_id(text))
 }
 
 /// Cuts what is an opaque identifier: an agent's, a pairwise subject or transaction, a UUID.
@@ -96,31 +102,10 @@ fn is_uuid(text: &str) -> bool {
 
 /// The members of an audit row that tell what happened, in the order of telling.
 pub fn row(row: &Value) -> Map<String, Value> {
-    const TOLD: [&str; 21] = [
-        "seq",
-        "event",
-        "outcome",
-        "cause",
-        "client",
-        "agent",
-        "class",
-        "agent_created",
-        "chain",
-        "task",
-        "task_begun",
-        "purpose",
-        "levels",
-        "jti",
-        "parent",
-        "target",
-        "scope_asked",
-        "scope",
-        "died",
-        "count",
-        "why",
-    ];
+    const TOLD: &str = "seq event outcome cause client agent class agent_created chain task task_begun purpose levels \
+                        jti parent target scope_asked scope died count why";
     let mut told = Map::new();
-    for name in TOLD {
+    for name in TOLD.split(' ') {
         // Left out where it repeats the member beside it.
         let is_told_already = match name {
             "scope_asked" => row.get("scope").is_some(),

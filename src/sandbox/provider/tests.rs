@@ -1,50 +1,48 @@
+use super::super::agents::BOOKING_APP;
 use super::super::serve::{Server, bind};
-use super::super::user::hidden;
-use super::super::wire::{Call, Credential, Tape, Wire, form};
+use super::super::user::{User, hidden};
+use super::super::wire::{Call, Tape, Wire};
 use super::*;
 use crate::base::entropy::SystemEntropy;
 use crate::base::time::{Lifetime, ManualClock, Timestamp};
+use crate::jose::{KeySet, UnverifiedToken};
+use crate::sdk::Decoded;
 
 const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters-0";
-const BACK: &str = "http://127.0.0.1:9/callback";
+pub const BACK: &str = "http://127.0.0.1:9/callback";
 
-struct World {
+pub struct World {
     _server: Server,
-    issuer: String,
-    wire: Wire,
-    key: SigningKey,
-    clock: Arc<ManualClock>,
+    pub issuer: String,
+    pub wire: Wire,
+    pub alice: User,
+    pub clock: Arc<ManualClock>,
     provider: Arc<Provider>,
 }
 
-fn world() -> World {
-    let bound = bind().unwrap();
-    let key = SigningKey::generate("alice").unwrap();
+fn new_key() -> SigningKey {
+    SigningKey::generate(Algorithm::ES256).unwrap()
+}
+
+/// A provider with Alice's account and the booking application, at a time long ago.
+pub fn world() -> World {
+    let (bound, key) = (bind().unwrap(), new_key());
     let account = Account {
         subject: "user-1".into(),
         password: "right".into(),
         birthdate: "1991-05-17".into(),
-        key: key.public_jwk(),
+        key: key.public().unwrap(),
     };
     let clock = Arc::new(ManualClock::starting_at(Timestamp::from_seconds(1_700_000_000)));
-    let provider = Arc::new(Provider::new(
-        &bound.url,
-        SigningKey::generate("provider").unwrap(),
-        HashMap::from([("alice".to_owned(), account)]),
-        HashMap::from([("app".to_owned(), BACK.to_owned())]),
-        clock.clone(),
-        Arc::new(SystemEntropy::default()),
-    ));
-    let issuer = bound.url.clone();
-    let server = bound.serve(routes(&provider)).unwrap();
-    World {
-        _server: server,
-        issuer,
-        wire: Wire::new("test", &Tape::default()).unwrap(),
-        key,
-        clock,
-        provider,
-    }
+    let entropy = Arc::new(SystemEntropy::default());
+    let party = (BOOKING_APP, BACK);
+    let provider = Provider::new(&bound.url, ("alice", account), party, clock.clone(), entropy).unwrap();
+    let (issuer, provider) = (bound.url.clone(), Arc::new(provider));
+    let server = bound.serve(&provider, routes).unwrap();
+    let wire = Wire::new("test", &Tape::default()).unwrap();
+    let (username, password) = ("alice".to_owned(), "right".to_owned());
+    let alice = User { wire: wire.clone(), username, password, key, provider: issuer.clone() };
+    World { _server: server, issuer, wire, alice, clock, provider }
 }
 
 impl World {
@@ -52,7 +50,7 @@ impl World {
         let mut link = url::Url::parse(&format!("{}/authorize", self.issuer)).unwrap();
         link.query_pairs_mut()
             .append_pair("response_type", "code")
-            .append_pair("client_id", "app")
+            .append_pair("client_id", BOOKING_APP)
             .append_pair("redirect_uri", BACK)
             .append_pair("scope", "openid")
             .append_pair("state", "s")
@@ -60,34 +58,34 @@ impl World {
             .append_pair("code_challenge", &code_challenge(VERIFIER))
             .append_pair("code_challenge_method", "S256")
             .append_pair("acr_values", acr_values);
-        self.wire.get("provider", link.as_str(), Credential::None).await.unwrap()
+        self.wire.get("provider", link.as_str(), None).await.unwrap()
     }
 
-    async fn post(&self, path: &str, fields: Vec<(String, String)>) -> Call {
+    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Call {
         let url = format!("{}{path}", self.issuer);
-        self.wire.post("provider", &url, fields, Credential::None).await.unwrap()
+        self.wire.post("provider", &url, fields, None).await.unwrap()
     }
 
     async fn password(&self, page: &Call, password: &str) -> Call {
         let login = hidden(page.body.as_str().unwrap(), "login").unwrap();
-        self.post("/login", form([("login", login), ("username", "alice"), ("password", password)])).await
+        self.post("/login", &[("login", login), ("username", "alice"), ("password", password)]).await
     }
 
     async fn sign(&self, page: &Call, key: &SigningKey, issuer: &str) -> Call {
         let page = page.body.as_str().unwrap();
         let (login, challenge) = (hidden(page, "login").unwrap(), hidden(page, "challenge").unwrap());
-        let signature = URL_SAFE_NO_PAD.encode(key.sign(&challenge_message(issuer, challenge)).unwrap());
-        self.post("/challenge", form([("login", login), ("signature", &signature)])).await
+        let signature = key.sign(&challenge_message(issuer, challenge)).unwrap();
+        self.post("/challenge", &[("login", login), ("signature", &signature)]).await
     }
 
     async fn token(&self, code: &str, verifier: &str) -> Call {
-        let fields = form([
+        let fields = &[
             ("grant_type", "authorization_code"),
-            ("client_id", "app"),
+            ("client_id", BOOKING_APP),
             ("redirect_uri", BACK),
             ("code", code),
             ("code_verifier", verifier),
-        ]);
+        ];
         self.post("/token", fields).await
     }
 
@@ -107,22 +105,26 @@ async fn password_and_key_earn_mfa_and_a_phishing_resistant_level() {
     let world = world();
     let page = world.authorize(PHISHING_RESISTANT).await;
     let challenge = world.password(&page, "right").await;
-    let redirect = world.sign(&challenge, &world.key, &world.issuer).await;
+    let redirect = world.sign(&challenge, &world.alice.key, &world.issuer).await;
     let answer = world.token(&code_of(&redirect), VERIFIER).await;
 
     assert_eq!((redirect.status, answer.status), (303, 200));
-    let token = super::super::jws::verify(answer.text("id_token"), &world.provider.key.jwks()).unwrap();
+    let keys = KeySet::parse(jwks(&world.provider.key).to_string().as_bytes()).unwrap();
+    let token = UnverifiedToken::scan(answer.text("id_token")).unwrap();
+    let key = keys.choose(token.header()).unwrap();
+    token.verify(key).unwrap();
+    let token = Decoded::read(answer.text("id_token")).unwrap();
     assert_eq!(token.claims["amr"], json!(["pwd", "hwk", "mfa"]));
     assert_eq!(token.text("acr"), "phr");
     assert_eq!(token.text("birthdate"), "1991-05-17");
-    assert_eq!((token.text("aud"), token.text("nonce")), ("app", "n"));
+    assert_eq!((token.text("aud"), token.text("nonce")), (BOOKING_APP, "n"));
 }
 
 #[actix_web::test]
 async fn a_password_alone_earns_no_mfa() {
     let world = world();
     let answer = world.token(&world.code().await, VERIFIER).await;
-    let token = super::super::jws::decode(answer.text("id_token")).unwrap();
+    let token = Decoded::read(answer.text("id_token")).unwrap();
     assert_eq!(token.claims["amr"], json!(["pwd"]));
     assert_eq!(token.claims.get("acr"), None);
 }
@@ -142,15 +144,15 @@ async fn an_unsigned_challenge_is_refused() {
     let page = world.authorize(PHISHING_RESISTANT).await;
     let challenge = world.password(&page, "right").await;
     let login = hidden(challenge.body.as_str().unwrap(), "login").unwrap();
-    let refused = world.post("/challenge", form([("login", login), ("signature", "")])).await;
+    let refused = world.post("/challenge", &[("login", login), ("signature", "")]).await;
     assert_eq!((refused.status, refused.text("error")), (401, "challenge_not_signed"));
 }
 
 #[actix_web::test]
 async fn a_challenge_signed_by_another_key_or_for_another_site_is_refused() {
     let world = world();
-    let other = SigningKey::generate("other").unwrap();
-    for (key, issuer) in [(&other, world.issuer.as_str()), (&world.key, "http://look-alike.example")] {
+    let other = new_key();
+    for (key, issuer) in [(&other, world.issuer.as_str()), (&world.alice.key, "http://look-alike.example")] {
         let page = world.authorize(PHISHING_RESISTANT).await;
         let challenge = world.password(&page, "right").await;
         assert_eq!(world.sign(&challenge, key, issuer).await.status, 401);
@@ -183,15 +185,17 @@ async fn a_code_older_than_a_minute_is_refused() {
 #[actix_web::test]
 async fn a_request_without_pkce_or_to_another_redirect_uri_is_refused() {
     let world = world();
-    let link =
-        format!("{}/authorize?response_type=code&client_id=app&scope=openid&state=s&nonce=n", world.issuer);
+    let link = format!(
+        "{}/authorize?response_type=code&client_id={BOOKING_APP}&scope=openid&state=s&nonce=n",
+        world.issuer
+    );
     let challenge = code_challenge(VERIFIER);
     for rest in [
         format!("&redirect_uri={BACK}"),
         format!("&redirect_uri={BACK}&code_challenge={challenge}&code_challenge_method=plain"),
         format!("&redirect_uri={BACK}/x&code_challenge={challenge}&code_challenge_method=S256"),
     ] {
-        let refused = world.wire.get("provider", &format!("{link}{rest}"), Credential::None).await.unwrap();
+        let refused = world.wire.get("provider", &format!("{link}{rest}"), None).await.unwrap();
         assert_eq!(refused.status, 400, "{rest}");
     }
 }

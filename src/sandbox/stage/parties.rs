@@ -1,155 +1,138 @@
 //! Makes the parties of the sandbox and has them serve, each on a loopback port of its own.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use openidconnect::{IssuerUrl, RedirectUrl};
+
 use super::super::BIRTHDATE;
-use super::super::agents::{self, AgeAgent, Assistant, BOOKING_APP, DeputyClient};
-use super::super::clock::SandboxClock;
-use super::super::jws::SigningKey;
+use super::super::agents::{self, AgeAgent, Assistant, BOOKING_APP, BookingApp, DeputyClient};
 use super::super::platform::{self, Launcher, Platform};
-use super::super::provider::{self, Account, Provider};
+use super::super::provider::{self, Account, Provider, jwks};
 use super::super::serve::{Server, bind};
 use super::super::tickets::{self, Tickets};
 use super::super::user::User;
 use super::super::wire::Wire;
-use super::super::world::{Directory, secret};
+use super::super::world::Directory;
+use super::SandboxClock;
 use crate::base::entropy::{Entropy, handle};
+use crate::jose::{Algorithm, SigningKey};
+use crate::sdk::{Client, Credential, Endpoints};
 
 /// What every party is made with.
 pub struct Makings {
     /// Deputy's issuer identifier.
     pub issuer: String,
-    /// The sandbox's directory.
     pub directory: Directory,
-    /// Sends and records requests.
     pub wire: Wire,
-    /// Everybody's clock.
+    /// The one clock of all parties.
     pub clock: Arc<SandboxClock>,
-    /// Everybody's random bytes.
     pub entropy: Arc<dyn Entropy>,
 }
 
 /// The parties of the story, the platform aside.
 pub struct Parties {
-    /// The issuer identifier of the identity provider.
-    pub provider: String,
-    /// The user.
     pub alice: User,
-    /// The assistant.
     pub assistant: Arc<Assistant>,
-    /// The age agent.
     pub age_agent: Arc<AgeAgent>,
-    /// The tickets API.
-    pub tickets: Arc<Tickets>,
     /// Where the tickets API serves.
     pub tickets_url: String,
 }
 
+fn new_key() -> anyhow::Result<SigningKey> {
+    Ok(SigningKey::generate(Algorithm::ES256)?)
+}
+
 impl Makings {
     /// A client with a key of its own, whose public part is written where Deputy's configuration names it.
-    ///
-    /// # Errors
-    /// The key cannot be made or written.
     pub fn client(&self, id: &str, name: &'static str) -> anyhow::Result<DeputyClient> {
-        let key = SigningKey::generate(&format!("{id}-1"))?;
-        self.directory.write(&format!("{id}.jwks.json"), key.jwks().to_string())?;
-        Ok(DeputyClient {
-            wire: self.wire.of(name),
-            id: id.to_owned(),
-            key,
-            issuer: self.issuer.clone(),
-            clock: self.clock.clone(),
-            entropy: self.entropy.clone(),
-        })
+        let key = new_key()?;
+        self.directory.write(&format!("{id}.jwks.json"), jwks(&key).to_string())?;
+        Ok(DeputyClient { wire: self.wire.of(name), client: self.at_deputy(id, Credential::Key(key.into())) })
+    }
+
+    /// A client with a secret, which is written where Deputy's configuration names it.
+    pub fn client_with_secret(&self, id: &str) -> anyhow::Result<Client> {
+        let secret = handle::<32>(&*self.entropy)?;
+        self.directory.write(&format!("{id}.secret"), &secret)?;
+        Ok(self.at_deputy(id, Credential::Basic(secret.into())))
+    }
+
+    fn at_deputy(&self, id: &str, credential: Credential) -> Client {
+        let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
+        Client::new(&self.issuer, Endpoints::of_deputy(&self.issuer), id, credential, clock, entropy)
     }
 
     /// The platform, serving: what has its instances started, and its issuer identifier.
-    ///
-    /// # Errors
-    /// A key cannot be made, or no port is free.
     pub fn platform(&self, servers: &mut Vec<Server>) -> anyhow::Result<(Launcher, String)> {
         let listener = bind()?;
-        let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
-        let platform = Arc::new(Platform::new(&listener.url, &self.issuer, clock, entropy)?);
+        let platform = Arc::new(Platform {
+            issuer: listener.url.clone(),
+            audience: self.issuer.clone(),
+            launch_key: handle::<20>(&*self.entropy)?,
+            key: new_key()?,
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+        });
         let launcher = Launcher {
             wire: self.wire.of("age agent"),
             platform: listener.url.clone(),
             launch_key: platform.launch_key.clone(),
         };
-        servers.push(listener.serve(platform::routes(&platform))?);
+        servers.push(listener.serve(&platform, platform::routes)?);
         Ok((launcher, platform.issuer.clone()))
     }
 
     /// The identity provider with its user, the assistant, the age agent and the tickets API, all serving.
-    ///
-    /// # Errors
-    /// A key cannot be made or written, or no port is free.
     pub fn parties(&self, launcher: &Launcher, servers: &mut Vec<Server>) -> anyhow::Result<Parties> {
         let (at_provider, at_assistant, at_tickets, at_age_agent) = (bind()?, bind()?, bind()?, bind()?);
         let alice = User {
             wire: self.wire.of("Alice"),
             username: "alice".to_owned(),
             password: handle::<12>(&*self.entropy)?,
-            key: SigningKey::generate("alice-1")?,
+            key: new_key()?,
             provider: at_provider.url.clone(),
         };
+        let redirect_uri = format!("{}/callback", at_assistant.url);
+        let provider = Arc::new(self.provider(&at_provider.url, &alice, &redirect_uri)?);
         let assistant = Arc::new(Assistant {
             deputy: self.client("assistant", "assistant")?,
-            provider: at_provider.url.clone(),
-            own_url: at_assistant.url.clone(),
+            app: BookingApp {
+                wire: self.wire.of("assistant"),
+                provider: IssuerUrl::new(at_provider.url.clone())?,
+                redirect_uri: RedirectUrl::new(redirect_uri)?,
+                clock: self.clock.clone(),
+                entropy: self.entropy.clone(),
+                pending: Mutex::default(),
+                id_token: Mutex::default(),
+            },
             tickets: at_tickets.url.clone(),
             age_agent: at_age_agent.url.clone(),
-            pending: Mutex::default(),
-            id_token: Mutex::default(),
         });
-        let provider = Arc::new(self.provider(&at_provider.url, &alice, &assistant)?);
         let age_agent =
             Arc::new(AgeAgent { deputy: self.client("age-agent", "age agent")?, launcher: launcher.clone() });
         let tickets = Arc::new(Tickets {
             wire: self.wire.of("tickets API"),
-            issuer: self.issuer.clone(),
-            client_id: "tickets-api".to_owned(),
-            client_secret: secret(&*self.entropy)?,
+            deputy: self.client_with_secret("tickets-api")?,
             clock: self.clock.clone(),
             keys: Mutex::default(),
         });
         let tickets_url = at_tickets.url.clone();
-        servers.push(at_provider.serve(provider::routes(&provider))?);
-        servers.push(at_assistant.serve(agents::assistant_routes(&assistant))?);
-        servers.push(at_tickets.serve(tickets::routes(&tickets))?);
-        servers.push(at_age_agent.serve(agents::age_agent_routes(&age_agent))?);
-        Ok(Parties { provider: provider.issuer.clone(), alice, assistant, age_agent, tickets, tickets_url })
+        servers.push(at_provider.serve(&provider, provider::routes)?);
+        servers.push(at_assistant.serve(&assistant, agents::assistant_routes)?);
+        servers.push(at_tickets.serve(&tickets, tickets::routes)?);
+        servers.push(at_age_agent.serve(&age_agent, agents::age_agent_routes)?);
+        Ok(Parties { alice, assistant, age_agent, tickets_url })
     }
 
-    /// The identity provider, which knows the user and the assistant.
-    fn provider(&self, url: &str, alice: &User, assistant: &Assistant) -> anyhow::Result<Provider> {
+    /// The identity provider, which knows the user and the booking application.
+    fn provider(&self, url: &str, alice: &User, redirect_uri: &str) -> anyhow::Result<Provider> {
         let account = Account {
             subject: format!("user-{}", handle::<9>(&*self.entropy)?),
             password: alice.password.clone(),
             birthdate: BIRTHDATE.to_owned(),
-            key: alice.key.public_jwk(),
+            key: alice.key.public()?,
         };
-        Ok(Provider::new(
-            url,
-            SigningKey::generate("provider-1")?,
-            HashMap::from([(alice.username.clone(), account)]),
-            HashMap::from([(BOOKING_APP.to_owned(), assistant.redirect_uri())]),
-            self.clock.clone(),
-            self.entropy.clone(),
-        ))
-    }
-
-    /// Writes Deputy's master key, and the secrets of the clients that have one.
-    ///
-    /// # Errors
-    /// A file cannot be written.
-    pub fn write_secrets(&self, tickets: &str, yours: &str) -> anyhow::Result<()> {
-        let mut master = [0; 32];
-        self.entropy.fill(&mut master)?;
-        self.directory.write("master.key", master)?;
-        self.directory.write("tickets-api.secret", tickets)?;
-        self.directory.write("you.secret", yours)?;
-        Ok(())
+        let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
+        Provider::new(url, (&alice.username, account), (BOOKING_APP, redirect_uri), clock, entropy)
     }
 }

@@ -1,10 +1,13 @@
 //! The API against an issuer whose tokens can be anything: what Deputy would never issue must not book.
 
-use super::super::jws::SigningKey;
+use super::super::provider::jwks;
 use super::super::serve::{Server, bind};
 use super::super::wire::{Call, Tape};
 use super::*;
+use crate::base::entropy::SystemEntropy;
 use crate::base::time::{Lifetime, ManualClock, Timestamp};
+use crate::jose::{Algorithm, SigningKey};
+use crate::sdk::{Credential, Decoded, Endpoints};
 
 const NOW: i64 = 1_700_000_000;
 
@@ -26,35 +29,38 @@ struct World {
 
 fn world() -> World {
     let (at_issuer, at_api) = (bind().unwrap(), bind().unwrap());
-    let key = SigningKey::generate("issuer-1").unwrap();
+    let key = SigningKey::generate(Algorithm::ES256).unwrap();
     let issuer = Arc::new(Issuer { url: at_issuer.url.clone(), key, says: Mutex::default() });
     let clock = Arc::new(ManualClock::starting_at(Timestamp::from_seconds(NOW)));
     let wire = Wire::new("test", &Tape::default()).unwrap();
     let tickets = Arc::new(Tickets {
         wire: wire.of("tickets API"),
-        issuer: issuer.url.clone(),
-        client_id: "tickets-api".to_owned(),
-        client_secret: "secret".to_owned(),
+        deputy: Client::new(
+            &issuer.url,
+            Endpoints::of_deputy(&issuer.url),
+            "tickets-api",
+            Credential::Basic("secret".into()),
+            clock.clone(),
+            Arc::new(SystemEntropy::default()),
+        ),
         clock: clock.clone(),
         keys: Mutex::default(),
     });
-    let state = Data::from(issuer.clone());
-    let issuing = move |config: &mut ServiceConfig| {
+    let issuing = |config: &mut ServiceConfig| {
         config
-            .app_data(state.clone())
             .route(
                 "/jwks",
-                get().to(|issuer: Data<Issuer>| async move { HttpResponse::Ok().json(issuer.key.jwks()) }),
+                get().to(|issuer: Data<Issuer>| async move { HttpResponse::Ok().json(jwks(&issuer.key)) }),
             )
             .route("/introspect", post().to(introspect));
     };
     let api = at_api.url.clone();
-    let servers = [at_issuer.serve(issuing).unwrap(), at_api.serve(routes(&tickets)).unwrap()];
+    let servers = [at_issuer.serve(&issuer, issuing).unwrap(), at_api.serve(&tickets, routes).unwrap()];
     World { issuer, clock, api, wire, _servers: servers }
 }
 
 async fn introspect(issuer: Data<Issuer>, form: Form<HashMap<String, String>>) -> HttpResponse {
-    let claims = jws::decode(&form["token"]).unwrap().claims;
+    let claims = Decoded::read(&form["token"]).unwrap().claims;
     let mut says = lock(&issuer.says).clone().unwrap_or(claims);
     if says.get("active").is_none() {
         says["active"] = true.into();
@@ -90,8 +96,8 @@ impl World {
 
     async fn book(&self, booking: &str, answer: &str) -> Call {
         let url = format!("{}/book", self.api);
-        let fields = form([("event", "e"), ("age_answer", answer)]);
-        self.wire.post("tickets API", &url, fields, Credential::Bearer(booking)).await.unwrap()
+        let fields = [("event", "e"), ("age_answer", answer)];
+        self.wire.post("tickets API", &url, &fields, Some(booking)).await.unwrap()
     }
 }
 
@@ -141,7 +147,7 @@ async fn a_token_of_another_kind_audience_issuer_or_key_is_refused() {
         claims[name] = value.into();
         world.token("at+jwt", &claims)
     };
-    let stranger = SigningKey::generate("issuer-1").unwrap();
+    let stranger = SigningKey::generate(Algorithm::ES256).unwrap().named(world.issuer.key.kid());
     for token in [
         world.token("task+jwt", &claims),
         with("aud", "elsewhere"),

@@ -1,9 +1,9 @@
 //! Two processes on one PostgreSQL: a change made at one takes effect at the other at once.
 
+use deputy::testing::{Endpoint, Exchange};
 use serde_json::Value;
 
 use crate::jose::claims_of;
-use crate::process_support::caller::later_hop;
 use crate::process_support::{Backend, Server, World};
 
 /// A world with two running processes; `None` where there is no PostgreSQL.
@@ -44,20 +44,23 @@ async fn an_assertion_spent_at_one_process_is_spent_at_the_other_on_postgres() {
         .sign_in(&nodes[0].base, &world.id_token("ann"), world.issuer(), "tickets:search")
         .await
         .token();
-    let form = later_hop(&task, "tickets", "tickets:search");
-    let urls = [0, 1].map(|node: usize| format!("{}/token", nodes[node].base));
+    let exchange = Exchange::of_access_token(&task).audience("tickets").scope("tickets:search");
+    let form = exchange.params();
+    let bases = [&nodes[0].base, &nodes[1].base];
 
     let assertion = assistant.assertion();
-    let first = assistant.try_post_with(&urls[0], &assertion, &form).await.expect("an answer");
-    let replay = assistant.try_post_with(&urls[1], &assertion, &form).await.expect("an answer");
+    let first =
+        assistant.try_post_with(bases[0], Endpoint::Token, &assertion, form).await.expect("an answer");
+    let replay =
+        assistant.try_post_with(bases[1], Endpoint::Token, &assertion, form).await.expect("an answer");
     assert_eq!(first.status, 200, "{}", first.text);
     assert_eq!((replay.status, replay.refusal().1), (401, "invalid_client"), "{}", replay.text);
 
     for _ in 0..10 {
         let assertion = assistant.assertion();
         let (one, two) = tokio::join!(
-            assistant.try_post_with(&urls[0], &assertion, &form),
-            assistant.try_post_with(&urls[1], &assertion, &form),
+            assistant.try_post_with(bases[0], Endpoint::Token, &assertion, form),
+            assistant.try_post_with(bases[1], Endpoint::Token, &assertion, form),
         );
         let mut statuses = [one, two].map(|answer| answer.expect("an answer").status);
         statuses.sort_unstable();

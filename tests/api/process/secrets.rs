@@ -5,6 +5,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use deputy::testing::Endpoint;
 
 use crate::jose::{forged, fresh_id};
 use crate::process_support::scan::Scanner;
@@ -45,14 +46,14 @@ async fn take_every_turn(world: &World, base: &str) {
         stranger.revoke(base, &search).await,
         assistant.revoke(base, &id_token).await,
         assistant.exchange_as(base, &task, &workload, "tickets", "tickets:search").await,
-        assistant.post(&format!("{base}/token"), &[("grant_type", &task), ("client_secret", &search)]).await,
+        assistant.post(base, Endpoint::Token, &[("grant_type", &task), ("client_secret", &search)]).await,
     ] {
         assert!((400..500).contains(&answer.status), "{}: {}", answer.status, answer.text);
     }
     let assertion = assistant.assertion();
     for _ in 0..2 {
         assistant
-            .try_post_with(&format!("{base}/token"), &assertion, &[("token", &search)])
+            .try_post_with(base, Endpoint::Token, &assertion, &[("token", &search)])
             .await
             .expect("an answer");
     }

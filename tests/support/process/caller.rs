@@ -1,21 +1,12 @@
-//! A client of Deputy as seen from outside: signs its assertions and speaks HTTP.
+//! A client of Deputy as seen from outside: the SDK, with assertions that the tests sign themselves.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use deputy::testing::{Client, Credential, Endpoint, Endpoints, Exchange, Http, HttpOptions};
 use serde_json::{Value, json};
 
 use crate::jose::{Key, fresh_id};
-
-/// The grant type of RFC 8693.
-pub const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-/// `subject_token_type` of an ID token.
-pub const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
-/// `subject_token_type` of what Deputy issued.
-pub const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
-/// `actor_token_type`.
-pub const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
-const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// Every token that went over the wire in a world, and every refusal that came back.
 #[derive(Default)]
@@ -94,14 +85,15 @@ pub struct Caller {
     id: String,
     issuer: String,
     key: Key,
-    http: reqwest::Client,
+    http: Http,
     witness: Arc<Witness>,
 }
 
 impl Caller {
     /// The client `id`, whose registered key is `key`.
     pub fn new(id: &str, issuer: &str, key: Key, witness: Arc<Witness>) -> Self {
-        Self { id: id.to_owned(), issuer: issuer.to_owned(), key, http: reqwest::Client::new(), witness }
+        let http = Http::new(&HttpOptions::default()).expect("a transport");
+        Self { id: id.to_owned(), issuer: issuer.to_owned(), key, http, witness }
     }
 
     /// A fresh client assertion (RFC 7523 §2.2).
@@ -113,33 +105,35 @@ impl Caller {
         self.witness.saw(self.key.sign_typed("client-authentication+jwt", &claims))
     }
 
-    /// Posts a form with a fresh assertion; `None` if no answer came.
-    pub async fn try_post(&self, url: &str, form: &[(&str, &str)]) -> Option<Answer> {
-        self.try_post_with(url, &self.assertion(), form).await
-    }
-
-    /// Posts a form with this assertion; `None` if no whole answer came.
-    pub async fn try_post_with(&self, url: &str, assertion: &str, form: &[(&str, &str)]) -> Option<Answer> {
-        let mut form = form.to_vec();
-        form.push(("client_assertion_type", ASSERTION_TYPE));
-        form.push(("client_assertion", assertion));
-        let answer = self.http.post(url).form(&form).send().await.ok()?;
-        let (status, headers) = (answer.status().as_u16(), format!("{:?}", answer.headers()));
-        let text = answer.text().await.ok()?;
-        let json: Value = serde_json::from_str(&text).unwrap_or_default();
+    /// Posts a form, which may be malformed, with this assertion; `None` if no whole answer came.
+    pub async fn try_post_with(
+        &self,
+        base: &str,
+        endpoint: Endpoint,
+        assertion: &str,
+        form: &[(&str, &str)],
+    ) -> Option<Answer> {
+        let (endpoints, credential) = (Endpoints::of_deputy(base), Credential::Assertion(assertion.into()));
+        let client = Client::of_system(&self.issuer, endpoints, &self.id, credential);
+        let response = client.post(&self.http, endpoint, form).await.ok()?;
+        let (json, text) = (response.json(), String::from_utf8_lossy(&response.body).into_owned());
         match json["access_token"].as_str() {
             Some(token) => _ = self.witness.saw(token.to_owned()),
             None => {
                 let mut answers = self.witness.answers.lock().expect("the witness");
-                answers.push_str(&format!("{headers}\n{text}\n"));
+                answers.push_str(&format!("{:?}\n{text}\n", response.headers));
             }
         }
-        Some(Answer { status, text, json })
+        Some(Answer { status: response.status.as_u16(), text, json })
     }
 
     /// Posts a form with a fresh assertion.
-    pub async fn post(&self, url: &str, form: &[(&str, &str)]) -> Answer {
-        self.try_post(url, form).await.expect("an answer")
+    pub async fn post(&self, base: &str, endpoint: Endpoint, form: &[(&str, &str)]) -> Answer {
+        self.try_post_with(base, endpoint, &self.assertion(), form).await.expect("an answer")
+    }
+
+    async fn try_token(&self, base: &str, exchange: &Exchange<'_>) -> Option<Answer> {
+        self.try_post_with(base, Endpoint::Token, &self.assertion(), exchange.params()).await
     }
 
     /// The first hop: exchanges an ID token for a token for `audience`.
@@ -155,15 +149,8 @@ impl Caller {
         audience: &str,
         scope: &str,
     ) -> Option<Answer> {
-        let form = [
-            ("grant_type", TOKEN_EXCHANGE),
-            ("subject_token", id_token),
-            ("subject_token_type", ID_TOKEN),
-            ("audience", audience),
-            ("scope", scope),
-            ("purpose", "book a seat for tonight"),
-        ];
-        self.try_post(&format!("{base}/token"), &form).await
+        let exchange = Exchange::of_id_token(id_token).audience(audience).scope(scope);
+        self.try_token(base, &exchange.with("purpose", "book a seat for tonight")).await
     }
 
     /// A later hop: one of Deputy's tokens for a narrower one at `audience`.
@@ -173,7 +160,7 @@ impl Caller {
 
     /// As [`Caller::exchange`]; `None` if no answer came.
     pub async fn try_exchange(&self, base: &str, token: &str, audience: &str, scope: &str) -> Option<Answer> {
-        self.try_post(&format!("{base}/token"), &later_hop(token, audience, scope)).await
+        self.try_token(base, &Exchange::of_access_token(token).audience(audience).scope(scope)).await
     }
 
     /// As [`Caller::exchange`], by an agent that proves itself with `actor_token`.
@@ -185,9 +172,8 @@ impl Caller {
         audience: &str,
         scope: &str,
     ) -> Answer {
-        let mut form = later_hop(token, audience, scope);
-        form.extend([("actor_token", actor_token), ("actor_token_type", JWT)]);
-        self.post(&format!("{base}/token"), &form).await
+        let exchange = Exchange::of_access_token(token).audience(audience).scope(scope).actor(actor_token);
+        self.try_token(base, &exchange).await.expect("an answer")
     }
 
     /// RFC 7009.
@@ -197,22 +183,11 @@ impl Caller {
 
     /// As [`Caller::revoke`]; `None` if no answer came.
     pub async fn try_revoke(&self, base: &str, token: &str) -> Option<Answer> {
-        self.try_post(&format!("{base}/revoke"), &[("token", token)]).await
+        self.try_post_with(base, Endpoint::Revocation, &self.assertion(), &[("token", token)]).await
     }
 
     /// RFC 7662.
     pub async fn introspect(&self, base: &str, token: &str) -> Answer {
-        self.post(&format!("{base}/introspect"), &[("token", token)]).await
+        self.post(base, Endpoint::Introspection, &[("token", token)]).await
     }
-}
-
-/// The form of a later hop.
-pub fn later_hop<'a>(token: &'a str, audience: &'a str, scope: &'a str) -> Vec<(&'static str, &'a str)> {
-    vec![
-        ("grant_type", TOKEN_EXCHANGE),
-        ("subject_token", token),
-        ("subject_token_type", ACCESS_TOKEN),
-        ("audience", audience),
-        ("scope", scope),
-    ]
 }

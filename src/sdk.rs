@@ -1,0 +1,18 @@
+//! A small client of an authorization server that exchanges tokens (RFC 8693), introspects them (RFC 7662) and
+//! revokes them (RFC 7009). The command line, the sandbox, the tests and the benchmark call Deputy through it.
+//!
+//! A [`Client`] says who asks, where, and with which [`Credential`]. It builds each request, hands it to a
+//! [`Transport`] such as [`Http`], and reads the response into a type or into an [`Error`].
+
+mod answer;
+mod client;
+mod decoded;
+mod transport;
+
+pub use answer::{Error, Introspection, Issued, Refusal};
+pub use client::{Client, Credential, Endpoint, Endpoints, Exchange};
+pub use decoded::Decoded;
+pub use transport::{Http, HttpOptions, Response, Transport, Unreachable};
+
+#[cfg(test)]
+mod tests;

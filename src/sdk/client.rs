@@ -1,0 +1,296 @@
+//! An authenticated client of one server.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, Request, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+use url::Url;
+use url::form_urlencoded::{Serializer, byte_serialize};
+
+use super::answer::accepted;
+use super::{Error, Introspection, Issued, Response, Transport};
+use crate::base::entropy::{Entropy, SystemEntropy, handle};
+use crate::base::time::{Clock, SystemClock};
+use crate::jose::SigningKey;
+use crate::oauth::GrantType;
+use crate::oauth::exchange::token_type::{ACCESS_TOKEN, ID_TOKEN, JWT};
+
+/// `client_assertion_type` of a JWT (RFC 7523 §2.2).
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// The lifetime of a client assertion, in seconds.
+const ASSERTION_SECONDS: i64 = 60;
+
+/// A client's private key. Opaque, because users of the SDK outside this library have no use for what signs.
+#[derive(Clone)]
+pub struct ClientKey(Arc<SigningKey>);
+
+impl From<SigningKey> for ClientKey {
+    fn from(key: SigningKey) -> Self {
+        Self(Arc::new(key))
+    }
+}
+
+/// How a client authenticates.
+#[derive(Clone)]
+pub enum Credential {
+    /// `private_key_jwt`: each request gets a fresh assertion by this key (RFC 7523 §2.2).
+    Key(ClientKey),
+    /// `private_key_jwt` with this assertion, which the caller has signed.
+    Assertion(SecretString),
+    /// `client_secret_basic`
+    Basic(SecretString),
+    /// `client_secret_post`
+    Post(SecretString),
+}
+
+/// An endpoint that a client calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// RFC 6749 §3.2
+    Token,
+    /// RFC 7662 §2
+    Introspection,
+    /// RFC 7009 §2
+    Revocation,
+}
+
+impl Endpoint {
+    /// Its member in the server's metadata (RFC 8414 §2).
+    const fn member(self) -> &'static str {
+        match self {
+            Self::Token => "token_endpoint",
+            Self::Introspection => "introspection_endpoint",
+            Self::Revocation => "revocation_endpoint",
+        }
+    }
+}
+
+/// Where the endpoints of one server are.
+#[derive(Clone, Debug)]
+pub struct Endpoints(Value);
+
+impl Endpoints {
+    /// The endpoints of a Deputy whose public listener is at `base`, without asking it.
+    pub fn of_deputy(base: &str) -> Self {
+        let at = |path: &str| format!("{}/{path}", base.trim_end_matches('/'));
+        Self(json!({
+            Endpoint::Token.member(): at("token"),
+            Endpoint::Introspection.member(): at("introspect"),
+            Endpoint::Revocation.member(): at("revoke"),
+        }))
+    }
+
+    /// Reads the metadata of `issuer`, which has to name that same issuer (RFC 8414 §3.3).
+    ///
+    /// # Errors
+    /// [`Error::Issuer`], [`Error::Unreachable`] or [`Error::Metadata`].
+    pub async fn discover(http: &impl Transport, issuer: &str) -> Result<Self, Error> {
+        let mut url = Url::parse(issuer).ok().filter(Url::has_host).ok_or(Error::Issuer)?;
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("/.well-known/oauth-authorization-server{path}"));
+        let response = http.send(Request::new(Method::GET, url)).await?;
+        let metadata = response.json();
+        if response.status != StatusCode::OK || metadata.get("issuer").and_then(Value::as_str) != Some(issuer)
+        {
+            return Err(Error::Metadata);
+        }
+        Ok(Self(metadata))
+    }
+
+    fn url(&self, endpoint: Endpoint) -> Result<Url, Error> {
+        let member = endpoint.member();
+        let url = self.0.get(member).and_then(Value::as_str).and_then(|text| Url::parse(text).ok());
+        url.ok_or(Error::NoEndpoint(member))
+    }
+}
+
+/// The parameters of a token exchange (RFC 8693 §2.1).
+#[derive(Clone)]
+pub struct Exchange<'a>(Vec<(&'static str, &'a str)>);
+
+impl<'a> Exchange<'a> {
+    /// Exchanges `subject_token`, which is of this token type.
+    pub fn of(subject_token: &'a str, subject_token_type: &'a str) -> Self {
+        Self(vec![("grant_type", GrantType::TokenExchange.word())])
+            .with("subject_token", subject_token)
+            .with("subject_token_type", subject_token_type)
+    }
+
+    /// Exchanges an ID token of the user.
+    pub fn of_id_token(subject_token: &'a str) -> Self {
+        Self::of(subject_token, ID_TOKEN)
+    }
+
+    /// Exchanges a token that the server issued.
+    pub fn of_access_token(subject_token: &'a str) -> Self {
+        Self::of(subject_token, ACCESS_TOKEN)
+    }
+
+    /// Acts by this credential of a workload.
+    #[must_use]
+    pub fn actor(self, actor_token: &'a str) -> Self {
+        self.with("actor_token", actor_token).with("actor_token_type", JWT)
+    }
+
+    /// Names the target. The server's issuer, as the target, asks for a task token.
+    #[must_use]
+    pub fn audience(self, name: &'a str) -> Self {
+        self.with("audience", name)
+    }
+
+    /// Asks for these scopes, which spaces separate.
+    #[must_use]
+    pub fn scope(self, scope: &'a str) -> Self {
+        self.with("scope", scope)
+    }
+
+    /// Adds any other parameter.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: &'a str) -> Self {
+        self.0.push((name, value));
+        self
+    }
+
+    /// The form.
+    pub fn params(&self) -> &[(&'static str, &'a str)] {
+        &self.0
+    }
+}
+
+/// A client of one server.
+#[derive(Clone)]
+pub struct Client {
+    issuer: String,
+    endpoints: Endpoints,
+    id: String,
+    credential: Credential,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("id", &self.id).field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// The client `id` at the server that calls itself `issuer`. Clock and entropy are for its assertions.
+    pub(crate) fn new(
+        issuer: &str,
+        endpoints: Endpoints,
+        id: &str,
+        credential: Credential,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self { issuer: issuer.to_owned(), endpoints, id: id.to_owned(), credential, clock, entropy }
+    }
+
+    /// The same with the clock and the entropy of this machine.
+    pub fn of_system(issuer: &str, endpoints: Endpoints, id: &str, credential: Credential) -> Self {
+        Self::new(
+            issuer,
+            endpoints,
+            id,
+            credential,
+            Arc::new(SystemClock),
+            Arc::new(SystemEntropy::default()),
+        )
+    }
+
+    /// The server's issuer identifier.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Exchanges a token.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with what the server said, or why no such answer came.
+    pub async fn exchange(&self, http: &impl Transport, exchange: &Exchange<'_>) -> Result<Issued, Error> {
+        let response = self.post(http, Endpoint::Token, exchange.params()).await?;
+        Issued::read(accepted(&response)?)
+    }
+
+    /// Asks whether a token is active.
+    ///
+    /// # Errors
+    /// As [`Client::exchange`]. A token that is not active is no error.
+    pub async fn introspect(&self, http: &impl Transport, token: &str) -> Result<Introspection, Error> {
+        let response = self.post(http, Endpoint::Introspection, &[("token", token)]).await?;
+        Introspection::read(accepted(&response)?)
+    }
+
+    /// Revokes a token, and all that was exchanged from it.
+    ///
+    /// # Errors
+    /// As [`Client::exchange`]. A token that is not the client's is left alone, and is no error.
+    pub async fn revoke(&self, http: &impl Transport, token: &str) -> Result<(), Error> {
+        let response = self.post(http, Endpoint::Revocation, &[("token", token)]).await?;
+        accepted(&response).map(drop)
+    }
+
+    /// Posts any form, also a malformed one, and gives the response as it came.
+    ///
+    /// # Errors
+    /// No request could be built, or no whole response came.
+    pub async fn post(
+        &self,
+        http: &impl Transport,
+        endpoint: Endpoint,
+        params: &[(&str, &str)],
+    ) -> Result<Response, Error> {
+        Ok(http.send(self.request(endpoint, params)?).await?)
+    }
+
+    /// The request that [`Client::post`] sends.
+    ///
+    /// # Errors
+    /// The server has no such endpoint, or no assertion could be signed.
+    pub fn request(&self, endpoint: Endpoint, params: &[(&str, &str)]) -> Result<Request, Error> {
+        let mut request = Request::new(Method::POST, self.endpoints.url(endpoint)?);
+        let mut form = Serializer::new(String::new());
+        form.extend_pairs(params);
+        match &self.credential {
+            Credential::Key(key) => append_assertion(&mut form, &self.assertion(&key.0)?),
+            Credential::Assertion(assertion) => append_assertion(&mut form, assertion.expose_secret()),
+            Credential::Basic(secret) => {
+                // Both parts are form-encoded before they are joined (RFC 6749 §2.3.1).
+                let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+                let pair = format!("{}:{}", encode(&self.id), encode(secret.expose_secret()));
+                let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair)))
+                    .map_err(|_| Error::Assertion)?;
+                value.set_sensitive(true);
+                request.headers_mut().insert(AUTHORIZATION, value);
+            }
+            Credential::Post(secret) => {
+                form.append_pair("client_id", &self.id).append_pair("client_secret", secret.expose_secret());
+            }
+        }
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        *request.body_mut() = Some(form.finish().into());
+        Ok(request)
+    }
+
+    /// A new assertion for this issuer alone.
+    fn assertion(&self, key: &SigningKey) -> Result<String, Error> {
+        let now = self.clock.now().seconds();
+        let jti = handle::<16>(&*self.entropy).map_err(|_| Error::Assertion)?;
+        let claims = json!({
+            "iss": self.id, "sub": self.id, "aud": self.issuer, "jti": jti,
+            "iat": now, "exp": now + ASSERTION_SECONDS,
+        });
+        key.sign_jwt("client-authentication+jwt", &claims).map_err(|_| Error::Assertion)
+    }
+}
+
+fn append_assertion(form: &mut Serializer<'_, String>, assertion: &str) {
+    form.append_pair("client_assertion_type", JWT_BEARER).append_pair("client_assertion", assertion);
+}
