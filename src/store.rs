@@ -47,14 +47,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use zeroize::Zeroizing;
 
 use self::audit::checkpoint::Notary;
 use self::queue::{Queue, Waiting};
 use self::writer::Writer;
 use crate::base::entropy::Entropy;
 use crate::config;
-use crate::keys::{NodeSecrets, SealPurpose};
+use crate::keys::NodeSecrets;
 pub use audit::verify;
 pub use entry::{Change, Control, Entry, KeyRow, Recorded};
 pub use read::AuditFilter;
@@ -81,37 +80,10 @@ pub enum StoreError {
 pub struct Opening<'a> {
     /// Which database, data directory and checkpoint file.
     pub config: &'a config::Config,
-    /// Keeps the checkpoint key; in a server the node's secrets.
-    pub sealing: &'a dyn CheckpointSealing,
+    /// They seal this node's checkpoint key, which is kept in the database (ADR 3).
+    pub secrets: &'a NodeSecrets,
     /// For the node id and the checkpoint key, made at the first start.
     pub entropy: &'a dyn Entropy,
-}
-
-/// Seals this node's audit checkpoint key, which is kept in the database (ADR 3).
-pub trait CheckpointSealing: Send + Sync {
-    /// Seals the PKCS#8 of the checkpoint key of `chain`.
-    ///
-    /// # Errors
-    /// [`StoreError::Unusable`] if it cannot be sealed.
-    fn seal(&self, chain: &str, plain: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, StoreError>;
-
-    /// Opens what [`CheckpointSealing::seal`] sealed for the same chain.
-    ///
-    /// # Errors
-    /// [`StoreError::Unusable`] if it does not open: another master key, or damaged.
-    fn open(&self, chain: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError>;
-}
-
-impl CheckpointSealing for NodeSecrets {
-    fn seal(&self, chain: &str, plain: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, StoreError> {
-        NodeSecrets::seal(self, SealPurpose::CheckpointKey(chain), plain, entropy)
-            .map_err(|error| StoreError::Unusable(format!("audit checkpoint key: {error}")))
-    }
-
-    fn open(&self, chain: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-        NodeSecrets::open(self, SealPurpose::CheckpointKey(chain), sealed)
-            .map_err(|error| StoreError::Unusable(format!("audit checkpoint key: {error}")))
-    }
 }
 
 /// Held by a request that may come to [`Store::record`], so that the writer knows others are on

@@ -25,7 +25,7 @@ impl Migrate {
         let config = self.config.load()?;
         let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
         let secrets = NodeSecrets::load(&config.keys.master_key_file).map_err(|error| failed(&error))?;
-        let opening = Opening { config: &config, sealing: &secrets, entropy: &SystemEntropy::default() };
+        let opening = Opening { config: &config, secrets: &secrets, entropy: &SystemEntropy::default() };
         let store = Store::open(opening).await.map_err(|error| failed(&error))?;
         store.close().await.map_err(|error| failed(&error))?;
         if output.is_json() {

@@ -13,7 +13,7 @@ use crate::store::{Opening, Store};
 pub async fn reset_offline(config: &Config, surroundings: &Surroundings) -> Result<(), StartError> {
     let secrets = NodeSecrets::load(&config.keys.master_key_file)?;
     let now = surroundings.clock.now();
-    let opening = Opening { config, sealing: &secrets, entropy: surroundings.entropy.as_ref() };
+    let opening = Opening { config, secrets: &secrets, entropy: surroundings.entropy.as_ref() };
     let store = Store::open(opening).await?;
     clock::set_back(&store, now).await?;
     store.close().await?;

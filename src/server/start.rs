@@ -74,7 +74,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Arc<App
     let secrets = NodeSecrets::load(&config.keys.master_key_file)?;
     let now = clock.now();
     let store =
-        Store::open(Opening { config: &config, sealing: &secrets, entropy: entropy.as_ref() }).await?;
+        Store::open(Opening { config: &config, secrets: &secrets, entropy: entropy.as_ref() }).await?;
     let highest = store.highest_time().await?.unwrap_or(now);
     if now.plus(CLOCK_TOLERANCE) < highest {
         store.close().await?;

@@ -142,7 +142,7 @@ impl World {
         let config = Config::load(&self.path("deputy.toml"), []).unwrap();
         let secrets = NodeSecrets::load(&config.keys.master_key_file).unwrap();
         let entropy = SystemEntropy::default();
-        let opening = Opening { config: &config, sealing: &secrets, entropy: &entropy };
+        let opening = Opening { config: &config, secrets: &secrets, entropy: &entropy };
         let store = Store::open(opening).await.unwrap();
         let event = Event::PolicyLoad(PolicyLoadEvent { set: "0123456789abcdef".to_owned() });
         store.record(Entry::note(Told::of_server(self.now, Outcome::Granted, event))).await.unwrap();

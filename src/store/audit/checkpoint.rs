@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use super::chain::Head;
 use super::{CheckpointKeyRow, CheckpointRow};
 use crate::base::time::Timestamp;
+use crate::keys::SealPurpose;
 use crate::store::rows::Hash;
 use crate::store::statement::Failure;
 use crate::store::transaction::Transaction;
@@ -103,12 +104,15 @@ impl Notary {
         chain: &str,
         opening: &Opening<'_>,
     ) -> Result<Self, StoreError> {
-        let damaged = || StoreError::Unusable("audit checkpoint key: damaged".to_owned());
+        let unusable = |what: String| StoreError::Unusable(format!("audit checkpoint key: {what}"));
+        let damaged = || unusable("damaged".to_owned());
+        let purpose = SealPurpose::CheckpointKey(chain);
         let file = opening.config.audit.checkpoint_file.clone();
         drop_unfinished_line(&file)?;
         let known = session.checkpoint_keys().await?.into_iter().find(|row| row.chain == chain);
         let key = if let Some(row) = known {
-            let pkcs8 = opening.sealing.open(chain, &row.sealed)?;
+            let pkcs8 = opening.secrets.open(purpose, &row.sealed);
+            let pkcs8 = pkcs8.map_err(|error| unusable(error.to_string()))?;
             let key = Ed25519KeyPair::from_pkcs8(&pkcs8).map_err(|_| damaged())?;
             if key.public_key().as_ref() != row.public_key {
                 return Err(damaged());
@@ -122,10 +126,11 @@ impl Notary {
                 .map_err(|error| StoreError::Unusable(error.to_string()))?;
             let key = Ed25519KeyPair::from_seed_unchecked(seed.as_slice()).map_err(|_| damaged())?;
             let pkcs8 = key.to_pkcs8v1().map_err(|_| damaged())?;
+            let sealed = opening.secrets.seal(purpose, pkcs8.as_ref(), opening.entropy);
             let row = CheckpointKeyRow {
                 chain: chain.to_owned(),
                 public_key: key.public_key().as_ref().to_vec(),
-                sealed: opening.sealing.seal(chain, pkcs8.as_ref(), opening.entropy)?,
+                sealed: sealed.map_err(|error| unusable(error.to_string()))?,
             };
             session.insert_checkpoint_key(&row).await?;
             key

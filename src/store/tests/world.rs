@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use diesel::connection::SimpleConnection as _;
 use tempfile::TempDir;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 use self::configuration::configuration;
 use self::database::{TestDatabase, administer};
@@ -20,9 +19,10 @@ use crate::base::time::{Lifetime, Timestamp};
 use crate::config::{self, Config, PostgresTls, PostgresUrl};
 use crate::decision::Report;
 use crate::delegation::record::{Agent, Delegation, EndReason, Lineage, live};
+use crate::keys::NodeSecrets;
 use crate::oauth::{ClientId, OneTime, TaskId, TokenFault};
 use crate::store::entry::{Change, Control, Entry, KeyRow, Recorded};
-use crate::store::{CheckpointSealing, Opening, Store, StoreError, sqlite};
+use crate::store::{Opening, Store, StoreError, sqlite};
 pub(crate) use entries::SignIn;
 
 /// When the stories begin.
@@ -31,22 +31,11 @@ pub(crate) const KID: &str = "key-1";
 /// After this many seconds nothing that is over is kept.
 pub(crate) const END_OF_RETENTION: u32 = 90_000 + 1;
 
-/// Seals by turning every bit.
-pub(crate) struct Mirror;
-
-impl CheckpointSealing for Mirror {
-    fn seal(&self, _: &str, plain: &[u8], _: &dyn Entropy) -> Result<Vec<u8>, StoreError> {
-        Ok(plain.iter().map(|byte| !byte).collect())
-    }
-    fn open(&self, _: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-        Ok(Zeroizing::new(sealed.iter().map(|byte| !byte).collect()))
-    }
-}
-
 /// The world of one test.
 pub(crate) struct World {
     pub(crate) directory: TempDir,
     pub(crate) config: Config,
+    secrets: NodeSecrets,
     database: Option<TestDatabase>,
     entropy: SeededEntropy,
     now: AtomicI64,
@@ -85,9 +74,13 @@ impl World {
 
     fn with(directory: TempDir, database: config::Database, owned: Option<TestDatabase>) -> Self {
         let config = configuration(directory.path().join("node-1"), database);
+        let master = directory.path().join("master.key");
+        NodeSecrets::create(&master, &SystemEntropy::default()).unwrap();
+        let secrets = NodeSecrets::load(&master).unwrap();
         Self {
             directory,
             config,
+            secrets,
             database: owned,
             entropy: SeededEntropy::new(7),
             now: AtomicI64::new(START.millis()),
@@ -113,7 +106,7 @@ impl World {
 
     pub(crate) async fn open_as(&self, config: &Config) -> Result<Store, StoreError> {
         let entropy = SystemEntropy::default();
-        Store::open(Opening { config, sealing: &Mirror, entropy: &entropy }).await
+        Store::open(Opening { config, secrets: &self.secrets, entropy: &entropy }).await
     }
 
     /// Another node on the same PostgreSQL.
