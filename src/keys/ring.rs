@@ -93,11 +93,6 @@ impl KeyRing {
         Ok(Signed { token: key.signer.sign(typ, claims)?, kid: key.row.kid.clone() })
     }
 
-    /// The `kid` of the key that signs at `now`.
-    pub fn active_kid(&self, now: Timestamp) -> Option<&str> {
-        self.active(now).map(|key| key.row.kid.as_str())
-    }
-
     fn active(&self, now: Timestamp) -> Option<&RingKey> {
         let active = self.keys.iter().filter(|key| state(&key.row, now) == KeyState::Active);
         active.max_by_key(|key| (key.row.active_from, &key.row.kid))
