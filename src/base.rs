@@ -1,5 +1,6 @@
-//! What every other module may use: time, randomness, and enums with words.
+//! What every other module may use: time, randomness, digests, and enums with words.
 
+pub mod digest;
 pub mod entropy;
 pub mod time;
 pub(crate) mod words;

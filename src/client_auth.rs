@@ -21,12 +21,9 @@ use secret::Secrets;
 /// Why a client is not authenticated.
 #[derive(Debug)]
 pub enum NotAuthenticated {
-    /// Refused. `challenge` asks for `WWW-Authenticate: Basic` (the header was used).
     Refused {
         /// The true cause.
         cause: Cause,
-        /// The Authorization header was used.
-        challenge: bool,
         /// The client it claimed to be, if that is a registered one (for throttling and audit).
         claimed: Option<ClientId>,
     },
@@ -62,10 +59,8 @@ pub async fn authenticate(
     params: &Params,
     now: Timestamp,
 ) -> Result<AuthenticatedClient, NotAuthenticated> {
-    let challenge = !authorization.is_empty();
     let refused = |cause: Plain, claimed: Option<ClientId>| NotAuthenticated::Refused {
         cause: cause.into(),
-        challenge,
         claimed,
     };
     let registered = |id: &str| config.registry.clients.get(id);

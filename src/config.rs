@@ -26,6 +26,8 @@ mod workloads;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use url::Url;
+
 use crate::base::time::Lifetime;
 use crate::jose::Algorithm;
 use crate::oauth::Issuer;
@@ -60,6 +62,14 @@ pub struct Config {
     pub audit: Audit,
     /// `[limits]`
     pub limits: Limits,
+}
+
+impl Config {
+    /// Whether Deputy itself is served on literal loopback, as in the sandbox. Only then is anything fetched by
+    /// plain HTTP.
+    pub fn is_on_loopback(&self) -> bool {
+        Url::parse(self.issuer.as_str()).is_ok_and(|issuer| is_literal_loopback(&issuer))
+    }
 }
 
 /// `[listen]`

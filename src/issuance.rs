@@ -11,16 +11,11 @@ use crate::config::Config;
 use crate::decision::{GivenAnswer, Origin, Permit, Terms};
 use crate::delegation::record::TokenKind;
 use crate::keys::{KeyError, KeyRing, NodeSecrets, SealPurpose};
-use crate::oauth::exchange::token_type;
+use crate::oauth::exchange::{BEARER, own_typ, token_type};
 use crate::oauth::{AgentId, ClientId, Issuer, Jti, LoginId, Scope, ScopeToken, TargetId, TokenResponse};
 use crate::registry::SubjectForm;
 
 pub use signed::{SealedAnswerRow, SignedToken};
-
-/// `typ` of a task token: no resource server can take it for an access token.
-pub const TASK_TYP: &str = "task+jwt";
-/// `typ` of an access token (RFC 9068 §2.1).
-pub const ACCESS_TYP: &str = "at+jwt";
 
 /// What is issued: the answer, which leaves only after the commit, and what has to be recorded before that.
 #[derive(Debug)]
@@ -46,8 +41,8 @@ pub fn issue(
     let terms = permit.terms();
     let payload = serde_json::to_vec(&claims(config, secrets, terms)).map_err(|_| KeyError::Crypto)?;
     let typ = match terms.proposal.kind {
-        TokenKind::Task => TASK_TYP,
-        TokenKind::Access => ACCESS_TYP,
+        TokenKind::Task => own_typ::TASK,
+        TokenKind::Access => own_typ::ACCESS,
     };
     let token = ring.sign(typ, &payload, now)?;
     let hash = secrets.token_hash(&token.token);
@@ -55,7 +50,7 @@ pub fn issue(
     let response = TokenResponse {
         access_token: token.token,
         issued_token_type: token_type::ACCESS_TOKEN,
-        token_type: "Bearer",
+        token_type: BEARER,
         expires_in: terms.proposal.lifetime_seconds(),
         scope: terms.proposal.scope.clone(),
         task: match terms.origin {

@@ -5,7 +5,7 @@ mod rotation;
 mod secrets;
 
 pub use ring::KeyRing;
-pub use rotation::{announce, new_key, revoke, rotate, set_back};
+pub use rotation::{announce, new_key, revoke, rotate, set_back, state};
 pub use secrets::{NodeSecrets, SealPurpose};
 
 use crate::base::time::Timestamp;

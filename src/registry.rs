@@ -17,7 +17,7 @@ use crate::oauth::{ClientId, Issuer, Scope, ScopeToken, TargetId};
 pub use client::{Client, ClientAuthentication, ClientSecret};
 pub use keys::{KeySource, Network, Reach};
 pub use predicate::{LeapDay, Predicate, Question};
-pub use provider::{AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider, RelyingParty};
+pub use provider::{AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider, MFA, RelyingParty};
 pub use target::{AnswerRule, ScopeRule, SubjectForm, Target, Zone};
 pub use workload::{AgentClass, AgentLifetime, WorkloadIssuer};
 

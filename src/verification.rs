@@ -8,6 +8,7 @@ use crate::base::time::{Lifetime, Timestamp};
 use crate::config::Config;
 use crate::jose::{Header, JoseError, PublicKey, UnverifiedToken};
 use crate::keys::{KeyRing, NodeSecrets};
+use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
 use crate::oauth::{ClientId, Digest, TokenFault};
 use crate::registry::{KeySource, Reach};
 
@@ -152,7 +153,7 @@ impl Verifier {
             source: &provider.keys,
             reach: &provider.reach,
             stale: provider.keys_stale,
-            is_local: is_local(config),
+            is_local: config.is_on_loopback(),
         };
         let key = self.keys.key(spec, scanned.header(), now).await?;
         Ok(id_token::judge(config, provider, &scanned.verify(&key)?, token, client, now)?)
@@ -182,7 +183,7 @@ impl Verifier {
             source: &issuer.keys,
             reach: &issuer.reach,
             stale: KEYS_STALE,
-            is_local: is_local(config),
+            is_local: config.is_on_loopback(),
         };
         let key = self.keys.key(spec, scanned.header(), now).await?;
         Ok(workload::judge(issuer, &scanned.verify(&key)?, now)?)
@@ -233,14 +234,10 @@ impl Verifier {
         header: &Header,
         now: Timestamp,
     ) -> Result<PublicKey, KeyFault> {
-        let spec = KeySpec { issuer: None, source, reach, stale: KEYS_STALE, is_local: is_local(config) };
+        let spec =
+            KeySpec { issuer: None, source, reach, stale: KEYS_STALE, is_local: config.is_on_loopback() };
         self.keys.key(spec, header, now).await
     }
-}
-
-/// Whether Deputy itself is served on literal loopback, as in the sandbox.
-fn is_local(config: &Config) -> bool {
-    url::Url::parse(config.issuer.as_str()).is_ok_and(|issuer| remote::is_literal_loopback(&issuer))
 }
 
 /// `sub`-like text from a provider: 1 to 255 ASCII characters, none of them control characters, and not
@@ -248,21 +245,9 @@ fn is_local(config: &Config) -> bool {
 fn check_subject(subject: &str) -> Result<(), TokenFault> {
     let is_legal = (1..=MAX_SUBJECT).contains(&subject.len())
         && subject.bytes().all(|b| matches!(b, 0x20..=0x7e))
-        && !subject.starts_with("pw_")
-        && !subject.starts_with("agent_");
+        && !subject.starts_with(PAIRWISE_PREFIX)
+        && !subject.starts_with(AGENT_PREFIX);
     if is_legal { Ok(()) } else { Err(TokenFault::Subject) }
-}
-
-/// SHA-256 over the parts, each after its length.
-fn digest(parts: &[&[u8]]) -> Digest {
-    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-    for part in parts {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part);
-    }
-    let mut digest = [0; 32];
-    digest.copy_from_slice(context.finish().as_ref());
-    digest
 }
 
 #[cfg(test)]

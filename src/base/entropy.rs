@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 use std::sync::Mutex;
 
-use aws_lc_rs::digest;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::base::digest::sha256;
 use crate::base::time::Timestamp;
 
 /// The random generator has nothing to give; a request that needs it is answered with 503.
@@ -81,10 +81,8 @@ impl Entropy for SeededEntropy {
         let mut counter = self.counter.lock().map_err(|_| EntropyUnavailable)?;
         for chunk in bytes.chunks_mut(32) {
             *counter += 1;
-            let mut input = self.seed.to_be_bytes().to_vec();
-            input.extend_from_slice(&counter.to_be_bytes());
-            let block = digest::digest(&digest::SHA256, &input);
-            chunk.copy_from_slice(&block.as_ref()[..chunk.len()]);
+            let block = sha256([self.seed.to_be_bytes().as_slice(), &counter.to_be_bytes()]);
+            chunk.copy_from_slice(&block[..chunk.len()]);
         }
         Ok(())
     }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::digest::sha256;
 use crate::base::time::{FOREIGN_LEEWAY, Lifetime, Timestamp};
 use crate::config::Config;
-use crate::jose::Algorithm;
-use crate::jose::{Claims, Header, JoseError, PublicKey, UnverifiedToken, dummy_verify};
+use crate::jose::{Algorithm, Claims, Header, JoseError, PublicKey, UnverifiedToken, dummy_verify};
 use crate::oauth::{ClientId, OneTime, Plain};
 use crate::registry::{Client, ClientAuthentication, KeySource, Reach};
 use crate::verification::{KeyFault, Verifier};
@@ -117,8 +117,9 @@ fn judge(config: &Config, client: &Client, claims: &Claims, now: Timestamp) -> R
 /// The replay record. It includes the client, so that nobody can use up the `jti` of another client, and it is kept
 /// for as long as the assertion could still pass the checks of time (CA-STATE-03).
 fn used(client: &ClientId, jti: &str, expires_at: Timestamp) -> OneTime {
-    let mut hash = [0; 32];
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, jti.as_bytes());
-    hash.copy_from_slice(digest.as_ref());
-    OneTime::Assertion { client: client.clone(), jti: hash, until: expires_at.plus(FOREIGN_LEEWAY) }
+    OneTime::Assertion {
+        client: client.clone(),
+        jti: sha256([jti.as_bytes()]),
+        until: expires_at.plus(FOREIGN_LEEWAY),
+    }
 }

@@ -1,9 +1,6 @@
 //! Client secrets: keyed SHA-256, compared in constant time (6749-2.3.1-B05, B07).
 
-use oxide_auth::primitives::registrar::{
-    BoundClient, ClientUrl, PasswordPolicy, PreGrant, Registrar, RegistrarError,
-};
-use oxide_auth::primitives::scope::Scope as GrantScope;
+use oxide_auth::primitives::registrar::{PasswordPolicy, RegistrarError};
 use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 
@@ -83,29 +80,5 @@ impl Secrets<'_> {
             None => DUMMY.to_vec(),
         };
         policy.check(client_id, sent, &stored).is_ok() && own.is_some()
-    }
-}
-
-/// The same clients as oxide-auth's flows ask for them. There is no authorization endpoint, so no
-/// redirection is ever bound; passphrases are checked by the method each client registered.
-impl Registrar for Secrets<'_> {
-    fn bound_redirect<'a>(&self, _bound: ClientUrl<'a>) -> Result<BoundClient<'a>, RegistrarError> {
-        Err(RegistrarError::Unspecified)
-    }
-
-    fn negotiate(
-        &self,
-        _client: BoundClient<'_>,
-        _scope: Option<GrantScope>,
-    ) -> Result<PreGrant, RegistrarError> {
-        Err(RegistrarError::Unspecified)
-    }
-
-    fn check(&self, client_id: &str, passphrase: Option<&[u8]>) -> Result<(), RegistrarError> {
-        let method = match self.config.registry.clients.get(client_id).map(|client| &client.authentication) {
-            Some(ClientAuthentication::ClientSecretPost(_)) => Method::Post,
-            _ => Method::Basic,
-        };
-        self.prove(method, client_id, passphrase.unwrap_or_default()).map_err(|_| RegistrarError::Unspecified)
     }
 }

@@ -10,18 +10,13 @@ use super::*;
 use crate::oauth::Cause;
 use crate::verification::fixtures::*;
 
-/// What came of it: the client that is proven, or the cause with whether a challenge goes out.
-type Outcome = Result<AuthenticatedClient, (Plain, bool)>;
-
-async fn authenticate_with(world: &World, authorization: &[&str], form: &str) -> Outcome {
+async fn authenticate_with(world: &World, authorization: &[&str], form: &str) -> Result<AuthenticatedClient, Plain> {
     let headers: Vec<&[u8]> = authorization.iter().map(|header| header.as_bytes()).collect();
     let params = Params::parse(form.as_bytes()).unwrap();
     let World { config, verifier, secrets, .. } = world;
     match authenticate(config, verifier, secrets, &headers, &params, NOW).await {
         Ok(client) => Ok(client),
-        Err(NotAuthenticated::Refused { cause: Cause::Plain(cause), challenge, .. }) => {
-            Err((cause, challenge))
-        }
+        Err(NotAuthenticated::Refused { cause: Cause::Plain(cause), .. }) => Err(cause),
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -40,7 +35,7 @@ async fn a_request_without_credentials_is_refused() {
     for body in ["", "grant_type=x", "client_id=basic", "client_id=basic&client_secret="] {
         assert_eq!(
             authenticate_with(&world, &[], body).await.unwrap_err(),
-            (Plain::NoCredentials, false),
+            Plain::NoCredentials,
             "{body}"
         );
     }
@@ -55,12 +50,12 @@ async fn two_methods_at_once_are_refused_whichever_they_are() {
     {
         assert_eq!(
             authenticate_with(&world, &[&header], body).await.unwrap_err(),
-            (Plain::SeveralMethods, true),
+            Plain::SeveralMethods,
             "{body}"
         );
     }
     let body = "client_id=post&client_secret=s3cret-of-post&client_assertion=a.b.c";
-    assert_eq!(authenticate_with(&world, &[], body).await.unwrap_err(), (Plain::SeveralMethods, false));
+    assert_eq!(authenticate_with(&world, &[], body).await.unwrap_err(), Plain::SeveralMethods);
 }
 
 #[tokio::test]

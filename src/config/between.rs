@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use url::Url;
-
 use super::validation::Validation;
-use super::{Config, is_literal_loopback, reference};
+use super::{Config, reference};
 use crate::oauth::GrantType;
-use crate::registry::{ClientAuthentication, KeySource, SubjectForm};
+use crate::registry::{ClientAuthentication, KeySource, MFA, SubjectForm};
 
 /// The order of providers and targets in the file, from which the place of a problem is found.
 pub(super) struct Order {
@@ -42,7 +40,7 @@ pub(super) fn check(validation: &Validation<'_>, config: &Config, order: &Order)
 
 /// `http://` issuers and keys are fetched only where Deputy's own issuer is literal loopback too.
 fn plain_http_stays_on_this_machine(validation: &Validation<'_>, config: &Config, order: &Order) {
-    if Url::parse(config.issuer.as_str()).is_ok_and(|url| is_literal_loopback(&url)) {
+    if config.is_on_loopback() {
         return;
     }
     let what = "is fetched by plain HTTP, and Deputy's own issuer is not on loopback";
@@ -99,7 +97,7 @@ fn levels_exist(validation: &Validation<'_>, config: &Config, order: &Order) {
                 let what =
                     format!("is `{level}`, a level that provider `{}` does not define", provider.issuer);
                 let known = provider.assurance.keys().map(String::as_str).chain(["none"]);
-                let near = reference::nearest_of(level, known).unwrap_or("mfa");
+                let near = reference::nearest_of(level, known).unwrap_or(MFA);
                 let fix = format!(
                     "add `[[identity_provider.assurance]]` with that name there; the nearest it has is `{near}`"
                 );

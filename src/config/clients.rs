@@ -9,6 +9,7 @@ use super::names::Names;
 use super::secrets::{RawSecretFile, secrets};
 use super::validation::Validation;
 use crate::jose::Algorithm;
+use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
 use crate::oauth::{ClientId, GrantType, ScopeToken, TargetId};
 use crate::registry::{Client, ClientAuthentication};
 
@@ -94,7 +95,7 @@ pub(super) fn client(
 
 /// Unreserved characters only (RFC 3986 §2.3): libraries disagree on the encoding of others inside Basic.
 fn check_id(validation: &Validation<'_>, path: &str, id: &str) {
-    for prefix in ["https://", "spiffe://", "d_", "agent_", "pw_"] {
+    for prefix in ["https://", "spiffe://", "d_", AGENT_PREFIX, PAIRWISE_PREFIX] {
         if id.starts_with(prefix) {
             let what = format!("`{id}` begins with `{prefix}`, which names something else");
             validation.refuse(path, what, "choose another id");

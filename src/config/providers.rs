@@ -9,7 +9,9 @@ use super::names::Names;
 use super::validation::Validation;
 use crate::jose::Algorithm;
 use crate::oauth::{ClientId, Issuer};
-use crate::registry::{AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider, KeySource, RelyingParty};
+use crate::registry::{
+    AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider, KeySource, MFA, RelyingParty,
+};
 
 /// `[[identity_provider]]`
 #[derive(Debug, Default, Deserialize)]
@@ -60,9 +62,6 @@ pub(super) struct RawCondition {
 /// The algorithms of ID tokens and of workloads' tokens.
 pub(super) const TOKEN_ALGORITHMS: [Algorithm; 5] =
     [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA];
-
-/// The level that every scope asks unless it says otherwise.
-pub(super) const MFA: &str = "mfa";
 
 /// One provider.
 pub(super) fn provider(
@@ -182,7 +181,7 @@ fn assurance(
         name: MFA.to_owned(),
         any_of: vec![ClaimCondition {
             claim: "amr".to_owned(),
-            test: ClaimTest::Contains(vec!["mfa".to_owned()]),
+            test: ClaimTest::Contains(vec![MFA.to_owned()]),
         }],
     });
     levels

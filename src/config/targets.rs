@@ -6,13 +6,12 @@ use serde::Deserialize;
 
 use super::locators::{default_sector, target_identifier};
 use super::names::Names;
-use super::providers::MFA;
 use super::raw::RawMap;
 use super::server::SUBJECT_FORMS;
 use super::validation::Validation;
 use crate::base::time::Lifetime;
 use crate::oauth::{ClientId, ScopeToken, TargetId};
-use crate::registry::{AnswerRule, ScopeRule, Target, Zone};
+use crate::registry::{AnswerRule, MFA, ScopeRule, Target, Zone};
 
 /// `[[target]]`
 #[derive(Debug, Default, Deserialize)]

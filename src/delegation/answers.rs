@@ -24,16 +24,6 @@ pub enum Unknown {
     Invalid,
 }
 
-impl Unknown {
-    /// The word for the audit, without the value.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Unavailable => "answer_unavailable",
-            Self::Invalid => "birthdate_invalid",
-        }
-    }
-}
-
 /// One of three values: unknown is expressed by absence, never by false. `Debug` does not show which.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Answer {

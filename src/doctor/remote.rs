@@ -5,7 +5,7 @@ use url::Url;
 
 use super::files::usable_with;
 use super::{Findings, Probe};
-use crate::config::{Config, is_literal_loopback};
+use crate::config::Config;
 use crate::jose::Algorithm;
 use crate::registry::{ClientAuthentication, IdentityProvider, KeySource, Reach};
 
@@ -13,7 +13,7 @@ const PROVIDERS: &str = "providers";
 const KEYS: &str = "remote_keys";
 
 pub(super) async fn check(findings: &mut Findings, config: &Config, probe: &impl Probe) {
-    let is_local = Url::parse(config.issuer.as_str()).is_ok_and(|url| is_literal_loopback(&url));
+    let is_local = config.is_on_loopback();
     for provider in config.registry.identity_providers.values() {
         if let Err((what, fix)) = ask(provider, probe, is_local).await {
             findings.fail(PROVIDERS, format!("provider `{}`: {what}", provider.issuer), fix);

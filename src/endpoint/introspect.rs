@@ -15,6 +15,7 @@ use crate::endpoint::forms::FormEndpoint;
 use crate::endpoint::phases;
 use crate::http::caller::Caller;
 use crate::http::reply;
+use crate::oauth::exchange::BEARER;
 use crate::oauth::{ClientId, Params, Plain, TaskId};
 use crate::store::{Change, Entry, Recorded};
 use crate::verification::{NotVerified, VerifiedOwn};
@@ -105,7 +106,7 @@ async fn look_up(
 fn answer(own: &VerifiedOwn) -> Value {
     let mut members = Map::new();
     members.insert("active".to_owned(), Value::Bool(true));
-    members.insert("token_type".to_owned(), "Bearer".into());
+    members.insert("token_type".to_owned(), BEARER.into());
     for (claim, value) in own.claims() {
         members.entry(claim.as_str()).or_insert_with(|| value.clone());
     }

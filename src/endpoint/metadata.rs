@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use crate::app::{App, Stop};
+use crate::base::digest::sha256;
 use crate::config::Config;
 use crate::endpoint::route::Route;
 use crate::endpoint::stopped::stopped;
@@ -105,8 +105,8 @@ fn document(config: &Config, routes: &[Route]) -> Value {
 
 /// A public, cacheable document that any origin may read.
 fn public(request: &HttpRequest, content_type: &'static str, body: String, max_age: u32) -> HttpResponse {
-    let hash = digest::digest(&digest::SHA256, body.as_bytes());
-    let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]));
+    let hash = sha256([body.as_bytes()]);
+    let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash[..16]));
     let is_known =
         request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).is_some_and(
             |known| {

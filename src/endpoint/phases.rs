@@ -36,7 +36,7 @@ pub async fn authenticate(
     match answer {
         Ok(client) => Ok(client),
         Err(NotAuthenticated::Unavailable(what)) => Err(Stop::Failed(Failure::IssuerKeys(what))),
-        Err(NotAuthenticated::Refused { cause, claimed, .. }) => {
+        Err(NotAuthenticated::Refused { cause, claimed }) => {
             record_unauthenticated(app, caller, kind, cause.clone(), claimed.clone(), now).await?;
             let is_client_fault = cause.wire().status == 401;
             if is_client_fault && app.throttle.note_failure(caller.source, claimed.as_ref(), now) {

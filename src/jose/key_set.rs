@@ -4,12 +4,11 @@ use serde_json::Value;
 
 use super::Algorithm;
 use super::json::{Limits, parse_object};
+use super::token::MAX_KID;
 use super::{Header, JoseError, PublicKey};
 
 /// The most keys taken from one set.
 const MAX_KEYS: usize = 100;
-/// The longest `kid` kept: no token can name a longer one.
-const MAX_KID: usize = 128;
 
 /// The usable public keys of one issuer or client.
 #[derive(Debug, Default)]

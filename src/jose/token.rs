@@ -12,7 +12,7 @@ use super::{JoseError, PublicKey};
 /// The longest compact JWS taken, in bytes (JSON-LIMIT-01).
 const MAX_TOKEN: usize = 16 * 1024;
 /// The longest `kid` taken, in bytes (8725-3.10-01).
-const MAX_KID: usize = 128;
+pub(super) const MAX_KID: usize = 128;
 
 /// The header of a scanned token. Everything else in it (`jku`, `jwk`, `x5u`, `x5c`, …) is ignored
 /// and never used to find a key (8725-3.10-02).

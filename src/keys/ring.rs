@@ -8,9 +8,7 @@ use super::{KeyError, NodeSecrets, SealPurpose};
 use crate::base::time::{FOREIGN_LEEWAY, Lifetime, Timestamp};
 use crate::jose::Algorithm;
 use crate::jose::{PublicKey, SigningKey};
-
-/// The `typ`s Deputy signs; their header segments are made once a key.
-const TYPES: [&str; 2] = ["at+jwt", "task+jwt"];
+use crate::oauth::exchange::own_typ;
 
 /// Signs with one key. In memory today; a KMS is another implementation.
 pub trait Signer: Send + Sync {
@@ -24,19 +22,20 @@ pub trait Signer: Send + Sync {
 /// A signing key in memory.
 struct MemorySigner {
     key: SigningKey,
-    headers: [String; TYPES.len()],
+    /// The header segments of [`own_typ::ALL`], made once.
+    headers: [String; own_typ::ALL.len()],
 }
 
 impl MemorySigner {
     fn new(key: SigningKey) -> Self {
-        let headers = TYPES.map(|typ| key.header_segment(typ));
+        let headers = own_typ::ALL.map(|typ| key.header_segment(typ));
         Self { key, headers }
     }
 }
 
 impl Signer for MemorySigner {
     fn sign(&self, typ: &str, claims: &[u8]) -> Result<String, KeyError> {
-        let signed = match TYPES.iter().position(|&known| known == typ) {
+        let signed = match own_typ::ALL.iter().position(|&known| known == typ) {
             Some(at) => self.key.sign_compact(&self.headers[at], claims),
             None => self.key.sign_compact(&self.key.header_segment(typ), claims),
         };
@@ -92,11 +91,6 @@ impl KeyRing {
     pub fn sign(&self, typ: &str, claims: &[u8], now: Timestamp) -> Result<Signed, KeyError> {
         let key = self.active(now).ok_or(KeyError::NoActiveKey)?;
         Ok(Signed { token: key.signer.sign(typ, claims)?, kid: key.row.kid.clone() })
-    }
-
-    /// The `kid` of the key that signs at `now`.
-    pub fn active_kid(&self, now: Timestamp) -> Option<&str> {
-        self.active(now).map(|key| key.row.kid.as_str())
     }
 
     fn active(&self, now: Timestamp) -> Option<&RingKey> {

@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 
 use super::KeyError;
 use crate::base::entropy::Entropy;
-use crate::oauth::Digest;
-use crate::oauth::{AgentId, Issuer, TaskId};
+use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
+use crate::oauth::{AgentId, Digest, Issuer, TaskId};
 
 /// Bytes of a master key.
 const MASTER: usize = 32;
@@ -134,7 +134,7 @@ impl NodeSecrets {
     /// `pw_` and base64url of HMAC(len|issuer|len|sector|len|subject) (OIDC Core §8.1).
     pub fn pairwise_subject(&self, issuer: &Issuer, subject: &str, sector: &str) -> String {
         let parts = [issuer.as_str().as_bytes(), sector.as_bytes(), subject.as_bytes()];
-        format!("pw_{}", URL_SAFE_NO_PAD.encode(tag(&self.pairwise_subject, &parts)))
+        format!("{PAIRWISE_PREFIX}{}", URL_SAFE_NO_PAD.encode(tag(&self.pairwise_subject, &parts)))
     }
 
     /// The `txn` that targets of a sector see instead of the task id: `tx_` and base64url of a keyed hash.
@@ -148,7 +148,7 @@ impl NodeSecrets {
     /// `party` is `client` or the workload issuer, `id` the client id or the workload's id.
     pub fn agent_id(&self, party: &str, id: &str) -> AgentId {
         let digest = tag(&self.agent_id, &[party.as_bytes(), id.as_bytes()]);
-        AgentId::new(format!("agent_{}", BASE32_NOPAD.encode(&digest[..16]).to_ascii_lowercase()))
+        AgentId::new(format!("{AGENT_PREFIX}{}", BASE32_NOPAD.encode(&digest[..16]).to_ascii_lowercase()))
     }
 
     /// Seals with AES-256-GCM, a random nonce in front.

@@ -19,6 +19,18 @@ pub mod token_type {
     pub const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 }
 
+/// The `token_type` of every token that this server issues (RFC 6750).
+pub const BEARER: &str = "Bearer";
+
+/// The `typ` of each kind of token that this server issues.
+pub mod own_typ {
+    /// An access token (RFC 9068 §2.1).
+    pub const ACCESS: &str = "at+jwt";
+    /// A task token: no resource server can take it for an access token.
+    pub const TASK: &str = "task+jwt";
+    pub const ALL: [&str; 2] = [ACCESS, TASK];
+}
+
 /// A token as presented. Prints nothing of itself.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PresentedToken(String);

@@ -57,6 +57,11 @@ name! {
     AgentId
 }
 
+/// How every identifier of an agent begins. A subject of a provider may not begin so.
+pub const AGENT_PREFIX: &str = "agent_";
+/// How every pairwise subject begins. A subject of a provider may not begin so.
+pub const PAIRWISE_PREFIX: &str = "pw_";
+
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use aws_lc_rs::digest;
 use cedar_policy::{Policy, PolicyId, Schema, ValidationMode, ValidationWarning, Validator};
 use data_encoding::HEXLOWER;
 use miette::Diagnostic;
 
 use super::request::Vocabulary;
 use super::{NO_PERMIT, Part, PolicySet, Rule};
+use crate::base::digest::sha256_of_parts;
 
 /// What a policy may speak of.
 pub const SCHEMA: &str = include_str!("schema.cedarschema");
@@ -177,12 +177,8 @@ pub(super) fn policy_file_name(name: &std::ffi::OsStr) -> Option<String> {
 
 /// SHA-256 over the sorted files; lengths keep a name and a content from running into each other.
 fn hash(sources: &[(&str, &str)]) -> String {
-    let mut context = digest::Context::new(&digest::SHA256);
-    for part in sources.iter().flat_map(|(name, text)| [name, text]) {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part.as_bytes());
-    }
-    HEXLOWER.encode(context.finish().as_ref())
+    let parts = sources.iter().flat_map(|(name, text)| [name.as_bytes(), text.as_bytes()]);
+    HEXLOWER.encode(&sha256_of_parts(parts))
 }
 
 /// What is gathered while files are read: all that is wrong, not the first.

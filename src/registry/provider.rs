@@ -25,6 +25,9 @@ pub enum ClaimTest {
     Contains(Vec<String>),
 }
 
+/// The level that every scope demands unless it says otherwise. Every provider defines it.
+pub const MFA: &str = "mfa";
+
 /// A named assurance level: met by any of its conditions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AssuranceLevel {

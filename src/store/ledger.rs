@@ -3,8 +3,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use aws_lc_rs::digest::{Context, SHA256};
-
 use super::agents::AgentRow;
 use super::entry::Recorded;
 use super::logins::{AnswerRow, LoginRow};
@@ -16,6 +14,7 @@ use super::tasks::{EngagementRow, TaskRow};
 use super::tokens::TokenRow;
 use super::{Entry, StoreError, one_time};
 use crate::audit::Effect;
+use crate::base::digest::sha256_of_parts;
 use crate::base::time::Timestamp;
 use crate::decision::{Confirmed, FirstHop, Origin, Placement, Terms, confirm};
 use crate::delegation::plan::{LoginRecord, TaskPlan};
@@ -258,13 +257,9 @@ impl Ledger {
 /// joins a task, that is the task's id. (ID token, slot) is unique in the database, so two nodes that begin
 /// at once begin one task.
 fn beginning(task: &Task) -> Key {
-    let mut context = Context::new(&SHA256);
-    for part in [task.client.as_str(), task.agent.as_str()] {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part.as_bytes());
-    }
+    let digest = sha256_of_parts([task.client.as_str().as_bytes(), task.agent.as_str().as_bytes()]);
     let mut slot = [0; 16];
-    slot.copy_from_slice(&context.finish().as_ref()[..16]);
+    slot.copy_from_slice(&digest[..16]);
     Key(slot)
 }
 

@@ -1,10 +1,9 @@
 //! What was used up and may not be used again, for as long as it could still be presented.
 
-use aws_lc_rs::digest::{Context, SHA256};
-
 use super::rows::{Hash, row};
 use super::schema;
 use super::statement::{Done, Rows};
+use crate::base::digest::sha256_of_parts;
 use crate::oauth::OneTime;
 
 row! {
@@ -24,14 +23,7 @@ impl From<&OneTime> for OneTimeRow {
 /// The key under which a use is recorded: SHA-256 over its kind, its owner and what was used, each preceded
 /// by its length.
 pub(super) fn key(used: &OneTime) -> Hash {
-    let mut context = Context::new(&SHA256);
-    for part in [used.kind().as_bytes(), used.owner(), used.jti().as_slice()] {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part);
-    }
-    let mut key = [0; 32];
-    key.copy_from_slice(context.finish().as_ref());
-    Hash(key)
+    Hash(sha256_of_parts([used.kind().as_bytes(), used.owner(), used.jti().as_slice()]))
 }
 
 /// Statements about one-time uses.

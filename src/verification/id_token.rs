@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{LoginFacts, MayAct, PredicateClaims, VerifiedLogin, check_subject, digest, levels};
+use super::{LoginFacts, MayAct, PredicateClaims, VerifiedLogin, check_subject, levels};
+use crate::base::digest::{sha256, sha256_of_parts};
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::config::Config;
 use crate::jose::{Claims, UnverifiedToken};
@@ -59,10 +60,10 @@ pub fn judge(
         return Err(TokenFault::Claim);
     }
     let session = bounded(claims.text("sid")?)?
-        .map(|sid| digest(&[provider.issuer.as_str().as_bytes(), sid.as_bytes()]));
+        .map(|sid| sha256_of_parts([provider.issuer.as_str().as_bytes(), sid.as_bytes()]));
 
     let facts = LoginFacts {
-        id_token_hash: sha256(token),
+        id_token_hash: sha256([token.as_bytes()]),
         provider: provider.issuer.clone(),
         relying_party,
         auth_time,
@@ -152,10 +153,4 @@ fn pick<'a>(claims: &Claims, names: impl Iterator<Item = &'a str>) -> Map<String
 fn predicate_claims(config: &Config, claims: &Claims) -> PredicateClaims {
     let names = config.registry.predicates.values().flat_map(|p| [p.claim.as_str(), p.scope.as_str()]);
     PredicateClaims::new(pick(claims, names))
-}
-
-fn sha256(token: &str) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes()).as_ref());
-    hash
 }

@@ -6,8 +6,8 @@ use super::{MayAct, VerifiedOwn};
 use crate::config::Config;
 use crate::jose::UnverifiedToken;
 use crate::keys::KeyRing;
-use crate::oauth::Digest;
-use crate::oauth::{Jti, TokenFault};
+use crate::oauth::exchange::own_typ;
+use crate::oauth::{Digest, Jti, TokenFault};
 
 /// Form, kind, issuer, key and signature. Expiry and everything else about its life is in the record.
 pub fn verify(config: &Config, ring: &KeyRing, token: &str, hash: Digest) -> Result<VerifiedOwn, TokenFault> {
@@ -15,7 +15,7 @@ pub fn verify(config: &Config, ring: &KeyRing, token: &str, hash: Digest) -> Res
     if scanned.claimed_issuer() != Some(config.issuer.as_str()) {
         return Err(TokenFault::IssuerUntrusted);
     }
-    if !matches!(scanned.header().typ.as_deref(), Some("at+jwt" | "task+jwt")) {
+    if !scanned.header().typ.as_deref().is_some_and(|typ| own_typ::ALL.contains(&typ)) {
         return Err(TokenFault::Kind);
     }
     let kid = scanned.header().kid.clone().ok_or(TokenFault::KeyUnknown)?;

@@ -17,7 +17,6 @@ use crate::registry::Reach;
 
 pub use cache::{KeyCache, KeyFault, KeySpec};
 pub use http::HttpKeys;
-pub(super) use http::is_literal_loopback;
 
 /// A document as fetched.
 #[derive(Debug)]

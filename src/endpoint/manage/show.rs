@@ -8,7 +8,7 @@ use super::{NotDone, answer};
 use crate::app::App;
 use crate::base::time::Timestamp;
 use crate::delegation::record::{Agent, Delegation, Ended, Provenance, Task};
-use crate::keys::KeyRow;
+use crate::keys::{self, KeyRow};
 use crate::oauth::{AgentId, Jti, RequestId, TaskId};
 use crate::store::AuditFilter;
 
@@ -184,16 +184,10 @@ fn delegation_json(delegation: &Delegation) -> Value {
 
 /// A signing key as shown: never its private part.
 pub fn key_json(row: &KeyRow, now: Timestamp) -> Value {
-    let state = match (row.revoked_at, row.retired_at) {
-        (Some(_), _) => "revoked",
-        (None, Some(at)) if at <= now => "retired",
-        (None, _) if row.active_from > now => "prepared",
-        (None, _) => "active",
-    };
     json!({
         "kid": row.kid,
         "algorithm": row.algorithm,
-        "state": state,
+        "state": keys::state(row, now).word(),
         "published_at": row.published_at.to_string(),
         "active_from": row.active_from.to_string(),
         "retired_at": row.retired_at.map(|at| at.to_string()),

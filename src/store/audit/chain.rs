@@ -1,9 +1,8 @@
 //! The audit chain: each row's hash covers its body, its place, and the hash of the row before it.
 
-use aws_lc_rs::digest::{Context, SHA256};
-
 use super::AuditColumns;
 use crate::audit::{Effect, Outcome, Row, Told};
+use crate::base::digest::sha256;
 use crate::oauth::AgentId;
 use crate::store::rows::Hash;
 
@@ -45,16 +44,15 @@ impl Head {
 /// SHA-256(domain ‖ previous hash ‖ length and name of the chain ‖ seq ‖ body): all but the body is of
 /// fixed width, or says how long it is.
 pub(in crate::store) fn link(previous: &Hash, chain: &str, seq: i64, body: &str) -> Hash {
-    let mut context = Context::new(&SHA256);
-    context.update(DOMAIN);
-    context.update(&previous.0);
-    context.update(&(chain.len() as u64).to_be_bytes());
-    context.update(chain.as_bytes());
-    context.update(&seq.to_be_bytes());
-    context.update(body.as_bytes());
-    let mut hash = [0; 32];
-    hash.copy_from_slice(context.finish().as_ref());
-    Hash(hash)
+    let length = (chain.len() as u64).to_be_bytes();
+    Hash(sha256([
+        DOMAIN.as_slice(),
+        &previous.0,
+        &length,
+        chain.as_bytes(),
+        &seq.to_be_bytes(),
+        body.as_bytes(),
+    ]))
 }
 
 fn columns(row: &Row, body: String, hash: Hash) -> AuditColumns {

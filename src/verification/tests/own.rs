@@ -41,11 +41,12 @@ fn what_the_ring_signs_is_verified() {
     let world = World::new();
     let ring = ring(&world, &[row(&world, 1)]);
     for typ in ["at+jwt", "task+jwt", "application/AT+JWT"] {
-        let token = signed(&ring, typ, &claims());
+        let signed = ring.sign(typ, claims().to_string().as_bytes(), NOW).unwrap();
+        let token = signed.token;
         let own = verify(&world, &ring, &token).unwrap();
         assert_eq!(own.jti().to_string(), JTI);
         assert_eq!(*own.hash(), world.secrets.token_hash(&token));
-        assert_eq!(Some(own.kid()), ring.active_kid(NOW));
+        assert_eq!(own.kid(), signed.kid);
         assert_eq!(Value::Object(own.claims().clone()), claims());
     }
 }
@@ -88,7 +89,7 @@ fn other_kinds_issuers_and_forms_are_refused() {
 fn a_forged_token_is_refused() {
     let world = World::new();
     let ring = ring(&world, &[row(&world, 1)]);
-    let kid = ring.active_kid(NOW).unwrap();
+    let kid = ring.sign("at+jwt", b"{}", NOW).unwrap().kid;
     let header = json!({"alg": "ES256", "kid": kid, "typ": "at+jwt"});
     let forged = sign_with_header(&world.provider_key, &header, &claims());
     assert_eq!(verify(&world, &ring, &forged).unwrap_err(), TokenFault::Signature);
