@@ -1,6 +1,8 @@
 //! The parts of a running server. What it does with them is in `endpoint` and `server`.
 
 mod failure;
+#[cfg(test)]
+pub(crate) mod fixtures;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -92,5 +94,36 @@ impl App {
         let rows = self.store.list_keys().await?;
         self.ring.store(Arc::new(KeyRing::from_rows(&rows, &self.secrets)?));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixtures::Parts;
+    use super::*;
+    use crate::base::time::Lifetime;
+    use crate::verification::fixtures::NOW;
+
+    #[actix_web::test]
+    async fn a_clock_that_is_set_back_beyond_the_tolerance_answers_nothing() {
+        let parts = Parts::new(|_| {}).await;
+        parts.clock.advance(Lifetime::from_seconds(100));
+        let highest = parts.now().unwrap();
+        parts.clock.set(highest.minus(CLOCK_TOLERANCE));
+        assert!(parts.now().is_ok());
+        parts.clock.set(NOW);
+        assert!(matches!(parts.now(), Err(Failure::ClockBehind)));
+        assert_eq!(parts.metrics.clock_behind.get(), 1);
+        parts.clock.set(highest);
+        assert!(parts.now().is_ok());
+        assert_eq!(parts.metrics.clock_behind.get(), 0);
+    }
+
+    #[actix_web::test]
+    async fn an_unknown_key_makes_a_node_read_the_keys_at_most_once_a_second() {
+        let parts = Parts::new(|_| {}).await;
+        assert!(!parts.may_refresh_keys(), "they were read at the start");
+        parts.clock.advance(Lifetime::from_seconds(1));
+        assert_eq!([parts.may_refresh_keys(), parts.may_refresh_keys()], [true, false]);
     }
 }

@@ -48,3 +48,6 @@ fn answer(result: Result<Value, NotDone>) -> HttpResponse {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

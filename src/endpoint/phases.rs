@@ -167,3 +167,6 @@ pub async fn find_own(app: &App, own: &VerifiedOwn) -> Result<Option<Lineage>, F
     let lineage = app.store.find_lineage(own.jti()).await?;
     Ok(lineage.filter(|lineage| bool::from(lineage.delegation.hash.ct_eq(own.hash()))))
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,7 +76,9 @@ fn depth(body: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use actix_web::FromRequest as _;
+    use actix_web::test::TestRequest;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -90,6 +92,20 @@ mod tests {
         assert_eq!(parse::<Value>(nested(33).as_bytes()), Err(NotTaken::TooDeep));
         let mixed = format!("{{\"a\":{}}}", nested(32));
         assert_eq!(parse::<Value>(mixed.as_bytes()), Err(NotTaken::TooDeep));
+    }
+
+    #[actix_web::test]
+    async fn the_media_type_is_json_and_the_body_is_bounded() {
+        let read_as = async |content_type: &str, body: String| {
+            let request = TestRequest::post().insert_header(("content-type", content_type)).set_payload(body);
+            let (request, mut payload) = request.to_http_parts();
+            let payload = web::Payload::from_request(&request, &mut payload).await.unwrap();
+            read::<Value>(&request, payload).await
+        };
+        assert_eq!(read_as("application/json", "{\"a\":1}".to_owned()).await, Ok(json!({"a": 1})));
+        assert_eq!(read_as("text/json", "{}".to_owned()).await, Err(NotTaken::MediaType));
+        let large = format!("\"{}\"", "x".repeat(body::MAX_BODY));
+        assert_eq!(read_as("application/json", large).await, Err(NotTaken::TooLarge));
     }
 
     #[test]

@@ -46,7 +46,7 @@ async fn explain(app: &App, id: &AgentId) -> Result<Value, NotDone> {
 }
 
 /// The life of an agent, in words.
-fn tell(agent: &Agent, rows: &[Row], by_task: &BTreeMap<TaskId, Vec<Row>>) -> String {
+pub(super) fn tell(agent: &Agent, rows: &[Row], by_task: &BTreeMap<TaskId, Vec<Row>>) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{}", agent.id);

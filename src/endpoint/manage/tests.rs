@@ -1,0 +1,162 @@
+use actix_web::body::to_bytes;
+use actix_web::test::TestRequest;
+use actix_web::{FromRequest as _, web};
+
+use super::*;
+use crate::app::fixtures::Parts;
+use crate::base::time::{Lifetime, Timestamp};
+use crate::delegation::record::{Agent, AgentState, EndReason, Ended, Provenance};
+use crate::keys::KeyRow;
+use crate::oauth::AgentId;
+use crate::oauth::{ClientId, Issuer};
+use crate::registry::AgentLifetime;
+use crate::verification::fixtures::NOW;
+
+async fn read(response: HttpResponse) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let body = to_bytes(response.into_body()).await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+fn path(id: &str) -> web::Path<String> {
+    web::Path::from(id.to_owned())
+}
+
+/// What `GET /audit/trace` answers to this query.
+async fn trace(parts: &Parts, query: &str) -> (u16, Value) {
+    let request = TestRequest::with_uri(&format!("/audit/trace?{query}")).to_http_request();
+    let query = web::Query::extract(&request).await.unwrap();
+    read(show::trace(parts.app.clone(), query).await).await
+}
+
+/// What `POST /subjects/end` answers to this body.
+async fn end_subject(parts: &Parts, body: &str) -> (u16, Value) {
+    let request = TestRequest::post().insert_header(("content-type", "application/json"));
+    let (request, mut payload) = request.set_payload(body.to_owned()).to_http_parts();
+    let payload = web::Payload::from_request(&request, &mut payload).await.unwrap();
+    read(act::end_subject(parts.app.clone(), request, payload).await).await
+}
+
+fn not_found(what: &str) -> (u16, Value) {
+    let text = format!("there is no such {what}");
+    (404, json!({"error": "not_found", "error_description": text}))
+}
+
+#[actix_web::test]
+async fn what_is_not_there_is_not_found_by_its_name() {
+    let parts = Parts::new(|_| {}).await;
+    let app = || parts.app.clone();
+    for (response, what) in [
+        (show::agent(app(), path("agent_x")).await, "agent"),
+        (explain::agent(app(), path("agent_x")).await, "agent"),
+        (act::kill_agent(app(), path("agent_x")).await, "agent"),
+        (act::suspend_agent(app(), path("agent_x")).await, "agent"),
+        (show::task(app(), path("no UUID")).await, "task"),
+        (act::end_task(app(), path("no UUID")).await, "task"),
+        (act::end_task(app(), path("0192f0c1-2345-7000-8000-000000000001")).await, "task"),
+        (act::revoke_key(app(), path("no-key")).await, "key"),
+    ] {
+        assert_eq!(read(response).await, not_found(what));
+    }
+    assert_eq!(parts.rows().await, [], "nothing happened, so nothing is recorded");
+}
+
+#[actix_web::test]
+async fn a_query_for_rows_names_the_identifier_that_is_none() {
+    let parts = Parts::new(|_| {}).await;
+    for name in ["task", "jti", "request"] {
+        let (status, body) = trace(&parts, &format!("{name}=nonsense")).await;
+        assert_eq!((status, &body["error"]), (400, &json!("invalid_request")), "{name}");
+        assert!(body["error_description"].as_str().unwrap().contains(name), "{body}");
+    }
+    assert_eq!(trace(&parts, "agent=agent_x").await, (200, json!({"rows": []})));
+}
+
+#[actix_web::test]
+async fn the_stop_of_a_user_takes_an_issuer_and_a_subject() {
+    let parts = Parts::new(|_| {}).await;
+    for body in ["", "[]", r#"{"issuer": "https://op.example"}"#, r#"{"issuer": 1, "subject": "alice"}"#] {
+        let (status, answer) = end_subject(&parts, body).await;
+        assert_eq!((status, &answer["error"]), (400, &json!("invalid_request")), "{body}");
+    }
+    let unknown = end_subject(&parts, r#"{"issuer": "https://op.example", "subject": "alice"}"#).await;
+    assert_eq!(unknown, not_found("user"));
+    assert_eq!(parts.rows().await, []);
+}
+
+#[actix_web::test]
+async fn a_key_is_prepared_once_and_shown_without_its_private_part() {
+    let parts = Parts::new(|_| {}).await;
+    let (status, body) = read(act::rotate_keys(parts.app.clone()).await).await;
+    assert_eq!((status, &body["keys"][0]["state"]), (200, &json!("prepared")), "{body}");
+    let (status, body) = read(act::rotate_keys(parts.app.clone()).await).await;
+    assert_eq!((status, &body["error"]), (400, &json!("invalid_request")), "{body}");
+    parts.clock.advance(Lifetime::from_seconds(360));
+    let (_, body) = read(show::keys(parts.app.clone()).await).await;
+    assert_eq!(body["keys"][0]["state"], "active", "{body}");
+    let mut members: Vec<&str> = body["keys"][0].as_object().unwrap().keys().map(String::as_str).collect();
+    members.sort_unstable();
+    let shown = ["active_from", "algorithm", "kid", "published_at", "retired_at", "revoked_at", "state"];
+    assert_eq!(members, shown);
+}
+
+#[test]
+fn the_state_of_a_key_is_the_last_that_it_came_to() {
+    let at = |seconds| Timestamp::from_seconds(seconds);
+    let key = |retired_at, revoked_at| KeyRow {
+        kid: "k".to_owned(),
+        algorithm: "ES256".to_owned(),
+        public_jwk: "{}".to_owned(),
+        sealed: Vec::new(),
+        published_at: at(100),
+        active_from: at(200),
+        retired_at,
+        revoked_at,
+    };
+    let state = |key: &KeyRow, now| show::key_json(key, at(now))["state"].clone();
+    assert_eq!(state(&key(None, None), 199), "prepared");
+    assert_eq!(state(&key(None, None), 200), "active");
+    assert_eq!(state(&key(Some(at(300)), None), 299), "active");
+    assert_eq!(state(&key(Some(at(300)), None), 300), "retired");
+    assert_eq!(state(&key(Some(at(300)), Some(at(150))), 160), "revoked");
+}
+
+#[test]
+fn an_agent_is_shown_with_who_vouches_for_it_and_how_it_ended() {
+    let agent = Agent {
+        id: AgentId::new("agent_x"),
+        client: ClientId::new("assistant"),
+        provenance: Provenance::Workload {
+            issuer: Issuer::new("https://cluster.example"),
+            id: "pod".to_owned(),
+        },
+        class: "age".to_owned(),
+        lifetime: AgentLifetime::Task,
+        state: AgentState::Banned,
+        ended: Some(Ended { at: NOW, why: EndReason::KillSwitch }),
+        cutoff: None,
+        first_seen: NOW,
+    };
+    let shown = show::agent_json(&agent);
+    assert_eq!(shown["workload_issuer"], "https://cluster.example");
+    assert_eq!((&shown["state"], &shown["lifetime"]), (&json!("banned"), &json!("task")));
+    assert_eq!(shown["ended"], json!({"at": NOW.to_string(), "why": "kill_switch"}));
+    let own = Agent { provenance: Provenance::Client, state: AgentState::Active, ended: None, ..agent };
+    let shown = show::agent_json(&own);
+    assert_eq!((&shown["workload_issuer"], &shown["ended"]), (&Value::Null, &Value::Null));
+
+    let text = explain::tell(&own, &[], &std::collections::BTreeMap::new());
+    for line in
+        ["  the own agent of client `assistant`", "  nobody: it never worked in a task", "  it has not ended"]
+    {
+        assert!(text.lines().any(|said| said == line), "{line}: {text}");
+    }
+}
+
+#[actix_web::test]
+async fn a_verb_that_fails_says_so_and_is_worth_trying_again() {
+    let parts = Parts::new(|_| {}).await;
+    parts.store.close().await.unwrap();
+    let (status, body) = read(act::rotate_keys(parts.app.clone()).await).await;
+    assert_eq!((status, &body["error"]), (503, &json!("temporarily_unavailable")), "{body}");
+}
