@@ -1,5 +1,8 @@
-//! What every other module may use: time, randomness, and enums with words.
+//! What every other module may use: time, randomness, loopback addresses, the
+//! nearest of several names, and enums with words.
 
 pub mod entropy;
+pub mod loopback;
+pub mod nearest;
 pub mod time;
 pub(crate) mod words;

@@ -6,11 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::time::Timestamp;
 use crate::oauth::{Cause, Scope, ScopeToken};
-use crate::registry::{AssuranceLevel, ClaimTest, ScopeRule, Target};
+use crate::registry::{AssuranceLevel, ClaimTest, MFA, ScopeRule, Target};
 use crate::verification::LoginFacts;
-
-/// The level every scope asks for unless it says otherwise. Every provider defines it.
-pub const MFA: &str = "mfa";
 
 /// Whole seconds since the user signed in; negative where the provider's clock is ahead of ours.
 pub const fn login_age_seconds(login: &LoginFacts, now: Timestamp) -> i64 {

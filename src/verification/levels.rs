@@ -5,10 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::jose::Claims;
-use crate::registry::{AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider};
-
-/// The level every scope asks for unless it says otherwise.
-const MFA: &str = "mfa";
+use crate::registry::{AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider, MFA};
 
 /// The factor that an `amr` value shows (RFC 8176 §2). Values that are not listed here show nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,6 +12,7 @@ use url::{Host, Url};
 
 use super::address::is_public;
 use super::{Document, FetchError, Fetched, RemoteKeys};
+use crate::base::loopback::is_literal_loopback;
 use crate::base::time::Lifetime;
 use crate::registry::{Network, Reach};
 
@@ -73,15 +74,6 @@ impl RemoteKeys for HttpKeys {
 
 fn fault(what: &str) -> FetchError {
     FetchError(what.to_owned())
-}
-
-/// Whether the host is an address of this machine, written as one.
-pub fn is_literal_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(_)) | None => false,
-    }
 }
 
 /// The rules that need no connection: https, or http where `is_local` (Deputy's own issuer is literal
