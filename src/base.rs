@@ -1,6 +1,9 @@
-//! What every other module may use: time, randomness, digests, and enums with words.
+//! What every other module may use: time, randomness, digests, loopback addresses, the
+//! nearest of several names, and enums with words.
 
 pub mod digest;
 pub mod entropy;
+pub mod loopback;
+pub mod nearest;
 pub mod time;
 pub(crate) mod words;

@@ -14,7 +14,6 @@ mod key;
 mod migrate;
 mod output;
 mod policy;
-mod probe;
 mod sandbox;
 mod serve;
 mod task;

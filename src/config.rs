@@ -2,100 +2,87 @@
 //!
 //! `config/` reads the TOML file (see `docs/configuration.md`) into these types.
 
-mod between;
 mod clients;
 mod database;
-pub mod environment;
+mod environment;
 mod error;
+mod form;
+mod keys;
 mod load;
-mod locators;
 mod names;
 mod predicates;
 mod providers;
 mod raw;
-pub mod reference;
+mod reference;
 mod secrets;
+mod section;
 mod server;
 mod source;
+mod table;
 mod targets;
 #[cfg(test)]
 mod tests;
-mod validation;
 mod workloads;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use url::Url;
-
 use crate::base::time::Lifetime;
 use crate::jose::Algorithm;
 use crate::oauth::Issuer;
 use crate::registry::{Registry, SubjectForm};
+use table::table;
 
-pub use locators::is_literal_loopback;
+pub use error::ConfigError;
 
 /// The whole configuration of one process: one issuer, no tenants.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Deputy's issuer identifier (RFC 8414 §2).
     pub issuer: Issuer,
-    /// Socket, master key, SQLite file, checkpoint file.
     pub data_dir: PathBuf,
-    /// `[listen]`
     pub listen: Listen,
-    /// `[tls]`; absent only where public listener and issuer are literal loopback.
+    /// Absent only where public listener and issuer are literal loopback.
     pub tls: Option<Tls>,
-    /// `[database]`
     pub database: Database,
-    /// `[keys]`
     pub keys: Keys,
-    /// `[tokens]`
     pub tokens: Tokens,
-    /// `[tasks]`
     pub tasks: Tasks,
-    /// Every registered party.
     pub registry: Registry,
-    /// `[policy]`
     pub policy: Policy,
-    /// `[audit]`
     pub audit: Audit,
-    /// `[limits]`
     pub limits: Limits,
 }
 
 impl Config {
-    /// Whether Deputy itself is served on literal loopback, as in the sandbox. Only then is anything fetched by
-    /// plain HTTP.
-    pub fn is_on_loopback(&self) -> bool {
-        Url::parse(self.issuer.as_str()).is_ok_and(|issuer| is_literal_loopback(&issuer))
+    /// The Unix socket of the running server. Its mode is 0600, so that only the operator can open it.
+    pub fn admin_socket(&self) -> PathBuf {
+        self.data_dir.join("admin.sock")
     }
 }
 
-/// `[listen]`
 #[derive(Clone, Debug)]
 pub struct Listen {
-    /// The public listener: token, introspection, revocation, metadata, keys.
     pub public: SocketAddr,
-    /// The management listener: health, readiness, metrics.
     pub management: SocketAddr,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<ipnet::IpNet>,
 }
 
-/// `[tls]`: PEM files.
-#[derive(Clone, Debug)]
-pub struct Tls {
-    /// Certificate chain, leaf first.
-    pub certificate_file: PathBuf,
-    /// Private key.
-    pub key_file: PathBuf,
+table! {
+    /// The server's certificate.
+    #[derive(Clone, Debug)]
+    pub struct Tls {
+        /// The certificate chain in PEM, leaf first.
+        #[schemars(required, example = &"tls/deputy.crt")]
+        pub certificate_file: PathBuf,
+        /// The private key of the certificate, in PEM.
+        #[schemars(required, example = &"tls/deputy.key")]
+        pub key_file: PathBuf,
+    }
 }
 
-/// `[database]`
 #[derive(Clone, Debug)]
 pub enum Database {
-    /// A file; the default is `deputy.db` in `data_dir`.
     Sqlite(PathBuf),
     /// A `postgres://` URL (it may hold a password, so it is never printed) with what TLS needs.
     Postgres(PostgresUrl),
@@ -125,59 +112,57 @@ impl std::fmt::Debug for PostgresUrl {
     }
 }
 
-/// `[keys]`
 #[derive(Clone, Debug)]
 pub struct Keys {
-    /// 32 bytes, mode 0600, made by `deputy init`.
     pub master_key_file: PathBuf,
-    /// What Deputy signs with: ES256 or RS256 (EdDSA later).
     pub signing_algorithm: Algorithm,
-    /// Cache age of `/jwks`; a new key waits this long before it signs.
+    /// How long `/jwks` may be cached; a new key waits this long before it signs.
     pub jwks_max_age: Lifetime,
 }
 
-/// `[tokens]`
 #[derive(Clone, Debug)]
 pub struct Tokens {
-    /// Life of an access token; 300 s by default.
     pub lifetime: Lifetime,
-    /// Default form of `sub`.
     pub subject: SubjectForm,
 }
 
-/// `[tasks]`
 #[derive(Clone, Debug)]
 pub struct Tasks {
-    /// 3600 s by default.
     pub max_lifetime: Lifetime,
-    /// Levels of `act` at most; 4 by default.
+    /// The most levels of `act`.
     pub max_chain_depth: u8,
 }
 
-/// `[policy]`
-#[derive(Clone, Debug)]
-pub struct Policy {
-    /// Where `*.cedar` files are; `None` means the built-in default set.
-    pub directory: Option<PathBuf>,
-    /// Whether the results of rules about lasting facts are remembered. It changes the cost of a decision, and never
-    /// the decision.
-    pub remember_decisions: bool,
+table! {
+    /// The Cedar policy.
+    #[derive(Clone, Debug)]
+    pub struct Policy {
+        /// A directory of `*.cedar` files, used instead of the built-in set.
+        #[schemars(example = &"policy", extend("x-default" = "the built-in set"))]
+        pub directory: Option<PathBuf>,
+        /// Whether the results of rules that look only at recurring facts are remembered. It changes the cost of a
+        /// decision, never the decision.
+        pub remember_decisions: bool = true,
+    }
 }
 
-/// `[audit]`
 #[derive(Clone, Debug)]
 pub struct Audit {
-    /// Where signed checkpoints are appended.
     pub checkpoint_file: PathBuf,
 }
 
-/// `[limits]`
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Failed client authentications per source and per (source, client), a minute, before 429; 60.
-    pub failures_per_minute: u32,
-    /// Introspections of unknown tokens per resource server, a minute, before 429; 600.
-    pub unknown_tokens_per_minute: u32,
-    /// Durable audit rows for unauthenticated refusals per source, a minute; above, one counted row a second; 60.
-    pub unauthenticated_rows_per_minute: u32,
+table! {
+    /// The rates above which requests are answered with 429.
+    #[derive(Clone, Debug)]
+    pub struct Limits {
+        /// Failed client authentications per source, and per source and client.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        pub failures_per_minute: u32 = 60,
+        /// Introspections of unknown tokens per resource server.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        pub unknown_tokens_per_minute: u32 = 600,
+        /// Audit rows for unauthenticated refusals per source. Above it, one counted row a second is written.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        pub unauthenticated_rows_per_minute: u32 = 60,
+    }
 }

@@ -1,9 +1,8 @@
-//! `deputy check`: says of a configuration and its surroundings what is wrong, and the fix.
-//!
-//! One file a subject. What other modules know is asked through [`Probe`].
+//! `deputy check`: says of a configuration and its surroundings what is wrong, and the fix. One file a subject.
 
 mod database;
 mod files;
+mod keys;
 mod machine;
 mod meaning;
 mod remote;
@@ -11,23 +10,17 @@ mod secrets;
 mod tls;
 
 use std::fmt;
-use std::future::Future;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use url::Url;
 
 use crate::base::time::Timestamp;
-use crate::config::{Config, Policy};
-use crate::jose::Algorithm;
-use crate::registry::Reach;
+use crate::config::Config;
 
-/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// As it should be.
     Ok,
-    /// It works, and could bite.
+    /// It works, and may not do what was meant.
     Warning,
     /// The server would not start, or not do its work.
     Failed,
@@ -46,10 +39,9 @@ impl Status {
 /// One line of the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Which check; stable.
+    /// The name of the check; stable.
     pub id: &'static str,
     pub status: Status,
-    /// What was found.
     pub what: String,
     /// What to do; empty where all is well.
     pub fix: String,
@@ -69,7 +61,6 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What is found, check by check.
 #[derive(Default)]
 struct Findings(Vec<Finding>);
 
@@ -90,7 +81,7 @@ impl Findings {
         self.add(id, Status::Failed, what, fix);
     }
 
-    /// `what`, unless the check of that id said something already.
+    /// `what`, unless the check of that id found something already.
     fn ok_unless_reported(&mut self, id: &'static str, what: impl Into<String>) {
         if !self.0.iter().any(|finding| finding.id == id) {
             self.ok(id, what);
@@ -98,85 +89,17 @@ impl Findings {
     }
 }
 
-/// What a check depends on besides the configuration.
+/// What a check depends on besides the configuration file.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
-    /// The process's variables.
     pub environment: Vec<(String, String)>,
-    /// The current time.
     pub now: Timestamp,
     /// Whether nothing is to be fetched.
     pub is_offline: bool,
 }
 
-/// What a policy set that would be taken consists of.
-#[derive(Clone, Debug, Default)]
-pub struct PolicyFound {
-    /// How many rules.
-    pub rules: usize,
-    /// Odd, but not wrong.
-    pub warnings: Vec<String>,
-}
-
-/// The schema of a database, compared with the one of this build.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SchemaFound {
-    /// Nothing there yet: the first start makes it.
-    Empty,
-    /// So many migrations are still to run.
-    Behind(usize),
-    /// As this build has it.
-    Current,
-}
-
-/// What a database says of itself.
-#[derive(Clone, Debug)]
-pub struct DatabaseFound {
-    /// Its schema.
-    pub schema: SchemaFound,
-    /// The durability settings as read back, `journal_mode=wal synchronous=full`.
-    pub durability: String,
-    /// Whether they keep what was acknowledged.
-    pub is_durable: bool,
-    /// The highest time recorded.
-    pub highest_time: Option<Timestamp>,
-}
-
-/// What other modules know.
-pub trait Probe: Sync {
-    /// The algorithms of the usable keys in a JWK set (RFC 7517 §5), each once.
-    ///
-    /// # Errors
-    /// It is no key set.
-    fn key_algorithms(&self, document: &[u8]) -> Result<Vec<Algorithm>, String>;
-
-    /// The set that `policy` names, validated.
-    ///
-    /// # Errors
-    /// Everything wrong with it.
-    fn policy(&self, policy: &Policy) -> Result<PolicyFound, String>;
-
-    /// The database, changed in nothing.
-    ///
-    /// # Errors
-    /// It does not answer.
-    fn database(&self, config: &Config) -> impl Future<Output = Result<DatabaseFound, String>> + Send;
-
-    /// A document, fetched as the server would; by plain HTTP only from loopback, and only where `is_local`:
-    /// Deputy's own issuer is literal loopback.
-    ///
-    /// # Errors
-    /// It cannot be had.
-    fn fetch(
-        &self,
-        url: &Url,
-        reach: &Reach,
-        is_local: bool,
-    ) -> impl Future<Output = Result<Vec<u8>, String>> + Send;
-}
-
 /// Checks the configuration file at `file` and all it names. Leaves nothing behind.
-pub async fn check(file: &Path, surroundings: Surroundings, probe: &impl Probe) -> Vec<Finding> {
+pub async fn check(file: &Path, surroundings: Surroundings) -> Vec<Finding> {
     let mut findings = Findings::default();
     let config = match Config::load(file, surroundings.environment.iter().cloned()) {
         Ok(config) => config,
@@ -191,17 +114,18 @@ pub async fn check(file: &Path, surroundings: Surroundings, probe: &impl Probe) 
     };
     findings.ok("configuration", format!("{} is valid", file.display()));
     let now = surroundings.now;
-    files::check(&mut findings, &config, file, probe);
+    files::check(&mut findings, &config, file);
+    keys::check_files(&mut findings, &config);
     tls::check(&mut findings, &config, now);
     secrets::check(&mut findings, &config, file, now);
     meaning::check(&mut findings, &config);
     machine::check(&mut findings, &config);
-    database::check(&mut findings, &config, now, probe).await;
+    database::check(&mut findings, &config, now).await;
     if surroundings.is_offline {
         let what = "identity providers and key servers were not asked (`--offline`)";
         findings.warn("providers", what, "run without `--offline`");
     } else {
-        remote::check(&mut findings, &config, probe).await;
+        remote::check(&mut findings, &config).await;
     }
     findings.0
 }

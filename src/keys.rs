@@ -6,7 +6,7 @@ mod secrets;
 
 pub use ring::KeyRing;
 pub use rotation::{announce, new_key, revoke, rotate, set_back, state};
-pub use secrets::{NodeSecrets, SealPurpose};
+pub use secrets::{MASTER, NodeSecrets, SealPurpose};
 
 use crate::base::time::Timestamp;
 

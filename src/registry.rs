@@ -3,6 +3,8 @@
 //! The types say what a party is, wherever its registration comes from; today that is the configuration file.
 
 mod client;
+mod conflicts;
+pub mod forms;
 mod keys;
 mod predicate;
 mod provider;
@@ -15,8 +17,9 @@ use std::sync::Arc;
 use crate::oauth::{ClientId, Issuer, Scope, ScopeToken, TargetId};
 
 pub use client::{Client, ClientAuthentication, ClientSecret};
+pub use conflicts::{Conflict, Party};
 pub use keys::{KeySource, Network, Reach};
-pub use predicate::{LeapDay, Predicate, Question};
+pub use predicate::{LeapDay, Predicate, Question, is_reserved_claim};
 pub use provider::{AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider, MFA, RelyingParty};
 pub use target::{AnswerRule, ScopeRule, SubjectForm, Target, Zone};
 pub use workload::{AgentClass, AgentLifetime, WorkloadIssuer};

@@ -29,7 +29,10 @@ pub use verified_login::VerifiedLogin;
 pub use verified_own::VerifiedOwn;
 pub use verified_workload::VerifiedWorkload;
 
-pub use remote::{HttpKeys, KeyCache, KeyFault, KeySpec, RemoteKeys};
+pub use remote::{
+    DiscoveryFault, FetchError, HttpKeys, KeyCache, KeyFault, KeySpec, MAX_DOCUMENT, RemoteKeys,
+    provider_metadata,
+};
 
 /// How long the last known keys of workload issuers and clients are used when they cannot be fetched again.
 const KEYS_STALE: Lifetime = Lifetime::from_seconds(86_400);
@@ -153,7 +156,7 @@ impl Verifier {
             source: &provider.keys,
             reach: &provider.reach,
             stale: provider.keys_stale,
-            is_local: config.is_on_loopback(),
+            is_local: config.issuer.is_on_loopback(),
         };
         let key = self.keys.key(spec, scanned.header(), now).await?;
         Ok(id_token::judge(config, provider, &scanned.verify(&key)?, token, client, now)?)
@@ -183,7 +186,7 @@ impl Verifier {
             source: &issuer.keys,
             reach: &issuer.reach,
             stale: KEYS_STALE,
-            is_local: config.is_on_loopback(),
+            is_local: config.issuer.is_on_loopback(),
         };
         let key = self.keys.key(spec, scanned.header(), now).await?;
         Ok(workload::judge(issuer, &scanned.verify(&key)?, now)?)
@@ -234,8 +237,13 @@ impl Verifier {
         header: &Header,
         now: Timestamp,
     ) -> Result<PublicKey, KeyFault> {
-        let spec =
-            KeySpec { issuer: None, source, reach, stale: KEYS_STALE, is_local: config.is_on_loopback() };
+        let spec = KeySpec {
+            issuer: None,
+            source,
+            reach,
+            stale: KEYS_STALE,
+            is_local: config.issuer.is_on_loopback(),
+        };
         self.keys.key(spec, header, now).await
     }
 }

@@ -8,9 +8,6 @@ use serde_json::Value;
 use super::CliError;
 use crate::config::Config;
 
-/// The socket's name in `data_dir`. Its mode is 0600, so only the operator can open it.
-pub const SOCKET: &str = "admin.sock";
-
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Calls the server that runs with `config`. `path` begins with `/` and is encoded already.
@@ -24,7 +21,7 @@ pub async fn call(
     path: &str,
     body: Option<&Value>,
 ) -> Result<Value, CliError> {
-    let socket = config.data_dir.join(SOCKET);
+    let socket = config.admin_socket();
     let client = reqwest::Client::builder()
         .unix_socket(socket.clone())
         .timeout(TIMEOUT)

@@ -7,7 +7,6 @@ use super::{CliError, ConfigArg, Output};
 use crate::base::time::process_clock;
 use crate::doctor::{Finding, Status, Surroundings, check};
 
-/// Of which configuration.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Reads only; needs no server, and may run beside one. Ends with 1 if anything failed; warnings pass.
@@ -29,7 +28,7 @@ impl Check {
             now: process_clock().now(),
             is_offline: self.offline,
         };
-        let findings = check(&self.config.config, surroundings, &super::probe::Modules).await;
+        let findings = check(&self.config.config, surroundings).await;
         let failed = findings.iter().filter(|finding| finding.status == Status::Failed).count();
         let warnings = findings.iter().filter(|finding| finding.status == Status::Warning).count();
         if output.is_json() {

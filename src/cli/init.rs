@@ -8,7 +8,6 @@ use serde_json::json;
 use super::{CliError, Output};
 use crate::base::entropy::SystemEntropy;
 use crate::base::time::{Clock as _, SystemClock};
-use crate::keys::NodeSecrets;
 use crate::setup::init::{Options, init};
 
 /// Where, and for whom.
@@ -42,11 +41,8 @@ impl Init {
             dev_certs: self.dev_certs,
             only_missing: self.missing,
         };
-        let entropy = SystemEntropy::default();
-        let made = init(&options, SystemClock.now(), |path| {
-            NodeSecrets::create(path, &entropy).map_err(|error| error.to_string())
-        })
-        .map_err(|error| CliError::Failed(error.to_string()))?;
+        let made = init(&options, SystemClock.now(), &SystemEntropy::default())
+            .map_err(|error| CliError::Failed(error.to_string()))?;
         if output.is_json() {
             output.json(&json!({"made": made.files, "next": made.next}));
             return Ok(());

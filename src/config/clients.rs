@@ -1,89 +1,105 @@
 //! `[[client]]`: who may ask, how it proves who it is, and its ceiling.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
-use serde::Deserialize;
-
-use super::locators::{key_source, reach};
-use super::names::Names;
+use super::keys::{key_source, reach};
 use super::secrets::{RawSecretFile, secrets};
-use super::validation::Validation;
+use super::section::Section;
+use super::table::table;
 use crate::jose::Algorithm;
-use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
-use crate::oauth::{ClientId, GrantType, ScopeToken, TargetId};
-use crate::registry::{Client, ClientAuthentication};
+use crate::oauth::GrantType;
+use crate::registry::{Client, ClientAuthentication, ClientSecret, Network, forms};
 
-/// `[[client]]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawClient {
-    pub(super) id: Option<String>,
-    authentication: Option<String>,
-    jwks_uri: Option<String>,
-    jwks_file: Option<String>,
-    network: Option<String>,
-    tls_ca_file: Option<String>,
-    proxy: Option<String>,
-    algorithms: Option<Vec<String>>,
-    allow_secret: bool,
-    secret_file: Option<String>,
-    secret_files: Vec<RawSecretFile>,
-    may_act_as_agent: Option<bool>,
-    grants: Option<Vec<String>>,
-    scopes: Vec<String>,
-    targets: Vec<String>,
-    answers: Vec<String>,
+table! {
+    /// The clients of the token, introspection and revocation endpoints.
+    pub(super) struct RawClient {
+        /// The client's identifier: letters, digits, `-`, `.`, `_`, `~`.
+        #[schemars(required, example = &"assistant")]
+        pub(super) id: Option<String>,
+        /// The one method by which the client authenticates.
+        authentication: Method = Method::PrivateKeyJwt,
+        /// The URL of the client's public keys, for `private_key_jwt`.
+        #[schemars(example = &"https://assistant.example/keys", extend("x-default" = "this or `jwks_file`"))]
+        jwks_uri: Option<String>,
+        /// A file of the client's public keys.
+        #[schemars(example = &"clients/assistant.jwks.json", extend("x-default" = "this or `jwks_uri`"))]
+        jwks_file: Option<String>,
+        /// The addresses that `jwks_uri` may resolve to.
+        #[schemars(example = &"private")]
+        network: Network,
+        /// A private CA for the TLS of `jwks_uri`, in PEM.
+        #[schemars(example = &"tls/company-ca.pem", extend("x-default" = "the public roots"))]
+        tls_ca_file: Option<PathBuf>,
+        /// The egress proxy through which `jwks_uri` is reached.
+        #[schemars(example = &"http://proxy.example:3128")]
+        proxy: Option<String>,
+        /// The algorithms that the client's assertions may be signed with. `RS256` may be added.
+        #[schemars(example = ["RS256"])]
+        algorithms: Vec<String> = ASSERTION_ALGORITHMS[..3].iter().map(|a| a.as_str().to_owned()).collect(),
+        /// Whether a shared secret is accepted in place of a key.
+        #[schemars(example = true)]
+        allow_secret: bool,
+        /// The file that holds the client's secret: 160 random bits or more.
+        #[schemars(example = &"secrets/reporting")]
+        secret_file: Option<String>,
+        secret_files: Vec<RawSecretFile>,
+        /// Whether a client with a secret may be the actor itself.
+        #[schemars(example = true, extend("x-default" = "`false` with a secret, else `true`"))]
+        may_act_as_agent: Option<bool>,
+        /// The grant types that the client may use; `[]` for one that only introspects.
+        grants: Vec<String> = GrantType::DEFAULT.map(|grant| grant.word().to_owned()).into(),
+        /// The most scopes that the client may get.
+        #[schemars(example = ["tickets:search", "tickets:book"])]
+        scopes: Vec<String>,
+        /// The only targets that the client may reach.
+        #[schemars(example = ["tickets"])]
+        targets: Vec<String>,
+        /// The yes/no scopes that the client's own agent may have answered. Each counts as one of `scopes`.
+        #[schemars(example = ["age_over_18"])]
+        answers: Vec<String>,
+    }
+}
+
+/// How a client authenticates (RFC 7523 §2.2, RFC 6749 §2.3.1).
+#[derive(Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Method {
+    /// A JWT signed by the client's key.
+    PrivateKeyJwt,
+    /// A secret in the header `Authorization`.
+    ClientSecretBasic,
+    /// A secret in the body.
+    ClientSecretPost,
 }
 
 /// Algorithms of client assertions; RS256 only for a client that names it.
 const ASSERTION_ALGORITHMS: [Algorithm; 4] =
     [Algorithm::ES256, Algorithm::PS256, Algorithm::EdDSA, Algorithm::RS256];
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Method {
-    PrivateKeyJwt,
-    Basic,
-    Post,
-}
-
 /// One client.
-pub(super) fn client(
-    validation: &Validation<'_>,
-    section: &str,
-    mut raw: RawClient,
-    names: &Names,
-) -> Option<Client> {
-    let key = |name: &str| format!("{section}.{name}");
-    let id = validation.required_text(&key("id"), raw.id.take());
-    if let Some(id) = &id {
-        check_id(validation, &key("id"), id);
-    }
-    let words = [
-        ("private_key_jwt", Method::PrivateKeyJwt),
-        ("client_secret_basic", Method::Basic),
-        ("client_secret_post", Method::Post),
-    ];
-    let method = validation.word(&key("authentication"), raw.authentication.as_deref(), &words);
-    let grants = grants(validation, &key("grants"), raw.grants.as_deref());
-    let targets = validation
-        .names(&key("targets"), &raw.targets, &names.targets, "target", |id| Some(TargetId::new(id)));
-    let answers =
-        validation.names(&key("answers"), &raw.answers, &names.answers, "yes/no scope", ScopeToken::parse);
-    let scopes = validation.scope(&key("scopes"), &raw.scopes, &names.scopes, &answers);
+pub(super) fn client(section: &Section<'_>, mut raw: RawClient) -> Option<Client> {
+    let id = raw.id.take().and_then(|id| section.accept("id", forms::client_id(&id)));
+    let grants = grants(section, &raw.grants);
+    let targets = section.targets("targets", &raw.targets);
+    let (answers, scopes) = section.scopes(&raw.answers, &raw.scopes);
     let may_act_as_agent = raw.may_act_as_agent;
-    let method = method?;
+    if section.is_refused("authentication") {
+        return None;
+    }
+    let method = raw.authentication;
     let authentication = match method {
-        Method::PrivateKeyJwt => with_key(validation, section, raw),
-        Method::Basic => with_secret(validation, section, raw).map(ClientAuthentication::ClientSecretBasic),
-        Method::Post => with_secret(validation, section, raw).map(ClientAuthentication::ClientSecretPost),
+        Method::PrivateKeyJwt => with_key(section, raw),
+        Method::ClientSecretBasic => with_secret(section, raw).map(ClientAuthentication::ClientSecretBasic),
+        Method::ClientSecretPost => with_secret(section, raw).map(ClientAuthentication::ClientSecretPost),
     };
     let has_key = method == Method::PrivateKeyJwt;
     if has_key && may_act_as_agent == Some(false) {
         let what = "is false, but it restricts only clients with a secret";
-        validation.refuse(&key("may_act_as_agent"), what, "remove it");
+        section.refuse("may_act_as_agent", what, "remove it");
     }
     Some(Client {
-        id: ClientId::new(id?),
+        id: id?,
         authentication: authentication?,
         grants,
         may_act_as_agent: may_act_as_agent.unwrap_or(has_key),
@@ -93,24 +109,7 @@ pub(super) fn client(
     })
 }
 
-/// Unreserved characters only (RFC 3986 §2.3): libraries disagree on the encoding of others inside Basic.
-fn check_id(validation: &Validation<'_>, path: &str, id: &str) {
-    for prefix in ["https://", "spiffe://", "d_", AGENT_PREFIX, PAIRWISE_PREFIX] {
-        if id.starts_with(prefix) {
-            let what = format!("`{id}` begins with `{prefix}`, which names something else");
-            validation.refuse(path, what, "choose another id");
-            return;
-        }
-    }
-    let is_unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
-    if id.len() > 128 || !id.bytes().all(is_unreserved) {
-        let fix = "use letters, digits, `-`, `.`, `_`, `~`, 128 at most";
-        validation.refuse(path, format!("`{id}` holds other characters, or is too long"), fix);
-    }
-}
-
-fn grants(validation: &Validation<'_>, path: &str, grants: Option<&[String]>) -> BTreeSet<GrantType> {
-    let Some(grants) = grants else { return BTreeSet::from(GrantType::DEFAULT) };
+fn grants(section: &Section<'_>, grants: &[String]) -> BTreeSet<GrantType> {
     let mut known = BTreeSet::new();
     for (position, word) in grants.iter().enumerate() {
         if let Some(grant) = GrantType::parse(word) {
@@ -118,15 +117,14 @@ fn grants(validation: &Validation<'_>, path: &str, grants: Option<&[String]>) ->
         } else {
             let words: Vec<_> = GrantType::ALL.iter().map(|grant| format!("`{}`", grant.word())).collect();
             let fix = format!("Deputy serves {}", words.join(", "));
-            validation.refuse(&format!("{path}[{position}]"), format!("names the grant `{word}`"), fix);
+            section.refuse(&format!("grants[{position}]"), format!("names the grant `{word}`"), fix);
         }
     }
     known
 }
 
-fn with_key(validation: &Validation<'_>, section: &str, raw: RawClient) -> Option<ClientAuthentication> {
-    let key = |name: &str| format!("{section}.{name}");
-    for (name, is_given) in [
+fn with_key(section: &Section<'_>, raw: RawClient) -> Option<ClientAuthentication> {
+    for (key, is_given) in [
         ("allow_secret", raw.allow_secret),
         ("secret_file", raw.secret_file.is_some()),
         ("secret_files", !raw.secret_files.is_empty()),
@@ -134,49 +132,32 @@ fn with_key(validation: &Validation<'_>, section: &str, raw: RawClient) -> Optio
         if is_given {
             let what = "is for a client with a secret, and this one has a key";
             let fix = "remove it, or write `authentication = \"client_secret_basic\"`";
-            validation.refuse(&key(name), what, fix);
+            section.refuse(key, what, fix);
         }
     }
-    let keys = key_source(validation, section, raw.jwks_uri.as_deref(), raw.jwks_file.as_deref());
-    if raw.jwks_uri.is_none() && raw.jwks_file.is_none() {
+    let keys = key_source(section, raw.jwks_uri.as_deref(), raw.jwks_file.as_deref());
+    if !section.has("jwks_uri") && !section.has("jwks_file") {
         let what = "is missing: `private_key_jwt` needs the client's public keys";
-        validation.refuse(&key("jwks_file"), what, "give `jwks_file` or `jwks_uri`");
+        section.refuse("jwks_file", what, "give `jwks_file` or `jwks_uri`");
     }
     Some(ClientAuthentication::PrivateKeyJwt {
-        reach: reach(validation, section, raw.network.as_deref(), raw.tls_ca_file, raw.proxy.as_deref()),
-        algorithms: validation.algorithms(
-            &key("algorithms"),
-            raw.algorithms,
-            &ASSERTION_ALGORITHMS,
-            &ASSERTION_ALGORITHMS[..3],
-        ),
+        reach: reach(section, raw.network, raw.tls_ca_file, raw.proxy.as_deref()),
+        algorithms: section.algorithms("algorithms", &raw.algorithms, &ASSERTION_ALGORITHMS),
         keys: keys?,
     })
 }
 
-fn with_secret(
-    validation: &Validation<'_>,
-    section: &str,
-    raw: RawClient,
-) -> Option<Vec<crate::registry::ClientSecret>> {
-    let key = |name: &str| format!("{section}.{name}");
-    for (name, is_given) in [
-        ("jwks_uri", raw.jwks_uri.is_some()),
-        ("jwks_file", raw.jwks_file.is_some()),
-        ("algorithms", raw.algorithms.is_some()),
-        ("network", raw.network.is_some()),
-        ("tls_ca_file", raw.tls_ca_file.is_some()),
-        ("proxy", raw.proxy.is_some()),
-    ] {
-        if is_given {
+fn with_secret(section: &Section<'_>, raw: RawClient) -> Option<Vec<ClientSecret>> {
+    for key in ["jwks_uri", "jwks_file", "algorithms", "network", "tls_ca_file", "proxy"] {
+        if section.has(key) {
             let what = "is for a client with a key, and this one has a secret";
-            validation.refuse(&key(name), what, "remove it, or write `authentication = \"private_key_jwt\"`");
+            section.refuse(key, what, "remove it, or write `authentication = \"private_key_jwt\"`");
         }
     }
     if !raw.allow_secret {
         let what = "asks for a shared secret, and secrets are off";
         let fix = "write `private_key_jwt`, or add `allow_secret = true`";
-        validation.refuse(&key("authentication"), what, fix);
+        section.refuse("authentication", what, fix);
     }
-    secrets(validation, section, raw.secret_file, raw.secret_files)
+    secrets(section, raw.secret_file, raw.secret_files)
 }

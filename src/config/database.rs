@@ -3,42 +3,43 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use serde::Deserialize;
 use url::Url;
 
-use super::validation::Validation;
+use super::section::Section;
+use super::table::table;
 use super::{Database, PostgresTls, PostgresUrl};
 
-/// `[database]`
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawDatabase {
-    url: Option<String>,
-    url_file: Option<String>,
-}
-
-impl std::fmt::Debug for RawDatabase {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("RawDatabase(…)")
+table! {
+    /// Where everything is kept.
+    pub(super) struct RawDatabase {
+        /// `sqlite://path` or `postgres://user@host/database?sslmode=verify-full`; `sslrootcert=` names a private CA.
+        /// Without `sslmode`, `verify-full` applies; `disable` is possible only for literal loopback and Unix sockets.
+        #[schemars(
+            example = &"postgres://deputy@db.example/deputy?sslmode=verify-full",
+            extend("x-default" = "`deputy.db` in `data_dir`")
+        )]
+        url: Option<String>,
+        /// A file that holds the URL, for one with a password; instead of `url`.
+        #[schemars(example = &"secrets/database-url")]
+        url_file: Option<String>,
     }
 }
 
 const FORMS: &str = "write `sqlite://path` or `postgres://user@host/database?sslmode=verify-full`";
 
-/// `[database]`
-pub(super) fn database(validation: &Validation<'_>, raw: RawDatabase, data_dir: &Path) -> Option<Database> {
-    let (path, url) = match (raw.url, raw.url_file) {
+pub(super) fn database(section: &Section<'_>, raw: RawDatabase, data_dir: &Path) -> Option<Database> {
+    let (key, url) = match (raw.url, raw.url_file) {
         (Some(_), Some(_)) => {
-            validation.refuse("database.url_file", "is set together with `url`", "keep one of the two");
+            section.refuse("url_file", "is set together with `url`", "keep one of the two");
             return None;
         }
         (None, None) => return Some(Database::Sqlite(data_dir.join("deputy.db"))),
-        (Some(url), None) => ("database.url", url),
-        (None, Some(file)) => match std::fs::read_to_string(validation.file(&file)) {
-            Ok(text) => ("database.url_file", text.trim().to_owned()),
+        (Some(url), None) => ("url", url),
+        (None, Some(file)) => match std::fs::read_to_string(section.file(&file)) {
+            Ok(text) => ("url_file", text.trim().to_owned()),
             Err(error) => {
                 let what = format!("names `{file}`, which cannot be read: {}", error.kind());
-                validation.refuse("database.url_file", what, "write the URL in that file, mode 0600");
+                section.refuse("url_file", what, "write the URL in that file, mode 0600");
                 return None;
             }
         },
@@ -46,29 +47,29 @@ pub(super) fn database(validation: &Validation<'_>, raw: RawDatabase, data_dir: 
     if let Some(file) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
         if file.is_empty() || file.contains('?') || file.starts_with(':') {
             let fix = "write `sqlite://` and the path of a file, without options";
-            validation.refuse(path, "names no SQLite file", fix);
+            section.refuse(key, "names no SQLite file", fix);
             return None;
         }
-        return Some(Database::Sqlite(validation.file(file)));
+        return Some(Database::Sqlite(section.file(file)));
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return postgres(validation, path, &url).map(Database::Postgres);
+        return postgres(section, key, &url).map(Database::Postgres);
     }
-    validation.refuse(path, "has a scheme that is not known", FORMS);
+    section.refuse(key, "has a scheme that is not known", FORMS);
     None
 }
 
 /// Takes `sslmode` and `sslrootcert` out of the URL. Without `sslmode` it is `verify-full`.
-fn postgres(validation: &Validation<'_>, path: &str, text: &str) -> Option<PostgresUrl> {
+fn postgres(section: &Section<'_>, key: &str, text: &str) -> Option<PostgresUrl> {
     let Ok(mut url) = Url::parse(text) else {
-        validation.refuse(path, "is no URL", FORMS);
+        section.refuse(key, "is no URL", FORMS);
         return None;
     };
     let (mut mode, mut root, mut hosts, mut rest) = (None, None, Vec::new(), Vec::new());
     for (name, value) in url.query_pairs().into_owned() {
         match name.as_str() {
             "sslmode" => mode = Some(value),
-            "sslrootcert" => root = Some(validation.file(&value)),
+            "sslrootcert" => root = Some(section.file(&value)),
             _ => {
                 if matches!(name.as_str(), "host" | "hostaddr") {
                     hosts.push(value.clone());
@@ -82,12 +83,12 @@ fn postgres(validation: &Validation<'_>, path: &str, text: &str) -> Option<Postg
         Some("disable") if is_local(&url, &hosts) => PostgresTls::Disabled,
         Some("disable") => {
             let what = "switches TLS off for a database that is not on this machine";
-            validation.refuse(path, what, "write `sslmode=verify-full`");
+            section.refuse(key, what, "write `sslmode=verify-full`");
             return None;
         }
         Some(other) => {
             let what = format!("has `sslmode={other}`, which does not verify the database server");
-            validation.refuse(path, what, "write `sslmode=verify-full`");
+            section.refuse(key, what, "write `sslmode=verify-full`");
             return None;
         }
     };

@@ -5,6 +5,7 @@ use toml::Value;
 use super::error::Problem;
 use super::reference::{self, Key, Kind};
 use super::source::Places;
+use crate::base::nearest::nearest;
 
 /// Variables that are not settings: read by the command line itself, and allowed beside a configuration.
 pub const OF_THE_COMMAND_LINE: [&str; 5] =
@@ -40,7 +41,7 @@ pub(super) fn apply(
             |what: &str, fix: String| Problem { line: None, key: name.clone(), what: what.to_owned(), fix };
         let Some(key) = reference::KEYS.iter().find(|key| variable(key).as_deref() == Some(&name)) else {
             let known = reference::KEYS.iter().filter_map(variable);
-            let fix = reference::nearest_of(&name, known)
+            let fix = nearest(&name, known)
                 .map_or_else(String::new, |near| format!("the nearest that exists is `{near}`"));
             problems.push(refuse("is not a variable that sets anything", fix));
             continue;
@@ -52,8 +53,8 @@ pub(super) fn apply(
         };
         match parsed {
             Some(parsed) => {
-                set(table, key.path, parsed);
-                places.set_by_variable(key.path, &name);
+                set(table, &key.path, parsed);
+                places.set_by_variable(&key.path, &name);
             }
             None => {
                 let what = format!("must be {}", key.kind.with_article());

@@ -1,5 +1,6 @@
 //! Reading a configuration: text, variables, sections, then what holds between sections.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,12 +8,12 @@ use std::sync::Arc;
 use super::error::{ConfigError, Problem};
 use super::names::Names;
 use super::raw::RawConfig;
-use super::validation::Validation;
+use super::section::{Reading, Section};
 use super::{
-    Config, between, clients, database, environment, names, predicates, providers, server, source, targets,
-    workloads,
+    Config, Policy, clients, database, environment, form, names, predicates, providers, server, source,
+    targets, workloads,
 };
-use crate::registry::Registry;
+use crate::registry::{Conflict, Party, Registry};
 
 impl Config {
     /// Reads the file at `path`, with what the `DEPUTY_…` variables of `environment` override.
@@ -48,10 +49,12 @@ fn read(
     base: &Path,
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
-    let source::Source { mut table, mut places, mut problems } = source::read(text);
-    problems.extend(environment::apply(&mut table, &mut places, variables));
-    if !problems.is_empty() {
-        return Err(refused(file, problems));
+    let (mut table, mut places) = source::read(text).map_err(|problems| refused(file.clone(), problems))?;
+    let mut unreadable = environment::apply(&mut table, &mut places, variables);
+    let mut form = form::check(&mut table, &places);
+    unreadable.append(&mut form.unreadable);
+    if !unreadable.is_empty() {
+        return Err(refused(file, unreadable));
     }
     let raw: RawConfig = match table.try_into() {
         Ok(raw) => raw,
@@ -60,9 +63,15 @@ fn read(
             return Err(ConfigError::whole_file(file, "TOML", what, ""));
         }
     };
-    let validation = Validation::new(&places, base);
-    let config = sections(&validation, raw);
-    let problems = validation.into_problems();
+    let reading = Reading {
+        places: &places,
+        base,
+        names: Names::of(&raw),
+        removed: form.removed,
+        problems: RefCell::new(form.illegal),
+    };
+    let config = sections(&Section { reading: &reading, path: String::new() }, raw);
+    let problems = reading.problems.into_inner();
     match config {
         Some(config) if problems.is_empty() => Ok(config),
         _ => Err(refused(file, problems)),
@@ -75,47 +84,48 @@ fn refused(file: PathBuf, mut problems: Vec<Problem>) -> ConfigError {
     ConfigError { file, problems }
 }
 
-/// Converts every section even after a problem, so that all problems are reported at once.
-fn sections(validation: &Validation<'_>, raw: RawConfig) -> Option<Config> {
-    let names = Names::of(&raw);
-    let order = between::Order {
-        providers: raw.identity_provider.iter().map(|provider| provider.issuer.clone()).collect(),
-        targets: raw.target.iter().map(|target| target.identifier.clone()).collect(),
-    };
-    doubles(validation, &raw);
+/// Converts every section even after a problem, so that all of them are reported at once.
+fn sections(top: &Section<'_>, raw: RawConfig) -> Option<Config> {
+    let lists = names::lists(&raw);
+    for (list, key, names) in &lists {
+        for (position, name) in names.iter().enumerate().filter_map(|(n, name)| Some((n, name.as_ref()?))) {
+            if names[..position].contains(&Some(name.clone())) {
+                let what = format!("is `{name}` a second time");
+                top.item(list, position).refuse(key, what, "use each name once");
+            }
+        }
+    }
 
-    let issuer = server::issuer(validation, raw.issuer);
+    let issuer = server::issuer(top, raw.issuer);
     let own = issuer.as_ref().map(|(issuer, _)| issuer);
-    let data_dir = server::data_dir(validation, raw.data_dir);
-    let listen = server::listen(validation, raw.listen);
-    let tls = server::tls(validation, raw.tls, issuer.as_ref().map(|(_, url)| url), listen.as_ref());
-    let database = database::database(validation, raw.database, &data_dir);
-    let keys = server::keys(validation, raw.keys, &data_dir);
-    let tokens = server::tokens(validation, &raw.tokens);
-    let tasks = server::tasks(validation, &raw.tasks);
-    let policy = server::policy(validation, raw.policy);
-    let audit = server::audit(validation, raw.audit, &data_dir);
-    let limits = server::limits(validation, &raw.limits);
+    let data_dir = top.file(raw.data_dir);
+    let listen = server::listen(&top.at("listen"), &raw.listen);
+    let tls = server::tls(top, raw.tls, issuer.as_ref().map(|(_, url)| url), listen.as_ref());
+    let database = database::database(&top.at("database"), raw.database, &data_dir);
+    let keys = server::keys(&top.at("keys"), raw.keys, &data_dir);
+    let audit = server::audit(&top.at("audit"), raw.audit, &data_dir);
+    let policy =
+        Policy { directory: raw.policy.directory.map(|directory| top.file(directory)), ..raw.policy };
 
-    let identity_providers = list("identity_provider", raw.identity_provider, |section, raw| {
-        let provider = providers::provider(validation, section, raw, &names)?;
-        Some((provider.issuer.clone(), Arc::new(provider)))
+    let identity_providers = list(top, "identity_provider", raw.identity_provider, |section, raw| {
+        let provider = providers::provider(section, raw)?;
+        Some((provider.issuer.clone(), provider))
     });
-    let workload_issuers = list("workload_issuer", raw.workload_issuer, |section, raw| {
-        let issuer = workloads::workload_issuer(validation, section, raw, own, &names)?;
-        Some((issuer.issuer.clone(), Arc::new(issuer)))
+    let workload_issuers = list(top, "workload_issuer", raw.workload_issuer, |section, raw| {
+        let issuer = workloads::workload_issuer(section, raw, own)?;
+        Some((issuer.issuer.clone(), issuer))
     });
-    let clients = list("client", raw.client, |section, raw| {
-        let client = clients::client(validation, section, raw, &names)?;
-        Some((client.id.clone(), Arc::new(client)))
+    let clients = list(top, "client", raw.client, |section, raw| {
+        let client = clients::client(section, raw)?;
+        Some((client.id.clone(), client))
     });
-    let predicates = list("predicate", raw.predicate, |section, raw| {
-        let predicate = predicates::predicate(validation, section, raw)?;
-        Some((predicate.scope.clone(), Arc::new(predicate)))
+    let predicates = list(top, "predicate", raw.predicate, |section, raw| {
+        let predicate = predicates::predicate(section, raw)?;
+        Some((predicate.scope.clone(), predicate))
     });
-    let targets = list("target", raw.target, |section, raw| {
-        let target = targets::target(validation, section, raw, &names)?;
-        Some((target.identifier.clone(), Arc::new(target)))
+    let targets = list(top, "target", raw.target, |section, raw| {
+        let target = targets::target(section, raw)?;
+        Some((target.identifier.clone(), target))
     });
     let config = Config {
         issuer: issuer.map(|(issuer, _)| issuer)?,
@@ -124,38 +134,39 @@ fn sections(validation: &Validation<'_>, raw: RawConfig) -> Option<Config> {
         tls,
         database: database?,
         keys,
-        tokens,
-        tasks,
+        tokens: raw.tokens.convert(),
+        tasks: raw.tasks.convert(),
         registry: Registry { identity_providers, workload_issuers, clients, predicates, targets },
         policy,
         audit,
-        limits,
+        limits: raw.limits,
     };
-    between::check(validation, &config, &order);
+    for Conflict { party, key, fault } in config.registry.conflicts(&config.issuer, config.tokens.subject) {
+        let (list, name) = match party {
+            Party::Own => ("", ""),
+            Party::Provider(issuer) => ("identity_provider", issuer.as_str()),
+            Party::WorkloadIssuer(issuer) => ("workload_issuer", issuer.as_str()),
+            Party::Client(id) => ("client", id.as_str()),
+            Party::Target(id) => ("target", id.as_str()),
+        };
+        let names = lists.iter().find(|(other, ..)| *other == list).map(|(.., names)| names);
+        let position = names.and_then(|names| names.iter().position(|other| other.as_deref() == Some(name)));
+        let place = position.map_or_else(|| top.clone(), |position| top.item(list, position));
+        place.refuse(&key, fault.what, fault.fix);
+    }
     Some(config)
 }
 
-/// Refuses two sections that have the same name.
-fn doubles(validation: &Validation<'_>, raw: &RawConfig) {
-    let RawConfig { identity_provider, workload_issuer, client, predicate, target, .. } = raw;
-    let providers = identity_provider.iter().map(|provider| provider.issuer.as_ref());
-    names::doubles(validation, "identity_provider", "issuer", providers);
-    let issuers = workload_issuer.iter().map(|issuer| issuer.issuer.as_ref());
-    names::doubles(validation, "workload_issuer", "issuer", issuers);
-    names::doubles(validation, "client", "id", client.iter().map(|client| client.id.as_ref()));
-    let scopes = predicate.iter().map(|predicate| predicate.scope.as_ref());
-    names::doubles(validation, "predicate", "scope", scopes);
-    let identifiers = target.iter().map(|target| target.identifier.as_ref());
-    names::doubles(validation, "target", "identifier", identifiers);
-}
-
+/// The parties of a list of tables.
 fn list<R, K: Ord, V>(
+    top: &Section<'_>,
     name: &str,
     raw: Vec<R>,
-    convert: impl Fn(&str, R) -> Option<(K, V)>,
-) -> BTreeMap<K, V> {
+    convert: impl Fn(&Section<'_>, R) -> Option<(K, V)>,
+) -> BTreeMap<K, Arc<V>> {
     raw.into_iter()
         .enumerate()
-        .filter_map(|(position, raw)| convert(&format!("{name}[{position}]"), raw))
+        .filter_map(|(position, raw)| convert(&top.item(name, position), raw))
+        .map(|(name, party)| (name, Arc::new(party)))
         .collect()
 }

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use super::raw::RawConfig;
-use super::validation::Validation;
 
 /// What is named somewhere in the file.
 pub(super) struct Names {
@@ -38,20 +37,14 @@ impl Names {
     }
 }
 
-/// Notes each name that is in a list of tables a second time, at its second place.
-pub(super) fn doubles<'a>(
-    validation: &Validation<'_>,
-    list: &str,
-    key: &str,
-    values: impl Iterator<Item = Option<&'a String>>,
-) {
-    let mut seen = BTreeSet::new();
-    for (position, value) in values.enumerate() {
-        if let Some(value) = value
-            && !seen.insert(value)
-        {
-            let what = format!("is `{value}` a second time");
-            validation.refuse(&format!("{list}[{position}].{key}"), what, "use each name once");
-        }
-    }
+/// The lists of parties: each with the key of their names, and the names in the order of the file.
+pub(super) fn lists(raw: &RawConfig) -> [(&'static str, &'static str, Vec<Option<String>>); 5] {
+    let RawConfig { identity_provider, workload_issuer, client, predicate, target, .. } = raw;
+    [
+        ("identity_provider", "issuer", identity_provider.iter().map(|raw| raw.issuer.clone()).collect()),
+        ("workload_issuer", "issuer", workload_issuer.iter().map(|raw| raw.issuer.clone()).collect()),
+        ("client", "id", client.iter().map(|raw| raw.id.clone()).collect()),
+        ("predicate", "scope", predicate.iter().map(|raw| raw.scope.clone()).collect()),
+        ("target", "identifier", target.iter().map(|raw| raw.identifier.clone()).collect()),
+    ]
 }

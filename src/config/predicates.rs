@@ -1,86 +1,62 @@
 //! `[[predicate]]`: yes/no questions over a verified claim.
 
-use serde::Deserialize;
+use super::raw::Scalar;
+use super::section::Section;
+use super::table::table;
+use crate::registry::{LeapDay, Predicate, Question, is_reserved_claim};
 
-use super::raw::json;
-use super::validation::Validation;
-use crate::registry::{LeapDay, Predicate, Question};
-
-/// `[[predicate]]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawPredicate {
-    pub(super) scope: Option<String>,
-    pub(super) claim: Option<String>,
-    at_least_years: Option<i64>,
-    leap_day: Option<String>,
-    equals: Option<toml::Value>,
+table! {
+    /// The yes/no questions about a verified claim.
+    pub(super) struct RawPredicate {
+        /// The scope that asks the question, and the claim that answers it.
+        #[schemars(required, example = &"age_over_18")]
+        pub(super) scope: Option<String>,
+        /// The claim of the ID token that the question is about.
+        #[schemars(required, example = &"birthdate")]
+        pub(super) claim: Option<String>,
+        /// The answer is true if the claim is a date at least so many years ago.
+        #[schemars(range(min = 1, max = 150), example = 18, extend("x-default" = "this or `equals`"))]
+        at_least_years: Option<u16>,
+        /// The birthday of a person born on 29 February in years without that day.
+        leap_day: LeapDay,
+        /// The answer is true if the claim has this value.
+        #[schemars(example = true, extend("x-default" = "this or `at_least_years`"))]
+        equals: Option<Scalar>,
+    }
 }
 
-/// Claims that an answer would overwrite or be taken for.
-const TAKEN_CLAIMS: [&str; 24] = [
-    "iss",
-    "sub",
-    "aud",
-    "exp",
-    "nbf",
-    "iat",
-    "jti",
-    "client_id",
-    "scope",
-    "act",
-    "may_act",
-    "txn",
-    "acr",
-    "amr",
-    "auth_time",
-    "cnf",
-    "authorization_details",
-    "sid",
-    "nonce",
-    "active",
-    "token_type",
-    "username",
-    "task",
-    "birthdate",
-];
-
 /// One predicate.
-pub(super) fn predicate(validation: &Validation<'_>, section: &str, raw: RawPredicate) -> Option<Predicate> {
-    let key = |name: &str| format!("{section}.{name}");
-    let scope = validation
-        .required_text(&key("scope"), raw.scope)
-        .and_then(|text| validation.scope_token(&key("scope"), &text));
-    if let Some(scope) = scope.as_ref().filter(|scope| TAKEN_CLAIMS.contains(&scope.as_str())) {
+pub(super) fn predicate(section: &Section<'_>, raw: RawPredicate) -> Option<Predicate> {
+    let scope = raw.scope.and_then(|text| section.scope_token("scope", &text));
+    if let Some(scope) = scope.as_ref().filter(|scope| is_reserved_claim(scope.as_str())) {
         let what = format!("is `{scope}`, and a claim of that name has a meaning already");
-        validation.refuse(&key("scope"), what, "choose another name, for example `age_over_18`");
+        section.refuse("scope", what, "choose another name, for example `age_over_18`");
     }
-    let claim = validation.required_text(&key("claim"), raw.claim);
+    if section.is_refused("at_least_years") || section.is_refused("leap_day") {
+        return None;
+    }
     let question = match (raw.at_least_years, raw.equals) {
         (Some(years), None) => {
-            let years = validation.number(&key("at_least_years"), Some(years), 18, 1..=150);
-            let words = [("mar1", LeapDay::Mar1), ("feb28", LeapDay::Feb28)];
-            let leap_day = validation.word(&key("leap_day"), raw.leap_day.as_deref(), &words)?;
-            if let Some(told) = scope.as_ref().and_then(|scope| scope.as_str().strip_prefix("age_over_"))
-                && told.parse() != Ok(years)
+            if let Some(named) = scope.as_ref().and_then(|scope| scope.as_str().strip_prefix("age_over_"))
+                && named.parse() != Ok(years)
             {
-                let what = format!("is {years}, but the scope is `age_over_{told}`");
-                validation.refuse(&key("at_least_years"), what, "let the name say what is answered");
+                let what = format!("is {years}, but the scope is `age_over_{named}`");
+                section.refuse("at_least_years", what, "let the name say what is answered");
             }
-            Question::AtLeastYears { years: u16::try_from(years).ok()?, leap_day }
+            Question::AtLeastYears { years, leap_day: raw.leap_day }
         }
         (None, Some(value)) => {
-            if raw.leap_day.is_some() {
+            if section.has("leap_day") {
                 let what = "is set together with `equals`, where it has no meaning";
-                validation.refuse(&key("leap_day"), what, "remove it");
+                section.refuse("leap_day", what, "remove it");
             }
-            Question::Equals(json(&value)?)
+            Question::Equals(value.0)
         }
         _ => {
             let what = "needs exactly one of `at_least_years` and `equals`";
-            validation.refuse(section, what, "write for example `at_least_years = 18`");
+            section.refuse("", what, "write for example `at_least_years = 18`");
             return None;
         }
     };
-    Some(Predicate { scope: scope?, claim: claim?, question })
+    Some(Predicate { scope: scope?, claim: raw.claim?, question })
 }

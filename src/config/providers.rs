@@ -1,180 +1,175 @@
 //! `[[identity_provider]]`: the trusted issuers of users' ID tokens, their relying parties and levels.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use serde::Deserialize;
-
-use super::locators::{foreign_issuer, key_source, reach};
-use super::names::Names;
-use super::validation::Validation;
+use super::keys::{key_source, reach};
+use super::section::Section;
+use super::table::table;
+use crate::base::time::Lifetime;
 use crate::jose::Algorithm;
-use crate::oauth::{ClientId, Issuer};
+use crate::oauth::Issuer;
 use crate::registry::{
-    AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider, KeySource, MFA, RelyingParty,
+    AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider, KeySource, MFA, Network, RelyingParty, forms,
 };
 
-/// `[[identity_provider]]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawProvider {
-    pub(super) issuer: Option<String>,
-    algorithms: Option<Vec<String>>,
-    network: Option<String>,
-    tls_ca_file: Option<String>,
-    proxy: Option<String>,
-    jwks_uri: Option<String>,
-    jwks_file: Option<String>,
-    max_id_token_age_seconds: Option<i64>,
-    max_session_seconds: Option<i64>,
-    subject_claim: Option<String>,
-    policy_claims: Vec<String>,
-    infer_mfa_from_amr: bool,
-    keys_stale_seconds: Option<i64>,
-    relying_party: Vec<RawRelyingParty>,
-    assurance: Vec<RawAssurance>,
+table! {
+    /// The trusted OpenID providers of users.
+    pub(super) struct RawProvider {
+        /// The provider's issuer, compared byte for byte with `iss`.
+        #[schemars(required, example = &"https://login.example")]
+        pub(super) issuer: Option<String>,
+        /// The algorithms that the provider's ID tokens may be signed with.
+        #[schemars(example = ["ES256"])]
+        algorithms: Vec<String> = token_algorithms(),
+        /// The addresses that the provider's URLs may resolve to.
+        #[schemars(example = &"private")]
+        network: Network,
+        /// A private CA for the provider's TLS, in PEM.
+        #[schemars(example = &"tls/company-ca.pem", extend("x-default" = "the public roots"))]
+        tls_ca_file: Option<PathBuf>,
+        /// The egress proxy through which the provider is reached.
+        #[schemars(example = &"http://proxy.example:3128")]
+        proxy: Option<String>,
+        /// The URL of the provider's keys, where discovery is not wanted.
+        #[schemars(example = &"https://login.example/keys", extend("x-default" = "by discovery"))]
+        jwks_uri: Option<String>,
+        /// A file in which the provider's keys are pinned (RFC 7517 §5).
+        #[schemars(example = &"providers/login.jwks.json", extend("x-default" = "by discovery"))]
+        jwks_file: Option<String>,
+        /// The greatest age by `iat` of an ID token that may start something.
+        #[schemars(range(min = 1, max = 86_400))]
+        max_id_token_age_seconds: u32 = 600,
+        /// The longest life of anything that comes of one `auth_time`.
+        #[schemars(range(min = 1, max = 604_800))]
+        max_session_seconds: u32 = 28_800,
+        /// The claim that identifies the user permanently.
+        #[schemars(example = &"oid")]
+        subject_claim: String = "sub".into(),
+        /// The claims of the ID token that policy may see; never one that a predicate is about.
+        #[schemars(example = ["groups"])]
+        policy_claims: Vec<String>,
+        /// Whether two `amr` values of different kinds (know, have, are) count as `mfa`.
+        #[schemars(example = true)]
+        infer_mfa_from_amr: bool,
+        /// How long known keys stay in use while the provider is down.
+        #[schemars(range(min = 0, max = 604_800))]
+        keys_stale_seconds: u32 = 86_400,
+        #[schemars(extend("x-default" = "none: no ID token of the provider is accepted"))]
+        relying_party: Vec<RawRelyingParty>,
+        #[schemars(extend("x-default" = "`mfa`, which is `mfa` in `amr`"))]
+        assurance: Vec<RawAssurance>,
+    }
 }
 
-/// `[[identity_provider.relying_party]]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawRelyingParty {
-    client_id: Option<String>,
-    clients: Vec<String>,
+table! {
+    /// The relying parties whose ID tokens are accepted, and from which clients.
+    pub(super) struct RawRelyingParty {
+        /// The relying party's client identifier at the provider, as in `aud`.
+        #[schemars(required, example = &"travel-app")]
+        client_id: Option<String>,
+        /// The Deputy clients that may present ID tokens of the relying party.
+        #[schemars(example = ["assistant"], extend("x-default" = "required"))]
+        clients: Vec<String>,
+    }
 }
 
-/// `[[identity_provider.assurance]]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawAssurance {
-    name: Option<String>,
-    any_of: Vec<RawCondition>,
+table! {
+    /// The named levels of assurance; `mfa` may be redefined.
+    pub(super) struct RawAssurance {
+        /// The name by which scopes refer to the level.
+        #[schemars(required, example = &"phishing_resistant")]
+        name: Option<String>,
+        #[schemars(extend("x-default" = "required"))]
+        any_of: Vec<RawCondition>,
+    }
 }
 
-/// One of `any_of`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawCondition {
-    claim: Option<String>,
-    r#in: Option<Vec<String>>,
-    contains: Option<Vec<String>>,
+table! {
+    /// The conditions of a level, any one of which suffices.
+    pub(super) struct RawCondition {
+        /// A claim of the ID token.
+        #[schemars(required, example = &"acr")]
+        claim: Option<String>,
+        /// The claim is one of these strings. A refusal has the values as `acr_values`.
+        #[schemars(example = ["phr", "phrh"], extend("x-default" = "this or `contains`"))]
+        r#in: Option<Vec<String>>,
+        /// The claim is an array that holds all of these strings.
+        #[schemars(example = ["mfa"], extend("x-default" = "this or `in`"))]
+        contains: Option<Vec<String>>,
+    }
 }
 
 /// The algorithms of ID tokens and of workloads' tokens.
 pub(super) const TOKEN_ALGORITHMS: [Algorithm; 5] =
     [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA];
 
+pub(super) fn token_algorithms() -> Vec<String> {
+    TOKEN_ALGORITHMS.map(|algorithm| algorithm.as_str().to_owned()).into()
+}
+
 /// One provider.
-pub(super) fn provider(
-    validation: &Validation<'_>,
-    section: &str,
-    raw: RawProvider,
-    names: &Names,
-) -> Option<IdentityProvider> {
-    let issuer_path = format!("{section}.issuer");
-    let issuer = validation.required_text(&issuer_path, raw.issuer);
-    if let Some(issuer) = &issuer {
-        foreign_issuer(validation, &issuer_path, issuer);
+pub(super) fn provider(section: &Section<'_>, raw: RawProvider) -> Option<IdentityProvider> {
+    if let Some(issuer) = &raw.issuer {
+        section.accept("issuer", forms::foreign_issuer(issuer));
     }
-    let key = |name: &str| format!("{section}.{name}");
-    let algorithms =
-        validation.algorithms(&key("algorithms"), raw.algorithms, &TOKEN_ALGORITHMS, &TOKEN_ALGORITHMS);
-    let reach = reach(validation, section, raw.network.as_deref(), raw.tls_ca_file, raw.proxy.as_deref());
-    let keys = key_source(validation, section, raw.jwks_uri.as_deref(), raw.jwks_file.as_deref())
+    let algorithms = section.algorithms("algorithms", &raw.algorithms, &TOKEN_ALGORITHMS);
+    let reach = reach(section, raw.network, raw.tls_ca_file, raw.proxy.as_deref());
+    let keys = key_source(section, raw.jwks_uri.as_deref(), raw.jwks_file.as_deref())
         .unwrap_or(KeySource::Discovery);
     for (position, claim) in raw.policy_claims.iter().enumerate() {
-        if names.predicate_claims.contains(claim) {
+        if section.known().predicate_claims.contains(claim) {
             let what = format!("shows policy `{claim}`, which a predicate is over and which never leaves it");
-            validation.refuse(&format!("{section}.policy_claims[{position}]"), what, "remove it");
+            section.refuse(&format!("policy_claims[{position}]"), what, "remove it");
         }
-    }
-    let subject_claim = raw.subject_claim.unwrap_or_else(|| "sub".to_owned());
-    if subject_claim.is_empty() {
-        validation.refuse(&key("subject_claim"), "is empty", "name a claim, or remove the key");
     }
     Some(IdentityProvider {
         algorithms,
         reach,
         keys,
-        max_id_token_age: validation.seconds(
-            &key("max_id_token_age_seconds"),
-            raw.max_id_token_age_seconds,
-            600,
-            1..=86_400,
-        ),
-        max_session: validation.seconds(
-            &key("max_session_seconds"),
-            raw.max_session_seconds,
-            28_800,
-            1..=604_800,
-        ),
-        subject_claim,
+        max_id_token_age: Lifetime::from_seconds(raw.max_id_token_age_seconds),
+        max_session: Lifetime::from_seconds(raw.max_session_seconds),
+        subject_claim: raw.subject_claim,
         policy_claims: raw.policy_claims,
         infer_mfa_from_amr: raw.infer_mfa_from_amr,
-        keys_stale: validation.seconds(
-            &key("keys_stale_seconds"),
-            raw.keys_stale_seconds,
-            86_400,
-            0..=604_800,
-        ),
-        relying_parties: relying_parties(validation, section, raw.relying_party, names),
-        assurance: assurance(validation, section, raw.assurance),
-        issuer: Issuer::new(issuer?),
+        keys_stale: Lifetime::from_seconds(raw.keys_stale_seconds),
+        relying_parties: relying_parties(section, raw.relying_party),
+        assurance: assurance(section, raw.assurance),
+        issuer: Issuer::new(raw.issuer?),
     })
 }
 
-fn relying_parties(
-    validation: &Validation<'_>,
-    section: &str,
-    raw: Vec<RawRelyingParty>,
-    names: &Names,
-) -> BTreeMap<String, RelyingParty> {
+fn relying_parties(section: &Section<'_>, raw: Vec<RawRelyingParty>) -> BTreeMap<String, RelyingParty> {
     let mut parties = BTreeMap::new();
     for (position, raw) in raw.into_iter().enumerate() {
-        let path = format!("{section}.relying_party[{position}]");
-        let Some(client_id) = validation.required_text(&format!("{path}.client_id"), raw.client_id) else {
-            continue;
-        };
-        let clients_path = format!("{path}.clients");
-        if raw.clients.is_empty() {
-            let what = "names no client, so that nobody could hand in its ID tokens";
-            validation.refuse(&clients_path, what, "name the clients that may");
-        }
-        let clients = validation
-            .names(&clients_path, &raw.clients, &names.clients, "client", |id| Some(ClientId::new(id)));
+        let party = section.item("relying_party", position);
+        let clients = party.clients("clients", &raw.clients, "present its ID tokens");
+        let Some(client_id) = raw.client_id else { continue };
         if parties.insert(client_id.clone(), RelyingParty { clients }).is_some() {
             let what = format!("is `{client_id}` a second time for this provider");
-            validation.refuse(&format!("{path}.client_id"), what, "merge the two lists of `clients`");
+            party.refuse("client_id", what, "merge the two lists of `clients`");
         }
     }
     parties
 }
 
-fn assurance(
-    validation: &Validation<'_>,
-    section: &str,
-    raw: Vec<RawAssurance>,
-) -> BTreeMap<String, AssuranceLevel> {
+fn assurance(section: &Section<'_>, raw: Vec<RawAssurance>) -> BTreeMap<String, AssuranceLevel> {
     let mut levels = BTreeMap::new();
     for (position, raw) in raw.into_iter().enumerate() {
-        let path = format!("{section}.assurance[{position}]");
-        let name_path = format!("{path}.name");
-        let Some(name) = validation.required_text(&name_path, raw.name) else { continue };
+        let level = section.item("assurance", position);
+        let Some(name) = raw.name else { continue };
         if name == "none" {
-            validation.refuse(&name_path, "is `none`, which means no level at all", "choose another name");
+            level.refuse("name", "is `none`, which means no level at all", "choose another name");
         }
         if raw.any_of.is_empty() {
             let fix = "write `any_of = [{ claim = \"acr\", in = [\"…\"] }]`";
-            validation.refuse(&format!("{path}.any_of"), "is empty: nobody could meet the level", fix);
+            level.refuse("any_of", "is empty: nobody could meet the level", fix);
         }
-        let any_of = raw
-            .any_of
-            .into_iter()
-            .enumerate()
-            .filter_map(|(n, raw)| condition(validation, &format!("{path}.any_of[{n}]"), raw))
-            .collect();
+        let conditions = raw.any_of.into_iter().enumerate();
+        let any_of = conditions.filter_map(|(n, raw)| condition(&level.item("any_of", n), raw)).collect();
         if levels.insert(name.clone(), AssuranceLevel { name: name.clone(), any_of }).is_some() {
             let what = format!("is `{name}` a second time for this provider");
-            validation.refuse(&name_path, what, "merge the two `any_of`");
+            level.refuse("name", what, "merge the two `any_of`");
         }
     }
     levels.entry(MFA.to_owned()).or_insert_with(|| AssuranceLevel {
@@ -187,25 +182,25 @@ fn assurance(
     levels
 }
 
-fn condition(validation: &Validation<'_>, path: &str, raw: RawCondition) -> Option<ClaimCondition> {
-    let claim = validation.required_text(&format!("{path}.claim"), raw.claim)?;
+fn condition(section: &Section<'_>, raw: RawCondition) -> Option<ClaimCondition> {
+    let claim = raw.claim?;
     let test = match (raw.r#in, raw.contains) {
         (Some(values), None) => ClaimTest::In(values),
         (None, Some(values)) => ClaimTest::Contains(values),
         _ => {
-            validation.refuse(path, "needs exactly one of `in` and `contains`", "keep one of the two");
+            section.refuse("", "needs exactly one of `in` and `contains`", "keep one of the two");
             return None;
         }
     };
     let (ClaimTest::In(values) | ClaimTest::Contains(values)) = &test;
     if values.is_empty() {
-        validation.refuse(path, "lists no values", "name at least one");
+        section.refuse("", "lists no values", "name at least one");
         return None;
     }
-    // `acr_values` is one space-separated string (OIDC Core §3.1.2.1), so a value with a space cannot be told.
+    // `acr_values` is one space-separated string (OIDC Core §3.1.2.1), so a value with a space could not be listed.
     if matches!(test, ClaimTest::In(_)) && values.iter().any(|value| value.is_empty() || value.contains(' '))
     {
-        validation.refuse(path, "lists a value that is empty or holds a space", "remove it");
+        section.refuse("", "lists a value that is empty or holds a space", "remove it");
         return None;
     }
     Some(ClaimCondition { claim, test })

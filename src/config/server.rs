@@ -1,119 +1,128 @@
-//! The sections about the server itself: `issuer`, `data_dir`, `[listen]`, `[tls]`, `[keys]`, `[tokens]`,
-//! `[tasks]`, `[policy]`, `[audit]`, `[limits]`.
+//! The sections about the server itself: `issuer`, `[listen]`, `[tls]`, `[keys]`, `[tokens]`, `[tasks]`, `[audit]`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use url::Url;
 
-use super::locators::{is_literal_loopback, is_loopback, own_issuer};
-use super::validation::Validation;
-use super::{Audit, Keys, Limits, Listen, Policy, Tasks, Tls, Tokens};
+use super::section::Section;
+use super::table::table;
+use super::{Audit, Keys, Listen, Tasks, Tls, Tokens};
+use crate::base::loopback::is_literal_loopback;
+use crate::base::time::Lifetime;
 use crate::jose::Algorithm;
 use crate::oauth::Issuer;
-use crate::registry::SubjectForm;
+use crate::registry::{SubjectForm, forms};
 
-/// `[listen]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawListen {
-    public: Option<String>,
-    management: Option<String>,
-    trusted_proxies: Vec<String>,
+/// The longest lifetime that an access token may be given, in seconds.
+pub(super) const MAX_TOKEN_LIFETIME: u32 = 900;
+
+table! {
+    /// The addresses that Deputy listens on.
+    pub(super) struct RawListen {
+        /// The address of the token, introspection, revocation, metadata and key endpoints.
+        public: String = "0.0.0.0:8443".into(),
+        /// The address of health, readiness and metrics: plain HTTP on loopback, TLS elsewhere.
+        management: String = "127.0.0.1:8444".into(),
+        /// The networks (CIDR) of the proxies whose `X-Forwarded-For` is trusted.
+        #[schemars(example = ["10.1.0.0/24"])]
+        trusted_proxies: Vec<String>,
+    }
 }
 
-/// `[tls]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawTls {
-    certificate_file: Option<String>,
-    key_file: Option<String>,
+table! {
+    /// The master key, and how Deputy signs.
+    pub(super) struct RawKeys {
+        /// The file of the master key: 32 bytes, mode 0600, made by `deputy init`.
+        #[schemars(example = &"/var/lib/deputy/master.key", extend("x-default" = "`master.key` in `data_dir`"))]
+        master_key_file: Option<PathBuf>,
+        /// The algorithm that Deputy signs with: `ES256` or `RS256`.
+        signing_algorithm: String = "ES256".into(),
+        /// How long `/jwks` may be cached. A new key is published this long before it signs.
+        #[schemars(range(min = 60, max = 86_400))]
+        jwks_max_age_seconds: u32 = 300,
+    }
 }
 
-/// `[keys]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawKeys {
-    master_key_file: Option<String>,
-    signing_algorithm: Option<String>,
-    jwks_max_age_seconds: Option<i64>,
+table! {
+    /// The access tokens that Deputy issues.
+    pub(super) struct RawTokens {
+        /// The lifetime of an access token.
+        #[schemars(range(min = 1, max = MAX_TOKEN_LIFETIME))]
+        lifetime_seconds: u32 = 300,
+        /// How `sub` is written. With more than one identity provider it has to be `pairwise`.
+        #[schemars(example = &"pairwise")]
+        subject: SubjectForm = SubjectForm::Upstream,
+    }
 }
 
-/// `[tokens]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawTokens {
-    lifetime_seconds: Option<i64>,
-    subject: Option<String>,
+table! {
+    /// The tasks that tokens belong to.
+    pub(super) struct RawTasks {
+        /// The longest lifetime of a task.
+        #[schemars(range(min = 1, max = 86_400))]
+        max_lifetime_seconds: u32 = 3600,
+        /// The greatest number of levels of `act`.
+        #[schemars(range(min = 1, max = 8))]
+        max_chain_depth: u8 = 4,
+    }
 }
 
-/// `[tasks]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawTasks {
-    max_lifetime_seconds: Option<i64>,
-    max_chain_depth: Option<i64>,
+table! {
+    /// The audit log.
+    pub(super) struct RawAudit {
+        /// The file that signed checkpoints are appended to, preferably on another disk.
+        #[schemars(
+            example = &"/var/log/deputy/checkpoints.jsonl",
+            extend("x-default" = "`audit-checkpoints.jsonl` in `data_dir`")
+        )]
+        checkpoint_file: Option<PathBuf>,
+    }
 }
 
-/// `[policy]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawPolicy {
-    directory: Option<String>,
-    remember_decisions: Option<bool>,
+impl RawTokens {
+    pub(super) fn convert(&self) -> Tokens {
+        Tokens { lifetime: Lifetime::from_seconds(self.lifetime_seconds), subject: self.subject }
+    }
 }
 
-/// `[audit]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawAudit {
-    checkpoint_file: Option<String>,
-}
-
-/// `[limits]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawLimits {
-    failures_per_minute: Option<i64>,
-    unknown_tokens_per_minute: Option<i64>,
-    unauthenticated_rows_per_minute: Option<i64>,
+impl RawTasks {
+    pub(super) fn convert(&self) -> Tasks {
+        Tasks {
+            max_lifetime: Lifetime::from_seconds(self.max_lifetime_seconds),
+            max_chain_depth: self.max_chain_depth,
+        }
+    }
 }
 
 /// Deputy's issuer, and its URL.
-pub(super) fn issuer(validation: &Validation<'_>, raw: Option<String>) -> Option<(Issuer, Url)> {
-    let text = validation.required_text("issuer", raw)?;
-    let url = own_issuer(validation, "issuer", &text)?;
+pub(super) fn issuer(top: &Section<'_>, text: Option<String>) -> Option<(Issuer, Url)> {
+    let text = text?;
+    let url = top.accept("issuer", forms::own_issuer(&text))?;
     Some((Issuer::new(text), url))
 }
 
-/// `data_dir`
-pub(super) fn data_dir(validation: &Validation<'_>, raw: Option<String>) -> PathBuf {
-    validation.optional_file("data_dir", raw).unwrap_or_else(|| validation.file("data"))
-}
-
-/// `[listen]`
-pub(super) fn listen(validation: &Validation<'_>, raw: RawListen) -> Option<Listen> {
-    let address = |path: &str, text: Option<String>, default: &str| -> Option<SocketAddr> {
-        let text = text.unwrap_or_else(|| default.to_owned());
+pub(super) fn listen(section: &Section<'_>, raw: &RawListen) -> Option<Listen> {
+    let address = |key: &str, text: &str, default: String| -> Option<SocketAddr> {
         let parsed = text.parse().ok();
         if parsed.is_none() {
-            let what = format!("`{text}` is no address with a port");
-            validation.refuse(path, what, format!("write for example `{default}`; names are not looked up"));
+            let fix = format!("write for example `{default}`; names are not looked up");
+            section.refuse(key, format!("`{text}` is no address with a port"), fix);
         }
         parsed
     };
-    let public = address("listen.public", raw.public, "0.0.0.0:8443");
-    let management = address("listen.management", raw.management, "127.0.0.1:8444");
+    let default = RawListen::default();
+    let public = address("public", &raw.public, default.public);
+    let management = address("management", &raw.management, default.management);
     if public.is_some() && public == management && public.is_some_and(|address| address.port() != 0) {
-        validation.refuse("listen.management", "is the public address", "choose another port");
+        section.refuse("management", "is the public address", "choose another port");
     }
     let mut trusted_proxies = Vec::new();
     for (position, text) in raw.trusted_proxies.iter().enumerate() {
         match text.parse::<ipnet::IpNet>() {
             Ok(network) => trusted_proxies.push(network.trunc()),
-            Err(_) => validation.refuse(
-                &format!("listen.trusted_proxies[{position}]"),
+            Err(_) => section.refuse(
+                &format!("trusted_proxies[{position}]"),
                 format!("`{text}` is no network"),
                 "write CIDR: `10.1.0.0/24`, for one address `10.1.0.7/32`",
             ),
@@ -125,22 +134,22 @@ pub(super) fn listen(validation: &Validation<'_>, raw: RawListen) -> Option<List
 /// `[tls]`, and whether it has to be there: plain HTTP is served only where issuer and public listener
 /// are both literal loopback.
 pub(super) fn tls(
-    validation: &Validation<'_>,
-    raw: Option<RawTls>,
+    top: &Section<'_>,
+    raw: Option<Tls>,
     issuer: Option<&Url>,
     listen: Option<&Listen>,
 ) -> Option<Tls> {
     let is_plain = issuer.is_some_and(|url| url.scheme() == "http");
     if let (true, Some(listen)) = (is_plain, listen)
-        && !is_loopback(listen.public)
+        && !listen.public.ip().is_loopback()
     {
         let what = format!("is plain HTTP, but `listen.public` is {}, which is not loopback", listen.public);
-        validation.refuse("issuer", what, "write `https://` and give `[tls]`, or listen on 127.0.0.1");
+        top.refuse("issuer", what, "write `https://` and give `[tls]`, or listen on 127.0.0.1");
     }
     let Some(raw) = raw else {
-        if let Some(listen) = listen.filter(|listen| !is_loopback(listen.management)) {
+        if let Some(listen) = listen.filter(|listen| !listen.management.ip().is_loopback()) {
             let what = format!("is {}, not loopback, and there is no `[tls]`", listen.management);
-            validation.refuse("listen.management", what, "listen on 127.0.0.1, or give `[tls]`");
+            top.refuse("listen.management", what, "listen on 127.0.0.1, or give `[tls]`");
         }
         if let Some(url) = issuer.filter(|url| url.scheme() == "https") {
             let fix = if is_literal_loopback(url) {
@@ -148,104 +157,42 @@ pub(super) fn tls(
             } else {
                 "give `certificate_file` and `key_file`; `deputy init --dev-certs` makes a pair for development"
             };
-            validation.refuse("tls", "is missing: everything but loopback is TLS", fix);
+            top.refuse("tls", "is missing: everything but loopback is TLS", fix);
         }
         return None;
     };
     if is_plain {
-        validation.refuse("tls", "is given, but `issuer` is plain HTTP", "write `https://` in `issuer`");
+        top.refuse("tls", "is given, but `issuer` is plain HTTP", "write `https://` in `issuer`");
     }
-    let certificate = validation.required_text("tls.certificate_file", raw.certificate_file);
-    let key = validation.required_text("tls.key_file", raw.key_file);
-    Some(Tls { certificate_file: validation.file(&certificate?), key_file: validation.file(&key?) })
+    Some(Tls { certificate_file: top.file(raw.certificate_file), key_file: top.file(raw.key_file) })
 }
 
-/// `[keys]`
-pub(super) fn keys(validation: &Validation<'_>, raw: RawKeys, data_dir: &Path) -> Keys {
-    let path = "keys.signing_algorithm";
-    let signing_algorithm = match raw.signing_algorithm.as_deref() {
-        None | Some("ES256") => Algorithm::ES256,
-        Some("RS256") => Algorithm::RS256,
-        Some("EdDSA") => {
-            validation.refuse(path, "is `EdDSA`, which Deputy does not sign with yet", "write `ES256`");
+pub(super) fn keys(section: &Section<'_>, raw: RawKeys, data_dir: &Path) -> Keys {
+    let refuse = |what: String, fix| section.refuse("signing_algorithm", what, fix);
+    let signing_algorithm = match raw.signing_algorithm.as_str() {
+        "RS256" => Algorithm::RS256,
+        "ES256" => Algorithm::ES256,
+        "EdDSA" => {
+            refuse("is `EdDSA`, which Deputy does not sign with yet".to_owned(), "write `ES256`");
             Algorithm::ES256
         }
-        Some(other) => {
-            validation.refuse(path, format!("is `{other}`"), "write `ES256` or `RS256`");
+        other => {
+            refuse(format!("is `{other}`"), "write `ES256` or `RS256`");
             Algorithm::ES256
         }
     };
     Keys {
-        master_key_file: validation
-            .optional_file("keys.master_key_file", raw.master_key_file)
-            .unwrap_or_else(|| data_dir.join("master.key")),
+        master_key_file: raw
+            .master_key_file
+            .map_or_else(|| data_dir.join("master.key"), |file| section.file(file)),
         signing_algorithm,
-        jwks_max_age: validation.seconds(
-            "keys.jwks_max_age_seconds",
-            raw.jwks_max_age_seconds,
-            300,
-            60..=86_400,
-        ),
+        jwks_max_age: Lifetime::from_seconds(raw.jwks_max_age_seconds),
     }
 }
 
-/// The words of `tokens.subject` and `target.subject`.
-pub(super) const SUBJECT_FORMS: [(&str, SubjectForm); 2] =
-    [("upstream", SubjectForm::Upstream), ("pairwise", SubjectForm::Pairwise)];
-
-/// `[tokens]`
-pub(super) fn tokens(validation: &Validation<'_>, raw: &RawTokens) -> Tokens {
-    Tokens {
-        lifetime: validation.seconds("tokens.lifetime_seconds", raw.lifetime_seconds, 300, 1..=900),
-        subject: validation
-            .word("tokens.subject", raw.subject.as_deref(), &SUBJECT_FORMS)
-            .unwrap_or(SubjectForm::Upstream),
-    }
-}
-
-/// `[tasks]`
-pub(super) fn tasks(validation: &Validation<'_>, raw: &RawTasks) -> Tasks {
-    let depth = validation.number("tasks.max_chain_depth", raw.max_chain_depth, 4, 1..=8);
-    Tasks {
-        max_lifetime: validation.seconds(
-            "tasks.max_lifetime_seconds",
-            raw.max_lifetime_seconds,
-            3600,
-            1..=86_400,
-        ),
-        max_chain_depth: u8::try_from(depth).unwrap_or(4),
-    }
-}
-
-/// `[policy]`
-pub(super) fn policy(validation: &Validation<'_>, raw: RawPolicy) -> Policy {
-    Policy {
-        directory: validation.optional_file("policy.directory", raw.directory),
-        remember_decisions: raw.remember_decisions.unwrap_or(true),
-    }
-}
-
-/// `[audit]`
-pub(super) fn audit(validation: &Validation<'_>, raw: RawAudit, data_dir: &Path) -> Audit {
-    Audit {
-        checkpoint_file: validation
-            .optional_file("audit.checkpoint_file", raw.checkpoint_file)
-            .unwrap_or_else(|| data_dir.join("audit-checkpoints.jsonl")),
-    }
-}
-
-/// `[limits]`
-pub(super) fn limits(validation: &Validation<'_>, raw: &RawLimits) -> Limits {
-    let rate = |key: &str, value, default| {
-        validation.number(&format!("limits.{key}"), value, default, 1..=1_000_000)
-    };
-    Limits {
-        failures_per_minute: rate("failures_per_minute", raw.failures_per_minute, 60),
-        unknown_tokens_per_minute: rate("unknown_tokens_per_minute", raw.unknown_tokens_per_minute, 600),
-        unauthenticated_rows_per_minute: rate(
-            "unauthenticated_rows_per_minute",
-            raw.unauthenticated_rows_per_minute,
-            60,
-        ),
-    }
+pub(super) fn audit(section: &Section<'_>, raw: RawAudit, data_dir: &Path) -> Audit {
+    let checkpoint_file = raw
+        .checkpoint_file
+        .map_or_else(|| data_dir.join("audit-checkpoints.jsonl"), |file| section.file(file));
+    Audit { checkpoint_file }
 }

@@ -1,13 +1,12 @@
-//! The text of a configuration: parsed, every key and type compared with the reference, every line kept.
+//! The text of a configuration, parsed, with the line of every key.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::Problem;
-use super::reference::{self, Key, Kind};
+use super::reference::join;
 
 /// The place of each key in the file, by its path with list positions, such as `client[0].scopes`.
 #[derive(Debug, Default)]
@@ -18,7 +17,7 @@ pub(super) struct Places {
 
 impl Places {
     /// The line of `path`, or of the nearest thing around it that is in the file.
-    pub(super) fn line(&self, path: &str) -> Option<usize> {
+    fn line(&self, path: &str) -> Option<usize> {
         let mut rest = path;
         loop {
             if let Some(line) = self.lines.get(rest) {
@@ -30,6 +29,11 @@ impl Places {
             }
             rest = &rest[..dot];
         }
+    }
+
+    /// Whether the file or a variable has a value for `path`.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.lines.contains_key(path) || self.variables.contains_key(path)
     }
 
     /// Notes that `path` was set by an environment variable.
@@ -44,148 +48,59 @@ impl Places {
             None => Problem { line: self.line(path), key: without_positions(path), what, fix },
         }
     }
+
+    fn table(&mut self, text: &str, table: &DeTable<'_>, parent: &str) {
+        for (name, value) in table {
+            let path = join(parent, name.get_ref());
+            self.lines.insert(path.clone(), line_of(text, name.span().start));
+            self.value(text, value, &path);
+        }
+    }
+
+    fn value(&mut self, text: &str, value: &Spanned<DeValue<'_>>, path: &str) {
+        match value.get_ref() {
+            DeValue::Table(table) => self.table(text, table, path),
+            DeValue::Array(items) => {
+                for (position, item) in items.iter().enumerate() {
+                    let path = format!("{path}[{position}]");
+                    self.lines.insert(path.clone(), line_of(text, item.span().start));
+                    self.value(text, item, &path);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// `client[0].scopes` → `client.scopes`.
 fn without_positions(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    let mut in_position = false;
-    for c in path.chars() {
-        match c {
-            '[' => in_position = true,
-            ']' => in_position = false,
-            other if !in_position => out.push(other),
-            _ => {}
-        }
-    }
-    out
+    let parts = path.split('[').enumerate();
+    parts
+        .map(|(n, part)| if n == 0 { part } else { part.split_once(']').map_or("", |(_, rest)| rest) })
+        .collect()
 }
 
-/// A parsed text: its values, its places, and what is wrong with its form.
-pub(super) struct Source {
-    pub(super) table: toml::Table,
-    pub(super) places: Places,
-    pub(super) problems: Vec<Problem>,
-}
-
-/// Parses `text` and compares it with the reference. Problems of form are all collected.
-pub(super) fn read(text: &str) -> Source {
+/// Parses `text`, and finds every error of its syntax.
+pub(super) fn read(text: &str) -> Result<(toml::Table, Places), Vec<Problem>> {
     let (document, errors) = DeTable::parse_recoverable(text);
-    let mut walk = Walk { text, places: Places::default(), problems: Vec::new() };
-    for error in errors {
-        let line = error.span().map(|span| line_of(text, &span));
-        walk.problems.push(syntax(line, error.message()));
+    if !errors.is_empty() {
+        return Err(errors.iter().map(|error| syntax(text, error)).collect());
     }
-    if !walk.problems.is_empty() {
-        return Source { table: toml::Table::new(), places: walk.places, problems: walk.problems };
-    }
-    walk.table(document.get_ref(), "", "");
-    let table = match toml::from_str(text) {
-        Ok(table) => table,
-        Err(error) => {
-            let line = error.span().map(|span| line_of(text, &span));
-            walk.problems.push(syntax(line, error.message()));
-            toml::Table::new()
-        }
-    };
-    Source { table, places: walk.places, problems: walk.problems }
+    let mut places = Places::default();
+    places.table(text, document.get_ref(), "");
+    let table = toml::from_str(text).map_err(|error| vec![syntax(text, &error)])?;
+    Ok((table, places))
 }
 
-fn syntax(line: Option<usize>, message: &str) -> Problem {
+fn syntax(text: &str, error: &toml::de::Error) -> Problem {
     Problem {
-        line,
+        line: error.span().map(|span| line_of(text, span.start)),
         key: "TOML".to_owned(),
-        what: format!("does not parse: {}", message.lines().next().unwrap_or("syntax error")),
+        what: format!("does not parse: {}", error.message().lines().next().unwrap_or("syntax error")),
         fix: "see https://toml.io for the form".to_owned(),
     }
 }
 
-fn line_of(text: &str, span: &Range<usize>) -> usize {
-    let end = span.start.min(text.len());
-    text.as_bytes()[..end].iter().filter(|byte| **byte == b'\n').count() + 1
-}
-
-struct Walk<'a> {
-    text: &'a str,
-    places: Places,
-    problems: Vec<Problem>,
-}
-
-impl Walk<'_> {
-    /// `pattern` is the path in the reference (`client[]`), `path` the path in the file (`client[0]`).
-    fn table(&mut self, table: &DeTable<'_>, pattern: &str, path: &str) {
-        for (key, value) in table {
-            let name: &str = key.get_ref();
-            let (child_pattern, child_path) = (join(pattern, name), join(path, name));
-            self.place(&child_path, &key.span());
-            match reference::find(&child_pattern) {
-                Some(known) => self.value(known, value, &child_path),
-                None => {
-                    let fix = reference::nearest(pattern, name);
-                    let what = "is not a key".to_owned();
-                    self.problems.push(self.places.problem(&child_path, what, fix));
-                }
-            }
-        }
-    }
-
-    fn value(&mut self, key: &Key, value: &Spanned<DeValue<'_>>, path: &str) {
-        match (key.kind, value.get_ref()) {
-            (Kind::Text, DeValue::String(_))
-            | (Kind::Number, DeValue::Integer(_))
-            | (Kind::Flag, DeValue::Boolean(_))
-            | (Kind::Moment, DeValue::Datetime(_))
-            | (Kind::Value, DeValue::String(_) | DeValue::Integer(_) | DeValue::Boolean(_)) => {}
-            (Kind::Table, DeValue::Table(table)) => self.table(table, key.path, path),
-            (Kind::Texts, DeValue::Array(items)) => {
-                for (position, item) in items.iter().enumerate() {
-                    let path = format!("{path}[{position}]");
-                    self.place(&path, &item.span());
-                    if !item.get_ref().is_str() {
-                        self.wrong_type(&path, Kind::Text, item.get_ref());
-                    }
-                }
-            }
-            (Kind::Tables, DeValue::Array(items)) => {
-                for (position, item) in items.iter().enumerate() {
-                    let path = format!("{path}[{position}]");
-                    self.place(&path, &item.span());
-                    match item.get_ref() {
-                        DeValue::Table(table) => self.table(table, &format!("{}[]", key.path), &path),
-                        other => self.wrong_type(&path, Kind::Table, other),
-                    }
-                }
-            }
-            (Kind::Map, DeValue::Table(table)) => {
-                for (name, item) in table {
-                    let path = format!("{path}.{}", name.get_ref());
-                    self.place(&path, &name.span());
-                    match item.get_ref() {
-                        DeValue::Table(table) => self.table(table, &format!("{}{{}}", key.path), &path),
-                        other => self.wrong_type(&path, Kind::Table, other),
-                    }
-                }
-            }
-            (kind, other) => self.wrong_type(path, kind, other),
-        }
-    }
-
-    fn wrong_type(&mut self, path: &str, wanted: Kind, found: &DeValue<'_>) {
-        let what = format!("must be {}, found {}", wanted.with_article(), found.type_str());
-        let fix = match wanted {
-            Kind::Tables => "write one `[[…]]` block for each".to_owned(),
-            Kind::Map => "write `name = { … }` for each, `{}` for the defaults".to_owned(),
-            Kind::Texts => "write a list: `[\"…\"]`".to_owned(),
-            _ => String::new(),
-        };
-        self.problems.push(self.places.problem(path, what, fix));
-    }
-
-    fn place(&mut self, path: &str, span: &Range<usize>) {
-        self.places.lines.insert(path.to_owned(), line_of(self.text, span));
-    }
-}
-
-fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes()[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
 }

@@ -2,67 +2,92 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
+use serde_json::json;
 
-use super::locators::{default_sector, target_identifier};
-use super::names::Names;
-use super::raw::RawMap;
-use super::server::SUBJECT_FORMS;
-use super::validation::Validation;
+use super::section::Section;
+use super::server::MAX_TOKEN_LIFETIME;
+use super::table::table;
 use crate::base::time::Lifetime;
-use crate::oauth::{ClientId, ScopeToken, TargetId};
-use crate::registry::{AnswerRule, MFA, ScopeRule, Target, Zone};
+use crate::oauth::{ClientId, ScopeToken};
+use crate::registry::{AnswerRule, MFA, ScopeRule, SubjectForm, Target, Zone, forms};
 
-/// `[[target]]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawTarget {
-    pub(super) identifier: Option<String>,
-    pub(super) scopes: RawMap<RawScopeRule>,
-    pub(super) answers: RawMap<RawAnswerRule>,
-    resource_server: Option<String>,
-    exchange_client: Option<String>,
-    onward: Vec<String>,
-    lifetime_seconds: Option<i64>,
-    subject: Option<String>,
-    sector: Option<String>,
-    claims: Vec<String>,
+table! {
+    /// The resource servers and agents that tokens are for.
+    pub(super) struct RawTarget {
+        /// The name that clients use: an absolute URI (`resource`) or another name (`audience`). It becomes `aud`.
+        #[schemars(required, example = &"https://tickets.example")]
+        pub(super) identifier: Option<String>,
+        /// The scopes that the target defines, including those that it carries onward.
+        #[schemars(example = json!({"tickets:book": {"max_age_seconds": 900}}))]
+        pub(super) scopes: BTreeMap<String, RawScopeRule>,
+        /// The yes/no scopes that are answered in the target's tokens. Each counts as one of `scopes`.
+        #[schemars(example = json!({"age_over_18": {"zone": "UTC+01:00"}}))]
+        pub(super) answers: BTreeMap<String, RawAnswerRule>,
+        /// The client that may introspect the target's tokens.
+        #[schemars(example = &"tickets-api")]
+        resource_server: Option<String>,
+        /// The client that may exchange the target's tokens onward.
+        #[schemars(example = &"age-agent")]
+        exchange_client: Option<String>,
+        /// The targets that it may exchange onward to.
+        #[schemars(example = ["tickets"])]
+        onward: Vec<String>,
+        /// The lifetime of the target's tokens.
+        #[schemars(
+            range(min = 1, max = MAX_TOKEN_LIFETIME), example = 120,
+            extend("x-default" = "`tokens.lifetime_seconds`")
+        )]
+        lifetime_seconds: Option<u32>,
+        /// How `sub` is written for the target.
+        #[schemars(example = &"pairwise", extend("x-default" = "`tokens.subject`"))]
+        subject: Option<SubjectForm>,
+        /// Targets that name one sector see the same pairwise `sub`.
+        #[schemars(
+            example = &"https://tickets.example",
+            extend("x-default" = "the origin of a URI, else the identifier")
+        )]
+        sector: Option<String>,
+        /// The claims about the login that the target gets although its `sub` is pairwise; `acr` is the only one.
+        #[schemars(example = ["acr"])]
+        claims: Vec<String>,
+    }
 }
 
-/// One of `target.scopes`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawScopeRule {
-    assurance: Option<String>,
-    max_age_seconds: Option<i64>,
-    sensitive: bool,
+table! {
+    /// What a scope demands of the login.
+    pub(super) struct RawScopeRule {
+        /// The level that the login must have met; `none` demands nothing.
+        #[schemars(example = &"phishing_resistant")]
+        assurance: String = MFA.into(),
+        /// The greatest age of `auth_time`.
+        #[schemars(range(min = 1, max = 604_800), example = 900)]
+        max_age_seconds: Option<u32>,
+        /// Whether a purpose must have been given when the task began.
+        #[schemars(example = true)]
+        sensitive: bool,
+    }
 }
 
-/// One of `target.answers`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawAnswerRule {
-    zone: Option<String>,
-    only_true: bool,
+table! {
+    /// How a yes/no scope is answered.
+    pub(super) struct RawAnswerRule {
+        /// The time zone of "today": `UTC`, `UTC±HH[:MM]` or an IANA name.
+        #[schemars(example = &"Europe/Berlin")]
+        zone: String = "UTC-12".into(),
+        /// Whether a false answer is refused like an unknown one.
+        #[schemars(example = true)]
+        only_true: bool,
+    }
 }
 
 /// The claims about the login that a pairwise target may list.
 const LISTABLE_CLAIMS: [&str; 1] = ["acr"];
 
 /// One target.
-pub(super) fn target(
-    validation: &Validation<'_>,
-    section: &str,
-    raw: RawTarget,
-    names: &Names,
-) -> Option<Target> {
-    let key = |name: &str| format!("{section}.{name}");
-    let identifier = validation.required_text(&key("identifier"), raw.identifier);
-    if let Some(identifier) = &identifier {
-        target_identifier(validation, &key("identifier"), identifier);
-    }
-    let answers = answers(validation, section, &raw.answers, names);
-    let mut scopes = scopes(validation, section, &raw.scopes);
+pub(super) fn target(section: &Section<'_>, raw: RawTarget) -> Option<Target> {
+    let identifier = raw.identifier.and_then(|id| section.accept("identifier", forms::target_id(&id)));
+    let answers = answers(section, raw.answers);
+    let mut scopes = scopes(section, raw.scopes);
     for scope in answers.keys() {
         scopes.entry(scope.clone()).or_insert_with(|| ScopeRule {
             assurance: Some(MFA.to_owned()),
@@ -70,15 +95,14 @@ pub(super) fn target(
             sensitive: false,
         });
     }
-    let client = |name: &str, value: Option<String>| {
-        let id = value?;
-        validation.exists(&key(name), &id, &names.clients, "client").then(|| ClientId::new(id))
+    let client = |key: &str, id: Option<String>| {
+        let id = id?;
+        section.exists(key, &id, &section.known().clients, "client").then(|| ClientId::new(id))
     };
-    let onward =
-        validation.names(&key("onward"), &raw.onward, &names.targets, "target", |id| Some(TargetId::new(id)));
-    if let Some(identifier) = identifier.as_deref().filter(|id| onward.contains(*id)) {
+    let onward = section.targets("onward", &raw.onward);
+    if let Some(identifier) = identifier.as_ref().filter(|id| onward.contains(*id)) {
         let what = format!("lists `{identifier}` itself");
-        validation.refuse(&key("onward"), what, "remove it: a token is already good there");
+        section.refuse("onward", what, "remove it: a token is already good there");
     }
     let mut claims = BTreeSet::new();
     for (position, claim) in raw.claims.into_iter().enumerate() {
@@ -86,74 +110,49 @@ pub(super) fn target(
             claims.insert(claim);
         } else {
             let what = format!("lists `{claim}`, which is never given to a pairwise target");
-            validation.refuse(&format!("{section}.claims[{position}]"), what, "only `acr` can be listed");
+            section.refuse(&format!("claims[{position}]"), what, "only `acr` can be listed");
         }
     }
-    let subject = raw.subject.and_then(|word| validation.word(&key("subject"), Some(&word), &SUBJECT_FORMS));
-    let lifetime = raw
-        .lifetime_seconds
-        .map(|seconds| validation.seconds(&key("lifetime_seconds"), Some(seconds), 300, 1..=900));
     let identifier = identifier?;
-    let sector = match raw.sector {
-        Some(sector) => validation.required_text(&key("sector"), Some(sector))?,
-        None => default_sector(&identifier),
-    };
     Some(Target {
         scopes,
         answers,
         resource_server: client("resource_server", raw.resource_server),
         exchange_client: client("exchange_client", raw.exchange_client),
         onward,
-        lifetime,
-        subject,
-        sector,
+        lifetime: raw.lifetime_seconds.map(Lifetime::from_seconds),
+        subject: raw.subject,
+        sector: raw.sector.unwrap_or_else(|| Target::default_sector(identifier.as_str())),
         claims,
-        identifier: TargetId::new(identifier),
+        identifier,
     })
 }
 
-fn scopes(
-    validation: &Validation<'_>,
-    section: &str,
-    raw: &RawMap<RawScopeRule>,
-) -> BTreeMap<ScopeToken, ScopeRule> {
-    let mut scopes = BTreeMap::new();
-    for (name, raw) in raw {
-        let path = format!("{section}.scopes.{name}");
-        let Some(token) = validation.scope_token(&path, name) else { continue };
-        let assurance = raw.assurance.as_deref().unwrap_or(MFA);
-        let max_age: Option<Lifetime> = raw.max_age_seconds.map(|seconds| {
-            validation.seconds(&format!("{path}.max_age_seconds"), Some(seconds), 900, 1..=604_800)
-        });
+fn scopes(section: &Section<'_>, raw: BTreeMap<String, RawScopeRule>) -> BTreeMap<ScopeToken, ScopeRule> {
+    let rules = raw.into_iter().filter_map(|(name, raw)| {
         let rule = ScopeRule {
-            assurance: (assurance != "none").then(|| assurance.to_owned()),
-            max_age,
+            assurance: (raw.assurance != "none").then_some(raw.assurance),
+            max_age: raw.max_age_seconds.map(Lifetime::from_seconds),
             sensitive: raw.sensitive,
         };
-        scopes.insert(token, rule);
-    }
-    scopes
+        Some((section.at("scopes").scope_token(&name, &name)?, rule))
+    });
+    rules.collect()
 }
 
-fn answers(
-    validation: &Validation<'_>,
-    section: &str,
-    raw: &RawMap<RawAnswerRule>,
-    names: &Names,
-) -> BTreeMap<ScopeToken, AnswerRule> {
+fn answers(section: &Section<'_>, raw: BTreeMap<String, RawAnswerRule>) -> BTreeMap<ScopeToken, AnswerRule> {
     let mut answers = BTreeMap::new();
     for (name, raw) in raw {
-        let path = format!("{section}.answers.{name}");
-        if !validation.exists(&path, name, &names.predicates, "predicate") {
+        let place = section.at("answers").at(&name);
+        if !place.exists("", &name, &section.known().predicates, "predicate") {
             continue;
         }
-        let text = raw.zone.as_deref().unwrap_or("UTC-12");
-        let Some(zone) = Zone::parse(text) else {
+        let Some(zone) = Zone::parse(&raw.zone) else {
             let fix = "write `UTC`, `UTC±HH`, `UTC±HH:MM` (-12:00 to +14:00) or an IANA name such as `Europe/Berlin`";
-            validation.refuse(&format!("{path}.zone"), format!("`{text}` is no time zone"), fix);
+            place.refuse("zone", format!("`{}` is no time zone", raw.zone), fix);
             continue;
         };
-        if let Some(token) = ScopeToken::parse(name) {
+        if let Some(token) = ScopeToken::parse(&name) {
             answers.insert(token, AnswerRule { zone, only_true: raw.only_true });
         }
     }

@@ -1,7 +1,6 @@
 //! A valid file, one thing changed, what is said about it.
 
 mod examples;
-mod fields;
 mod page;
 mod refused;
 

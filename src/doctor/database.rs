@@ -1,16 +1,17 @@
 //! The database: reachable, schema, durability, and the time it has seen.
 
-use super::{DatabaseFound, Findings, Probe, SchemaFound};
+use super::Findings;
 use crate::base::time::{CLOCK_TOLERANCE, Timestamp};
 use crate::config::{Config, Database, PostgresTls};
+use crate::store::inspect::{Inspection, inspect};
 
-pub(super) async fn check(findings: &mut Findings, config: &Config, now: Timestamp, probe: &impl Probe) {
+pub(super) async fn check(findings: &mut Findings, config: &Config, now: Timestamp) {
     tls(findings, config);
     let kind = match &config.database {
         Database::Sqlite(file) => format!("SQLite {}", file.display()),
         Database::Postgres(_) => "PostgreSQL".to_owned(),
     };
-    let found = match probe.database(config).await {
+    let found = match inspect(config).await {
         Ok(found) => found,
         Err(error) => {
             let fix = match &config.database {
@@ -27,21 +28,21 @@ pub(super) async fn check(findings: &mut Findings, config: &Config, now: Timesta
     examine(findings, &found, now);
 }
 
-fn examine(findings: &mut Findings, found: &DatabaseFound, now: Timestamp) {
-    match found.schema {
-        SchemaFound::Current => findings.ok("schema", "the schema is up to date"),
-        SchemaFound::Empty => {
+fn examine(findings: &mut Findings, found: &Inspection, now: Timestamp) {
+    match found.pending {
+        0 => findings.ok("schema", "the schema is up to date"),
+        _ if found.is_empty => {
             findings.warn("schema", "the database is empty", "`deputy migrate`; `deputy serve` does it too");
         }
-        SchemaFound::Behind(migrations) => {
+        migrations => {
             let what = format!("{migrations} migrations are still to run");
             findings.warn("schema", what, "back it up, then `deputy migrate`; `deputy serve` does it too");
         }
     }
     if found.is_durable {
-        findings.ok("durability", found.durability.clone());
+        findings.ok("durability", found.settings.clone());
     } else {
-        let what = format!("what is acknowledged could be lost: {}", found.durability);
+        let what = format!("what is acknowledged could be lost: {}", found.settings);
         findings.fail(
             "durability",
             what,
@@ -88,10 +89,11 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
 
-    fn found(change: impl FnOnce(&mut DatabaseFound)) -> Vec<Finding> {
-        let mut database = DatabaseFound {
-            schema: SchemaFound::Current,
-            durability: "fsync=on full_page_writes=on synchronous_commit=on".to_owned(),
+    fn found(change: impl FnOnce(&mut Inspection)) -> Vec<Finding> {
+        let mut database = Inspection {
+            is_empty: false,
+            pending: 0,
+            settings: "fsync=on full_page_writes=on synchronous_commit=on".to_owned(),
             is_durable: true,
             highest_time: Some(NOW),
         };
@@ -105,7 +107,7 @@ mod tests {
     fn a_database_that_could_lose_what_was_acknowledged_is_found() {
         let findings = found(|database| {
             database.is_durable = false;
-            database.durability = "fsync=off".to_owned();
+            database.settings = "fsync=off".to_owned();
         });
 
         assert_eq!(findings[0].id, "durability");
@@ -115,7 +117,7 @@ mod tests {
 
     #[test]
     fn migrations_still_to_run_are_found() {
-        let findings = found(|database| database.schema = SchemaFound::Behind(2));
+        let findings = found(|database| database.pending = 2);
 
         assert_eq!(findings[0].id, "schema");
         assert!(findings[0].what.contains("2 migrations") && findings[0].fix.contains("deputy migrate"));

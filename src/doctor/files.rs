@@ -1,24 +1,19 @@
-//! Files and directories: the configuration itself, master key, data directory, checkpoint file, pinned
-//! keys, policy.
+//! Files and directories: the configuration itself, data directory, master key, checkpoint file and policy.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::{Findings, Probe};
+use super::Findings;
 use crate::config::Config;
-use crate::jose::Algorithm;
-use crate::registry::{ClientAuthentication, KeySource};
+use crate::keys::MASTER;
+use crate::policy;
 
-/// Length of a master key, in bytes.
-const MASTER_KEY_LENGTH: u64 = 32;
-
-pub(super) fn check(findings: &mut Findings, config: &Config, file: &Path, probe: &impl Probe) {
+pub(super) fn check(findings: &mut Findings, config: &Config, file: &Path) {
     configuration_file(findings, file);
     data_dir(findings, &config.data_dir);
     master_key(findings, &config.keys.master_key_file);
     checkpoint_file(findings, &config.audit.checkpoint_file);
-    pinned_keys(findings, config, probe);
-    policy(findings, config, probe);
+    policies(findings, config);
 }
 
 fn configuration_file(findings: &mut Findings, file: &Path) {
@@ -76,8 +71,8 @@ fn master_key(findings: &mut Findings, file: &Path) {
                 "run `deputy init` for a new installation; else restore it from your copy",
             );
         }
-        Ok(metadata) if metadata.len() != MASTER_KEY_LENGTH || !metadata.is_file() => {
-            let what = format!("master key {shown} has {} bytes, not 32", metadata.len());
+        Ok(metadata) if metadata.len() != MASTER as u64 || !metadata.is_file() => {
+            let what = format!("master key {shown} has {} bytes, not {MASTER}", metadata.len());
             findings.fail(ID, what, "restore it from your copy: a new one opens nothing that is sealed");
         }
         Ok(metadata) if metadata.mode() & 0o077 != 0 => {
@@ -85,7 +80,7 @@ fn master_key(findings: &mut Findings, file: &Path) {
             findings.fail(ID, what, format!("chmod 0600 {shown}"));
         }
         Ok(_) => match std::fs::File::open(file) {
-            Ok(_) => findings.ok(ID, format!("{shown} is there, 32 bytes, for its owner alone")),
+            Ok(_) => findings.ok(ID, format!("{shown} is there, {MASTER} bytes, for its owner alone")),
             Err(error) => {
                 let what = format!("master key {shown} cannot be read: {}", error.kind());
                 findings.fail(ID, what, format!("chown {shown} to the user that Deputy runs as"));
@@ -111,86 +106,21 @@ fn checkpoint_file(findings: &mut Findings, file: &Path) {
     }
 }
 
-/// Key files of providers, workload issuers and clients: readable, with keys of an allowed algorithm.
-fn pinned_keys(findings: &mut Findings, config: &Config, probe: &impl Probe) {
-    const ID: &str = "key_files";
-    let providers = config.registry.identity_providers.values().map(|provider| {
-        (format!("provider `{}`", provider.issuer), &provider.keys, &provider.reach, &provider.algorithms)
-    });
-    let workloads = config.registry.workload_issuers.values().map(|issuer| {
-        (format!("workload issuer `{}`", issuer.issuer), &issuer.keys, &issuer.reach, &issuer.algorithms)
-    });
-    let clients = config.registry.clients.values().filter_map(|client| match &client.authentication {
-        ClientAuthentication::PrivateKeyJwt { keys, reach, algorithms } => {
-            Some((format!("client `{}`", client.id), keys, reach, algorithms))
-        }
-        _ => None,
-    });
-    for (whose, keys, reach, algorithms) in providers.chain(workloads).chain(clients) {
-        if let Some(file) = &reach.tls_ca_file
-            && let Err(error) = std::fs::read(file)
-        {
-            let what = format!("CA file {} of {whose} cannot be read: {}", file.display(), error.kind());
-            findings.fail(ID, what, "put the CA's certificate there, PEM");
-        }
-        let KeySource::File(file) = keys else { continue };
-        let shown = file.display();
-        let usable = match std::fs::read(file) {
-            Ok(document) => probe.key_algorithms(&document),
-            Err(error) => {
-                let what = format!("key file {shown} of {whose} cannot be read: {}", error.kind());
-                findings.fail(ID, what, "put its public keys there: `{\"keys\": […]}` (RFC 7517 §5)");
-                continue;
-            }
-        };
-        if let Err((what, fix)) = usable_with(usable, algorithms) {
-            findings.fail(ID, format!("key file {shown} of {whose} {what}"), fix);
-        }
-    }
-    findings.ok_unless_reported(ID, "every key file is readable and has a usable key");
-}
-
-/// Whether one of the keys fits an allowed algorithm.
-pub(super) fn usable_with(
-    found: Result<Vec<Algorithm>, String>,
-    allowed: &std::collections::BTreeSet<Algorithm>,
-) -> Result<(), (String, String)> {
-    let names = |algorithms: &mut dyn Iterator<Item = Algorithm>| {
-        algorithms.map(Algorithm::as_str).collect::<Vec<_>>().join(", ")
-    };
-    match found {
-        Err(error) => Err((
-            format!("is no JWK set: {error}"),
-            "write public keys as `{\"keys\": […]}` (RFC 7517 §5)".to_owned(),
-        )),
-        Ok(keys) if keys.is_empty() => Err((
-            "has no usable key".to_owned(),
-            "give a public P-256, P-384, Ed25519 or RSA (2048 bits or more) key, with `use` absent or `sig`"
-                .to_owned(),
-        )),
-        Ok(keys) if !keys.iter().any(|algorithm| allowed.contains(algorithm)) => Err((
-            format!("has keys for {} only", names(&mut keys.iter().copied())),
-            format!("`algorithms` allows {}: change one of the two", names(&mut allowed.iter().copied())),
-        )),
-        Ok(_) => Ok(()),
-    }
-}
-
-fn policy(findings: &mut Findings, config: &Config, probe: &impl Probe) {
+fn policies(findings: &mut Findings, config: &Config) {
     const ID: &str = "policy";
     let place = match &config.policy.directory {
         Some(directory) => directory.display().to_string(),
         None => "the built-in set".to_owned(),
     };
-    match probe.policy(&config.policy) {
+    match policy::check::check(config.policy.directory.as_deref()) {
         Err(error) => {
             findings.fail(ID, format!("{place}: {error}"), "`deputy policy check --policy DIR` reports more")
         }
         Ok(found) => {
             for warning in &found.warnings {
-                findings.warn(ID, warning.clone(), "see whether that rule says what you mean");
+                findings.warn(ID, warning.to_string(), "see whether that rule says what you mean");
             }
-            findings.ok_unless_reported(ID, format!("{place} is valid: {} rules", found.rules));
+            findings.ok_unless_reported(ID, format!("{place} is valid: {} rules", found.rules.len()));
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn check(findings: &mut Findings, config: &Config) {
 fn ports(findings: &mut Findings, config: &Config) {
     const ID: &str = "ports";
     // A server of this configuration that runs holds them rightly.
-    if UnixStream::connect(config.data_dir.join("admin.sock")).is_ok() {
+    if UnixStream::connect(config.admin_socket()).is_ok() {
         findings.ok(ID, "the server of this configuration is running");
         return;
     }

@@ -18,7 +18,7 @@ use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
 use crate::oauth::{AgentId, Digest, Issuer, TaskId};
 
 /// Bytes of a master key.
-const MASTER: usize = 32;
+pub const MASTER: usize = 32;
 /// First byte of a sealed value: AES-256-GCM with a 96-bit nonce in front.
 const SEAL_VERSION: u8 = 1;
 

@@ -7,7 +7,7 @@ use super::params::Params;
 use super::refusal::{Cause, Plain};
 use crate::base::words::words;
 
-/// Declares the grants with their identifiers, and the texts that list them.
+/// Declares the grants with their identifiers, and the advice that lists them.
 macro_rules! grant_types {
     ($(#[$first_about:meta])* $first:ident => $first_word:literal,
      $($(#[$about:meta])* $variant:ident => $word:literal,)*) => {
@@ -23,9 +23,6 @@ macro_rules! grant_types {
         impl GrantType {
             /// The description in the refusal of a request without a grant type, or with one that is not served.
             pub const ADVICE: &'static str = concat!("send the grant_type ", $first_word $(, " or ", $word)*);
-
-            /// Every identifier as a list in TOML.
-            pub const TOML: &'static str = concat!("[\"", $first_word, "\"" $(, ", \"", $word, "\"")*, "]");
         }
     };
 }
@@ -73,10 +70,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_texts_name_every_grant() {
+    fn the_advice_names_every_grant() {
         for grant in GrantType::ALL {
             assert!(GrantType::ADVICE.contains(grant.word()));
-            assert!(GrantType::TOML.contains(&format!("\"{}\"", grant.word())));
         }
     }
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::base::loopback::is_literal_loopback;
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -48,6 +50,13 @@ name! {
     /// An issuer identifier (RFC 8414 §2, OIDC Core §2).
     Issuer
 }
+impl Issuer {
+    /// Whether the issuer is a URL on literal loopback, as in the sandbox.
+    pub fn is_on_loopback(&self) -> bool {
+        url::Url::parse(self.as_str()).is_ok_and(|url| is_literal_loopback(&url))
+    }
+}
+
 name! {
     /// A target's identifier: a `resource` URI or an `audience` name; becomes `aud` (RFC 8693 §2.1).
     TargetId

@@ -40,6 +40,40 @@ impl std::fmt::Debug for ClientSecret {
     }
 }
 
+impl ClientSecret {
+    /// Least entropy of a secret, because it is kept as a fast keyed hash.
+    const LEAST_BITS: f64 = 160.0;
+
+    /// Whether `secret` can hold 160 random bits, judged by its length and the alphabet it seems drawn from.
+    ///
+    /// # Errors
+    /// What is wrong with it, as the end of a sentence.
+    pub fn check_strength(secret: &str) -> Result<(), &'static str> {
+        if !secret.bytes().all(|b| matches!(b, 0x20..=0x7e)) {
+            return Err("holds characters that are not printable ASCII (RFC 6749 appendix A.2)");
+        }
+        /// The bits of a character, and whether it is of the alphabet.
+        type Alphabet = (f64, fn(u8) -> bool);
+        let alphabets: [Alphabet; 5] = [
+            (3.32, |b| b.is_ascii_digit()),
+            (4.0, |b| matches!(b, b'0'..=b'9' | b'a'..=b'f')),
+            (4.0, |b| matches!(b, b'0'..=b'9' | b'A'..=b'F')),
+            (5.0, |b| matches!(b, b'0'..=b'9' | b'a'..=b'z')),
+            (5.0, |b| matches!(b, b'0'..=b'9' | b'A'..=b'Z')),
+        ];
+        let smallest = alphabets.iter().find(|(_, has)| secret.bytes().all(has));
+        let bits_each = smallest.map_or(6.0, |(bits, _)| *bits);
+        let characters = u32::try_from(secret.len()).unwrap_or(u32::MAX);
+        if f64::from(characters) * bits_each < Self::LEAST_BITS {
+            return Err("is too short for 160 random bits");
+        }
+        if secret.bytes().collect::<BTreeSet<u8>>().len() < 8 {
+            return Err("repeats a few characters");
+        }
+        Ok(())
+    }
+}
+
 /// `[[client]]`
 #[derive(Clone, Debug)]
 pub struct Client {

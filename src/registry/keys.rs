@@ -14,7 +14,9 @@ pub enum KeySource {
 }
 
 /// Which addresses an operator-configured URL may resolve to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Network {
     /// Public addresses only.

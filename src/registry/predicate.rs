@@ -3,7 +3,9 @@
 use crate::oauth::ScopeToken;
 
 /// The day a birthday of 29 February falls on in other years.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum LeapDay {
     /// 1 March: never a day too early.
@@ -34,4 +36,35 @@ pub enum Question {
     },
     /// The claim equals this value.
     Equals(serde_json::Value),
+}
+
+/// Whether tokens and introspection have a claim of this name already, which an answer would overwrite or be taken for.
+pub fn is_reserved_claim(name: &str) -> bool {
+    matches!(
+        name,
+        "iss"
+            | "sub"
+            | "aud"
+            | "exp"
+            | "nbf"
+            | "iat"
+            | "jti"
+            | "client_id"
+            | "scope"
+            | "act"
+            | "may_act"
+            | "txn"
+            | "acr"
+            | "amr"
+            | "auth_time"
+            | "cnf"
+            | "authorization_details"
+            | "sid"
+            | "nonce"
+            | "active"
+            | "token_type"
+            | "username"
+            | "task"
+            | "birthdate"
+    )
 }

@@ -7,6 +7,10 @@ use crate::base::time::Lifetime;
 use crate::jose::Algorithm;
 use crate::oauth::{ClientId, Issuer};
 
+/// The level of assurance that every scope demands unless it says otherwise. Every provider defines it. It is also
+/// the `amr` value of RFC 8176 §2.
+pub const MFA: &str = "mfa";
+
 /// One condition on one claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimCondition {
@@ -24,9 +28,6 @@ pub enum ClaimTest {
     /// An array of strings that holds all of these.
     Contains(Vec<String>),
 }
-
-/// The level that every scope demands unless it says otherwise. Every provider defines it.
-pub const MFA: &str = "mfa";
 
 /// A named assurance level: met by any of its conditions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,17 +49,17 @@ pub struct IdentityProvider {
     pub reach: Reach,
     /// Discovery, or pinned keys.
     pub keys: KeySource,
-    /// Oldest `iat` of an ID token that may start something; 600 s.
+    /// Oldest `iat` of an ID token that may start something.
     pub max_id_token_age: Lifetime,
-    /// Longest life of anything from one `auth_time`; 28800 s.
+    /// Longest life of anything from one `auth_time`.
     pub max_session: Lifetime,
-    /// Which claim names the user; `sub`.
+    /// Which claim names the user.
     pub subject_claim: String,
     /// Claims of the ID token that policy may see.
     pub policy_claims: Vec<String>,
     /// Two `amr` values of different kinds count as MFA (8176-F-01).
     pub infer_mfa_from_amr: bool,
-    /// Last good keys serve this long when the provider is down; 86400 s.
+    /// Last good keys serve this long when the provider is down.
     pub keys_stale: Lifetime,
     /// Relying parties whose ID tokens are taken, by their client id at the provider.
     pub relying_parties: BTreeMap<String, RelyingParty>,

@@ -8,7 +8,7 @@ use crate::base::time::Lifetime;
 use crate::oauth::{ClientId, Scope, ScopeToken, TargetId};
 
 /// How `sub` is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SubjectForm {
     /// The provider's own `sub`.
@@ -20,7 +20,7 @@ pub enum SubjectForm {
 /// What a scope asks of the login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScopeRule {
-    /// The level demanded; `None` where the operator wrote `assurance = "none"`. `mfa` by default.
+    /// The level demanded; `None` where the operator wrote `assurance = "none"`.
     pub assurance: Option<String>,
     /// Greatest age of `auth_time`.
     pub max_age: Option<Lifetime>,
@@ -31,7 +31,7 @@ pub struct ScopeRule {
 /// How a target has a yes/no scope answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerRule {
-    /// Where "today" is: `UTC-12` by default.
+    /// Where "today" is.
     pub zone: Zone,
     /// False is refused like unknown.
     pub only_true: bool,
@@ -59,13 +59,21 @@ pub struct Target {
     pub lifetime: Option<Lifetime>,
     /// Overrides `tokens.subject`.
     pub subject: Option<SubjectForm>,
-    /// Targets that name one sector share pairwise subjects; default the origin of the identifier, or itself.
+    /// Targets that name one sector share pairwise subjects.
     pub sector: String,
     /// Claims it asks for though pairwise (`acr`).
     pub claims: BTreeSet<String>,
 }
 
 impl Target {
+    /// The sector of a target that names none: the origin of a URL, else the identifier itself.
+    pub fn default_sector(identifier: &str) -> String {
+        match url::Url::parse(identifier) {
+            Ok(url) if url.origin().is_tuple() => url.origin().ascii_serialization(),
+            _ => identifier.to_owned(),
+        }
+    }
+
     /// All scopes it defines.
     pub fn scope(&self) -> Scope {
         Scope::from_tokens(self.scopes.keys())

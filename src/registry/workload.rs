@@ -11,6 +11,8 @@ use crate::oauth::{ClientId, Issuer, Scope, ScopeToken, TargetId};
 
 words! {
     /// How long an agent of a class lives.
+    #[derive(schemars::JsonSchema)]
+    #[schemars(rename_all = "snake_case")]
     AgentLifetime {
         /// An instance, retired with its last task.
         Task => "task",
@@ -24,7 +26,7 @@ words! {
 pub struct WorkloadIssuer {
     /// Compared byte for byte.
     pub issuer: Issuer,
-    /// The only audience its tokens may have; default Deputy's issuer.
+    /// The only audience its tokens may have.
     pub audience: String,
     /// `jwks_uri` or `jwks_file`.
     pub keys: KeySource,
@@ -36,7 +38,7 @@ pub struct WorkloadIssuer {
     pub stable_id_claim: String,
     /// The claim that names this instance and never recurs.
     pub instance_id_claim: Option<String>,
-    /// `exp - iat` at most; 3600 s.
+    /// `exp - iat` at most.
     pub max_token_lifetime: Lifetime,
     /// First match wins.
     pub classes: Vec<Arc<AgentClass>>,

@@ -114,7 +114,7 @@ pub fn start(app: &Arc<App>, config: &Config) -> Result<Running, ServeError> {
     let first = |addresses: Vec<SocketAddr>, configured| addresses.first().copied().unwrap_or(configured);
     let public_address = first(public.addrs(), config.listen.public);
     let management_address = first(management.addrs(), config.listen.management);
-    let admin_socket = config.data_dir.join(ADMIN_SOCKET);
+    let admin_socket = config.admin_socket();
     let admin = admin_server(app, &admin_socket)?;
     let mut running = Running {
         public: public_address,
@@ -129,9 +129,6 @@ pub fn start(app: &Arc<App>, config: &Config) -> Result<Running, ServeError> {
     }
     Ok(running)
 }
-
-/// The admin socket's name in `data_dir`.
-pub const ADMIN_SOCKET: &str = "admin.sock";
 
 fn admin_server(app: &Arc<App>, socket: &Path) -> Result<actix_web::dev::Server, ServeError> {
     use std::os::unix::fs::PermissionsExt as _;

@@ -9,6 +9,7 @@ use rcgen::{
     KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 
+use super::SetupError;
 use crate::base::time::{Lifetime, Timestamp};
 
 /// How long both certificates are good: more than any test, less than anybody would rely on.
@@ -28,33 +29,16 @@ pub struct DevCertificates {
     pub key: PathBuf,
 }
 
-/// Why none were made.
-#[derive(Debug, thiserror::Error)]
-pub enum DevCertificateError {
-    /// A file could not be written, or is there already.
-    #[error("`{path}`: {source}")]
-    File {
-        /// Which.
-        path: String,
-        /// The system's word.
-        source: std::io::Error,
-    },
-    /// The library refused.
-    #[error("certificate: {0}")]
-    Certificate(#[from] rcgen::Error),
-}
-
 /// Makes a CA and a server certificate for `localhost`, 127.0.0.1 and `[::1]` in `directory`, good for a
 /// year from the day before `now`. The CA's key is thrown away, so that nothing else can be signed.
 ///
 /// # Errors
-/// [`DevCertificateError`]; existing files are left alone.
-pub fn dev_certificates(directory: &Path, now: Timestamp) -> Result<DevCertificates, DevCertificateError> {
+/// [`SetupError`]; existing files are left alone.
+pub fn dev_certificates(directory: &Path, now: Timestamp) -> Result<DevCertificates, SetupError> {
     let validity = |params: &mut CertificateParams| {
-        let (year, month, date) = day(now.minus(Lifetime::from_seconds(86_400)));
-        params.not_before = date_time_ymd(year, month, date);
-        let (year, month, date) = day(now.plus(VALIDITY));
-        params.not_after = date_time_ymd(year, month, date);
+        let [from, until] = [now.minus(Lifetime::from_seconds(86_400)), now.plus(VALIDITY)].map(day);
+        params.not_before = date_time_ymd(from.0, from.1, from.2);
+        params.not_after = date_time_ymd(until.0, until.1, until.2);
     };
     let ca_key = KeyPair::generate()?;
     let mut ca = CertificateParams::new(Vec::<String>::new())?;
@@ -78,22 +62,21 @@ pub fn dev_certificates(directory: &Path, now: Timestamp) -> Result<DevCertifica
         certificate: directory.join("server.pem"),
         key: directory.join("server-key.pem"),
     };
-    let file = |path: &Path, source| DevCertificateError::File { path: path.display().to_string(), source };
-    std::fs::create_dir_all(directory).map_err(|source| file(directory, source))?;
+    std::fs::create_dir_all(directory).map_err(SetupError::at(directory))?;
     for (path, pem, mode) in [
         (&made.key, key.serialize_pem(), 0o600),
         (&made.certificate, certificate.pem(), 0o644),
         (&made.ca, ca_certificate.pem(), 0o644),
     ] {
-        write_new(path, pem.as_bytes(), mode).map_err(|source| file(path, source))?;
+        write_new(path, pem.as_bytes(), mode)?;
     }
     Ok(made)
 }
 
 /// Writes a file that must not be there yet.
-pub(super) fn write_new(path: &Path, content: &[u8], mode: u32) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.write_all(content)
+pub(super) fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), SetupError> {
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    file.and_then(|mut file| file.write_all(content)).map_err(SetupError::at(path))
 }
 
 fn named(name: &str) -> DistinguishedName {
@@ -102,10 +85,9 @@ fn named(name: &str) -> DistinguishedName {
     distinguished
 }
 
-/// The civil date of `at` in UTC.
+/// Year, month and day of `at` in UTC.
 fn day(at: Timestamp) -> (i32, u8, u8) {
     let at = jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default();
-    let date = at.to_zoned(jiff::tz::TimeZone::UTC);
-    let part = |number: i8| u8::try_from(number).unwrap_or(1);
-    (i32::from(date.year()), part(date.month()), part(date.day()))
+    let date = at.to_zoned(jiff::tz::TimeZone::UTC).date();
+    (date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs())
 }

@@ -3,9 +3,12 @@
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use super::certificates::{DevCertificateError, dev_certificates, write_new};
+use super::SetupError;
+use super::certificates::{dev_certificates, write_new};
+use crate::base::entropy::Entropy;
 use crate::base::time::Timestamp;
 use crate::config::Config;
+use crate::keys::NodeSecrets;
 
 /// What is wanted.
 #[derive(Clone, Debug)]
@@ -29,59 +32,30 @@ pub struct Made {
     pub next: Vec<String>,
 }
 
-/// Why nothing, or not everything, was made.
-#[derive(Debug, thiserror::Error)]
-pub enum InitError {
-    /// A file that would be overwritten.
-    #[error("`{0}` is there already, and nothing is overwritten; choose another `--dir`")]
-    Exists(String),
-    /// A file could not be written.
-    #[error("`{path}`: {source}")]
-    File {
-        /// Which.
-        path: String,
-        /// The system's word.
-        source: std::io::Error,
-    },
-    /// The configuration would not be taken.
-    #[error("{0}")]
-    Refused(String),
-    /// The master key could not be made.
-    #[error("{0}")]
-    MasterKey(String),
-    /// The certificates could not be made.
-    #[error(transparent)]
-    Certificates(#[from] DevCertificateError),
-}
-
 const TEMPLATE: &str = include_str!("init/deputy.toml");
 
-/// Writes `deputy.toml`, `data/` (mode 0700) and, by `make_master_key`, `data/master.key`. With
-/// `only_missing` a configuration that is there is kept, and what it names is made unless it is there.
+/// Writes `deputy.toml`, `data/` (mode 0700) and `data/master.key`. With `only_missing` a configuration that is there
+/// is kept, and what it names is made unless it is there.
 ///
 /// # Errors
-/// [`InitError`]. Nothing is written unless the configuration would be taken and no file is in the way.
-pub fn init(
-    options: &Options,
-    now: Timestamp,
-    make_master_key: impl FnOnce(&Path) -> Result<(), String>,
-) -> Result<Made, InitError> {
+/// [`SetupError`]. Nothing is written unless a server would accept the configuration and no file is in the way.
+pub fn init(options: &Options, now: Timestamp, entropy: &dyn Entropy) -> Result<Made, SetupError> {
     let directory = &options.directory;
     let file = directory.join("deputy.toml");
     let certs = directory.join("certs");
     let is_kept = options.only_missing && file.exists();
     let text = if is_kept {
-        std::fs::read_to_string(&file).map_err(|source| failed(&file, source))?
+        std::fs::read_to_string(&file).map_err(SetupError::at(&file))?
     } else {
         configuration(options)
     };
-    let config = Config::parse(&text, directory).map_err(|error| InitError::Refused(error.to_string()))?;
+    let config = Config::parse(&text, directory)?;
     let (data, master_key) = (config.data_dir, config.keys.master_key_file);
     let in_the_way = [&file, &master_key].into_iter().find(|path| path.exists());
     if let Some(path) = in_the_way.filter(|_| !options.only_missing) {
-        return Err(InitError::Exists(path.display().to_string()));
+        return Err(SetupError::Exists(path.clone()));
     }
-    std::fs::create_dir_all(directory).map_err(|source| failed(directory, source))?;
+    std::fs::create_dir_all(directory).map_err(SetupError::at(directory))?;
     let mut files = Vec::new();
     if options.dev_certs && !(options.only_missing && certs.join("server.pem").exists()) {
         let made = dev_certificates(&certs, now)?;
@@ -89,23 +63,19 @@ pub fn init(
     }
     if !data.exists() {
         let mut private = std::fs::DirBuilder::new();
-        private.recursive(true).mode(0o700).create(&data).map_err(|source| failed(&data, source))?;
+        private.recursive(true).mode(0o700).create(&data).map_err(SetupError::at(&data))?;
         files.push(data);
     }
     if !master_key.exists() {
-        make_master_key(&master_key).map_err(InitError::MasterKey)?;
+        NodeSecrets::create(&master_key, entropy)?;
         files.push(master_key);
     }
     if !is_kept {
         // The configuration last: where it is, everything it names is.
-        write_new(&file, text.as_bytes(), 0o644).map_err(|source| failed(&file, source))?;
+        write_new(&file, text.as_bytes(), 0o644)?;
         files.push(file.clone());
     }
     Ok(Made { next: next(options, &file, &certs), files })
-}
-
-fn failed(path: &Path, source: std::io::Error) -> InitError {
-    InitError::File { path: path.display().to_string(), source }
 }
 
 fn configuration(options: &Options) -> String {
@@ -151,6 +121,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+    use crate::base::entropy::SystemEntropy;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
 
@@ -158,8 +129,8 @@ mod tests {
         Options { directory: directory.join("deputy"), issuer: None, dev_certs: false, only_missing: false }
     }
 
-    fn make(path: &Path) -> Result<(), String> {
-        std::fs::write(path, [7; 32]).map_err(|error| error.to_string())
+    fn make(options: &Options) -> Result<Made, SetupError> {
+        init(options, NOW, &SystemEntropy::default())
     }
 
     fn mode(path: &Path) -> u32 {
@@ -167,11 +138,11 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_configuration_loads_as_it_stands() {
+    fn a_fresh_configuration_loads_unchanged() {
         let place = tempfile::tempdir().unwrap();
         let options = options(place.path());
 
-        let made = init(&options, NOW, make).unwrap();
+        let made = make(&options).unwrap();
 
         let config = Config::load(&options.directory.join("deputy.toml"), []).unwrap();
         assert_eq!(config.issuer.as_str(), "http://127.0.0.1:8443");
@@ -206,10 +177,10 @@ mod tests {
     fn nothing_is_overwritten() {
         let place = tempfile::tempdir().unwrap();
         let options = options(place.path());
-        init(&options, NOW, make).unwrap();
+        make(&options).unwrap();
         std::fs::write(options.directory.join("deputy.toml"), "mine").unwrap();
 
-        let again = init(&options, NOW, make).unwrap_err().to_string();
+        let again = make(&options).unwrap_err().to_string();
 
         assert!(again.contains("deputy.toml` is there already"), "{again}");
         assert_eq!(std::fs::read_to_string(options.directory.join("deputy.toml")).unwrap(), "mine");
@@ -224,8 +195,8 @@ mod tests {
             "issuer = \"http://127.0.0.1:9\"\ndata_dir = \"state\"\n[listen]\npublic = \"127.0.0.1:9\"\n";
         std::fs::write(options.directory.join("deputy.toml"), mine).unwrap();
 
-        let first = init(&options, NOW, make).unwrap();
-        let second = init(&options, NOW, |_| Err("made twice".to_owned())).unwrap();
+        let first = make(&options).unwrap();
+        let second = make(&options).unwrap();
 
         let state = options.directory.join("state");
         assert_eq!(first.files, [state.clone(), state.join("master.key")]);
@@ -242,7 +213,7 @@ mod tests {
         {
             let options = Options { issuer: Some(issuer.to_owned()), ..options(place.path()) };
 
-            assert!(matches!(init(&options, NOW, make), Err(InitError::Refused(_))), "{issuer}");
+            assert!(matches!(make(&options), Err(SetupError::Configuration(_))), "{issuer}");
             assert!(!options.directory.exists());
         }
     }
@@ -252,7 +223,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let options = Options { dev_certs: true, ..options(place.path()) };
 
-        init(&options, NOW, make).unwrap();
+        make(&options).unwrap();
 
         let config = Config::load(&options.directory.join("deputy.toml"), []).unwrap();
         let tls = config.tls.unwrap();
@@ -260,7 +231,7 @@ mod tests {
         assert!(
             std::fs::read_to_string(&tls.certificate_file).unwrap().starts_with("-----BEGIN CERTIFICATE")
         );
-        let again = init(&Options { directory: place.path().join("deputy"), ..options }, NOW, make);
+        let again = make(&Options { directory: place.path().join("deputy"), ..options });
         assert!(again.is_err());
     }
 }

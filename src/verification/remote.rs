@@ -3,6 +3,7 @@
 
 mod address;
 mod cache;
+mod discovery;
 mod http;
 #[cfg(test)]
 mod server;
@@ -16,7 +17,11 @@ use crate::base::time::Lifetime;
 use crate::registry::Reach;
 
 pub use cache::{KeyCache, KeyFault, KeySpec};
+pub use discovery::{DiscoveryFault, provider_metadata};
 pub use http::HttpKeys;
+
+/// The most bytes of a key set or of provider metadata.
+pub const MAX_DOCUMENT: usize = 512 * 1024;
 
 /// A document as fetched.
 #[derive(Debug)]

@@ -12,7 +12,6 @@ use super::ports::free_port;
 use crate::audit::{Event, Outcome, PolicyLoadEvent, Told};
 use crate::base::entropy::SystemEntropy;
 use crate::base::time::Timestamp;
-use crate::cli::probe::Modules;
 use crate::config::Config;
 use crate::doctor::{Finding, Surroundings, check};
 use crate::jose::Algorithm;
@@ -179,7 +178,7 @@ impl World {
     pub(super) async fn check(&self) -> Vec<Finding> {
         self.save();
         let surroundings = Surroundings { environment: Vec::new(), now: self.now, is_offline: false };
-        check(&self.path("deputy.toml"), surroundings, &Modules).await
+        check(&self.path("deputy.toml"), surroundings).await
     }
 }
 

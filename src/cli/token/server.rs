@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::super::output::printable;
 use super::CliError;
-use crate::config::is_literal_loopback;
+use crate::base::loopback::is_literal_loopback;
 use crate::jose::{Algorithm, SigningKey};
 use crate::sdk::{Client, Credential, Endpoints, Error, Http, HttpOptions, Refusal, Unreachable};
 

@@ -1,15 +1,19 @@
 //! `docs/configuration.md`, generated from the reference and checked.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::super::environment::variable;
-use super::super::reference::{KEYS, Key, Kind, section};
+use super::super::reference::{KEYS, Key, Kind, find, properties, section, toml_of, without_null};
 
 /// What is said before the sections.
 const HEAD: &str = "\
 # Configuration
 
-Generated from the table in `src/config/reference/keys.rs` (`UPDATE_DOCS=1 cargo test --lib config`).
+This page is generated from the doc comments and defaults of the structs in `src/config` that are read from the file
+(`UPDATE_DOCS=1 cargo test --lib config`).
 
 One TOML file, `deputy.toml`, read by `deputy serve --config FILE`. `deputy init` writes a commented one and
 `deputy check` says what is wrong with yours. An unknown key is refused, with its line and the nearest key.
@@ -26,20 +30,22 @@ One TOML file, `deputy.toml`, read by `deputy serve --config FILE`. `deputy init
 fn page() -> String {
     let mut page = HEAD.to_owned();
     let mut sections: Vec<&str> = Vec::new();
-    for key in KEYS {
+    for key in KEYS.iter() {
         if !sections.contains(&key.parent()) {
             sections.push(key.parent());
         }
     }
+    let properties: BTreeMap<String, Value> = properties().into_iter().collect();
     for parent in sections {
         let title = if parent.is_empty() { "Top of the file".to_owned() } else { title(parent) };
         let _ = writeln!(page, "\n## {title}\n");
-        if let Some(own) = KEYS.iter().find(|key| !parent.is_empty() && key.path == bare(parent)) {
-            let _ = writeln!(page, "{}. Without it: {}.\n", own.meaning, own.default);
+        if let Some(own) = find(bare(parent)) {
+            let property = &properties[&own.path];
+            let _ = writeln!(page, "{} Default: {}.\n", meaning(property), default(own, property));
         }
         page.push_str("| key | type | default | meaning | example |\n|---|---|---|---|---|\n");
         for key in KEYS.iter().filter(|key| key.parent() == parent) {
-            row(&mut page, key);
+            row(&mut page, key, &properties[&key.path]);
         }
     }
     page
@@ -58,20 +64,54 @@ fn title(parent: &str) -> String {
     }
 }
 
-fn row(page: &mut String, key: &Key) {
+/// A doc comment in one line.
+fn text(schema: &Value) -> String {
+    schema["description"].as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The meaning of a key, or of the table that it holds.
+fn meaning(property: &Value) -> String {
+    let described = [property, &property["items"], &property["additionalProperties"]];
+    described.into_iter().map(text).find(|meaning| !meaning.is_empty()).unwrap_or_default()
+}
+
+/// The words that the key may have, each with its meaning.
+fn words(property: &Value) -> Vec<(&str, String)> {
+    let words = without_null(property).0["oneOf"].as_array().into_iter().flatten();
+    words.map(|word| (word["const"].as_str().unwrap(), text(word))).collect()
+}
+
+/// What holds without the key.
+fn default(key: &Key, property: &Value) -> String {
+    match (&property["x-default"], &property["default"]) {
+        (Value::String(stated), _) => stated.clone(),
+        _ if key.is_required => "required".to_owned(),
+        (_, Value::String(word)) => format!("`{word}`"),
+        (_, Value::Null) if key.kind == Kind::Table => "the defaults of its keys".to_owned(),
+        (_, Value::Null) => "none".to_owned(),
+        (_, value) => format!("`{}`", toml_of(key.kind, value)),
+    }
+}
+
+fn row(page: &mut String, key: &Key, property: &Value) {
     let escaped = |text: &str| text.replace('|', "\\|");
     let example = match key.kind {
         Kind::Table | Kind::Tables => "see below".to_owned(),
-        _ => format!("`{}`", escaped(key.example)),
+        _ => format!("`{}`", escaped(&key.example)),
     };
+    let kind = match key.kind {
+        Kind::Number => format!("integer, {} to {}", key.range.start(), key.range.end()),
+        kind => kind.as_str().to_owned(),
+    };
+    let words: String =
+        words(property).iter().map(|(word, meaning)| format!("<br>`{word}`: {}", escaped(meaning))).collect();
     let variable = variable(key).map_or_else(String::new, |name| format!("<br>`{name}`"));
     let _ = writeln!(
         page,
-        "| `{}` | {} | {} | {}{variable} | {example} |",
+        "| `{}` | {kind} | {} | {}{words}{variable} | {example} |",
         key.name(),
-        key.kind.as_str(),
-        escaped(key.default),
-        escaped(key.meaning),
+        escaped(&default(key, property)),
+        escaped(&meaning(property)),
     );
 }
 
@@ -85,8 +125,16 @@ fn the_page_of_the_configuration_is_generated_from_the_reference() {
 }
 
 #[test]
+fn every_key_and_every_word_is_explained() {
+    for (path, property) in properties() {
+        assert!(meaning(&property).ends_with('.'), "`{path}`");
+        assert!(words(&property).iter().all(|(_, meaning)| meaning.ends_with('.')), "`{path}`");
+    }
+}
+
+#[test]
 fn every_example_of_the_reference_is_toml_of_its_type() {
-    for key in KEYS {
+    for key in KEYS.iter() {
         let wanted = match key.kind {
             Kind::Table | Kind::Tables => continue,
             Kind::Text => "string",
@@ -95,12 +143,10 @@ fn every_example_of_the_reference_is_toml_of_its_type() {
             Kind::Texts => "array",
             Kind::Moment => "datetime",
             Kind::Map => "table",
-            Kind::Value => "",
+            Kind::Scalar => "",
         };
-        let table: toml::Table = toml::from_str(&format!("x = {}", key.example)).expect(key.path);
+        let table: toml::Table = toml::from_str(&format!("x = {}", key.example)).expect(&key.path);
         let found = table["x"].type_str();
         assert!(wanted.is_empty() || found == wanted, "`{}` has an example of type {found}", key.path);
-        assert!(!key.meaning.is_empty() && !key.meaning.ends_with('.'), "`{}`", key.path);
-        assert!(!key.default.is_empty(), "`{}`", key.path);
     }
 }

@@ -97,6 +97,38 @@ fn numbers_out_of_range_are_refused() {
 }
 
 #[test]
+fn a_value_that_is_not_legal_has_no_further_consequences() {
+    for (from, to, expected) in [
+        ("at_least_years = 18", "at_least_years = 151", "`predicate.at_least_years` is 151; write 1 to 150"),
+        (
+            "lifetime = \"task\"",
+            "lifetime = \"tasks\"",
+            "`workload_issuer.class.lifetime` is `tasks`; write `task` or `principal`",
+        ),
+        (
+            "id = \"assistant\"",
+            "id = \"assistant\"\nauthentication = \"none\"",
+            "`client.authentication` is `none`; write `private_key_jwt` or `client_secret_basic` or `client_secret_post`",
+        ),
+        (
+            "jwks_file = \"clients/assistant.json\"",
+            "jwks_file = \" \"",
+            "`client.jwks_file` is empty; remove it, or write for example `jwks_file = \"clients/assistant.jwks.json\"`",
+        ),
+        (
+            "claim = \"birthdate\"\n",
+            "",
+            "`predicate.claim` is missing; write for example `claim = \"birthdate\"`",
+        ),
+    ] {
+        let said = said(&MINIMAL.replacen(from, to, 1));
+
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.ends_with(expected), "{said}");
+    }
+}
+
+#[test]
 fn algorithms_are_those_of_their_kind() {
     check(&[
         (

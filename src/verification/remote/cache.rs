@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use openidconnect::core::CoreProviderMetadata;
 use url::Url;
 
-use super::{FetchError, RemoteKeys};
+use super::{FetchError, MAX_DOCUMENT, RemoteKeys, provider_metadata};
 use crate::base::time::{Lifetime, Timestamp};
 use crate::jose::{Header, KeySet, PublicKey};
 use crate::oauth::Issuer;
@@ -20,9 +20,6 @@ const FRESH: (Lifetime, Lifetime) = (Lifetime::from_seconds(300), Lifetime::from
 const UNKNOWN_KID_PAUSE: Lifetime = Lifetime::from_seconds(60);
 /// After a failed fetch none is tried for this time.
 const FAILURE_PAUSE: Lifetime = Lifetime::from_seconds(10);
-/// Bytes of a key set, and of provider metadata.
-const MAX_DOCUMENT: usize = 512 * 1024;
-
 /// Where keys come from and how.
 #[derive(Clone, Copy, Debug)]
 pub struct KeySpec<'a> {
@@ -213,18 +210,13 @@ impl KeyCache {
         Ok((keys, document.max_age))
     }
 
-    /// Where the provider's key set is (OpenID Connect Discovery §4). Its `issuer` is the configured
-    /// one, byte for byte (§4.3).
+    /// Where the provider's key set is.
     async fn discover(&self, issuer: &Issuer, spec: KeySpec<'_>) -> Result<Url, FetchError> {
-        let base = issuer.as_str().trim_end_matches('/');
-        let url = Url::parse(&format!("{base}/.well-known/openid-configuration"))
-            .map_err(|_| FetchError("issuer is not a URL".to_owned()))?;
-        let document = self.remote.fetch(&url, spec.reach, MAX_DOCUMENT, spec.is_local).await?;
-        let metadata: CoreProviderMetadata = serde_json::from_slice(&document.body)
+        let metadata = provider_metadata(self.remote.as_ref(), issuer, spec.reach, spec.is_local)
+            .await
+            .map_err(|fault| FetchError(fault.to_string()))?;
+        let metadata: CoreProviderMetadata = serde_json::from_slice(&metadata)
             .map_err(|error| FetchError(format!("provider metadata: {error}")))?;
-        if metadata.issuer().as_str() != issuer.as_str() {
-            return Err(FetchError("provider metadata names another issuer".to_owned()));
-        }
         Ok(metadata.jwks_uri().url().clone())
     }
 

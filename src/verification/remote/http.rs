@@ -12,8 +12,8 @@ use url::{Host, Url};
 
 use super::address::is_public;
 use super::{Document, FetchError, Fetched, RemoteKeys};
+use crate::base::loopback::is_literal_loopback;
 use crate::base::time::Lifetime;
-use crate::config::is_literal_loopback;
 use crate::registry::{Network, Reach};
 
 /// FETCH-05.

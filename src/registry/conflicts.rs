@@ -1,0 +1,176 @@
+//! What has to hold between registered parties, and between them and Deputy itself.
+
+use super::forms::Fault;
+use super::{ClientAuthentication, KeySource, MFA, Registry, SubjectForm};
+use crate::base::nearest::nearest;
+use crate::oauth::{ClientId, GrantType, Issuer, TargetId};
+
+/// The party whose registration has to change.
+#[derive(Clone, Copy, Debug)]
+pub enum Party<'a> {
+    /// Deputy itself.
+    Own,
+    Provider(&'a Issuer),
+    WorkloadIssuer(&'a Issuer),
+    Client(&'a ClientId),
+    Target(&'a TargetId),
+}
+
+/// A rule that does not hold.
+#[derive(Clone, Debug)]
+pub struct Conflict<'a> {
+    pub party: Party<'a>,
+    /// The key of the party's registration that has to change.
+    pub key: String,
+    pub fault: Fault,
+}
+
+/// Collects the conflicts of a registry, at a Deputy with this issuer and this default form of `sub`.
+struct Search<'a> {
+    registry: &'a Registry,
+    own: &'a Issuer,
+    default_subject: SubjectForm,
+    found: Vec<Conflict<'a>>,
+}
+
+impl Registry {
+    /// Every conflict, at a Deputy with the issuer `own` and this default form of `sub`.
+    pub fn conflicts<'a>(&'a self, own: &'a Issuer, default_subject: SubjectForm) -> Vec<Conflict<'a>> {
+        let mut search = Search { registry: self, own, default_subject, found: Vec::new() };
+        search.own_issuer_names_nothing_else();
+        search.levels_exist();
+        search.subjects_are_unambiguous();
+        search.exchange_clients_may_exchange();
+        search.credentials_are_told_apart();
+        search.plain_http_stays_on_this_machine();
+        search.found
+    }
+}
+
+impl<'a> Search<'a> {
+    fn add(
+        &mut self,
+        party: Party<'a>,
+        key: impl Into<String>,
+        what: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        self.found.push(Conflict { party, key: key.into(), fault: Fault::new(what, fix) });
+    }
+
+    /// `http://` issuers and keys are fetched only where Deputy's own issuer is literal loopback too.
+    fn plain_http_stays_on_this_machine(&mut self) {
+        if self.own.is_on_loopback() {
+            return;
+        }
+        let what = "is fetched by plain HTTP, and Deputy's own issuer is not on loopback";
+        let fix = "write `https://`: a server for others trusts nobody by plain HTTP";
+        let is_plain = |issuer: &str, keys: &KeySource| {
+            issuer.starts_with("http:") || matches!(keys, KeySource::Uri(url) if url.scheme() == "http")
+        };
+        for (issuer, provider) in &self.registry.identity_providers {
+            if is_plain(issuer.as_str(), &provider.keys) {
+                self.add(Party::Provider(issuer), "issuer", what, fix);
+            }
+        }
+        for (issuer, workload) in &self.registry.workload_issuers {
+            if is_plain(issuer.as_str(), &workload.keys) {
+                self.add(Party::WorkloadIssuer(issuer), "issuer", what, fix);
+            }
+        }
+        for (id, client) in &self.registry.clients {
+            if matches!(&client.authentication, ClientAuthentication::PrivateKeyJwt { keys, .. } if is_plain("", keys))
+            {
+                self.add(Party::Client(id), "jwks_uri", what, fix);
+            }
+        }
+    }
+
+    /// Deputy's issuer is the `aud` of task tokens, and of nothing else.
+    fn own_issuer_names_nothing_else(&mut self) {
+        if let Some((target, _)) = self.registry.targets.get_key_value(self.own.as_str()) {
+            let what = "is Deputy's own issuer, the audience of task tokens";
+            self.add(Party::Target(target), "identifier", what, "name the target otherwise");
+        }
+        let what = "is Deputy's own issuer";
+        if self.registry.identity_providers.contains_key(self.own) {
+            self.add(Party::Provider(self.own), "issuer", what, "name the provider where users sign in");
+        }
+        if self.registry.workload_issuers.contains_key(self.own) {
+            let fix = "name the issuer of the agents' credentials";
+            self.add(Party::WorkloadIssuer(self.own), "issuer", what, fix);
+        }
+    }
+
+    /// A level that some provider does not define could never be met by its users, or be met by accident.
+    fn levels_exist(&mut self) {
+        for (target, rules) in &self.registry.targets {
+            for (scope, rule) in &rules.scopes {
+                let Some(level) = &rule.assurance else { continue };
+                for (issuer, provider) in &self.registry.identity_providers {
+                    if provider.assurance.contains_key(level) {
+                        continue;
+                    }
+                    let what = format!("is `{level}`, a level that provider `{issuer}` does not define");
+                    let known = provider.assurance.keys().map(String::as_str).chain(["none"]);
+                    let near = nearest(level, known).unwrap_or(MFA);
+                    let fix = format!(
+                        "add `[[identity_provider.assurance]]` with that name there; the nearest it has is `{near}`"
+                    );
+                    self.add(Party::Target(target), format!("scopes.{scope}.assurance"), what, fix);
+                }
+            }
+        }
+    }
+
+    /// Two providers may give the same `sub` to different people.
+    fn subjects_are_unambiguous(&mut self) {
+        if self.registry.identity_providers.len() < 2 {
+            return;
+        }
+        let what = "is `upstream` with more than one identity provider";
+        let fix = "write `pairwise`: two providers may give one `sub` to different people";
+        for (target, registered) in &self.registry.targets {
+            if registered.subject == Some(SubjectForm::Upstream) {
+                self.add(Party::Target(target), "subject", what, fix);
+            }
+        }
+        if self.default_subject == SubjectForm::Upstream {
+            let user = self.registry.targets.iter().find(|(_, target)| target.subject.is_none());
+            if let Some((target, _)) = user {
+                self.add(Party::Own, "tokens.subject", format!("{what}, and target `{target}` uses it"), fix);
+            } else if self.registry.targets.is_empty() {
+                self.add(Party::Own, "tokens.subject", what, fix);
+            }
+        }
+    }
+
+    fn exchange_clients_may_exchange(&mut self) {
+        for (name, target) in &self.registry.targets {
+            let client = target.exchange_client.as_ref().and_then(|id| self.registry.clients.get(id));
+            if let Some(client) = client.filter(|client| !client.may_use(GrantType::TokenExchange)) {
+                let what = format!("is `{}`, whose `grants` lack token exchange", client.id);
+                self.add(Party::Target(name), "exchange_client", what, "add the grant to that client");
+            }
+        }
+    }
+
+    /// Where one issuer signs users' ID tokens and agents' credentials, their audiences must differ.
+    fn credentials_are_told_apart(&mut self) {
+        for (issuer, workload) in &self.registry.workload_issuers {
+            let Some(provider) = self.registry.identity_providers.get(issuer) else { continue };
+            if provider.relying_parties.contains_key(&workload.audience) {
+                let what = format!(
+                    "has `{}`, which is the audience of agents' credentials of the same issuer",
+                    workload.audience
+                );
+                self.add(
+                    Party::Provider(issuer),
+                    "relying_party",
+                    what,
+                    "give one of the two another audience",
+                );
+            }
+        }
+    }
+}
