@@ -95,7 +95,7 @@ struct Login {
     challenge: String,
 }
 
-/// What a code stands for.
+/// What the provider remembers for an authorization code.
 struct Code {
     asked: Asked,
     username: String,
