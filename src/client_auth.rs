@@ -59,10 +59,8 @@ pub async fn authenticate(
     params: &Params,
     now: Timestamp,
 ) -> Result<AuthenticatedClient, NotAuthenticated> {
-    let refused = |cause: Plain, claimed: Option<ClientId>| NotAuthenticated::Refused {
-        cause: cause.into(),
-        claimed,
-    };
+    let refused =
+        |cause: Plain, claimed: Option<ClientId>| NotAuthenticated::Refused { cause: cause.into(), claimed };
     let registered = |id: &str| config.registry.clients.get(id);
     let named = params.get("client_id");
     let presented = Presented::parse(authorization, params)

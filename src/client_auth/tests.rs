@@ -10,7 +10,11 @@ use super::*;
 use crate::oauth::Cause;
 use crate::verification::fixtures::*;
 
-async fn authenticate_with(world: &World, authorization: &[&str], form: &str) -> Result<AuthenticatedClient, Plain> {
+async fn authenticate_with(
+    world: &World,
+    authorization: &[&str],
+    form: &str,
+) -> Result<AuthenticatedClient, Plain> {
     let headers: Vec<&[u8]> = authorization.iter().map(|header| header.as_bytes()).collect();
     let params = Params::parse(form.as_bytes()).unwrap();
     let World { config, verifier, secrets, .. } = world;
@@ -33,11 +37,7 @@ fn form(pairs: &[(&str, &str)]) -> String {
 async fn a_request_without_credentials_is_refused() {
     let world = World::new();
     for body in ["", "grant_type=x", "client_id=basic", "client_id=basic&client_secret="] {
-        assert_eq!(
-            authenticate_with(&world, &[], body).await.unwrap_err(),
-            Plain::NoCredentials,
-            "{body}"
-        );
+        assert_eq!(authenticate_with(&world, &[], body).await.unwrap_err(), Plain::NoCredentials, "{body}");
     }
 }
 
