@@ -74,7 +74,7 @@ impl Wire {
         Self { from, ..self.clone() }
     }
 
-    /// The same wire, off the record.
+    /// The same wire without a tape: what it sends is not shown.
     pub fn off_tape(&self) -> Self {
         Self { tape: None, ..self.clone() }
     }

@@ -1,4 +1,4 @@
-//! The login over HTTP at a real provider, and that it fails where one of its three ties is broken.
+//! The login over HTTP at a real provider. It fails where the nonce, the state or the PKCE challenge is another.
 
 use super::*;
 use crate::base::entropy::SystemEntropy;
@@ -67,7 +67,7 @@ async fn an_id_token_with_another_nonce_is_refused() {
 }
 
 #[actix_web::test]
-async fn a_way_back_with_another_state_is_refused_and_ends_the_login() {
+async fn a_redirect_with_another_state_is_refused_and_ends_the_login() {
     let world = world();
     let link = world.app.login_link("").await.unwrap();
     let refused = world.sign_in(&link, |back| with_parameter(back, "state", "another")).await.unwrap_err();
