@@ -46,7 +46,7 @@ impl Parts {
         let clock = Arc::new(ManualClock::starting_at(NOW));
         let shared: Arc<dyn Clock> = clock.clone();
         let entropy = Arc::new(SeededEntropy::new(1));
-        let opening = Opening { config: &config, sealing: &secrets, entropy: entropy.as_ref() };
+        let opening = Opening { config: &config, secrets: &secrets, entropy: entropy.as_ref() };
         let store = Store::open(opening).await.unwrap();
         let app = App {
             ring: ArcSwap::from_pointee(KeyRing::from_rows(&[], &secrets).unwrap()),
