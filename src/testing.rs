@@ -163,7 +163,7 @@ impl Server {
         };
         let filter = AuditFilter { request, ..AuditFilter::default() };
         let rows = self.0.app.store.list_audit(&filter).await.map_err(|error| error.to_string())?;
-        rows.iter().map(|row| serde_json::to_value(&row).map_err(|error| error.to_string())).collect()
+        rows.iter().map(|row| serde_json::to_value(row).map_err(|error| error.to_string())).collect()
     }
 
     /// The login that a token descends from: its identifier, and whether the provider's session is kept with it.
