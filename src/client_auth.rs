@@ -7,6 +7,8 @@ mod secret;
 
 use std::sync::Arc;
 
+use secrecy::ExposeSecret as _;
+
 use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::keys::NodeSecrets;
@@ -15,14 +17,13 @@ use crate::registry::ClientAuthentication;
 use crate::verification::Verifier;
 
 pub use authenticated::AuthenticatedClient;
-use presented::{Credential, Presented};
+use presented::Credential;
 use secret::Secrets;
 
 /// Why a client is not authenticated.
 #[derive(Debug)]
 pub enum NotAuthenticated {
     Refused {
-        /// The true cause.
         cause: Cause,
         /// The client it claimed to be, if that is a registered one (for throttling and audit).
         claimed: Option<ClientId>,
@@ -63,13 +64,13 @@ pub async fn authenticate(
         |cause: Plain, claimed: Option<ClientId>| NotAuthenticated::Refused { cause: cause.into(), claimed };
     let registered = |id: &str| config.registry.clients.get(id);
     let named = params.get("client_id");
-    let presented = Presented::parse(authorization, params)
+    let presented = Credential::parse(authorization, params)
         .map_err(|cause| refused(cause, named.and_then(registered).map(|client| client.id.clone())))?;
     let client = presented.client_id().or(named).and_then(registered);
     let claimed = client.map(|client| client.id.clone());
-    let proven = match presented.credential {
+    let proven = match presented {
         Credential::Secret { client_id, secret, method } => Secrets { config, secrets, now }
-            .prove(method, &client_id, secret.expose())
+            .prove(method, &client_id, secret.expose_secret().as_bytes())
             .map(|()| Vec::new())
             .map_err(Rejected::For),
         Credential::Assertion(scanned) => {

@@ -15,7 +15,6 @@ use crate::base::time::Timestamp;
 pub struct KeyRow {
     /// RFC 7638 thumbprint.
     pub kid: String,
-    /// `alg`.
     pub algorithm: String,
     /// The public JWK as published.
     pub public_jwk: String,
@@ -42,12 +41,7 @@ impl std::fmt::Debug for KeyRow {
 pub enum KeyError {
     /// The file, and what is wrong with it (missing, not 32 bytes, readable by others).
     #[error("master key file `{path}`: {what}")]
-    MasterKey {
-        /// Which file.
-        path: String,
-        /// What is wrong.
-        what: String,
-    },
+    MasterKey { path: String, what: String },
     /// Sealed under another master key, or damaged.
     #[error("sealed value does not open: wrong master key, or damaged")]
     Sealed,

@@ -61,12 +61,10 @@ impl From<TokenFault> for NotVerified {
 pub struct PredicateClaims(Map<String, Value>);
 
 impl PredicateClaims {
-    /// Holds these.
     pub const fn new(claims: Map<String, Value>) -> Self {
         Self(claims)
     }
 
-    /// One of them.
     pub fn get(&self, claim: &str) -> Option<&Value> {
         self.0.get(claim)
     }

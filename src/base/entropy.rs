@@ -19,8 +19,6 @@ pub struct EntropyUnavailable;
 
 /// A source of unguessable bytes.
 pub trait Entropy: Send + Sync {
-    /// Fills `bytes`.
-    ///
     /// # Errors
     /// [`EntropyUnavailable`] when the generator fails; the caller must not go on.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyUnavailable>;

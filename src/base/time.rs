@@ -79,12 +79,10 @@ impl fmt::Display for Timestamp {
 pub struct Lifetime(u32);
 
 impl Lifetime {
-    /// A span of `seconds`.
     pub const fn from_seconds(seconds: u32) -> Self {
         Self(seconds)
     }
 
-    /// Whole seconds.
     pub const fn seconds(self) -> u32 {
         self.0
     }
@@ -104,7 +102,6 @@ pub const CLOCK_TOLERANCE: Lifetime = Lifetime::from_seconds(60);
 
 /// Where `now` comes from. Read once a request and passed on as a value.
 pub trait Clock: Send + Sync {
-    /// The current time.
     fn now(&self) -> Timestamp;
 }
 

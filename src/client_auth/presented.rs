@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use crate::jose::{JoseError, UnverifiedToken};
@@ -22,38 +23,20 @@ pub enum Method {
     Post,
 }
 
-/// A secret as sent; wiped when dropped, never printed.
-pub struct SentSecret(Zeroizing<String>);
-
-impl SentSecret {
-    /// The bytes.
-    pub fn expose(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
 /// The one credential of a request.
 pub enum Credential<'a> {
     /// RFC 6749 §2.3.1.
     Secret {
-        /// Whose it claims to be.
+        /// The client that it claims to be of.
         client_id: String,
-        /// What was sent.
-        secret: SentSecret,
-        /// How.
+        secret: SecretString,
         method: Method,
     },
     /// RFC 7523 §2.2: the assertion as scanned.
     Assertion(Result<UnverifiedToken<'a>, JoseError>),
 }
 
-/// What a request presents.
-pub struct Presented<'a> {
-    /// Its one credential.
-    pub credential: Credential<'a>,
-}
-
-impl<'a> Presented<'a> {
+impl<'a> Credential<'a> {
     /// Finds the one method of client authentication in use.
     ///
     /// # Errors
@@ -76,30 +59,27 @@ impl<'a> Presented<'a> {
             return assertion(params);
         }
         match (params.get("client_id"), secret) {
-            (Some(client_id), Some(secret)) => {
-                Ok(Self::secret(client_id.to_owned(), secret.to_owned(), Method::Post))
-            }
+            (Some(client_id), Some(secret)) => Ok(Self::secret(client_id.to_owned(), secret, Method::Post)),
             _ => Err(Plain::NoCredentials),
         }
     }
 
     /// The client it claims to be, unproven.
     pub fn client_id(&self) -> Option<&str> {
-        match &self.credential {
-            Credential::Secret { client_id, .. } => Some(client_id),
-            Credential::Assertion(scanned) => scanned.as_ref().ok()?.claimed_subject(),
+        match self {
+            Self::Secret { client_id, .. } => Some(client_id),
+            Self::Assertion(scanned) => scanned.as_ref().ok()?.claimed_subject(),
         }
     }
 
-    fn secret(client_id: String, secret: String, method: Method) -> Self {
-        let secret = SentSecret(Zeroizing::new(secret));
-        Self { credential: Credential::Secret { client_id, secret, method } }
+    fn secret(client_id: String, secret: impl Into<SecretString>, method: Method) -> Self {
+        Self::Secret { client_id, secret: secret.into(), method }
     }
 }
 
 /// `Basic` and base64 of form-encoded id, a colon, form-encoded secret (6749-2.3.1-B01 to B06). There is
 /// no second reading of a value that was not encoded: that would make two secrets of one.
-fn basic<'a>(header: &[u8]) -> Result<Presented<'a>, Plain> {
+fn basic<'a>(header: &[u8]) -> Result<Credential<'a>, Plain> {
     let header = std::str::from_utf8(header).map_err(|_| Plain::BasicMalformed)?;
     let (scheme, credentials) = header.trim().split_once(' ').ok_or(Plain::BasicMalformed)?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -120,14 +100,12 @@ fn basic<'a>(header: &[u8]) -> Result<Presented<'a>, Plain> {
     };
     let client_id = part(&decoded[..colon])?;
     let secret = part(&decoded[colon + 1..])?;
-    Ok(Presented::secret(client_id, secret, Method::Basic))
+    Ok(Credential::secret(client_id, secret, Method::Basic))
 }
 
-fn assertion(params: &Params) -> Result<Presented<'_>, Plain> {
+fn assertion(params: &Params) -> Result<Credential<'_>, Plain> {
     match (params.get("client_assertion_type"), params.get("client_assertion")) {
-        (Some(JWT_BEARER), Some(assertion)) => {
-            Ok(Presented { credential: Credential::Assertion(UnverifiedToken::scan(assertion)) })
-        }
+        (Some(JWT_BEARER), Some(assertion)) => Ok(Credential::Assertion(UnverifiedToken::scan(assertion))),
         _ => Err(Plain::AssertionIncomplete),
     }
 }

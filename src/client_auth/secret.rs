@@ -33,7 +33,6 @@ impl PasswordPolicy for KeyedSecret<'_> {
 
 /// The configured clients that have secrets, at one time.
 pub struct Secrets<'a> {
-    /// All clients.
     pub config: &'a Config,
     /// The key of the hash.
     pub secrets: &'a NodeSecrets,

@@ -110,7 +110,6 @@ fn next_midnight(zone: &Zone, now: Timestamp) -> Option<Timestamp> {
 /// An answer as it is sealed with the login. `Debug` does not show the value, because it would reveal who is a minor.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SealedAnswer {
-    /// The answer.
     pub value: bool,
     /// From then on it may not be given.
     pub valid_until: Timestamp,

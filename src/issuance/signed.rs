@@ -19,7 +19,6 @@ pub struct SignedToken {
 pub struct SealedAnswerRow {
     /// The target that answers it.
     pub target: TargetId,
-    /// The yes/no scope.
     pub scope: ScopeToken,
     /// The value, and until when it may be given, sealed.
     pub sealed: Vec<u8>,

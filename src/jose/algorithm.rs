@@ -7,7 +7,6 @@ pub enum Algorithm {
     ES256,
     /// ECDSA on P-384 with SHA-384.
     ES384,
-    /// Ed25519.
     EdDSA,
     /// RSASSA-PSS with SHA-256.
     PS256,

@@ -83,7 +83,6 @@ impl Claims {
         find_claim(&self.0, path)
     }
 
-    /// All of them.
     pub fn into_map(self) -> Map<String, Value> {
         self.0
     }

@@ -84,7 +84,6 @@ impl PublicKey {
         if keys.is_empty() { Err(JoseError::Key) } else { Ok(keys) }
     }
 
-    /// Its one algorithm.
     pub fn algorithm(&self) -> Algorithm {
         self.0.algorithm
     }

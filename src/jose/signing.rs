@@ -86,7 +86,6 @@ impl SigningKey {
         }
     }
 
-    /// Its algorithm.
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
@@ -109,10 +108,8 @@ impl SigningKey {
         &self.jwk
     }
 
-    /// Its public key.
-    ///
     /// # Errors
-    /// [`JoseError::Key`]; not for keys made here.
+    /// [`JoseError::Key`], but not for keys that were generated here.
     pub fn public(&self) -> Result<PublicKey, JoseError> {
         PublicKey::from_jwk(&self.jwk)?.pop().ok_or(JoseError::Key)
     }

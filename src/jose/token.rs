@@ -80,7 +80,6 @@ impl<'a> UnverifiedToken<'a> {
         })
     }
 
-    /// The header.
     pub const fn header(&self) -> &Header {
         &self.header
     }

@@ -66,9 +66,7 @@ impl std::fmt::Debug for KeyRing {
 /// A signed compact JWS and the key that signed it.
 #[derive(Debug)]
 pub struct Signed {
-    /// The token.
     pub token: String,
-    /// The key.
     pub kid: String,
 }
 

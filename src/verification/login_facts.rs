@@ -18,9 +18,7 @@ pub struct LoginFacts {
     pub relying_party: String,
     /// The names of the assurance levels that its claims met.
     pub levels: BTreeSet<String>,
-    /// `acr`, as received.
     pub acr: Option<String>,
-    /// `amr`, as received.
     pub amr: Vec<String>,
     /// `auth_time`, in whole seconds since the epoch.
     pub auth_time: i64,

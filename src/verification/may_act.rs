@@ -11,7 +11,6 @@ use crate::oauth::TokenFault;
 pub struct MayAct {
     /// `iss`; if it is absent, the issuer of the token that has the claim is meant.
     pub issuer: Option<String>,
-    /// `sub`.
     pub subject: String,
     /// Other members: compared, and never matched by anything we know, so they only restrict.
     pub has_other_identity_members: bool,

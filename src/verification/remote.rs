@@ -23,7 +23,6 @@ pub use http::HttpKeys;
 /// The most bytes of a key set or of provider metadata.
 pub const MAX_DOCUMENT: usize = 512 * 1024;
 
-/// A document as fetched.
 #[derive(Debug)]
 pub struct Document {
     /// The body, within its limit.

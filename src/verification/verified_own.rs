@@ -27,7 +27,6 @@ impl VerifiedOwn {
         Self::new(jti, hash, String::new(), Map::new())
     }
 
-    /// `jti`.
     pub const fn jti(&self) -> Jti {
         self.jti
     }

@@ -16,9 +16,8 @@ use crate::base::loopback::is_literal_loopback;
 use crate::base::time::Lifetime;
 use crate::registry::{Network, Reach};
 
-/// FETCH-05.
+/// The limits of FETCH-05: for the connection, and from the first byte out to the last byte in.
 const CONNECT: Duration = Duration::from_secs(2);
-/// FETCH-05, from the first byte out to the last byte in.
 const TOTAL: Duration = Duration::from_secs(5);
 
 /// What makes one HTTP client differ from another.

@@ -14,7 +14,6 @@ use url::Url;
 pub enum Answer {
     /// 200 with this body and these headers.
     Body(String, Vec<(&'static str, String)>),
-    /// This status.
     Status(u16),
     /// 302 to there.
     Redirect(String),
