@@ -35,7 +35,6 @@ struct About {
     /// An agent, `agent_…`, anywhere in a chain
     #[arg(long)]
     agent: Option<String>,
-    /// A task
     #[arg(long)]
     task: Option<String>,
     /// A token's `jti`

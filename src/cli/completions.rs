@@ -11,7 +11,6 @@ use super::{Cli, CliError, Output};
     after_help = "Example: deputy completions bash > ~/.local/share/bash-completion/completions/deputy"
 )]
 pub struct Completions {
-    /// The shell
     shell: Shell,
 }
 

@@ -20,7 +20,6 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// The exit code.
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Failed(_) | Self::Reported => 1,

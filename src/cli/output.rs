@@ -34,7 +34,6 @@ impl Output {
         let _ = writeln!(self.err, "{}", text.as_ref());
     }
 
-    /// One JSON value.
     pub fn json(&mut self, value: &Value) {
         let _ = writeln!(self.out, "{value:#}");
     }

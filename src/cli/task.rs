@@ -48,7 +48,6 @@ pub struct Show {
 /// What to end.
 #[derive(Debug, Args)]
 pub struct End {
-    /// The task
     #[arg(required_unless_present = "subject", conflicts_with = "subject")]
     task: Option<String>,
     /// Every task of this user instead: `sub` at the identity provider

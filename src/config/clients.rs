@@ -77,7 +77,6 @@ enum Method {
 const ASSERTION_ALGORITHMS: [Algorithm; 4] =
     [Algorithm::ES256, Algorithm::PS256, Algorithm::EdDSA, Algorithm::RS256];
 
-/// One client.
 pub(super) fn client(section: &Section<'_>, mut raw: RawClient) -> Option<Client> {
     let id = raw.id.take().and_then(|id| section.accept("id", forms::client_id(&id)));
     let grants = grants(section, &raw.grants);

@@ -7,9 +7,7 @@ use super::raw::RawConfig;
 
 /// What is named somewhere in the file.
 pub(super) struct Names {
-    /// Of clients.
     pub(super) clients: BTreeSet<String>,
-    /// Of targets.
     pub(super) targets: BTreeSet<String>,
     /// Scopes that a target defines or has answered.
     pub(super) scopes: BTreeSet<String>,

@@ -25,7 +25,6 @@ table! {
     }
 }
 
-/// One predicate.
 pub(super) fn predicate(section: &Section<'_>, raw: RawPredicate) -> Option<Predicate> {
     let scope = raw.scope.and_then(|text| section.scope_token("scope", &text));
     if let Some(scope) = scope.as_ref().filter(|scope| is_reserved_claim(scope.as_str())) {

@@ -108,7 +108,6 @@ pub(super) fn token_algorithms() -> Vec<String> {
     TOKEN_ALGORITHMS.map(|algorithm| algorithm.as_str().to_owned()).into()
 }
 
-/// One provider.
 pub(super) fn provider(section: &Section<'_>, raw: RawProvider) -> Option<IdentityProvider> {
     if let Some(issuer) = &raw.issuer {
         section.accept("issuer", forms::foreign_issuer(issuer));

@@ -83,7 +83,6 @@ table! {
 /// The claims about the login that a pairwise target may list.
 const LISTABLE_CLAIMS: [&str; 1] = ["acr"];
 
-/// One target.
 pub(super) fn target(section: &Section<'_>, raw: RawTarget) -> Option<Target> {
     let identifier = raw.identifier.and_then(|id| section.accept("identifier", forms::target_id(&id)));
     let answers = answers(section, raw.answers);

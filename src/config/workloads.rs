@@ -104,7 +104,6 @@ enum Preset {
 /// The class of a client's own agent in policy and audit.
 const OWN_AGENT_CLASS: &str = "client";
 
-/// One workload issuer.
 pub(super) fn workload_issuer(
     section: &Section<'_>,
     raw: RawWorkloadIssuer,

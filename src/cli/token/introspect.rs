@@ -5,7 +5,6 @@ use secrecy::ExposeSecret as _;
 
 use super::{Caller, CliError, Output, TokenFile};
 
-/// Which token.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Ends with 0 whether the token is active or not: the answer says which.

@@ -28,7 +28,6 @@ pub struct Caller {
     /// A private CA for the server's TLS, PEM
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// The client
     #[arg(long, value_name = "ID", env = "DEPUTY_CLIENT_ID")]
     client_id: String,
     /// Private key for `private_key_jwt`: PKCS#8 PEM, P-256, Ed25519 or RSA
