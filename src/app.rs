@@ -87,9 +87,6 @@ impl App {
     }
 
     /// Reads the signing keys again.
-    ///
-    /// # Errors
-    /// [`Failure`]: store or keys.
     pub async fn refresh_keys(&self) -> Result<(), Failure> {
         let rows = self.store.list_keys().await?;
         self.ring.store(Arc::new(KeyRing::from_rows(&rows, &self.secrets)?));

@@ -40,9 +40,6 @@ pub struct Server {
 
 impl Server {
     /// Starts everything.
-    ///
-    /// # Errors
-    /// [`ServerError`].
     pub async fn start(config: Config, surroundings: Surroundings) -> Result<Self, ServerError> {
         let app = start::start(config, surroundings).await?;
         let running = listeners::start(&app, &app.config.load())?;

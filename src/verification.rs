@@ -202,9 +202,6 @@ impl Verifier {
     }
 
     /// Verifies form, kind, issuer and signature of a token of Deputy's own. Not its life.
-    ///
-    /// # Errors
-    /// [`NotVerified::Fault`].
     pub fn own(
         &self,
         config: &Config,
@@ -224,9 +221,6 @@ impl Verifier {
     }
 
     /// The registered key of a client that fits `header` (7523-3-10).
-    ///
-    /// # Errors
-    /// [`KeyFault`].
     pub async fn client_key(
         &self,
         config: &Config,

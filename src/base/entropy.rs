@@ -87,9 +87,6 @@ impl Entropy for SeededEntropy {
 }
 
 /// A UUID v7 (RFC 9562 §5.7): time-ordered and unique, not a secret.
-///
-/// # Errors
-/// [`EntropyUnavailable`] as [`Entropy::fill`].
 pub fn uuid_v7(entropy: &dyn Entropy, now: Timestamp) -> Result<Uuid, EntropyUnavailable> {
     let mut random = [0; IDENTIFIER];
     entropy.fill(&mut random)?;
@@ -98,9 +95,6 @@ pub fn uuid_v7(entropy: &dyn Entropy, now: Timestamp) -> Result<Uuid, EntropyUna
 }
 
 /// `BYTES` random bytes in base64url without padding, for secrets and handles.
-///
-/// # Errors
-/// [`EntropyUnavailable`] as [`Entropy::fill`].
 pub fn handle<const BYTES: usize>(entropy: &dyn Entropy) -> Result<String, EntropyUnavailable> {
     let mut random = [0; BYTES];
     entropy.fill(&mut random)?;

@@ -96,9 +96,6 @@ pub fn plan(record: &LoginRecord, asking: &Asking<'_>, now: Timestamp) -> Result
 }
 
 /// Whether a login of `auth_time` (whole seconds) may still be used for this user. A user never met may.
-///
-/// # Errors
-/// [`TokenFault::SubjectCutOff`].
 pub fn check_user(user: Option<&Subject>, auth_time: i64) -> Result<(), TokenFault> {
     if is_cut_off(user.and_then(|user| user.cutoff), auth_time) {
         return Err(TokenFault::SubjectCutOff);

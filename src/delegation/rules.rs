@@ -58,9 +58,6 @@ pub fn ancestors(right: Right<'_>) -> Vec<Jti> {
 
 /// Whether the actor is one that the token's `may_act` allows (RFC 8693 §4.4). A token without `may_act`
 /// restricts nothing. `relying_party` is the one that the token was issued to, by its id at the provider.
-///
-/// # Errors
-/// [`TokenFault::MayAct`].
 pub fn check_may_act(
     may_act: Option<&MayAct>,
     acting: &Acting,
@@ -200,9 +197,6 @@ pub fn narrow_scope(right: Right<'_>, acting: &Acting, reach: &Reach, asked: &Sc
 }
 
 /// The yes/no scope that the token answers: at most one (YNC-01). A task token answers none.
-///
-/// # Errors
-/// [`Plain::SeveralAnswers`].
 pub fn answered(reach: &Reach, asked: &Scope) -> Result<Option<ScopeToken>, Plain> {
     let Reach::One(target) = reach else { return Ok(None) };
     let mut answered = target.answers.keys().filter(|scope| asked.contains(scope.as_str()));

@@ -75,9 +75,6 @@ pub async fn record_unauthenticated(
 }
 
 /// Writes the counted row for refusals of unauthenticated callers that got none of their own.
-///
-/// # Errors
-/// The store.
 pub async fn record_counted(app: &App, now: Timestamp) -> Result<(), Failure> {
     let Some(count) = app.throttle.take_counted() else { return Ok(()) };
     let outcome = Outcome::refused(&Plain::NoCredentials.into());
@@ -144,9 +141,6 @@ async fn replayed(
 }
 
 /// Verifies a token of Deputy's own; a key that is not known may have been made by another node.
-///
-/// # Errors
-/// [`NotVerified`].
 pub async fn verify_own(app: &App, config: &Config, token: &str) -> Result<Arc<VerifiedOwn>, NotVerified> {
     let first = app.verifier.own(config, &app.ring.load(), &app.secrets, token);
     match first {
@@ -159,9 +153,6 @@ pub async fn verify_own(app: &App, config: &Config, token: &str) -> Result<Arc<V
 }
 
 /// The record of a verified token: the very token that was issued under this `jti`, not only the id.
-///
-/// # Errors
-/// The store.
 pub async fn find_own(app: &App, own: &VerifiedOwn) -> Result<Option<Lineage>, Failure> {
     use subtle::ConstantTimeEq as _;
     let lineage = app.store.find_lineage(own.jti()).await?;

@@ -43,9 +43,6 @@ impl FormEndpoint for Token {
 
 /// Answers a token request. A grant comes into play only when the client is authenticated and registered for it,
 /// and every refusal is recorded.
-///
-/// # Errors
-/// [`Stop`]: refused, or failed; nothing was given.
 async fn token(app: &App, caller: &Caller, params: &Params) -> Result<TokenResponse, Stop> {
     let _announced = app.store.announce();
     let now = app.now().map_err(Stop::Failed)?;

@@ -23,9 +23,6 @@ pub enum Unread {
 }
 
 /// Reads the whole body of a request.
-///
-/// # Errors
-/// [`Unread`].
 pub async fn read(request: &HttpRequest, payload: web::Payload) -> Result<Vec<u8>, Unread> {
     let declared = request
         .headers()

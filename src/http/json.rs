@@ -29,9 +29,6 @@ pub enum NotTaken {
 }
 
 /// Reads the body of one request as a `T`.
-///
-/// # Errors
-/// [`NotTaken`].
 pub async fn read<T: DeserializeOwned>(request: &HttpRequest, payload: web::Payload) -> Result<T, NotTaken> {
     if !body::is_of_type(request, "application/json") {
         return Err(NotTaken::MediaType);

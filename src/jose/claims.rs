@@ -65,9 +65,6 @@ impl Claims {
 
     /// `aud` as its members (RFC 7519 §4.1.3): a string counts as one. Absent and empty are errors,
     /// since every kind Deputy reads demands one (8725-3.9-01).
-    ///
-    /// # Errors
-    /// [`JoseError::Claim`].
     pub fn audiences(&self) -> Result<Vec<&str>, JoseError> {
         match self.0.get("aud") {
             Some(Value::String(one)) => Ok(vec![one]),

@@ -90,9 +90,6 @@ impl PublicKey {
 
     /// Verifies `signature`, base64url without padding, over `message`. ECDSA signatures are R and S
     /// side by side, each in [1, n-1] (RFC 7518 §3.4).
-    ///
-    /// # Errors
-    /// [`JoseError::Signature`].
     pub fn verify(&self, message: &[u8], signature: &str) -> Result<(), JoseError> {
         match jsonwebtoken::crypto::verify(signature, message, &self.0.key, library(self.0.algorithm)) {
             Ok(true) => Ok(()),

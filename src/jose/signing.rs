@@ -120,9 +120,6 @@ impl SigningKey {
     }
 
     /// Signs `message`; the signature in base64url.
-    ///
-    /// # Errors
-    /// [`JoseError::Signing`].
     pub fn sign(&self, message: &[u8]) -> Result<String, JoseError> {
         let random = SystemRandom::new();
         let signature = match &self.private {
@@ -147,9 +144,6 @@ impl SigningKey {
 
     /// A compact JWS (RFC 7515 §3.1) of `claims`, a serialised JSON object, under a segment made by
     /// [`SigningKey::header_segment`].
-    ///
-    /// # Errors
-    /// [`JoseError::Signing`].
     pub fn sign_compact(&self, header_segment: &str, claims: &[u8]) -> Result<String, JoseError> {
         let mut token = String::with_capacity(header_segment.len() + claims.len() * 4 / 3 + 360);
         token.push_str(header_segment);
@@ -162,9 +156,6 @@ impl SigningKey {
     }
 
     /// A compact JWS of `claims` with this `typ`.
-    ///
-    /// # Errors
-    /// [`JoseError::Signing`].
     pub fn sign_jwt(&self, typ: &str, claims: &Value) -> Result<String, JoseError> {
         self.sign_compact(&self.header_segment(typ), claims.to_string().as_bytes())
     }

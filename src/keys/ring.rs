@@ -13,9 +13,6 @@ use crate::oauth::exchange::own_typ;
 /// Signs with one key. In memory today; a KMS is another implementation.
 pub trait Signer: Send + Sync {
     /// A compact JWS of `claims`, a serialised JSON object, with header `typ`, `alg` and `kid`.
-    ///
-    /// # Errors
-    /// [`KeyError::Crypto`].
     fn sign(&self, typ: &str, claims: &[u8]) -> Result<String, KeyError>;
 }
 

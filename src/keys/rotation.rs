@@ -55,9 +55,6 @@ pub fn announce(now: Timestamp, jwks_max_age: Lifetime) -> Timestamp {
 }
 
 /// A new key: prepared, signing from `active_from` (at once only for the very first).
-///
-/// # Errors
-/// [`KeyError::Crypto`].
 pub fn new_key(
     algorithm: Algorithm,
     published_at: Timestamp,

@@ -41,9 +41,6 @@ pub async fn tidy(app: &App) -> Result<(), Failure> {
 }
 
 /// Ends tasks whose time is up and removes rows past their use. Nothing depends on it.
-///
-/// # Errors
-/// The store.
 pub async fn sweep(app: &App) -> Result<(), Failure> {
     let now = app.now()?;
     loop {

@@ -64,9 +64,6 @@ impl Running {
 }
 
 /// Starts the listeners of `config` for `app`.
-///
-/// # Errors
-/// [`ServeError`].
 pub fn start(app: &Arc<App>, config: &Config) -> Result<Running, ServeError> {
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let data = web::Data::from(app.clone());

@@ -6,9 +6,6 @@ use crate::base::time::Timestamp;
 use crate::store::{Control, Entry, Recorded};
 
 /// Records which policy set is in force, and whether it was just loaded or another one was refused.
-///
-/// # Errors
-/// The store.
 pub(super) async fn policy(app: &App, now: Timestamp, outcome: Outcome) -> Result<(), Failure> {
     let set = app.policy.current().short_hash().to_owned();
     let event = Event::PolicyLoad(PolicyLoadEvent { set });
@@ -17,9 +14,6 @@ pub(super) async fn policy(app: &App, now: Timestamp, outcome: Outcome) -> Resul
 }
 
 /// Writes one control with its row.
-///
-/// # Errors
-/// The store.
 pub async fn control(app: &App, control: Control, told: Told) -> Result<Recorded, Failure> {
     Ok(app.store.record(Entry::control(control, told)).await?)
 }

@@ -1,4 +1,5 @@
-//! What can be asked of the store outside of a transaction that writes.
+//! What can be asked of the store outside of a transaction that writes. Every reading fails with a [`StoreError`] if
+//! the database fails, or if a row does not parse.
 
 use super::agents::Agents as _;
 use super::keys::Keys as _;
@@ -59,9 +60,6 @@ macro_rules! read {
 
 impl Store {
     /// What is recorded about an ID token, its user and an agent.
-    ///
-    /// # Errors
-    /// [`StoreError`] as for every reading: the database fails, or a row does not parse.
     pub async fn find_login_record(
         &self,
         id_token_hash: &[u8; 32],
@@ -73,17 +71,11 @@ impl Store {
     }
 
     /// A delegation with every record that its validity depends on.
-    ///
-    /// # Errors
-    /// [`StoreError`] as for every reading.
     pub async fn find_lineage(&self, jti: Jti) -> Result<Option<Lineage>, StoreError> {
         read!(self, |session| load::lineage(session, jti))
     }
 
     /// A sealed answer of a login.
-    ///
-    /// # Errors
-    /// [`StoreError`] as for every reading.
     pub async fn find_answer(
         &self,
         login: LoginId,
@@ -94,9 +86,6 @@ impl Store {
     }
 
     /// One agent.
-    ///
-    /// # Errors
-    /// [`StoreError`] as for every reading.
     pub async fn find_agent(&self, id: &AgentId) -> Result<Option<Agent>, StoreError> {
         let ids = [id.as_str().to_owned()];
         let mut rows = read!(self, |session| session.agents(&ids, Lock::None))?;
@@ -104,18 +93,12 @@ impl Store {
     }
 
     /// Agents, newest first, at most `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError`] as for every reading.
     pub async fn list_agents(&self, limit: u32) -> Result<Vec<Agent>, StoreError> {
         let rows = read!(self, |session| session.newest_agents(limit.into()))?;
         rows.into_iter().map(Agent::try_from).collect()
     }
 
     /// One task.
-    ///
-    /// # Errors
-    /// [`StoreError`] as for every reading.
     pub async fn find_task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
         let ids = [id.into()];
         let mut rows = read!(self, |session| session.tasks(&ids, Lock::None))?;
@@ -124,9 +107,6 @@ impl Store {
 
     /// Tasks, newest first, at most `limit`; only live ones where `live_at` is given; of one agent
     /// (any engagement) where `agent` is given.
-    ///
-    /// # Errors
-    /// [`StoreError`] as for every reading.
     pub async fn list_tasks(
         &self,
         live_at: Option<Timestamp>,
@@ -137,34 +117,22 @@ impl Store {
     }
 
     /// The delegations of a task, oldest first.
-    ///
-    /// # Errors
-    /// [`StoreError`] as for every reading.
     pub async fn list_delegations(&self, task: TaskId) -> Result<Vec<Delegation>, StoreError> {
         read!(self, |session| lookup::delegations(session, task))
     }
 
     /// Every signing key ever made and not yet removed, oldest first.
-    ///
-    /// # Errors
-    /// [`StoreError`] as for every reading.
     pub async fn list_keys(&self) -> Result<Vec<KeyRow>, StoreError> {
         let rows = read!(self, |session| session.signing_keys())?;
         Ok(rows.into_iter().map(KeyRow::from).collect())
     }
 
     /// Audit rows, oldest first.
-    ///
-    /// # Errors
-    /// [`StoreError`] as for every reading.
     pub async fn list_audit(&self, filter: &AuditFilter) -> Result<Vec<Row>, StoreError> {
         read!(self, |session| lookup::audit(session, filter))
     }
 
     /// The highest time ever recorded, to the second.
-    ///
-    /// # Errors
-    /// [`StoreError`] as for every reading.
     pub async fn highest_time(&self) -> Result<Option<Timestamp>, StoreError> {
         let highest = read!(self, |session| session.number(HIGHEST_TIME))?;
         Ok(highest.filter(|millis| *millis > 0).map(Timestamp::from_millis))

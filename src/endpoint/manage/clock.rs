@@ -26,9 +26,6 @@ async fn run(app: &App) -> Result<(), Failure> {
 
 /// Ends for good what has expired, and makes `now` the highest time seen. The keys' times move with the
 /// clock first: should the second entry fail, they are only older than they need to be. Audited.
-///
-/// # Errors
-/// The store.
 pub async fn set_back(store: &Store, now: Timestamp) -> Result<(), StoreError> {
     let highest = store.highest_time().await?.unwrap_or(now);
     let told = |event| Told::of_operator(now, event);

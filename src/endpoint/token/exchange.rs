@@ -28,9 +28,6 @@ use crate::verification::NotVerified;
 const ATTEMPTS: u8 = 5;
 
 /// Exchanges a subject token for a narrower one (RFC 8693 §2).
-///
-/// # Errors
-/// [`Stopped`]: refused, or failed; nothing was given.
 pub async fn exchange(call: &Call<'_>, request: &ExchangeRequest) -> Result<TokenResponse, Stopped> {
     Exchange { call, request }.run().await
 }

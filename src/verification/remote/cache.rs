@@ -110,9 +110,6 @@ impl KeyCache {
     }
 
     /// The key of `spec` that fits `header`.
-    ///
-    /// # Errors
-    /// [`KeyFault`].
     pub async fn key(
         &self,
         spec: KeySpec<'_>,

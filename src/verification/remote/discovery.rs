@@ -23,9 +23,6 @@ pub enum DiscoveryFault {
 }
 
 /// Fetches the metadata of `issuer`, a JSON object. The `issuer` in it is the configured one, byte for byte (§4.3).
-///
-/// # Errors
-/// [`DiscoveryFault`].
 pub async fn provider_metadata(
     remote: &dyn RemoteKeys,
     issuer: &Issuer,
