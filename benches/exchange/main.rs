@@ -7,7 +7,6 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot go on stops")]
 
-#[allow(dead_code, reason = "shared with the tests, which use more of it")]
 #[path = "../../tests/support/jose.rs"]
 mod jose;
 mod load;
