@@ -2,18 +2,21 @@
 //! only: a type of the library that was re-exported here would count as used with all its methods, and the compiler
 //! would no longer find those that nothing calls.
 
+pub(crate) mod doubles;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::base::entropy::{SeededEntropy, SystemEntropy, uuid_v7};
-use crate::base::time::{self, Clock as _, Lifetime, SystemClock, Timestamp};
+use crate::base::entropy::{SystemEntropy, uuid_v7};
+use crate::base::time::{Clock as _, Lifetime, SystemClock, Timestamp};
 use crate::keys::{NodeSecrets, SealPurpose};
 use crate::oauth::{Cause, Jti, LoginId, RequestId, ScopeToken, TargetId};
 use crate::registry::{Network, Reach};
 use crate::store::AuditFilter;
+use crate::testing::doubles::SeededEntropy;
 use crate::verification::{HttpKeys, RemoteKeys as _};
 use crate::{config, policy, server};
 
@@ -40,12 +43,12 @@ impl Config {
 
 /// A clock that shows what a test sets.
 #[derive(Clone)]
-pub struct ManualClock(Arc<time::ManualClock>);
+pub struct ManualClock(Arc<doubles::ManualClock>);
 
 impl ManualClock {
     /// A clock that shows `seconds` since the epoch.
     pub fn starting_at(seconds: i64) -> Self {
-        Self(Arc::new(time::ManualClock::starting_at(Timestamp::from_seconds(seconds))))
+        Self(Arc::new(doubles::ManualClock::starting_at(Timestamp::from_seconds(seconds))))
     }
 
     /// Sets the clock to `seconds` since the epoch, forwards or backwards.

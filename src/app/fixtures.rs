@@ -11,14 +11,14 @@ use arc_swap::ArcSwap;
 use super::App;
 use crate::audit::Row;
 use crate::audit::counted::Counted;
-use crate::base::entropy::SeededEntropy;
-use crate::base::time::{Clock, ManualClock};
+use crate::base::time::Clock;
 use crate::config::Config;
 use crate::http::throttle::Throttle;
 use crate::keys::KeyRing;
 use crate::metrics::Metrics;
 use crate::policy::ActivePolicy;
 use crate::store::{AuditFilter, Opening, Store};
+use crate::testing::doubles::{ManualClock, SeededEntropy};
 use crate::verification::fixtures::{NOW, World};
 
 /// An [`App`] with what it depends on.

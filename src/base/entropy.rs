@@ -1,7 +1,6 @@
 //! Where unguessable bytes and fresh identifiers come from.
 
 use std::cell::RefCell;
-use std::sync::Mutex;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::Engine as _;
@@ -9,7 +8,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::base::digest::sha256;
 use crate::base::time::Timestamp;
 
 /// The random generator has nothing to give; a request that needs it is answered with 503.
@@ -57,32 +55,6 @@ impl Entropy for SystemEntropy {
             drawn.truncate(rest);
             Ok(())
         })
-    }
-}
-
-/// A repeatable generator for tests: SHA-256 over a seed and a counter. Never for real secrets.
-#[derive(Debug)]
-pub struct SeededEntropy {
-    seed: u64,
-    counter: Mutex<u64>,
-}
-
-impl SeededEntropy {
-    /// The generator of this seed, from its beginning.
-    pub const fn new(seed: u64) -> Self {
-        Self { seed, counter: Mutex::new(0) }
-    }
-}
-
-impl Entropy for SeededEntropy {
-    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyUnavailable> {
-        let mut counter = self.counter.lock().map_err(|_| EntropyUnavailable)?;
-        for chunk in bytes.chunks_mut(32) {
-            *counter += 1;
-            let block = sha256([self.seed.to_be_bytes().as_slice(), &counter.to_be_bytes()]);
-            chunk.copy_from_slice(&block[..chunk.len()]);
-        }
-        Ok(())
     }
 }
 

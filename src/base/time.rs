@@ -1,7 +1,6 @@
 //! Points in time and how they are read. Nothing else in Deputy reads a wall clock.
 
 use std::fmt;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::Zoned;
@@ -138,32 +137,5 @@ struct MovedClock {
 impl Clock for MovedClock {
     fn now(&self) -> Timestamp {
         Timestamp(SystemClock.now().0.saturating_add(self.millis))
-    }
-}
-
-/// A clock that does not move until it is set, for tests and the drills of the sandbox.
-#[derive(Debug)]
-pub struct ManualClock(AtomicI64);
-
-impl ManualClock {
-    /// A clock that shows `start`.
-    pub const fn starting_at(start: Timestamp) -> Self {
-        Self(AtomicI64::new(start.0))
-    }
-
-    /// Sets the clock, forwards or backwards.
-    pub fn set(&self, to: Timestamp) {
-        self.0.store(to.0, Ordering::SeqCst);
-    }
-
-    /// Moves the clock forwards.
-    pub fn advance(&self, by: Lifetime) {
-        self.0.fetch_add(by.millis(), Ordering::SeqCst);
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
     }
 }

@@ -123,7 +123,7 @@ impl Throttle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::time::ManualClock;
+    use crate::testing::doubles::ManualClock;
 
     const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
     const LIMITS: Limits =

@@ -7,9 +7,9 @@ use reqwest::{Request, StatusCode};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::base::entropy::SeededEntropy;
-use crate::base::time::{ManualClock, Timestamp};
+use crate::base::time::Timestamp;
 use crate::jose::{Algorithm, SigningKey, UnverifiedToken};
+use crate::testing::doubles::{ManualClock, SeededEntropy};
 
 const ISSUER: &str = "https://deputy.example";
 const NOW: i64 = 1_700_000_000;

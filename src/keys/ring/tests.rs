@@ -3,9 +3,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::*;
-use crate::base::entropy::SeededEntropy;
 use crate::jose::{KeySet, UnverifiedToken};
 use crate::keys::new_key;
+use crate::testing::doubles::SeededEntropy;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_795_328_000);
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::ES256, Algorithm::RS256, Algorithm::EdDSA];

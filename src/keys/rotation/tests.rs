@@ -1,6 +1,6 @@
 use super::*;
-use crate::base::entropy::SeededEntropy;
 use crate::keys::KeyRing;
+use crate::testing::doubles::SeededEntropy;
 
 const T0: Timestamp = Timestamp::from_seconds(1_795_328_000);
 

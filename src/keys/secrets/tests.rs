@@ -1,8 +1,9 @@
 use std::os::unix::fs::symlink;
 
 use super::*;
-use crate::base::entropy::{EntropyUnavailable, SeededEntropy, SystemEntropy};
+use crate::base::entropy::{EntropyUnavailable, SystemEntropy};
 use crate::oauth::Jti;
+use crate::testing::doubles::SeededEntropy;
 
 fn secrets() -> NodeSecrets {
     NodeSecrets::from_master(&[7; 32])

@@ -4,9 +4,10 @@ use super::super::user::{User, hidden};
 use super::super::wire::{Call, Tape, Wire};
 use super::*;
 use crate::base::entropy::SystemEntropy;
-use crate::base::time::{Lifetime, ManualClock, Timestamp};
+use crate::base::time::{Lifetime, Timestamp};
 use crate::jose::{KeySet, UnverifiedToken};
 use crate::sdk::Decoded;
+use crate::testing::doubles::ManualClock;
 
 const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters-0";
 pub const BACK: &str = "http://127.0.0.1:9/callback";

@@ -5,9 +5,10 @@ use super::super::serve::{Server, bind};
 use super::super::wire::{Call, Tape};
 use super::*;
 use crate::base::entropy::SystemEntropy;
-use crate::base::time::{Lifetime, ManualClock, Timestamp};
+use crate::base::time::{Lifetime, Timestamp};
 use crate::jose::{Algorithm, SigningKey};
 use crate::sdk::{Credential, Decoded, Endpoints};
+use crate::testing::doubles::ManualClock;
 
 const NOW: i64 = 1_700_000_000;
 

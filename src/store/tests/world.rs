@@ -14,7 +14,7 @@ use uuid::Uuid;
 use self::configuration::configuration;
 use self::database::{TestDatabase, administer};
 use crate::audit::{Event, Requester, RevocationEvent, TaskEndEvent, Told, What};
-use crate::base::entropy::{Entropy, SeededEntropy, SystemEntropy, uuid_v7};
+use crate::base::entropy::{Entropy, SystemEntropy, uuid_v7};
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::{self, Config, PostgresTls, PostgresUrl};
 use crate::decision::Report;
@@ -23,6 +23,7 @@ use crate::keys::NodeSecrets;
 use crate::oauth::{ClientId, OneTime, TaskId, TokenFault};
 use crate::store::entry::{Change, Control, Entry, KeyRow, Recorded};
 use crate::store::{Opening, Store, StoreError, sqlite};
+use crate::testing::doubles::SeededEntropy;
 pub(crate) use entries::SignIn;
 
 /// When the stories begin.

@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 
-use crate::base::entropy::SeededEntropy;
 use crate::client_auth::{NotAuthenticated, authenticate};
 use crate::jose::Algorithm;
 use crate::keys::{KeyRing, new_key};
 use crate::oauth::Params;
+use crate::testing::doubles::SeededEntropy;
 use crate::verification::fixtures::*;
 
 const PLACES: [&str; 4] = ["own", "id_token", "workload", "assertion"];

@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::base::entropy::SeededEntropy;
 use crate::jose::Algorithm;
 use crate::keys::KeyRow;
 use crate::keys::{KeyRing, new_key, revoke, rotate};
 use crate::oauth::TokenFault;
+use crate::testing::doubles::SeededEntropy;
 use crate::verification::fixtures::*;
 use crate::verification::{NotVerified, VerifiedOwn};
 
