@@ -26,7 +26,6 @@ pub use failure::{Failure, Stop};
 
 /// The parts of a running server: what a request needs. `server` puts them together.
 pub struct App {
-    /// The configuration in force.
     pub config: ArcSwap<Config>,
     pub store: Store,
     /// The master key's derivatives.
@@ -35,12 +34,10 @@ pub struct App {
     pub ring: ArcSwap<KeyRing>,
     /// Remote keys and rules.
     pub verifier: Verifier,
-    /// The policy set in force.
     pub policy: ActivePolicy,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub throttle: Throttle,
-    /// Counters.
     pub metrics: Metrics,
     /// Introspections not yet written.
     pub introspections: Counted,
@@ -71,7 +68,6 @@ impl App {
         World { config: self.config.load_full(), policy: self.policy.current() }
     }
 
-    /// A new request's id.
     pub fn request_id(&self) -> RequestId {
         let id = uuid_v7(self.entropy.as_ref(), self.clock.now());
         // Without entropy every answer is a 503; the nil id marks it.
@@ -86,7 +82,6 @@ impl App {
             && self.keys_refreshed.compare_exchange(last, now, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
-    /// Reads the signing keys again.
     pub async fn refresh_keys(&self) -> Result<(), Failure> {
         let rows = self.store.list_keys().await?;
         self.ring.store(Arc::new(KeyRing::from_rows(&rows, &self.secrets)?));

@@ -30,10 +30,8 @@ use crate::oauth::{AgentId, ClientId, Jti, SubjectRef, TaskId};
 /// It never holds a token, a secret, a name of a user or a yes/no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
-    /// What every row has.
     #[serde(flatten)]
     pub envelope: Envelope,
-    /// How it came out.
     #[serde(flatten)]
     pub outcome: Outcome,
     #[serde(flatten)]

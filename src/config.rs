@@ -69,7 +69,6 @@ pub struct Listen {
 }
 
 table! {
-    /// The server's certificate.
     #[derive(Clone, Debug)]
     pub struct Tls {
         /// The certificate chain in PEM, leaf first.

@@ -4,7 +4,6 @@ use prometheus::{
     Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
-/// What is counted.
 pub struct Metrics {
     registry: Registry,
     /// Answers by endpoint and reason (`ok` or the wire's reason).
@@ -56,7 +55,6 @@ impl Metrics {
         Ok(Self { registry, answers, exchange_seconds, failures, never_issued, policy_stale, clock_behind })
     }
 
-    /// The text format.
     pub fn render(&self) -> String {
         let mut text = Vec::new();
         match TextEncoder::new().encode(&self.registry.gather(), &mut text) {

@@ -42,9 +42,7 @@ pub struct PolicyRecord {
 pub struct Decision {
     /// Whether it permits. An error is a deny.
     pub is_permit: bool,
-    /// Whether evaluation failed.
     pub is_error: bool,
-    /// For the audit.
     pub record: PolicyRecord,
     /// The rules that caused a denial, sorted; empty for a permit. They are for operators and never on the wire.
     pub objections: Vec<Objection>,

@@ -35,7 +35,6 @@ use step::Part;
 /// Alice's, which only the provider and Deputy may read. The sandbox looks for it where it must not be.
 pub const BIRTHDATE: &str = "1991-05-17";
 
-/// How the sandbox is run.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// End after the story and the drills.

@@ -6,13 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::oauth::{AgentId, Cause, Jti, SubjectRef, TaskId};
 
-/// How it came out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
-    /// It was done as asked.
     Granted,
-    /// It was refused.
     Refused {
         /// The true cause: [`Cause::word`].
         cause: Cow<'static, str>,
@@ -24,7 +21,6 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Refused, for this cause.
     pub fn refused(cause: &Cause) -> Self {
         Self::Refused { cause: Cow::Borrowed(cause.word()), reason: Cow::Borrowed(cause.wire().reason) }
     }
@@ -39,12 +35,9 @@ impl Outcome {
     }
 }
 
-/// What the transaction did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effect {
-    /// Whether anything changed.
     pub is_changed: bool,
-    /// How many tokens ended.
     pub died: u64,
     /// The user, as recorded.
     pub subject: Option<SubjectRef>,

@@ -21,12 +21,10 @@ pub struct Envelope {
     pub chain: String,
     /// Its place on the chain: 1, 2, 3, …
     pub seq: i64,
-    /// When it happened.
     pub at: Timestamp,
     /// The request; absent for what happens without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
-    /// Who asked for it.
     #[serde(flatten)]
     pub requester: Requester,
     /// The address that an unauthenticated request came from.
@@ -39,7 +37,9 @@ pub struct Envelope {
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Requester {
     /// A client that authenticated.
-    Client { client: ClientId },
+    Client {
+        client: ClientId,
+    },
     /// A caller that did not authenticate.
     Unauthenticated {
         /// The registered client that it claimed to be, if any.
@@ -48,6 +48,5 @@ pub enum Requester {
     },
     /// The operator, through the admin socket or a verb of the command line.
     Operator,
-    /// The server itself.
     Server,
 }

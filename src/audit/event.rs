@@ -10,22 +10,17 @@ use crate::delegation::record::{AgentState, EndReason};
 use crate::oauth::{AgentId, Jti, SubjectRef, TargetId, TaskId, TokenFault};
 
 words! {
-    /// The kind of an event.
     Kind {
         /// A token request.
         Exchange => "exchange",
-        /// A revocation request.
         Revocation => "revocation",
         Introspection => "introspection",
         /// Refusals of unauthenticated callers that were only counted.
         Unauthenticated => "unauthenticated",
-        /// A task ended.
         TaskEnd => "task_end",
-        /// An agent's state changed.
         AgentState => "agent_state",
         /// A user was cut off.
         SubjectStop => "subject_stop",
-        /// A signing key changed.
         Key => "key",
         /// The policy set was loaded, or a new one was refused.
         PolicyLoad => "policy_load",
@@ -41,7 +36,6 @@ words! {
 pub enum Event {
     /// A token request.
     Exchange(Box<ExchangeEvent>),
-    /// A revocation request.
     Revocation(RevocationEvent),
     /// Introspections: a request that was refused, or granted ones that were counted.
     Introspection(IntrospectionEvent),
@@ -109,7 +103,6 @@ pub struct UnauthenticatedEvent {
     pub count: u64,
 }
 
-/// The end of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskEndEvent {
     pub task: TaskId,
@@ -136,7 +129,6 @@ pub struct AgentStateEvent {
     pub died: Option<u64>,
 }
 
-/// The stop of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubjectStopEvent {
     /// The provider of the user.
@@ -163,10 +155,8 @@ words! {
     }
 }
 
-/// A change of signing keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyEvent {
-    /// What was done.
     pub act: KeyAct,
     /// The key; absent where it was done to all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -193,7 +183,6 @@ words! {
 /// A configuration that takes effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigurationEvent {
-    /// How far it has come.
     pub phase: Phase,
     /// How many tokens ended because their parties left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -205,7 +194,6 @@ pub struct ConfigurationEvent {
 pub struct ClockResetEvent {
     /// The highest time that had been seen.
     pub from: Timestamp,
-    /// What it is now.
     pub to: Timestamp,
 }
 

@@ -11,7 +11,6 @@ use crate::policy::PolicyRecord;
 /// A token request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExchangeEvent {
-    /// The agent that acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,7 +40,6 @@ pub struct ExchangeEvent {
     /// The assurance levels that the login met; at the first hop only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub levels: Vec<String>,
-    /// The issued token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jti: Option<Jti>,
     /// The token it was exchanged from.
@@ -56,7 +54,6 @@ pub struct ExchangeEvent {
     /// The scope that was asked for, as far as the configuration knows its words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope_asked: Option<Scope>,
-    /// The scope that was granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
     /// `exp` of the issued token, in whole seconds since the epoch.

@@ -13,11 +13,8 @@ use crate::oauth::{Cause, ClientId, RequestId};
 /// What is to be told in a row.
 #[derive(Clone, Debug)]
 pub struct Told {
-    /// When it happened.
     pub at: Timestamp,
-    /// In which request.
     pub request: Option<RequestId>,
-    /// Who asked for it.
     pub requester: Requester,
     /// The address that an unauthenticated request came from.
     pub source: Option<IpAddr>,
@@ -29,7 +26,6 @@ pub struct Told {
 pub enum What {
     /// A token request, by the report of its decision.
     Exchange(Arc<Report>),
-    /// Anything else.
     Event(Outcome, Event),
 }
 
@@ -62,7 +58,6 @@ impl Told {
         }
     }
 
-    /// This, failed.
     pub fn fail(&mut self) {
         match &mut self.what {
             What::Exchange(report) if report.stopped().is_none() => {

@@ -33,7 +33,6 @@ pub enum Agent {
     Resume(One),
 }
 
-/// One agent.
 #[derive(Debug, Args)]
 pub struct One {
     /// The agent: `act.sub` of a token, `agent_…`

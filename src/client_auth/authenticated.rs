@@ -25,7 +25,6 @@ impl AuthenticatedClient {
         Self::new(client, one_time)
     }
 
-    /// The registered client.
     pub const fn client(&self) -> &Arc<Client> {
         &self.client
     }

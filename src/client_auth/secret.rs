@@ -34,7 +34,6 @@ impl PasswordPolicy for KeyedSecret<'_> {
 /// The configured clients that have secrets, at one time.
 pub struct Secrets<'a> {
     pub config: &'a Config,
-    /// The key of the hash.
     pub secrets: &'a NodeSecrets,
     /// The request's time: secrets expire.
     pub now: Timestamp,

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Counted from 1; absent for what has no place in the file (an environment variable).
@@ -12,7 +11,6 @@ pub struct Problem {
     pub key: String,
     /// What is wrong, in a half sentence. Never holds a secret.
     pub what: String,
-    /// What to write instead.
     pub fix: String,
 }
 
@@ -26,7 +24,6 @@ impl fmt::Display for Problem {
 /// A configuration that is refused as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The file that was read.
     pub file: PathBuf,
     /// Everything found, in the order of the file. Never empty.
     pub problems: Vec<Problem>,

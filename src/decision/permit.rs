@@ -17,7 +17,6 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Every check has passed.
     pub(super) const fn new(terms: Terms) -> Self {
         Self { terms }
     }
@@ -37,9 +36,7 @@ impl Permit {
 /// What may be issued, and on what grounds.
 #[derive(Clone, Debug)]
 pub struct Terms {
-    /// The identifier of the token.
     pub jti: Jti,
-    /// What is issued.
     pub proposal: Proposal,
     /// The client it is issued to.
     pub client: ClientId,
@@ -51,11 +48,9 @@ pub struct Terms {
     pub subject: Subject,
     pub task: TaskId,
     pub login: LoginId,
-    /// The facts of the login.
     pub facts: Arc<LoginFacts>,
     /// Where the token comes from.
     pub origin: Origin,
-    /// The yes/no answer.
     pub answer: Option<GivenAnswer>,
     /// The answers of the login that are to be kept with it, where (target, scope) has none yet.
     pub answers: Vec<KnownAnswer>,
@@ -67,16 +62,12 @@ pub enum Origin {
     /// A login token.
     FirstHop(Box<FirstHop>),
     /// A token of Deputy's own.
-    Later {
-        /// The subject token.
-        parent: Jti,
-    },
+    Later { parent: Jti },
 }
 
 /// The first hop: what it was decided to do about the task.
 #[derive(Clone, Debug)]
 pub struct FirstHop {
-    /// What was planned.
     pub plan: TaskPlan,
     /// The task as it begins, or as it was found.
     pub task: Task,
@@ -93,7 +84,6 @@ pub struct FirstHop {
 pub struct KnownAnswer {
     /// The target that answers it.
     pub target: TargetId,
-    /// The yes/no scope.
     pub scope: ScopeToken,
     /// The value, and until when it may be given.
     pub answer: SealedAnswer,

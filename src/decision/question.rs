@@ -22,7 +22,6 @@ pub struct World {
 /// actor token (8693-2.1-23).
 #[derive(Debug)]
 pub struct Verified {
-    /// The subject token.
     pub subject: SubjectResult,
     /// The actor: the agent of the actor token where one was sent, else the client's own agent.
     pub actor: Result<Acting, NotVerified>,
@@ -52,11 +51,8 @@ pub struct FreshIds {
 /// One request for a token, authenticated, parsed and verified.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
-    /// Who asks.
     pub client: &'a AuthenticatedClient,
-    /// For what.
     pub request: &'a ExchangeRequest,
-    /// With which tokens.
     pub verified: &'a Verified,
     /// Identifiers for what may come into being.
     pub fresh: &'a FreshIds,

@@ -69,9 +69,7 @@ impl Check {
 /// What a check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Nothing wrong.
     Passed,
-    /// A reason to refuse.
     Failed(Cause),
     /// Nothing, because something that it needs could not be had.
     Unknown,
@@ -91,7 +89,6 @@ pub struct Asked {
 /// Who asked, for whom, and in which task, as far as it was found out.
 #[derive(Clone, Debug)]
 pub struct Who {
-    /// The authenticated client.
     pub client: ClientId,
     /// The agent that is to act.
     pub agent: Option<AgentId>,
@@ -154,12 +151,9 @@ impl Proposal {
     }
 }
 
-/// The report of one decision.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What was asked for.
     pub asked: Asked,
-    /// Who asked.
     pub who: Who,
     /// What policy said; absent if it was not asked.
     pub policy: Option<PolicyReport>,

@@ -17,7 +17,6 @@ pub const CLIENT_CLASS: &str = "client";
 pub struct Acting {
     /// `act.sub`.
     pub id: AgentId,
-    /// The authenticated client.
     pub client: Arc<Client>,
     /// The workload's credential; absent for the client's own agent.
     pub workload: Option<VerifiedWorkload>,
@@ -47,7 +46,6 @@ impl Acting {
         self.workload.as_ref().map(|workload| workload.class().as_ref())
     }
 
-    /// The class's name.
     pub fn class(&self) -> &str {
         self.workload_class().map_or(CLIENT_CLASS, |class| &class.name)
     }

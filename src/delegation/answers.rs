@@ -31,7 +31,6 @@ pub enum Answer {
     True,
     /// No, today.
     False,
-    /// Neither.
     Unknown(Unknown),
 }
 

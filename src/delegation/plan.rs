@@ -33,7 +33,6 @@ impl LoginRecord {
 /// Who asks to use a login token, and for which task.
 #[derive(Clone, Copy, Debug)]
 pub struct Asking<'a> {
-    /// The authenticated client.
     pub client: &'a ClientId,
     /// The agent that is to act.
     pub agent: &'a AgentId,

@@ -20,7 +20,6 @@ pub use crate::verification::LoginFacts;
 pub struct Subject {
     /// Random; what the audit names.
     pub reference: SubjectRef,
-    /// Their provider.
     pub issuer: Issuer,
     /// Their `sub` there.
     pub upstream: String,
@@ -77,7 +76,6 @@ words! {
     }
 }
 
-/// When and why something ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
     pub at: Timestamp,
@@ -115,11 +113,8 @@ pub struct Task {
     pub client: ClientId,
     /// Which agent began it.
     pub agent: AgentId,
-    /// For whom.
     pub subject: SubjectRef,
-    /// What for.
     pub purpose: Option<Purpose>,
-    /// Since when.
     pub started_at: Timestamp,
     /// Until when at most.
     pub expires_at: Timestamp,
@@ -138,7 +133,6 @@ impl Task {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
     pub id: LoginId,
-    /// The task that it fed.
     pub task: TaskId,
     /// What the token said of the user's sign-in.
     pub facts: Arc<LoginFacts>,
@@ -165,14 +159,12 @@ words! {
     }
 }
 
-/// One issued token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delegation {
     /// Its `jti`.
     pub jti: Jti,
     /// Task or access token.
     pub kind: TokenKind,
-    /// The task it belongs to.
     pub task: TaskId,
     /// The login whose facts it carries.
     pub login: LoginId,
@@ -208,7 +200,6 @@ impl Delegation {
 /// A delegation with every record that its validity depends on, as they were at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lineage {
-    /// The delegation itself.
     pub delegation: Delegation,
     /// Its ancestors, oldest first.
     pub ancestors: Vec<Delegation>,

@@ -5,26 +5,26 @@ use std::collections::BTreeSet;
 use super::Findings;
 use crate::config::Config;
 use crate::oauth::{GrantType, TargetId};
-use crate::registry::{Network, Reach, Target};
+use crate::registry::{Network, Reach, Registry, Target};
 
 /// Longest life of a token that carries an answer, in seconds.
 const ANSWER_LIFETIME_SECONDS: u32 = 120;
 
 pub(super) fn check(findings: &mut Findings, config: &Config) {
-    providers(findings, config);
-    clients(findings, config);
-    scopes(findings, config);
-    targets(findings, config);
-    onward(findings, config);
-    answers(findings, config);
+    providers(findings, &config.registry);
+    clients(findings, &config.registry);
+    scopes(findings, &config.registry);
+    targets(findings, &config.registry);
+    onward(findings, &config.registry);
+    answers(findings, &config.registry);
     lifetimes(findings, config);
     proxies(findings, config);
-    networks(findings, config);
+    networks(findings, &config.registry);
 }
 
-fn providers(findings: &mut Findings, config: &Config) {
+fn providers(findings: &mut Findings, registry: &Registry) {
     const ID: &str = "relying_parties";
-    if config.registry.identity_providers.is_empty() {
+    if registry.identity_providers.is_empty() {
         findings.warn(
             ID,
             "there is no identity provider: nobody can begin a task",
@@ -32,7 +32,7 @@ fn providers(findings: &mut Findings, config: &Config) {
         );
     }
     for provider in
-        config.registry.identity_providers.values().filter(|provider| provider.relying_parties.is_empty())
+        registry.identity_providers.values().filter(|provider| provider.relying_parties.is_empty())
     {
         let what = format!("no ID token of provider `{}` is taken: it has no relying party", provider.issuer);
         findings.warn(ID, what, "add `[[identity_provider.relying_party]]` with the application's client id");
@@ -40,43 +40,37 @@ fn providers(findings: &mut Findings, config: &Config) {
     findings.ok_unless_reported(ID, "every provider has a relying party whose ID tokens are taken");
 }
 
-fn clients(findings: &mut Findings, config: &Config) {
+fn clients(findings: &mut Findings, registry: &Registry) {
     const ID: &str = "clients";
-    let sources: BTreeSet<_> = config
-        .registry
+    let sources: BTreeSet<_> = registry
         .identity_providers
         .values()
         .flat_map(|provider| provider.relying_parties.values())
         .flat_map(|party| &party.clients)
         .collect();
-    for client in config.registry.clients.values() {
-        let is_onward = config.registry.target_of_exchange_client(&client.id).next().is_some();
+    for client in registry.clients.values() {
+        let is_onward = registry.target_of_exchange_client(&client.id).next().is_some();
         if client.may_use(GrantType::TokenExchange) && !is_onward && !sources.contains(&client.id) {
             let what = format!("client `{}` has nothing to exchange: no relying party lists it", client.id);
             let fix = "list it under `clients` of a relying party, name it as an `exchange_client`, or write `grants = []`";
             findings.warn(ID, what, fix);
         }
-        let is_resource_server = config
-            .registry
-            .targets
-            .values()
-            .any(|target| target.resource_server.as_ref() == Some(&client.id));
+        let is_resource_server =
+            registry.targets.values().any(|target| target.resource_server.as_ref() == Some(&client.id));
         if client.grants.is_empty() && !is_resource_server {
             let what = format!("client `{}` may neither exchange nor introspect", client.id);
             findings.warn(ID, what, "name it as a `resource_server`, or remove it");
         }
     }
-    findings.ok_unless_reported(
-        ID,
-        format!("each of {} clients has something to do", config.registry.clients.len()),
-    );
+    findings
+        .ok_unless_reported(ID, format!("each of {} clients has something to do", registry.clients.len()));
 }
 
-fn scopes(findings: &mut Findings, config: &Config) {
+fn scopes(findings: &mut Findings, registry: &Registry) {
     const ID: &str = "scopes";
-    for target in config.registry.targets.values() {
+    for target in registry.targets.values() {
         for scope in target.scopes.keys() {
-            let is_reachable = config.registry.clients.values().any(|client| {
+            let is_reachable = registry.clients.values().any(|client| {
                 client.may_use(GrantType::TokenExchange)
                     && client.targets.contains(&target.identifier)
                     && client.scopes.contains(scope.as_str())
@@ -90,9 +84,9 @@ fn scopes(findings: &mut Findings, config: &Config) {
     findings.ok_unless_reported(ID, "each scope can be had by a client");
 }
 
-fn targets(findings: &mut Findings, config: &Config) {
+fn targets(findings: &mut Findings, registry: &Registry) {
     const ID: &str = "introspection";
-    for target in config.registry.targets.values().filter(|target| target.resource_server.is_none()) {
+    for target in registry.targets.values().filter(|target| target.resource_server.is_none()) {
         let what =
             format!("nobody may introspect tokens for `{}`: it learns of no revocation", target.identifier);
         findings.warn(
@@ -104,9 +98,9 @@ fn targets(findings: &mut Findings, config: &Config) {
     findings.ok_unless_reported(ID, "each target can introspect its tokens");
 }
 
-fn onward(findings: &mut Findings, config: &Config) {
+fn onward(findings: &mut Findings, registry: &Registry) {
     const ID: &str = "onward";
-    for target in config.registry.targets.values() {
+    for target in registry.targets.values() {
         let name = &target.identifier;
         if !target.onward.is_empty() && target.exchange_client.is_none() {
             let what = format!("`{name}` lists onward targets, and no client may exchange its tokens");
@@ -116,7 +110,7 @@ fn onward(findings: &mut Findings, config: &Config) {
             let what = format!("`{name}` has an `exchange_client`, and nowhere to exchange onward to");
             findings.warn(ID, what, "list targets under `onward`, or remove `exchange_client`");
         }
-        for next in target.onward.iter().filter_map(|next| config.registry.targets.get(next)) {
+        for next in target.onward.iter().filter_map(|next| registry.targets.get(next)) {
             if !target.scopes.keys().any(|scope| next.scopes.contains_key(scope)) {
                 let what = format!(
                     "nothing can go onward from `{name}` to `{}`: no scope is defined by both",
@@ -125,7 +119,7 @@ fn onward(findings: &mut Findings, config: &Config) {
                 findings.warn(ID, what, "add the scope that it carries onward to the scopes of the first");
             }
         }
-        if let Some(cycle) = cycle_from(config, target) {
+        if let Some(cycle) = cycle_from(registry, target) {
             let what = format!("onward targets go round in a circle: {cycle}");
             findings.warn(ID, what, "no agent may be in a chain twice, so the last step can never be taken");
         }
@@ -134,11 +128,11 @@ fn onward(findings: &mut Findings, config: &Config) {
 }
 
 /// The way from `start` back to it. Each circle is reported once, from its first name.
-fn cycle_from(config: &Config, start: &Target) -> Option<String> {
+fn cycle_from(registry: &Registry, start: &Target) -> Option<String> {
     let mut ways: Vec<Vec<&TargetId>> = vec![vec![&start.identifier]];
     let mut seen = BTreeSet::new();
     while let Some(way) = ways.pop() {
-        let last = config.registry.targets.get(*way.last()?)?;
+        let last = registry.targets.get(*way.last()?)?;
         for next in &last.onward {
             if *next == start.identifier {
                 let is_first = way.iter().all(|name| **name >= start.identifier);
@@ -153,17 +147,17 @@ fn cycle_from(config: &Config, start: &Target) -> Option<String> {
     None
 }
 
-fn answers(findings: &mut Findings, config: &Config) {
+fn answers(findings: &mut Findings, registry: &Registry) {
     const ID: &str = "answers";
-    for scope in config.registry.predicates.keys() {
-        if !config.registry.targets.values().any(|target| target.answers.contains_key(scope)) {
+    for scope in registry.predicates.keys() {
+        if !registry.targets.values().any(|target| target.answers.contains_key(scope)) {
             let what = format!("predicate `{scope}` is answered for no target");
             findings.warn(ID, what, "list it under `answers` of a target, or remove it");
             continue;
         }
-        let classes = config.registry.workload_issuers.values().flat_map(|issuer| &issuer.classes);
+        let classes = registry.workload_issuers.values().flat_map(|issuer| &issuer.classes);
         let is_asked = classes.clone().any(|class| class.answers.contains(scope))
-            || config.registry.clients.values().any(|client| client.answers.contains(scope));
+            || registry.clients.values().any(|client| client.answers.contains(scope));
         if !is_asked {
             let what = format!("no agent may have `{scope}` answered");
             findings.warn(ID, what, "list it under `answers` of the agent class that asks");
@@ -171,13 +165,13 @@ fn answers(findings: &mut Findings, config: &Config) {
     }
     findings.ok_unless_reported(
         ID,
-        format!("yes/no questions: {}, each asked and answered", config.registry.predicates.len()),
+        format!("yes/no questions: {}, each asked and answered", registry.predicates.len()),
     );
 }
 
 fn lifetimes(findings: &mut Findings, config: &Config) {
     const ID: &str = "lifetimes";
-    let task = config.tasks.max_lifetime;
+    let (registry, task) = (&config.registry, config.tasks.max_lifetime);
     if config.tokens.lifetime > task {
         let what = format!(
             "tokens would live {} s, their task at most {} s",
@@ -186,7 +180,7 @@ fn lifetimes(findings: &mut Findings, config: &Config) {
         );
         findings.warn(ID, what, "a token ends with its task: shorten `tokens.lifetime_seconds`");
     }
-    for target in config.registry.targets.values() {
+    for target in registry.targets.values() {
         let Some(lifetime) = target.lifetime else { continue };
         if !target.answers.is_empty() && lifetime.seconds() > ANSWER_LIFETIME_SECONDS {
             let what =
@@ -198,8 +192,8 @@ fn lifetimes(findings: &mut Findings, config: &Config) {
             );
         }
     }
-    for provider in config.registry.identity_providers.values() {
-        for target in config.registry.targets.values() {
+    for provider in registry.identity_providers.values() {
+        for target in registry.targets.values() {
             for (scope, rule) in &target.scopes {
                 if rule.max_age.is_some_and(|age| age > provider.max_session) {
                     let what = format!(
@@ -237,11 +231,10 @@ fn proxies(findings: &mut Findings, config: &Config) {
 }
 
 /// A proxy resolves the name itself, so that the restriction to public addresses cannot be kept.
-fn networks(findings: &mut Findings, config: &Config) {
+fn networks(findings: &mut Findings, registry: &Registry) {
     const ID: &str = "egress";
-    let providers =
-        config.registry.identity_providers.values().map(|provider| (&provider.issuer, &provider.reach));
-    let workloads = config.registry.workload_issuers.values().map(|issuer| (&issuer.issuer, &issuer.reach));
+    let providers = registry.identity_providers.values().map(|provider| (&provider.issuer, &provider.reach));
+    let workloads = registry.workload_issuers.values().map(|issuer| (&issuer.issuer, &issuer.reach));
     for (issuer, reach) in providers.chain(workloads) {
         if let Reach { network: Network::Public, proxy: Some(_), .. } = reach {
             let what = format!("`{issuer}` is reached by a proxy, which resolves names itself");

@@ -179,7 +179,6 @@ fn parse_audience(params: &Params, issuer: &Issuer) -> Result<Audience, Cause> {
 /// The answer to an exchange (RFC 8693 §2.2.1). Prints nothing of its token.
 #[derive(Serialize)]
 pub struct TokenResponse {
-    /// The issued token.
     pub access_token: String,
     /// `…:access_token`.
     pub issued_token_type: &'static str,

@@ -79,7 +79,6 @@ macro_rules! uuid_id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// Wraps a UUID.
             pub const fn new(id: Uuid) -> Self {
                 Self(id)
             }

@@ -73,7 +73,6 @@ impl Scope {
         Self { set: Arc::new(set), text: text.into() }
     }
 
-    /// The empty set.
     pub fn empty() -> Self {
         Self { set: Arc::new(empty_set()), text: "".into() }
     }
@@ -83,7 +82,6 @@ impl Scope {
         &self.text
     }
 
-    /// The words, sorted.
     pub fn tokens(&self) -> impl Iterator<Item = &str> {
         self.text.split(' ').filter(|word| !word.is_empty())
     }
@@ -98,7 +96,6 @@ impl Scope {
         wider.set.priviledged_to(&self.set)
     }
 
-    /// Whether there are no words.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }

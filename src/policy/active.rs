@@ -36,14 +36,7 @@ pub enum ReloadOutcome {
         set: String,
     },
     /// A new set is in force from now on.
-    Swapped {
-        /// The set before.
-        from: String,
-        /// The set in force.
-        to: String,
-        /// How many rules it has.
-        rules: usize,
-    },
+    Swapped { from: String, to: String, rules: usize },
 }
 
 impl ActivePolicy {

@@ -17,7 +17,6 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of a loaded set.
     pub fn of(set: &PolicySet) -> Self {
         let mut rules: Vec<_> =
             set.rules().iter().map(|(id, rule)| (id.clone(), rule.effect, rule.file.clone())).collect();

@@ -16,7 +16,6 @@ pub struct Facts {
     pub class: String,
     /// The workload issuer that vouches for it; absent for a client's own agent.
     pub workload_issuer: Option<Issuer>,
-    /// The authenticated client.
     pub client: ClientId,
     /// The agents before it, newest first. For information: no default rule grants by it (8693-4.1-05).
     pub prior_actors: Vec<AgentId>,
@@ -29,7 +28,6 @@ pub struct Facts {
     /// Whether the new target is on the onward list of that target, as configured. True where the exchange does
     /// not go onward.
     pub is_listed_onward: bool,
-    /// What would be granted.
     pub scope: Scope,
     /// The yes/no scopes that would be answered in the token.
     pub answers: BTreeSet<ScopeToken>,
@@ -45,7 +43,6 @@ pub struct Facts {
     pub hop: u8,
     /// The purpose that was given when the task began.
     pub purpose: Option<Purpose>,
-    /// The facts of the login.
     pub login: Arc<LoginFacts>,
     /// Whole seconds since `auth_time`.
     pub login_age_seconds: i64,
@@ -53,6 +50,5 @@ pub struct Facts {
     pub max_age_seconds: Option<i64>,
     /// The lifetime of the token to be, in seconds.
     pub lifetime_seconds: i64,
-    /// The time of the request.
     pub now: Timestamp,
 }

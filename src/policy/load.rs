@@ -28,10 +28,8 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// The most files that are read.
 const MAX_FILES: usize = 1000;
 
-/// One thing wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The file, or the directory.
     pub file: String,
     /// Its line, from 1, where one can be told.
     pub line: Option<usize>,

@@ -22,7 +22,6 @@ pub struct Outcome {
     pub expected: String,
     /// The decision and the policies that determined it.
     pub actual: String,
-    /// Whether they are the same.
     pub is_passed: bool,
     /// What would have passed, for each rule in the way.
     pub decision: Decision,

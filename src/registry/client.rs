@@ -13,7 +13,6 @@ use crate::oauth::{ClientId, GrantType, Scope, ScopeToken, TargetId};
 pub enum ClientAuthentication {
     /// RFC 7523 §2.2.
     PrivateKeyJwt {
-        /// Registered keys.
         keys: KeySource,
         /// How `jwks_uri` is reached.
         reach: Reach,
@@ -78,9 +77,7 @@ impl ClientSecret {
 #[derive(Clone, Debug)]
 pub struct Client {
     pub id: ClientId,
-    /// Its one method.
     pub authentication: ClientAuthentication,
-    /// The grants it may use.
     pub grants: BTreeSet<GrantType>,
     /// A client with a secret may be the actor itself only with this.
     pub may_act_as_agent: bool,

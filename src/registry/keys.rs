@@ -26,7 +26,6 @@ pub enum Network {
     Private,
 }
 
-/// How an issuer is reached.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
     /// `network`

@@ -20,20 +20,14 @@ pub enum LeapDay {
 pub struct Predicate {
     /// The scope that asks it, and the claim that answers it.
     pub scope: ScopeToken,
-    /// The claim it is over.
     pub claim: String,
     pub question: Question,
 }
 
-/// The question of a predicate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
     /// A birthdate at least so many years ago.
-    AtLeastYears {
-        years: u16,
-        /// The leap-day rule.
-        leap_day: LeapDay,
-    },
+    AtLeastYears { years: u16, leap_day: LeapDay },
     /// The claim equals this value.
     Equals(serde_json::Value),
 }

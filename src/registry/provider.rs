@@ -14,9 +14,7 @@ pub const MFA: &str = "mfa";
 /// One condition on one claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimCondition {
-    /// The claim's name.
     pub claim: String,
-    /// What it has to be.
     pub test: ClaimTest,
 }
 

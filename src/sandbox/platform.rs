@@ -64,7 +64,6 @@ impl Launcher {
     }
 }
 
-/// The routes of a platform.
 pub fn routes(config: &mut ServiceConfig) {
     config
         .route("/jwks", get().to(async |platform: Data<Platform>| Json(jwks(&platform.key))))

@@ -303,7 +303,6 @@ fn field<'a>(form: &'a Fields, name: &str) -> &'a str {
     form.get(name).map(String::as_str).unwrap_or_default()
 }
 
-/// The routes of a provider.
 pub fn routes(config: &mut ServiceConfig) {
     type State = Data<Provider>;
     let step = |step: fn(&Provider, &Fields) -> Result<HttpResponse, Refused>| {

@@ -59,7 +59,6 @@ pub struct Step {
 }
 
 impl Step {
-    /// A step of the story.
     pub fn new(part: Part, id: &str, title: &str) -> Self {
         Self { id: id.to_owned(), title: title.to_owned(), part, ..Self::default() }
     }

@@ -12,7 +12,6 @@ use crate::sdk::Decoded;
 
 /// What Alice lets the assistant do.
 pub const SCOPE: &str = "age_over_18 tickets:book tickets:search";
-/// What for.
 pub const PURPOSE: &str = "Book one ticket for Friday, 40 EUR at most";
 
 /// What the story leaves behind for the drills: all of it is over.

@@ -167,7 +167,6 @@ fn unavailable() -> Problem {
     Problem { status: StatusCode::SERVICE_UNAVAILABLE, error: "unavailable", why }
 }
 
-/// The routes of the API.
 pub fn routes(config: &mut ServiceConfig) {
     config.route("/search", get().to(serve_search)).route("/book", post().to(serve_book));
 }

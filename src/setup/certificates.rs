@@ -23,7 +23,6 @@ const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 pub struct DevCertificates {
     /// The CA's certificate, for clients to trust. Its key is not kept.
     pub ca: PathBuf,
-    /// The server's certificate.
     pub certificate: PathBuf,
     /// The server's key, mode 0600.
     pub key: PathBuf,

@@ -10,10 +10,8 @@ use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::keys::NodeSecrets;
 
-/// What is wanted.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where to write.
     pub directory: PathBuf,
     /// Deputy's issuer; without one, plain HTTP on loopback.
     pub issuer: Option<String>,
@@ -23,7 +21,6 @@ pub struct Options {
     pub only_missing: bool,
 }
 
-/// What was made.
 #[derive(Clone, Debug)]
 pub struct Made {
     /// In the order they were made.

@@ -71,7 +71,6 @@ impl TryFrom<AgentRow> for Agent {
     }
 }
 
-/// Statements about agents.
 pub(super) trait Agents {
     async fn agents(&mut self, ids: &[String], lock: Lock) -> Rows<AgentRow>;
     async fn newest_agents(&mut self, limit: i64) -> Rows<AgentRow>;

@@ -13,7 +13,6 @@ pub struct Entry {
     /// What the request used that may be used once only, used up with the entry (also by a refusal). If any of
     /// it was used before, nothing is written.
     pub one_time: Vec<OneTime>,
-    /// What changes.
     pub change: Change,
     /// What is recorded of it. The row is made once the effect is known. Absent only where the request is counted
     /// instead (introspection).
@@ -54,12 +53,7 @@ pub enum Control {
     /// Ends a task: its tokens, engagements, answers; `task`-class agents with no other live task retire.
     EndTask { task: TaskId, why: EndReason },
     /// Ends every live task of a user and sets their cutoff to `now`.
-    StopSubject {
-        issuer: Issuer,
-        /// Who, at the provider.
-        upstream: String,
-        why: EndReason,
-    },
+    StopSubject { issuer: Issuer, upstream: String, why: EndReason },
     /// Changes an agent's state. Leaving `Active` revokes every token with it in the chain and what is
     /// below, ends its engagements and the tasks it began; `Retired` and `Banned` are final and set its
     /// cutoff. `Active` resumes a suspended agent and revives nothing.

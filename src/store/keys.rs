@@ -48,7 +48,6 @@ impl From<SigningKeyRow> for KeyRow {
     }
 }
 
-/// Statements about signing keys.
 pub(super) trait Keys {
     /// Every key id, and when it was revoked.
     async fn key_states(&mut self, lock: Lock) -> Rows<(String, Option<i64>)>;

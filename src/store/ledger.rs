@@ -34,7 +34,6 @@ pub(super) struct Ledger {
     tokens: HashMap<Jti, Delegation>,
     is_key_trusted: HashMap<String, bool>,
     used: HashSet<Hash>,
-    /// To be written.
     pub(super) writes: Writes,
 }
 

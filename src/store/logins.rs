@@ -85,7 +85,6 @@ row! {
     }
 }
 
-/// Statements about logins and their answers.
 pub(super) trait Logins {
     async fn logins(&mut self, ids: &[Key]) -> Rows<LoginRow>;
     async fn logins_of_id_tokens(&mut self, hashes: &[Hash]) -> Rows<LoginRow>;

@@ -7,7 +7,6 @@ pub(super) const HIGHEST_TIME: &str = "highest_time";
 /// By how much time has to have gone on to be written down, in milliseconds.
 pub(super) const TIME_STEP: i64 = 1000;
 
-/// Statements about named numbers.
 pub(super) trait Numbers {
     async fn number(&mut self, name: &str) -> Result<Option<i64>, Failure>;
     async fn raise_number(&mut self, name: &str, value: i64) -> Done;

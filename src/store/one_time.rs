@@ -26,7 +26,6 @@ pub(super) fn key(used: &OneTime) -> Hash {
     Hash(sha256_of_parts([used.kind().as_bytes(), used.owner(), used.jti().as_slice()]))
 }
 
-/// Statements about one-time uses.
 pub(super) trait OneTimeUses {
     async fn used_before(&mut self, hashes: &[Hash]) -> Rows<Hash>;
     async fn old_uses(&mut self, until: i64, limit: i64) -> Rows<Hash>;

@@ -12,7 +12,6 @@ row! {
     }
 }
 
-/// Statements about configured parties.
 pub(super) trait Parties {
     async fn parties(&mut self) -> Rows<PartyRow>;
     async fn insert_parties(&mut self, rows: &[PartyRow]) -> Done;

@@ -19,13 +19,11 @@ use crate::oauth::{AgentId, Issuer, Jti, LoginId, RequestId, ScopeToken, TargetI
 pub struct AuditFilter {
     /// Of this agent, anywhere in the chain.
     pub agent: Option<AgentId>,
-    /// Of this task.
     pub task: Option<TaskId>,
     /// About this token.
     pub jti: Option<Jti>,
     /// About a token exchanged from this one.
     pub parent: Option<Jti>,
-    /// Of this request.
     pub request: Option<RequestId>,
     /// The newest so many, given back oldest first.
     pub newest: Option<u32>,
@@ -85,7 +83,6 @@ impl Store {
         read!(self, |session| session.answer(login.into(), target.as_str(), scope.as_str()))
     }
 
-    /// One agent.
     pub async fn find_agent(&self, id: &AgentId) -> Result<Option<Agent>, StoreError> {
         let ids = [id.as_str().to_owned()];
         let mut rows = read!(self, |session| session.agents(&ids, Lock::None))?;
@@ -98,7 +95,6 @@ impl Store {
         rows.into_iter().map(Agent::try_from).collect()
     }
 
-    /// One task.
     pub async fn find_task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
         let ids = [id.into()];
         let mut rows = read!(self, |session| session.tasks(&ids, Lock::None))?;

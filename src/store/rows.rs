@@ -103,9 +103,7 @@ pub(super) fn millis(at: Option<Timestamp>) -> Option<i64> {
 
 /// The columns of a row, as the statements that are written by hand need them.
 pub(super) trait Columns: Sized {
-    /// The name of the table.
     const TABLE: &'static str;
-    /// The names of the columns.
     const NAMES: &'static [&'static str];
     /// The SQL types of the columns, as a tuple.
     type SqlTypes;

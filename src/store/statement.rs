@@ -9,7 +9,6 @@ pub(super) enum Failure {
     Conflict(String),
     /// The connection cannot be used any more.
     Lost(String),
-    /// Anything else.
     Store(StoreError),
 }
 
@@ -60,7 +59,6 @@ pub(super) type Done = Result<(), Failure>;
 /// needs none of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lock {
-    /// Only read.
     None,
     /// Others may read and share; nobody may change.
     Share,

@@ -38,7 +38,6 @@ impl From<SubjectRow> for Subject {
     }
 }
 
-/// Statements about users.
 pub(super) trait Subjects {
     async fn subjects(&mut self, references: &[Key], lock: Lock) -> Rows<SubjectRow>;
     /// The users of these tasks. The tasks are read without a lock, as the user of a task never changes.

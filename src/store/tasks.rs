@@ -79,7 +79,6 @@ pub(super) fn distinct(rows: &[EngagementRow]) -> Vec<EngagementRow> {
     rows
 }
 
-/// Statements about tasks and engagements.
 pub(super) trait Tasks {
     async fn tasks(&mut self, ids: &[Key], lock: Lock) -> Rows<TaskRow>;
     async fn newest_tasks(&mut self, live_at: Option<i64>, limit: i64) -> Rows<TaskRow>;

@@ -8,7 +8,6 @@ use crate::delegation::record::{Delegation, TokenKind};
 use crate::oauth::{AgentId, ClientId, Jti, Scope, TargetId, TaskId};
 
 row! {
-    /// An issued token.
     TokenRow of token {
         jti: Key,
         kind: String,
@@ -130,7 +129,6 @@ impl Range {
     }
 }
 
-/// Statements about issued tokens.
 pub(super) trait Tokens {
     async fn tokens(&mut self, jtis: &[Key]) -> Rows<TokenRow>;
     async fn tokens_in(&mut self, range: &Range) -> Rows<TokenRow>;

@@ -39,7 +39,6 @@ pub(super) trait Engine: Send + 'static {
     ) -> Result<T, Failure>;
 }
 
-/// The writer's state.
 pub(super) struct Writer<E> {
     engine: E,
     queue: Arc<Queue>,

@@ -18,7 +18,6 @@ pub struct Call<'a> {
     /// The configuration and the policy that decide it.
     pub world: &'a World,
     pub client: &'a AuthenticatedClient,
-    /// The time of the request.
     pub now: Timestamp,
 }
 

@@ -58,7 +58,6 @@ impl Kind {
     }
 }
 
-/// A whole step.
 pub fn step(step: &Step, look: Look) -> String {
     let mut lines = Vec::new();
     if !step.words.is_empty() {

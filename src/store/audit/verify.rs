@@ -25,13 +25,11 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainReport {
     pub chain: String,
-    /// Rows found.
     pub rows: u64,
     /// `seq` of the last row; 0 if there is none.
     pub last: i64,
     /// `seq` of the newest signed checkpoint that agrees with its row; 0 if there is none.
     pub anchored: i64,
-    /// When it was signed.
     pub anchored_at: Option<Timestamp>,
     /// Rows after it: their end could be cut without a trace until the next checkpoint.
     pub unanchored: u64,
@@ -39,7 +37,6 @@ pub struct ChainReport {
     pub public_key: Option<String>,
 }
 
-/// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub chain: String,
