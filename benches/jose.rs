@@ -1,6 +1,8 @@
 //! What a signature costs through jsonwebtoken, beside the same signature by aws-lc with a key that was parsed
 //! once: `cargo bench --bench jose`. docs/adr/0009-jsonwebtoken-backend.md says what the figures decide.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot go on stops")]
+
 use std::hint::black_box;
 use std::time::Duration;
 
