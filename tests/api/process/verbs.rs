@@ -119,7 +119,7 @@ async fn a_client_exchanges_introspects_and_revokes_by_the_command_line_and_no_t
             .await
             .expect("deputy can be run");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let registered = world.path(&format!("{id}.jwks.json"));
+        let registered = world.path(&format!("clients/{id}.json"));
         std::fs::copy(world.path(&format!("keys/{id}.jwks.json")), registered).expect("a key set");
     }
     let id_token = world.id_token("ann");
