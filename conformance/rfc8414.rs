@@ -194,6 +194,8 @@ async fn what_is_listed_works_and_nothing_else_does() {
         "files.read",
         "files.write",
         "tickets:book",
+        "tickets:cancel",
+        "tickets:hold",
         "tickets:search",
     ];
     assert_eq!(words(&document["scopes_supported"]), scopes.into());

@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls_pki_types::ServerName;
@@ -12,8 +11,8 @@ use tokio::task::LocalSet;
 use tokio_rustls::TlsConnector;
 
 use super::measure;
+use super::process_support::Server;
 use super::scenario::Scenario;
-use super::server::Process;
 use super::world::World;
 
 /// What the server counts for a while and writes afterwards is its work too: it is waited for.
@@ -36,8 +35,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
 /// Sends all requests over so many connections and waits until the server has done everything for them.
 pub async fn run(
-    world: &Arc<World>,
-    server: &Process,
+    world: &World,
+    server: &Server,
     requests: Vec<Vec<u8>>,
     connections: usize,
     scenario: Scenario,
@@ -49,7 +48,7 @@ pub async fn run(
     tokio::time::sleep(SETTLE).await;
     let requests = Rc::new(requests);
     let next = Rc::new(Cell::new(0));
-    let cpu = measure::process(server.id());
+    let cpu = measure::process(server.pid());
     let begun = Instant::now();
     let set = LocalSet::new();
     let tasks: Vec<_> = streams
@@ -59,7 +58,7 @@ pub async fn run(
     set.await;
     let elapsed = begun.elapsed();
     tokio::time::sleep(SETTLE).await;
-    let cpu = measure::process(server.id()) - cpu;
+    let cpu = measure::process(server.pid()) - cpu;
     let mut answers = Vec::with_capacity(requests.len());
     for task in tasks {
         answers.extend(task.await.expect("every answer is as expected"));

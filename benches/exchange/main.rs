@@ -7,22 +7,28 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot go on stops")]
 
+#[path = "../../tests/support/definition.rs"]
+mod definition;
 #[path = "../../tests/support/jose.rs"]
 mod jose;
 mod load;
 mod measure;
+#[path = "../../tests/support/ports.rs"]
+mod ports;
+#[allow(dead_code, unused_imports, unused_macros, reason = "shared with the tests, which use more of it")]
+#[path = "../../tests/support/process/mod.rs"]
+mod process_support;
 mod scenario;
-mod server;
 mod table;
 mod world;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use measure::Signatures;
+use process_support::Backend;
 use scenario::Scenario;
 use table::Sample;
-use world::{Database, World};
+use world::{World, word};
 
 const HELP: &str = "\
 Options (after `--`):
@@ -42,7 +48,6 @@ struct Options {
     connections: usize,
     only: Vec<String>,
     directory: PathBuf,
-    postgres: Option<String>,
 }
 
 impl Options {
@@ -54,7 +59,6 @@ impl Options {
             only: Vec::new(),
             directory: std::env::var_os("DEPUTY_BENCH_DIR")
                 .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench"), PathBuf::from),
-            postgres: std::env::var("DEPUTY_TEST_POSTGRES_URL").ok(),
         };
         // `cargo test --all-targets` runs this too, with no argument: a measurement is never a test.
         if std::env::args().len() == 1 {
@@ -96,14 +100,10 @@ async fn run(options: &Options) {
     std::fs::create_dir_all(&options.directory).unwrap();
     let mut databases = Vec::new();
     if options.wants("sqlite", &["sqlite", "postgres"]) {
-        databases.push(Database::Sqlite);
+        databases.push(Backend::Sqlite);
     }
-    match &options.postgres {
-        Some(url) if options.wants("postgres", &["sqlite", "postgres"]) => {
-            databases.push(Database::Postgres(url.clone()));
-        }
-        Some(_) => {}
-        None => eprintln!("DEPUTY_TEST_POSTGRES_URL is not set: SQLite only"),
+    if options.wants("postgres", &["sqlite", "postgres"]) && Backend::is_postgres_there() {
+        databases.push(Backend::Postgres);
     }
     let words = Scenario::ALL.map(Scenario::word);
     let wanted: Vec<Scenario> =
@@ -116,14 +116,14 @@ async fn run(options: &Options) {
     let mut samples = Vec::new();
     let mut signatures = vec![Signatures::measure()];
     for round in 1..=options.rounds {
-        for database in &databases {
+        for &database in &databases {
             for is_tls in [false, true] {
                 if !options.wants(if is_tls { "tls" } else { "plain" }, &["tls", "plain"]) {
                     continue;
                 }
-                eprintln!("round {round}: {}, TLS {}", database.word(), if is_tls { "on" } else { "off" });
-                let world = Arc::new(World::new(&options.directory, database.clone(), is_tls).await);
-                let server = server::Process::start(&world).await;
+                eprintln!("round {round}: {}, TLS {}", word(database), if is_tls { "on" } else { "off" });
+                let world = World::new(&options.directory, database, is_tls).await;
+                let mut server = world.start().await;
                 let mut tokens = scenario::Tokens::default();
                 // Each user signs in once before anything is measured: a server has been running, and knows
                 // most of those who come.
@@ -137,7 +137,7 @@ async fn run(options: &Options) {
                     signatures.extend([before, after]);
                     let bare = before.mean(after);
                     if wanted.contains(&scenario) {
-                        let sample = Sample::new(scenario, database.word(), is_tls, &load, bare);
+                        let sample = Sample::new(scenario, word(database), is_tls, &load, bare);
                         eprintln!("  {sample}");
                         samples.push(sample);
                     }

@@ -3,8 +3,10 @@
 use deputy::testing::{Client, Credential, Endpoint, Endpoints, Exchange};
 use serde_json::{Value, json};
 
+use super::definition::{WORKLOADS, key_clients, secret_of};
 use super::jose::fresh_id;
-use super::world::{PROVIDER, SECRET, WORKLOADS, World};
+use super::process_support::world::PROVIDER;
+use super::world::World;
 
 /// Users who sign in.
 pub const USERS: usize = 2_000;
@@ -33,7 +35,7 @@ pub enum Scenario {
 #[derive(Default)]
 pub struct Tokens {
     task: Vec<String>,
-    booking: Vec<String>,
+    onward: Vec<String>,
     tickets: Vec<String>,
 }
 
@@ -42,7 +44,7 @@ impl Tokens {
     pub fn keep(&mut self, scenario: Scenario, bodies: Vec<Vec<u8>>) {
         let kept = match scenario {
             Scenario::HopZeroSecret => &mut self.task,
-            Scenario::Continue => &mut self.booking,
+            Scenario::Continue => &mut self.onward,
             Scenario::Onward => &mut self.tickets,
             _ => return,
         };
@@ -115,20 +117,20 @@ impl Scenario {
                 Self::HopZeroSecret => {
                     let id_token = signer.id_token(number);
                     let exchange = Exchange::of_id_token(&id_token)
-                        .audience(&world.issuer)
+                        .audience(world.issuer())
                         .scope("tickets:search tickets:book")
                         .with("purpose", "a trip to Lisbon in May");
-                    signer.token("backend", &exchange)
+                    signer.token("basic-app", &exchange)
                 }
                 Self::Continue => signer.token(
-                    "backend",
+                    "basic-app",
                     &Exchange::of_access_token(&tokens.task[number])
-                        .audience("booking")
+                        .audience("agent-b")
                         .scope("tickets:search"),
                 ),
                 Self::Onward => signer.token(
-                    "booking",
-                    &Exchange::of_access_token(&tokens.booking[number])
+                    "agent-b",
+                    &Exchange::of_access_token(&tokens.onward[number])
                         .audience("tickets")
                         .scope("tickets:search"),
                 ),
@@ -156,7 +158,7 @@ impl Signer<'_> {
         self.world.sign(
             "provider",
             &json!({
-                "iss": PROVIDER, "sub": format!("user-{:05}", number % USERS), "aud": "travel-app",
+                "iss": PROVIDER, "sub": format!("user-{:05}", number % USERS), "aud": "booking-app",
                 "iat": now - 10, "exp": now + 600, "auth_time": now - 30, "acr": "phr",
                 "amr": ["pwd", "hwk", "mfa"], "sid": fresh_id(), "nonce": fresh_id(), "groups": ["staff", "travel"],
             }),
@@ -165,7 +167,7 @@ impl Signer<'_> {
 
     fn assertion(&self, client: &str) -> String {
         let claims = json!({
-            "iss": client, "sub": client, "aud": self.world.issuer, "iat": self.now, "exp": self.now + 300,
+            "iss": client, "sub": client, "aud": self.world.issuer(), "iat": self.now, "exp": self.now + 300,
             "jti": fresh_id(),
         });
         self.world.sign(client, &claims)
@@ -177,12 +179,14 @@ impl Signer<'_> {
     }
 
     fn instance(&self) -> String {
-        self.workload(&json!({ "sub": "spiffe://workloads.example/instance", "kind": "instance", "instance": fresh_id() }))
+        self.workload(
+            &json!({ "sub": "spiffe://workloads.example/instance", "kind": "age", "instance": fresh_id() }),
+        )
     }
 
     fn workload(&self, of: &Value) -> String {
         let mut claims = json!({
-            "iss": WORKLOADS, "aud": self.world.issuer, "iat": self.now - 5, "exp": self.now + 600, "jti": fresh_id(),
+            "iss": WORKLOADS, "aud": self.world.issuer(), "iat": self.now - 5, "exp": self.now + 600, "jti": fresh_id(),
         });
         claims.as_object_mut().unwrap().extend(of.as_object().unwrap().clone());
         self.world.sign("workloads", &claims)
@@ -200,11 +204,11 @@ impl Signer<'_> {
 
     /// The whole HTTP/1.1 request of a client that has a key in this world, or else the secret.
     fn request(&self, client: &str, endpoint: Endpoint, params: &[(&str, &str)]) -> Vec<u8> {
-        let credential = match self.world.keys.contains_key(client) {
+        let credential = match key_clients().contains(&client) {
             true => Credential::Assertion(self.assertion(client).into()),
-            false => Credential::Basic(SECRET.into()),
+            false => Credential::Basic(secret_of(client).into()),
         };
-        let issuer = &self.world.issuer;
+        let issuer = self.world.issuer();
         let client = Client::of_system(issuer, Endpoints::of_deputy(issuer), client, credential);
         let request = client.request(endpoint, params).expect("a request");
         let body = request.body().and_then(reqwest::Body::as_bytes).expect("a form");

@@ -78,7 +78,7 @@ async fn aud_is_a_string_or_an_array_of_strings() {
             let token = parameter.good(&world).await.claim("aud", form).sign();
             parameter.takes(&world, &what, &token).await;
         }
-        for other in [right.to_uppercase(), format!("{right}/"), right.replace('t', "T")] {
+        for other in [right.to_uppercase(), format!("{right}/"), right.replace('p', "P")] {
             for form in [json!(other), json!([other])] {
                 let what = format!("aud {form}");
                 let token = parameter.good(&world).await.claim("aud", form).sign();

@@ -98,7 +98,7 @@ async fn scope_is_always_told_and_is_what_was_asked() {
         assert_eq!(answer.body["scope"], asked);
         assert_eq!(answer.claims()["scope"], asked);
     }
-    let too_much = world.tx().set("scope", "tickets:search tickets:cancel");
+    let too_much = world.tx().set("scope", "tickets:search tickets:refund");
     let wire = scope("scope_unknown_at_target");
     refuses(&world, "one word too many", too_much, wire, "scope_unknown_at_target").await;
     // Nothing is granted that was not asked for.

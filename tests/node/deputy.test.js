@@ -89,7 +89,7 @@ for (const database of databases) {
       assert.equal(typeof login.birthdate, 'string');
 
       const assistant = await viaOpenidClient(world, 'assistant');
-      const age = await viaOpenidClient(world, 'age-service');
+      const age = await viaOpenidClient(world, 'age-agent');
       const task = await assistant.exchange(hop0(idToken, world.issuer, 'tickets:search tickets:book age_over_18'));
       world.saw(task.access_token);
       assert.equal(task.issued_token_type, ACCESS_TOKEN);
@@ -119,7 +119,7 @@ for (const database of databases) {
       test(`${library} discovers, exchanges, introspects, revokes and reads a refusal (${database})`, async () => {
         const idToken = world.saw(await signIn(provider.issuer));
         const assistant = await through(world, 'assistant');
-        const age = await through(world, 'age-service');
+        const age = await through(world, 'age-agent');
         const api = await through(world, 'tickets-api');
         assert.equal(assistant.metadata.issuer, world.issuer);
         assert.ok(assistant.metadata.grant_types_supported.includes(GRANT));

@@ -4,7 +4,7 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { randomUUID } from 'node:crypto';
 import { createWriteStream, readFileSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,8 +13,19 @@ import { promisify } from 'node:util';
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 
 const run = promisify(execFile);
-const CLIENTS = ['assistant', 'age-service', 'tickets-api'];
-export const WORKLOADS = 'https://workloads.example';
+const WORLD = new URL('../world/', import.meta.url);
+const definition = readFileSync(new URL('deputy.toml', WORLD), 'utf8');
+const CLIENTS = [...definition.matchAll(/^jwks_file = "clients\/(.*)\.json"$/gm)].map(([, id]) => id).concat('tickets-api');
+const WORKLOADS = 'https://workloads.example';
+const CHANGES = [
+  ['authentication = "client_secret_basic"\nallow_secret = true\nsecret_file = "secrets/tickets-api"',
+    'jwks_file = "clients/tickets-api.json"\ngrants = []'],
+  ['"tickets:book" = {', '"tickets:refund" = { assurance = "in_person" }, "tickets:book" = {'],
+  ['"tickets:cancel", "age_over_18"', '"tickets:cancel", "tickets:refund", "age_over_18"'],
+  ['[[identity_provider.assurance]]',
+    '[[identity_provider.assurance]]\nname = "in_person"\nany_of = [{ claim = "acr", in = ["in-person"] }]\n'
+    + '[[identity_provider.assurance]]'],
+];
 
 // Made-up personal data that must come out nowhere; shared with the Rust tests.
 export const canary = Object.fromEntries(
@@ -74,12 +85,14 @@ export class World {
       world.databaseUrl = url.href;
     }
     world.keys = {};
-    for (const name of [...CLIENTS, 'workloads']) {
+    await mkdir(path.join(world.directory, 'clients'));
+    for (const [name, file] of [...CLIENTS.map((id) => [id, `clients/${id}.json`]), ['workloads', 'workloads.json']]) {
       const { privateKey, publicKey } = await generateKeyPair('ES256');
       world.keys[name] = privateKey;
       const jwk = { ...await exportJWK(publicKey), kid: name, alg: 'ES256', use: 'sig' };
-      await writeFile(path.join(world.directory, `${name}.jwks.json`), JSON.stringify({ keys: [jwk] }));
+      await writeFile(path.join(world.directory, file), JSON.stringify({ keys: [jwk] }));
     }
+    await cp(new URL('secrets', WORLD), path.join(world.directory, 'secrets'), { recursive: true });
     await mkdir(path.join(world.directory, 'data'), { mode: 0o700 });
     const masterKey = path.join(world.directory, 'data', 'master.key');
     await writeFile(masterKey, randomUUID().replaceAll('-', ''));
@@ -113,7 +126,7 @@ export class World {
 
   // What a fresh instance of the age-verification agent proves itself with.
   async workloadToken() {
-    return this.saw(await new SignJWT({ instance: randomUUID(), role: 'verification' })
+    return this.saw(await new SignJWT({ instance: randomUUID(), kind: 'age' })
       .setProtectedHeader({ alg: 'ES256', typ: 'JWT', kid: 'workloads' })
       .setIssuer(WORKLOADS).setSubject('age-verification').setAudience(this.issuer)
       .setIssuedAt().setExpirationTime('5m').setJti(randomUUID())
@@ -150,71 +163,20 @@ export class World {
     return findings;
   }
 
+  // The definition of all tests, with a target's scope that only a login in person carries.
   #toml(provider) {
-    const scopes = '"tickets:search", "tickets:book", "age_over_18"';
-    return `
-issuer = "${this.issuer}"
-data_dir = "data"
-[listen]
-public = "127.0.0.1:${this.port}"
-management = "127.0.0.1:${this.managementPort}"
-${this.databaseUrl ? `[database]\nurl = "${this.databaseUrl}"` : ''}
-[tokens]
-subject = "pairwise"
-[[identity_provider]]
-issuer = "${provider}"
-algorithms = ["ES256"]
-network = "private"
-[[identity_provider.relying_party]]
-client_id = "booking-app"
-clients = ["assistant"]
-[[identity_provider.assurance]]
-name = "phishing_resistant"
-any_of = [{ claim = "acr", in = ["phr", "phrh"] }]
-[[identity_provider.assurance]]
-name = "in_person"
-any_of = [{ claim = "acr", in = ["in-person"] }]
-[[workload_issuer]]
-issuer = "${WORKLOADS}"
-jwks_file = "workloads.jwks.json"
-instance_id_claim = "instance"
-[[workload_issuer.class]]
-name = "verification"
-when = { claim = "role", equals = "verification" }
-lifetime = "task"
-clients = ["age-service"]
-scopes = ["age_over_18"]
-targets = ["tickets"]
-answers = ["age_over_18"]
-[[client]]
-id = "assistant"
-jwks_file = "assistant.jwks.json"
-scopes = [${scopes}, "tickets:refund"]
-targets = ["tickets", "age-agent"]
-[[client]]
-id = "age-service"
-jwks_file = "age-service.jwks.json"
-scopes = [${scopes}]
-targets = ["tickets"]
-[[client]]
-id = "tickets-api"
-jwks_file = "tickets-api.jwks.json"
-grants = []
-[[predicate]]
-scope = "age_over_18"
-claim = "birthdate"
-at_least_years = 18
-[[target]]
-identifier = "age-agent"
-scopes = { age_over_18 = {} }
-resource_server = "tickets-api"
-exchange_client = "age-service"
-onward = ["tickets"]
-[[target]]
-identifier = "tickets"
-scopes = { "tickets:search" = {}, "tickets:book" = { assurance = "phishing_resistant", max_age_seconds = 900 }, "tickets:refund" = { assurance = "in_person" }, age_over_18 = {} }
-answers = { age_over_18 = {} }
-resource_server = "tickets-api"
-`;
+    const values = {
+      issuer: this.issuer,
+      public: `127.0.0.1:${this.port}`,
+      management: `127.0.0.1:${this.managementPort}`,
+      provider,
+      provider_keys: 'network = "private"',
+    };
+    let toml = definition.replace(/@(\w+)@/g, (whole, name) => values[name] ?? whole);
+    for (const [from, to] of CHANGES) {
+      if (!toml.includes(from)) throw new Error(`\`${from}\` is not in the configuration`);
+      toml = toml.replace(from, to);
+    }
+    return this.databaseUrl ? `${toml}\n[database]\nurl = "${this.databaseUrl}"\n` : toml;
   }
 }

@@ -49,10 +49,10 @@ pub fn key_clients() -> Vec<&'static str> {
         .collect()
 }
 
-/// The secret of a client.
+/// The secret of a client; for a client without one, a secret that nobody registered.
 pub fn secret_of(client: &str) -> String {
-    let secret = std::fs::read_to_string(Path::new(DIRECTORY).join("secrets").join(client));
-    secret.expect("a client with a secret").trim_end().to_owned()
+    std::fs::read_to_string(Path::new(DIRECTORY).join("secrets").join(client))
+        .map_or_else(|_| format!("{client}-has-no-secret-0123456789"), |secret| secret.trim_end().to_owned())
 }
 
 /// Writes a file that only its owner may read, with the directories above it.
@@ -64,6 +64,14 @@ pub fn write(directory: &Path, name: &str, content: impl AsRef<[u8]>) {
     let mut options = std::fs::OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
     file.and_then(|mut file| file.write_all(content.as_ref())).expect("the file");
+}
+
+/// Makes a certificate for `127.0.0.1`, writes it with its key as [`TLS`] names them, and gives it as DER.
+pub fn certify(directory: &Path) -> Vec<u8> {
+    let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+    write(directory, "tls/certificate.pem", certified.cert.pem());
+    write(directory, "tls/key.pem", certified.signing_key.serialize_pem());
+    certified.cert.der().to_vec()
 }
 
 /// Writes what every server needs beside its configuration: the secrets of the clients, and a directory for the data

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 use crate::definition::FETCHED;
 use crate::jose::Key;
-use crate::process_support::{Backend, World, on_both_databases};
+use crate::process_support::{Backend, Plan, World, on_both_databases};
 
 /// A provider on loopback that serves its metadata and its keys, until it is stopped.
 struct Provider {
@@ -59,7 +59,11 @@ on_both_databases! {
     async fn with_the_provider_stopped_task_tokens_go_on_and_hop_0_goes_on_with_known_keys(backend: Backend) {
         let key = Key::new("provider-1");
         let provider = Provider::start(&key).await;
-        let world = World::with_provider(backend, &provider.issuer, key, FETCHED).await;
+        let world = World::of(
+            backend,
+            Plan { provider: provider.issuer.clone(), provider_key: key, provider_keys: FETCHED, ..Plan::default() },
+        )
+        .await;
         let mut server = world.start().await;
         let base = server.base.clone();
         let assistant = world.caller("assistant");

@@ -10,7 +10,7 @@ pub mod world;
 pub use caller::{Answer, Caller};
 pub use database::Backend;
 pub use server::Server;
-pub use world::World;
+pub use world::{Plan, World};
 
 /// The test's own clock, in whole seconds. Processes under test may be given another.
 pub fn now() -> i64 {

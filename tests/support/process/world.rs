@@ -7,7 +7,7 @@ use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::caller::{Caller, Witness};
@@ -26,14 +26,47 @@ pub const PROVIDER: &str = "https://login.example";
 /// The scopes that chains carry; `age_over_18` comes on top.
 pub const SCOPES: [&str; 4] = ["tickets:search", "tickets:hold", "tickets:book", "tickets:cancel"];
 
+/// What may differ between worlds.
+pub struct Plan {
+    /// The directory in which the world gets one of its own.
+    pub within: PathBuf,
+    /// `http`, or `https` if `change` adds a certificate.
+    pub scheme: &'static str,
+    /// The issuer of the provider.
+    pub provider: String,
+    /// The key of the provider.
+    pub provider_key: Key,
+    /// What the section of the provider says of its keys.
+    pub provider_keys: &'static str,
+    /// Changes the definition.
+    pub change: fn(String) -> String,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            within: std::env::temp_dir(),
+            scheme: "http",
+            provider: PROVIDER.to_owned(),
+            provider_key: Key::new("provider-1"),
+            provider_keys: PINNED,
+            change: with_a_key_for_the_tickets_api,
+        }
+    }
+}
+
+/// The callers of these tests all authenticate by `private_key_jwt`.
+fn with_a_key_for_the_tickets_api(toml: String) -> String {
+    let secret = "authentication = \"client_secret_basic\"\nallow_secret = true\nsecret_file = \"secrets/tickets-api\"";
+    replaced(&toml, secret, "jwks_file = \"clients/tickets-api.json\"\ngrants = []")
+}
+
 /// Everything around the processes under test.
 pub struct World {
     directory: TempDir,
     database: Database,
+    plan: Plan,
     issuer: String,
-    provider: String,
-    provider_key: Key,
-    provider_keys: String,
     workload_key: Key,
     client_keys: BTreeMap<&'static str, Key>,
     /// What went over the wire.
@@ -53,24 +86,18 @@ struct Node {
 impl World {
     /// A world with pinned provider keys and one process's configuration.
     pub async fn new(backend: Backend) -> Self {
-        Self::with_provider(backend, PROVIDER, Key::new("provider-1"), PINNED).await
+        Self::of(backend, Plan::default()).await
     }
 
-    /// A world whose provider has this issuer and key; `provider_keys` says in its section where its keys are.
-    pub async fn with_provider(
-        backend: Backend,
-        provider: &str,
-        provider_key: Key,
-        provider_keys: &str,
-    ) -> Self {
-        let directory = tempfile::Builder::new().prefix("deputy-world-").tempdir().expect("a directory");
+    /// A world as planned.
+    pub async fn of(backend: Backend, plan: Plan) -> Self {
+        let directory = tempfile::Builder::new().prefix("deputy-world-").tempdir_in(&plan.within);
+        let directory = directory.expect("a directory");
         let node = Node::new(directory.path(), 1);
         let mut world = Self {
-            issuer: format!("http://127.0.0.1:{}", node.public),
+            issuer: format!("{}://127.0.0.1:{}", plan.scheme, node.public),
             database: Database::create(backend).await,
-            provider: provider.to_owned(),
-            provider_key,
-            provider_keys: provider_keys.to_owned(),
+            plan,
             workload_key: Key::new("workload-1"),
             client_keys: key_clients()
                 .into_iter()
@@ -81,13 +108,11 @@ impl World {
             nodes: Vec::new(),
             directory,
         };
-        let files = [
-            ("provider.json".to_owned(), &world.provider_key),
-            ("workloads.json".to_owned(), &world.workload_key),
-        ];
-        let of_clients = world.client_keys.iter().map(|(id, key)| (format!("clients/{id}.json"), key));
-        for (name, key) in files.into_iter().chain(of_clients) {
-            write(world.directory.path(), &name, key.jwks().to_string());
+        for (name, key) in [("provider", &world.plan.provider_key), ("workloads", &world.workload_key)] {
+            write(world.directory.path(), &format!("{name}.json"), key.jwks().to_string());
+        }
+        for (id, key) in &world.client_keys {
+            write(world.directory.path(), &format!("clients/{id}.json"), key.jwks().to_string());
         }
         write(world.directory.path(), "master.key", fresh_id());
         world.add(node);
@@ -111,13 +136,23 @@ impl World {
         &self.issuer
     }
 
+    /// A compact JWS of `claims` by the provider, the workload issuer (`workloads`) or a client.
+    pub fn sign(&self, party: &str, claims: &Value) -> String {
+        let key = match party {
+            "provider" => &self.plan.provider_key,
+            "workloads" => &self.workload_key,
+            client => &self.client_keys[client],
+        };
+        key.sign_typed("JWT", claims)
+    }
+
     /// A file of the world.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// From now on the world's clock is this far ahead of the system's, for callers and the provider;
-    /// returns the variable that sets it for a process.
+    /// gives the variable that tells it to a process.
     pub fn set_clock_offset(&self, seconds: i64) -> [(&'static str, String); 1] {
         self.witness.clock_offset.store(seconds, Ordering::SeqCst);
         [("DEPUTY_TEST_CLOCK_OFFSET_SECONDS", seconds.to_string())]
@@ -165,10 +200,10 @@ impl World {
 
     /// The same of a user who signed in at `at`.
     pub fn id_token_at(&self, user: &str, at: i64) -> String {
-        self.witness.saw(self.provider_key.sign_typed(
-            "JWT",
+        self.witness.saw(self.sign(
+            "provider",
             &json!({
-                "iss": self.provider, "sub": user, "aud": "booking-app", "iat": at, "exp": at + 600,
+                "iss": self.plan.provider, "sub": user, "aud": "booking-app", "iat": at, "exp": at + 600,
                 "auth_time": at, "acr": "phr", "amr": ["pwd", "hwk", "mfa"], "sid": fresh_id(),
                 "birthdate": canary("birthdate"), "email": canary("email"), "name": "Not To Be Kept",
             }),
@@ -178,8 +213,8 @@ impl World {
     /// A workload's token for a fresh instance of the age-verification agent.
     pub fn workload_token(&self) -> String {
         let at = self.witness.now();
-        self.witness.saw(self.workload_key.sign_typed(
-            "JWT",
+        self.witness.saw(self.sign(
+            "workloads",
             &json!({
                 "iss": WORKLOADS, "sub": "age-verification", "aud": self.issuer, "iat": at, "exp": at + 300,
                 "instance": fresh_id(), "jti": fresh_id(), "kind": "age",
@@ -194,6 +229,11 @@ impl World {
         let answers = self.witness.answers.lock().expect("the witness").clone();
         std::fs::write(self.path("answers.txt"), answers).expect("a file");
         assert_eq!(self.findings(), [], "secrets were left behind");
+        self.remove().await;
+    }
+
+    /// Ends the world without a search.
+    pub async fn remove(self) {
         if let Database::Postgres(database) = &self.database {
             database.drop_it().await;
         }
@@ -211,8 +251,7 @@ impl World {
     }
 
     fn toml(&self, node: &Node) -> String {
-        let secret = "authentication = \"client_secret_basic\"\nallow_secret = true\nsecret_file = \"secrets/tickets-api\"";
-        let toml = replaced(DEFINITION, secret, "jwks_file = \"clients/tickets-api.json\"\ngrants = []");
+        let toml = (self.plan.change)(DEFINITION.to_owned());
         let toml = replaced(&toml, "data_dir = \"data\"", &format!("data_dir = \"{}\"", node.data_dir));
         let toml = filled(
             &toml,
@@ -220,8 +259,8 @@ impl World {
                 ("issuer", &self.issuer),
                 ("public", &format!("127.0.0.1:{}", node.public)),
                 ("management", &format!("127.0.0.1:{}", node.management)),
-                ("provider", &self.provider),
-                ("provider_keys", &self.provider_keys),
+                ("provider", &self.plan.provider),
+                ("provider_keys", self.plan.provider_keys),
             ],
         );
         let keys = "[keys]\nmaster_key_file = \"master.key\"\n";

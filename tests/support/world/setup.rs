@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::definition::{
-    DEFINITION, FETCHED, TLS, UNLIMITED, filled, key_clients, replaced, write, write_files,
+    DEFINITION, FETCHED, TLS, UNLIMITED, certify, filled, key_clients, replaced, write, write_files,
 };
 use crate::jose::Key;
 
@@ -110,9 +110,7 @@ impl Setup {
             toml.push_str(OTHER_PROVIDER);
         }
         if self.is_tls {
-            let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-            write(directory, "tls/certificate.pem", certified.cert.pem());
-            write(directory, "tls/key.pem", certified.signing_key.serialize_pem());
+            certify(directory);
             toml.push_str(TLS);
         }
         if let Some(url) = &self.postgres {
