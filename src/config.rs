@@ -53,10 +53,13 @@ pub struct Config {
     pub limits: Limits,
 }
 
+/// The name of the running server's Unix socket in `data_dir`. Its mode is 0600, so that only the operator can open it.
+pub const ADMIN_SOCKET: &str = "admin.sock";
+
 impl Config {
-    /// The Unix socket of the running server. Its mode is 0600, so that only the operator can open it.
+    /// The path of the running server's Unix socket.
     pub fn admin_socket(&self) -> PathBuf {
-        self.data_dir.join("admin.sock")
+        self.data_dir.join(ADMIN_SOCKET)
     }
 }
 

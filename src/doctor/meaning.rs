@@ -4,11 +4,9 @@ use std::collections::BTreeSet;
 
 use super::Findings;
 use crate::config::Config;
+use crate::delegation::rules::ANSWER_LIFETIME;
 use crate::oauth::{GrantType, TargetId};
 use crate::registry::{Network, Reach, Registry, Target};
-
-/// Longest life of a token that carries an answer, in seconds.
-const ANSWER_LIFETIME_SECONDS: u32 = 120;
 
 pub(super) fn check(findings: &mut Findings, config: &Config) {
     providers(findings, &config.registry);
@@ -182,14 +180,13 @@ fn lifetimes(findings: &mut Findings, config: &Config) {
     }
     for target in registry.targets.values() {
         let Some(lifetime) = target.lifetime else { continue };
-        if !target.answers.is_empty() && lifetime.seconds() > ANSWER_LIFETIME_SECONDS {
+        if !target.answers.is_empty() && lifetime > ANSWER_LIFETIME {
+            let most = ANSWER_LIFETIME.seconds();
             let what =
-                format!("tokens for `{}` live 120 s at most when they carry an answer", target.identifier);
-            findings.warn(
-                ID,
-                what,
-                "write `lifetime_seconds = 120` or less there, so that nobody counts on more",
-            );
+                format!("tokens for `{}` live {most} s at most when they carry an answer", target.identifier);
+            let fix =
+                format!("write `lifetime_seconds = {most}` or less there, so that nobody counts on more");
+            findings.warn(ID, what, fix);
         }
     }
     for provider in registry.identity_providers.values() {

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::narrator::shown::brief_id;
 use super::wire::Call;
+use crate::config::ADMIN_SOCKET;
 use crate::sdk::Decoded;
 
 /// A way to Deputy's admin socket.
@@ -17,7 +18,7 @@ impl Records {
     /// The records of the Deputy whose `data_dir` this is.
     pub fn new(data_dir: &Path) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
-            .unix_socket(data_dir.join("admin.sock"))
+            .unix_socket(data_dir.join(ADMIN_SOCKET))
             .timeout(Duration::from_secs(20))
             .build()
             .context("build an HTTP client")?;
