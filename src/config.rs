@@ -72,6 +72,7 @@ pub struct Listen {
 }
 
 table! {
+    /// The server's certificate.
     #[derive(Clone, Debug)]
     pub struct Tls {
         /// The certificate chain in PEM, leaf first.

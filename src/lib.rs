@@ -2,29 +2,32 @@
 //!
 //! This is the map of the source. A token request meets the modules in this order:
 //!
-//! 1. [`server`] listens, and hands each request to the endpoint for its path.
-//! 2. [`http`] says who calls, limits what a stranger may cost, and reads the form.
+//! 1. [`server`] listens, and passes each request to the endpoint for its path.
+//! 2. [`http`] determines the source address of a request, limits the resources that unauthenticated callers can use,
+//!    and parses the form.
 //! 3. [`endpoint`] has one file for each endpoint: it reads a request, calls the modules below, and replies. The
 //!    token endpoint owns the phases that all grants share.
-//! 4. [`client_auth`] checks the credential of the client, and proves it by an
-//!    [`AuthenticatedClient`](client_auth::AuthenticatedClient).
-//! 5. [`oauth`] is the wire as types: it turns parameters into an [`ExchangeRequest`](oauth::ExchangeRequest), and
-//!    lists every refusal with what the wire says of it.
-//! 6. [`verification`] checks issuer, keys, signature, audience and times of the presented tokens, and proves each
-//!    by a type of its own, such as [`VerifiedLogin`](verification::VerifiedLogin).
-//! 7. [`store`] reads what is recorded of them, and at the end records the outcome in one transaction.
-//! 8. [`decision`] is pure: it makes all checks in one order, and gives a [`Report`](decision::Report) and either a
-//!    [`Permit`](decision::Permit) or a cause. It asks the next two.
-//! 9. [`delegation`] has the rules of delegation: whose token it is to exchange, the chain of actors, and how scope,
-//!    target and lifetime shrink.
-//! 10. [`policy`] puts the facts to the operator's Cedar rules, which can only tighten.
-//! 11. [`issuance`] turns a permit, and nothing less, into a signed token.
-//! 12. [`audit`] turns the report and the effect into the row that the transaction records.
+//! 4. [`client_auth`] checks the credential of the client. An
+//!    [`AuthenticatedClient`](client_auth::AuthenticatedClient) is the proof that it was valid.
+//! 5. [`oauth`] defines the types of the protocol. It parses parameters into an
+//!    [`ExchangeRequest`](oauth::ExchangeRequest), and defines every refusal with the response that the client receives.
+//! 6. [`verification`] checks issuer, keys, signature, audience and times of the presented tokens. Each kind has a type
+//!    that proves the result, such as [`VerifiedLogin`](verification::VerifiedLogin).
+//! 7. [`store`] reads the records of the tokens, and at the end records the outcome in one transaction.
+//! 8. [`decision`] is a pure function. It makes all checks in a fixed order with the rules of the next two modules, and
+//!    returns a [`Report`](decision::Report) with either a [`Permit`](decision::Permit) or a
+//!    [`Denial`](decision::Denial).
+//! 9. [`delegation`] contains the delegation rules: who may exchange a token, how the chain of actors grows, and which
+//!    limits apply to scope, target and lifetime.
+//! 10. [`policy`] evaluates the operator's Cedar policies. They can refuse an exchange that the built-in rules allow, but
+//!     not the reverse.
+//! 11. [`issuance`] signs tokens. It requires a `Permit`, so no token is issued without a decision.
+//! 12. [`audit`] builds the row that the transaction records, from the report and the effect of the transaction.
 //!
 //! The others serve these:
 //!
 //! - [`cli`] has the verbs of the command line: it parses, calls, prints and exits.
-//! - [`sandbox`] plays a whole story on one machine, with a server that it starts itself.
+//! - [`sandbox`] runs a complete example on one machine: an identity provider, a server, agents and a resource server.
 //! - [`sdk`] is a client of the server: it exchanges, introspects and revokes tokens over HTTP.
 //! - [`app`] holds the parts of a running server, and has no behaviour.
 //! - [`doctor`] says what is wrong with a configuration and its surroundings (`deputy check`).

@@ -1,4 +1,4 @@
-//! The second look: whether a permit still holds by what the writing transaction has read.
+//! Checks a permit again, against the records that the writing transaction has read.
 
 use super::permit::{FirstHop, Origin, Permit, Terms};
 use crate::base::time::Timestamp;
@@ -8,12 +8,12 @@ use crate::delegation::record::{Lineage, live};
 use crate::delegation::recorded::Recorded;
 use crate::oauth::{Cause, Jti, SubjectRef, TokenFault};
 
-/// What the second look found.
+/// The result of checking a permit again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Confirmed {
-    /// It holds, and may be written.
+    /// The permit still holds, and the token may be written.
     Write(Placement),
-    /// What was read before the decision no longer holds: read again and decide again.
+    /// The records have changed since they were read for the decision: read them again and decide again.
     Changed,
     /// It can never be written.
     Refused(Cause),
@@ -83,8 +83,8 @@ fn first_hop(terms: &Terms, hop: &FirstHop, record: &LoginRecord, now: Timestamp
     }
 }
 
-/// Whether the token is one below `parent`, as it is recorded now: same task and login, no longer life, and a
-/// chain that grew by at most the current actor.
+/// Whether the new token is a direct child of `parent` as it is recorded now: it has the same task and login, expires no
+/// later, and adds at most the current actor to the chain.
 fn is_child(terms: &Terms, parent: Jti, lineage: &Lineage) -> bool {
     let (own, from) = (&terms.proposal, &lineage.delegation);
     terms.task == from.task

@@ -39,7 +39,7 @@ pub enum Denial {
     Unknown(Unknown),
 }
 
-/// What could not be had.
+/// What was not available.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unknown {
     /// The keys of the issuer of a presented token.
@@ -75,7 +75,7 @@ pub fn decide(world: &World, question: &Question<'_>, recorded: &Recorded, now: 
     Decision { report, outcome }
 }
 
-/// A failure of the check that it happened at.
+/// A result whose error names the check that failed.
 type At<T> = Result<T, (Check, Denial)>;
 
 trait AtCheck<T> {
@@ -95,7 +95,8 @@ enum Held<'a> {
     Token(&'a Lineage, Option<&'a SealedAnswer>),
 }
 
-/// What the binding found: by which right the subject token is exchanged, and what the token will belong to.
+/// The result of the binding check: the rule that allows this actor to exchange the subject token, and the task and
+/// login of the new token.
 struct Bound<'a> {
     right: Right<'a>,
     subject: Subject,
@@ -103,7 +104,7 @@ struct Bound<'a> {
     login: Login,
     plan: Option<TaskPlan>,
     chain: Vec<AgentId>,
-    /// Nothing issued may live longer.
+    /// The new token expires at this time at the latest.
     latest: Timestamp,
     issued_at: Timestamp,
 }

@@ -47,8 +47,8 @@ pub fn exchange_facts(
     }
 }
 
-/// Whether the target is on the onward list of the subject token's target, read from the configuration anew, so
-/// that the policy set is a check of its own and does not repeat the answer of the rule before it.
+/// Whether the target is on the onward list of the subject token's target. It is read from the configuration again, so
+/// that the policy does not depend on the result of the target check.
 fn is_listed_onward(config: &Config, proposal: &Proposal) -> bool {
     proposal.onward_from.as_ref().is_none_or(|from| {
         config.registry.targets.get(from).is_some_and(|from| from.onward.contains(&proposal.target))

@@ -1,5 +1,5 @@
-//! The permit: the proof that a token may be issued. Its field is private: only [`super::decide`] makes one, and
-//! [`crate::issuance::issue`] takes nothing less.
+//! The permit: the proof that a token may be issued. Its field is private, so only [`super::decide`] makes one, and
+//! [`crate::issuance::issue`] requires one.
 
 use std::sync::Arc;
 
@@ -42,9 +42,9 @@ pub struct Terms {
     pub client: ClientId,
     /// Whether the actor was presented by an actor token, which decides whose fault a later refusal is.
     pub has_actor_token: bool,
-    /// The current actor as it is recorded if it was never met. If it is known, its row stays as it is.
+    /// The row of the current actor, to be inserted if it is not yet recorded. An existing row is left unchanged.
     pub actor: Agent,
-    /// The user. The reference is used only if the user was never met.
+    /// The user. The reference is used only if the user is not yet recorded.
     pub subject: Subject,
     pub task: TaskId,
     pub login: LoginId,
@@ -65,7 +65,7 @@ pub enum Origin {
     Later { parent: Jti },
 }
 
-/// The first hop: what it was decided to do about the task.
+/// What the first hop does with the task: it begins one, or joins one.
 #[derive(Clone, Debug)]
 pub struct FirstHop {
     pub plan: TaskPlan,
@@ -89,7 +89,7 @@ pub struct KnownAnswer {
     pub answer: SealedAnswer,
 }
 
-/// The yes/no answer that a token carries. `Debug` does not show its value: it marks minors.
+/// The yes/no answer that a token carries. `Debug` omits the value, because it can reveal that the user is a minor.
 #[derive(Clone, PartialEq, Eq)]
 pub struct GivenAnswer {
     /// The scope, which is also the name of the claim.

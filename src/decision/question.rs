@@ -1,4 +1,4 @@
-//! What a decision is about.
+//! The input of a decision.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::oauth::{ExchangeRequest, Jti, LoginId, SubjectRef, TaskId};
 use crate::policy::PolicySet;
 use crate::verification::{NotVerified, VerifiedLogin, VerifiedOwn};
 
-/// What one request is judged by: a snapshot that does not change while the request is answered.
+/// The configuration and the policy that one request is decided by. They do not change while the request is answered.
 #[derive(Clone, Debug)]
 pub struct World {
     /// The configuration, with every registered party.
@@ -17,9 +17,9 @@ pub struct World {
     pub policy: Arc<PolicySet>,
 }
 
-/// What verification found of the presented tokens. Results are kept: which fault is reported is for the
-/// decision to say, because a fault of the subject token that only the record shows comes before a fault of the
-/// actor token (8693-2.1-23).
+/// The results of verifying the presented tokens. Failures are kept here and not reported at once: `decide` chooses which
+/// one to report, because a fault of the subject token takes precedence over a fault of the actor token, even if only
+/// the record reveals it (8693-2.1-23).
 #[derive(Debug)]
 pub struct Verified {
     pub subject: SubjectResult,
@@ -27,7 +27,7 @@ pub struct Verified {
     pub actor: Result<Acting, NotVerified>,
 }
 
-/// What verification found of the subject token, by its kind.
+/// The result of verifying the subject token, by its kind.
 #[derive(Debug)]
 pub enum SubjectResult {
     /// A login token: the first hop.
@@ -36,7 +36,7 @@ pub enum SubjectResult {
     Own(Result<Arc<VerifiedOwn>, NotVerified>),
 }
 
-/// Identifiers made before the decision. Those that it does not need are dropped.
+/// Candidate identifiers for new records, made before the decision. Those that it does not need are dropped.
 #[derive(Clone, Copy, Debug)]
 pub struct FreshIds {
     pub jti: Jti,
@@ -44,7 +44,7 @@ pub struct FreshIds {
     pub task: TaskId,
     /// For the login, if it is new to its task.
     pub login: LoginId,
-    /// For the user, if never met.
+    /// For the user, if they are not yet recorded.
     pub subject: SubjectRef,
 }
 
@@ -54,7 +54,6 @@ pub struct Question<'a> {
     pub client: &'a AuthenticatedClient,
     pub request: &'a ExchangeRequest,
     pub verified: &'a Verified,
-    /// Identifiers for what may come into being.
     pub fresh: &'a FreshIds,
 }
 

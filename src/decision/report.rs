@@ -15,8 +15,8 @@ use crate::policy::{self, Facts};
 use crate::registry::Target;
 use crate::verification::LoginFacts;
 
-/// The checks of a token request, in the one order in which they are made (8693-2.1-23). The first that fails
-/// is the one that is reported.
+/// The checks of a token request, in the order in which they are made (requirement 8693-2.1-23 of
+/// `conformance/requirements.md`). The first check that fails is the one that is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Check {
     /// The client authenticated.
@@ -31,11 +31,13 @@ pub enum Check {
     Subject,
     /// The actor token is verified, and the client may present this actor.
     Actor,
-    /// The subject token is this actor's to exchange, the chain may grow, and enough life is left.
+    /// The actor may exchange this subject token, the chain is allowed to grow if it must, and enough lifetime is
+    /// left.
     Binding,
-    /// The target is known and in reach.
+    /// The target is registered, and the client and the subject token can reach it.
     Target,
-    /// The scope is held, defined by the target, and within the ceiling.
+    /// Each requested scope is in the subject token, is defined by the target, and is allowed for the client and the
+    /// agent's class.
     Scope,
     /// `authorization_details` are of a registered type.
     Details,
@@ -66,19 +68,19 @@ impl Check {
     ];
 }
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     Passed,
     Failed(Cause),
-    /// Nothing, because something that it needs could not be had.
+    /// There is no result, because something that the check needs was not available.
     Unknown,
-    /// It was not made: an earlier one had failed.
+    /// The check was not made, because an earlier one had failed.
     NotReached,
 }
 
-/// What was asked for, as far as the configuration knows the words. Any other word may be a token or a secret in
-/// the wrong place, and is not reported.
+/// The requested target and scopes, limited to names that occur in the configuration. Any other text may be a token or
+/// a secret in the wrong place, and is not reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
     /// The target; Deputy's issuer where a task token was asked for.
@@ -86,14 +88,15 @@ pub struct Asked {
     pub scope: Option<Scope>,
 }
 
-/// Who asked, for whom, and in which task, as far as it was found out.
+/// The client, the agent, the user and the task of a request, as far as they are known when the checks end.
 #[derive(Clone, Debug)]
 pub struct Who {
     pub client: ClientId,
     /// The agent that is to act.
     pub agent: Option<AgentId>,
     pub class: Option<String>,
-    /// The chain of actors, current actor first: the one to be, once it is known, before that the subject token's.
+    /// The chain of actors, current actor first. Until the scope check has passed, this is the chain of the subject
+    /// token; afterwards it is the chain of the proposed token.
     pub chain: Vec<AgentId>,
     /// The user, if known to the record.
     pub subject: Option<SubjectRef>,
@@ -109,17 +112,17 @@ pub struct Who {
     pub parent: Option<Jti>,
 }
 
-/// What was put to policy, and what it decided.
+/// The facts that were given to the policy, and its decision.
 #[derive(Clone, Debug)]
 pub struct PolicyReport {
-    /// The facts, for those who ask why: the tests today, a dry run later.
+    /// The facts. Only tests read them now; a dry run will show them later.
     #[cfg_attr(not(test), expect(dead_code, reason = "only a dry run shows facts, and there is none yet"))]
     pub facts: Facts,
     /// The decision, with the rules that determined it.
     pub decision: policy::Decision,
 }
 
-/// What would be issued: nothing in it exceeds what it comes from.
+/// The proposed token. Nothing in it exceeds the token that it is exchanged from.
 #[derive(Clone, Debug)]
 pub struct Proposal {
     /// Task or access token.

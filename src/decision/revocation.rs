@@ -8,7 +8,7 @@ use crate::oauth::{ClientId, Jti, Plain};
 pub struct Revocation {
     /// The token that was presented.
     pub jti: Jti,
-    /// Why it ends: for a task token, because the work is done; that ends the whole task.
+    /// The reason that is recorded. Revoking a task token means that the work is done, and ends the whole task.
     pub why: EndReason,
 }
 

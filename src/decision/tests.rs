@@ -214,7 +214,7 @@ fn whether_a_target_is_listed_onward_is_a_fact_of_its_own() {
         (Some("age-agent"), true)
     );
 
-    // The rule refuses before policy is asked; so that the fact can be seen to be one, it is worked out alone.
+    // The target check refuses this request before the policy is evaluated, so the facts are computed directly.
     let scene = Scene::onward();
     let (_, granted) = permit(&scene);
     let mut config = config();

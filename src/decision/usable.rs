@@ -6,7 +6,8 @@ use crate::delegation::record::{Lineage, TokenKind, live};
 use crate::oauth::ClientId;
 
 /// Whether the token is active for this resource server (RFC 7662 §2.2): an access token for its target, issued
-/// to a client that is still registered, and still valid. Every other token looks alike to it.
+/// to a client that is still registered, and still valid. The resource server cannot tell why any
+/// other token is inactive.
 pub fn is_active_for(config: &Config, server: &ClientId, lineage: &Lineage, now: Timestamp) -> bool {
     let token = &lineage.delegation;
     let is_its_target = config

@@ -45,7 +45,8 @@ impl Walk<'_> {
         value.ok_or(Plain::AnswerUnavailable)
     }
 
-    /// Every answer that the granted scope asks of this login, for every target that answers it.
+    /// For each yes/no scope that is granted, the answer that this login gives, for each target that lists the scope
+    /// under `answers`.
     pub(super) fn answers_of(
         self,
         login: &VerifiedLogin,
@@ -69,7 +70,8 @@ impl Walk<'_> {
                         scope: scope.clone(),
                         answer,
                     }),
-                    // A malformed claim is the provider's to mend: the record says so, without the value.
+                    // Only the provider can correct a malformed claim. The report notes that it was malformed, without
+                    // its value.
                     None => {
                         let invalid = Answer::Unknown(answers::Unknown::Invalid);
                         report.is_birthdate_malformed |=

@@ -13,7 +13,8 @@ use crate::oauth::{Cause, NamedTask, TaskId, TokenFault};
 use crate::verification::VerifiedLogin;
 
 impl<'a> Walk<'a> {
-    /// The subject token is this actor's to exchange, the chain may grow, and enough life is left.
+    /// Checks that the actor may exchange this subject token, that the chain is allowed to grow if it must, and that
+    /// enough lifetime is left.
     pub(super) fn binding(
         self,
         held: Held<'a>,
@@ -63,7 +64,8 @@ impl<'a> Walk<'a> {
         plan(record, &asking, self.now).map_err(|fault| self.cause(fault))
     }
 
-    /// The task that the request names. A text that names none gets the answer of an unknown task.
+    /// The task that the request names. A value that is no task identifier is
+    /// refused in the same way as an unknown task.
     pub(super) fn named_task(self) -> Result<Option<TaskId>, Cause> {
         match self.question.request.task {
             NamedTask::None => Ok(None),

@@ -12,13 +12,15 @@ use crate::delegation::rules::{self, Reach, Right};
 use crate::oauth::{Cause, Plain, TargetId};
 
 impl Walk<'_> {
-    /// The target is known and in reach.
+    /// Chooses the target: it is registered, and the client and the subject token can reach it. The scope takes part,
+    /// because a task token reaches only the targets that define one of its scopes.
     pub(super) fn target(self, bound: &Bound<'_>, acting: &Acting) -> Result<Reach, Plain> {
         let request = self.question.request;
         rules::choose_target(self.config, bound.right, acting, &request.audience, &request.scope)
     }
 
-    /// The scope is held, defined and within the ceiling; with it everything that would be granted is known.
+    /// Checks that each requested scope is in the subject token, is defined by the target, and is allowed for the
+    /// client and the agent's class. Returns the complete proposal.
     pub(super) fn scope(
         self,
         bound: &Bound<'_>,
@@ -101,7 +103,8 @@ impl Walk<'_> {
         let (is_permit, is_error) = (decision.is_permit, decision.is_error);
         report.policy = Some(PolicyReport { facts, decision });
         match (is_permit, is_error) {
-            // A rule that could not be evaluated is no rule that denies: nobody knows, so 503 (8693-2.2.2-06).
+            // If a rule cannot be evaluated, the result is unknown and not a denial, so the response is 503
+            // (8693-2.2.2-06).
             (_, true) => Err(Denial::Unknown(Unknown::Policy)),
             (true, false) => Ok(()),
             (false, false) => Err(Plain::PolicyDenied.into()),

@@ -55,7 +55,8 @@ impl<'a> Walk<'a> {
         provider.ok_or(Cause::subject(TokenFault::PartyRemoved))
     }
 
-    /// The actor token is verified, the client may present this actor, and the record does not speak against it.
+    /// The actor token is verified, the client may present this actor, and nothing in the
+    /// record prevents this agent from acting.
     pub(super) fn actor(self, held: Held<'_>, report: &mut Report) -> Result<&'a Acting, Denial> {
         let acting =
             self.question.verified.actor.as_ref().map_err(|error| not_verified(error, Cause::actor))?;
