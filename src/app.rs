@@ -14,6 +14,7 @@ use crate::base::entropy::{Entropy, uuid_v7};
 use crate::base::time::{CLOCK_TOLERANCE, Clock, Timestamp};
 use crate::config::Config;
 use crate::decision::World;
+use crate::http::certificate::Certificate;
 use crate::http::throttle::Throttle;
 use crate::keys::{KeyRing, NodeSecrets};
 use crate::metrics::Metrics;
@@ -37,7 +38,9 @@ pub struct App {
     pub policy: ActivePolicy,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
-    pub throttle: Throttle,
+    pub throttle: ArcSwap<Throttle>,
+    /// The certificate of the listeners, where they serve TLS.
+    pub certificate: Option<Arc<Certificate>>,
     pub metrics: Metrics,
     /// Introspections not yet written.
     pub introspections: Counted,

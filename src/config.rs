@@ -84,7 +84,7 @@ table! {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Database {
     Sqlite(PathBuf),
     /// A `postgres://` URL (it may hold a password, so it is never printed) with what TLS needs.
@@ -92,7 +92,7 @@ pub enum Database {
 }
 
 /// A PostgreSQL URL that does not print itself.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PostgresUrl {
     /// `postgres://user:password@host:port/database?…` with the parameters of the driver only.
     pub url: String,
@@ -156,7 +156,7 @@ pub struct Audit {
 
 table! {
     /// The rates above which requests are answered with 429.
-    #[derive(Clone, Debug)]
+    #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Limits {
         /// Failed client authentications per source, and per source and client.
         #[schemars(range(min = 1, max = 1_000_000))]

@@ -2,7 +2,9 @@
 
 pub mod body;
 pub mod caller;
+pub mod certificate;
 pub mod form;
 pub mod json;
 pub mod reply;
+
 pub mod throttle;

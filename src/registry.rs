@@ -40,6 +40,17 @@ pub struct Registry {
 }
 
 impl Registry {
+    /// Where the keys of every party are.
+    pub fn key_sources(&self) -> impl Iterator<Item = &KeySource> {
+        let providers = self.identity_providers.values().map(|provider| &provider.keys);
+        let issuers = self.workload_issuers.values().map(|issuer| &issuer.keys);
+        let clients = self.clients.values().filter_map(|client| match &client.authentication {
+            ClientAuthentication::PrivateKeyJwt { keys, .. } => Some(keys),
+            ClientAuthentication::ClientSecretBasic(_) | ClientAuthentication::ClientSecretPost(_) => None,
+        });
+        providers.chain(issuers).chain(clients)
+    }
+
     /// The words of `scope` that some target defines.
     pub fn known_part_of(&self, scope: &Scope) -> Scope {
         let is_known =

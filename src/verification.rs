@@ -10,7 +10,7 @@ use crate::jose::{Header, JoseError, PublicKey, UnverifiedToken};
 use crate::keys::{KeyRing, NodeSecrets};
 use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
 use crate::oauth::{ClientId, Digest, TokenFault};
-use crate::registry::{KeySource, Reach};
+use crate::registry::{KeySource, Reach, Registry};
 
 mod id_token;
 mod levels;
@@ -30,7 +30,7 @@ pub use verified_own::VerifiedOwn;
 pub use verified_workload::VerifiedWorkload;
 
 pub use remote::{
-    DiscoveryFault, FetchError, HttpKeys, KeyCache, KeyFault, KeySpec, MAX_DOCUMENT, RemoteKeys,
+    DiscoveryFault, FetchError, HttpKeys, KeyCache, KeyFault, KeySpec, MAX_DOCUMENT, ReadFiles, RemoteKeys,
     provider_metadata,
 };
 
@@ -125,6 +125,27 @@ impl Verifier {
     /// A verifier that fetches keys this way. [`Verifier::default`] fetches over HTTPS.
     pub fn new(remote: Box<dyn RemoteKeys>) -> Self {
         Self { keys: KeyCache::new(remote), own: moka::sync::Cache::new(OWN_REMEMBERED) }
+    }
+
+    /// Reads every key file that `registry` names, so that either all of them take effect or none.
+    ///
+    /// # Errors
+    /// The first file that cannot be read, or that is no key set.
+    pub fn read_key_files(registry: &Registry) -> Result<ReadFiles, FetchError> {
+        KeyCache::read_files(registry.key_sources().filter_map(|source| match source {
+            KeySource::File(path) => Some(path),
+            KeySource::Discovery | KeySource::Uri(_) => None,
+        }))
+    }
+
+    /// Puts key files in force, and has everything that was fetched looked at again.
+    pub fn put_in_force(&self, files: ReadFiles, now: Timestamp) {
+        self.keys.put_in_force(files, now);
+    }
+
+    /// Forgets every key that was fetched, so that none is trusted until its source has been asked again.
+    pub fn forget_fetched(&self) {
+        self.keys.forget_fetched();
     }
 
     /// Verifies an ID token presented by `client`.

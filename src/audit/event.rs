@@ -152,6 +152,8 @@ words! {
         Revoked => "revoked",
         /// The times of the keys were set back with the clock.
         SetBack => "set_back",
+        /// The fetched keys of other parties were forgotten.
+        Refreshed => "refreshed",
     }
 }
 

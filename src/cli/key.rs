@@ -20,6 +20,11 @@ pub enum Key {
     /// Distrust a key at once, with every token it signed
     #[command(after_help = "Example: deputy key revoke kX3pQ9vB7mN2")]
     Revoke(Revoke),
+    /// Forget the keys that were fetched from identity providers, workload issuers and clients
+    #[command(
+        after_help = "Example: deputy key refresh\n\nNo key is trusted until its source has been asked again."
+    )]
+    Refresh(ConfigArg),
     /// Make a key pair for a client that authenticates with `private_key_jwt`; needs no server
     Make(make::Make),
 }
@@ -47,6 +52,10 @@ impl Key {
             Self::Revoke(revoke) => {
                 let path = format!("/keys/{}/revoke", segment(&revoke.kid));
                 output.rows(&call(&revoke.config.load()?, Method::POST, &path, None).await?, &FIRST);
+            }
+            Self::Refresh(config) => {
+                let answer = call(&config.load()?, Method::POST, "/keys/refresh", None).await?;
+                output.object(&answer, &["refreshed"]);
             }
             Self::Make(make) => make.run(output)?,
         }

@@ -3,8 +3,6 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use url::Url;
-
 use super::section::Section;
 use super::table::table;
 use super::{Database, PostgresTls, PostgresUrl};
@@ -59,28 +57,27 @@ pub(super) fn database(section: &Section<'_>, raw: RawDatabase, data_dir: &Path)
     None
 }
 
-/// Takes `sslmode` and `sslrootcert` out of the URL. Without `sslmode` it is `verify-full`.
+/// Takes `sslmode` and `sslrootcert` out of the URL; the rest reaches the driver as written. Without `sslmode` it is
+/// `verify-full`.
 fn postgres(section: &Section<'_>, key: &str, text: &str) -> Option<PostgresUrl> {
-    let Ok(mut url) = Url::parse(text) else {
-        section.refuse(key, "is no URL", FORMS);
-        return None;
-    };
-    let (mut mode, mut root, mut hosts, mut rest) = (None, None, Vec::new(), Vec::new());
-    for (name, value) in url.query_pairs().into_owned() {
-        match name.as_str() {
-            "sslmode" => mode = Some(value),
-            "sslrootcert" => root = Some(section.file(&value)),
+    let (base, query) = text.split_once('?').unwrap_or((text, ""));
+    let (mut mode, mut root, mut hosts, mut rest) = (None, None, hosts_of(base), Vec::new());
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let Some((name, value)) = url::form_urlencoded::parse(pair.as_bytes()).next() else { continue };
+        match name.as_ref() {
+            "sslmode" => mode = Some(value.into_owned()),
+            "sslrootcert" => root = Some(section.file(value.as_ref())),
             _ => {
-                if matches!(name.as_str(), "host" | "hostaddr") {
-                    hosts.push(value.clone());
+                if matches!(name.as_ref(), "host" | "hostaddr") {
+                    hosts.extend(value.split(',').map(str::to_owned));
                 }
-                rest.push((name, value));
+                rest.push(pair);
             }
         }
     }
     let tls = match mode.as_deref() {
         None | Some("verify-full") => PostgresTls::VerifyFull(root),
-        Some("disable") if is_local(&url, &hosts) => PostgresTls::Disabled,
+        Some("disable") if hosts.iter().all(|host| is_local(host)) => PostgresTls::Disabled,
         Some("disable") => {
             let what = "switches TLS off for a database that is not on this machine";
             section.refuse(key, what, "write `sslmode=verify-full`");
@@ -92,22 +89,27 @@ fn postgres(section: &Section<'_>, key: &str, text: &str) -> Option<PostgresUrl>
             return None;
         }
     };
-    if rest.is_empty() {
-        url.set_query(None);
-    } else {
-        url.query_pairs_mut().clear().extend_pairs(&rest);
-    }
-    Some(PostgresUrl { url: url.into(), tls })
+    let url = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
+    Some(PostgresUrl { url, tls })
 }
 
-/// Whether every host is a literal loopback address or a Unix socket's directory. None at all is a socket.
-fn is_local(url: &Url, parameters: &[String]) -> bool {
-    let is_local_host = |host: &str| {
-        host.starts_with('/')
-            || host.starts_with("%2F")
-            || host.starts_with("%2f")
-            || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+/// The hosts between the user and the database of a URL, each without its port. None at all is a Unix socket.
+fn hosts_of(base: &str) -> Vec<String> {
+    let (_, after) = base.split_once("://").unwrap_or_default();
+    let authority = after.split('/').next().unwrap_or_default();
+    let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
+    let without_port = |host: &str| match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address.to_owned(),
+        None => host.split(':').next().unwrap_or_default().to_owned(),
     };
-    url.host_str().filter(|host| !host.is_empty()).is_none_or(is_local_host)
-        && parameters.iter().all(|host| is_local_host(host))
+    hosts.split(',').map(without_port).filter(|host| !host.is_empty()).collect()
+}
+
+/// Whether a host is a literal loopback address or the directory of a Unix socket. What the driver makes of the URL is
+/// checked again when it is opened.
+fn is_local(host: &str) -> bool {
+    host.starts_with('/')
+        || host.starts_with("%2F")
+        || host.starts_with("%2f")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -23,6 +23,13 @@ pub fn variable(key: &Key) -> Option<String> {
     (is_scalar && !is_listed).then(|| format!("{PREFIX}{}", key.path.replace('.', "_").to_ascii_uppercase()))
 }
 
+/// Whether Kubernetes makes a variable of this name in every pod beside a Service called `deputy`: `DEPUTY_PORT`,
+/// `DEPUTY_SERVICE_…` and `DEPUTY_PORT_…`. They are nobody's settings.
+fn is_of_a_service(name: &str) -> bool {
+    let name = name.strip_prefix(PREFIX).unwrap_or_default();
+    name == "PORT" || name.starts_with("PORT_") || name.starts_with("SERVICE_")
+}
+
 /// Sets in `table` what the variables say. Others than `DEPUTY_…` are passed over.
 pub(super) fn apply(
     table: &mut toml::Table,
@@ -34,6 +41,7 @@ pub(super) fn apply(
         if !name.starts_with(PREFIX)
             || name.starts_with(TEST_PREFIX)
             || OF_THE_COMMAND_LINE.contains(&name.as_str())
+            || is_of_a_service(&name)
         {
             continue;
         }

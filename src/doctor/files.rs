@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::Findings;
 use crate::config::Config;
-use crate::keys::MASTER;
+use crate::keys::{MASTER, is_private};
 use crate::policy;
 
 pub(super) fn check(findings: &mut Findings, config: &Config, file: &Path) {
@@ -75,7 +75,7 @@ fn master_key(findings: &mut Findings, file: &Path) {
             let what = format!("master key {shown} has {} bytes, not {MASTER}", metadata.len());
             findings.fail(ID, what, "restore it from your copy: a new one opens nothing that is sealed");
         }
-        Ok(metadata) if metadata.mode() & 0o077 != 0 => {
+        Ok(metadata) if !is_private(&metadata) => {
             let what = format!("master key {shown} is open to others (mode {:04o})", metadata.mode() & 0o777);
             findings.fail(ID, what, format!("chmod 0600 {shown}"));
         }

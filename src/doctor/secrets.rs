@@ -1,11 +1,11 @@
 //! Client secrets: when they end, and who can read their files.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::Findings;
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::{Config, Database};
+use crate::keys::is_private;
 use crate::registry::ClientAuthentication;
 
 /// Time enough to change a secret.
@@ -61,7 +61,7 @@ fn files(findings: &mut Findings, config: &Config, file: &Path) {
     named.extend(table.get("database").and_then(|database| database.get("url_file")));
     for name in named.into_iter().filter_map(toml::Value::as_str) {
         let path = base.join(name);
-        if std::fs::metadata(&path).is_ok_and(|metadata| metadata.mode() & 0o077 != 0) {
+        if std::fs::metadata(&path).is_ok_and(|metadata| !is_private(&metadata)) {
             let what = format!("{} holds a secret and can be read by others", path.display());
             findings.warn(ID, what, format!("chmod 0600 {}", path.display()));
         }

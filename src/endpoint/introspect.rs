@@ -61,7 +61,7 @@ async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value
         Ok(active) => active,
         Err(stop) => return Err(record(stop).await),
     };
-    if active.is_none() && app.throttle.note_unknown_token(server) {
+    if active.is_none() && app.throttle.load().note_unknown_token(server) {
         return Err(record(Plain::Throttled.into()).await);
     }
     if !client.one_time().is_empty() {

@@ -26,7 +26,7 @@ pub async fn authenticate(
     now: Timestamp,
     kind: Kind,
 ) -> Result<AuthenticatedClient, Stop> {
-    if app.throttle.is_shut_out(caller.source, now) {
+    if app.throttle.load().is_shut_out(caller.source, now) {
         record_unauthenticated(app, caller, kind, Plain::Throttled.into(), None, now).await?;
         return Err(Plain::Throttled.into());
     }
@@ -39,7 +39,7 @@ pub async fn authenticate(
         Err(NotAuthenticated::Refused { cause, claimed }) => {
             record_unauthenticated(app, caller, kind, cause.clone(), claimed.clone(), now).await?;
             let is_client_fault = cause.wire().status == 401;
-            if is_client_fault && app.throttle.note_failure(caller.source, claimed.as_ref(), now) {
+            if is_client_fault && app.throttle.load().note_failure(caller.source, claimed.as_ref(), now) {
                 return Err(Plain::Throttled.into());
             }
             Err(cause.into())
@@ -60,7 +60,7 @@ pub async fn record_unauthenticated(
     claimed: Option<ClientId>,
     now: Timestamp,
 ) -> Result<(), Stop> {
-    if !app.throttle.takes_row(caller.source, now) {
+    if !app.throttle.load().takes_row(caller.source, now) {
         return Ok(());
     }
     let told = Told {
@@ -76,7 +76,7 @@ pub async fn record_unauthenticated(
 
 /// Writes the counted row for refusals of unauthenticated callers that got none of their own.
 pub async fn record_counted(app: &App, now: Timestamp) -> Result<(), Failure> {
-    let Some(count) = app.throttle.take_counted() else { return Ok(()) };
+    let Some(count) = app.throttle.load().take_counted() else { return Ok(()) };
     let outcome = Outcome::refused(&Plain::NoCredentials.into());
     let event = Event::Unauthenticated(UnauthenticatedEvent { count });
     app.store.record(Entry::note(Told::of_server(now, outcome, event))).await?;
@@ -133,7 +133,7 @@ async fn replayed(
     let claimed = Some(client.client().id.clone());
     match record_unauthenticated(app, caller, kind, cause.clone(), claimed.clone(), now).await {
         Err(stop) => stop,
-        Ok(()) if app.throttle.note_failure(caller.source, claimed.as_ref(), now) => {
+        Ok(()) if app.throttle.load().note_failure(caller.source, claimed.as_ref(), now) => {
             Stop::Refused(Plain::Throttled.into())
         }
         Ok(()) => Stop::Refused(cause),

@@ -77,6 +77,7 @@ pub static ROUTES: &[Route] = &[
     changes("/tasks/{id}/end", |route| route.to(act::end_task)),
     changes("/subjects/end", |route| route.to(act::end_subject)),
     reads(Place::Admin, "/keys", |route| route.to(show::keys)),
+    changes("/keys/refresh", |route| route.to(act::refresh_keys)),
     changes("/keys/rotate", |route| route.to(act::rotate_keys)),
     changes("/keys/{kid}/revoke", |route| route.to(act::revoke_key)),
     reads(Place::Admin, "/audit/trace", |route| route.to(show::trace)),

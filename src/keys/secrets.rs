@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -54,6 +54,18 @@ pub struct NodeSecrets {
     sealing: LessSafeKey,
 }
 
+/// Whether nobody but this process can read a file of this kind: its owner may, and also its group if that is a group of
+/// this process. Kubernetes mounts secrets like that (`fsGroup`).
+pub fn is_private(metadata: &std::fs::Metadata) -> bool {
+    let mode = metadata.permissions().mode() & 0o7777;
+    let is_own_group = || {
+        let gid = metadata.gid();
+        rustix::process::getegid().as_raw() == gid
+            || rustix::process::getgroups().is_ok_and(|groups| groups.iter().any(|own| own.as_raw() == gid))
+    };
+    mode & !0o600 == 0 || (mode & !0o640 == 0 && is_own_group())
+}
+
 impl std::fmt::Debug for NodeSecrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("NodeSecrets(…)")
@@ -88,8 +100,8 @@ impl NodeSecrets {
             return Err(master_key(path, "not a regular file"));
         }
         // The mode is that of the open file, so the file cannot be exchanged in between. 0400 is accepted too.
-        let mode = metadata.permissions().mode() & 0o7777;
-        if mode & !0o600 != 0 {
+        if !is_private(&metadata) {
+            let mode = metadata.permissions().mode() & 0o7777;
             return Err(master_key(path, &format!("has mode {mode:04o}; set it to 0600 (chmod 600)")));
         }
         let mut master = Zeroizing::new([0; MASTER + 1]);

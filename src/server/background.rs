@@ -36,7 +36,7 @@ pub async fn tidy(app: &App) -> Result<(), Failure> {
     phases::record_counted(app, now).await?;
     introspect::record_counted(app, now).await?;
     app.refresh_keys().await?;
-    app.throttle.tidy();
+    app.throttle.load().tidy();
     Ok(())
 }
 

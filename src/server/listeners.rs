@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App as Web, HttpResponse, HttpServer, web};
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::app::App;
-use crate::config::{Config, Tls};
+use crate::config::Config;
 use crate::endpoint::metadata::issuer_path;
 use crate::endpoint::route::Place;
 use crate::endpoint::routes::ROUTES;
+use crate::http::certificate::Certificate;
 
 /// Time for the request head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,8 +32,8 @@ pub enum ServeError {
         what: String,
         source: std::io::Error,
     },
-    #[error("tls: `{path}`: {what}")]
-    Tls { path: String, what: String },
+    #[error("tls: {0}")]
+    Tls(#[from] rustls::Error),
 }
 
 /// Running listeners.
@@ -83,8 +82,8 @@ pub fn start(app: &Arc<App>, config: &Config) -> Result<Running, ServeError> {
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals();
         let address = config.listen.public;
-        match &config.tls {
-            Some(tls) => server.bind_rustls_0_23(address, server_config(tls)?),
+        match &app.certificate {
+            Some(certificate) => server.bind_rustls_0_23(address, server_config(certificate)?),
             None => server.bind(address),
         }
         .map_err(|source| ServeError::Listen { what: address.to_string(), source })?
@@ -102,8 +101,10 @@ pub fn start(app: &Arc<App>, config: &Config) -> Result<Running, ServeError> {
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals();
         let address = config.listen.management;
-        match &config.tls {
-            Some(tls) if !address.ip().is_loopback() => server.bind_rustls_0_23(address, server_config(tls)?),
+        match &app.certificate {
+            Some(certificate) if !address.ip().is_loopback() => {
+                server.bind_rustls_0_23(address, server_config(certificate)?)
+            }
             _ => server.bind(address),
         }
         .map_err(|source| ServeError::Listen { what: address.to_string(), source })?
@@ -155,19 +156,10 @@ fn mount(services: &mut web::ServiceConfig, places: &[Place], issuer_path: &str)
     }
 }
 
-/// TLS 1.2 and 1.3 with AEAD suites only (BCP 195), one certificate.
-fn server_config(tls: &Tls) -> Result<rustls::ServerConfig, ServeError> {
-    let fault = |path: &Path, what: String| ServeError::Tls { path: path.display().to_string(), what };
-    let chain = CertificateDer::pem_file_iter(&tls.certificate_file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| fault(&tls.certificate_file, error.to_string()))?;
-    let key = PrivateKeyDer::from_pem_file(&tls.key_file)
-        .map_err(|error| fault(&tls.key_file, error.to_string()))?;
+/// TLS 1.2 and 1.3 with AEAD suites only (BCP 195), with the certificate in force.
+fn server_config(certificate: &Arc<Certificate>) -> Result<rustls::ServerConfig, ServeError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| fault(&tls.certificate_file, error.to_string()))?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| fault(&tls.certificate_file, error.to_string()))
+    let builder =
+        rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(builder.with_no_client_auth().with_cert_resolver(certificate.clone()))
 }

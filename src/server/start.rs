@@ -12,12 +12,13 @@ use crate::audit::{ConfigurationEvent, Event, KeyAct, KeyEvent, Outcome, Phase, 
 use crate::base::entropy::{Entropy, SystemEntropy};
 use crate::base::time::{CLOCK_TOLERANCE, Clock, Timestamp, process_clock};
 use crate::config::Config;
+use crate::http::certificate::{Certificate, CertificateError};
 use crate::http::throttle::Throttle;
 use crate::keys::{self, KeyError, KeyRing, NodeSecrets};
 use crate::metrics::Metrics;
 use crate::policy::{ActivePolicy, PolicyError};
 use crate::store::{Control, Opening, Store, StoreError};
-use crate::verification::Verifier;
+use crate::verification::{FetchError, Verifier};
 
 /// What a start is given from outside.
 pub struct Surroundings {
@@ -41,6 +42,15 @@ pub enum StartError {
     /// The policy set.
     #[error("policy: {0}")]
     Policy(#[from] PolicyError),
+    /// The certificate or its key.
+    #[error("tls: {0}")]
+    Certificate(#[from] CertificateError),
+    /// A key file of a registered party.
+    #[error("key file {0}")]
+    KeyFile(FetchError),
+    /// Keys of the configuration that take effect only at a start.
+    #[error("{0} cannot be changed while Deputy runs: restart it")]
+    NeedsRestart(String),
     /// The clock is behind the highest time recorded.
     #[error(
         "the system clock shows {now}, but the database has seen {highest}: starting would bring what expired back to \
@@ -81,11 +91,14 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Arc<App
         return Err(StartError::ClockBehind { now, highest });
     }
     let policy = ActivePolicy::open(&config.policy)?;
+    let certificate = config.tls.as_ref().map(Certificate::read).transpose()?;
+    let certificate = certificate.map(|pair| Arc::new(Certificate::new(pair)));
     let app = Arc::new(App {
         ring: ArcSwap::from_pointee(KeyRing::from_rows(&[], &secrets)?),
         verifier: Verifier::default(),
         policy,
-        throttle: Throttle::new(&config.limits, &clock),
+        throttle: ArcSwap::from_pointee(Throttle::new(&config.limits, &clock)),
+        certificate,
         metrics: Metrics::new()?,
         introspections: Counted::default(),
         highest: AtomicI64::new(highest.max(now).millis()),

@@ -16,7 +16,7 @@ use url::Url;
 use crate::base::time::Lifetime;
 use crate::registry::Reach;
 
-pub use cache::{KeyCache, KeyFault, KeySpec};
+pub use cache::{KeyCache, KeyFault, KeySpec, ReadFiles};
 pub use discovery::{DiscoveryFault, provider_metadata};
 pub use http::HttpKeys;
 
@@ -43,4 +43,7 @@ pub type Fetched<'a> = Pin<Box<dyn Future<Output = Result<Document, FetchError>>
 pub trait RemoteKeys: Send + Sync {
     /// GETs `url`, at most `limit` bytes, without credentials, cookies or redirects.
     fn fetch<'a>(&'a self, url: &'a Url, reach: &'a Reach, limit: usize, is_local: bool) -> Fetched<'a>;
+
+    /// Forgets the trust roots that were read, so that the next fetch reads them again.
+    fn forget_roots(&self) {}
 }

@@ -117,6 +117,15 @@ pub async fn revoke_key(app: web::Data<App>, kid: web::Path<String>) -> HttpResp
     )
 }
 
+/// `POST /keys/refresh`: forgets the fetched keys of other parties; no key is trusted until its source is asked again.
+pub async fn refresh_keys(app: web::Data<App>) -> HttpResponse {
+    app.verifier.forget_fetched();
+    let event = Event::Key(KeyEvent { act: KeyAct::Refreshed, kid: None });
+    let told = Told::of_operator(app.clock.now(), event);
+    let recorded = app.store.record(Entry::note(told)).await;
+    answer(recorded.map(|_| json!({"refreshed": true})).map_err(NotDone::from))
+}
+
 async fn put(app: &App, rows: Vec<KeyRow>, act: KeyAct, kid: String) -> Result<Value, NotDone> {
     let now = app.clock.now();
     let event = Event::Key(KeyEvent { act, kid: Some(kid) });

@@ -20,6 +20,9 @@ const FRESH: (Lifetime, Lifetime) = (Lifetime::from_seconds(300), Lifetime::from
 const UNKNOWN_KID_PAUSE: Lifetime = Lifetime::from_seconds(60);
 /// After a failed fetch none is tried for this time.
 const FAILURE_PAUSE: Lifetime = Lifetime::from_seconds(10);
+/// Until when a file is not read again by itself: only a reload reads it.
+const FOR_EVER: Timestamp = Timestamp::from_millis(i64::MAX);
+
 /// Where keys come from and how.
 #[derive(Clone, Copy, Debug)]
 pub struct KeySpec<'a> {
@@ -103,7 +106,50 @@ impl Known {
     }
 }
 
+/// Key sets that were read from files, to be put in force together.
+pub struct ReadFiles(Vec<(PathBuf, Arc<KeySet>)>);
+
 impl KeyCache {
+    /// Reads every one of these files, so that either all of them take effect or none.
+    ///
+    /// # Errors
+    /// The first file that cannot be read, or that is no key set.
+    pub fn read_files<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<ReadFiles, FetchError> {
+        let read = files.map(|file| {
+            let named = |what: String| FetchError(format!("`{}`: {what}", file.display()));
+            let body = std::fs::read(file).map_err(|error| named(error.to_string()))?;
+            let keys =
+                KeySet::parse(&body).map_err(|_| named("is no key set within the limits".to_owned()))?;
+            Ok((file.clone(), Arc::new(keys)))
+        });
+        Ok(ReadFiles(read.collect::<Result<_, _>>()?))
+    }
+
+    /// Puts these files in force in place of what was read before. A file that is not among them is forgotten, and a
+    /// fetched set is asked for again at its next use; until that succeeds, the copy that is known stays in use.
+    pub fn put_in_force(&self, files: ReadFiles, now: Timestamp) {
+        self.remote.forget_roots();
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.retain(|name, _| !matches!(name.place, Place::File(_)));
+        for source in sources.values() {
+            let known = source.known.load();
+            let good = known.good.clone().map(|good| Good { fresh_until: now, ..good });
+            source.known.store(Arc::new(Known { good, asked: None }));
+        }
+        drop(sources);
+        for (path, keys) in files.0 {
+            let good = Good { keys, had_at: now, fresh_until: FOR_EVER };
+            let source = self.source(&Place::File(path), &Reach::default());
+            source.known.store(Arc::new(Known { good: Some(good), asked: Some((now, None)) }));
+        }
+    }
+
+    /// Forgets every key set that was fetched, so that no key is trusted until its source has been asked again.
+    pub fn forget_fetched(&self) {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.retain(|name, _| matches!(name.place, Place::File(_)));
+    }
+
     /// A cache over this way of fetching.
     pub fn new(remote: Box<dyn RemoteKeys>) -> Self {
         Self { remote, sources: Mutex::default() }
@@ -155,7 +201,9 @@ impl KeyCache {
             None => true,
             Some(good) if now >= good.fresh_until || now < good.had_at => true,
             Some(good) => {
-                good.keys.choose(header).is_none() && !known.was_asked_within(UNKNOWN_KID_PAUSE, now)
+                good.fresh_until != FOR_EVER
+                    && good.keys.choose(header).is_none()
+                    && !known.was_asked_within(UNKNOWN_KID_PAUSE, now)
             }
         }
     }
@@ -170,7 +218,11 @@ impl KeyCache {
         let after = match self.fetch(place, spec).await {
             Ok((keys, max_age)) => {
                 let fresh = max_age.unwrap_or(FRESH.0).clamp(FRESH.0, FRESH.1);
-                let good = Good { keys: Arc::new(keys), had_at: now, fresh_until: now.plus(fresh) };
+                let fresh_until = match place {
+                    Place::File(_) => FOR_EVER,
+                    Place::Discovery(_) | Place::Uri(_) => now.plus(fresh),
+                };
+                let good = Good { keys: Arc::new(keys), had_at: now, fresh_until };
                 Known { good: Some(good), asked: Some((now, None)) }
             }
             Err(FetchError(what)) => {
@@ -218,6 +270,8 @@ impl KeyCache {
     }
 
     fn source(&self, place: &Place, reach: &Reach) -> Arc<Source> {
+        // A file is the same one however the party is reached.
+        let reach = if matches!(place, Place::File(_)) { &Reach::default() } else { reach };
         let name = SourceName {
             place: place.clone(),
             is_public: reach.network == Network::Public,

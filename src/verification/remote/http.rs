@@ -69,6 +69,10 @@ impl RemoteKeys for HttpKeys {
             }
         })
     }
+
+    fn forget_roots(&self) {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }
 
 fn fault(what: &str) -> FetchError {

@@ -1,0 +1,59 @@
+//! The certificate of Deputy's own TLS, which a reload replaces without closing a connection.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rustls::crypto::aws_lc_rs;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::config::Tls;
+
+/// A certificate chain or a private key that cannot be used.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("`{path}`: {what}")]
+pub struct CertificateError {
+    path: String,
+    what: String,
+}
+
+/// The certificate that every new handshake gets.
+#[derive(Debug)]
+pub struct Certificate(ArcSwap<CertifiedKey>);
+
+impl Certificate {
+    /// The certificate of this chain and key.
+    pub fn new(pair: Arc<CertifiedKey>) -> Self {
+        Self(ArcSwap::new(pair))
+    }
+
+    /// Reads the files of `tls`.
+    ///
+    /// # Errors
+    /// A file cannot be read, holds no PEM of its kind, or the key is not that of the certificate.
+    pub fn read(tls: &Tls) -> Result<Arc<CertifiedKey>, CertificateError> {
+        let fault = |path: &Path, what: String| CertificateError { path: path.display().to_string(), what };
+        let chain = CertificateDer::pem_file_iter(&tls.certificate_file)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| fault(&tls.certificate_file, error.to_string()))?;
+        let key = PrivateKeyDer::from_pem_file(&tls.key_file)
+            .map_err(|error| fault(&tls.key_file, error.to_string()))?;
+        CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())
+            .map(Arc::new)
+            .map_err(|error| fault(&tls.certificate_file, error.to_string()))
+    }
+
+    /// Has handshakes from now on get this one.
+    pub fn replace(&self, pair: Arc<CertifiedKey>) {
+        self.0.store(pair);
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.load_full())
+    }
+}
