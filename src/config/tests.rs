@@ -179,6 +179,9 @@ fn variables_override_scalars_and_nothing_else() {
         ("DEPUTY_LISTEN_PUBLIC", "127.0.0.1:9443"),
         ("DEPUTY_DATABASE_URL", "sqlite://other.db"),
         ("DEPUTY_TEST_ANYTHING", "1"),
+        ("DEPUTY_PORT", "tcp://10.96.7.12:8443"),
+        ("DEPUTY_SERVICE_HOST", "10.96.7.12"),
+        ("DEPUTY_PORT_8443_TCP_PROTO", "tcp"),
         ("HOME", "/root"),
     ])
     .unwrap();
@@ -196,10 +199,14 @@ fn variables_override_scalars_and_nothing_else() {
     assert!(ranged.contains("`DEPUTY_TOKENS_LIFETIME_SECONDS` is 9000; write 1 to 900"), "{ranged}");
 }
 
+/// The smallest valid file with this database.
+fn with_database(url: &str) -> String {
+    MINIMAL.replace("[tokens]", &format!("[database]\nurl = \"{url}\"\n[tokens]"))
+}
+
 #[test]
 fn a_database_url_keeps_its_password_to_itself() {
-    let url = "postgres://deputy:hunter2@db.example/deputy?sslrootcert=ca.pem";
-    let text = MINIMAL.replace("[tokens]", &format!("[database]\nurl = \"{url}\"\n[tokens]"));
+    let text = with_database("postgres://deputy:hunter2@db.example/deputy?sslrootcert=ca.pem");
 
     let config = parse(&text).unwrap();
 
@@ -210,6 +217,36 @@ fn a_database_url_keeps_its_password_to_itself() {
     for mode in ["prefer", "require", "verify-ca"] {
         let broken = said(&text.replace("sslrootcert=ca.pem", &format!("sslmode={mode}")));
         assert!(broken.contains("does not verify") && !broken.contains("hunter2"), "{broken}");
+    }
+}
+
+#[test]
+fn a_database_url_reaches_the_driver_as_written() {
+    let parsed = |url: &str| match parse(&with_database(url)) {
+        Ok(Config { database: Database::Postgres(postgres), .. }) => Ok(postgres.url),
+        Ok(other) => panic!("{:?}", other.database),
+        Err(error) => Err(error.to_string()),
+    };
+    let base = "postgres://deputy@db.example/deputy";
+    for query in
+        ["options=-c%20search_path%3Down", "application_name=a+b&connect_timeout=3", "host=a,b&port=1,2"]
+    {
+        let url = format!("{base}?{query}");
+        assert_eq!(parsed(&format!("{url}&sslmode=verify-full&sslrootcert=%2Fca.pem")).as_ref(), Ok(&url));
+    }
+    let several =
+        "postgres://deputy@one.example:5432,two.example:5433/deputy?target_session_attrs=read-write";
+    assert_eq!(parsed(several).as_deref(), Ok(several));
+    for local in ["127.0.0.1:5432", "[::1]:5432", "127.0.0.1,127.0.0.2", "%2Fvar%2Frun%2Fpostgresql"] {
+        let url = format!("postgres://u:p%40ss@{local}/d");
+        assert_eq!(parsed(&format!("{url}?sslmode=disable")).as_ref(), Ok(&url));
+    }
+    for remote in
+        ["db.example/d", "127.0.0.1,db.example/d", "127.0.0.1/d?host=db.example", "127.0.0.1@db.example/d"]
+    {
+        let separator = if remote.contains('?') { '&' } else { '?' };
+        let refused = parsed(&format!("postgres://u@{remote}{separator}sslmode=disable")).unwrap_err();
+        assert!(refused.contains("not on this machine"), "{remote}: {refused}");
     }
 }
 

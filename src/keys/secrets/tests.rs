@@ -57,7 +57,7 @@ fn a_master_key_file_open_to_others_missing_or_of_another_size_is_refused() {
         other => panic!("{other:?}"),
     };
     assert!(fault(&path).contains("No such file"));
-    for mode in [0o640, 0o604, 0o644, 0o660, 0o700, 0o620, 0o4600] {
+    for mode in [0o604, 0o644, 0o660, 0o700, 0o620, 0o4600, 0o650] {
         write(&path, &[1; 32], mode);
         assert!(fault(&path).contains("chmod 600"), "{mode:o}");
     }
@@ -66,9 +66,16 @@ fn a_master_key_file_open_to_others_missing_or_of_another_size_is_refused() {
         assert!(fault(&path).contains("32 bytes"), "{size}");
     }
     assert!(fault(dir.path()).contains("regular"));
-    for mode in [0o600, 0o400] {
+    for mode in [0o600, 0o400, 0o640, 0o440] {
         write(&path, &[1; 32], mode);
-        assert!(NodeSecrets::load(&path).is_ok(), "{mode:o}");
+        assert!(NodeSecrets::load(&path).is_ok(), "{mode:o}: the group is one of this process");
+    }
+    // Only a privileged process can give a file to a group that it is not in.
+    let is_of_another_group = std::os::unix::fs::chown(&path, None, Some(987_654)).is_ok();
+    if is_of_another_group {
+        assert!(fault(&path).contains("chmod 600"), "a group of others may read it");
+        write(&path, &[1; 32], 0o600);
+        assert!(NodeSecrets::load(&path).is_ok());
     }
     let link = dir.path().join("link.key");
     symlink(&path, &link).unwrap();
