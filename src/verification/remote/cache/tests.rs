@@ -264,7 +264,7 @@ async fn two_sources_do_not_share_their_faults() {
 }
 
 #[tokio::test]
-async fn a_pinned_file_is_read_again_when_its_age_is_over() {
+async fn a_pinned_file_is_read_again_by_a_reload_and_by_nothing_else() {
     let mut world = World::new();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("jwks.json");
@@ -273,8 +273,34 @@ async fn a_pinned_file_is_read_again_when_its_age_is_over() {
     std::fs::write(&path, key_set(&[&world.key])).unwrap();
     assert_eq!(world.known(10).await, Ok(()));
     std::fs::write(&path, r#"{"keys":[]}"#).unwrap();
-    assert_eq!(world.known(309).await, Ok(()));
-    assert_eq!(world.known(310).await, Err(KeyFault::Unknown));
+    assert_eq!(world.known(80_000).await, Ok(()));
+
+    let read = KeyCache::read_files([&path].into_iter()).unwrap();
+    world.cache.put_in_force(read, at(80_001));
+
+    assert_eq!(world.known(80_002).await, Err(KeyFault::Unknown));
+    std::fs::remove_file(&path).unwrap();
+    assert!(KeyCache::read_files([&path].into_iter()).is_err());
+}
+
+#[tokio::test]
+async fn a_reload_asks_again_for_fetched_keys_and_keeps_those_it_has_if_nobody_answers() {
+    let world = World::new();
+    assert_eq!(world.known(0).await, Ok(()));
+    let nothing = || KeyCache::read_files(std::iter::empty()).unwrap();
+    world.cache.put_in_force(nothing(), at(1));
+    assert_eq!(world.known(2).await, Ok(()));
+    assert_eq!(world.fetches(), 2);
+
+    world.server.set("/jwks", Answer::Status(503));
+    world.cache.put_in_force(nothing(), at(3));
+    assert_eq!(world.known(4).await, Ok(()), "the provider may be down");
+
+    world.cache.forget_fetched();
+    assert!(
+        matches!(world.known(20).await, Err(KeyFault::Unavailable(_))),
+        "what was forgotten is trusted no more"
+    );
 }
 
 #[tokio::test]
