@@ -2,6 +2,9 @@
 //! only: a type of the library that was re-exported here would count as used with all its methods, and the compiler
 //! would no longer find those that nothing calls.
 
+#[cfg(test)]
+#[path = "../tests/support/definition.rs"]
+pub(crate) mod definition;
 pub(crate) mod doubles;
 
 use std::net::SocketAddr;

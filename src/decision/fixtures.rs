@@ -16,6 +16,7 @@ use crate::oauth::{
     AgentId, ClientId, ExchangeRequest, Issuer, Jti, LoginId, Params, Scope, SubjectRef, TargetId, TaskId,
 };
 use crate::policy::PolicySet;
+use crate::testing::definition;
 use crate::verification::{
     LoginFacts, MayAct, PredicateClaims, VerifiedLogin, VerifiedOwn, VerifiedWorkload,
 };
@@ -23,62 +24,13 @@ use crate::verification::{
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
 pub(crate) const DEPUTY: &str = "http://127.0.0.1:8443";
 const PROVIDER: &str = "https://login.example";
-const WORKLOADS: &str = "https://workloads.example";
 
-/// One client that begins tasks, a target that hands on, the agent it hands on to, and a yes/no question.
-const CONFIG: &str = r#"
-issuer = "http://127.0.0.1:8443"
-data_dir = "data"
-[listen]
-public = "127.0.0.1:8443"
-[[identity_provider]]
-issuer = "https://login.example"
-[[identity_provider.assurance]]
-name = "phishing_resistant"
-any_of = [{ claim = "acr", in = ["phr"] }]
-[[identity_provider.relying_party]]
-client_id = "app"
-clients = ["assistant"]
-[[workload_issuer]]
-issuer = "https://workloads.example"
-jwks_file = "workloads.json"
-stable_id_claim = "sub"
-instance_id_claim = "instance"
-[[workload_issuer.class]]
-name = "age"
-lifetime = "task"
-clients = ["age-agent"]
-scopes = ["age_over_18"]
-targets = ["tickets"]
-answers = ["age_over_18"]
-[[client]]
-id = "assistant"
-jwks_file = "assistant.json"
-scopes = ["search", "book", "age_over_18"]
-targets = ["tickets", "age-agent"]
-[[client]]
-id = "age-agent"
-jwks_file = "age-agent.json"
-scopes = ["age_over_18", "search"]
-targets = ["tickets", "elsewhere"]
-answers = ["age_over_18"]
-[[predicate]]
-scope = "age_over_18"
-claim = "birthdate"
-at_least_years = 18
-[[target]]
-identifier = "tickets"
-resource_server = "assistant"
-scopes = { search = {}, book = { assurance = "phishing_resistant" }, age_over_18 = {} }
-answers = { age_over_18 = {} }
-[[target]]
-identifier = "age-agent"
-scopes = { age_over_18 = {} }
-exchange_client = "age-agent"
-onward = ["tickets"]
+/// What the scenes need beside the parties of all tests: a target that nothing leads onward to, though the client and the
+/// class of the age agent may reach it.
+const ELSEWHERE: &str = r#"
 [[target]]
 identifier = "elsewhere"
-scopes = { search = {}, age_over_18 = {} }
+scopes = { age_over_18 = {} }
 "#;
 
 /// One request, authenticated, parsed and verified, with what is recorded.
@@ -97,7 +49,21 @@ fn id(number: u128) -> uuid::Uuid {
 }
 
 pub(crate) fn config() -> Config {
-    Config::parse(CONFIG, Path::new("/etc/deputy")).unwrap()
+    let values = [
+        ("issuer", DEPUTY),
+        ("public", "127.0.0.1:8443"),
+        ("management", "127.0.0.1:8444"),
+        ("provider", PROVIDER),
+        ("provider_keys", definition::PINNED),
+    ];
+    let text = definition::filled(definition::DEFINITION, &values) + ELSEWHERE;
+    let mut config = Config::parse(&text, Path::new(definition::DIRECTORY)).unwrap();
+    let elsewhere = TargetId::new("elsewhere");
+    let age_agent = config.registry.clients.get_mut(&ClientId::new("age-agent")).unwrap();
+    Arc::make_mut(age_agent).targets.insert(elsewhere.clone());
+    let issuer = config.registry.workload_issuers.get_mut(&Issuer::new(definition::WORKLOADS)).unwrap();
+    Arc::make_mut(&mut Arc::make_mut(issuer).classes[0]).targets.insert(elsewhere);
+    config
 }
 
 /// The configuration above and the default policy set, read once a thread.
@@ -113,7 +79,7 @@ pub(crate) fn facts() -> LoginFacts {
     LoginFacts {
         id_token_hash: [7; 32],
         provider: Issuer::new(PROVIDER),
-        relying_party: "app".to_owned(),
+        relying_party: "booking-app".to_owned(),
         levels: BTreeSet::from(["mfa".to_owned(), "phishing_resistant".to_owned()]),
         acr: Some("phr".to_owned()),
         amr: vec!["hwk".to_owned(), "mfa".to_owned()],
@@ -139,7 +105,7 @@ pub(crate) fn own_agent(world: &World, client: &str) -> Acting {
 
 /// A fresh instance of the age agent.
 pub(crate) fn age_agent(world: &World) -> Acting {
-    let issuer = &world.config.registry.workload_issuers[&Issuer::new(WORKLOADS)];
+    let issuer = &world.config.registry.workload_issuers[&Issuer::new(definition::WORKLOADS)];
     let class = Arc::clone(&issuer.classes[0]);
     let workload = VerifiedWorkload::for_tests(issuer.issuer.clone(), class, None, "instance-1");
     Acting {
@@ -174,18 +140,18 @@ impl Scene {
         }
     }
 
-    /// Alice's login in the hands of the assistant, for `search` at `tickets`. Nothing is recorded yet.
+    /// Alice's login in the hands of the assistant, for `tickets:search` at `tickets`. Nothing is recorded yet.
     pub(crate) fn first_hop() -> Self {
-        Self::with("assistant", &first("audience=tickets&scope=search"), |world| {
+        Self::with("assistant", &first("audience=tickets&scope=tickets:search"), |world| {
             let subject = SubjectResult::Login(Ok(Box::new(login(world, facts(), None))));
             (Verified { subject, actor: Ok(own_agent(world, "assistant")) }, Recorded::Unread)
         })
     }
 
-    /// The assistant's task token, continued for `search` at `tickets`.
+    /// The assistant's task token, continued for `tickets:search` at `tickets`.
     pub(crate) fn continued() -> Self {
-        Self::with("assistant", &later("audience=tickets&scope=search"), |world| {
-            let token = delegation(TokenKind::Task, DEPUTY, "search book age_over_18");
+        Self::with("assistant", &later("audience=tickets&scope=tickets:search"), |world| {
+            let token = delegation(TokenKind::Task, DEPUTY, "tickets:search tickets:book age_over_18");
             (own(world, "assistant", &token), recorded(world, token, None))
         })
     }

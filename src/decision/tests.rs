@@ -197,7 +197,7 @@ fn the_value_of_an_answer_is_in_no_debug_output() {
 #[test]
 fn a_task_token_answers_nothing_and_reaches_what_the_ceiling_defines() {
     let mut scene = Scene::first_hop();
-    scene.ask(&format!("audience={DEPUTY}&scope=search book age_over_18"));
+    scene.ask(&format!("audience={DEPUTY}&scope=tickets:search tickets:book age_over_18"));
     let (report, granted) = permit(&scene);
     let proposal = &granted.terms().proposal;
     assert_eq!((proposal.kind, proposal.answer.as_ref()), (TokenKind::Task, None));
@@ -251,7 +251,7 @@ fn an_unlisted_onward_target_is_refused_before_policy_is_asked() {
 
 /// A login that fed a task of the assistant before.
 fn fed(scene: &Scene, ended: Option<Ended>) -> (Login, Task) {
-    let token = super::fixtures::delegation(TokenKind::Task, DEPUTY, "search");
+    let token = super::fixtures::delegation(TokenKind::Task, DEPUTY, "tickets:search");
     let mut lineage = super::fixtures::lineage(&scene.world, token);
     lineage.task.ended = ended;
     (lineage.login, lineage.task)
@@ -289,7 +289,7 @@ fn a_stopped_user_and_a_banned_agent_are_found_by_their_checks() {
 
     let lineage = super::fixtures::lineage(
         &scene.world,
-        super::fixtures::delegation(TokenKind::Task, DEPUTY, "search"),
+        super::fixtures::delegation(TokenKind::Task, DEPUTY, "tickets:search"),
     );
     record.subject = Some(crate::delegation::record::Subject { cutoff: Some(NOW), ..lineage.subject });
     scene.recorded = Recorded::Login(Box::new(record));
@@ -348,9 +348,9 @@ fn a_wider_token_than_was_permitted_is_never_written() {
 #[test]
 fn an_unknown_word_of_the_scope_is_not_reported() {
     let mut scene = Scene::first_hop();
-    scene.ask("audience=tickets&scope=search eyJhbGciOiJub25lIn0");
+    scene.ask("audience=tickets&scope=tickets:search eyJhbGciOiJub25lIn0");
     let report = scene.decide().report;
-    assert_eq!(report.asked.scope.as_ref().map(crate::oauth::Scope::as_str), Some("search"));
+    assert_eq!(report.asked.scope.as_ref().map(crate::oauth::Scope::as_str), Some("tickets:search"));
 }
 
 #[test]
@@ -358,9 +358,9 @@ fn a_resource_server_sees_only_live_access_tokens_for_its_own_target() {
     let scene = Scene::first_hop();
     let config = &scene.world.config;
     let token = |kind, target: &str| {
-        super::fixtures::lineage(&scene.world, super::fixtures::delegation(kind, target, "search"))
+        super::fixtures::lineage(&scene.world, super::fixtures::delegation(kind, target, "tickets:search"))
     };
-    let server = ClientId::new("assistant");
+    let server = ClientId::new("tickets-api");
     assert!(is_active_for(config, &server, &token(TokenKind::Access, "tickets"), NOW));
     assert!(!is_active_for(config, &server, &token(TokenKind::Task, "tickets"), NOW));
     assert!(!is_active_for(config, &server, &token(TokenKind::Access, "age-agent"), NOW));
@@ -372,8 +372,8 @@ fn a_resource_server_sees_only_live_access_tokens_for_its_own_target() {
 #[test]
 fn a_client_revokes_its_own_tokens_and_by_a_task_token_the_task() {
     let mine = ClientId::new("assistant");
-    let access = super::fixtures::delegation(TokenKind::Access, "tickets", "search");
-    let task = super::fixtures::delegation(TokenKind::Task, DEPUTY, "search");
+    let access = super::fixtures::delegation(TokenKind::Access, "tickets", "tickets:search");
+    let task = super::fixtures::delegation(TokenKind::Task, DEPUTY, "tickets:search");
     assert_eq!(revocation(&mine, &access).map(|revocation| revocation.why), Ok(EndReason::Revoked));
     assert_eq!(revocation(&mine, &task).map(|revocation| revocation.why), Ok(EndReason::TaskDone));
     assert_eq!(revocation(&ClientId::new("other"), &task), Err(Plain::TokenOfOtherClient));

@@ -1,23 +1,24 @@
-//! A small world for the tests of client authentication and verification: one provider, one workload issuer, a few clients, keys
-//! pinned in files.
+//! A small world for the tests of client authentication and verification: parties of the definition of all tests, with
+//! keys that are pinned in files, and a workload issuer that signs what Kubernetes signs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::base::time::{Lifetime, Timestamp};
+use crate::base::time::Timestamp;
 use crate::config::*;
 use crate::jose::{Algorithm, SigningKey};
 use crate::keys::NodeSecrets;
-use crate::oauth::{ClientId, GrantType, Issuer, Scope, ScopeToken};
+use crate::oauth::ClientId;
 use crate::registry::*;
+use crate::testing::definition;
 use crate::verification::Verifier;
 
 pub const DEPUTY: &str = "https://deputy.example";
 pub const PROVIDER: &str = "https://op.example";
-pub const WORKLOADS: &str = "https://cluster.example";
+pub const WORKLOADS: &str = definition::WORKLOADS;
 /// 2026-11-22T06:13:20Z.
 pub const NOW: Timestamp = Timestamp::from_seconds(1_795_328_000);
 
@@ -114,7 +115,7 @@ pub fn but(mut claims: Value, changes: Value) -> Value {
 pub fn id_claims() -> Value {
     let now = NOW.seconds();
     json!({
-        "iss": PROVIDER, "sub": "248289761001", "aud": "web-app", "exp": now + 300, "iat": now - 5,
+        "iss": PROVIDER, "sub": "248289761001", "aud": "booking-app", "exp": now + 300, "iat": now - 5,
         "auth_time": now - 30, "nonce": "n-0S6_WzA2Mj", "acr": "2", "amr": ["pwd", "mfa"],
         "sid": "session-1", "birthdate": "1990-06-05", "groups": ["travel"], "email": "a@example.com",
     })
@@ -142,88 +143,54 @@ pub fn assertion_claims() -> Value {
     })
 }
 
+/// The definition of all tests, read.
+fn defined() -> Config {
+    let values = [
+        ("issuer", DEPUTY),
+        ("public", "127.0.0.1:8443"),
+        ("management", "127.0.0.1:8444"),
+        ("provider", PROVIDER),
+        ("provider_keys", ""),
+    ];
+    let text = definition::filled(definition::DEFINITION, &values) + definition::TLS;
+    Config::parse(&text, Path::new(definition::DIRECTORY)).unwrap()
+}
+
 pub fn provider() -> IdentityProvider {
-    let party = RelyingParty { clients: BTreeSet::from([ClientId::new("assistant")]) };
-    let mfa = AssuranceLevel {
-        name: "mfa".to_owned(),
-        any_of: vec![ClaimCondition {
-            claim: "amr".to_owned(),
-            test: ClaimTest::Contains(vec!["mfa".to_owned()]),
-        }],
-    };
-    let phishing_resistant = AssuranceLevel {
-        name: "phishing_resistant".to_owned(),
-        any_of: vec![ClaimCondition {
-            claim: "acr".to_owned(),
-            test: ClaimTest::In(vec!["phr".to_owned(), "phrh".to_owned()]),
-        }],
-    };
-    IdentityProvider {
-        issuer: Issuer::new(PROVIDER),
-        algorithms: BTreeSet::from([
-            Algorithm::ES256,
-            Algorithm::ES384,
-            Algorithm::EdDSA,
-            Algorithm::PS256,
-            Algorithm::RS256,
-        ]),
-        reach: Reach::default(),
-        keys: KeySource::Discovery,
-        max_id_token_age: Lifetime::from_seconds(600),
-        max_session: Lifetime::from_seconds(28_800),
-        subject_claim: "sub".to_owned(),
-        policy_claims: vec!["groups".to_owned(), "department".to_owned()],
-        infer_mfa_from_amr: false,
-        keys_stale: Lifetime::from_seconds(86_400),
-        relying_parties: BTreeMap::from([("web-app".to_owned(), party)]),
-        assurance: [mfa, phishing_resistant].into_iter().map(|level| (level.name.clone(), level)).collect(),
-    }
+    let mut provider = IdentityProvider::clone(&defined().registry.identity_providers[PROVIDER]);
+    provider.policy_claims.push("department".to_owned());
+    provider.relying_parties.retain(|client_id, _| client_id == "booking-app");
+    provider.relying_parties.get_mut("booking-app").unwrap().clients =
+        BTreeSet::from([ClientId::new("assistant")]);
+    provider
 }
 
 pub fn workload_issuer() -> WorkloadIssuer {
-    let class = |name: &str, namespace: Option<&str>, lifetime| {
+    let defined = WorkloadIssuer::clone(&defined().registry.workload_issuers[WORKLOADS]);
+    let class = |name: &str, namespace: &str, lifetime| {
         Arc::new(AgentClass {
             name: name.to_owned(),
-            when: namespace.map(|ns| ("kubernetes.io.namespace".to_owned(), json!(ns))),
+            when: Some(("kubernetes.io.namespace".to_owned(), json!(namespace))),
             lifetime,
             clients: BTreeSet::from([ClientId::new("assistant")]),
-            scopes: Scope::empty(),
-            targets: BTreeSet::new(),
-            answers: BTreeSet::new(),
+            ..AgentClass::clone(&defined.classes[0])
         })
     };
     WorkloadIssuer {
-        issuer: Issuer::new(WORKLOADS),
-        audience: DEPUTY.to_owned(),
-        keys: KeySource::Discovery,
-        reach: Reach::default(),
-        algorithms: BTreeSet::from([
-            Algorithm::ES256,
-            Algorithm::ES384,
-            Algorithm::EdDSA,
-            Algorithm::PS256,
-            Algorithm::RS256,
-        ]),
         stable_id_claim: "kubernetes.io.serviceaccount.uid".to_owned(),
         instance_id_claim: Some("kubernetes.io.pod.uid".to_owned()),
-        max_token_lifetime: Lifetime::from_seconds(3600),
         classes: vec![
-            class("age-verifier", Some("shop"), AgentLifetime::Task),
-            class("batch", Some("batch"), AgentLifetime::Principal),
+            class("age-verifier", "shop", AgentLifetime::Task),
+            class("batch", "batch", AgentLifetime::Principal),
         ],
+        ..defined
     }
 }
 
+/// A client that authenticates in this way, else like the assistant.
 pub fn client(id: &str, authentication: ClientAuthentication) -> Client {
-    Client {
-        id: ClientId::new(id),
-        authentication,
-        grants: BTreeSet::from(GrantType::DEFAULT),
-        may_act_as_agent: false,
-        scopes: Scope::empty(),
-        targets: BTreeSet::new(),
-        answers: BTreeSet::new(),
-    }
+    let assistant = Client::clone(&defined().registry.clients["assistant"]);
+    Client { id: ClientId::new(id), authentication, may_act_as_agent: false, ..assistant }
 }
 
 pub fn secret(value: &str, expires_at: Option<Timestamp>) -> ClientSecret {
@@ -238,37 +205,15 @@ pub fn add_workload_issuer(config: &mut Config, issuer: WorkloadIssuer) {
     config.registry.workload_issuers.insert(issuer.issuer.clone(), Arc::new(issuer));
 }
 
+/// The settings and the predicates of the definition, with no other party yet.
 pub fn config(dir: &Path) -> Config {
-    let scope = ScopeToken::parse("age_over_18").unwrap();
-    let predicate = Predicate {
-        scope: scope.clone(),
-        claim: "birthdate".to_owned(),
-        question: Question::AtLeastYears { years: 18, leap_day: LeapDay::Mar1 },
-    };
-    let loopback = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    Config {
-        issuer: Issuer::new(DEPUTY),
-        data_dir: dir.to_owned(),
-        listen: Listen { public: loopback, management: loopback, trusted_proxies: Vec::new() },
-        tls: None,
-        database: Database::Sqlite(dir.join("deputy.db")),
-        keys: Keys {
-            master_key_file: dir.join("master.key"),
-            signing_algorithm: Algorithm::ES256,
-            jwks_max_age: Lifetime::from_seconds(300),
-        },
-        tokens: Tokens { lifetime: Lifetime::from_seconds(300), subject: SubjectForm::Upstream },
-        tasks: Tasks { max_lifetime: Lifetime::from_seconds(3600), max_chain_depth: 4 },
-        registry: Registry {
-            predicates: BTreeMap::from([(scope, Arc::new(predicate))]),
-            ..Registry::default()
-        },
-        policy: Policy { directory: None, remember_decisions: true },
-        audit: Audit { checkpoint_file: dir.join("checkpoints") },
-        limits: Limits {
-            failures_per_minute: 60,
-            unknown_tokens_per_minute: 600,
-            unauthenticated_rows_per_minute: 60,
-        },
-    }
+    let mut config = defined();
+    config.data_dir = dir.to_owned();
+    config.database = Database::Sqlite(dir.join("deputy.db"));
+    config.keys.master_key_file = dir.join("master.key");
+    config.audit.checkpoint_file = dir.join("checkpoints");
+    config.tls = None;
+    config.tokens.subject = SubjectForm::Upstream;
+    config.registry = Registry { predicates: config.registry.predicates.clone(), ..Registry::default() };
+    config
 }

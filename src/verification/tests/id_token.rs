@@ -42,7 +42,7 @@ async fn a_good_id_token_gives_its_facts() {
     let token = sign(&world.provider_key, "JWT", &id_claims());
     let verified = verify_at(&world, &token, NOW).await.unwrap();
     assert_eq!(verified.subject(), "248289761001");
-    assert_eq!(verified.relying_party, "web-app");
+    assert_eq!(verified.relying_party, "booking-app");
     assert_eq!(verified.auth_time, NOW.seconds() - 30);
     assert_eq!(verified.acr.as_deref(), Some("2"));
     assert_eq!(verified.amr, ["pwd", "mfa"]);
@@ -151,22 +151,22 @@ async fn the_audience_is_a_relying_party_and_nobody_unknown() {
         (json!({"aud": []}), TokenFault::Audience),
         (json!({"aud": null}), TokenFault::Audience),
         (json!({"aud": 1}), TokenFault::Audience),
-        (json!({"aud": ["web-app", 1]}), TokenFault::Claim),
+        (json!({"aud": ["booking-app", 1]}), TokenFault::Claim),
         (json!({"aud": "Web-App"}), TokenFault::Audience),
-        (json!({"aud": ["web-app", "stranger"], "azp": "web-app"}), TokenFault::Audience),
-        (json!({"aud": ["web-app", "stranger"]}), TokenFault::Audience),
-        (json!({"aud": ["web-app", "mobile-app"]}), TokenFault::AuthorizedParty),
-        (json!({"aud": ["web-app", "mobile-app"], "azp": "stranger"}), TokenFault::AuthorizedParty),
-        (json!({"aud": "web-app", "azp": "mobile-app"}), TokenFault::AuthorizedParty),
+        (json!({"aud": ["booking-app", "stranger"], "azp": "booking-app"}), TokenFault::Audience),
+        (json!({"aud": ["booking-app", "stranger"]}), TokenFault::Audience),
+        (json!({"aud": ["booking-app", "mobile-app"]}), TokenFault::AuthorizedParty),
+        (json!({"aud": ["booking-app", "mobile-app"], "azp": "stranger"}), TokenFault::AuthorizedParty),
+        (json!({"aud": "booking-app", "azp": "mobile-app"}), TokenFault::AuthorizedParty),
         (json!({"azp": "stranger"}), TokenFault::AuthorizedParty),
         (json!({"azp": 1}), TokenFault::Claim),
     ] {
         assert_eq!(fault(&world, changes.clone()).await, expected, "{changes}");
     }
     for changes in [
-        json!({"aud": ["web-app"]}),
-        json!({"azp": "web-app"}),
-        json!({"aud": ["mobile-app", "web-app"], "azp": "web-app"}),
+        json!({"aud": ["booking-app"]}),
+        json!({"azp": "booking-app"}),
+        json!({"aud": ["mobile-app", "booking-app"], "azp": "booking-app"}),
     ] {
         assert!(verify(&world, &but(id_claims(), changes.clone())).await.is_ok(), "{changes}");
     }
@@ -176,7 +176,7 @@ async fn the_audience_is_a_relying_party_and_nobody_unknown() {
 async fn an_id_token_issued_to_an_application_of_another_client_is_refused() {
     let mut world = World::new();
     change_provider(&mut world, |provider| {
-        provider.relying_parties.get_mut("web-app").unwrap().clients = [ClientId::new("other")].into();
+        provider.relying_parties.get_mut("booking-app").unwrap().clients = [ClientId::new("other")].into();
     });
     assert_eq!(fault(&world, json!({})).await, TokenFault::RelyingParty);
 }
@@ -255,7 +255,7 @@ async fn tokens_of_other_kinds_are_refused() {
         json!({"htu": "https://deputy.example/token"}),
         json!({"token_introspection": {}}),
         json!({"scope": "openid"}),
-        json!({"client_id": "web-app"}),
+        json!({"client_id": "booking-app"}),
     ] {
         assert_eq!(fault(&world, changes.clone()).await, TokenFault::Kind, "{changes}");
     }

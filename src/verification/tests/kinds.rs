@@ -51,7 +51,7 @@ async fn each_kind_is_taken_in_its_place_and_in_no_other() {
         ring.sign(typ, everything(DEPUTY, json!(aud)).to_string().as_bytes(), NOW).unwrap().token
     };
     let (provider, workload, client) = (&world.provider_key, &world.workload_key, &world.client_key);
-    let to_app = everything(PROVIDER, json!("web-app"));
+    let to_app = everything(PROVIDER, json!("booking-app"));
     let from_workload = everything(WORKLOADS, json!(DEPUTY));
     let from_client = everything("assistant", json!(DEPUTY));
     let logout = json!({"events": {"http://schemas.openid.net/event/backchannel-logout": {}}});
@@ -67,7 +67,7 @@ async fn each_kind_is_taken_in_its_place_and_in_no_other() {
         ("provider's access token", sign(provider, "at+jwt", &to_app), &[]),
         (
             "provider's access token without typ",
-            sign(provider, "JWT", &but(to_app, json!({"scope": "openid", "client_id": "web-app"}))),
+            sign(provider, "JWT", &but(to_app, json!({"scope": "openid", "client_id": "booking-app"}))),
             &[],
         ),
         ("workload token", sign(workload, "JWT", &from_workload), &["workload"]),
@@ -77,7 +77,7 @@ async fn each_kind_is_taken_in_its_place_and_in_no_other() {
         ("DPoP proof", sign(client, "dpop+jwt", &but(from_client.clone(), json!({"htm": "POST"}))), &[]),
         (
             "client's key in the provider's name",
-            sign(client, "JWT", &everything(PROVIDER, json!("web-app"))),
+            sign(client, "JWT", &everything(PROVIDER, json!("booking-app"))),
             &[],
         ),
         ("provider's key in the client's name", sign(provider, "JWT", &from_client), &[]),
