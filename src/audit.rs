@@ -126,7 +126,13 @@ impl Row {
             Event::Revocation(event) => event.agent.as_ref(),
             Event::TaskEnd(event) => event.agent.as_ref(),
             Event::AgentState(event) => Some(&event.agent),
-            _ => None,
+            Event::Introspection(_)
+            | Event::SubjectStop(_)
+            | Event::Key(_)
+            | Event::ClockReset(_)
+            | Event::Configuration(_)
+            | Event::PolicyLoad(_)
+            | Event::Unauthenticated(_) => None,
         }
     }
 
@@ -146,7 +152,13 @@ impl Row {
             Event::Revocation(event) => event.task,
             Event::Introspection(event) => event.task,
             Event::TaskEnd(event) => Some(event.task),
-            _ => None,
+            Event::AgentState(_)
+            | Event::SubjectStop(_)
+            | Event::Key(_)
+            | Event::ClockReset(_)
+            | Event::Configuration(_)
+            | Event::PolicyLoad(_)
+            | Event::Unauthenticated(_) => None,
         }
     }
 
@@ -175,7 +187,13 @@ impl Row {
             Event::Revocation(event) => event.subject,
             Event::TaskEnd(event) => event.subject,
             Event::SubjectStop(event) => event.subject,
-            _ => None,
+            Event::Introspection(_)
+            | Event::AgentState(_)
+            | Event::Key(_)
+            | Event::ClockReset(_)
+            | Event::Configuration(_)
+            | Event::PolicyLoad(_)
+            | Event::Unauthenticated(_) => None,
         }
     }
 }

@@ -178,7 +178,8 @@ impl Verifier {
             is_local: config.issuer.is_on_loopback(),
         };
         let key = self.keys.key(spec, scanned.header(), now).await?;
-        Ok(id_token::judge(config, provider, &scanned.verify(&key)?, token, client, now)?)
+        let signed = scanned.signing_input();
+        Ok(id_token::judge(config, provider, &scanned.verify(&key)?, signed, client, now)?)
     }
 
     /// Verifies a workload's token and finds its class.

@@ -110,8 +110,9 @@ impl<'a> UnverifiedToken<'a> {
         key.verify(self.signing_input.as_bytes(), self.signature_segment)
     }
 
-    /// The text under the signature.
-    pub(super) const fn signing_input(&self) -> &'a str {
+    /// The text that was signed (RFC 7515 §5.1): the identity of a token. The signature is not part of it, because a
+    /// presenter can change an ECDSA signature into another one that is valid as well.
+    pub const fn signing_input(&self) -> &'a str {
         self.signing_input
     }
 

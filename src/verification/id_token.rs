@@ -32,12 +32,12 @@ pub fn check_kind(token: &UnverifiedToken<'_>) -> Result<(), TokenFault> {
 }
 
 /// Judges the claims of an ID token whose signature was verified with a key of `provider`. Its issuer is right,
-/// because `provider` was found by it.
+/// because `provider` was found by it. `signed` is the text that was signed.
 pub fn judge(
     config: &Config,
     provider: &Arc<IdentityProvider>,
     claims: &Claims,
-    token: &str,
+    signed: &str,
     client: &ClientId,
     now: Timestamp,
 ) -> Result<VerifiedLogin, TokenFault> {
@@ -63,7 +63,7 @@ pub fn judge(
         .map(|sid| sha256_of_parts([provider.issuer.as_str().as_bytes(), sid.as_bytes()]));
 
     let facts = LoginFacts {
-        id_token_hash: sha256([token.as_bytes()]),
+        id_token_hash: sha256([signed.as_bytes()]),
         provider: provider.issuer.clone(),
         relying_party,
         auth_time,

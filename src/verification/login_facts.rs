@@ -10,7 +10,7 @@ use crate::oauth::{Digest, Issuer};
 /// recorded with the login, and never read from a token again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginFacts {
-    /// SHA-256 of the token that was presented.
+    /// SHA-256 of the text that was signed in the token, which identifies the token.
     pub id_token_hash: Digest,
     /// The identity provider that issued it.
     pub provider: Issuer,

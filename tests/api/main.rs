@@ -16,6 +16,7 @@ mod world;
 use process_support::scan;
 
 mod examples;
+mod identity;
 mod planted;
 mod planted_dead_code;
 mod planted_proof;

@@ -85,21 +85,38 @@ fn searched_agent(row: &Row) -> Option<&AgentId> {
 
 /// The first column that is not a copy of what the body says; `None` if all are.
 pub(in crate::store) fn differing_column(stored: &AuditColumns, row: &Row) -> Option<&'static str> {
-    let copy = columns(row, String::new(), stored.hash);
+    // Taken apart whole, so that the compiler asks for a new column here too. Body and hash are not copies.
+    let AuditColumns {
+        chain,
+        seq,
+        at,
+        event,
+        outcome,
+        request,
+        client,
+        agent,
+        task,
+        jti,
+        parent,
+        subject,
+        cause,
+        body: _,
+        hash: _,
+    } = columns(row, String::new(), stored.hash);
     let pairs = [
-        ("chain", copy.chain == stored.chain),
-        ("seq", copy.seq == stored.seq),
-        ("at", copy.at == stored.at),
-        ("event", copy.event == stored.event),
-        ("outcome", copy.outcome == stored.outcome),
-        ("request", copy.request == stored.request),
-        ("client", copy.client == stored.client),
-        ("agent", copy.agent == stored.agent),
-        ("task", copy.task == stored.task),
-        ("jti", copy.jti == stored.jti),
-        ("parent", copy.parent == stored.parent),
-        ("subject", copy.subject == stored.subject),
-        ("cause", copy.cause == stored.cause),
+        ("chain", chain == stored.chain),
+        ("seq", seq == stored.seq),
+        ("at", at == stored.at),
+        ("event", event == stored.event),
+        ("outcome", outcome == stored.outcome),
+        ("request", request == stored.request),
+        ("client", client == stored.client),
+        ("agent", agent == stored.agent),
+        ("task", task == stored.task),
+        ("jti", jti == stored.jti),
+        ("parent", parent == stored.parent),
+        ("subject", subject == stored.subject),
+        ("cause", cause == stored.cause),
     ];
     pairs.into_iter().find(|(_, is_equal)| !is_equal).map(|(column, _)| column)
 }
