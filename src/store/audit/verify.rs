@@ -225,8 +225,14 @@ impl Anchors {
     }
 
     fn take<'a>(&mut self, ends: impl Iterator<Item = (&'a String, &'a End)>, at: Timestamp) -> bool {
-        ends.map(|(chain, end)| end.hash().map(|hash| self.note(chain, end.seq, hash, at)).is_some())
-            .fold(true, |all, is_read| all && is_read)
+        let mut is_read = true;
+        for (chain, end) in ends {
+            match end.hash() {
+                Some(hash) => self.note(chain, end.seq, hash, at),
+                None => is_read = false,
+            }
+        }
+        is_read
     }
 
     fn note(&mut self, chain: &str, seq: i64, hash: Hash, at: Timestamp) {
