@@ -51,19 +51,32 @@ pub struct App {
 }
 
 impl App {
-    /// The request's time.
+    /// The time of a request: the latest that this process has seen, so that nothing of Deputy's own lives again when
+    /// the clock is set back.
     ///
     /// # Errors
-    /// [`Failure::ClockBehind`]: what expired would come alive again.
+    /// [`Failure::ClockBehind`]: the clock is further behind than can be waited for.
     pub fn now(&self) -> Result<Timestamp, Failure> {
-        let now = self.clock.now();
-        let highest = self.highest.fetch_max(now.millis(), Ordering::SeqCst).max(now.millis());
-        if now.plus(CLOCK_TOLERANCE).millis() < highest {
+        let latest = self.latest();
+        if self.clock.now().plus(CLOCK_TOLERANCE) < latest {
             self.metrics.clock_behind.set(1);
             return Err(Failure::ClockBehind);
         }
         self.metrics.clock_behind.set(0);
-        Ok(now)
+        Ok(latest)
+    }
+
+    /// The later of the clock and the highest time seen: the time for what has to be answered in any case.
+    pub fn latest(&self) -> Timestamp {
+        let now = self.clock.now();
+        Timestamp::from_millis(self.highest.fetch_max(now.millis(), Ordering::SeqCst)).max(now)
+    }
+
+    /// Whether the clock of this machine and that of the database server are not further apart than the tolerance. A
+    /// node whose clock disagrees is not ready, and removes nothing. An SQLite database has no clock of its own.
+    pub async fn clock_agrees(&self) -> Result<bool, Failure> {
+        let database = self.store.database_time().await?;
+        Ok(database.is_none_or(|database| is_close(self.clock.now(), database)))
     }
 
     /// The configuration and the policy that one request is decided by from its beginning to its end.
@@ -92,6 +105,11 @@ impl App {
     }
 }
 
+/// Whether two clocks are not further apart than the tolerance.
+fn is_close(one: Timestamp, other: Timestamp) -> bool {
+    one.millis_since(other).abs() <= CLOCK_TOLERANCE.millis()
+}
+
 #[cfg(test)]
 mod tests {
     use super::fixtures::Parts;
@@ -105,13 +123,20 @@ mod tests {
         parts.clock.advance(Lifetime::from_seconds(100));
         let highest = parts.now().unwrap();
         parts.clock.set(highest.minus(CLOCK_TOLERANCE));
-        assert!(parts.now().is_ok());
+        assert_eq!(parts.now().unwrap(), highest, "what has expired stays so");
         parts.clock.set(NOW);
         assert!(matches!(parts.now(), Err(Failure::ClockBehind)));
         assert_eq!(parts.metrics.clock_behind.get(), 1);
         parts.clock.set(highest);
         assert!(parts.now().is_ok());
         assert_eq!(parts.metrics.clock_behind.get(), 0);
+    }
+
+    #[test]
+    fn clocks_agree_up_to_the_tolerance_in_both_directions() {
+        let beyond = Lifetime::from_seconds(CLOCK_TOLERANCE.seconds() + 1);
+        assert!(is_close(NOW, NOW.plus(CLOCK_TOLERANCE)) && is_close(NOW.plus(CLOCK_TOLERANCE), NOW));
+        assert!(!is_close(NOW, NOW.plus(beyond)) && !is_close(NOW.plus(beyond), NOW));
     }
 
     #[actix_web::test]

@@ -50,6 +50,7 @@ use tokio::sync::oneshot;
 
 use self::audit::checkpoint::Notary;
 use self::queue::{Queue, Waiting};
+use self::transaction::Transaction;
 use self::writer::Writer;
 use crate::base::entropy::Entropy;
 use crate::config;
@@ -135,21 +136,20 @@ impl Store {
     /// database cannot be opened or is not as durable as demanded, the checkpoint key does not open.
     pub async fn open(opening: Opening<'_>) -> Result<Self, StoreError> {
         let data_dir = node::hold(&opening.config.data_dir)?;
-        let chain = node::id(&opening.config.data_dir, opening.entropy)?;
         let queue = Arc::new(Queue::default());
         let (backend, writer) = match &opening.config.database {
             config::Database::Sqlite(path) => {
                 let mut connection = sqlite::prepare(path)?;
-                let notary = Notary::open(&mut sqlite::Session(&mut connection), &chain, &opening).await?;
+                let (chain, notary) = take_up(&mut sqlite::Session(&mut connection), &opening).await?;
                 let engine = sqlite::Engine(connection);
                 let writer = start(engine, &queue, notary, chain, data_dir)?;
                 (Backend::Sqlite(sqlite::Database::new(path.clone())), writer)
             }
             config::Database::Postgres(url) => {
                 let database = postgres::Database::open(url).await?;
-                let notary = {
+                let (chain, notary) = {
                     let reader = database.reader().await?;
-                    Notary::open(&mut postgres::Session(&reader), &chain, &opening).await?
+                    take_up(&mut postgres::Session(&reader), &opening).await?
                 };
                 let writer = start(database.engine()?, &queue, notary, chain, data_dir)?;
                 (Backend::Postgres(database), writer)
@@ -194,6 +194,19 @@ impl Store {
             .and_then(Result::ok)
             .unwrap_or_else(|| Err(StoreError::Unusable("the writer broke off".to_owned())))
     }
+}
+
+/// Takes up the audit chain of this node, if the database reaches as far as the checkpoint file says.
+async fn take_up<S: Transaction>(
+    session: &mut S,
+    opening: &Opening<'_>,
+) -> Result<(String, Notary), StoreError> {
+    let checkpoints = &opening.config.audit.checkpoint_file;
+    let chain = node::id(session, opening.config, opening.entropy).await?;
+    audit::file::drop_unfinished_line(checkpoints)?;
+    audit::file::demand_reached(session, checkpoints).await?;
+    let notary = Notary::open(session, &chain, opening).await?;
+    Ok((chain, notary))
 }
 
 /// Starts the writer's thread; it takes the data directory with it.

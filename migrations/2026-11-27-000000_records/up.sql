@@ -133,7 +133,7 @@ CREATE TABLE party (
 -- where the row is found by its task, in which the agent is engaged: in granted exchanges.
 CREATE TABLE audit (
     chain TEXT NOT NULL,
-    seq BIGINT NOT NULL,
+    seq BIGINT NOT NULL CONSTRAINT audit_seq CHECK (seq >= 1),
     at BIGINT NOT NULL,
     event TEXT NOT NULL,
     outcome TEXT NOT NULL,
@@ -160,11 +160,13 @@ CREATE TABLE checkpoint_key (
     sealed BYTEA NOT NULL
 );
 
+-- `heads` has the end of each chain at that time: a JSON object of chain to `seq` and `hash`.
 CREATE TABLE checkpoint (
     chain TEXT NOT NULL,
-    seq BIGINT NOT NULL,
+    seq BIGINT NOT NULL CHECK (seq >= 1),
     hash BYTEA NOT NULL,
     at BIGINT NOT NULL,
+    heads TEXT NOT NULL,
     signature BYTEA NOT NULL,
     PRIMARY KEY (chain, seq)
 );

@@ -123,13 +123,18 @@ fn told(report: &Report, output: &mut Output) {
             0 => String::new(),
             rows => format!("; {rows} rows after it could still be cut unseen"),
         };
-        output.line(format!("chain {}: {} rows, {anchored}{open}", chain.chain, chain.rows));
+        output.line(format!("chain {}: {} rows, {anchored}{open}", printable(&chain.chain), chain.rows));
         if let Some(key) = &chain.public_key {
             output.line(format!("  checkpoint key {key}"));
         }
     }
     for fault in &report.faults {
-        output.line(format!("FAULT chain {} row {}: {}", fault.chain, fault.seq, fault.what));
+        let place = match (fault.chain.as_str(), fault.seq) {
+            ("", 0) => "checkpoint file".to_owned(),
+            ("", line) => format!("checkpoint file line {line}"),
+            (chain, row) => format!("chain {} row {row}", printable(chain)),
+        };
+        output.line(format!("FAULT {place}: {}", fault.what));
     }
     output.line(if report.faults.is_empty() {
         "the audit log is whole"

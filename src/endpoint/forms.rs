@@ -71,6 +71,10 @@ async fn refuse(app: &App, caller: &Caller, kind: Kind, cause: Cause) -> Stop {
         Ok(now) => now,
         Err(failure) => return Stop::Failed(failure),
     };
+    // A body that is sent slowly holds a connection, so it counts as a failure.
+    if cause == Plain::BodyTimeout.into() {
+        app.throttle.load().note_failure(caller.source, None, now);
+    }
     match phases::record_unauthenticated(app, caller, kind, cause.clone(), None, now).await {
         Ok(()) => Stop::Refused(cause),
         Err(stop) => stop,

@@ -26,16 +26,17 @@ pub async fn authenticate(
     now: Timestamp,
     kind: Kind,
 ) -> Result<AuthenticatedClient, Stop> {
-    if app.throttle.load().is_shut_out(caller.source, now) {
-        record_unauthenticated(app, caller, kind, Plain::Throttled.into(), None, now).await?;
-        return Err(Plain::Throttled.into());
-    }
     let authorization: Vec<&[u8]> = caller.authorization.iter().map(Vec::as_slice).collect();
     let answer =
         client_auth::authenticate(config, &app.verifier, &app.secrets, &authorization, params, now).await;
     match answer {
         Ok(client) => Ok(client),
         Err(NotAuthenticated::Unavailable(what)) => Err(Stop::Failed(Failure::IssuerKeys(what))),
+        // Only what does not verify is throttled: others behind the same address must not shut a client out.
+        Err(NotAuthenticated::Refused { .. }) if app.throttle.load().is_shut_out(caller.source, now) => {
+            record_unauthenticated(app, caller, kind, Plain::Throttled.into(), None, now).await?;
+            Err(Plain::Throttled.into())
+        }
         Err(NotAuthenticated::Refused { cause, claimed }) => {
             record_unauthenticated(app, caller, kind, cause.clone(), claimed.clone(), now).await?;
             let is_client_fault = cause.wire().status == 401;

@@ -8,8 +8,8 @@ use futures_util::StreamExt as _;
 
 /// The largest body that is read, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
-/// The longest time that a body may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest time that a body may take: 64 KiB need no more, and a connection is free to hold.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Why a body is not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Who sent a request.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap};
@@ -28,7 +28,9 @@ impl Caller {
     /// The caller of `request`: at the address of the connection, or where that is a listed proxy, at the
     /// address that the proxy states.
     pub fn of(request: &HttpRequest, listen: &Listen, id: RequestId) -> Self {
-        let direct = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
+        // A socket that takes both versions shows an IPv4 address as an IPv6 one.
+        let direct =
+            request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip().to_canonical());
         let authorization = request.headers().get_all(header::AUTHORIZATION);
         Self {
             source: source(direct, request.headers(), listen),
@@ -49,13 +51,29 @@ fn source(direct: IpAddr, headers: &HeaderMap, listen: &Listen) -> IpAddr {
     for value in headers.get_all("x-forwarded-for") {
         let Ok(text) = value.to_str() else { return direct };
         for hop in text.split(',') {
-            match hop.trim().parse::<IpAddr>() {
-                Ok(address) => forwarded.push(address),
-                Err(_) => return direct,
+            match hop_address(hop.trim()) {
+                Some(address) => forwarded.push(address),
+                None => return direct,
             }
         }
     }
     forwarded.into_iter().rev().find(|address| !is_trusted(address)).unwrap_or(direct)
+}
+
+/// An address as proxies write it: alone, in brackets, or with the port of the connection.
+fn hop_address(text: &str) -> Option<IpAddr> {
+    let alone = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address = alone.parse::<IpAddr>().or_else(|_| text.parse::<SocketAddr>().map(|socket| socket.ip()));
+    address.ok().map(|address| address.to_canonical())
+}
+
+/// What limits are counted by: one subscriber has a whole /64 of IPv6 (RFC 6177), but seldom more than one address of
+/// IPv4.
+pub fn network(source: IpAddr) -> IpAddr {
+    match source.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        address => address,
+    }
 }
 
 #[cfg(test)]
@@ -90,6 +108,35 @@ mod tests {
         assert_eq!(source("10.0.0.1", &["203.0.113.9, 198.51.100.7", "10.0.0.2"]), "198.51.100.7");
         assert_eq!(source("10.0.0.1", &["nonsense, 198.51.100.7"]), "10.0.0.1");
         assert_eq!(source("10.0.0.1", &["10.0.0.3"]), "10.0.0.1");
+    }
+
+    #[test]
+    fn an_address_is_the_same_in_whatever_form_it_is_written() {
+        let source = |peer, forwarded: &[&str]| caller(peer, forwarded).source.to_string();
+        assert_eq!(source("[::ffff:192.0.2.1]", &[]), "192.0.2.1");
+        assert_eq!(source("[::ffff:10.0.0.1]", &["198.51.100.7"]), "198.51.100.7");
+        for (written, is) in [
+            ("198.51.100.7:51111", "198.51.100.7"),
+            ("::ffff:198.51.100.7", "198.51.100.7"),
+            ("[::ffff:198.51.100.7]:1", "198.51.100.7"),
+            ("2001:db8::9", "2001:db8::9"),
+            ("[2001:db8::9]", "2001:db8::9"),
+            ("[2001:db8::9]:444", "2001:db8::9"),
+        ] {
+            assert_eq!(source("10.0.0.1", &[written]), is);
+            assert_eq!(source("10.0.0.1", &[written, "10.0.0.2:80"]), is);
+        }
+        for written in ["198.51.100.7:", "198.51.100.7:x", "[198.51.100.7", "[]", "2001:db8::9]"] {
+            assert_eq!(source("10.0.0.1", &[written]), "10.0.0.1", "{written}");
+        }
+    }
+
+    #[test]
+    fn a_source_is_a_64_of_ipv6_and_an_address_of_ipv4() {
+        let network = |text: &str| network(text.parse().unwrap()).to_string();
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
+        assert_eq!(network("192.0.2.1"), "192.0.2.1");
     }
 
     #[test]

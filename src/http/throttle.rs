@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use governor::nanos::Nanos;
 use governor::state::keyed::DashMapStateStore;
+use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
+use super::caller::network;
 use crate::base::time::{Clock, Lifetime, Timestamp};
 use crate::config::Limits;
 use crate::oauth::ClientId;
@@ -33,12 +35,17 @@ const SHUT_OUT: Lifetime = Lifetime::from_seconds(10);
 /// A source may fail this many times as often as one (source, client): many clients share an address.
 const CLIENTS_PER_SOURCE: u32 = 10;
 
-/// The throttles of one process.
+/// All sources together get this many times as many rows as one of them: addresses are cheap, and each row is a write
+/// to the disk that others wait for.
+const SOURCES_WITH_ROWS: u32 = 20;
+
+/// The throttles of one process. Sources are counted by [`network`].
 pub struct Throttle {
     failures_of_source: Keyed<IpAddr>,
     failures_of_client: Keyed<(IpAddr, ClientId)>,
     unknown_tokens: Keyed<ClientId>,
     rows: Keyed<IpAddr>,
+    rows_of_all: RateLimiter<NotKeyed, InMemoryState, Ticks, governor::middleware::NoOpMiddleware<Nanos>>,
     shut_out: moka::sync::Cache<IpAddr, Timestamp>,
     counted: Mutex<Counted>,
 }
@@ -53,27 +60,35 @@ struct Counted {
 impl Throttle {
     /// Throttles as configured.
     pub fn new(limits: &Limits, clock: &Arc<dyn Clock>) -> Self {
-        fn keyed<K: std::hash::Hash + Eq + Clone>(per_minute: u32, clock: &Arc<dyn Clock>) -> Keyed<K> {
-            let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
-            RateLimiter::new(quota, DashMapStateStore::default(), Ticks(clock.clone()))
+        fn per_minute(count: u32) -> Quota {
+            Quota::per_minute(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN))
+        }
+        fn keyed<K: std::hash::Hash + Eq + Clone>(count: u32, clock: &Arc<dyn Clock>) -> Keyed<K> {
+            RateLimiter::new(per_minute(count), DashMapStateStore::default(), Ticks(clock.clone()))
         }
         Self {
             failures_of_source: keyed(limits.failures_per_minute.saturating_mul(CLIENTS_PER_SOURCE), clock),
             failures_of_client: keyed(limits.failures_per_minute, clock),
             unknown_tokens: keyed(limits.unknown_tokens_per_minute, clock),
             rows: keyed(limits.unauthenticated_rows_per_minute, clock),
+            rows_of_all: RateLimiter::direct_with_clock(
+                per_minute(limits.unauthenticated_rows_per_minute.saturating_mul(SOURCES_WITH_ROWS)),
+                Ticks(clock.clone()),
+            ),
             shut_out: moka::sync::Cache::new(100_000),
             counted: Mutex::new(Counted::default()),
         }
     }
 
-    /// Whether this source failed too often; asked before any work is done for it (7009-5-01).
+    /// Whether this source failed too often. Its failures are then answered with 429; a credential that verifies is
+    /// taken all the same, because others may stand behind the same address (7009-5-01).
     pub fn is_shut_out(&self, source: IpAddr, now: Timestamp) -> bool {
-        self.shut_out.get(&source).is_some_and(|until| now < until)
+        self.shut_out.get(&network(source)).is_some_and(|until| now < until)
     }
 
     /// Notes a failed client authentication. `true`: answer with 429 instead (CA-ALL-09).
     pub fn note_failure(&self, source: IpAddr, claimed: Option<&ClientId>, now: Timestamp) -> bool {
+        let source = network(source);
         let is_source_over = self.failures_of_source.check_key(&source).is_err();
         if is_source_over {
             self.shut_out.insert(source, now.plus(SHUT_OUT));
@@ -88,9 +103,9 @@ impl Throttle {
         self.unknown_tokens.check_key(client).is_err()
     }
 
-    /// Whether a refusal of this source gets an audit row of its own; if not, it was counted.
+    /// Whether a refusal of this source, which nobody authenticated, gets an audit row of its own; if not, it was counted.
     pub fn takes_row(&self, source: IpAddr, now: Timestamp) -> bool {
-        if self.rows.check_key(&source).is_ok() {
+        if self.rows.check_key(&network(source)).is_ok() && self.rows_of_all.check().is_ok() {
             return true;
         }
         let mut counted = self.counted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -168,6 +183,23 @@ mod tests {
         assert_eq!([throttle.take_counted(), throttle.take_counted()], [Some(2), None]);
         clock.advance(Lifetime::from_seconds(60));
         assert!(takes());
+    }
+
+    #[test]
+    fn a_64_of_ipv6_is_one_source_and_all_sources_share_a_limit_of_rows() {
+        let (throttle, clock) = throttle();
+        let address = |text: String| text.parse::<IpAddr>().unwrap();
+        let of_one = (0..3000).map(|host| address(format!("2001:db8::{host:x}")));
+        let rows = |sources: &mut dyn Iterator<Item = IpAddr>| {
+            sources.filter(|source| throttle.takes_row(*source, clock.now())).count()
+        };
+        assert_eq!(rows(&mut of_one.clone()), 1);
+        let over = |source: &IpAddr| throttle.note_failure(*source, None, clock.now());
+        assert_eq!(of_one.clone().filter(|source| !over(source)).count(), 20);
+        assert!(throttle.is_shut_out(address("2001:db8::ffff:ffff".to_owned()), clock.now()));
+        assert!(!throttle.is_shut_out(address("2001:db8:0:1::".to_owned()), clock.now()));
+        let of_many = (1..=3000).map(|net| address(format!("2001:db8:{net:x}::1")));
+        assert_eq!(rows(&mut of_many.clone()), usize::try_from(SOURCES_WITH_ROWS).unwrap() - 1);
     }
 
     #[test]

@@ -43,6 +43,13 @@ pub async fn tidy(app: &App) -> Result<(), Failure> {
 /// Ends tasks whose time is up and removes rows past their use. Nothing depends on it.
 pub async fn sweep(app: &App) -> Result<(), Failure> {
     let now = app.now()?;
+    // Other nodes rely on the rows that a sweep removes, so it takes a clock on which they agree.
+    if !app.clock_agrees().await? {
+        tracing::error!(
+            "the clock of this machine is more than a minute from that of the database: nothing is swept"
+        );
+        return Ok(());
+    }
     loop {
         // One is a small batch, so that requests come between; there may be more to do than one does.
         let entry = Entry { one_time: Vec::new(), change: Change::Control(Control::Sweep), told: None, now };
@@ -95,7 +102,7 @@ async fn tell_policy(app: Arc<App>, outcome: Result<ReloadOutcome, PolicyError>)
             Outcome::Refused { cause: "policy_refused".into(), reason: "policy_refused".into() }
         }
     };
-    if let Err(failure) = record::policy(&app, app.clock.now(), outcome).await {
+    if let Err(failure) = record::policy(&app, app.latest(), outcome).await {
         tracing::warn!(error = %failure, "what became of the policy files could not be recorded");
     }
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod chain;
 pub(super) mod checkpoint;
+pub(super) mod file;
 pub mod verify;
 
 use super::rows::{Hash, Key, row};
@@ -45,15 +46,19 @@ row! {
         seq: i64,
         hash: Hash,
         at: i64,
+        heads: String,
         signature: Vec<u8>,
     }
 }
 
-/// Statements about audit rows, checkpoints and their keys.
+/// Statements about audit rows, checkpoints and their keys. All but [`AuditRows::chain_sizes`] and
+/// [`AuditRows::audit_from`], which serve the verification, read only rows that a node can have written: from 1 on.
 pub(super) trait AuditRows {
     async fn head(&mut self, chain: &str) -> Result<Option<(i64, Hash)>, Failure>;
-    async fn chains(&mut self) -> Rows<String>;
-    async fn audit_after(&mut self, chain: &str, seq: i64, limit: i64) -> Rows<AuditColumns>;
+    /// Every chain that has a row of whatever number, with how many it has.
+    async fn chain_sizes(&mut self) -> Rows<(String, i64)>;
+    /// Rows in order, from this number on.
+    async fn audit_from(&mut self, chain: &str, seq: i64, limit: i64) -> Rows<AuditColumns>;
     async fn audit_newest(&mut self, chain: &str, limit: i64) -> Rows<AuditColumns>;
     async fn audit_of_agent(&mut self, agent: &str) -> Rows<AuditColumns>;
     async fn audit_of_tasks(&mut self, tasks: &[Key]) -> Rows<AuditColumns>;
@@ -62,8 +67,9 @@ pub(super) trait AuditRows {
     async fn insert_audit(&mut self, rows: &[AuditColumns]) -> Done;
     async fn checkpoint_keys(&mut self) -> Rows<CheckpointKeyRow>;
     async fn insert_checkpoint_key(&mut self, row: &CheckpointKeyRow) -> Done;
-    async fn checkpoints(&mut self, chain: &str) -> Rows<CheckpointRow>;
-    async fn last_checkpoint(&mut self, chain: &str) -> Result<Option<i64>, Failure>;
+    /// Checkpoints in order, from this number on.
+    async fn checkpoints_from(&mut self, chain: &str, seq: i64, limit: i64) -> Rows<CheckpointRow>;
+    async fn last_checkpoint(&mut self, chain: &str) -> Result<Option<(i64, Hash)>, Failure>;
     async fn insert_checkpoint(&mut self, row: &CheckpointRow) -> Done;
 }
 
@@ -73,7 +79,7 @@ macro_rules! audit {
         const _: () = {
             use diesel::{
                 BoolExpressionMethods as _, ExpressionMethods as _, NullableExpressionMethods as _,
-                OptionalExtension as _, QueryDsl as _, SelectableHelper as _, dsl::max,
+                OptionalExtension as _, QueryDsl as _, SelectableHelper as _, dsl::count_star,
             };
             use $crate::store::audit::{AuditColumns, AuditRows, CheckpointKeyRow, CheckpointRow};
             use $crate::store::rows::{Hash, Key};
@@ -83,19 +89,19 @@ macro_rules! audit {
             impl AuditRows for $session<'_> {
                 async fn head(&mut self, chain: &str) -> Result<Option<(i64, Hash)>, Failure> {
                     let query = audit::table
-                        .filter(audit::chain.eq(chain))
+                        .filter(audit::chain.eq(chain).and(audit::seq.ge(1)))
                         .order(audit::seq.desc())
                         .limit(1)
                         .select((audit::seq, audit::hash));
                     Ok($db!(first self, query).optional()?)
                 }
-                async fn chains(&mut self) -> Rows<String> {
-                    let query = audit::table.select(audit::chain).distinct().order(audit::chain);
+                async fn chain_sizes(&mut self) -> Rows<(String, i64)> {
+                    let query = audit::table.group_by(audit::chain).select((audit::chain, count_star()));
                     Ok($db!(load self, query)?)
                 }
-                async fn audit_after(&mut self, chain: &str, seq: i64, limit: i64) -> Rows<AuditColumns> {
+                async fn audit_from(&mut self, chain: &str, seq: i64, limit: i64) -> Rows<AuditColumns> {
                     let query = audit::table
-                        .filter(audit::chain.eq(chain).and(audit::seq.gt(seq)))
+                        .filter(audit::chain.eq(chain).and(audit::seq.ge(seq)))
                         .order(audit::seq)
                         .limit(limit)
                         .select(AuditColumns::as_select());
@@ -103,37 +109,40 @@ macro_rules! audit {
                 }
                 async fn audit_newest(&mut self, chain: &str, limit: i64) -> Rows<AuditColumns> {
                     let query = audit::table
-                        .filter(audit::chain.eq(chain))
+                        .filter(audit::chain.eq(chain).and(audit::seq.ge(1)))
                         .order(audit::seq.desc())
                         .limit(limit)
                         .select(AuditColumns::as_select());
                     Ok($db!(load self, query)?)
                 }
                 async fn audit_of_agent(&mut self, agent: &str) -> Rows<AuditColumns> {
-                    let began = task::table.filter(task::agent.eq(agent)).select(task::id.nullable());
-                    let entered = engagement::table
-                        .filter(engagement::agent.eq(agent))
-                        .select(engagement::task.nullable());
+                    let began = task::table.filter(task::agent.eq(agent)).select(task::id);
+                    let entered =
+                        engagement::table.filter(engagement::agent.eq(agent)).select(engagement::task);
+                    let is_agents = audit::agent.assume_not_null().eq(agent);
+                    let task = audit::task.assume_not_null();
                     let query = audit::table
-                        .filter(audit::agent.eq(agent))
-                        .or_filter(audit::task.eq_any(began))
-                        .or_filter(audit::task.eq_any(entered))
+                        .filter(is_agents.or(task.eq_any(began)).or(task.eq_any(entered)))
+                        .filter(audit::seq.ge(1))
                         .select(AuditColumns::as_select());
                     Ok($db!(load self, query)?)
                 }
                 async fn audit_of_tasks(&mut self, tasks: &[Key]) -> Rows<AuditColumns> {
                     let query = audit::table
-                        .filter(audit::task.assume_not_null().eq_any(tasks))
+                        .filter(audit::task.assume_not_null().eq_any(tasks).and(audit::seq.ge(1)))
                         .select(AuditColumns::as_select());
                     Ok($db!(load self, query)?)
                 }
                 async fn audit_of_token(&mut self, jti: Key) -> Rows<AuditColumns> {
-                    let query = audit::table.filter(audit::jti.eq(jti)).select(AuditColumns::as_select());
+                    let query = audit::table
+                        .filter(audit::jti.assume_not_null().eq(jti).and(audit::seq.ge(1)))
+                        .select(AuditColumns::as_select());
                     Ok($db!(load self, query)?)
                 }
                 async fn audit_of_request(&mut self, request: Key) -> Rows<AuditColumns> {
-                    let query =
-                        audit::table.filter(audit::request.eq(request)).select(AuditColumns::as_select());
+                    let query = audit::table
+                        .filter(audit::request.assume_not_null().eq(request).and(audit::seq.ge(1)))
+                        .select(AuditColumns::as_select());
                     Ok($db!(load self, query)?)
                 }
                 async fn insert_audit(&mut self, rows: &[AuditColumns]) -> Done {
@@ -149,17 +158,26 @@ macro_rules! audit {
                     $db!(execute self, diesel::insert_into(checkpoint_key::table).values(row))?;
                     Ok(())
                 }
-                async fn checkpoints(&mut self, chain: &str) -> Rows<CheckpointRow> {
+                async fn checkpoints_from(
+                    &mut self,
+                    chain: &str,
+                    seq: i64,
+                    limit: i64,
+                ) -> Rows<CheckpointRow> {
                     let query = checkpoint::table
-                        .filter(checkpoint::chain.eq(chain))
+                        .filter(checkpoint::chain.eq(chain).and(checkpoint::seq.ge(seq)))
                         .order(checkpoint::seq)
+                        .limit(limit)
                         .select(CheckpointRow::as_select());
                     Ok($db!(load self, query)?)
                 }
-                async fn last_checkpoint(&mut self, chain: &str) -> Result<Option<i64>, Failure> {
-                    let query =
-                        checkpoint::table.filter(checkpoint::chain.eq(chain)).select(max(checkpoint::seq));
-                    Ok($db!(first self, query)?)
+                async fn last_checkpoint(&mut self, chain: &str) -> Result<Option<(i64, Hash)>, Failure> {
+                    let query = checkpoint::table
+                        .filter(checkpoint::chain.eq(chain))
+                        .order(checkpoint::seq.desc())
+                        .limit(1)
+                        .select((checkpoint::seq, checkpoint::hash));
+                    Ok($db!(first self, query).optional()?)
                 }
                 async fn insert_checkpoint(&mut self, row: &CheckpointRow) -> Done {
                     $db!(execute self, diesel::insert_into(checkpoint::table).values(row))?;

@@ -100,7 +100,7 @@ async fn candidates<S: Transaction>(
             None => loop {
                 let last =
                     rows.last().filter(|row: &&AuditColumns| row.chain == key.chain).map_or(0, |row| row.seq);
-                let batch = session.audit_after(&key.chain, last, BATCH).await?;
+                let batch = session.audit_from(&key.chain, last.saturating_add(1), BATCH).await?;
                 if batch.is_empty() {
                     break;
                 }

@@ -1,15 +1,18 @@
 //! What makes this node itself: its data directory, held by one server at a time, and its id.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
 
-use super::StoreError;
 use super::audit::chain::NAME_LENGTH;
+use super::audit::file;
+use super::transaction::Transaction;
+use super::{StoreError, postgres};
 use crate::base::entropy::Entropy;
+use crate::config::{Config, Database};
 
 /// Takes the data directory for this process; released when the file is dropped, or the process ends.
 pub(super) fn hold(data_dir: &Path) -> Result<File, StoreError> {
@@ -32,36 +35,101 @@ pub(super) fn hold(data_dir: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// This node's id, which names its audit chain: 16 hex digits in `node_id`, made at the first start.
-pub(super) fn id(data_dir: &Path, entropy: &dyn Entropy) -> Result<String, StoreError> {
+/// The id of this node, which names its audit chain: 16 hex digits in `node_id`, made at the first start.
+///
+/// With it stands, in `database`, for which database it was made. A node that is configured for another one which does
+/// not know its chain begins a new chain there, and keeps the checkpoints of the old one beside the new: they are
+/// evidence about the database that was left. If the database is the same and does not know the chain, it is another
+/// matter, which [`file::demand_reached`] judges.
+pub(super) async fn id<S: Transaction>(
+    session: &mut S,
+    config: &Config,
+    entropy: &dyn Entropy,
+) -> Result<String, StoreError> {
+    let data_dir = &config.data_dir;
+    let location = location(&config.database)?;
+    let recorded = read(&data_dir.join(LOCATION))?;
+    let id = match read_id(data_dir)? {
+        None => make_id(data_dir, entropy)?,
+        Some(id) => {
+            let is_elsewhere = recorded.as_ref().is_some_and(|recorded| *recorded != location);
+            if is_elsewhere && session.checkpoint_keys().await?.iter().all(|key| key.chain != id) {
+                let aside = file::set_aside(&config.audit.checkpoint_file, &id)?;
+                let new = make_id(data_dir, entropy)?;
+                let aside = aside.map(|path| path.display().to_string());
+                tracing::warn!(
+                    chain.old = id,
+                    chain.new = new,
+                    checkpoints.old = aside,
+                    "the database is another than before: this node begins a new audit chain in it"
+                );
+                new
+            } else {
+                id
+            }
+        }
+    };
+    if recorded.as_ref() != Some(&location) {
+        write_durably(data_dir, &data_dir.join(LOCATION), &location)?;
+    }
+    Ok(id)
+}
+
+/// The file that says for which database the id was made.
+const LOCATION: &str = "database";
+
+/// Where the database is, as the configuration names it and without credentials.
+fn location(database: &Database) -> Result<String, StoreError> {
+    Ok(match database {
+        Database::Sqlite(path) => format!("sqlite {}", path.display()),
+        Database::Postgres(url) => format!("postgres {}", postgres::Address::parse(url)?.location()),
+    })
+}
+
+/// The id of this node, if it has one that can be read.
+pub(super) fn known_id(data_dir: &Path) -> Option<String> {
+    read_id(data_dir).ok().flatten()
+}
+
+fn read_id(data_dir: &Path) -> Result<Option<String>, StoreError> {
     let path = data_dir.join("node_id");
-    let wrong = |what: String| StoreError::Unusable(format!("`{}`: {what}", path.display()));
-    match File::open(&path) {
-        Ok(mut file) => {
-            let mut text = String::new();
-            file.read_to_string(&mut text).map_err(|error| wrong(error.to_string()))?;
-            let id = text.trim_end();
-            let is_id = id.len() == NAME_LENGTH
-                && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-            if is_id { Ok(id.to_owned()) } else { Err(wrong("not 16 lower-case hex digits".to_owned())) }
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let mut random = [0; NAME_LENGTH / 2];
-            entropy.fill(&mut random).map_err(|error| wrong(error.to_string()))?;
-            let id = HEXLOWER.encode(&random);
-            write_durably(data_dir, &path, &id).map_err(|error| wrong(error.to_string()))?;
-            Ok(id)
-        }
-        Err(error) => Err(wrong(error.to_string())),
+    let Some(id) = read(&path)? else { return Ok(None) };
+    let is_id = id.len() == NAME_LENGTH
+        && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    let wrong = || StoreError::Unusable(format!("`{}`: not 16 lower-case hex digits", path.display()));
+    if is_id { Ok(Some(id)) } else { Err(wrong()) }
+}
+
+fn make_id(data_dir: &Path, entropy: &dyn Entropy) -> Result<String, StoreError> {
+    let path = data_dir.join("node_id");
+    let mut random = [0; NAME_LENGTH / 2];
+    entropy
+        .fill(&mut random)
+        .map_err(|error| StoreError::Unusable(format!("`{}`: {error}", path.display())))?;
+    let id = HEXLOWER.encode(&random);
+    write_durably(data_dir, &path, &id)?;
+    Ok(id)
+}
+
+/// The text of a small file without its end of line; `None` if there is no such file.
+fn read(path: &Path) -> Result<Option<String>, StoreError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text.trim_end().to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::Unusable(format!("`{}`: {error}", path.display()))),
     }
 }
 
 /// Written beside, synced, renamed into place: after a crash it is there whole, or not at all.
-fn write_durably(directory: &Path, path: &Path, text: &str) -> std::io::Result<()> {
+fn write_durably(directory: &Path, path: &Path, text: &str) -> Result<(), StoreError> {
     let beside = path.with_extension("new");
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)?;
-    File::open(directory)?.sync_all()
+    let write = || {
+        let mut file =
+            OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
+        writeln!(file, "{text}")?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)?;
+        File::open(directory)?.sync_all()
+    };
+    write().map_err(|error: std::io::Error| StoreError::Unusable(format!("`{}`: {error}", path.display())))
 }

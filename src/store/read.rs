@@ -5,6 +5,7 @@ use super::agents::Agents as _;
 use super::keys::Keys as _;
 use super::logins::Logins as _;
 use super::numbers::{HIGHEST_TIME, Numbers as _};
+use super::readings::Readings as _;
 use super::statement::Lock;
 use super::tasks::Tasks as _;
 use super::{Backend, KeyRow, Store, StoreError, load, lookup, postgres};
@@ -126,6 +127,12 @@ impl Store {
     /// Audit rows, oldest first.
     pub async fn list_audit(&self, filter: &AuditFilter) -> Result<Vec<Row>, StoreError> {
         read!(self, |session| lookup::audit(session, filter))
+    }
+
+    /// What the clock of the database server shows; `None` where the database is a file of this machine.
+    pub async fn database_time(&self) -> Result<Option<Timestamp>, StoreError> {
+        let millis = read!(self, |session| session.clock())?;
+        Ok(millis.map(Timestamp::from_millis))
     }
 
     /// The highest time ever recorded, to the second.

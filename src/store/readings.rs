@@ -111,6 +111,9 @@ pub(super) trait Readings {
     /// One token with all that its validity depends on; `None` if there is no such token.
     async fn lineage(&mut self, jti: Key) -> Result<Option<Found>, Failure>;
 
+    /// The clock of the database server in milliseconds, where there is a server.
+    async fn clock(&mut self) -> Result<Option<i64>, Failure>;
+
     /// What the tokens of a group depend on. Where there are locks, they are taken in one order: subjects before
     /// agents before tasks before keys, each by key. What may have changed before a lock was granted is read
     /// with the lock or after it.

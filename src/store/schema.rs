@@ -163,6 +163,7 @@ diesel::table! {
         seq -> BigInt,
         hash -> Binary,
         at -> BigInt,
+        heads -> Text,
         signature -> Binary,
     }
 }

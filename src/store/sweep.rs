@@ -8,7 +8,7 @@ use super::numbers::{HIGHEST_TIME, TIME_STEP};
 use super::rows::Key;
 use super::statement::Failure;
 use super::transaction::Transaction;
-use crate::base::time::{Lifetime, Timestamp};
+use crate::base::time::{CLOCK_TOLERANCE, Lifetime, Timestamp};
 use crate::delegation::record::EndReason;
 
 /// Tasks ended by one sweep at most.
@@ -24,7 +24,8 @@ pub(super) async fn sweep<S: Transaction>(session: &mut S, now: Timestamp) -> Re
     let expired: BTreeSet<Key> = session.expired_tasks(now.millis(), TASKS).await?.into_iter().collect();
     let mut effect = end_tasks(session, &expired, EndReason::Expired, now).await?;
 
-    let uses = session.old_uses(now.millis(), ROWS).await?;
+    // A clock may still be behind this one by as much as is tolerated: there, what was used could be taken once more.
+    let uses = session.old_uses(now.minus(CLOCK_TOLERANCE).millis(), ROWS).await?;
     session.delete_uses(&uses).await?;
 
     // Children expire no later than their parents, and tokens no later than their login.

@@ -11,6 +11,7 @@ mod nodes;
 mod parties;
 mod round_trips;
 mod stops;
+mod tampering;
 mod times;
 mod world;
 

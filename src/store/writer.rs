@@ -4,8 +4,10 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use data_encoding::HEXLOWER;
+
 use super::audit::chain::Head;
-use super::audit::checkpoint::Notary;
+use super::audit::checkpoint::{End, Ends, Notary};
 use super::audit::{AuditColumns, AuditRows as _};
 use super::entry::{Change, Control, Entry, Recorded};
 use super::ledger::Ledger;
@@ -77,7 +79,7 @@ impl<E: Engine> Writer<E> {
     ) -> Result<Self, StoreError> {
         let (head, anchored, highest) = engine.run(async |session: &mut E::Session<'_>| {
             let head = read_head(session, &chain).await?;
-            let anchored = session.last_checkpoint(&chain).await?.unwrap_or(0);
+            let anchored = session.last_checkpoint(&chain).await?.map_or(0, |(seq, _)| seq);
             Ok((head, anchored, session.number(HIGHEST_TIME).await?.unwrap_or(0)))
         })?;
         let unanchored_since = (head.seq > anchored).then(Instant::now);
@@ -144,7 +146,9 @@ impl<E: Engine> Writer<E> {
             return self.checkpoint();
         };
         if head.seq > self.anchored {
-            let (row, line) = self.notary.sign(&head, Timestamp::from_millis(self.highest));
+            let chain = &self.chain;
+            let heads = self.engine.run(async |session: &mut E::Session<'_>| ends(session, chain).await)?;
+            let (row, line) = self.notary.sign(&head, heads, Timestamp::from_millis(self.highest))?;
             self.notary.publish(&line)?;
             self.engine.run(async |session: &mut E::Session<'_>| session.insert_checkpoint(&row).await)?;
             self.anchored = head.seq;
@@ -231,9 +235,30 @@ impl<E: Engine> Writer<E> {
 
 async fn read_head<S: Transaction>(session: &mut S, chain: &str) -> Result<Head, Failure> {
     Ok(match session.head(chain).await? {
+        Some((i64::MAX, _)) => {
+            let what = format!(
+                "the audit chain {chain} has a row of the greatest number: run `deputy audit verify`"
+            );
+            return Err(StoreError::Unusable(what).into());
+        }
         Some((seq, hash)) => Head { chain: chain.to_owned(), seq, hash },
         None => Head::genesis(chain.to_owned()),
     })
+}
+
+/// The ends of all chains for a checkpoint: of this node's own chain, where its last checkpoint was.
+async fn ends<S: Transaction>(session: &mut S, own: &str) -> Result<Ends, Failure> {
+    let mut ends = Ends::new();
+    for key in session.checkpoint_keys().await? {
+        let end = match key.chain == own {
+            true => session.last_checkpoint(own).await?,
+            false => session.head(&key.chain).await?,
+        };
+        if let Some((seq, hash)) = end {
+            ends.insert(key.chain, End { seq, hash: HEXLOWER.encode(&hash.0) });
+        }
+    }
+    Ok(ends)
 }
 
 /// The keys of all that the entries use once.

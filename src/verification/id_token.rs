@@ -56,7 +56,7 @@ pub fn judge(
     let subject = subject(provider, claims, sub)?;
     let acr = bounded(claims.text("acr")?)?;
     let amr: Vec<String> = claims.texts("amr")?.unwrap_or_default().into_iter().map(str::to_owned).collect();
-    if amr.iter().any(|value| value.len() > MAX_TEXT) {
+    if !amr.iter().all(|value| is_taken(value)) {
         return Err(TokenFault::Claim);
     }
     let session = bounded(claims.text("sid")?)?
@@ -137,9 +137,14 @@ fn subject(provider: &IdentityProvider, claims: &Claims, sub: &str) -> Result<St
     Ok(named.to_owned())
 }
 
+/// Whether a text is short enough to be recorded, and without control characters, which no record of it can hold.
+fn is_taken(text: &str) -> bool {
+    text.len() <= MAX_TEXT && !text.chars().any(char::is_control)
+}
+
 fn bounded(text: Option<&str>) -> Result<Option<String>, TokenFault> {
     match text {
-        Some(text) if text.len() > MAX_TEXT => Err(TokenFault::Claim),
+        Some(text) if !is_taken(text) => Err(TokenFault::Claim),
         text => Ok(text.map(str::to_owned)),
     }
 }

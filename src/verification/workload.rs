@@ -83,5 +83,7 @@ fn id(claims: &Claims, path: &str) -> Result<String, TokenFault> {
         Some(Value::Number(number)) if number.is_u64() => number.to_string(),
         _ => return Err(TokenFault::Claim),
     };
-    if (1..=MAX_ID).contains(&id.len()) { Ok(id) } else { Err(TokenFault::Claim) }
+    // What is recorded is text, in which no database takes NUL and an operator expects no control character.
+    let is_taken = (1..=MAX_ID).contains(&id.len()) && !id.chars().any(char::is_control);
+    if is_taken { Ok(id) } else { Err(TokenFault::Claim) }
 }

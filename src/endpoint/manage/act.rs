@@ -14,7 +14,7 @@ use crate::oauth::{AgentId, Issuer, TaskId};
 use crate::store::{Control, Entry, KeyRow, Recorded};
 
 async fn record(app: &App, control: Control, event: Event, what: &'static str) -> Result<Value, NotDone> {
-    let told = Told::of_operator(app.clock.now(), event);
+    let told = Told::of_operator(app.latest(), event);
     match app.store.record(Entry::control(control, told)).await? {
         Recorded::Done { died, changed, .. } => Ok(json!({"changed": changed, "died": died})),
         Recorded::NotFound => Err(NotDone::NotFound(what)),
@@ -83,7 +83,7 @@ pub async fn end_subject(app: web::Data<App>, request: HttpRequest, payload: web
 pub async fn rotate_keys(app: web::Data<App>) -> HttpResponse {
     answer(
         async {
-            let now = app.clock.now();
+            let now = app.latest();
             let config = app.config.load_full();
             let rows = app.store.list_keys().await?;
             if rows.iter().any(|row| row.revoked_at.is_none() && row.active_from > now) {
@@ -105,7 +105,7 @@ pub async fn rotate_keys(app: web::Data<App>) -> HttpResponse {
 pub async fn revoke_key(app: web::Data<App>, kid: web::Path<String>) -> HttpResponse {
     answer(
         async {
-            let now = app.clock.now();
+            let now = app.latest();
             let config = app.config.load_full();
             let rows = app.store.list_keys().await?;
             let algorithm = config.keys.signing_algorithm;
@@ -127,7 +127,7 @@ pub async fn refresh_keys(app: web::Data<App>) -> HttpResponse {
 }
 
 async fn put(app: &App, rows: Vec<KeyRow>, act: KeyAct, kid: String) -> Result<Value, NotDone> {
-    let now = app.clock.now();
+    let now = app.latest();
     let event = Event::Key(KeyEvent { act, kid: Some(kid) });
     record(app, Control::PutKeys(rows), event, "key").await?;
     app.refresh_keys().await?;

@@ -30,7 +30,7 @@ pub async fn agent(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
 
 async fn explain(app: &App, id: &AgentId) -> Result<Value, NotDone> {
     let agent = app.store.find_agent(id).await?.ok_or(NotDone::NotFound("agent"))?;
-    crate::endpoint::introspect::record_counted(app, app.clock.now()).await?;
+    crate::endpoint::introspect::record_counted(app, app.latest()).await?;
     let filter = AuditFilter { agent: Some(id.clone()), newest: Some(MOST_ROWS), ..AuditFilter::default() };
     let rows = app.store.list_audit(&filter).await?;
     let mut by_task: BTreeMap<TaskId, Vec<Row>> = BTreeMap::new();

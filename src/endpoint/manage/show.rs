@@ -46,7 +46,7 @@ pub struct TasksQuery {
 
 /// `GET /tasks`: newest first.
 pub async fn tasks(app: web::Data<App>, query: web::Query<TasksQuery>) -> HttpResponse {
-    let now = app.clock.now();
+    let now = app.latest();
     let live_at = query.live.unwrap_or(false).then_some(now);
     let agent = query.agent.as_deref().map(AgentId::new);
     answer(
@@ -65,7 +65,7 @@ pub async fn task(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
             let id = TaskId::parse(&id).ok_or(NotDone::NotFound("task"))?;
             let task = app.store.find_task(id).await?.ok_or(NotDone::NotFound("task"))?;
             let delegations = app.store.list_delegations(id).await?;
-            let mut body = task_json(&task, app.clock.now());
+            let mut body = task_json(&task, app.latest());
             body["delegations"] = delegations.iter().map(delegation_json).collect();
             Ok(body)
         }
@@ -75,7 +75,7 @@ pub async fn task(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
 
 /// `GET /keys`
 pub async fn keys(app: web::Data<App>) -> HttpResponse {
-    let now = app.clock.now();
+    let now = app.latest();
     answer(
         async {
             let rows = app.store.list_keys().await?;
@@ -122,7 +122,7 @@ pub async fn trace(app: web::Data<App>, query: web::Query<TraceQuery>) -> HttpRe
                 ..AuditFilter::default()
             };
             // What was counted a moment ago belongs to the story too.
-            crate::endpoint::introspect::record_counted(&app, app.clock.now()).await?;
+            crate::endpoint::introspect::record_counted(&app, app.latest()).await?;
             let rows = app.store.list_audit(&filter).await?;
             let rows: Vec<Value> = rows
                 .iter()

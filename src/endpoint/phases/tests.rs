@@ -67,15 +67,16 @@ async fn a_failed_authentication_is_recorded_with_the_client_that_it_claimed() {
 }
 
 #[actix_web::test]
-async fn too_many_failures_shut_even_the_good_secret_out_for_a_while() {
+async fn too_many_failures_throttle_a_source_and_not_a_credential_that_verifies() {
     let parts = Parts::new(|config| config.limits.failures_per_minute = 1).await;
     for _ in 0..10 {
         refused(&parts, "nobody:wrong").await;
     }
     assert_eq!(refused(&parts, "nobody:wrong").await, Plain::Throttled);
-    assert_eq!(refused(&parts, "basic:s3cret-of-basic").await, Plain::Throttled);
-    parts.clock.advance(Lifetime::from_seconds(10));
+    assert_eq!(refused(&parts, "basic:wrong").await, Plain::Throttled);
     assert!(authenticated(&parts, "basic:s3cret-of-basic").await.is_ok());
+    parts.clock.advance(Lifetime::from_seconds(60));
+    assert_eq!(refused(&parts, "basic:wrong").await, Plain::SecretWrong);
 }
 
 #[actix_web::test]

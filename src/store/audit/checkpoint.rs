@@ -1,10 +1,8 @@
 //! Signed checkpoints: from time to time the end of this node's chain is signed and written to a file beside the
 //! database, which someone who deletes the last rows of the chain cannot reach (ADR 3).
 
-use std::fs::OpenOptions;
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use base64::Engine as _;
@@ -14,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::chain::Head;
-use super::{CheckpointKeyRow, CheckpointRow};
+use super::{CheckpointKeyRow, CheckpointRow, file};
 use crate::base::time::Timestamp;
 use crate::keys::SealPurpose;
 use crate::store::rows::Hash;
@@ -25,13 +23,31 @@ use crate::store::{Opening, StoreError};
 /// Sets these signatures apart from every other.
 const DOMAIN: &[u8; 16] = b"deputy anchor v1";
 
+/// The end of a chain as a checkpoint names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::store) struct End {
+    pub(in crate::store) seq: i64,
+    pub(in crate::store) hash: String,
+}
+
+impl End {
+    pub(in crate::store) fn hash(&self) -> Option<Hash> {
+        let hash = HEXLOWER.decode(self.hash.as_bytes()).ok()?;
+        Some(Hash(hash.try_into().ok()?))
+    }
+}
+
+/// The ends of all chains, by name. That of the signing chain itself is the one of the checkpoint before.
+pub(in crate::store) type Ends = BTreeMap<String, End>;
+
 /// One line of the checkpoint file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::store) struct Line {
     pub(in crate::store) chain: String,
-    pub(in crate::store) seq: i64,
-    pub(in crate::store) hash: String,
+    #[serde(flatten)]
+    pub(in crate::store) end: End,
     pub(in crate::store) at: Timestamp,
+    pub(in crate::store) heads: Ends,
     /// The public key, base64url.
     pub(in crate::store) key: String,
     /// Ed25519, base64url.
@@ -39,50 +55,37 @@ pub(in crate::store) struct Line {
 }
 
 impl Line {
-    pub(in crate::store) fn hash(&self) -> Option<Hash> {
-        let bytes = self.hash.as_bytes();
-        let mut hash = [0; 32];
-        if bytes.len() != 64 {
-            return None;
-        }
-        for (byte, pair) in hash.iter_mut().zip(bytes.chunks(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-        }
-        Some(Hash(hash))
-    }
-
     /// Whether its signature is its key's.
     pub(in crate::store) fn is_genuine(&self) -> bool {
         let decoded = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
-        let (Some(hash), Some(key), Some(signature)) =
-            (self.hash(), decoded(&self.key), decoded(&self.signature))
-        else {
+        let (Some(hash), Some(key), Some(signature), Ok(heads)) = (
+            self.end.hash(),
+            decoded(&self.key),
+            decoded(&self.signature),
+            serde_json::to_string(&self.heads),
+        ) else {
             return false;
         };
-        is_genuine(&key, &self.chain, self.seq, &hash, self.at.millis(), &signature)
+        let (chain, seq, at) = (self.chain.clone(), self.end.seq, self.at.millis());
+        is_genuine(&key, &CheckpointRow { chain, seq, hash, at, heads, signature })
     }
 }
 
-fn message(chain: &str, seq: i64, hash: &Hash, at: i64) -> Vec<u8> {
+/// What is signed of a checkpoint. Each part is of fixed width or says how long it is, but for the last.
+fn message(row: &CheckpointRow) -> Vec<u8> {
     let mut message = DOMAIN.to_vec();
-    message.extend_from_slice(&(chain.len() as u64).to_be_bytes());
-    message.extend_from_slice(chain.as_bytes());
-    message.extend_from_slice(&seq.to_be_bytes());
-    message.extend_from_slice(&hash.0);
-    message.extend_from_slice(&at.to_be_bytes());
+    message.extend_from_slice(&(row.chain.len() as u64).to_be_bytes());
+    message.extend_from_slice(row.chain.as_bytes());
+    message.extend_from_slice(&row.seq.to_be_bytes());
+    message.extend_from_slice(&row.hash.0);
+    message.extend_from_slice(&row.at.to_be_bytes());
+    message.extend_from_slice(row.heads.as_bytes());
     message
 }
 
 /// Whether `key` signed this.
-pub(in crate::store) fn is_genuine(
-    key: &[u8],
-    chain: &str,
-    seq: i64,
-    hash: &Hash,
-    at: i64,
-    signature: &[u8],
-) -> bool {
-    UnparsedPublicKey::new(&ED25519, key).verify(&message(chain, seq, hash, at), signature).is_ok()
+pub(in crate::store) fn is_genuine(key: &[u8], row: &CheckpointRow) -> bool {
+    UnparsedPublicKey::new(&ED25519, key).verify(&message(row), &row.signature).is_ok()
 }
 
 /// A public key or signature as it is written.
@@ -108,7 +111,6 @@ impl Notary {
         let damaged = || unusable("damaged".to_owned());
         let purpose = SealPurpose::CheckpointKey(chain);
         let file = opening.config.audit.checkpoint_file.clone();
-        drop_unfinished_line(&file)?;
         let known = session.checkpoint_keys().await?.into_iter().find(|row| row.chain == chain);
         let key = if let Some(row) = known {
             let pkcs8 = opening.secrets.open(purpose, &row.sealed);
@@ -138,25 +140,32 @@ impl Notary {
         Ok(Self { key, file, chain: chain.to_owned() })
     }
 
-    /// Signs the end of the chain, as a row and as a line.
-    pub(in crate::store) fn sign(&self, head: &Head, at: Timestamp) -> (CheckpointRow, Line) {
-        let signature = self.key.sign(&message(&self.chain, head.seq, &head.hash, at.millis()));
-        let row = CheckpointRow {
+    /// Signs the end of the chain and what is known of the others, as a row and as a line.
+    pub(in crate::store) fn sign(
+        &self,
+        head: &Head,
+        heads: Ends,
+        at: Timestamp,
+    ) -> Result<(CheckpointRow, Line), StoreError> {
+        let mut row = CheckpointRow {
             chain: self.chain.clone(),
             seq: head.seq,
             hash: head.hash,
             at: at.millis(),
-            signature: signature.as_ref().to_vec(),
+            heads: serde_json::to_string(&heads)
+                .map_err(|error| StoreError::Unusable(format!("checkpoint: {error}")))?,
+            signature: Vec::new(),
         };
+        row.signature = self.key.sign(&message(&row)).as_ref().to_vec();
         let line = Line {
             chain: self.chain.clone(),
-            seq: head.seq,
-            hash: HEXLOWER.encode(&head.hash.0),
+            end: End { seq: head.seq, hash: HEXLOWER.encode(&head.hash.0) },
             at,
+            heads,
             key: text(self.key.public_key().as_ref()),
-            signature: text(signature.as_ref()),
+            signature: text(&row.signature),
         };
-        (row, line)
+        Ok((row, line))
     }
 
     /// Appends the line to the file; it is on the disk when this returns.
@@ -164,34 +173,7 @@ impl Notary {
         let mut text = serde_json::to_string(line)
             .map_err(|error| StoreError::Unusable(format!("checkpoint: {error}")))?;
         text.push('\n');
-        append(&self.file, &text)?;
+        file::append(&self.file, &text)?;
         Ok(())
     }
-}
-
-/// A line that a crash left without its end was never relied on; the next must not run into it.
-fn drop_unfinished_line(path: &Path) -> Result<(), StoreError> {
-    let wrong = |error: std::io::Error| {
-        StoreError::Unusable(format!("checkpoint file `{}`: {error}", path.display()))
-    };
-    append(path, "")?;
-    let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(wrong)?;
-    let mut text = Vec::new();
-    file.read_to_end(&mut text).map_err(wrong)?;
-    let finished = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-    if finished < text.len() {
-        file.set_len(finished as u64).and_then(|()| file.sync_all()).map_err(wrong)?;
-    }
-    Ok(())
-}
-
-fn append(path: &Path, text: &str) -> Result<(), StoreError> {
-    let wrong = |what: String| StoreError::Unusable(format!("checkpoint file `{}`: {what}", path.display()));
-    let mut file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| wrong(error.to_string()))?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| wrong(error.to_string()))
 }

@@ -1,17 +1,16 @@
 //! Verifies the audit chains offline: no server, nothing but the database and the checkpoint file.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use super::checkpoint::{self, Line};
-use super::{AuditColumns, CheckpointRow, chain};
+use super::checkpoint::{self, End, Ends, Line};
+use super::{AuditColumns, CheckpointRow, chain, file};
 use crate::audit::{Row, Unreadable};
 use crate::base::time::Timestamp;
 use crate::config::{Config, Database};
 use crate::store::rows::Hash;
 use crate::store::statement::Failure;
 use crate::store::transaction::Transaction;
-use crate::store::{StoreError, migration, postgres, sqlite};
+use crate::store::{StoreError, migration, node, postgres, sqlite};
 
 /// What [`verify`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,9 +75,29 @@ pub enum FaultKind {
     /// No node of this database wrote the chain.
     #[error("the chain has no checkpoint key: no node of this database wrote it")]
     Stranger,
+    /// Other checkpoints name a chain of which nothing is left.
+    #[error("the chain is gone: checkpoints name it, and the database has neither its key nor its rows")]
+    Gone,
+    /// The number of a row is less than that of a first row.
+    #[error("row is outside of the chain, which begins with row 1: it was inserted")]
+    Outside,
+    /// There are more rows than can be read in order.
+    #[error("the database counts {0} rows of the chain, more than it gives in order")]
+    Unread(u64),
     /// A line of the checkpoint file cannot be read; `seq` is the line's number, `chain` is empty.
     #[error("line of the checkpoint file cannot be read")]
     Line,
+    /// There is no checkpoint file. `chain` is empty.
+    #[error(
+        "the checkpoint file is missing: without it nobody can tell whether the end of the record was cut; restore \
+         it, or correct `audit.checkpoint_file`"
+    )]
+    NoFile,
+    /// The database has a newer checkpoint of this node than the checkpoint file.
+    #[error(
+        "the checkpoint file ends before this checkpoint of the database: its end was cut, or it was replaced"
+    )]
+    FileBehind,
 }
 
 /// Faults listed of one chain at most: after the first, what follows is often its consequence.
@@ -92,89 +111,155 @@ const BATCH: i64 = 1000;
 /// # Errors
 /// [`StoreError`] if the database or the file cannot be read. What is found is not an error.
 pub async fn verify(config: &Config) -> Result<Report, StoreError> {
-    // What was signed is read before the rows: a row is there before it is signed.
-    let (lines, faults) = read_lines(&config.audit.checkpoint_file)?;
     let report = match &config.database {
         Database::Sqlite(path) => {
             let mut connection = sqlite::connect_read_only(path)?;
             migration::pending(&path.display().to_string(), &migration::applied_sqlite(&mut connection)?)?;
-            examine(&mut sqlite::Session(&mut connection), &lines, faults).await
+            examine(&mut sqlite::Session(&mut connection), config).await
         }
         Database::Postgres(url) => {
             let mut connection = postgres::connect_read_only(url).await?;
             let name = migration::name_postgres(&mut connection).await?;
             migration::pending(&name, &migration::applied_postgres(&mut connection).await?)?;
-            examine(&mut postgres::Session(&connection), &lines, faults).await
+            examine(&mut postgres::Session(&connection), config).await
         }
     };
     report.map_err(StoreError::from)
 }
 
-/// The lines of the checkpoint file; one without an end was never finished and says nothing.
-fn read_lines(path: &Path) -> Result<(Vec<Line>, Vec<Fault>), StoreError> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(error) => {
-            let path = path.display();
-            return Err(StoreError::Unusable(format!("checkpoint file `{path}`: {error}")));
-        }
-    };
-    let finished = text.rsplit_once('\n').map_or("", |(finished, _)| finished);
-    let (mut lines, mut faults) = (Vec::new(), Vec::new());
-    for (number, line) in (1..).zip(finished.lines()) {
-        match serde_json::from_str(line) {
-            Ok(line) => lines.push(line),
-            Err(_) => faults.push(Fault { chain: String::new(), seq: number, what: FaultKind::Line }),
-        }
-    }
-    Ok((lines, faults))
-}
-
-async fn examine<S: Transaction>(
-    session: &mut S,
-    lines: &[Line],
-    faults: Vec<Fault>,
-) -> Result<Report, Failure> {
-    let mut report = Report { chains: Vec::new(), faults };
+/// A server may be writing meanwhile: a row is there before it is signed, and in the checkpoint file before in the
+/// database. So what comes later is read first.
+async fn examine<S: Transaction>(session: &mut S, config: &Config) -> Result<Report, Failure> {
+    let mut report = Report::default();
+    let mut fault = |chain: &str, seq, what| report.faults.push(Fault { chain: chain.to_owned(), seq, what });
     let keys: BTreeMap<String, Vec<u8>> =
         session.checkpoint_keys().await?.into_iter().map(|row| (row.chain, row.public_key)).collect();
-    let mut chains: BTreeSet<String> = keys.keys().cloned().collect();
-    chains.extend(lines.iter().map(|line| line.chain.clone()));
-    chains.extend(session.chains().await?);
-    for chain in chains {
-        let rows = session.checkpoints(&chain).await?;
-        let mut examiner = Examiner::new(&chain, keys.get(&chain).map(Vec::as_slice));
-        examiner.take_checkpoints(&rows, lines);
-        loop {
-            let batch = session.audit_after(&chain, examiner.report.last, BATCH).await?;
-            if batch.is_empty() {
-                break;
+    let own = node::known_id(&config.data_dir).unwrap_or_default();
+    let signed = session.last_checkpoint(&own).await?.map_or(0, |(seq, _)| seq);
+    let mut anchors = Anchors::default();
+    match file::read(&config.audit.checkpoint_file)? {
+        None if keys.is_empty() => {}
+        None => fault("", 0, FaultKind::NoFile),
+        Some(contents) => {
+            contents.unreadable.iter().for_each(|number| fault("", *number, FaultKind::Line));
+            let of_own = contents.lines.iter().filter(|line| line.chain == own);
+            if of_own.map(|line| line.end.seq).max().unwrap_or(0) < signed {
+                fault(&own, signed, FaultKind::FileBehind);
             }
-            for row in &batch {
-                examiner.examine(row);
+            for line in &contents.lines {
+                let key = keys.get(&line.chain).map(Vec::as_slice);
+                if !anchors.take_line(line, key) {
+                    fault(&line.chain, line.end.seq, FaultKind::Signature);
+                }
             }
         }
-        let (chain, faults) = examiner.conclude();
+    }
+    for (chain, key) in &keys {
+        let mut from = i64::MIN;
+        loop {
+            let batch = session.checkpoints_from(chain, from, BATCH).await?;
+            for row in &batch {
+                if !anchors.take_row(row, key) {
+                    fault(chain, row.seq, FaultKind::Signature);
+                }
+            }
+            match batch.last().and_then(|row| row.seq.checked_add(1)) {
+                Some(next) => from = next,
+                None => break,
+            }
+        }
+    }
+    let sizes: BTreeMap<String, i64> = session.chain_sizes().await?.into_iter().collect();
+    let mut chains: BTreeSet<String> = keys.keys().cloned().collect();
+    chains.extend(anchors.of.keys().cloned());
+    chains.extend(sizes.keys().cloned());
+    for chain in chains {
+        let key = keys.get(&chain).map(Vec::as_slice);
+        let size = sizes.get(&chain).and_then(|size| u64::try_from(*size).ok()).unwrap_or(0);
+        let mut examiner = Examiner::new(&chain, key, anchors.of.remove(&chain).unwrap_or_default());
+        match key {
+            Some(_) => {}
+            None if size == 0 => examiner.note(0, FaultKind::Gone),
+            None => examiner.note(0, FaultKind::Stranger),
+        }
+        // From the least number there is: a row that was inserted may have any.
+        let mut from = i64::MIN;
+        loop {
+            let batch = session.audit_from(&chain, from, BATCH).await?;
+            batch.iter().for_each(|row| examiner.examine(row));
+            match batch.last().and_then(|row| row.seq.checked_add(1)) {
+                Some(next) => from = next,
+                None => break,
+            }
+        }
+        let (chain, faults) = examiner.conclude(size);
         report.chains.push(chain);
         report.faults.extend(faults);
     }
     Ok(report)
 }
 
+/// What was signed of one chain, by `seq`: hashes, and when each was first signed.
+type AnchorsOfChain = BTreeMap<i64, Vec<(Hash, Timestamp)>>;
+
+/// What was signed of all chains: each checkpoint signs the end of its own chain, and what it found of the others.
+#[derive(Default)]
+struct Anchors {
+    of: BTreeMap<String, AnchorsOfChain>,
+}
+
+impl Anchors {
+    fn take_line(&mut self, line: &Line, key: Option<&[u8]>) -> bool {
+        let is_chains_key = key.is_none_or(|key| checkpoint::text(key) == line.key);
+        let own = [(&line.chain, &line.end)];
+        is_chains_key && line.is_genuine() && self.take(own.into_iter().chain(&line.heads), line.at)
+    }
+
+    fn take_row(&mut self, row: &CheckpointRow, key: &[u8]) -> bool {
+        let Ok(heads) = serde_json::from_str::<Ends>(&row.heads) else { return false };
+        if !checkpoint::is_genuine(key, row) {
+            return false;
+        }
+        self.note(&row.chain, row.seq, row.hash, Timestamp::from_millis(row.at));
+        self.take(heads.iter(), Timestamp::from_millis(row.at))
+    }
+
+    fn take<'a>(&mut self, ends: impl Iterator<Item = (&'a String, &'a End)>, at: Timestamp) -> bool {
+        let mut is_read = true;
+        for (chain, end) in ends {
+            match end.hash() {
+                Some(hash) => self.note(chain, end.seq, hash, at),
+                None => is_read = false,
+            }
+        }
+        is_read
+    }
+
+    fn note(&mut self, chain: &str, seq: i64, hash: Hash, at: Timestamp) {
+        if !self.of.contains_key(chain) {
+            self.of.insert(chain.to_owned(), AnchorsOfChain::new());
+        }
+        let Some(of_row) = self.of.get_mut(chain).map(|of_chain| of_chain.entry(seq).or_default()) else {
+            return;
+        };
+        match of_row.iter_mut().find(|(known, _)| *known == hash) {
+            Some((_, first)) => *first = at.min(*first),
+            None => of_row.push((hash, at)),
+        }
+    }
+}
+
 /// Walks one chain, row by row.
-struct Examiner<'a> {
-    key: Option<&'a [u8]>,
+struct Examiner {
     report: ChainReport,
     faults: Vec<Fault>,
     /// The stored hash of the row before.
     previous: Hash,
-    /// What was signed, by `seq`: hashes, and when.
-    anchors: BTreeMap<i64, Vec<(Hash, Timestamp)>>,
+    anchors: AnchorsOfChain,
 }
 
-impl<'a> Examiner<'a> {
-    fn new(chain: &str, key: Option<&'a [u8]>) -> Self {
+impl Examiner {
+    fn new(chain: &str, key: Option<&[u8]>, anchors: AnchorsOfChain) -> Self {
         let report = ChainReport {
             chain: chain.to_owned(),
             rows: 0,
@@ -184,12 +269,7 @@ impl<'a> Examiner<'a> {
             unanchored: 0,
             public_key: key.map(checkpoint::text),
         };
-        let mut examiner =
-            Self { key, report, faults: Vec::new(), previous: Hash([0; 32]), anchors: BTreeMap::new() };
-        if key.is_none() {
-            examiner.note(0, FaultKind::Stranger);
-        }
-        examiner
+        Self { report, faults: Vec::new(), previous: Hash([0; 32]), anchors }
     }
 
     fn note(&mut self, seq: i64, what: FaultKind) {
@@ -198,31 +278,12 @@ impl<'a> Examiner<'a> {
         }
     }
 
-    /// Checks signatures; what is genuine is an anchor.
-    fn take_checkpoints(&mut self, rows: &[CheckpointRow], lines: &[Line]) {
-        for row in rows {
-            let is_genuine = self.key.is_some_and(|key| {
-                checkpoint::is_genuine(key, &row.chain, row.seq, &row.hash, row.at, &row.signature)
-            });
-            if is_genuine {
-                let anchor = (row.hash, Timestamp::from_millis(row.at));
-                self.anchors.entry(row.seq).or_default().push(anchor);
-            } else {
-                self.note(row.seq, FaultKind::Signature);
-            }
-        }
-        let chain = self.report.chain.clone();
-        for line in lines.iter().filter(|line| line.chain == chain) {
-            let is_chains_key = self.key.is_none_or(|key| checkpoint::text(key) == line.key);
-            match line.hash().filter(|_| is_chains_key && line.is_genuine()) {
-                Some(hash) => self.anchors.entry(line.seq).or_default().push((hash, line.at)),
-                None => self.note(line.seq, FaultKind::Signature),
-            }
-        }
-    }
-
     fn examine(&mut self, row: &AuditColumns) {
-        let expected = self.report.last + 1;
+        self.report.rows += 1;
+        if row.seq < 1 {
+            return self.note(row.seq, FaultKind::Outside);
+        }
+        let expected = self.report.last.saturating_add(1);
         if row.seq == expected {
             if chain::link(&self.previous, &row.chain, row.seq, &row.body) != row.hash {
                 self.note(row.seq, FaultKind::Hash);
@@ -240,25 +301,29 @@ impl<'a> Examiner<'a> {
             Err(Unreadable::Version(version)) => self.note(row.seq, FaultKind::Version(version)),
             Err(Unreadable::Body) => self.note(row.seq, FaultKind::Body),
         }
+        self.report.unanchored += 1;
         if let Some(anchors) = self.anchors.remove(&row.seq) {
             if anchors.iter().all(|(hash, _)| *hash == row.hash) {
                 self.report.anchored = row.seq;
-                self.report.anchored_at = anchors.iter().map(|(_, at)| *at).max();
+                self.report.anchored_at = anchors.iter().map(|(_, at)| *at).min();
+                self.report.unanchored = 0;
             } else {
                 self.note(row.seq, FaultKind::Checkpoint);
             }
         }
-        self.report.rows += 1;
         self.report.last = row.seq;
         self.previous = row.hash;
     }
 
-    fn conclude(mut self) -> (ChainReport, Vec<Fault>) {
+    /// `size` is how many rows the database counted before they were read.
+    fn conclude(mut self, size: u64) -> (ChainReport, Vec<Fault>) {
         let last = self.report.last;
         if let Some(reached) = self.anchors.keys().copied().filter(|seq| *seq > last).max() {
-            self.note(last + 1, FaultKind::TailCut(reached));
+            self.note(last.saturating_add(1), FaultKind::TailCut(reached));
         }
-        self.report.unanchored = u64::try_from(last - self.report.anchored).unwrap_or(0);
+        if size > self.report.rows {
+            self.note(0, FaultKind::Unread(size));
+        }
         self.faults.sort_by_key(|fault| fault.seq);
         (self.report, self.faults)
     }

@@ -37,6 +37,18 @@ impl Address {
         Ok(Self { config, tls })
     }
 
+    /// Hosts, ports and the name of the database, without credentials.
+    pub(in crate::store) fn location(&self) -> String {
+        let host = |host: &Host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        };
+        let hosts: Vec<String> = self.config.get_hosts().iter().map(host).collect();
+        let ports: Vec<String> = self.config.get_ports().iter().map(u16::to_string).collect();
+        let name = self.config.get_dbname().or(self.config.get_user()).unwrap_or_default();
+        format!("{} {} {name}", hosts.join(","), ports.join(","))
+    }
+
     /// Opens a connection; its driver runs on the current runtime.
     pub(super) async fn connect(&self) -> Result<AsyncPgConnection, StoreError> {
         let wrong = |what: String| StoreError::Unusable(format!("PostgreSQL: {what}"));

@@ -5,7 +5,7 @@ use diesel::expression::{AppearsOnTable, SelectableExpression, ValidGrouping};
 use diesel::pg::{Pg, PgValue};
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
-use diesel::sql_types::{Array, Nullable, Record, Text};
+use diesel::sql_types::{Array, BigInt, Nullable, Record, Text};
 use diesel::{
     Expression, ExpressionMethods as _, JoinOnDsl as _, OptionalExtension as _, QueryDsl as _,
     SelectableHelper as _,
@@ -145,6 +145,12 @@ impl Readings for Session<'_> {
             agents: there(agents),
             trusted,
         }))
+    }
+
+    async fn clock(&mut self) -> Result<Option<i64>, Failure> {
+        // `now()` would be the beginning of the transaction.
+        let millis = diesel::dsl::sql::<BigInt>("(extract(epoch FROM clock_timestamp()) * 1000)::bigint");
+        Ok(Some(diesel::select(millis).get_result(&mut { self.0 }).await?))
     }
 
     async fn gather(&mut self, wanted: &Wanted) -> Result<Gathered, Failure> {

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::on_each_database;
 use super::world::{END_OF_RETENTION, START, World};
+use crate::base::time::{CLOCK_TOLERANCE, process_clock};
 use crate::config;
 use crate::delegation::record::{AgentState, EndReason};
 use crate::oauth::TokenFault;
@@ -14,6 +15,8 @@ on_each_database! {
     the_highest_time_is_kept_and_only_reset_goes_back,
     a_sweep_ends_what_is_over,
     a_sweep_removes_rows_past_their_use,
+    what_was_used_is_known_for_as_long_as_a_clock_may_be_behind,
+    only_a_server_has_a_clock_of_its_own,
     an_id_token_that_fed_a_task_is_known_for_as_long_as_any_is_taken,
     what_was_committed_is_there_after_a_stop_without_notice,
     a_second_server_on_one_data_directory_is_refused,
@@ -58,6 +61,31 @@ async fn a_sweep_ends_what_is_over(world: World) {
     let retired = store.find_agent(&verifier.id).await.unwrap().unwrap();
     assert_eq!(retired.state, AgentState::Retired);
     assert_eq!(store.list_tasks(Some(world.now()), None, 10).await.unwrap(), Vec::new());
+}
+
+async fn what_was_used_is_known_for_as_long_as_a_clock_may_be_behind(world: World) {
+    let store = world.open().await;
+    let used = world.assertion();
+    let uses = async |at| {
+        let mut entry = world.entry(Change::Nothing);
+        (entry.one_time, entry.now) = (vec![used.clone()], at);
+        store.record(entry).await.unwrap()
+    };
+    assert!(matches!(uses(START).await, Recorded::Done { .. }));
+    world.advance(300 + CLOCK_TOLERANCE.seconds() - 1);
+    while world.control(&store, Control::Sweep).await.1 {}
+    assert!(matches!(uses(START).await, Recorded::Replayed));
+
+    world.advance(2);
+    while world.control(&store, Control::Sweep).await.1 {}
+    assert!(matches!(uses(world.now()).await, Recorded::Done { .. }), "nothing is kept for ever");
+}
+
+async fn only_a_server_has_a_clock_of_its_own(world: World) {
+    let before = process_clock().now();
+    let shown = world.open().await.database_time().await.unwrap();
+    assert_eq!(shown.is_some(), world.is_postgres());
+    assert!(shown.is_none_or(|shown| (0..60_000).contains(&shown.millis_since(before))));
 }
 
 async fn a_sweep_removes_rows_past_their_use(world: World) {

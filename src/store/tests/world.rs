@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use self::configuration::configuration;
-use self::database::{TestDatabase, administer};
+use self::database::{TestDatabase, administer, run};
 use crate::audit::{Event, Requester, RevocationEvent, TaskEndEvent, Told, What};
 use crate::base::entropy::{Entropy, SystemEntropy, uuid_v7};
 use crate::base::time::{Lifetime, Timestamp};
@@ -117,13 +117,18 @@ impl World {
 
     /// Changes the database behind the store's back. `%d` is the PostgreSQL database's name.
     pub(crate) async fn tamper_all(&self, statements: &str) {
+        self.try_tamper(statements).await.unwrap();
+    }
+
+    /// The same, where the database may refuse it.
+    pub(crate) async fn try_tamper(&self, statements: &str) -> Result<(), String> {
         match (&self.config.database, &self.database) {
             (config::Database::Sqlite(path), _) => {
                 let mut connection = sqlite::connect(path, sqlite::Use::Write).unwrap();
-                connection.batch_execute(statements).unwrap();
+                connection.batch_execute(statements).map_err(|error| error.to_string())
             }
             (config::Database::Postgres(url), Some(database)) => {
-                administer(&url.url, &statements.replace("%d", &database.name)).await;
+                run(&url.url, &statements.replace("%d", &database.name)).await
             }
             _ => panic!("no database"),
         }

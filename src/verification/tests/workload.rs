@@ -64,6 +64,8 @@ async fn a_missing_or_unusable_id_is_refused() {
         json!({"uid": 1.5}),
         json!({"uid": -1}),
         json!({"uid": "a".repeat(513)}),
+        json!({"uid": "a\u{0}b"}),
+        json!({"uid": "a\u{85}b"}),
     ] {
         let io = json!({"namespace": "shop", "serviceaccount": {"uid": "s"}, "pod": pod});
         let verified = changed(&world, json!({"kubernetes.io": io})).await;

@@ -18,9 +18,15 @@ impl Drop for TestDatabase {
 
 /// Runs statements on a connection of its own.
 pub(super) async fn administer(url: &str, statement: &str) {
+    run(url, statement).await.unwrap();
+}
+
+/// The same, where the database may refuse it.
+pub(super) async fn run(url: &str, statement: &str) -> Result<(), String> {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
     let driver = tokio::spawn(connection);
-    client.batch_execute(statement).await.unwrap();
+    let done = client.batch_execute(statement).await;
     drop(client);
     driver.await.unwrap().unwrap();
+    done.map_err(|error| error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string))
 }

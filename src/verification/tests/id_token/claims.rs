@@ -15,6 +15,9 @@ async fn amr_is_an_array_of_strings_and_acr_a_string() {
         json!({"acr": "a".repeat(256)}),
         json!({"amr": ["a".repeat(256)]}),
         json!({"sid": 1}),
+        json!({"sid": "a\u{0}b"}),
+        json!({"acr": "a\u{0}b"}),
+        json!({"amr": ["a\u{1b}b"]}),
     ] {
         assert_eq!(fault(&world, changes.clone()).await, TokenFault::Claim, "{changes}");
     }
