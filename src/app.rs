@@ -98,6 +98,15 @@ impl App {
             && self.keys_refreshed.compare_exchange(last, now, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
+    /// Whether a token could be issued: the clock is not behind, and the store writes. It waits for nothing.
+    ///
+    /// # Errors
+    /// [`Failure`]: the first reason why not.
+    pub fn readiness(&self) -> Result<(), Failure> {
+        self.now()?;
+        Ok(self.store.writes()?)
+    }
+
     pub async fn refresh_keys(&self) -> Result<(), Failure> {
         let rows = self.store.list_keys().await?;
         self.ring.store(Arc::new(KeyRing::from_rows(&rows, &self.secrets)?));

@@ -3,6 +3,8 @@
 
 pub mod digest;
 pub mod entropy;
+#[cfg(debug_assertions)]
+pub(crate) mod fault;
 pub mod loopback;
 pub mod nearest;
 pub mod time;

@@ -1,5 +1,6 @@
 //! The `deputy` program: parse, run, exit.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -15,9 +16,12 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("deputy: cannot start: {error}");
+            let _ = writeln!(std::io::stderr(), "deputy: cannot start: {error}");
             return ExitCode::FAILURE;
         }
     };
-    ExitCode::from(runtime.block_on(cli.run()))
+    let code = runtime.block_on(cli.run());
+    // What still runs has no one to answer, and must not keep the process.
+    runtime.shutdown_background();
+    ExitCode::from(code)
 }

@@ -16,6 +16,8 @@ pub struct Metrics {
     pub never_issued: IntCounter,
     /// 1 while the policy set on disk is refused and the old one kept.
     pub policy_stale: IntGauge,
+    /// 1 while the server is ready, as `/readyz` says.
+    pub ready: IntGauge,
     /// 1 while the clock is behind the highest time recorded.
     pub clock_behind: IntGauge,
 }
@@ -46,13 +48,24 @@ impl Metrics {
         )?;
         let clock_behind =
             IntGauge::new("deputy_clock_behind", "1 while the clock is behind the highest time recorded.")?;
+        let ready = IntGauge::new("deputy_ready", "1 while the server is ready, as /readyz says.")?;
+        registry.register(Box::new(ready.clone()))?;
         registry.register(Box::new(answers.clone()))?;
         registry.register(Box::new(exchange_seconds.clone()))?;
         registry.register(Box::new(failures.clone()))?;
         registry.register(Box::new(never_issued.clone()))?;
         registry.register(Box::new(policy_stale.clone()))?;
         registry.register(Box::new(clock_behind.clone()))?;
-        Ok(Self { registry, answers, exchange_seconds, failures, never_issued, policy_stale, clock_behind })
+        Ok(Self {
+            registry,
+            answers,
+            exchange_seconds,
+            failures,
+            never_issued,
+            policy_stale,
+            ready,
+            clock_behind,
+        })
     }
 
     pub fn render(&self) -> String {

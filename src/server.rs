@@ -3,6 +3,7 @@
 pub mod background;
 pub mod clock;
 pub mod listeners;
+mod readiness;
 pub mod record;
 pub mod reload;
 mod start;
@@ -25,6 +26,9 @@ pub enum ServerError {
     Start(#[from] StartError),
     #[error(transparent)]
     Listen(#[from] ServeError),
+    /// A part that runs until the stop has ended before it: the process ends, rather than go on without it.
+    #[error("{0} has ended; without it nothing can be relied on")]
+    Ended(&'static str),
     /// Signals cannot be heard.
     #[error("signals: {0}")]
     Signals(std::io::Error),
@@ -35,7 +39,7 @@ pub struct Server {
     pub app: Arc<App>,
     pub running: Running,
     stopping: watch::Sender<bool>,
-    side: Vec<tokio::task::JoinHandle<()>>,
+    side: Vec<background::Part>,
 }
 
 impl Server {
@@ -48,6 +52,22 @@ impl Server {
         Ok(Self { app, running, stopping, side })
     }
 
+    /// The name of a part that has ended. While all run, this waits.
+    async fn ended(&mut self) -> &'static str {
+        let side = futures_util::future::select_all(self.side.iter_mut().map(|(name, task)| {
+            Box::pin(async move {
+                // A panic ends it as much as a return does.
+                let _ = task.await;
+                *name
+            })
+        }));
+        tokio::select! {
+            (name, _, _) = side => name,
+            () = self.running.ended() => "a listener",
+            () = self.app.store.ended() => "the writer",
+        }
+    }
+
     /// Stops listening, answers what is under way, writes what waits.
     ///
     /// # Errors
@@ -56,7 +76,7 @@ impl Server {
         self.running.stop().await;
         // Nobody listening is no fault.
         let _ = self.stopping.send(true);
-        for task in self.side {
+        for (_, task) in self.side {
             let _ = task.await;
         }
         if let Err(failure) = background::tidy(&self.app).await {
@@ -81,7 +101,7 @@ where
     if config.tls.is_none() {
         tracing::warn!("serving plain HTTP: issuer and listener are literal loopback; never do so elsewhere");
     }
-    let server = Server::start(config, Surroundings::system()).await?;
+    let mut server = Server::start(config, Surroundings::system()).await?;
     tracing::info!(
         issuer = %server.app.config.load().issuer,
         listen.public = %server.running.public,
@@ -92,6 +112,7 @@ where
         tokio::select! {
             _ = term.recv() => break,
             _ = interrupt.recv() => break,
+            ended = server.ended() => return Err(ServerError::Ended(ended)),
             _ = hangup.recv() => {
                 let reloaded = match load(path) {
                     Ok(config) => reload::reload(&server.app, config).await.map_err(|error| error.to_string()),

@@ -14,6 +14,7 @@ mod ending;
 pub mod entry;
 #[cfg(debug_assertions)]
 mod fault;
+mod health;
 pub mod inspect;
 mod keys;
 mod ledger;
@@ -49,6 +50,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use self::audit::checkpoint::Notary;
+use self::health::Health;
 use self::queue::{Queue, Waiting};
 use self::transaction::Transaction;
 use self::writer::Writer;
@@ -107,6 +109,7 @@ pub struct Store {
 struct Inner {
     backend: Backend,
     queue: Arc<Queue>,
+    health: Arc<Health>,
     writer: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
 }
 
@@ -137,12 +140,14 @@ impl Store {
     pub async fn open(opening: Opening<'_>) -> Result<Self, StoreError> {
         let data_dir = node::hold(&opening.config.data_dir)?;
         let queue = Arc::new(Queue::default());
+        let health = Arc::new(Health::new());
+        let pace = (&queue, &health);
         let (backend, writer) = match &opening.config.database {
             config::Database::Sqlite(path) => {
                 let mut connection = sqlite::prepare(path)?;
                 let (chain, notary) = take_up(&mut sqlite::Session(&mut connection), &opening).await?;
-                let engine = sqlite::Engine(connection);
-                let writer = start(engine, &queue, notary, chain, data_dir)?;
+                let engine = sqlite::Engine::new(connection, path);
+                let writer = start(engine, pace, notary, chain, data_dir)?;
                 (Backend::Sqlite(sqlite::Database::new(path.clone())), writer)
             }
             config::Database::Postgres(url) => {
@@ -151,11 +156,11 @@ impl Store {
                     let reader = database.reader().await?;
                     take_up(&mut postgres::Session(&reader), &opening).await?
                 };
-                let writer = start(database.engine()?, &queue, notary, chain, data_dir)?;
+                let writer = start(database.engine()?, pace, notary, chain, data_dir)?;
                 (Backend::Postgres(database), writer)
             }
         };
-        let inner = Inner { backend, queue, writer: Mutex::new(Some(writer)) };
+        let inner = Inner { backend, queue, health, writer: Mutex::new(Some(writer)) };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -178,6 +183,19 @@ impl Store {
             Ok(Err(_)) => Err(StoreError::Database("the writer broke off".to_owned())),
             Err(_) => Err(StoreError::Database("no commit in 10 s".to_owned())),
         }
+    }
+
+    /// Whether a commit that wrote succeeded in the last two seconds, and none failed since. It waits for nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`]: why not.
+    pub fn writes(&self) -> Result<(), StoreError> {
+        self.inner.health.writes()
+    }
+
+    /// Waits until the writer has ended, which only [`Store::close`] asks of it.
+    pub async fn ended(&self) {
+        self.inner.health.ended().await;
     }
 
     /// Writes what waits, signs a last checkpoint and stops the writer.
@@ -209,30 +227,50 @@ async fn take_up<S: Transaction>(
     Ok((chain, notary))
 }
 
-/// Starts the writer's thread; it takes the data directory with it.
+/// Starts the writer's thread; it takes the data directory with it, and gives it back only at an end that was asked
+/// for: after any other, the process keeps it until it has ended too.
 fn start<E: writer::Engine>(
     engine: E,
-    queue: &Arc<Queue>,
+    (queue, health): (&Arc<Queue>, &Arc<Health>),
     notary: Notary,
     chain: String,
     data_dir: std::fs::File,
 ) -> Result<JoinHandle<Result<(), StoreError>>, StoreError> {
-    let queue = Arc::clone(queue);
+    let (queue, health) = (Arc::clone(queue), Arc::clone(health));
     let unusable = |what: String| StoreError::Unusable(format!("writer: {what}"));
     let (ready, is_ready) = std::sync::mpsc::channel();
     let thread = std::thread::Builder::new()
         .name("deputy-writer".to_owned())
-        .spawn(move || match Writer::new(engine, queue, notary, chain, data_dir) {
-            Ok(writer) => {
-                let _ = ready.send(Ok(()));
-                writer.work()
-            }
-            Err(error) => {
-                let _ = ready.send(Err(error));
-                Ok(())
-            }
+        .spawn(move || {
+            supervised(data_dir, &health, &queue, || {
+                match Writer::new(engine, Arc::clone(&queue), Arc::clone(&health), notary, chain) {
+                    Ok(writer) => {
+                        let _ = ready.send(Ok(()));
+                        writer.work()
+                    }
+                    Err(error) => {
+                        queue.close();
+                        let _ = ready.send(Err(error));
+                        Ok(())
+                    }
+                }
+            })
         })
         .map_err(|error| unusable(error.to_string()))?;
     is_ready.recv().map_err(|error| unusable(error.to_string()))??;
     Ok(thread)
+}
+
+/// Does the writer's work. Unless the queue was closed before its end, the data directory stays held.
+fn supervised<T>(data_dir: std::fs::File, health: &Health, queue: &Queue, work: impl FnOnce() -> T) -> T {
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    if done.is_err() || !queue.is_closed() {
+        queue.close();
+        std::mem::forget(data_dir);
+    }
+    health.note_end();
+    match done {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
 }

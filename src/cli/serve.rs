@@ -1,12 +1,15 @@
 //! `deputy serve`
 
-use std::io::IsTerminal as _;
+mod log;
+
 use std::path::Path;
 
 use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use super::{CliError, ConfigArg};
+use crate::server::ServerError;
+use log::Log;
 
 /// With which configuration.
 #[derive(Debug, Args)]
@@ -23,25 +26,28 @@ impl Serve {
     /// Serves until a signal.
     pub(super) async fn run(self, is_json: bool) -> Result<(), CliError> {
         let config = self.config.load()?;
-        log(is_json)?;
+        let log = start_log(is_json)?;
         let reload = |path: &Path| super::load(path).map_err(|error| error.to_string());
-        crate::server::serve(config, reload, &self.config.config)
-            .await
-            .map_err(|error| CliError::Failed(error.to_string()))
+        let served = crate::server::serve(config, reload, &self.config.config).await;
+        let served = served.map_err(|error| {
+            if matches!(error, ServerError::Ended(_)) {
+                // Standard error may be a pipe that nobody reads; the end does not wait for it.
+                tracing::error!(%error, "deputy ends");
+                return CliError::Reported;
+            }
+            CliError::Failed(error.to_string())
+        });
+        log.flush();
+        served
     }
 }
 
 /// Logs to standard error: `info` and above of Deputy, unless DEPUTY_LOG says otherwise.
-fn log(is_json: bool) -> Result<(), CliError> {
+fn start_log(is_json: bool) -> Result<Log, CliError> {
     let filter = match std::env::var("DEPUTY_LOG") {
         Ok(filter) => EnvFilter::try_new(&filter)
             .map_err(|error| CliError::Usage(format!("DEPUTY_LOG: {error}; write for example `info`")))?,
         Err(_) => EnvFilter::new("warn,deputy=info"),
     };
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    let set = if is_json { builder.json().try_init() } else { builder.try_init() };
-    set.map_err(|error| CliError::Failed(format!("logging: {error}")))
+    Log::start(filter, is_json).map_err(|error| CliError::Failed(format!("logging: {error}")))
 }

@@ -38,9 +38,14 @@ const fn document(
     }
 }
 
-/// A path of the management listener or a verb of the admin socket that only reads.
-const fn reads(place: Place, path: &'static str, handler: fn(Handled) -> Handled) -> Route {
-    plain(place, Method::Get, path, handler)
+/// A path of the management listener. Load balancers ask by `HEAD` too.
+const fn probes(path: &'static str, handler: fn(Handled) -> Handled) -> Route {
+    plain(Place::Management, Method::GetOrHead, path, handler)
+}
+
+/// A verb of the admin socket that only reads.
+const fn reads(path: &'static str, handler: fn(Handled) -> Handled) -> Route {
+    plain(Place::Admin, Method::Get, path, handler)
 }
 
 /// A verb of the admin socket that changes something.
@@ -61,26 +66,26 @@ pub static ROUTES: &[Route] = &[
     document(Place::Issuer, "/jwks", Some("jwks_uri"), |route| route.to(metadata::jwks)),
     document(Place::WellKnown, "/.well-known/oauth-authorization-server", None, |route| route.to(|app, request| metadata::metadata(app, request, ROUTES))),
 
-    reads(Place::Management, "/healthz", |route| route.to(health::healthz)),
-    reads(Place::Management, "/readyz", |route| route.to(health::readyz)),
-    reads(Place::Management, "/metrics", |route| route.to(health::metrics)),
+    probes("/healthz", |route| route.to(health::healthz)),
+    probes("/readyz", |route| route.to(health::readyz)),
+    probes("/metrics", |route| route.to(health::metrics)),
 
-    reads(Place::Admin, "/agents", |route| route.to(show::agents)),
-    reads(Place::Admin, "/agents/{id}", |route| route.to(show::agent)),
-    reads(Place::Admin, "/agents/{id}/explain", |route| route.to(explain::agent)),
+    reads("/agents", |route| route.to(show::agents)),
+    reads("/agents/{id}", |route| route.to(show::agent)),
+    reads("/agents/{id}/explain", |route| route.to(explain::agent)),
     changes("/agents/{id}/retire", |route| route.to(act::retire_agent)),
     changes("/agents/{id}/kill", |route| route.to(act::kill_agent)),
     changes("/agents/{id}/suspend", |route| route.to(act::suspend_agent)),
     changes("/agents/{id}/resume", |route| route.to(act::resume_agent)),
-    reads(Place::Admin, "/tasks", |route| route.to(show::tasks)),
-    reads(Place::Admin, "/tasks/{id}", |route| route.to(show::task)),
+    reads("/tasks", |route| route.to(show::tasks)),
+    reads("/tasks/{id}", |route| route.to(show::task)),
     changes("/tasks/{id}/end", |route| route.to(act::end_task)),
     changes("/subjects/end", |route| route.to(act::end_subject)),
-    reads(Place::Admin, "/keys", |route| route.to(show::keys)),
+    reads("/keys", |route| route.to(show::keys)),
     changes("/keys/refresh", |route| route.to(act::refresh_keys)),
     changes("/keys/rotate", |route| route.to(act::rotate_keys)),
     changes("/keys/{kid}/revoke", |route| route.to(act::revoke_key)),
-    reads(Place::Admin, "/audit/trace", |route| route.to(show::trace)),
+    reads("/audit/trace", |route| route.to(show::trace)),
     changes("/clock/reset", |route| route.to(clock::reset)),
 ];
 

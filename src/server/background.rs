@@ -7,9 +7,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::record;
+use super::{readiness, record};
 use crate::app::{App, Failure};
 use crate::audit::Outcome;
+#[cfg(debug_assertions)]
+use crate::base::fault;
 use crate::endpoint::{introspect, phases};
 use crate::policy::{PolicyError, ReloadOutcome};
 use crate::store::{Change, Control, Entry, Recorded};
@@ -19,12 +21,22 @@ const TIDY_EVERY: Duration = Duration::from_secs(1);
 /// How often tasks whose time is up are ended on record.
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
 
+/// A part of the background work, by name. It ends when the server stops.
+pub(super) type Part = (&'static str, JoinHandle<()>);
+
 /// Starts the background work; each part ends when `stopped` changes.
-pub(super) fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
-    let tidying = every(TIDY_EVERY, app.clone(), stopped.clone(), |app| async move { tidy(&app).await });
-    let sweeping = every(SWEEP_EVERY, app.clone(), stopped.clone(), |app| async move { sweep(&app).await });
+pub(super) fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<Part> {
+    let tidying =
+        every("tidy", TIDY_EVERY, app.clone(), stopped.clone(), |app| async move { tidy(&app).await });
+    let sweeping =
+        every("sweep", SWEEP_EVERY, app.clone(), stopped.clone(), |app| async move { sweep(&app).await });
     let watching = watch_policy(app.clone(), stopped.clone());
-    vec![tokio::spawn(tidying), tokio::spawn(sweeping), tokio::spawn(watching)]
+    vec![
+        ("the tidying", tokio::spawn(tidying)),
+        ("the sweep", tokio::spawn(sweeping)),
+        ("the watch over the policy files", tokio::spawn(watching)),
+        ("the watch over the readiness", tokio::spawn(readiness::watch(app.clone(), stopped.clone()))),
+    ]
 }
 
 /// What has to be done now and then: counted rows, keys of other nodes, what ran out.
@@ -59,16 +71,22 @@ pub async fn sweep(app: &App) -> Result<(), Failure> {
     }
 }
 
-async fn every<F, W>(period: Duration, app: Arc<App>, mut stopped: watch::Receiver<bool>, work: W)
+async fn every<F, W>(part: &str, period: Duration, app: Arc<App>, mut stopped: watch::Receiver<bool>, work: W)
 where
     W: Fn(Arc<App>) -> F,
     F: Future<Output = Result<(), Failure>>,
 {
+    #[cfg(not(debug_assertions))]
+    let _ = part;
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = ticks.tick() => {
+                #[cfg(debug_assertions)]
+                if fault::ends(part) {
+                    return;
+                }
                 if let Err(failure) = work(app.clone()).await {
                     tracing::warn!(error = %failure, "side work failed; it is tried again");
                 }
@@ -80,6 +98,10 @@ where
 
 /// Reloads the policy set when its files change; one that is refused leaves the old one in force and says so.
 async fn watch_policy(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    #[cfg(debug_assertions)]
+    if fault::ends("policy") {
+        return;
+    }
     let policy = app.policy.clone();
     let shutdown = async move {
         // A sender that is gone stops the watch too.

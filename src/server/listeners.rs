@@ -48,6 +48,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// Waits until a listener has ended.
+    pub async fn ended(&mut self) {
+        let _ = futures_util::future::select_all(&mut self.servers).await;
+    }
+
     /// Stops listening and waits for requests under way.
     pub async fn stop(self) {
         for handle in &self.handles {

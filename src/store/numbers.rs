@@ -11,6 +11,10 @@ pub(super) trait Numbers {
     async fn number(&mut self, name: &str) -> Result<Option<i64>, Failure>;
     async fn raise_number(&mut self, name: &str, value: i64) -> Done;
     async fn set_number(&mut self, name: &str, value: i64) -> Done;
+    /// Makes the number, 0, if there is none of this name.
+    async fn make_number(&mut self, name: &str) -> Done;
+    /// Adds 1: whether there is such a number.
+    async fn count_up(&mut self, name: &str) -> Result<bool, Failure>;
 }
 
 /// Implements [`Numbers`] for a session type; `$db` runs its queries.
@@ -36,6 +40,15 @@ macro_rules! numbers {
                 async fn set_number(&mut self, name: &str, value: i64) -> Done {
                     $db!(execute self, diesel::update(meta::table.find(name)).set(meta::value.eq(value)))?;
                     Ok(())
+                }
+                async fn make_number(&mut self, name: &str) -> Done {
+                    let row = (meta::name.eq(name), meta::value.eq(0_i64));
+                    $db!(execute self, diesel::insert_into(meta::table).values(row).on_conflict_do_nothing())?;
+                    Ok(())
+                }
+                async fn count_up(&mut self, name: &str) -> Result<bool, Failure> {
+                    let row = diesel::update(meta::table.find(name));
+                    Ok($db!(execute self, row.set(meta::value.eq(meta::value + 1_i64)))? == 1)
                 }
             }
         };

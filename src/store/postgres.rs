@@ -42,7 +42,21 @@ const SETTINGS: &str = "SET synchronous_commit = on; SET default_transaction_iso
      SET idle_in_transaction_session_timeout = '10s'; SET enable_seqscan = off; SET jit = off";
 
 /// Opens one connection, sets it up and reads the durability setting back.
+///
+/// A server that takes no writes is refused: a primary that another one has replaced does not know what is revoked.
 async fn connect(address: &Address) -> Result<AsyncPgConnection, StoreError> {
+    let connection = open(address).await?;
+    let is_read_only = patiently(setting(&connection, "transaction_read_only"))
+        .await
+        .unwrap_or_else(|| Err(StoreError::Database("no answer in 5 s".to_owned())))?;
+    if is_read_only == "on" {
+        return Err(StoreError::Unusable("PostgreSQL: the server takes no writes".to_owned()));
+    }
+    Ok(connection)
+}
+
+/// As [`connect`], to any server.
+async fn open(address: &Address) -> Result<AsyncPgConnection, StoreError> {
     let wrong = |what: String| StoreError::Unusable(format!("PostgreSQL: {what}"));
     let attempt = async {
         let mut connection = address.connect().await?;
@@ -58,7 +72,12 @@ async fn connect(address: &Address) -> Result<AsyncPgConnection, StoreError> {
 
 /// The durability setting as the connection reports it.
 pub(super) async fn synchronous_commit(connection: &AsyncPgConnection) -> Result<String, StoreError> {
-    let setting = diesel::dsl::sql::<diesel::sql_types::Text>("current_setting('synchronous_commit')");
+    setting(connection, "synchronous_commit").await
+}
+
+async fn setting(connection: &AsyncPgConnection, name: &str) -> Result<String, StoreError> {
+    use diesel::sql_types::Text;
+    let setting = diesel::dsl::sql::<Text>("current_setting(").bind::<Text, _>(name).sql(")");
     diesel::select(setting)
         .get_result(&mut { connection })
         .await
@@ -118,7 +137,12 @@ impl Database {
 
     /// The writer's own connection, opened at its first use.
     pub(super) fn engine(&self) -> Result<Engine, StoreError> {
-        Ok(Engine { address: Arc::clone(&self.address), handle: self.handle()?.clone(), connection: None })
+        Ok(Engine {
+            address: Arc::clone(&self.address),
+            handle: self.handle()?.clone(),
+            connection: None,
+            pool: self.pool.clone(),
+        })
     }
 
     pub(super) async fn reader(&self) -> Result<Object<AsyncPgConnection>, StoreError> {
@@ -189,7 +213,7 @@ fn pool(address: &Arc<Address>, handle: &Handle) -> Result<Pool<AsyncPgConnectio
 
 /// A connection for offline verification: migrates and writes nothing.
 pub(super) async fn connect_read_only(url: &PostgresUrl) -> Result<AsyncPgConnection, StoreError> {
-    let mut connection = connect(&Address::parse(url)?).await?;
+    let mut connection = open(&Address::parse(url)?).await?;
     connection
         .batch_execute("SET default_transaction_read_only = on; SET statement_timeout = '60s'")
         .await
@@ -202,6 +226,8 @@ pub(super) struct Engine {
     address: Arc<Address>,
     handle: Handle,
     connection: Option<AsyncPgConnection>,
+    /// The readers, which are connected to the same server.
+    pool: Pool<AsyncPgConnection>,
 }
 
 impl super::writer::Engine for Engine {
@@ -222,11 +248,18 @@ impl super::writer::Engine for Engine {
                 patiently(work(&mut session)).await
             };
             let outcome = outcome.unwrap_or_else(|| Err(Failure::Lost("no answer in 5 s".to_owned())));
-            if !matches!(outcome, Err(Failure::Lost(_))) {
+            if matches!(outcome, Err(Failure::Lost(_))) {
+                self.pool.retain(|_, _| false);
+            } else {
                 self.connection = Some(connection);
             }
             outcome
         })
+    }
+
+    /// A commit is the proof that the server is there and takes writes.
+    fn check(&mut self) -> Result<(), Failure> {
+        Ok(())
     }
 }
 

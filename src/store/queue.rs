@@ -102,6 +102,10 @@ impl Queue {
         self.arrived.notify_all();
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.lanes().is_closed
+    }
+
     /// Waits for work, at most `patience`.
     pub(super) fn take(&self, patience: Duration) -> Work {
         let mut lanes = self.lanes();

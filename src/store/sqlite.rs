@@ -1,5 +1,6 @@
 //! SQLite: one file, one writer, readers beside it (WAL). Synchronous diesel; a future here is always ready.
 
+mod file;
 mod readings;
 
 use std::fs::{OpenOptions, Permissions};
@@ -165,7 +166,16 @@ impl Drop for Reader<'_> {
 }
 
 /// The one writer's connection.
-pub(super) struct Engine(pub(super) SqliteConnection);
+pub(super) struct Engine {
+    connection: SqliteConnection,
+    files: file::Files,
+}
+
+impl Engine {
+    pub(super) fn new(connection: SqliteConnection, path: &Path) -> Self {
+        Self { connection, files: file::Files::of(path) }
+    }
+}
 
 impl super::writer::Engine for Engine {
     type Session<'a> = Session<'a>;
@@ -174,10 +184,14 @@ impl super::writer::Engine for Engine {
         &mut self,
         work: impl AsyncFnOnce(&mut Session<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let mut session = Session(&mut self.0);
+        let mut session = Session(&mut self.connection);
         work(&mut session)
             .now_or_never()
             .unwrap_or_else(|| Err(StoreError::Database("a statement did not finish".to_owned()).into()))
+    }
+
+    fn check(&mut self) -> Result<(), Failure> {
+        self.files.check()
     }
 }
 

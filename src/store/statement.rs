@@ -35,6 +35,8 @@ impl From<diesel::result::Error> for Failure {
             {
                 Self::Lost(text)
             }
+            // The server was a primary, or still is and takes no writes: another one may be behind the name by now.
+            Error::DatabaseError(Kind::ReadOnlyTransaction, _) => Self::Lost(text),
             _ if text.contains("connection closed") || text.contains("communicating with the server") => {
                 Self::Lost(text)
             }

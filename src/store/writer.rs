@@ -1,6 +1,5 @@
 //! The one writer of a process: gathers what waits into one transaction, commits, and only then answers.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use super::audit::chain::Head;
 use super::audit::checkpoint::{End, Ends, Notary};
 use super::audit::{AuditColumns, AuditRows as _};
 use super::entry::{Change, Control, Entry, Recorded};
+use super::health::{HEARTBEAT, Health};
 use super::ledger::Ledger;
 use super::numbers::{HIGHEST_TIME, Numbers as _, TIME_STEP};
 use super::queue::{Queue, Waiting, Work};
@@ -39,11 +39,18 @@ pub(super) trait Engine: Send + 'static {
         &mut self,
         work: impl AsyncFnOnce(&mut Self::Session<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure>;
+
+    /// Whether what was committed is where others will find it.
+    fn check(&mut self) -> Result<(), Failure>;
 }
 
 pub(super) struct Writer<E> {
     engine: E,
     queue: Arc<Queue>,
+    health: Arc<Health>,
+    /// When something was last written, or tried.
+    beat: Instant,
+    heartbeat: String,
     notary: Notary,
     chain: String,
     /// The end of the chain as committed; unknown after a commit whose outcome is.
@@ -55,8 +62,6 @@ pub(super) struct Writer<E> {
     /// The highest time seen, and the one written down.
     highest: i64,
     highest_written: i64,
-    /// Held while the writer lives.
-    _data_dir: File,
     #[cfg(debug_assertions)]
     fault: super::fault::Fault,
 }
@@ -67,18 +72,23 @@ struct Committed {
     head: Head,
     highest: i64,
     highest_written: i64,
+    /// Whether anything was written.
+    has_written: bool,
 }
 
 impl<E: Engine> Writer<E> {
     pub(super) fn new(
         mut engine: E,
         queue: Arc<Queue>,
+        health: Arc<Health>,
         notary: Notary,
         chain: String,
-        data_dir: File,
     ) -> Result<Self, StoreError> {
+        // Each node has its own, so that none waits for another's.
+        let heartbeat = format!("heartbeat {chain}");
         let (head, anchored, highest) = engine.run(async |session: &mut E::Session<'_>| {
             let head = read_head(session, &chain).await?;
+            session.make_number(&heartbeat).await?;
             let anchored = session.last_checkpoint(&chain).await?.map_or(0, |(seq, _)| seq);
             Ok((head, anchored, session.number(HIGHEST_TIME).await?.unwrap_or(0)))
         })?;
@@ -86,6 +96,9 @@ impl<E: Engine> Writer<E> {
         Ok(Self {
             engine,
             queue,
+            health,
+            beat: Instant::now(),
+            heartbeat,
             notary,
             chain,
             head: Some(head),
@@ -93,7 +106,6 @@ impl<E: Engine> Writer<E> {
             unanchored_since,
             highest,
             highest_written: highest,
-            _data_dir: data_dir,
             #[cfg(debug_assertions)]
             fault: super::fault::Fault::from_environment(),
         })
@@ -110,6 +122,13 @@ impl<E: Engine> Writer<E> {
                 Work::Nothing => {}
                 Work::Closed => break,
             }
+            #[cfg(debug_assertions)]
+            if crate::base::fault::ends("writer") {
+                return Ok(());
+            }
+            if self.beat.elapsed() >= HEARTBEAT {
+                self.beat();
+            }
             if self.is_checkpoint_due()
                 && let Err(failure) = self.checkpoint()
             {
@@ -125,9 +144,32 @@ impl<E: Engine> Writer<E> {
     }
 
     fn patience(&self) -> Duration {
+        let beat = HEARTBEAT.saturating_sub(self.beat.elapsed());
         match self.unanchored_since {
-            Some(since) => CHECKPOINT_AGE.saturating_sub(since.elapsed()),
-            None => CHECKPOINT_AGE,
+            Some(since) => CHECKPOINT_AGE.saturating_sub(since.elapsed()).min(beat),
+            None => beat,
+        }
+    }
+
+    /// Writes where nothing else was written of late, or the last write failed, to know whether it can be done.
+    fn beat(&mut self) {
+        let name = &self.heartbeat;
+        let written =
+            self.engine.run(async |session: &mut E::Session<'_>| match session.count_up(name).await? {
+                true => Ok(()),
+                false => Err(StoreError::Database("the heartbeat's row is gone".to_owned()).into()),
+            });
+        match written.and_then(|()| self.engine.check()) {
+            Ok(()) => self.health.note_written(),
+            Err(failure) => self.health.note_fault(StoreError::from(failure).to_string()),
+        }
+        self.beat = Instant::now();
+    }
+
+    fn note_failed_write(&mut self) {
+        // While the fault is known, a beat is tried in its own time.
+        if !self.health.is_faulty() {
+            self.beat();
         }
     }
 
@@ -166,6 +208,7 @@ impl<E: Engine> Writer<E> {
             Err(failure @ Failure::Lost(_)) => {
                 let text = StoreError::from(failure).to_string();
                 tracing::error!(error = text, "the database is not there");
+                self.note_failed_write();
                 entries.iter().map(|_| Err(StoreError::Database(text.clone()))).collect()
             }
             // One entry must not take the others with it.
@@ -181,6 +224,7 @@ impl<E: Engine> Writer<E> {
         self.commit(&[entry], SINGLE_TRIES).unwrap_or_else(|failure| {
             let error = StoreError::from(failure);
             tracing::error!(%error, "an entry could not be written");
+            self.note_failed_write();
             vec![Err(error)]
         })
     }
@@ -200,7 +244,8 @@ impl<E: Engine> Writer<E> {
                     Some(head) => head,
                     None => read_head(session, chain).await?,
                 };
-                let mut transaction = Committed { recorded: Vec::new(), head, highest, highest_written };
+                let mut transaction =
+                    Committed { recorded: Vec::new(), head, highest, highest_written, has_written: false };
                 let outcome = match write_group(session, entries, &mut transaction).await {
                     Ok(()) => session.commit().await,
                     Err(failure) => Err(failure),
@@ -221,6 +266,12 @@ impl<E: Engine> Writer<E> {
                     self.head = Some(committed.head);
                     self.highest = committed.highest;
                     self.highest_written = committed.highest_written;
+                    // What is acknowledged is in the file that the next start opens.
+                    self.engine.check()?;
+                    if committed.has_written {
+                        self.health.note_written();
+                        self.beat = Instant::now();
+                    }
                     return Ok(committed.recorded);
                 }
                 Err(Failure::Conflict(text)) if attempt < tries => {
@@ -327,6 +378,7 @@ async fn write_group<S: Transaction>(
         };
         transaction.recorded.push(Ok(recorded));
     }
+    transaction.has_written = !audit.is_empty();
     session.insert_all(&ledger.writes, &audit).await?;
     note_time(session, entries, is_clock_reset, transaction).await
 }

@@ -84,7 +84,11 @@ impl PostgresDatabase {
         url.into()
     }
 
-    async fn administer(&self, statement: &str) {
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub async fn administer(&self, statement: &str) {
         let (client, connection) = tokio_postgres::connect(self.server.as_str(), tokio_postgres::NoTls)
             .await
             .expect("the test server");

@@ -119,6 +119,12 @@ impl World {
         world
     }
 
+    /// Runs a statement on the PostgreSQL server, where `%d` is the name of this world's database.
+    pub async fn administer(&self, statement: &str) {
+        let Database::Postgres(database) = &self.database else { panic!("this world is not on PostgreSQL") };
+        database.administer(&statement.replace("%d", database.name())).await;
+    }
+
     /// A second process of the same issuer on the same database; gives its number, for [`World::start_node`].
     pub fn add_node(&mut self) -> usize {
         let node = Node::new(self.directory.path(), self.nodes.len() + 1);
