@@ -14,6 +14,7 @@ mod ending;
 pub mod entry;
 #[cfg(debug_assertions)]
 mod fault;
+mod group;
 mod health;
 pub mod inspect;
 mod keys;
