@@ -271,7 +271,7 @@ impl Provider {
     }
 }
 
-/// Why a step of a login goes no further: the status, and `error` in the body.
+/// Why a step of a login is refused: the status, and `error` in the body.
 #[derive(Debug, thiserror::Error)]
 #[error("{1}")]
 struct Refused(u16, &'static str);
