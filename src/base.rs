@@ -1,5 +1,5 @@
-//! What every other module may use: time, randomness, digests, loopback addresses, the
-//! nearest of several names, and enums with words.
+//! What every other module may use: time, randomness, digests, loopback addresses, the search for the nearest of
+//! several names, and enums whose variants have a word each.
 
 pub mod digest;
 pub mod entropy;

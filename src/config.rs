@@ -96,16 +96,16 @@ pub enum Database {
 pub struct PostgresUrl {
     /// `postgres://user:password@host:port/database?…` with the parameters of the driver only.
     pub url: String,
-    /// How the server is known.
+    /// How the server's identity is verified.
     pub tls: PostgresTls,
 }
 
-/// How the database server is known (`sslmode`).
+/// How the identity of the database server is verified (`sslmode`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PostgresTls {
-    /// `disable`: not at all; only for a loopback address or a Unix socket.
+    /// `disable`: it is not, and there is no TLS; only for a loopback address or a Unix socket.
     Disabled,
-    /// `verify-full`: by a certificate for its host from the CA of this file (`sslrootcert`, PEM).
+    /// `verify-full`: by a certificate for its host that the CA in this file issued (`sslrootcert`, PEM).
     VerifyFull(Option<PathBuf>),
 }
 

@@ -1,4 +1,5 @@
-//! `deputy check`: says of a configuration and its surroundings what is wrong, and the fix. One file a subject.
+//! `deputy check`: reports what is wrong with a configuration and its surroundings, and how to fix it. Each subject has
+//! a file of its own.
 
 mod database;
 mod files;
@@ -20,7 +21,7 @@ use crate::config::Config;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     Ok,
-    /// It works, and may not do what was meant.
+    /// It works, but may not do what was meant.
     Warning,
     /// The server would not start, or not do its work.
     Failed,

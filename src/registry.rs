@@ -60,7 +60,7 @@ impl Registry {
     }
 
     /// The targets that `client` may exchange onward from: those whose `exchange_client` it is.
-    pub fn target_of_exchange_client<'a>(
+    pub fn targets_of_exchange_client<'a>(
         &'a self,
         client: &'a ClientId,
     ) -> impl Iterator<Item = &'a Arc<Target>> {

@@ -118,7 +118,8 @@ pub(super) fn provider(section: &Section<'_>, raw: RawProvider) -> Option<Identi
         .unwrap_or(KeySource::Discovery);
     for (position, claim) in raw.policy_claims.iter().enumerate() {
         if section.known().predicate_claims.contains(claim) {
-            let what = format!("shows policy `{claim}`, which a predicate is over and which never leaves it");
+            let what =
+                format!("lists `{claim}`, which a predicate is about and which policies therefore never see");
             section.refuse(&format!("policy_claims[{position}]"), what, "remove it");
         }
     }

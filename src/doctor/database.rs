@@ -17,7 +17,7 @@ pub(super) async fn check(findings: &mut Findings, config: &Config, now: Timesta
             let fix = match &config.database {
                 Database::Sqlite(_) => "name a file that the user Deputy runs as may write, on a local disk",
                 Database::Postgres(_) => {
-                    "see that it runs, that host, user, password and `sslmode` are right"
+                    "see that it runs, and that host, user, password and `sslmode` are right"
                 }
             };
             findings.fail("database", format!("{kind} does not answer: {error}"), fix);

@@ -47,7 +47,7 @@ fn clients(findings: &mut Findings, registry: &Registry) {
         .flat_map(|party| &party.clients)
         .collect();
     for client in registry.clients.values() {
-        let is_onward = registry.target_of_exchange_client(&client.id).next().is_some();
+        let is_onward = registry.targets_of_exchange_client(&client.id).next().is_some();
         if client.may_use(GrantType::TokenExchange) && !is_onward && !sources.contains(&client.id) {
             let what = format!("client `{}` has nothing to exchange: no relying party lists it", client.id);
             let fix = "list it under `clients` of a relying party, name it as an `exchange_client`, or write `grants = []`";

@@ -73,7 +73,6 @@ impl KeySet {
 mod tests {
     use serde_json::json;
 
-    use super::Algorithm;
     use super::*;
     use crate::jose::SigningKey;
 

@@ -6,8 +6,7 @@ use super::KeyRow;
 use super::rotation::{KeyState, state};
 use super::{KeyError, NodeSecrets, SealPurpose};
 use crate::base::time::{FOREIGN_LEEWAY, Lifetime, Timestamp};
-use crate::jose::Algorithm;
-use crate::jose::{PublicKey, SigningKey};
+use crate::jose::{Algorithm, PublicKey, SigningKey};
 use crate::oauth::exchange::own_typ;
 
 /// Signs with one key. In memory today; a KMS is another implementation.

@@ -4,8 +4,7 @@ use super::KeyRow;
 use super::{KeyError, NodeSecrets, SealPurpose};
 use crate::base::entropy::Entropy;
 use crate::base::time::{Lifetime, Timestamp};
-use crate::jose::Algorithm;
-use crate::jose::SigningKey;
+use crate::jose::{Algorithm, SigningKey};
 
 /// Beyond one cache age, for clocks and slow fetches (JWKS-03).
 const ANNOUNCE_MARGIN: Lifetime = Lifetime::from_seconds(60);

@@ -122,7 +122,7 @@ impl Key {
     }
 }
 
-/// What rules look at, read from Cedar's JSON form of them. In doubt: at everything.
+/// What rules look at, read from Cedar's JSON form of them. Where that leaves a doubt, they look at everything.
 #[derive(Default)]
 struct Looks {
     at: BTreeSet<String>,

@@ -110,8 +110,8 @@ fn has_birthdate(call: &Call, token: &Decoded) -> bool {
     in_text(&call.body.to_string()) || in_text(&token.claims.to_string())
 }
 
-/// Expects a 400 with this error and reason, nothing issued, and on record, where the caller does not see it, the true
-/// cause.
+/// Expects a 400 with this error and reason and without a token, and the true cause in the audit row, which the caller
+/// does not see.
 pub async fn refused(
     step: &mut Step,
     call: &Call,

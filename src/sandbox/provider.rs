@@ -15,6 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::wire::lock;
+use crate::base::digest::sha256;
 use crate::base::entropy::{Entropy, handle};
 use crate::base::time::Clock;
 use crate::jose::{Algorithm, PublicKey, SigningKey};
@@ -111,8 +112,7 @@ pub fn challenge_message(issuer: &str, challenge: &str) -> Vec<u8> {
 
 /// The S256 challenge of a verifier (RFC 7636 §4.2).
 pub fn code_challenge(verifier: &str) -> String {
-    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, verifier.as_bytes());
-    URL_SAFE_NO_PAD.encode(hash)
+    URL_SAFE_NO_PAD.encode(sha256([verifier.as_bytes()]))
 }
 
 impl Provider {
@@ -271,7 +271,7 @@ impl Provider {
     }
 }
 
-/// Why a step of a login goes no further: the status, and `error` in the body.
+/// Why a step of a login is refused: the status, and `error` in the body.
 #[derive(Debug, thiserror::Error)]
 #[error("{1}")]
 struct Refused(u16, &'static str);

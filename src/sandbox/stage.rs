@@ -26,7 +26,7 @@ use crate::sdk::Client;
 use crate::server::{Server, Surroundings};
 use parties::Makings;
 
-/// One clock for all parties: the system's, and ahead of it by what the drills let pass.
+/// One clock for all parties: the system's clock, advanced by the time that the drills let pass.
 #[derive(Debug, Default)]
 pub struct SandboxClock {
     system: SystemClock,
@@ -151,7 +151,7 @@ impl Stage {
         self.told.iter().all(|(_, differences)| *differences == 0)
     }
 
-    /// Starts Deputy, where it does not run, from its configuration file with the sandbox's clock. The `DEPUTY_…`
+    /// Starts Deputy from its configuration file, with the sandbox's clock, unless it is running. The `DEPUTY_…`
     /// variables of this process belong to another Deputy and are not read.
     pub async fn start_deputy(&mut self) -> anyhow::Result<()> {
         if self.deputy.is_none() {

@@ -11,8 +11,8 @@ use url::form_urlencoded::{Serializer, parse};
 
 use crate::sdk::{Error, Http, HttpOptions, Response, Transport, Unreachable};
 
-/// One request and its answer, as the tape records them. Tokens are whole in here: what shows a call
-/// shortens them.
+/// One request and its answer, as the tape records them. It holds whole tokens; the narrator shortens them before it
+/// shows a call.
 #[derive(Clone)]
 pub struct Call {
     pub from: &'static str,

@@ -100,7 +100,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Why a request did not bring what was asked for. No variant holds a token or a secret.
+/// Why a request failed. No variant holds a token or a secret.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The issuer is no URL with a host.

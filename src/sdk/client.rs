@@ -235,7 +235,7 @@ impl Client {
         accepted(&response).map(drop)
     }
 
-    /// Posts any form, also a malformed one, and gives the response as it came.
+    /// Posts any form, even a malformed one, and returns the response unchanged.
     ///
     /// # Errors
     /// No request could be built, or no whole response came.

@@ -4,8 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-/// The header and the claims of a compact JWS whose signature nobody has looked at: good for showing, and for nothing
-/// that is to be trusted.
+/// The header and the claims of a compact JWS whose signature was not verified. They may be shown, but not trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded {
     /// The JOSE header, an object.

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyPair, KeyUsagePurpose, date_time_ymd,
@@ -86,7 +87,6 @@ fn named(name: &str) -> DistinguishedName {
 
 /// Year, month and day of `at` in UTC.
 fn day(at: Timestamp) -> (i32, u8, u8) {
-    let at = jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default();
-    let date = at.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let date = at.zoned(&TimeZone::UTC).unwrap_or_default().date();
     (date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs())
 }

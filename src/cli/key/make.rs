@@ -9,8 +9,7 @@ use pem::{EncodeConfig, LineEnding, Pem, encode_config};
 use serde_json::json;
 
 use super::super::{CliError, Output};
-use crate::jose::Algorithm;
-use crate::jose::SigningKey;
+use crate::jose::{Algorithm, SigningKey};
 
 /// Whose key, and where it goes.
 #[derive(Debug, Args)]

@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
-use crate::jose::Algorithm;
-use crate::jose::SigningKey;
+use crate::jose::{Algorithm, SigningKey};
 use crate::oauth::OneTime;
 use crate::registry::{KeySource, Reach};
 

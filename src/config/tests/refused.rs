@@ -250,7 +250,11 @@ fn identifiers_and_predicates_say_what_they_are() {
         ("at_least_years = 18", "", "needs exactly one of `at_least_years` and `equals`"),
         ("at_least_years = 18", "at_least_years = 21", "but the scope is `age_over_18`"),
         ("at_least_years = 18", "at_least_years = 18\nleap_day = \"feb29\"", "write `mar1` or `feb28`"),
-        ("policy_claims = [\"groups\"]", "policy_claims = [\"birthdate\"]", "which a predicate is over"),
+        (
+            "policy_claims = [\"groups\"]",
+            "policy_claims = [\"birthdate\"]",
+            "which a predicate is about and which policies therefore never see",
+        ),
         (
             "answers = { age_over_18 = {} }",
             "answers = { age_over_18 = { zone = \"local\" } }",

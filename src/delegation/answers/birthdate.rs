@@ -83,8 +83,8 @@ impl Birthdate {
         Answer::from(birthday.is_ok_and(|birthday| today >= birthday))
     }
 
-    /// Of a bare year only the last day of the year is certain to be no birthday too early, and any day of the
-    /// year before it too late.
+    /// Only the year of birth is known, so the birthday may be any day of that year. In the year in which the person
+    /// reaches the age, only the last day gives a certain answer; every earlier year is false, and every later one true.
     fn is_year_at_least(&self, years: u16, today: Date) -> Answer {
         match i32::from(today.year()).cmp(&(i32::from(self.year) + i32::from(years))) {
             Ordering::Less => Answer::False,

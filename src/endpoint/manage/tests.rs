@@ -7,8 +7,7 @@ use crate::app::fixtures::Parts;
 use crate::base::time::{Lifetime, Timestamp};
 use crate::delegation::record::{Agent, AgentState, EndReason, Ended, Provenance};
 use crate::keys::KeyRow;
-use crate::oauth::AgentId;
-use crate::oauth::{ClientId, Issuer};
+use crate::oauth::{AgentId, ClientId, Issuer};
 use crate::registry::AgentLifetime;
 use crate::verification::fixtures::NOW;
 

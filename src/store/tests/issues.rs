@@ -2,8 +2,7 @@
 
 use super::on_each_database;
 use super::world::{KID, World, token_of};
-use crate::decision::Check;
-use crate::decision::Origin;
+use crate::decision::{Check, Origin};
 use crate::delegation::plan::TaskPlan;
 use crate::delegation::record::EndReason;
 use crate::issuance::SealedAnswerRow;

@@ -3,8 +3,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::jose::Algorithm;
-use crate::keys::KeyRow;
-use crate::keys::{KeyRing, new_key, revoke, rotate};
+use crate::keys::{KeyRing, KeyRow, new_key, revoke, rotate};
 use crate::oauth::TokenFault;
 use crate::testing::doubles::SeededEntropy;
 use crate::verification::fixtures::*;

@@ -7,8 +7,10 @@ use super::rust;
 
 /// Where this test and its planted texts are; they have to name what is not there.
 const PLANTED: &str = "tests/api/structure";
-/// Directories whose files nobody here wrote.
-const FOREIGN: [&str; 4] = [".git", ".claude", "node_modules", "target"];
+/// Directories whose files nobody here wrote. Hidden directories are left out too, except for [`HIDDEN`].
+const FOREIGN: [&str; 2] = ["node_modules", "target"];
+/// The hidden directories that belong to the repository.
+const HIDDEN: [&str; 2] = [".cargo", ".ci"];
 /// The endings of files that a text may only name if they are there.
 const ENDINGS: [&str; 8] = [".rs", ".md", ".toml", ".cedar", ".cedarschema", ".sql", ".js", ".sh"];
 /// What ends like a file of the repository but is none.
@@ -64,7 +66,9 @@ impl Repository {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
                     let name = path.file_name().unwrap().to_str().unwrap();
-                    open.extend((!FOREIGN.contains(&name)).then_some(path));
+                    let is_ours =
+                        !FOREIGN.contains(&name) && (!name.starts_with('.') || HIDDEN.contains(&name));
+                    open.extend(is_ours.then_some(path));
                 } else {
                     files.insert(path.strip_prefix(root).unwrap().to_owned());
                 }

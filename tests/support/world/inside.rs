@@ -7,8 +7,7 @@ use serde_json::Value;
 use super::setup::Setup;
 use super::tokens::Jwt;
 use super::{Answer, World};
-use crate::jose::Key;
-use crate::jose::{claims_of, header_of};
+use crate::jose::{Key, claims_of, header_of};
 
 impl Setup {
     /// Has Cedar decide by this set instead of the built-in one.

@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use super::super::HttpKeys;
 use super::super::server::{Answer, Server};
 use super::*;
-use crate::jose::Algorithm;
-use crate::jose::SigningKey;
+use crate::jose::{Algorithm, SigningKey};
 use crate::verification::fixtures::{NOW, key_set};
 
 struct World {
