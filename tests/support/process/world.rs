@@ -228,6 +228,13 @@ impl World {
         ))
     }
 
+    /// Runs a statement on this world's PostgreSQL server. `%d` is the database's name.
+    pub async fn administer(&self, statement: &str) {
+        if let Database::Postgres(database) = &self.database {
+            database.administer(&statement.replace("%d", database.name())).await;
+        }
+    }
+
     /// Ends the world: everything it left (database with WAL, logs, audit, checkpoints, answers) is searched
     /// for tokens and canaries; nothing may be found.
     pub async fn finish(self) {
