@@ -228,11 +228,9 @@ impl World {
         ))
     }
 
-    /// Runs a statement on this world's PostgreSQL server. `%d` is the database's name.
-    pub async fn administer(&self, statement: &str) {
-        if let Database::Postgres(database) = &self.database {
-            database.administer(&statement.replace("%d", database.name())).await;
-        }
+    /// The configuration of the first process.
+    pub fn config(&self) -> &Path {
+        &self.nodes[0].config
     }
 
     /// Ends the world: everything it left (database with WAL, logs, audit, checkpoints, answers) is searched
