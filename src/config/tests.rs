@@ -4,81 +4,28 @@ mod examples;
 mod page;
 mod refused;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use super::{Config, Database, PostgresTls};
 use crate::base::time::Lifetime;
 use crate::jose::Algorithm;
 use crate::oauth::GrantType;
 use crate::registry::{ClaimTest, ClientAuthentication, KeySource, SubjectForm};
+use crate::testing::definition;
 
-/// The smallest file that plays the story: a provider, two clients, an agent class, a predicate, two targets.
-pub(super) const MINIMAL: &str = r#"
-issuer = "http://127.0.0.1:8443"
-data_dir = "data"
+/// The definition of all tests as a valid file.
+pub(super) static VALID: LazyLock<String> =
+    LazyLock::new(|| definition::on_loopback("http://127.0.0.1:8443", "https://login.example", ""));
 
-[listen]
-public = "127.0.0.1:8443"
+/// A path beside the file.
+pub(super) fn beside(name: &str) -> PathBuf {
+    Path::new(definition::DIRECTORY).join(name)
+}
 
-[tokens]
-subject = "pairwise"
-
-[[identity_provider]]
-issuer = "https://login.example"
-policy_claims = ["groups"]
-
-[[identity_provider.relying_party]]
-client_id = "travel-app"
-clients = ["assistant"]
-
-[[identity_provider.assurance]]
-name = "phishing_resistant"
-any_of = [{ claim = "acr", in = ["phr", "phrh"] }]
-
-[[workload_issuer]]
-issuer = "https://workloads.example"
-jwks_file = "workloads.jwks.json"
-instance_id_claim = "instance"
-
-[[workload_issuer.class]]
-name = "age-verification"
-when = { claim = "namespace", equals = "age" }
-lifetime = "task"
-clients = ["age-agent"]
-targets = ["tickets"]
-answers = ["age_over_18"]
-
-[[client]]
-id = "assistant"
-jwks_file = "clients/assistant.json"
-scopes = ["tickets:search", "tickets:book", "age_over_18"]
-targets = ["tickets", "age-agent"]
-
-[[client]]
-id = "age-agent"
-jwks_file = "clients/age-agent.json"
-scopes = ["age_over_18"]
-targets = ["tickets"]
-
-[[predicate]]
-scope = "age_over_18"
-claim = "birthdate"
-at_least_years = 18
-
-[[target]]
-identifier = "tickets"
-scopes = { "tickets:search" = {}, "tickets:book" = { assurance = "phishing_resistant", max_age_seconds = 900 } }
-answers = { age_over_18 = {} }
-
-[[target]]
-identifier = "age-agent"
-scopes = { age_over_18 = {} }
-exchange_client = "age-agent"
-onward = ["tickets"]
-"#;
-
+/// Reads `text`; the secrets of the definition are beside it.
 pub(super) fn parse(text: &str) -> Result<Config, super::error::ConfigError> {
-    Config::parse(text, Path::new("/etc/deputy"))
+    Config::parse(text, Path::new(definition::DIRECTORY))
 }
 
 /// All that is said about `text`; empty if it is taken.
@@ -88,15 +35,14 @@ pub(super) fn said(text: &str) -> String {
 
 #[test]
 fn a_valid_file_is_read_with_the_documented_defaults() {
-    let config = parse(MINIMAL).unwrap();
+    let text = definition::replaced(&VALID, "management = \"127.0.0.1:8444\"\n", "");
+    let config = parse(&text).unwrap();
 
-    assert_eq!(config.data_dir, Path::new("/etc/deputy/data"));
+    assert_eq!(config.data_dir, beside("data"));
     assert_eq!(config.listen.management.to_string(), "127.0.0.1:8444");
-    assert!(
-        matches!(&config.database, Database::Sqlite(file) if file == Path::new("/etc/deputy/data/deputy.db"))
-    );
+    assert!(matches!(&config.database, Database::Sqlite(file) if *file == beside("data/deputy.db")));
     assert_eq!(config.keys.signing_algorithm, Algorithm::ES256);
-    assert_eq!(config.keys.master_key_file, Path::new("/etc/deputy/data/master.key"));
+    assert_eq!(config.keys.master_key_file, beside("data/master.key"));
     assert_eq!(config.tokens.lifetime, Lifetime::from_seconds(300));
     assert_eq!(config.tasks.max_chain_depth, 4);
     assert_eq!(config.tokens.subject, SubjectForm::Pairwise);
@@ -114,14 +60,14 @@ fn a_valid_file_is_read_with_the_documented_defaults() {
         panic!("not private_key_jwt");
     };
     assert!(!algorithms.contains(&Algorithm::RS256) && !algorithms.contains(&Algorithm::ES384));
-    assert_eq!(keys, &KeySource::File("/etc/deputy/clients/assistant.json".into()));
+    assert_eq!(keys, &KeySource::File(beside("clients/assistant.json")));
     assert_eq!(config.limits.failures_per_minute, 60);
 }
 
 #[test]
 fn the_level_mfa_is_built_in_at_every_provider_unless_it_is_redefined() {
-    let built_in = parse(MINIMAL).unwrap();
-    let text = MINIMAL.replace("name = \"phishing_resistant\"", "name = \"mfa\"");
+    let built_in = parse(&VALID).unwrap();
+    let text = VALID.replace("name = \"phishing_resistant\"", "name = \"mfa\"");
     let redefined =
         parse(&text.replace("assurance = \"phishing_resistant\"", "assurance = \"mfa\"")).unwrap();
 
@@ -134,11 +80,12 @@ fn the_level_mfa_is_built_in_at_every_provider_unless_it_is_redefined() {
 
 #[test]
 fn answers_imply_their_scope_at_target_class_and_client() {
-    let text = MINIMAL.replace(
-        "targets = [\"tickets\", \"age-agent\"]",
-        "targets = [\"tickets\"]\nanswers = [\"age_over_18\"]",
-    );
-    let text = text.replace(", \"age_over_18\"]\ntargets = [\"tickets\"]", "]\ntargets = [\"tickets\"]");
+    let assistant = "\"age_over_18\", \"age_over_21\", \"files.read\"";
+    let text = definition::replaced(&VALID, assistant, "\"age_over_21\", \"files.read\"");
+    let class = "clients = [\"age-agent\"]\nscopes = [\"age_over_18\", \"age_over_21\"]";
+    let text = definition::replaced(&text, class, "clients = [\"age-agent\"]");
+    let targets = "targets = [\"tickets\", \"age-agent\"";
+    let text = definition::replaced(&text, targets, &format!("answers = [\"age_over_18\"]\n{targets}"));
 
     let config = parse(&text).unwrap();
 
@@ -153,7 +100,7 @@ fn answers_imply_their_scope_at_target_class_and_client() {
 
 #[test]
 fn a_sector_is_the_origin_of_a_url_and_otherwise_the_identifier() {
-    let url = MINIMAL.replace("\"tickets\"", "\"https://tickets.example:8443/api\"");
+    let url = VALID.replace("\"tickets\"", "\"https://tickets.example:8443/api\"");
 
     let config = parse(&url).unwrap();
 
@@ -168,7 +115,8 @@ fn a_sector_is_the_origin_of_a_url_and_otherwise_the_identifier() {
 fn variables_override_scalars_and_nothing_else() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("deputy.toml");
-    std::fs::write(&file, MINIMAL).unwrap();
+    definition::write_files(directory.path(), "data");
+    std::fs::write(&file, &*VALID).unwrap();
     let load = |variables: &[(&str, &str)]| {
         let owned: Vec<_> = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         Config::load(&file, owned)
@@ -199,9 +147,9 @@ fn variables_override_scalars_and_nothing_else() {
     assert!(ranged.contains("`DEPUTY_TOKENS_LIFETIME_SECONDS` is 9000; write 1 to 900"), "{ranged}");
 }
 
-/// The smallest valid file with this database.
+/// The valid file with this database.
 fn with_database(url: &str) -> String {
-    MINIMAL.replace("[tokens]", &format!("[database]\nurl = \"{url}\"\n[tokens]"))
+    VALID.replace("[tokens]", &format!("[database]\nurl = \"{url}\"\n[tokens]"))
 }
 
 #[test]
@@ -212,7 +160,7 @@ fn a_database_url_keeps_its_password_to_itself() {
 
     let Database::Postgres(postgres) = &config.database else { panic!("not PostgreSQL") };
     assert_eq!(postgres.url, "postgres://deputy:hunter2@db.example/deputy");
-    assert_eq!(postgres.tls, PostgresTls::VerifyFull(Some("/etc/deputy/ca.pem".into())));
+    assert_eq!(postgres.tls, PostgresTls::VerifyFull(Some(beside("ca.pem"))));
     assert!(!format!("{config:?}").contains("hunter2"));
     for mode in ["prefer", "require", "verify-ca"] {
         let broken = said(&text.replace("sslrootcert=ca.pem", &format!("sslmode={mode}")));
@@ -250,31 +198,40 @@ fn a_database_url_reaches_the_driver_as_written() {
     }
 }
 
+/// The number of the first line that begins so.
+fn line_of(text: &str, beginning: &str) -> usize {
+    1 + text.lines().position(|line| line.starts_with(beginning)).unwrap()
+}
+
 #[test]
 fn everything_wrong_is_told_at_once_in_the_order_of_the_file() {
-    let text = MINIMAL
+    let text = VALID
         .replace("subject = \"pairwise\"", "subject = \"pairwise\"\nlifetime_seconds = 9999")
         .replace("clients = [\"assistant\"]", "clients = [\"asistant\"]")
-        .replace("onward = [\"tickets\"]", "onward = [\"ticket\"]");
+        .replacen("onward = [\"tickets\"]", "onward = [\"ticket\"]", 1);
 
     let error = parse(&text).unwrap_err();
 
     let lines: Vec<_> = error.problems.iter().map(|problem| problem.line.unwrap()).collect();
     assert_eq!(lines.len(), 3, "{error}");
     assert!(lines.is_sorted());
-    assert!(error.to_string().starts_with("/etc/deputy/deputy.toml:10: `tokens.lifetime_seconds` is 9999"));
+    let (file, line) = (beside("deputy.toml"), line_of(&text, "lifetime_seconds = 9999"));
+    let first = format!("{}:{line}: `tokens.lifetime_seconds` is 9999", file.display());
+    assert!(error.to_string().starts_with(&first), "{error}");
 }
 
 #[test]
 fn unknown_keys_are_all_told_with_line_and_nearest_key() {
-    let text = MINIMAL
+    let text = VALID
         .replace("[tokens]", "[tokens]\nlifetime_second = 300")
         .replace("onward = ", "onwards = ")
         .replace("[listen]", "[listen]\njwks_max_age_seconds = 300");
 
     let said = said(&text);
 
-    assert!(said.contains("deputy.toml:10: `tokens.lifetime_second` is not a key; the nearest key here is `lifetime_seconds`"), "{said}");
+    let line = line_of(&text, "lifetime_second = 300");
+    let key = "`tokens.lifetime_second` is not a key; the nearest key here is `lifetime_seconds`";
+    assert!(said.contains(&format!("deputy.toml:{line}: {key}")), "{said}");
     assert!(said.contains("`target.onwards` is not a key; the nearest key here is `onward`"), "{said}");
     assert!(
         said.contains("`listen.jwks_max_age_seconds` is not a key; that key belongs in `[keys]`"),

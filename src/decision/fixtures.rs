@@ -48,16 +48,14 @@ fn id(number: u128) -> uuid::Uuid {
     uuid::Uuid::from_u128(number)
 }
 
+/// The configuration of all tests with more tables at its end.
+pub(crate) fn config_with(tables: &str) -> Config {
+    let text = definition::on_loopback(DEPUTY, PROVIDER, definition::PINNED) + tables;
+    Config::parse(&text, Path::new(definition::DIRECTORY)).unwrap()
+}
+
 pub(crate) fn config() -> Config {
-    let values = [
-        ("issuer", DEPUTY),
-        ("public", "127.0.0.1:8443"),
-        ("management", "127.0.0.1:8444"),
-        ("provider", PROVIDER),
-        ("provider_keys", definition::PINNED),
-    ];
-    let text = definition::filled(definition::DEFINITION, &values) + ELSEWHERE;
-    let mut config = Config::parse(&text, Path::new(definition::DIRECTORY)).unwrap();
+    let mut config = config_with(ELSEWHERE);
     let elsewhere = TargetId::new("elsewhere");
     let age_agent = config.registry.clients.get_mut(&ClientId::new("age-agent")).unwrap();
     Arc::make_mut(age_agent).targets.insert(elsewhere.clone());

@@ -2,12 +2,11 @@
 //! lifetime and remaining depth never grow, and the chain loses and invents no one.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::fixtures::{DEPUTY, NOW, Scene};
+use super::fixtures::{DEPUTY, NOW, Scene, config_with};
 use super::report::Proposal;
 use super::{Confirmed, Origin, Placement, SubjectResult, Terms, World, confirm};
 use crate::base::time::Lifetime;
@@ -18,6 +17,7 @@ use crate::delegation::record::{Delegation, Lineage, TokenKind};
 use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::oauth::{AgentId, ClientId, Jti, Scope, TargetId};
 use crate::policy::PolicySet;
+use crate::testing::definition::{client_section, replaced};
 use crate::verification::VerifiedOwn;
 
 const WORDS: &[&str] = &["a", "b", "c", "d", "nowhere"];
@@ -25,11 +25,7 @@ const SERVICES: usize = 5;
 
 /// Five services in a ring with short cuts; each may exchange onward what is for its own target.
 fn config() -> Config {
-    let mut toml = String::from(
-        "issuer = \"http://127.0.0.1:8443\"\ndata_dir = \"data\"\n[listen]\npublic = \"127.0.0.1:8443\"\n\
-         [[identity_provider]]\nissuer = \"https://login.example\"\n\
-         [[identity_provider.relying_party]]\nclient_id = \"app\"\nclients = [\"s0\"]\n",
-    );
+    let mut toml = String::new();
     for i in 0..SERVICES {
         let next = (i + 1) % SERVICES;
         let skip = (i + 2) % SERVICES;
@@ -37,16 +33,18 @@ fn config() -> Config {
         // Client and target scopes differ, so that each of the bounds is the tightest somewhere.
         let scopes = ["a", "b", "c", "d"].iter().enumerate().filter(|(n, _)| n % SERVICES != i);
         let defined: Vec<String> = scopes.map(|(_, word)| format!("{word} = {{}}")).collect();
+        let held = if i % 2 == 0 { "\"a\", \"b\", \"c\", \"d\"" } else { "\"a\", \"b\", \"c\"" };
+        let client = client_section("svc1").replace("svc1", &format!("s{i}"));
+        let client = replaced(&client, "\"deep\", \"deeper\"", held);
+        let client = replaced(&client, "\"deep2\"", &format!("\"t{next}\", \"t{skip}\", \"t{i}\""));
         toml.push_str(&format!(
-            "[[client]]\nid = \"s{i}\"\njwks_file = \"s{i}.json\"\nscopes = [\"a\", \"b\", \"c\"{}]\n\
-             targets = [\"t{next}\", \"t{skip}\", \"t{i}\"]\n\
+            "{client}\n\
              [[target]]\nidentifier = \"t{i}\"\nscopes = {{ {} }}\nexchange_client = \"s{i}\"\n\
              onward = [\"t{next}\", \"t{skip}\"]\nlifetime_seconds = {lifetime}\n",
-            if i % 2 == 0 { ", \"d\"" } else { "" },
             defined.join(", "),
         ));
     }
-    Config::parse(&toml, Path::new("/etc/deputy")).unwrap()
+    config_with(&toml)
 }
 
 fn acting(config: &Config, service: usize) -> Acting {

@@ -145,14 +145,7 @@ pub fn assertion_claims() -> Value {
 
 /// The definition of all tests, read.
 fn defined() -> Config {
-    let values = [
-        ("issuer", DEPUTY),
-        ("public", "127.0.0.1:8443"),
-        ("management", "127.0.0.1:8444"),
-        ("provider", PROVIDER),
-        ("provider_keys", ""),
-    ];
-    let text = definition::filled(definition::DEFINITION, &values) + definition::TLS;
+    let text = definition::on_loopback(DEPUTY, PROVIDER, "") + definition::TLS;
     Config::parse(&text, Path::new(definition::DIRECTORY)).unwrap()
 }
 

@@ -34,6 +34,25 @@ pub fn filled(text: &str, values: &[(&str, &str)]) -> String {
     values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("@{name}@"), value))
 }
 
+/// The definition for a server that is at `issuer` and listens on the usual ports of loopback.
+pub fn on_loopback(issuer: &str, provider: &str, provider_keys: &str) -> String {
+    let values = [
+        ("issuer", issuer),
+        ("public", "127.0.0.1:8443"),
+        ("management", "127.0.0.1:8444"),
+        ("provider", provider),
+        ("provider_keys", provider_keys),
+    ];
+    filled(DEFINITION, &values)
+}
+
+/// The section of a client, up to the next empty line.
+pub fn client_section(id: &str) -> &'static str {
+    let section = format!("[[client]]\nid = \"{id}\"\n");
+    let (at, _) = DEFINITION.match_indices(&section).next().expect("a client");
+    DEFINITION[at..].split("\n\n").next().expect("a section")
+}
+
 /// `text` with every `from` replaced; there has to be one.
 #[track_caller]
 pub fn replaced(text: &str, from: &str, to: &str) -> String {

@@ -117,10 +117,7 @@ async fn a_provider_is_asked_for_its_discovery_document_and_keys() {
         let provider = serve(documents).await;
         let mut world = World::migrated().await;
         world.edit("https://localhost", "http://127.0.0.1");
-        world.edit(
-            "[tls]\ncertificate_file = \"certs/server.pem\"\nkey_file = \"certs/server-key.pem\"\n",
-            "",
-        );
+        world.edit(super::world::TLS, "");
         world.edit(
             "issuer = \"https://login.example\"\njwks_file = \"keys.json\"",
             &format!("issuer = \"http://{provider}\""),

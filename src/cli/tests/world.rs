@@ -18,83 +18,38 @@ use crate::jose::{Algorithm, SigningKey};
 use crate::keys::NodeSecrets;
 use crate::setup::certificates::dev_certificates;
 use crate::store::{Entry, Opening, Store};
+use crate::testing::definition::{DEFINITION, PINNED, filled, key_clients, replaced, write_files};
 
 /// When the checks are made, unless a story says otherwise.
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
 
-/// A configuration about which nothing is to be said. `@port@` and `@management@` are free ports.
-pub(super) const SOUND: &str = r#"
-issuer = "https://localhost:@port@"
-data_dir = "data"
+/// The definition of all tests as an operator would write it for one machine, about which nothing is to be said.
+fn sound(port: u16, management: u16) -> String {
+    let values = [
+        ("issuer", format!("https://localhost:{port}")),
+        ("public", format!("127.0.0.1:{port}")),
+        ("management", format!("127.0.0.1:{management}")),
+        ("provider", "https://login.example".to_owned()),
+        ("provider_keys", PINNED.to_owned()),
+    ];
+    let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let mut text = filled(DEFINITION, &values).replace("provider.json", KEYS).replace("workloads.json", KEYS);
+    for client in key_clients() {
+        text = text.replace(&format!("clients/{client}.json"), KEYS);
+    }
+    let secret = "secret_files = [{ file = \"secrets/tickets-api\", expires_at = 2027-11-01T00:00:00Z }]";
+    replaced(&text, "secret_file = \"secrets/tickets-api\"", secret) + TLS
+}
 
-[listen]
-public = "127.0.0.1:@port@"
-management = "127.0.0.1:@management@"
+/// The one file in which every party has its keys.
+const KEYS: &str = "keys.json";
 
+/// What `dev_certificates` makes.
+pub(super) const TLS: &str = "
 [tls]
-certificate_file = "certs/server.pem"
-key_file = "certs/server-key.pem"
-
-[tokens]
-subject = "pairwise"
-
-[[identity_provider]]
-issuer = "https://login.example"
-jwks_file = "keys.json"
-
-[[identity_provider.relying_party]]
-client_id = "travel-app"
-clients = ["assistant"]
-
-[[workload_issuer]]
-issuer = "https://workloads.example"
-jwks_file = "keys.json"
-instance_id_claim = "instance"
-
-[[workload_issuer.class]]
-name = "age-verification"
-lifetime = "task"
-clients = ["age-agent"]
-targets = ["tickets"]
-answers = ["age_over_18"]
-
-[[client]]
-id = "assistant"
-jwks_file = "keys.json"
-scopes = ["tickets:search", "age_over_18"]
-targets = ["tickets", "age-agent"]
-
-[[client]]
-id = "age-agent"
-jwks_file = "keys.json"
-scopes = ["age_over_18"]
-targets = ["tickets"]
-
-[[client]]
-id = "tickets-api"
-authentication = "client_secret_basic"
-allow_secret = true
-secret_files = [{ file = "secret", expires_at = 2027-11-01T00:00:00Z }]
-grants = []
-
-[[predicate]]
-scope = "age_over_18"
-claim = "birthdate"
-at_least_years = 18
-
-[[target]]
-identifier = "tickets"
-scopes = { "tickets:search" = {} }
-answers = { age_over_18 = {} }
-resource_server = "tickets-api"
-
-[[target]]
-identifier = "age-agent"
-scopes = { age_over_18 = {} }
-resource_server = "age-agent"
-exchange_client = "age-agent"
-onward = ["tickets"]
-"#;
+certificate_file = \"certs/server.pem\"
+key_file = \"certs/server-key.pem\"
+";
 
 /// A set of one P-256 key.
 pub(super) fn key_set() -> String {
@@ -115,16 +70,11 @@ impl World {
     pub(super) fn fresh() -> Self {
         let directory = TempDir::new().unwrap();
         let [port, management] = [free_port(), free_port()];
-        let text =
-            SOUND.replace("@port@", &port.to_string()).replace("@management@", &management.to_string());
-        let world = Self { directory, text, now: NOW, port };
+        let world = Self { directory, text: sound(port, management), now: NOW, port };
         dev_certificates(&world.path("certs"), NOW).unwrap();
-        std::fs::create_dir(world.path("data")).unwrap();
-        world.chmod("data", 0o700);
+        write_files(world.directory.path(), "data");
         NodeSecrets::create(&world.path("data/master.key"), &SystemEntropy::default()).unwrap();
-        world.write("keys.json", &key_set());
-        world.write("secret", "kX3-pQ9_vB7~mN2.tR5-wY8_zC4");
-        world.chmod("secret", 0o600);
+        world.write(KEYS, &key_set());
         world
     }
 

@@ -1,14 +1,14 @@
 //! One thing wrong at a time.
 
-use super::{MINIMAL, parse, said};
+use super::{VALID, parse, said};
 
 /// What is replaced in the valid file, by what, and what must be said.
 type Case = (&'static str, &'static str, &'static str);
 
 fn check(cases: &[Case]) {
     for (from, to, expected) in cases {
-        assert!(MINIMAL.contains(from), "`{from}` is not in the valid file");
-        let said = said(&MINIMAL.replacen(from, to, 1));
+        assert!(VALID.contains(from), "`{from}` is not in the valid file");
+        let said = said(&VALID.replacen(from, to, 1));
         assert!(said.contains(expected), "`{to}`: expected `{expected}`, got:\n{said}");
     }
 }
@@ -53,14 +53,14 @@ fn plain_http_is_only_for_loopback() {
             "`listen.public` is 0.0.0.0:8443, which is not loopback",
         ),
         ("issuer = \"https://login.example\"", "issuer = \"http://login.example\"", "plain HTTP"),
-        ("jwks_file = \"workloads.jwks.json\"", "jwks_uri = \"http://keys.example\"", "plain HTTP"),
+        ("jwks_file = \"workloads.json\"", "jwks_uri = \"http://keys.example\"", "plain HTTP"),
         (
             "[tokens]",
             "[tls]\ncertificate_file = \"a\"\nkey_file = \"b\"\n[tokens]",
             "`tls` is given, but `issuer` is plain HTTP",
         ),
     ]);
-    assert_eq!(said(&MINIMAL.replace("https://login.example", "http://[::1]:9000")), "");
+    assert_eq!(said(&VALID.replace("https://login.example", "http://[::1]:9000")), "");
 }
 
 #[test]
@@ -71,11 +71,7 @@ fn addresses_and_proxies_are_literal() {
             "public = \"localhost:8443\"",
             "`localhost:8443` is no address with a port",
         ),
-        (
-            "public = \"127.0.0.1:8443\"",
-            "public = \"127.0.0.1:8443\"\nmanagement = \"127.0.0.1:8443\"",
-            "is the public address",
-        ),
+        ("management = \"127.0.0.1:8444\"", "management = \"127.0.0.1:8443\"", "is the public address"),
         (
             "public = \"127.0.0.1:8443\"",
             "public = \"127.0.0.1:8443\"\ntrusted_proxies = [\"10.0.0.1\"]",
@@ -121,7 +117,7 @@ fn a_value_that_is_not_legal_has_no_further_consequences() {
             "`predicate.claim` is missing; write for example `claim = \"birthdate\"`",
         ),
     ] {
-        let said = said(&MINIMAL.replacen(from, to, 1));
+        let said = said(&VALID.replacen(from, to, 1));
 
         assert_eq!(said.lines().count(), 1, "{said}");
         assert!(said.ends_with(expected), "{said}");
@@ -169,8 +165,8 @@ fn what_is_named_has_to_exist() {
             "`target.resource_server` names `api`",
         ),
         ("scopes = [\"tickets:search\"", "scopes = [\"tickets:find\"", "no such scope of a target"),
-        ("answers = [\"age_over_18\"]", "answers = [\"age_over_21\"]", "no such yes/no scope"),
-        ("answers = { age_over_18 = {} }", "answers = { age_over_21 = {} }", "no such predicate"),
+        ("answers = [\"age_over_18\"", "answers = [\"age_over_65\"", "no such yes/no scope"),
+        ("answers = { age_over_18 = {}", "answers = { age_over_65 = {}", "no such predicate"),
         (
             "assurance = \"phishing_resistant\"",
             "assurance = \"phishing\"",
@@ -207,9 +203,9 @@ fn a_task_class_needs_instances() {
     check(&[
         ("instance_id_claim = \"instance\"", "", "the issuer has no `instance_id_claim`"),
         ("name = \"age-verification\"", "name = \"client\"", "is the class of a client's own agent"),
-        ("jwks_file = \"workloads.jwks.json\"", "", "give `jwks_uri` or `jwks_file`"),
+        ("jwks_file = \"workloads.json\"", "", "give `jwks_uri` or `jwks_file`"),
         (
-            "jwks_file = \"workloads.jwks.json\"",
+            "jwks_file = \"workloads.json\"",
             "jwks_file = \"a\"\njwks_uri = \"https://a.example\"",
             "keep one of the two",
         ),
@@ -256,8 +252,8 @@ fn identifiers_and_predicates_say_what_they_are() {
             "which a predicate is about and which policies therefore never see",
         ),
         (
-            "answers = { age_over_18 = {} }",
-            "answers = { age_over_18 = { zone = \"local\" } }",
+            "answers = { age_over_18 = {}",
+            "answers = { age_over_18 = { zone = \"local\" }",
             "`local` is no time zone",
         ),
         (
@@ -278,7 +274,7 @@ fn two_providers_need_pairwise_subjects() {
     let second = "[[identity_provider]]\nissuer = \"https://other.example\"\n\
         [[identity_provider.assurance]]\nname = \"phishing_resistant\"\n\
         any_of = [{ claim = \"acr\", in = [\"phr\"] }]\n";
-    let text = format!("{MINIMAL}{second}");
+    let text = format!("{}{second}", VALID.replace("subject = \"upstream\"\n", ""));
 
     assert_eq!(said(&text), "");
     let upstream = said(&text.replace("subject = \"pairwise\"", "subject = \"upstream\""));
@@ -294,9 +290,9 @@ fn two_providers_need_pairwise_subjects() {
 
 #[test]
 fn one_audience_for_users_and_agents_of_one_issuer_is_refused() {
-    let text = MINIMAL
+    let text = VALID
         .replace("https://workloads.example", "https://login.example")
-        .replace("instance_id_claim", "audience = \"travel-app\"\ninstance_id_claim");
+        .replace("instance_id_claim", "audience = \"booking-app\"\ninstance_id_claim");
 
     assert!(said(&text).contains("the audience of agents' credentials of the same issuer"));
 }
@@ -318,9 +314,10 @@ fn zones_are_offsets_or_iana_names() {
 /// A client with a secret in a file with this content, and more lines for its section.
 fn with_secret(content: &str, lines: &str) -> String {
     let directory = tempfile::tempdir().unwrap();
+    crate::testing::definition::write_files(directory.path(), "data");
     std::fs::write(directory.path().join("secret"), content).unwrap();
     std::fs::write(directory.path().join("second"), "another-secret-0123456789-ABCDEFGHIJK").unwrap();
-    let text = format!("{MINIMAL}\n[[client]]\nid = \"reporting\"\n{lines}\n");
+    let text = format!("{}\n[[client]]\nid = \"reporting\"\n{lines}\n", *VALID);
     super::Config::parse(&text, directory.path()).err().map_or_else(String::new, |error| error.to_string())
 }
 
@@ -353,16 +350,18 @@ fn secrets_are_allowed_one_by_one_and_have_to_be_strong() {
 #[test]
 fn a_client_with_a_secret_is_no_agent_unless_it_says_so() {
     let directory = tempfile::tempdir().unwrap();
+    crate::testing::definition::write_files(directory.path(), "data");
     std::fs::write(directory.path().join("secret"), "kX3-pQ9_vB7~mN2.tR5-wY8_zC4").unwrap();
     let text = format!(
-        "{MINIMAL}\n[[client]]\nid = \"reporting\"\nauthentication = \"client_secret_post\"\n\
-         allow_secret = true\nsecret_file = \"secret\"\n"
+        "{}\n[[client]]\nid = \"reporting\"\nauthentication = \"client_secret_post\"\n\
+         allow_secret = true\nsecret_file = \"secret\"\n",
+        *VALID
     );
     let read = |text: &str| super::Config::parse(text, directory.path()).unwrap();
 
     assert!(!read(&text).registry.clients["reporting"].may_act_as_agent);
     assert!(read(&format!("{text}may_act_as_agent = true")).registry.clients["reporting"].may_act_as_agent);
-    assert!(parse(MINIMAL).unwrap().registry.clients["assistant"].may_act_as_agent);
+    assert!(parse(&VALID).unwrap().registry.clients["assistant"].may_act_as_agent);
 }
 
 #[test]

@@ -39,7 +39,7 @@ async fn serve_into_pipe(is_closed: bool) {
     let (base, management) = (first.base.clone(), first.management.clone());
     first.stop().await;
     let variables = [("DEPUTY_LOG", "trace".to_owned())];
-    let mut child = command(&world.path("deputy.toml"), &["serve"], &variables)
+    let mut child = command(world.config(), &["serve"], &variables)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -82,12 +82,11 @@ async fn a_part_that_ends_takes_the_process_with_it() {
             first.stop().await;
             let switch = world.path("fault");
             let fault = format!("{part}:{how}:{}", switch.display());
-            let mut child =
-                command(&world.path("deputy.toml"), &["serve"], &[("DEPUTY_TEST_PART_ENDS", fault)])
-                    .stdout(Stdio::null())
-                    .stderr(Stdio::null())
-                    .spawn()
-                    .unwrap();
+            let mut child = command(world.config(), &["serve"], &[("DEPUTY_TEST_PART_ENDS", fault)])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
             if part == "writer" {
                 until(&management, 200).await;
             }

@@ -84,10 +84,12 @@ impl PostgresDatabase {
         url.into()
     }
 
+    /// Its name on the server.
     pub fn name(&self) -> &str {
         &self.name
     }
 
+    /// Runs a statement on the server, outside this database.
     pub async fn administer(&self, statement: &str) {
         let (client, connection) = tokio_postgres::connect(self.server.as_str(), tokio_postgres::NoTls)
             .await

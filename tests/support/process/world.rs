@@ -228,6 +228,11 @@ impl World {
         ))
     }
 
+    /// The configuration of the first process.
+    pub fn config(&self) -> &Path {
+        &self.nodes[0].config
+    }
+
     /// Ends the world: everything it left (database with WAL, logs, audit, checkpoints, answers) is searched
     /// for tokens and canaries; nothing may be found.
     pub async fn finish(self) {

@@ -106,5 +106,11 @@ pub(super) const FILES: &[Case] = &[
         Failed,
         "deputy policy check",
     ),
-    ("a secret for all to read", |w| w.chmod("secret", 0o644), "secret_files", Warning, "chmod 0600"),
+    (
+        "a secret for all to read",
+        |w| w.chmod("secrets/tickets-api", 0o644),
+        "secret_files",
+        Warning,
+        "chmod 0600",
+    ),
 ];

@@ -66,10 +66,7 @@ pub(super) const TLS: &[Case] = &[
         "plain HTTP",
         |w| {
             w.edit("https://localhost", "http://127.0.0.1");
-            w.edit(
-                "[tls]\ncertificate_file = \"certs/server.pem\"\nkey_file = \"certs/server-key.pem\"\n",
-                "",
-            );
+            w.edit(super::super::world::TLS, "");
         },
         "plain_http",
         Warning,
