@@ -195,13 +195,17 @@ async fn failures_are_audited_and_throttled() {
     for source in ["192.0.2.2", "192.0.2.1"] {
         from(world.tx().basic("basic-app"), source).await.granted();
     }
-    // Many clients' failures from one source shut that source out, and no other.
+    // Many clients' failures from one source are throttled for all clients there, and for no other source. A
+    // credential that verifies is taken all the same.
     for number in 0..40 {
         from(world.tx().basic_with(&format!("nobody-{number}:x")), "192.0.2.3").await;
     }
-    let shut_out = from(world.tx().basic("basic-app"), "192.0.2.3").await;
+    let shut_out = from(world.tx().basic_with("basic-app:guess"), "192.0.2.3").await;
     shut_out.refused_because(&world, THROTTLED, "throttled").await;
-    from(world.tx().basic("basic-app"), "192.0.2.4").await.granted();
+    for source in ["192.0.2.3", "192.0.2.4"] {
+        from(world.tx().basic("basic-app"), source).await.granted();
+    }
     world.advance(60);
-    from(world.tx().basic("basic-app"), "192.0.2.3").await.granted();
+    let again = from(world.tx().basic_with("basic-app:guess"), "192.0.2.3").await;
+    again.refused_because(&world, CLIENT, "secret_wrong").await;
 }
