@@ -59,6 +59,9 @@ impl Drop for Directory {
 
 /// The `deputy.toml` of the sandbox: the template beside this file, with the addresses of this run and a policy
 /// directory of the viewer's.
+///
+/// The tests have a definition of their own (`tests/world/deputy.toml`). This one is part of the program: its viewer reads
+/// it, so it names only the parties of the story.
 pub fn deputy_toml(
     [public, management]: [SocketAddr; 2],
     provider: &str,

@@ -37,9 +37,21 @@ fn sound(port: u16, management: u16) -> String {
     for client in key_clients() {
         text = text.replace(&format!("clients/{client}.json"), KEYS);
     }
-    let secret = "secret_files = [{ file = \"secrets/tickets-api\", expires_at = 2027-11-01T00:00:00Z }]";
-    replaced(&text, "secret_file = \"secrets/tickets-api\"", secret) + TLS
+    CHANGES.iter().fold(text, |text, (from, to)| replaced(&text, from, to)) + TLS
 }
+
+/// What an operator would write otherwise than the tests need it: resource servers have no grants, every target can be
+/// introspected, every client is of use, and no target leads onward in a circle.
+const CHANGES: &[(&str, &str)] = &[
+    (
+        "secret_file = \"secrets/tickets-api\"",
+        "secret_files = [{ file = \"secrets/tickets-api\", expires_at = 2027-11-01T00:00:00Z }]\ngrants = []",
+    ),
+    ("secret_file = \"secrets/files-api\"", "secret_file = \"secrets/files-api\"\ngrants = []"),
+    ("identifier = \"age-agent\"", "identifier = \"age-agent\"\nresource_server = \"no-exchange\""),
+    ("clients = [\"stranger\"]", "clients = [\"stranger\", \"svc5\"]"),
+    ("onward = [\"deep1\", \"deep3\"]", "onward = [\"deep3\"]"),
+];
 
 /// The one file in which every party has its keys.
 const KEYS: &str = "keys.json";

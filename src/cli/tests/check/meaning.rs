@@ -9,7 +9,10 @@ pub(super) const MEANING: &[Case] = &[
     (
         "no relying party",
         |w| {
-            w.edit("[[identity_provider.relying_party]]\nclient_id = \"travel-app\"\nclients = [\"assistant\"]\n", "")
+            while let Some(from) = w.text.find("[[identity_provider.relying_party]]") {
+                let section = w.text[from..].split_inclusive("\n\n").next().unwrap().to_owned();
+                w.edit(&section, "");
+            }
         },
         "relying_parties",
         Warning,
@@ -17,14 +20,14 @@ pub(super) const MEANING: &[Case] = &[
     ),
     (
         "a client with nothing to exchange",
-        |w| w.edit("clients = [\"assistant\"]", "clients = [\"age-agent\"]"),
+        |w| w.edit("clients = [\"assistant\", \"basic-app\"", "clients = [\"basic-app\""),
         "clients",
         Warning,
         "grants = []",
     ),
     (
         "a client with nothing to do",
-        |w| w.edit("resource_server = \"tickets-api\"\n", ""),
+        |w| w.edit("resource_server = \"no-exchange\"\n", ""),
         "clients",
         Warning,
         "remove it",
@@ -38,7 +41,7 @@ pub(super) const MEANING: &[Case] = &[
     ),
     (
         "a target that cannot ask",
-        |w| w.edit("resource_server = \"age-agent\"\n", ""),
+        |w| w.edit("resource_server = \"no-exchange\"\n", ""),
         "introspection",
         Warning,
         "resource_server",
@@ -53,11 +56,8 @@ pub(super) const MEANING: &[Case] = &[
     (
         "onward with nothing to carry",
         |w| {
-            w.edit("scopes = { age_over_18 = {} }", "scopes = { other = {} }");
-            w.edit(
-                "scopes = [\"tickets:search\", \"age_over_18\"]",
-                "scopes = [\"tickets:search\", \"age_over_18\", \"other\"]",
-            );
+            w.edit("scopes = { age_over_18 = {}, age_over_21 = {} }", "scopes = { other = {} }");
+            w.edit("\"files.write\", \"deep\"", "\"files.write\", \"other\", \"deep\"");
         },
         "onward",
         Warning,
@@ -75,7 +75,10 @@ pub(super) const MEANING: &[Case] = &[
     (
         "a question nobody may ask",
         |w| {
-            w.edit("targets = [\"tickets\"]\nanswers = [\"age_over_18\"]", "targets = [\"tickets\"]");
+            w.edit(
+                "targets = [\"tickets\"]\nanswers = [\"age_over_18\", \"age_over_21\"]",
+                "targets = [\"tickets\"]",
+            );
         },
         "answers",
         Warning,
@@ -84,7 +87,7 @@ pub(super) const MEANING: &[Case] = &[
     (
         "a question no target asks",
         |w| {
-            w.edit("[[predicate]]", "[[predicate]]\nscope = \"age_over_21\"\nclaim = \"birthdate\"\nat_least_years = 21\n[[predicate]]")
+            w.edit("[[predicate]]", "[[predicate]]\nscope = \"age_over_65\"\nclaim = \"birthdate\"\nat_least_years = 65\n[[predicate]]")
         },
         "answers",
         Warning,
@@ -99,9 +102,7 @@ pub(super) const MEANING: &[Case] = &[
     ),
     (
         "answers that live long",
-        |w| {
-            w.edit("answers = { age_over_18 = {} }", "lifetime_seconds = 600\nanswers = { age_over_18 = {} }")
-        },
+        |w| w.edit("answers = { age_over_18", "lifetime_seconds = 600\nanswers = { age_over_18"),
         "lifetimes",
         Warning,
         "lifetime_seconds = 120",
