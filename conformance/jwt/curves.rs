@@ -103,38 +103,38 @@ fn bad_keys(good: &Key) -> Vec<(&'static str, Value)> {
 }
 
 async fn a_point_that_is_not_on_its_curve_is_no_key() {
-    let world = World::start(Setup::default()).await;
+    let mut world = World::start(Setup::default()).await;
     let good = world.key_of("assistant").clone();
-    let register = |keys: Vec<Value>| {
+    /// Writes the client's key file and has it read.
+    async fn register(world: &mut World, keys: Vec<Value>) {
         let set = json!({"keys": keys});
         std::fs::write(world.directory.path().join("clients/assistant.json"), set.to_string()).unwrap();
-        // The file is read again.
-        world.advance(301);
-    };
+        world.reload(|toml| toml).await;
+    }
     let parameter = JwtParameter::Assertion;
     parameter.takes(&world, "the good key", &parameter.good(&world).await.sign()).await;
     for (what, bad) in bad_keys(&good) {
-        register(vec![bad.clone()]);
+        register(&mut world, vec![bad.clone()]).await;
         parameter.refuses(&world, what, &parameter.good(&world).await.sign(), "key_unknown").await;
         // It spoils no other key of the set.
         let other = Key::new("other");
-        register(vec![bad, other.jwk()]);
+        register(&mut world, vec![bad, other.jwk()]).await;
         let token = parameter.good(&world).await.header("kid", "other").signed_by(&other).sign();
         parameter.takes(&world, &format!("{what}, beside a good key"), &token).await;
     }
 
     // Ed25519: 32 octets, and on the curve.
     let ed = OtherKey::new("ed", "EdDSA");
-    register(vec![ed.jwk()]);
+    register(&mut world, vec![ed.jwk()]).await;
     parameter.takes(&world, "Ed25519", &parameter.good(&world).await.signed_with(&ed)).await;
     for (what, x) in [("31 octets", vec![1; 31]), ("33 octets", vec![1; 33]), ("off the curve", vec![2; 32])]
     {
         let mut jwk = ed.jwk();
         jwk["x"] = URL_SAFE_NO_PAD.encode(x).into();
-        register(vec![jwk]);
+        register(&mut world, vec![jwk]).await;
         let token = parameter.good(&world).await.signed_with(&ed);
         parameter.refuses(&world, what, &token, "key_unknown|signature").await;
     }
-    register(vec![good.jwk()]);
+    register(&mut world, vec![good.jwk()]).await;
     parameter.takes(&world, "the good key again", &parameter.good(&world).await.sign()).await;
 }

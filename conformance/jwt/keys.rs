@@ -148,7 +148,7 @@ async fn an_unknown_kid_causes_one_fetch_a_minute() {
 
 /// A token of Deputy's own always names its key.
 async fn without_kid_the_only_key_of_its_algorithm_does() {
-    let world = World::start(Setup::default()).await;
+    let mut world = World::start(Setup::default()).await;
     for parameter in JwtParameter::FOREIGN {
         let token = parameter.good(&world).await.without_header("kid").sign();
         parameter.takes(&world, "no kid, one key", &token).await;
@@ -164,11 +164,12 @@ async fn without_kid_the_only_key_of_its_algorithm_does() {
         let set = json!({"keys": [key.jwk(), second]});
         std::fs::write(world.directory.path().join(file), set.to_string()).unwrap();
     }
+    // The provider's keys are asked for again, the files are read again.
     world.advance(301);
+    world.reload(|toml| toml).await;
     for parameter in JwtParameter::FOREIGN {
         let good = parameter.good(&world).await;
         let token = good.clone().without_header("kid").sign();
-        // The sets are read again, by this request or for this one.
         parameter.takes(&world, "with kid, two keys", &good.sign()).await;
         parameter.refuses(&world, "no kid, two keys", &token, "key_unknown").await;
     }
