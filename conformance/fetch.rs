@@ -252,9 +252,9 @@ async fn one_fetch_is_in_flight_at_a_time() {
 }
 
 async fn a_fetch_says_nothing_of_anybody() {
-    let trap =
-        Trap::set("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nSet-Cookie: a=b\r\n\r\n", Duration::ZERO)
-            .await;
+    let answer =
+        "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\nSet-Cookie: a=b\r\n\r\n";
+    let trap = Trap::set(answer, Duration::ZERO).await;
     let client =
         format!("\n[[client]]\nid = \"fetched\"\njwks_uri = \"http://127.0.0.1:{}/jwks\"\n", trap.port);
     let world = World::start(Setup::default().add(&client)).await;
