@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
+use tokio::sync::RwLock;
 
 use crate::audit::counted::Counted;
 use crate::base::entropy::{Entropy, uuid_v7};
@@ -28,6 +29,8 @@ pub use failure::{Failure, Stop};
 /// The parts of a running server: what a request needs. `server` puts them together.
 pub struct App {
     pub config: ArcSwap<Config>,
+    /// Held for writing while another configuration is put in force.
+    pub changing: RwLock<()>,
     pub store: Store,
     /// The master key's derivatives.
     pub secrets: NodeSecrets,

@@ -18,7 +18,7 @@ pub use effect::{Effect, Outcome};
 pub use envelope::{Envelope, Requester, VERSION};
 pub use event::{
     AgentStateEvent, ClockResetEvent, ConfigurationEvent, Event, IntrospectionEvent, KeyAct, KeyEvent, Kind,
-    Phase, PolicyLoadEvent, RevocationEvent, SubjectStopEvent, TaskEndEvent, UnauthenticatedEvent,
+    PolicyLoadEvent, RevocationEvent, StopEvent, TaskEndEvent, TasksEndEvent, UnauthenticatedEvent,
 };
 pub use exchange::ExchangeEvent;
 pub use told::{Told, What};
@@ -127,7 +127,9 @@ impl Row {
             Event::TaskEnd(event) => event.agent.as_ref(),
             Event::AgentState(event) => Some(&event.agent),
             Event::Introspection(_)
-            | Event::SubjectStop(_)
+            | Event::TasksEnd(_)
+            | Event::Stop(_)
+            | Event::Lift(_)
             | Event::Key(_)
             | Event::ClockReset(_)
             | Event::Configuration(_)
@@ -153,7 +155,9 @@ impl Row {
             Event::Introspection(event) => event.task,
             Event::TaskEnd(event) => Some(event.task),
             Event::AgentState(_)
-            | Event::SubjectStop(_)
+            | Event::TasksEnd(_)
+            | Event::Stop(_)
+            | Event::Lift(_)
             | Event::Key(_)
             | Event::ClockReset(_)
             | Event::Configuration(_)
@@ -186,8 +190,9 @@ impl Row {
             Event::Exchange(event) => event.subject,
             Event::Revocation(event) => event.subject,
             Event::TaskEnd(event) => event.subject,
-            Event::SubjectStop(event) => event.subject,
+            Event::Stop(event) | Event::Lift(event) => event.subject,
             Event::Introspection(_)
+            | Event::TasksEnd(_)
             | Event::AgentState(_)
             | Event::Key(_)
             | Event::ClockReset(_)

@@ -38,6 +38,8 @@ pub use error::ConfigError;
 /// The whole configuration of one process: one issuer, no tenants.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// How many configurations this process has had before this one.
+    pub generation: u64,
     pub issuer: Issuer,
     pub data_dir: PathBuf,
     pub listen: Listen,

@@ -9,3 +9,4 @@ pub mod plan;
 pub mod record;
 pub mod recorded;
 pub mod rules;
+pub mod stops;

@@ -23,7 +23,14 @@ pub fn verified_login() -> VerifiedLogin {
 }
 
 pub fn verified_workload() -> VerifiedWorkload {
-    VerifiedWorkload { issuer: any(), class: any(), subject: any(), id: any() }
+    VerifiedWorkload {
+        issuer: any(),
+        class: any(),
+        subject: any(),
+        workload: any(),
+        instance: any(),
+        issued_at: any(),
+    }
 }
 
 pub fn verified_own() -> VerifiedOwn {

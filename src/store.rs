@@ -10,6 +10,7 @@
 mod agents;
 mod audit;
 mod control;
+mod count;
 mod ending;
 pub mod entry;
 #[cfg(debug_assertions)]
@@ -35,6 +36,7 @@ mod rows;
 mod schema;
 mod sqlite;
 mod statement;
+mod stops;
 mod subjects;
 mod sweep;
 mod tasks;
@@ -53,14 +55,16 @@ use tokio::sync::oneshot;
 use self::audit::checkpoint::Notary;
 use self::health::Health;
 use self::queue::{Queue, Waiting};
+use self::stops::Memory;
 use self::transaction::Transaction;
 use self::writer::Writer;
 use crate::base::entropy::Entropy;
 use crate::config;
+use crate::delegation::stops::Party;
 use crate::keys::NodeSecrets;
 pub use audit::verify;
-pub use entry::{Change, Control, Entry, KeyRow, Recorded};
-pub use read::AuditFilter;
+pub use entry::{Change, Control, Entry, KeyRow, Recorded, Whom};
+pub use read::{AuditFilter, StopCount, StopFound};
 
 /// The store cannot answer: the request is answered with 503 and nothing is given. Holds no data of a user.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +78,9 @@ pub enum StoreError {
     /// A row that does not parse.
     #[error("row of table `{table}`: column `{column}` does not parse")]
     Row { table: &'static str, column: &'static str },
+    /// The database has forgotten stops that this process has seen.
+    #[error("the database is behind: it has forgotten stops that were acknowledged")]
+    Behind,
     /// Anything else that stops the start, in words.
     #[error("{0}")]
     Unusable(String),
@@ -101,6 +108,13 @@ impl Drop for Announced {
     }
 }
 
+/// What the writer has in common with those who wait for it.
+struct Pace {
+    queue: Arc<Queue>,
+    health: Arc<Health>,
+    memory: Arc<Memory>,
+}
+
 /// The store of one process. Clones are the same store.
 #[derive(Clone)]
 pub struct Store {
@@ -111,6 +125,7 @@ struct Inner {
     backend: Backend,
     queue: Arc<Queue>,
     health: Arc<Health>,
+    memory: Arc<Memory>,
     writer: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
 }
 
@@ -142,7 +157,8 @@ impl Store {
         let data_dir = node::hold(&opening.config.data_dir)?;
         let queue = Arc::new(Queue::default());
         let health = Arc::new(Health::new());
-        let pace = (&queue, &health);
+        let memory = Arc::new(Memory::default());
+        let pace = Pace { queue: Arc::clone(&queue), health: Arc::clone(&health), memory: Arc::clone(&memory) };
         let (backend, writer) = match &opening.config.database {
             config::Database::Sqlite(path) => {
                 let mut connection = sqlite::prepare(path)?;
@@ -161,7 +177,7 @@ impl Store {
                 (Backend::Postgres(database), writer)
             }
         };
-        let inner = Inner { backend, queue, health, writer: Mutex::new(Some(writer)) };
+        let inner = Inner { backend, queue, health, memory, writer: Mutex::new(Some(writer)) };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -184,6 +200,11 @@ impl Store {
             Ok(Err(_)) => Err(StoreError::Database("the writer broke off".to_owned())),
             Err(_) => Err(StoreError::Database("no commit in 10 s".to_owned())),
         }
+    }
+
+    /// Whether this process knows of a stop of this party that stands.
+    pub fn is_stopped(&self, party: &Party) -> bool {
+        self.inner.memory.stands(party)
     }
 
     /// Whether a commit that wrote succeeded in the last two seconds, and none failed since. It waits for nothing.
@@ -232,19 +253,19 @@ async fn take_up<S: Transaction>(
 /// for: after any other, the process keeps it until it has ended too.
 fn start<E: writer::Engine>(
     engine: E,
-    (queue, health): (&Arc<Queue>, &Arc<Health>),
+    pace: Pace,
     notary: Notary,
     chain: String,
     data_dir: std::fs::File,
 ) -> Result<JoinHandle<Result<(), StoreError>>, StoreError> {
-    let (queue, health) = (Arc::clone(queue), Arc::clone(health));
     let unusable = |what: String| StoreError::Unusable(format!("writer: {what}"));
     let (ready, is_ready) = std::sync::mpsc::channel();
     let thread = std::thread::Builder::new()
         .name("deputy-writer".to_owned())
         .spawn(move || {
+            let (queue, health) = (Arc::clone(&pace.queue), Arc::clone(&pace.health));
             supervised(data_dir, &health, &queue, || {
-                match Writer::new(engine, Arc::clone(&queue), Arc::clone(&health), notary, chain) {
+                match Writer::new(engine, pace, notary, chain) {
                     Ok(writer) => {
                         let _ = ready.send(Ok(()));
                         writer.work()

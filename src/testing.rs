@@ -113,7 +113,7 @@ impl Server {
     /// # Errors
     /// What failed.
     pub async fn sweep(&self) -> Result<(), String> {
-        server::background::sweep(&self.0.app).await.map_err(|error| error.to_string())
+        server::background::sweep(&self.0.app, || false).await.map_err(|error| error.to_string())
     }
 
     /// Puts another configuration in force.

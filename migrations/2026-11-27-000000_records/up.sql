@@ -7,12 +7,15 @@ CREATE TABLE meta (
     value BIGINT NOT NULL
 );
 INSERT INTO meta (name, value) VALUES ('highest_time', 0);
+-- How many stops and lifts there have been. Every row that a stop may concern carries it in `as_of`.
+INSERT INTO meta (name, value) VALUES ('stops', 0);
 
 CREATE TABLE subject (
     reference BYTEA NOT NULL PRIMARY KEY,
     issuer TEXT NOT NULL,
     upstream TEXT NOT NULL,
     cutoff BIGINT,
+    stopped BIGINT NOT NULL,
     UNIQUE (issuer, upstream)
 );
 
@@ -21,30 +24,38 @@ CREATE TABLE agent (
     client TEXT NOT NULL,
     issuer TEXT,
     workload TEXT,
+    instance TEXT,
     class TEXT NOT NULL,
     lifetime TEXT NOT NULL,
     state TEXT NOT NULL,
     ended_at BIGINT,
     ended_why TEXT,
     cutoff BIGINT,
+    stopped BIGINT NOT NULL,
     first_seen BIGINT NOT NULL
 );
 CREATE INDEX agent_first_seen ON agent (first_seen);
+CREATE INDEX agent_live ON agent (issuer, class) WHERE ended_at IS NULL;
 
+-- `ended_row` is the audit row of its end, as chain and number.
 CREATE TABLE task (
     id BYTEA NOT NULL PRIMARY KEY,
     client TEXT NOT NULL,
     agent TEXT NOT NULL,
     subject BYTEA NOT NULL,
+    session BYTEA,
     purpose TEXT,
+    as_of BIGINT NOT NULL,
     started_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     ended_at BIGINT,
-    ended_why TEXT
+    ended_why TEXT,
+    ended_row TEXT
 );
 CREATE INDEX task_of_agent ON task (agent, id);
 CREATE INDEX task_open_until ON task (expires_at) WHERE ended_at IS NULL;
-CREATE INDEX task_open_of_subject ON task (subject) WHERE ended_at IS NULL;
+CREATE INDEX task_open_of_subject ON task (subject, id) WHERE ended_at IS NULL;
+CREATE INDEX task_open ON task (id) WHERE ended_at IS NULL;
 
 -- `slot` is what the ID token is used up for, once each: a hash of (client, agent) where it begins a task,
 -- else the id of the task it joins.
@@ -61,6 +72,7 @@ CREATE TABLE login (
     auth_time BIGINT NOT NULL,
     session BYTEA,
     policy_claims TEXT NOT NULL,
+    as_of BIGINT NOT NULL,
     ends_at BIGINT NOT NULL,
     UNIQUE (id_token_hash, slot)
 );
@@ -93,12 +105,16 @@ CREATE TABLE token (
     login BYTEA NOT NULL,
     path BYTEA NOT NULL UNIQUE,
     actors TEXT NOT NULL,
+    classes TEXT NOT NULL,
     client TEXT NOT NULL,
     target TEXT NOT NULL,
     scope TEXT NOT NULL,
     issued_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     kid TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    rules TEXT NOT NULL,
+    as_of BIGINT NOT NULL,
     hash BYTEA NOT NULL,
     revoked_at BIGINT,
     revoked_why TEXT
@@ -122,7 +138,22 @@ CREATE TABLE signing_key (
     revoked_at BIGINT
 );
 
--- Who was configured when the configuration last took effect.
+-- The last stop of each party that was ever stopped, or its lift. `number` is the counter as that transaction raised it,
+-- and `place` the last task that was ended for it, where tasks remain to be ended.
+CREATE TABLE stop (
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    stands BOOLEAN NOT NULL,
+    not_before BIGINT,
+    why TEXT NOT NULL,
+    place BYTEA,
+    PRIMARY KEY (kind, id)
+);
+CREATE INDEX stop_unfinished ON stop (number) WHERE place IS NOT NULL;
+
+-- Every party that was ever configured.
 CREATE TABLE party (
     kind TEXT NOT NULL,
     id TEXT NOT NULL,

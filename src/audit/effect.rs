@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::delegation::record::EndReason;
+use crate::delegation::stops::{Party, StopNumber};
 use crate::oauth::{AgentId, Cause, Jti, SubjectRef, TaskId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,4 +51,14 @@ pub struct Effect {
     pub task: Option<TaskId>,
     /// The token that was found or issued.
     pub jti: Option<Jti>,
+    /// The number of the stop or lift.
+    pub number: Option<StopNumber>,
+    /// Whether what is stopped was met before; absent where that is not recorded.
+    pub is_known: Option<bool>,
+    /// The tasks that a batch ended, and why.
+    pub ended: Vec<TaskId>,
+    pub ended_why: Option<EndReason>,
+    /// The parties that came into the configuration, and those that it lacks.
+    pub added: Vec<Party>,
+    pub removed: Vec<Party>,
 }

@@ -7,6 +7,7 @@ use super::exchange::ExchangeEvent;
 use crate::base::time::Timestamp;
 use crate::base::words::words;
 use crate::delegation::record::{AgentState, EndReason};
+use crate::delegation::stops::{PartyKind, StopNumber};
 use crate::oauth::{AgentId, Jti, SubjectRef, TargetId, TaskId, TokenFault};
 
 words! {
@@ -19,8 +20,12 @@ words! {
         Unauthenticated => "unauthenticated",
         TaskEnd => "task_end",
         AgentState => "agent_state",
-        /// A user was cut off.
-        SubjectStop => "subject_stop",
+        /// A batch of tasks ended, by a stop or because their time was up.
+        TasksEnd => "tasks_end",
+        /// Something was stopped.
+        Stop => "stop",
+        /// A stop was lifted.
+        Lift => "lift",
         Key => "key",
         /// The policy set was loaded, or a new one was refused.
         PolicyLoad => "policy_load",
@@ -45,8 +50,12 @@ pub enum Event {
     TaskEnd(TaskEndEvent),
     /// An agent was suspended, resumed, retired or banned.
     AgentState(AgentStateEvent),
-    /// A user was cut off.
-    SubjectStop(SubjectStopEvent),
+    /// A batch of tasks ended, by a stop or because their time was up.
+    TasksEnd(TasksEndEvent),
+    /// Something was stopped by an operator: whatever names it is dead.
+    Stop(StopEvent),
+    /// An operator lifted a stop.
+    Lift(StopEvent),
     /// A signing key was made, prepared, revoked or set back with the clock.
     Key(KeyEvent),
     /// The policy set was loaded, or a new one was refused.
@@ -80,7 +89,7 @@ pub struct RevocationEvent {
     /// The fault for which the presented text is no token of ours, so that there was nothing to revoke.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_ours: Option<TokenFault>,
-    /// How many tokens ended with it.
+    /// How many tokens ended with it; 1,000 stand for as many or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub died: Option<u64>,
 }
@@ -112,9 +121,20 @@ pub struct TaskEndEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<SubjectRef>,
     pub why: EndReason,
-    /// How many tokens ended with it.
+    /// Whether it ended by this; a task that had ended before did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<bool>,
+    /// How many tokens ended with it; 1,000 stand for as many or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub died: Option<u64>,
+}
+
+/// The tasks that one batch ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TasksEndEvent {
+    pub tasks: Vec<TaskId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<EndReason>,
 }
 
 /// A change of an agent's state.
@@ -124,21 +144,33 @@ pub struct AgentStateEvent {
     /// The state that was asked for.
     pub state: AgentState,
     pub why: EndReason,
-    /// How many tokens ended with it.
+    /// Whether the state changed by this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub died: Option<u64>,
+    pub changed: Option<bool>,
+    /// The number of the stop, where this is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<StopNumber>,
 }
 
+/// A stop, or the lift of one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SubjectStopEvent {
-    /// The provider of the user.
-    pub provider: String,
+pub struct StopEvent {
+    pub kind: PartyKind,
+    /// What was stopped, within its kind. For a user this is the provider; who they are is in `subject`.
+    pub name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<SubjectRef>,
-    pub why: EndReason,
-    /// How many tokens ended with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub died: Option<u64>,
+    pub why: Option<EndReason>,
+    /// Whether anything changed by this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<bool>,
+    /// Whether it was met before; absent where that is not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<bool>,
+    /// The number that it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<StopNumber>,
 }
 
 words! {
@@ -172,23 +204,19 @@ pub struct PolicyLoadEvent {
     pub set: String,
 }
 
-words! {
-    /// How far a change of the configuration has come.
-    Phase {
-        /// What depends on parties that left is revoked before the configuration takes effect.
-        ComesIntoForce => "comes_into_force",
-        /// It is in force, and no request is under way by the one before.
-        InForce => "in_force",
-    }
-}
-
 /// A configuration that takes effect.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigurationEvent {
-    pub phase: Phase,
-    /// How many tokens ended because their parties left.
+    /// The parties that it names for the first time, as kind and name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<String>,
+    /// The parties that were configured before and that it does not name: what was issued until now and names them is
+    /// dead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
+    /// The number of the stop of those that it does not name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub died: Option<u64>,
+    pub number: Option<StopNumber>,
 }
 
 /// A reset of the highest time seen.
@@ -197,6 +225,9 @@ pub struct ClockResetEvent {
     /// The highest time that had been seen.
     pub from: Timestamp,
     pub to: Timestamp,
+    /// The number of the stop of everything that had been issued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<StopNumber>,
 }
 
 impl Event {
@@ -208,7 +239,9 @@ impl Event {
             Self::Unauthenticated(_) => Kind::Unauthenticated,
             Self::TaskEnd(_) => Kind::TaskEnd,
             Self::AgentState(_) => Kind::AgentState,
-            Self::SubjectStop(_) => Kind::SubjectStop,
+            Self::TasksEnd(_) => Kind::TasksEnd,
+            Self::Stop(_) => Kind::Stop,
+            Self::Lift(_) => Kind::Lift,
             Self::Key(_) => Kind::Key,
             Self::PolicyLoad(_) => Kind::PolicyLoad,
             Self::Configuration(_) => Kind::Configuration,
@@ -240,21 +273,35 @@ impl Event {
             Self::TaskEnd(event) => {
                 event.subject = event.subject.or(effect.subject);
                 event.agent = event.agent.take().or_else(|| effect.agent.clone());
+                event.changed = Some(effect.is_changed);
                 event.died = died;
             }
-            Self::AgentState(event) => event.died = died,
-            Self::SubjectStop(event) => {
+            Self::TasksEnd(event) => {
+                event.tasks.clone_from(&effect.ended);
+                event.why = effect.ended_why;
+            }
+            Self::AgentState(event) => {
+                event.changed = Some(effect.is_changed);
+                event.number = effect.number;
+            }
+            Self::Stop(event) | Self::Lift(event) => {
                 event.subject = event.subject.or(effect.subject);
-                event.died = died;
+                event.changed = Some(effect.is_changed);
+                event.known = effect.is_known;
+                event.number = effect.number;
             }
-            Self::Configuration(event) => event.died = died,
+            Self::Configuration(event) => {
+                event.added = effect.added.iter().map(ToString::to_string).collect();
+                event.removed = effect.removed.iter().map(ToString::to_string).collect();
+                event.number = effect.number;
+            }
+            Self::ClockReset(event) => event.number = effect.number,
             Self::Exchange(_)
             | Self::Revocation(_)
             | Self::Introspection(_)
             | Self::Unauthenticated(_)
             | Self::Key(_)
-            | Self::PolicyLoad(_)
-            | Self::ClockReset(_) => {}
+            | Self::PolicyLoad(_) => {}
         }
         self
     }

@@ -58,6 +58,14 @@ impl Told {
         }
     }
 
+    /// This, refused because of the state of what it is about.
+    pub fn not_done(&mut self) {
+        if let What::Event(outcome, _) = &mut self.what {
+            let word = std::borrow::Cow::Borrowed("agent_final");
+            *outcome = Outcome::Refused { cause: word.clone(), reason: word };
+        }
+    }
+
     pub fn fail(&mut self) {
         match &mut self.what {
             What::Exchange(report) if report.stopped().is_none() => {

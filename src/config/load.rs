@@ -128,6 +128,7 @@ fn sections(top: &Section<'_>, raw: RawConfig) -> Option<Config> {
         Some((target.identifier.clone(), target))
     });
     let config = Config {
+        generation: 0,
         issuer: issuer.map(|(issuer, _)| issuer)?,
         data_dir,
         listen: listen?,

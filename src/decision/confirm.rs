@@ -3,10 +3,10 @@
 use super::permit::{FirstHop, Origin, Permit, Terms};
 use crate::base::time::Timestamp;
 use crate::delegation::fault::Fault;
-use crate::delegation::plan::{Asking, LoginRecord, check_agent, plan};
+use crate::delegation::plan::{Asking, LoginRecord, check_agent, check_credential, plan};
 use crate::delegation::record::{Lineage, live};
 use crate::delegation::recorded::Recorded;
-use crate::oauth::{Cause, Jti, SubjectRef, TokenFault};
+use crate::oauth::{Cause, Jti, Plain, SubjectRef, TokenFault};
 
 /// The result of checking a permit again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +47,14 @@ pub fn confirm(permit: &Permit, locked: &Recorded, now: Timestamp) -> Confirmed 
                 return Confirmed::Refused(Cause::subject(fault));
             }
             let agent = record.actor.as_ref();
-            if let Err(fault) = check_agent(agent, &terms.client, lineage.login.auth_time) {
+            let checked = check_agent(agent, &terms.client, lineage.login.auth_time).and_then(|()| {
+                check_credential(&lineage.stops, &terms.actor, &terms.client, terms.credential_at)
+            });
+            if let Err(fault) = checked {
                 return Confirmed::Refused(Fault::Actor(fault).cause(terms.has_actor_token));
+            }
+            if lineage.stops.close(&terms.proposal.target) {
+                return Confirmed::Refused(Plain::TargetStopped.into());
             }
             Confirmed::Write(Placement {
                 subject: lineage.subject.reference,
@@ -64,13 +70,17 @@ pub fn confirm(permit: &Permit, locked: &Recorded, now: Timestamp) -> Confirmed 
 fn first_hop(terms: &Terms, hop: &FirstHop, record: &LoginRecord, now: Timestamp) -> Confirmed {
     let asking = Asking {
         client: &terms.client,
-        agent: &terms.actor.id,
-        auth_time: terms.facts.auth_time,
+        agent: &terms.actor,
+        credential_at: terms.credential_at,
+        login: &terms.facts,
         named_task: hop.named_task,
         purpose: hop.purpose.as_ref(),
     };
     match plan(record, &asking, now) {
         Err(fault) => Confirmed::Refused(fault.cause(terms.has_actor_token)),
+        Ok(_) if record.stops.close(&terms.proposal.target) => {
+            Confirmed::Refused(Plain::TargetStopped.into())
+        }
         Ok(planned) if planned != hop.plan => Confirmed::Changed,
         Ok(_) => {
             let known = record.subject.as_ref().map(|subject| subject.reference);

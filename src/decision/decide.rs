@@ -15,9 +15,10 @@ use crate::config::Config;
 use crate::delegation::actor::Acting;
 use crate::delegation::answers::SealedAnswer;
 use crate::delegation::plan::{LoginRecord, TaskPlan};
-use crate::delegation::record::{Lineage, Login, Subject, Task};
+use crate::delegation::record::{Grounds, Lineage, Login, Subject, Task};
 use crate::delegation::recorded::Recorded;
 use crate::delegation::rules::Right;
+use crate::delegation::stops::Stops;
 use crate::oauth::{AgentId, Cause};
 use crate::verification::VerifiedLogin;
 
@@ -95,6 +96,16 @@ enum Held<'a> {
     Token(&'a Lineage, Option<&'a SealedAnswer>),
 }
 
+impl Held<'_> {
+    /// The stops of what the records name.
+    const fn stops(&self) -> &Stops {
+        match self {
+            Self::Login(_, record) => &record.stops,
+            Self::Token(lineage, _) => &lineage.stops,
+        }
+    }
+}
+
 /// The result of the binding check: the rule that allows this actor to exchange the subject token, and the task and
 /// login of the new token.
 struct Bound<'a> {
@@ -123,13 +134,13 @@ impl<'a> Walk<'a> {
         let held = self.subject(recorded, unknown, report).at(Check::Subject)?;
         let acting = self.actor(held, report).at(Check::Actor)?;
         let bound = self.binding(held, acting, report).at(Check::Binding)?;
-        let reach = self.target(&bound, acting).at(Check::Target)?;
+        let reach = self.target(&bound, acting, held.stops()).at(Check::Target)?;
         let proposal = self.scope(&bound, acting, &reach, report).at(Check::Scope)?;
         self.details().at(Check::Details)?;
         let demands = self.assurance(held, &bound, &proposal, &reach).at(Check::Assurance)?;
-        self.policy(&bound, acting, &proposal, demands, report).at(Check::Policy)?;
+        let grounds = self.policy(&bound, acting, &proposal, demands, report).at(Check::Policy)?;
         let (answer, answers) = self.answer(held, &bound, &proposal, report).at(Check::Answer)?;
-        Ok(self.permit(bound, acting, proposal, answer, answers))
+        Ok(self.permit(bound, acting, proposal, grounds, (answer, answers)))
     }
 
     fn permit(
@@ -137,8 +148,8 @@ impl<'a> Walk<'a> {
         bound: Bound<'_>,
         acting: &Acting,
         proposal: Proposal,
-        answer: Option<GivenAnswer>,
-        answers: Vec<KnownAnswer>,
+        grounds: Grounds,
+        (answer, answers): (Option<GivenAnswer>, Vec<KnownAnswer>),
     ) -> Permit {
         let Bound { right, subject, task, login, plan, .. } = bound;
         let (task_id, login_id, facts) = (task.id, login.id, Arc::clone(&login.facts));
@@ -158,11 +169,13 @@ impl<'a> Walk<'a> {
             proposal,
             client: acting.client.id.clone(),
             has_actor_token: self.question.has_actor_token(),
+            credential_at: acting.credential_at(),
             actor: acting.to_agent(self.now),
             subject,
             task: task_id,
             login: login_id,
             facts,
+            grounds,
             origin,
             answer,
             answers,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::report::Proposal;
 use crate::delegation::answers::SealedAnswer;
 use crate::delegation::plan::TaskPlan;
-use crate::delegation::record::{Agent, Login, Subject, Task};
+use crate::delegation::record::{Agent, Grounds, Login, Subject, Task};
 use crate::oauth::{ClientId, Jti, LoginId, Purpose, ScopeToken, TargetId, TaskId};
 use crate::verification::LoginFacts;
 
@@ -42,6 +42,8 @@ pub struct Terms {
     pub client: ClientId,
     /// Whether the actor was presented by an actor token, which decides whose fault a later refusal is.
     pub has_actor_token: bool,
+    /// When the actor's credential was issued, in whole seconds since the epoch; absent for a client's own agent.
+    pub credential_at: Option<i64>,
     /// The row of the current actor, to be inserted if it is not yet recorded. An existing row is left unchanged.
     pub actor: Agent,
     /// The user. The reference is used only if the user is not yet recorded.
@@ -49,6 +51,8 @@ pub struct Terms {
     pub task: TaskId,
     pub login: LoginId,
     pub facts: Arc<LoginFacts>,
+    /// What policy let it through.
+    pub grounds: Grounds,
     /// Where the token comes from.
     pub origin: Origin,
     pub answer: Option<GivenAnswer>,

@@ -137,6 +137,8 @@ pub struct Proposal {
     pub answer: Option<ScopeToken>,
     /// The chain of actors, current actor first.
     pub chain: Vec<AgentId>,
+    /// The class of each of them.
+    pub classes: Vec<String>,
     /// The tokens above it, oldest first.
     pub ancestors: Vec<Jti>,
     /// The target of the subject token, where the exchange goes onward from it.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::record::{Agent, AgentState, Provenance};
+use super::stops::StopNumber;
 use crate::base::time::Timestamp;
 use crate::oauth::{AgentId, Issuer, Plain, Scope, ScopeToken, TargetId, TokenFault};
 use crate::registry::{AgentClass, AgentLifetime, Client, ClientAuthentication};
@@ -55,6 +56,11 @@ impl Acting {
         self.workload.as_ref().map(|workload| workload.issuer())
     }
 
+    /// When its credential was issued, in whole seconds since the epoch; absent for the client's own agent.
+    pub fn credential_at(&self) -> Option<i64> {
+        self.workload.as_ref().map(VerifiedWorkload::issued_at)
+    }
+
     /// Whether the ceiling (the client's and the class's) holds this target.
     pub fn may_reach(&self, target: &TargetId) -> bool {
         self.client.targets.contains(target)
@@ -88,7 +94,11 @@ impl Acting {
             provenance: match &self.workload {
                 None => Provenance::Client,
                 Some(workload) => {
-                    Provenance::Workload { issuer: workload.issuer().clone(), id: workload.id().to_owned() }
+                    Provenance::Workload {
+                        issuer: workload.issuer().clone(),
+                        workload: workload.workload().to_owned(),
+                        instance: workload.instance().map(str::to_owned),
+                    }
                 }
             },
             class: self.class().to_owned(),
@@ -96,6 +106,7 @@ impl Acting {
             state: AgentState::Active,
             ended: None,
             cutoff: None,
+            stopped: StopNumber::default(),
             first_seen: now,
         }
     }

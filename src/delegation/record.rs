@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
+use super::stops::{StopNumber, Stops};
+use crate::base::time::Timestamp;
 use crate::base::words::words;
 pub use crate::oauth::Digest;
 use crate::oauth::{
@@ -23,8 +24,10 @@ pub struct Subject {
     pub issuer: Issuer,
     /// Their `sub` there.
     pub upstream: String,
-    /// Logins up to this time start nothing and carry nothing.
+    /// Logins up to this time begin nothing.
     pub cutoff: Option<Timestamp>,
+    /// The number of their last stop, or of its lift.
+    pub stopped: StopNumber,
 }
 
 /// Who vouches for an agent.
@@ -35,8 +38,10 @@ pub enum Provenance {
     /// A workload issuer's credential.
     Workload {
         issuer: Issuer,
-        /// The stable id, or the instance id for `task`-class agents, as hashed into the agent id.
-        id: String,
+        /// Its stable id.
+        workload: String,
+        /// Its instance id, where the agent is an instance of it.
+        instance: Option<String>,
     },
 }
 
@@ -98,8 +103,10 @@ pub struct Agent {
     pub state: AgentState,
     /// When and why it left `Active` for good.
     pub ended: Option<Ended>,
-    /// Logins up to this time start nothing for it.
+    /// Logins up to this time begin nothing for it.
     pub cutoff: Option<Timestamp>,
+    /// The number of its last stop or suspension.
+    pub stopped: StopNumber,
     /// Created in the transaction of its first exchange.
     pub first_seen: Timestamp,
 }
@@ -114,7 +121,11 @@ pub struct Task {
     /// Which agent began it.
     pub agent: AgentId,
     pub subject: SubjectRef,
+    /// The session of the login that it began with.
+    pub session: Option<Digest>,
     pub purpose: Option<Purpose>,
+    /// The stops that there had been when it began.
+    pub as_of: StopNumber,
     pub started_at: Timestamp,
     /// Until when at most.
     pub expires_at: Timestamp,
@@ -136,6 +147,8 @@ pub struct Login {
     pub task: TaskId,
     /// What the token said of the user's sign-in.
     pub facts: Arc<LoginFacts>,
+    /// The stops that there had been when it was recorded.
+    pub as_of: StopNumber,
     /// Nothing that comes from it lives longer: the earlier of the task's end and `auth_time` plus the
     /// provider's session limit.
     pub ends_at: Timestamp,
@@ -159,6 +172,15 @@ words! {
     }
 }
 
+/// What policy let a token through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grounds {
+    /// The hash of the policy set.
+    pub policy: String,
+    /// The rules that determined the decision.
+    pub rules: Vec<String>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delegation {
     /// Its `jti`.
@@ -172,6 +194,8 @@ pub struct Delegation {
     pub ancestors: Vec<Jti>,
     /// Agents, current actor first (RFC 8693 §4.1).
     pub chain: Vec<AgentId>,
+    /// The class of each of them, as it was when the token was issued.
+    pub classes: Vec<String>,
     /// The client it was issued to.
     pub client: ClientId,
     /// `aud`.
@@ -184,6 +208,10 @@ pub struct Delegation {
     pub expires_at: Timestamp,
     /// The key that signed it.
     pub kid: String,
+    /// The policy set that decided, and its rules that determined the decision.
+    pub grounds: Grounds,
+    /// The stops that there had been when it was issued.
+    pub as_of: StopNumber,
     /// SHA-256 of the whole token, keyed.
     pub hash: Digest,
     /// Revoked, when and why.
@@ -210,16 +238,18 @@ pub struct Lineage {
     pub agents: Vec<Agent>,
     /// Whether the keys that signed it and its ancestors are still trusted.
     pub is_key_trusted: bool,
+    /// The stops of what the records name.
+    pub stops: Stops,
 }
 
-/// Whether a delegation lives at `now`: the one predicate of exchange and introspection, re-read in
-/// the writing transaction. It knows nothing of configuration: a party taken out of it had its
-/// tokens revoked durably before the new configuration took effect.
+/// Whether a delegation lives at `now`: the one predicate of exchange and introspection, re-read in the writing
+/// transaction. No row of its lineage has ended or expired, and none names anything that was stopped since the row was
+/// written. Parties that the configuration in force lacks are not its concern, but [`named`]'s.
 ///
 /// # Errors
 /// The fault that ends it. Of several faults, the most specific one is returned.
 pub fn live(lineage: &Lineage, now: Timestamp) -> Result<(), TokenFault> {
-    let Lineage { delegation, ancestors, task, login, subject, agents, is_key_trusted } = lineage;
+    let Lineage { delegation, ancestors, task, login, subject, agents, is_key_trusted, stops } = lineage;
     if !is_key_trusted {
         return Err(TokenFault::KeyRevoked);
     }
@@ -242,17 +272,12 @@ pub fn live(lineage: &Lineage, now: Timestamp) -> Result<(), TokenFault> {
     {
         return Err(TokenFault::AgentEnded);
     }
-    if is_cut_off(subject.cutoff, login.auth_time) {
+    if stops.end_task(task, subject) || stops.end_login(login, subject) {
         return Err(TokenFault::SubjectCutOff);
     }
-    if agents.iter().any(|agent| is_cut_off(agent.cutoff, login.auth_time)) {
-        return Err(TokenFault::AgentCutOff);
+    let mut tokens = std::iter::once(delegation).chain(ancestors);
+    if tokens.any(|token| stops.end_token(token, agents)) {
+        return Err(TokenFault::Stopped);
     }
     Ok(())
-}
-
-/// Whether a login of `auth_time` (seconds) lies at or before `cutoff` and the leeway for the
-/// provider's clock.
-pub fn is_cut_off(cutoff: Option<Timestamp>, auth_time: i64) -> bool {
-    cutoff.is_some_and(|cutoff| Timestamp::from_seconds(auth_time) <= cutoff.plus(FOREIGN_LEEWAY))
 }

@@ -117,6 +117,16 @@ pub fn extend_chain(right: Right<'_>, actor: &AgentId, max_depth: u8) -> Result<
     Ok(chain)
 }
 
+/// The class of each agent of the chain: of the current actor as it is now, of those before as they were.
+pub fn classes(right: Right<'_>, current: &str) -> Vec<String> {
+    let before = match right {
+        Right::Login => &[],
+        Right::Continue(parent) => parent.classes.get(1..).unwrap_or_default(),
+        Right::Onward(parent) => parent.classes.as_slice(),
+    };
+    std::iter::once(current.to_owned()).chain(before.iter().cloned()).collect()
+}
+
 /// What the token is for.
 #[derive(Clone, Debug)]
 pub enum Reach {

@@ -4,6 +4,7 @@ pub mod act;
 pub mod clock;
 pub mod explain;
 pub mod show;
+pub mod stop;
 
 use actix_web::HttpResponse;
 use serde_json::{Value, json};

@@ -9,6 +9,7 @@ use crate::base::time::Timestamp;
 use crate::client_auth::{self, AuthenticatedClient, NotAuthenticated};
 use crate::config::Config;
 use crate::delegation::record::Lineage;
+use crate::delegation::stops::Party;
 use crate::http::caller::Caller;
 use crate::oauth::{Cause, ClientId, Params, Plain, TokenFault};
 use crate::store::{Change, Entry, Recorded};
@@ -30,6 +31,11 @@ pub async fn authenticate(
     let answer =
         client_auth::authenticate(config, &app.verifier, &app.secrets, &authorization, params, now).await;
     match answer {
+        Ok(client) if app.store.is_stopped(&Party::Client(client.client().id.clone())) => {
+            let (cause, claimed) = (Cause::from(Plain::ClientStopped), Some(client.client().id.clone()));
+            record_unauthenticated(app, caller, kind, cause.clone(), claimed, now).await?;
+            Err(cause.into())
+        }
         Ok(client) => Ok(client),
         Err(NotAuthenticated::Unavailable(what)) => Err(Stop::Failed(Failure::IssuerKeys(what))),
         // Only what does not verify is throttled: others behind the same address must not shut a client out.

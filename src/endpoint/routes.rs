@@ -4,7 +4,7 @@ use actix_web::{Route as Handled, web};
 
 use super::forms::{self, FormEndpoint};
 use super::introspect::Introspection;
-use super::manage::{act, clock, explain, show};
+use super::manage::{act, clock, explain, show, stop};
 use super::revoke::Revocation;
 use super::route::{Method, Place, Route};
 use super::token::Token;
@@ -80,6 +80,10 @@ pub static ROUTES: &[Route] = &[
     reads("/tasks", |route| route.to(show::tasks)),
     reads("/tasks/{id}", |route| route.to(show::task)),
     changes("/tasks/{id}/end", |route| route.to(act::end_task)),
+    reads("/stops", |route| route.to(stop::list)),
+    changes("/stops", |route| route.to(stop::post)),
+    changes("/stops/count", |route| route.to(stop::count)),
+    changes("/lifts", |route| route.to(stop::lift)),
     changes("/subjects/end", |route| route.to(act::end_subject)),
     reads("/keys", |route| route.to(show::keys)),
     changes("/keys/refresh", |route| route.to(act::refresh_keys)),

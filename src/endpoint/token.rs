@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::HttpResponse;
 
 use self::phases::{Call, Stopped};
-use crate::app::{App, Stop};
+use crate::app::{App, Failure, Stop};
 use crate::audit::Kind;
 use crate::decision::Report;
 use crate::endpoint::forms::FormEndpoint;
@@ -18,6 +18,9 @@ use crate::endpoint::phases::authenticate;
 use crate::http::caller::Caller;
 use crate::http::reply;
 use crate::oauth::{Params, TokenRequest, TokenResponse};
+
+/// How often a request is answered anew because the configuration was replaced under it.
+const RELOADS: u8 = 3;
 
 /// `POST /token` (RFC 8693 §2).
 pub struct Token;
@@ -45,9 +48,28 @@ impl FormEndpoint for Token {
 /// and every refusal is recorded.
 async fn token(app: &App, caller: &Caller, params: &Params) -> Result<TokenResponse, Stop> {
     let _announced = app.store.announce();
-    let now = app.now().map_err(Stop::Failed)?;
+    for _ in 0..RELOADS {
+        if let Some(outcome) = token_by(app, caller, params).await {
+            return outcome;
+        }
+        // Until the configuration that is being put in force can be seen.
+        drop(app.changing.read().await);
+    }
+    Err(Stop::Failed(Failure::Contention))
+}
+
+/// Answers a token request by the configuration that is in force at its beginning; `None` if another one took its place
+/// before anything was written.
+async fn token_by(app: &App, caller: &Caller, params: &Params) -> Option<Result<TokenResponse, Stop>> {
+    let now = match app.now() {
+        Ok(now) => now,
+        Err(failure) => return Some(Err(Stop::Failed(failure))),
+    };
     let world = app.world();
-    let client = authenticate(app, &world.config, caller, params, now, Token::KIND).await?;
+    let client = match authenticate(app, &world.config, caller, params, now, Token::KIND).await {
+        Ok(client) => client,
+        Err(stop) => return Some(Err(stop)),
+    };
     let call = Call { app, caller, world: &world, client: &client, now };
     let outcome = match grant::read(client.client(), params, &world.config) {
         Ok(request) => answer(&call, &request).await,
@@ -57,8 +79,9 @@ async fn token(app: &App, caller: &Caller, params: &Params) -> Result<TokenRespo
         }
     };
     match outcome {
-        Ok(response) => Ok(response),
-        Err(stopped) => Err(call.record(stopped).await),
+        Ok(response) => Some(Ok(response)),
+        Err(Stopped::Superseded) => None,
+        Err(stopped) => Some(Err(call.record(stopped).await)),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::decision::{Permit, Terms};
 use crate::delegation::record::{Delegation, Digest};
+use crate::delegation::stops::StopNumber;
 use crate::oauth::{ScopeToken, TargetId};
 
 /// A signed token, as it has to be recorded before it is returned. The token itself is not in it.
@@ -66,9 +67,9 @@ impl SignedToken {
         &self.answers
     }
 
-    /// The token as it is recorded.
-    pub fn delegation(&self) -> Delegation {
-        let Terms { jti, proposal, client, task, login, .. } = self.terms();
+    /// The token as it is recorded, after so many stops.
+    pub fn delegation(&self, as_of: StopNumber) -> Delegation {
+        let Terms { jti, proposal, client, task, login, grounds, .. } = self.terms();
         Delegation {
             jti: *jti,
             kind: proposal.kind,
@@ -76,12 +77,15 @@ impl SignedToken {
             login: *login,
             ancestors: proposal.ancestors.clone(),
             chain: proposal.chain.clone(),
+            classes: proposal.classes.clone(),
             client: client.clone(),
             target: proposal.target.clone(),
             scope: proposal.scope.clone(),
             issued_at: proposal.issued_at,
             expires_at: proposal.expires_at,
             kid: self.kid.clone(),
+            grounds: grounds.clone(),
+            as_of,
             hash: self.hash,
             revoked: None,
         }

@@ -140,7 +140,7 @@ macro_rules! parsed_id {
         }
     )* };
 }
-parsed_id!(Jti, TaskId, LoginId, RequestId);
+parsed_id!(Jti, TaskId, LoginId, RequestId, SubjectRef);
 
 /// SHA-256, keyed or not.
 pub type Digest = [u8; 32];

@@ -9,15 +9,17 @@ use tokio::task::JoinHandle;
 
 use super::{readiness, record};
 use crate::app::{App, Failure};
-use crate::audit::Outcome;
+use crate::audit::{Event, Outcome, TasksEndEvent, Told};
 #[cfg(debug_assertions)]
 use crate::base::fault;
 use crate::endpoint::{introspect, phases};
 use crate::policy::{PolicyError, ReloadOutcome};
-use crate::store::{Change, Control, Entry, Recorded};
+use crate::store::{Control, Entry, Recorded};
 
 /// How often what was counted is written and other nodes' keys are read: within 10 s.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
+/// How often tasks that a stop ended are ended on record.
+const WALK_EVERY: Duration = Duration::from_secs(1);
 /// How often tasks whose time is up are ended on record.
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
 
@@ -28,11 +30,20 @@ pub(super) type Part = (&'static str, JoinHandle<()>);
 pub(super) fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<Part> {
     let tidying =
         every("tidy", TIDY_EVERY, app.clone(), stopped.clone(), |app| async move { tidy(&app).await });
-    let sweeping =
-        every("sweep", SWEEP_EVERY, app.clone(), stopped.clone(), |app| async move { sweep(&app).await });
+    let is_stopping = stopped.clone();
+    let walking = every("walk", WALK_EVERY, app.clone(), stopped.clone(), move |app| {
+        let is_stopping = is_stopping.clone();
+        async move { walk(&app, || *is_stopping.borrow()).await }
+    });
+    let is_stopping = stopped.clone();
+    let sweeping = every("sweep", SWEEP_EVERY, app.clone(), stopped.clone(), move |app| {
+        let is_stopping = is_stopping.clone();
+        async move { sweep(&app, || *is_stopping.borrow()).await }
+    });
     let watching = watch_policy(app.clone(), stopped.clone());
     vec![
         ("the tidying", tokio::spawn(tidying)),
+        ("the walk over stopped tasks", tokio::spawn(walking)),
         ("the sweep", tokio::spawn(sweeping)),
         ("the watch over the policy files", tokio::spawn(watching)),
         ("the watch over the readiness", tokio::spawn(readiness::watch(app.clone(), stopped.clone()))),
@@ -52,9 +63,13 @@ pub async fn tidy(app: &App) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Ends the tasks that stops ended on record, so that each has its row. Nothing depends on it.
+pub async fn walk(app: &App, is_stopping: impl Fn() -> bool) -> Result<(), Failure> {
+    chore(app, &Control::Walk, is_stopping).await
+}
+
 /// Ends tasks whose time is up and removes rows past their use. Nothing depends on it.
-pub async fn sweep(app: &App) -> Result<(), Failure> {
-    let now = app.now()?;
+pub async fn sweep(app: &App, is_stopping: impl Fn() -> bool) -> Result<(), Failure> {
     // Other nodes rely on the rows that a sweep removes, so it takes a clock on which they agree.
     if !app.clock_agrees().await? {
         tracing::error!(
@@ -62,13 +77,21 @@ pub async fn sweep(app: &App) -> Result<(), Failure> {
         );
         return Ok(());
     }
-    loop {
-        // One is a small batch, so that requests come between; there may be more to do than one does.
-        let entry = Entry { one_time: Vec::new(), change: Change::Control(Control::Sweep), told: None, now };
-        if !matches!(app.store.record(entry).await?, Recorded::Done { changed: true, .. }) {
-            return Ok(());
+    chore(app, &Control::Sweep, is_stopping).await
+}
+
+/// Repeats a chore as long as it changes something. Each is a small batch, so that requests come between, and a stop of
+/// the server waits for one of them at most.
+async fn chore(app: &App, control: &Control, is_stopping: impl Fn() -> bool) -> Result<(), Failure> {
+    while !is_stopping() {
+        let now = app.now()?;
+        let told = Told::of_server(now, Outcome::Granted, Event::TasksEnd(TasksEndEvent::default()));
+        let recorded = app.store.record(Entry::control(control.clone(), told)).await?;
+        if !matches!(recorded, Recorded::Done { changed: true, .. }) {
+            break;
         }
     }
+    Ok(())
 }
 
 async fn every<F, W>(part: &str, period: Duration, app: Arc<App>, mut stopped: watch::Receiver<bool>, work: W)

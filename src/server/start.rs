@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use arc_swap::ArcSwap;
+use tokio::sync::RwLock;
 
 use super::record;
 use crate::app::{App, Failure};
 use crate::audit::counted::Counted;
-use crate::audit::{ConfigurationEvent, Event, KeyAct, KeyEvent, Outcome, Phase, Told};
+use crate::audit::{ConfigurationEvent, Event, KeyAct, KeyEvent, Outcome, Told};
 use crate::base::entropy::{Entropy, SystemEntropy};
 use crate::base::time::{CLOCK_TOLERANCE, Clock, Timestamp, process_clock};
 use crate::config::Config;
+use crate::delegation::stops;
 use crate::http::certificate::{Certificate, CertificateError};
 use crate::http::throttle::Throttle;
 use crate::keys::{self, KeyError, KeyRing, NodeSecrets};
@@ -74,8 +76,8 @@ impl From<KeyError> for StartError {
     }
 }
 
-/// Opens everything that `config` names. The first start makes the first signing key; parties that
-/// left the configuration have their tokens revoked before this returns.
+/// Opens everything that `config` names. The first start makes the first signing key; whatever names a party that left
+/// the configuration is dead before this returns.
 ///
 /// # Errors
 /// [`StartError`]: nothing is served with less than everything.
@@ -104,13 +106,14 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Arc<App
         highest: AtomicI64::new(highest.max(now).millis()),
         keys_refreshed: AtomicI64::new(now.millis()),
         config: ArcSwap::from_pointee(config),
+        changing: RwLock::default(),
         store,
         secrets,
         clock,
         entropy,
     });
     make_first_key(&app, now).await?;
-    reconcile(&app, &app.config.load_full(), true, now).await?;
+    take_effect(&app, &app.config.load_full(), now).await?;
     record::policy(&app, now, Outcome::Granted).await?;
     Ok(app)
 }
@@ -128,23 +131,12 @@ async fn make_first_key(app: &App, now: Timestamp) -> Result<(), Failure> {
     app.refresh_keys().await
 }
 
-/// Revokes what depended on parties that left the configuration, before it takes effect; and, where the
-/// one before was still worked by, once more (`is_last`) when nobody does any longer.
-pub(super) async fn reconcile(
-    app: &App,
-    config: &Config,
-    is_last: bool,
-    now: Timestamp,
-) -> Result<(), Failure> {
-    let phase = if is_last { Phase::InForce } else { Phase::ComesIntoForce };
-    let event = Event::Configuration(ConfigurationEvent { phase, died: None });
+/// Has a configuration take effect in the records: whatever names a party that it lacks is dead from now on, and what
+/// an earlier configuration of this process still decides is decided again.
+pub(super) async fn take_effect(app: &App, config: &Config, now: Timestamp) -> Result<(), Failure> {
+    let event = Event::Configuration(ConfigurationEvent::default());
     let told = Told::of_server(now, Outcome::Granted, event);
-    let control = Control::Reconcile {
-        keeps_those_that_left: !is_last,
-        clients: config.registry.clients.keys().cloned().collect(),
-        targets: config.registry.targets.keys().cloned().collect(),
-        providers: config.registry.identity_providers.keys().cloned().collect(),
-        workload_issuers: config.registry.workload_issuers.keys().cloned().collect(),
-    };
+    let control =
+        Control::TakeEffect { generation: config.generation, parties: stops::configured(&config.registry) };
     record::control(app, control, told).await.map(drop)
 }

@@ -1,10 +1,12 @@
 //! Agents: who vouches for them, and their state.
 
+use super::count::AgentsOf;
 use super::rows::{bad, ended, millis, row};
 use super::statement::{Done, Lock, Rows};
 use super::{StoreError, schema};
 use crate::base::time::Timestamp;
 use crate::delegation::record::{Agent, AgentState, Provenance};
+use crate::delegation::stops::StopNumber;
 use crate::oauth::{AgentId, ClientId, Issuer};
 use crate::registry::AgentLifetime;
 
@@ -14,33 +16,39 @@ row! {
         client: String,
         issuer: Option<String>,
         workload: Option<String>,
+        instance: Option<String>,
         class: String,
         lifetime: String,
         state: String,
         ended_at: Option<i64>,
         ended_why: Option<String>,
         cutoff: Option<i64>,
+        stopped: i64,
         first_seen: i64,
     }
 }
 
 impl From<&Agent> for AgentRow {
     fn from(agent: &Agent) -> Self {
-        let (issuer, workload) = match &agent.provenance {
-            Provenance::Client => (None, None),
-            Provenance::Workload { issuer, id } => (Some(issuer.as_str().to_owned()), Some(id.clone())),
+        let (issuer, workload, instance) = match &agent.provenance {
+            Provenance::Client => (None, None, None),
+            Provenance::Workload { issuer, workload, instance } => {
+                (Some(issuer.as_str().to_owned()), Some(workload.clone()), instance.clone())
+            }
         };
         Self {
             id: agent.id.as_str().to_owned(),
             client: agent.client.as_str().to_owned(),
             issuer,
             workload,
+            instance,
             class: agent.class.clone(),
             lifetime: agent.lifetime.word().to_owned(),
             state: agent.state.word().to_owned(),
             ended_at: agent.ended.map(|ended| ended.at.millis()),
             ended_why: agent.ended.map(|ended| ended.why.word().to_owned()),
             cutoff: millis(agent.cutoff),
+            stopped: agent.stopped.get(),
             first_seen: agent.first_seen.millis(),
         }
     }
@@ -54,7 +62,9 @@ impl TryFrom<AgentRow> for Agent {
         let state = AgentState::parse(&row.state).ok_or(bad("agent", "state"))?;
         let provenance = match (row.issuer, row.workload) {
             (None, None) => Provenance::Client,
-            (Some(issuer), Some(id)) => Provenance::Workload { issuer: Issuer::new(issuer), id },
+            (Some(issuer), Some(workload)) => {
+                Provenance::Workload { issuer: Issuer::new(issuer), workload, instance: row.instance }
+            }
             _ => return Err(bad("agent", "workload")),
         };
         Ok(Self {
@@ -66,6 +76,7 @@ impl TryFrom<AgentRow> for Agent {
             lifetime,
             state,
             cutoff: row.cutoff.map(Timestamp::from_millis),
+            stopped: StopNumber::new(row.stopped),
             first_seen: Timestamp::from_millis(row.first_seen),
         })
     }
@@ -74,9 +85,10 @@ impl TryFrom<AgentRow> for Agent {
 pub(super) trait Agents {
     async fn agents(&mut self, ids: &[String], lock: Lock) -> Rows<AgentRow>;
     async fn newest_agents(&mut self, limit: i64) -> Rows<AgentRow>;
-    async fn agents_of_issuers(&mut self, issuers: &[String]) -> Rows<String>;
+    /// Agents that are not over, at most `limit`.
+    async fn live_agents(&mut self, of: AgentsOf<'_>, limit: i64) -> Rows<String>;
     async fn insert_agents(&mut self, rows: &[AgentRow]) -> Done;
-    /// Sets state, end and cutoff.
+    /// Sets state, end, cutoff and the number of the stop.
     async fn change_agent(&mut self, agent: &AgentRow) -> Done;
 }
 
@@ -85,9 +97,10 @@ macro_rules! agents {
     ($session:ident, $db:ident) => {
         const _: () = {
             use diesel::{
-                ExpressionMethods as _, NullableExpressionMethods as _, QueryDsl as _, SelectableHelper as _,
+                BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, SelectableHelper as _,
             };
             use $crate::store::agents::{AgentRow, Agents};
+            use $crate::store::count::AgentsOf;
             use $crate::store::schema::agent;
             use $crate::store::statement::{Done, Lock, Rows};
 
@@ -102,12 +115,19 @@ macro_rules! agents {
                         .select(AgentRow::as_select());
                     Ok($db!(load self, query)?)
                 }
-                async fn agents_of_issuers(&mut self, issuers: &[String]) -> Rows<String> {
-                    let query = agent::table
-                        .filter(agent::issuer.assume_not_null().eq_any(issuers))
-                        .order(agent::id)
-                        .select(agent::id);
-                    Ok($db!(load self, query)?)
+                async fn live_agents(&mut self, of: AgentsOf<'_>, limit: i64) -> Rows<String> {
+                    let live =
+                        agent::table.filter(agent::ended_at.is_null()).limit(limit).select(agent::id);
+                    Ok(match of {
+                        AgentsOf::One(id) => $db!(load self, live.filter(agent::id.eq(id)))?,
+                        AgentsOf::Client(client) => $db!(load self, live.filter(agent::client.eq(client)))?,
+                        AgentsOf::Issuer(issuer) => $db!(load self, live.filter(agent::issuer.eq(issuer)))?,
+                        AgentsOf::Class(class) => $db!(load self, live.filter(agent::class.eq(class)))?,
+                        AgentsOf::Workload(issuer, id) => {
+                            let is_it = agent::workload.eq(id).or(agent::instance.eq(id));
+                            $db!(load self, live.filter(agent::issuer.eq(issuer)).filter(is_it))?
+                        }
+                    })
                 }
                 async fn insert_agents(&mut self, rows: &[AgentRow]) -> Done {
                     $db!(insert self, agent, rows)
@@ -119,6 +139,7 @@ macro_rules! agents {
                             agent::ended_at.eq(row.ended_at),
                             agent::ended_why.eq(&row.ended_why),
                             agent::cutoff.eq(row.cutoff),
+                            agent::stopped.eq(row.stopped),
                         ))
                     )?;
                     Ok(())

@@ -1,82 +1,134 @@
-//! How tokens and tasks end, whatever ends them: a control, or their time.
-
-use std::collections::BTreeSet;
+//! How tasks end, whatever ends them: a control, or their time. Their tokens need no change: a token is refused when its
+//! task has ended.
 
 use super::agents::AgentRow;
+use super::control::At;
+use super::count::names;
 use super::rows::Key;
 use super::statement::{Done, Failure, Lock};
-use super::tasks::TaskRow;
-use super::tokens::Range;
+use super::stops::{BEGINNING, StopRow};
+use super::tasks::{End, OpenTask, TaskRow};
 use super::transaction::Transaction;
-use crate::base::time::Timestamp;
+use crate::audit;
+use crate::base::time::Lifetime;
 use crate::delegation::record::{Agent, AgentState, EndReason};
+use crate::delegation::stops::Party;
 use crate::registry::AgentLifetime;
 
-/// What a control came to: whether it changed anything, and how many tokens died of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Effect {
-    pub(super) is_changed: bool,
-    pub(super) died: u64,
+/// Tasks ended by one entry at most.
+pub(super) const BATCH: i64 = 100;
+/// Open tasks that are looked at for one batch at most.
+const LOOKED_AT: i64 = 1000;
+/// For so long after a stop, a transaction that began before it may still write a task that carries a lower number.
+const UNDER_WAY: Lifetime = Lifetime::from_seconds(6);
+
+/// Why tasks end, and by which entry.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ending<'a> {
+    pub(super) why: EndReason,
+    pub(super) at: At<'a>,
 }
 
-impl Effect {
-    pub(super) const fn and(self, other: Self) -> Self {
-        Self { is_changed: self.is_changed || other.is_changed, died: self.died.saturating_add(other.died) }
-    }
-}
-
-/// Revokes the tokens of a range that are not revoked; those that were still live died of it.
-pub(super) async fn revoke_range<S: Transaction>(
+/// Ends those of these tasks that have not ended, with their engagements and answers; retires `task`-class agents that
+/// work in no other live task. Gives the tasks that it ended.
+pub(super) async fn end<S: Transaction>(
     session: &mut S,
-    range: &Range,
-    why: EndReason,
-    now: Timestamp,
-) -> Result<Effect, Failure> {
-    let (died, changed) = session.revoke(range, now.millis(), why.word()).await?;
-    Ok(Effect { is_changed: changed > 0, died })
-}
-
-/// Ends tasks that have not ended: their tokens, engagements and answers; retires `task`-class agents
-/// that work in no other live task.
-pub(super) async fn end_tasks<S: Transaction>(
-    session: &mut S,
-    ids: &BTreeSet<Key>,
-    why: EndReason,
-    now: Timestamp,
-) -> Result<Effect, Failure> {
-    let ids: Vec<Key> = ids.iter().copied().collect();
+    ids: &[Key],
+    ending: Ending<'_>,
+) -> Result<Vec<Key>, Failure> {
     if ids.is_empty() {
-        return Ok(Effect::default());
+        return Ok(Vec::new());
     }
-    let engaged = session.engaged_in(&ids).await?;
-    let agents = session.agents(&engaged, Lock::Update).await?;
+    let engaged = session.engaged_in(ids).await?;
+    let mut agents = session.agents(&engaged, Lock::Update).await?;
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
     let open: Vec<TaskRow> = session.tasks(&ids, Lock::Update).await?;
     let open: Vec<Key> = open.iter().filter(|task| task.ended_at.is_none()).map(|task| task.id).collect();
     if open.is_empty() {
-        return Ok(Effect::default());
+        return Ok(open);
     }
     // An agent that was engaged before the task could be locked.
     let engaged_since: Vec<String> =
         session.engaged_in(&open).await?.into_iter().filter(|agent| !engaged.contains(agent)).collect();
-    let mut agents = agents;
     if !engaged_since.is_empty() {
         agents.extend(session.agents(&engaged_since, Lock::Update).await?);
     }
-    let mut effect = Effect { is_changed: true, died: 0 };
-    for task in open {
-        effect.died = effect.died.saturating_add(session.end(task, now.millis(), why.word()).await?);
+    let Ending { why, at } = ending;
+    session.end(&open, &End { at: at.now.millis(), why: why.word(), row: at.row }).await?;
+    retire_idle(session, agents, ending).await?;
+    Ok(open)
+}
+
+/// Ends a batch of the tasks that the oldest unfinished stop ended. It is called again as long as it changes something.
+pub(super) async fn walk<S: Transaction>(
+    session: &mut S,
+    effect: &mut audit::Effect,
+    at: At<'_>,
+) -> Result<(), Failure> {
+    let Some(stop) = session.unfinished_stop().await?.pop() else { return Ok(()) };
+    let place = stop.place.unwrap_or(BEGINNING);
+    let (mut found, next) = concerned(session, &stop, place).await?;
+    found.retain(|(_, as_of)| *as_of < stop.number || matches!(stop.party(), Ok(Party::Agent(_))));
+    let ids: Vec<Key> = found.into_iter().map(|(id, _)| id).collect();
+    let why = stop.why()?;
+    let ended = end(session, &ids, Ending { why, at }).await?;
+    let is_young = at.now.millis() < stop.at.saturating_add(UNDER_WAY.millis());
+    let next = match next {
+        Some(next) => Some(next),
+        None if is_young => Some(BEGINNING),
+        None => None,
+    };
+    session.move_stop(&stop, next).await?;
+    // A young stop is walked again later, not at once.
+    effect.is_changed = !ended.is_empty() || next.is_some_and(|next| next != BEGINNING);
+    effect.ended = ended.into_iter().map(Into::into).collect();
+    effect.ended_why = Some(why);
+    Ok(())
+}
+
+/// The next tasks that a stop names, with the stops as of which they began, and where to go on from.
+async fn concerned<S: Transaction>(
+    session: &mut S,
+    stop: &StopRow,
+    place: Key,
+) -> Result<(Vec<(Key, i64)>, Option<Key>), Failure> {
+    let party = stop.party()?;
+    let (tasks, limit): (Vec<(OpenTask, bool)>, i64) = match &party {
+        Party::User(reference) => {
+            let tasks = session.next_of_subject((*reference).into(), place, BATCH).await?;
+            (tasks.into_iter().map(|task| (task, true)).collect(), BATCH)
+        }
+        Party::Agent(agent) => {
+            let tasks = session.next_of_agent(agent.as_str(), place, BATCH).await?;
+            (tasks.into_iter().map(|task| (task, true)).collect(), BATCH)
+        }
+        other => {
+            let tasks = session.next_open(place, LOOKED_AT).await?;
+            let tasks = tasks.into_iter().map(|(task, provider)| {
+                let is_concerned = names(&task, &provider, other);
+                (task, is_concerned)
+            });
+            (tasks.collect(), LOOKED_AT)
+        }
+    };
+    let is_last = (tasks.len() as i64) < limit;
+    let mut found = Vec::new();
+    for ((id, _, _, as_of), is_concerned) in &tasks {
+        if *is_concerned {
+            found.push((*id, *as_of));
+        }
+        if found.len() as i64 == BATCH {
+            return Ok((found, Some(*id)));
+        }
     }
-    retire_idle(session, agents, why, now).await?;
-    Ok(effect)
+    let next = tasks.last().map(|((id, ..), _)| *id).filter(|_| !is_last);
+    Ok((found, next))
 }
 
 /// Retires those of these agents that were made for a task and have none left.
-async fn retire_idle<S: Transaction>(
-    session: &mut S,
-    rows: Vec<AgentRow>,
-    why: EndReason,
-    now: Timestamp,
-) -> Done {
+async fn retire_idle<S: Transaction>(session: &mut S, rows: Vec<AgentRow>, ending: Ending<'_>) -> Done {
+    let Ending { why, at } = ending;
     let mut candidates = Vec::new();
     for row in rows {
         let agent = Agent::try_from(row.clone())?;
@@ -89,11 +141,11 @@ async fn retire_idle<S: Transaction>(
         return Ok(());
     }
     let ids: Vec<String> = candidates.iter().map(|row| row.id.clone()).collect();
-    let busy = session.live_tasks_with(&ids, now.millis()).await?;
+    let busy = session.live_tasks_with(&ids, at.now.millis()).await?;
     for mut row in candidates {
         if busy.iter().all(|(agent, _)| *agent != row.id) {
             AgentState::Retired.word().clone_into(&mut row.state);
-            row.ended_at = Some(now.millis());
+            row.ended_at = Some(at.now.millis());
             row.ended_why = Some(why.word().to_owned());
             session.change_agent(&row).await?;
         }

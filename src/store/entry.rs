@@ -3,9 +3,10 @@
 use crate::audit::Told;
 use crate::base::time::Timestamp;
 use crate::delegation::record::{AgentState, EndReason};
+use crate::delegation::stops::{Party, StopNumber};
 use crate::issuance::SignedToken;
 pub use crate::keys::KeyRow;
-use crate::oauth::{AgentId, Cause, ClientId, Issuer, Jti, OneTime, TargetId, TaskId};
+use crate::oauth::{AgentId, Cause, Issuer, Jti, OneTime, SubjectRef, TaskId};
 
 /// One thing to write: all of it in one transaction, or none.
 #[derive(Clone, Debug)]
@@ -38,10 +39,18 @@ impl Entry {
 pub enum Change {
     /// Nothing but the audit row: a refusal, a note.
     Nothing,
-    /// One signed token with all that comes with it. The transaction judges its permit once more.
-    Issue(Box<SignedToken>),
+    /// One signed token with all that comes with it, decided by the configuration of this generation. The transaction
+    /// judges its permit once more.
+    Issue(Box<SignedToken>, u64),
     /// A stop or an administrative change. Goes before the issues of its group.
     Control(Control),
+}
+
+impl Change {
+    /// Whether it is a small part of work that can wait for requests.
+    pub const fn is_chore(&self) -> bool {
+        matches!(self, Self::Control(Control::Walk | Control::Sweep))
+    }
 }
 
 /// A stop or an administrative change.
@@ -52,32 +61,47 @@ pub enum Control {
     RevokeToken { jti: Jti, why: EndReason },
     /// Ends a task: its tokens, engagements, answers; `task`-class agents with no other live task retire.
     EndTask { task: TaskId, why: EndReason },
-    /// Ends every live task of a user and sets their cutoff to `now`.
-    StopSubject { issuer: Issuer, upstream: String, why: EndReason },
-    /// Changes an agent's state. Leaving `Active` revokes every token with it in the chain and what is
-    /// below, ends its engagements and the tasks it began; `Retired` and `Banned` are final and set its
-    /// cutoff. `Active` resumes a suspended agent and revives nothing.
+    /// Stops something until it is lifted: everything issued until now that names it is dead, and nothing new begins.
+    Stop { what: Whom, why: EndReason },
+    /// Lifts a stop. Later logins and credentials begin anew.
+    Lift { what: Whom },
+    /// Changes an agent's state. `Suspended` ends its tokens, `Retired` and `Banned` are final and end the tasks that it
+    /// began too. `Active` resumes a suspended agent and revives nothing.
     SetAgentState { agent: AgentId, state: AgentState, why: EndReason },
-    /// Parties left the configuration: revokes what depends on them and remembers the new set.
-    Reconcile {
-        /// Those that left are remembered as configured until the next time: the configuration before is
-        /// still being worked by, and what it lets through is revoked then.
-        keeps_those_that_left: bool,
-        /// Clients now configured.
-        clients: Vec<ClientId>,
-        /// Targets now configured.
-        targets: Vec<TargetId>,
-        /// Providers now configured.
-        providers: Vec<Issuer>,
-        /// Workload issuers now configured.
-        workload_issuers: Vec<Issuer>,
-    },
-    /// Ends tasks whose time is up, retires their `task`-class agents, removes rows past their use.
+    /// A configuration takes effect: stops every party that was ever configured and is not among these, and refuses
+    /// what an earlier generation decided.
+    TakeEffect { generation: u64, parties: Vec<Party> },
+    /// Ends a batch of the tasks that a stop ended, so that each has its row.
+    Walk,
+    /// Ends a batch of tasks whose time is up, retires their `task`-class agents, removes rows past their use.
     Sweep,
     /// Inserts or changes signing keys.
     PutKeys(Vec<KeyRow>),
-    /// Sets the highest time seen to `now`.
+    /// Sets the highest time seen to `now`, and ends everything that was issued.
     ResetClock,
+}
+
+/// What an operator stops or lifts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// A user by their name at their provider. `reference` is theirs if they were never met.
+    User { provider: Issuer, upstream: String, reference: SubjectRef },
+    Party(Party),
+}
+
+impl Control {
+    /// Whether it takes a number of its own, which its transaction raises first.
+    pub const fn is_numbered(&self) -> bool {
+        match self {
+            Self::Stop { .. } | Self::Lift { .. } | Self::TakeEffect { .. } | Self::ResetClock => true,
+            Self::SetAgentState { state, .. } => matches!(state, AgentState::Suspended | AgentState::Banned),
+            Self::RevokeToken { .. }
+            | Self::EndTask { .. }
+            | Self::Walk
+            | Self::Sweep
+            | Self::PutKeys(_) => false,
+        }
+    }
 }
 
 /// What became of an entry.
@@ -89,13 +113,21 @@ pub enum Recorded {
         died: u64,
         /// Whether it changed anything (a second revocation does not).
         changed: bool,
+        /// The number that it took, if it took one.
+        number: Option<StopNumber>,
+        /// Whether what it names was met before; absent where that is not recorded.
+        is_known: Option<bool>,
     },
     /// Nothing was written: something that may be used once only was used before.
     Replayed,
     /// Nothing was written: what the caller believed no longer holds. Read again, derive again.
     Changed,
+    /// Nothing was written: the configuration that decided is no longer in force.
+    Superseded,
     /// Nothing was written: it can never be.
     Refused(Cause),
+    /// Nothing was changed: the agent is in this final state. That is recorded.
+    Final(AgentState),
     /// Nothing was written: no such token, task, agent or user.
     NotFound,
 }

@@ -34,7 +34,7 @@ impl Fault {
             let (nobody, _) = oneshot::channel();
             let answer = std::mem::replace(&mut waiting.answer, nobody);
             // The caller may have gone away.
-            let _ = answer.send(Ok(Recorded::Done { died: 0, changed: true }));
+            let _ = answer.send(Ok(Recorded::Done { died: 0, changed: true, number: None, is_known: None }));
         }
         std::thread::sleep(LATE);
         group

@@ -1,13 +1,17 @@
 //! One group of entries in one transaction: controls first, then the issues, then the rows and the highest time.
 
+use std::sync::Arc;
+
 use super::audit::AuditColumns;
 use super::audit::chain::Head;
 use super::entry::{Change, Control, Entry, Recorded};
 use super::ledger::Ledger;
 use super::numbers::{HIGHEST_TIME, TIME_STEP};
 use super::readings::Wanted;
+use super::control::At;
 use super::rows::Hash;
 use super::statement::Failure;
+use super::stops::Known;
 use super::transaction::Transaction;
 use super::{StoreError, control, load, one_time};
 use crate::audit::Effect;
@@ -21,6 +25,10 @@ pub(super) struct Committed {
     pub(super) highest_written: i64,
     /// Whether anything was written.
     pub(super) has_written: bool,
+    /// The configuration that is in force in this process.
+    pub(super) generation: u64,
+    /// The stops as they were known before, and as they were read.
+    pub(super) known: Arc<Known>,
 }
 
 /// The keys of all that the entries use once.
@@ -38,9 +46,18 @@ pub(super) async fn write_group<S: Transaction>(
     transaction: &mut Committed,
 ) -> Result<(), Failure> {
     let mut ledger = Ledger::default();
-    let mut wanted = Wanted::of(&issues_of(entries));
-    let (used, logins) = session.begin_with(&uses_of(entries), &wanted.id_tokens).await?;
+    let issues = issues_of(entries);
+    let mut wanted = Wanted::of(&issues);
+    let has_stops = entries.iter().any(|entry| match &entry.change {
+        Change::Control(control) => control.is_numbered(),
+        Change::Nothing | Change::Issue(..) => false,
+    });
+    let (number, used, logins) = session.begin_with(has_stops, &uses_of(entries), &wanted.id_tokens).await?;
+    if number < transaction.known.number {
+        return Err(StoreError::Behind.into());
+    }
     ledger.know_used(used);
+    ledger.begin(number);
 
     let mut audit: Vec<AuditColumns> = Vec::with_capacity(entries.len());
     let mut is_clock_reset = false;
@@ -56,11 +73,20 @@ pub(super) async fn write_group<S: Transaction>(
             Change::Nothing => Ok(()),
             Change::Control(control) => {
                 is_clock_reset |= matches!(control, Control::ResetClock);
-                control::run(session, control, &mut effect, entry.now).await?
+                if let Control::TakeEffect { generation, .. } = control {
+                    transaction.generation = *generation;
+                }
+                let row = transaction.head.next_row();
+                control::run(session, control, &mut effect, At { now: entry.now, number, row: &row }).await?
             }
-            Change::Issue(token) => {
+            Change::Issue(_, generation) if *generation < transaction.generation => {
+                Err(Recorded::Superseded)
+            }
+            Change::Issue(token, _) => {
                 if !is_loaded {
-                    load::load(session, &mut ledger, &mut wanted, &logins).await?;
+                    let known = Arc::clone(&transaction.known).up_to(session, number).await?;
+                    load::load(session, &mut ledger, &mut wanted, &logins, &issues, &known).await?;
+                    transaction.known = known;
                     is_loaded = true;
                 }
                 ledger.judge(token, &mut effect, entry.now)
@@ -69,12 +95,17 @@ pub(super) async fn write_group<S: Transaction>(
         let recorded = match judged {
             Ok(()) => {
                 ledger.use_up(entry);
-                // A sweep that found nothing to do is no event.
-                let is_idle = matches!(entry.change, Change::Control(Control::Sweep)) && !effect.is_changed;
+                // A batch that ended no task is no event.
+                let is_idle = entry.change.is_chore() && effect.ended.is_empty();
                 if let Some(told) = entry.told.as_ref().filter(|_| !is_idle) {
                     audit.push(transaction.head.append(told, &effect));
                 }
-                Recorded::Done { died: effect.died, changed: effect.is_changed }
+                Recorded::Done {
+                    died: effect.died,
+                    changed: effect.is_changed,
+                    number: effect.number,
+                    is_known: effect.is_known,
+                }
             }
             // The refusal is recorded in the transaction that found it, and what may be used once is used up.
             Err(Recorded::Refused(cause)) => {
@@ -84,6 +115,14 @@ pub(super) async fn write_group<S: Transaction>(
                     audit.push(transaction.head.append(&told, &Effect::default()));
                 }
                 Recorded::Refused(cause)
+            }
+            // A control that could not change anything is recorded as what it was.
+            Err(Recorded::Final(state)) => {
+                if let Some(mut told) = entry.told.clone() {
+                    told.not_done();
+                    audit.push(transaction.head.append(&told, &Effect::default()));
+                }
+                Recorded::Final(state)
             }
             Err(other) => other,
         };
@@ -98,7 +137,7 @@ fn issues_of<'a>(entries: &[&'a Entry]) -> Vec<&'a SignedToken> {
     entries
         .iter()
         .filter_map(|entry| match &entry.change {
-            Change::Issue(issue) => Some(&**issue),
+            Change::Issue(issue, _) => Some(&**issue),
             _ => None,
         })
         .collect()

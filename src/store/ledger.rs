@@ -19,9 +19,10 @@ use crate::base::time::Timestamp;
 use crate::decision::{Confirmed, FirstHop, Origin, Placement, Terms, confirm};
 use crate::delegation::plan::{LoginRecord, TaskPlan};
 use crate::delegation::record::{Agent, Delegation, Lineage, Login, Subject, Task};
+use crate::delegation::stops::{StopNumber, Stops};
 use crate::delegation::recorded::{self, TokenRecord};
 use crate::issuance::SignedToken;
-use crate::oauth::{AgentId, Issuer, Jti, LoginId, SubjectRef, TaskId};
+use crate::oauth::{AgentId, Digest, Issuer, Jti, LoginId, SubjectRef, TaskId};
 
 /// Every record that the new tokens of a group depend on, and what becomes of them.
 #[derive(Debug, Default)]
@@ -34,6 +35,9 @@ pub(super) struct Ledger {
     tokens: HashMap<Jti, Delegation>,
     is_key_trusted: HashMap<String, bool>,
     used: HashSet<Hash>,
+    /// The stops that the transaction has seen, which every row that it writes carries.
+    as_of: StopNumber,
+    stops: Stops,
     pub(super) writes: Writes,
 }
 
@@ -66,6 +70,27 @@ impl Ledger {
             self.is_key_trusted.insert(kid, revoked_at.is_none());
         }
         Ok(())
+    }
+
+    pub(super) const fn begin(&mut self, as_of: StopNumber) {
+        self.as_of = as_of;
+    }
+
+    pub(super) fn know_stops(&mut self, stops: Stops) {
+        self.stops = stops;
+    }
+
+    /// The sessions of all that was loaded, and of what is to be issued.
+    pub(super) fn sessions(&self, issues: &[&SignedToken]) -> impl Iterator<Item = Digest> {
+        let tasks = self.tasks.values().filter_map(|task| task.session);
+        let logins = self.logins.values().filter_map(|login| login.session);
+        let presented = issues.iter().filter_map(|token| token.terms().facts.session);
+        tasks.chain(logins).chain(presented)
+    }
+
+    /// The agents of all that was loaded, and of what is to be issued.
+    pub(super) fn agents<'a>(&'a self, issues: &'a [&SignedToken]) -> impl Iterator<Item = &'a Agent> {
+        self.agents.values().chain(issues.iter().map(|token| &token.terms().actor))
     }
 
     fn know_subject(&mut self, row: SubjectRow) {
@@ -136,6 +161,10 @@ impl Ledger {
             Confirmed::Changed => return Err(Recorded::Changed),
             Confirmed::Refused(cause) => return Err(Recorded::Refused(cause)),
         };
+        let delegation = token.delegation(self.as_of);
+        if self.is_stillborn(&delegation, terms, placement) {
+            return Err(Recorded::Changed);
+        }
         match &terms.origin {
             Origin::FirstHop(hop) => self.write_first_hop(token, hop, placement)?,
             Origin::Later { .. } if placement.is_new_in_task => {
@@ -147,8 +176,32 @@ impl Ledger {
         effect.agent_created = self.add_agent(&terms.actor, now);
         effect.subject = Some(placement.subject);
         effect.jti = Some(terms.jti);
-        self.writes.tokens.push(TokenRow::from(&token.delegation()));
+        self.writes.tokens.push(TokenRow::from(&delegation));
         Ok(())
+    }
+
+    /// Whether a stop that was numbered after this transaction began would end what it is about to write. Then it has to
+    /// be decided again in another one.
+    fn is_stillborn(&self, token: &Delegation, terms: &Terms, placement: Placement) -> bool {
+        let subject = self.subjects.get(&placement.subject).unwrap_or(&terms.subject);
+        let agents = token.chain.iter().filter_map(|id| self.agents.get(id)).cloned();
+        let mut agents: Vec<Agent> = agents.collect();
+        if !self.agents.contains_key(&terms.actor.id) {
+            agents.push(terms.actor.clone());
+        }
+        let is_first_ended = match &terms.origin {
+            Origin::FirstHop(hop) => {
+                let task = self.tasks.get(&terms.task).cloned();
+                let task = task.unwrap_or_else(|| Task { as_of: self.as_of, ..hop.task.clone() });
+                let login = match hop.plan {
+                    TaskPlan::Join(..) => hop.login.clone(),
+                    _ => Login { as_of: self.as_of, ..hop.login.clone() },
+                };
+                self.stops.end_task(&task, subject) || self.stops.end_login(&login, subject)
+            }
+            Origin::Later { .. } => false,
+        };
+        is_first_ended || self.stops.end_token(token, &agents)
     }
 
     /// What the permit is about, as it was read inside the transaction.
@@ -176,7 +229,8 @@ impl Ledger {
             TaskPlan::Begin => beginning(&hop.task),
             TaskPlan::Join(task, _) | TaskPlan::JoinWithNewLogin(task) => Key::from(task),
         };
-        let login_row = LoginRow::new(&hop.login, slot).map_err(|_| Recorded::Changed)?;
+        let login = Login { as_of: self.as_of, ..hop.login.clone() };
+        let login_row = LoginRow::new(&login, slot).map_err(|_| Recorded::Changed)?;
         if placement.is_new_subject {
             let subject = &terms.subject;
             self.names.insert((subject.issuer.clone(), subject.upstream.clone()), placement.subject);
@@ -184,13 +238,13 @@ impl Ledger {
             self.writes.subjects.push(SubjectRow::from(subject));
         }
         if hop.plan == TaskPlan::Begin {
-            let task = Task { subject: placement.subject, ..hop.task.clone() };
+            let task = Task { subject: placement.subject, as_of: self.as_of, ..hop.task.clone() };
             self.writes.tasks.push(TaskRow::from(&task));
             self.tasks.insert(task.id, task);
         }
         if !matches!(hop.plan, TaskPlan::Join(..)) {
             self.writes.logins.push(login_row);
-            self.logins.insert(hop.login.id, hop.login.clone());
+            self.logins.insert(login.id, login);
         }
         self.writes.answers.extend(token.answers().iter().map(|answer| AnswerRow {
             login: terms.login.into(),
@@ -226,6 +280,7 @@ impl Ledger {
             agent: self.agents.get(&terms.actor.id).cloned(),
             uses,
             named: named.and_then(|id| self.tasks.get(&id)).cloned(),
+            stops: self.stops.clone(),
         }
     }
 
@@ -248,6 +303,7 @@ impl Ledger {
             ancestors,
             delegation,
             is_key_trusted,
+            stops: self.stops.clone(),
         })
     }
 }

@@ -1,20 +1,24 @@
 //! Reads what the tokens of a group depend on inside their transaction, and what a single request needs outside it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::StoreError;
 use super::ledger::Ledger;
 use super::logins::LoginRow;
-use super::readings::{Found, Wanted};
+use super::readings::Wanted;
 use super::rows::{Hash, Key};
 use super::statement::{Done, Failure, Lock};
+use super::stops::{Known, Memory, STOP_COUNTER};
 use super::subjects::SubjectRow;
 use super::tasks::TaskRow;
 use super::tokens::TokenRow;
 use super::transaction::Transaction;
 use crate::delegation::plan::LoginRecord;
-use crate::delegation::record::{Agent, Lineage, Login, Subject, Task};
-use crate::oauth::{AgentId, Issuer, Jti, TaskId};
+use crate::delegation::record::{Agent, Lineage, Login, LoginFacts, Subject, Task};
+use crate::delegation::stops::StopNumber;
+use crate::issuance::SignedToken;
+use crate::oauth::{Jti, TaskId};
 
 /// Fills `ledger` with what the tokens of a group depend on. `logins` are those that their login tokens made: rows of
 /// `login` never change, and which tasks a login token fed has to be known to lock them.
@@ -23,6 +27,8 @@ pub(super) async fn load<S: Transaction>(
     ledger: &mut Ledger,
     wanted: &mut Wanted,
     logins: &[LoginRow],
+    issues: &[&SignedToken],
+    known: &Known,
 ) -> Done {
     for row in logins {
         ledger.know_login(row.clone())?;
@@ -35,6 +41,8 @@ pub(super) async fn load<S: Transaction>(
     for row in session.tokens(&unnamed).await? {
         ledger.know_token(row)?;
     }
+    let stops = known.about(session, ledger.sessions(issues), ledger.agents(issues)).await?;
+    ledger.know_stops(stops);
     Ok(())
 }
 
@@ -51,20 +59,45 @@ fn unnamed_ancestors(tokens: &[TokenRow], wanted: &Wanted) -> Result<Vec<Key>, S
 }
 
 /// One token with every record that its validity depends on.
-pub(super) async fn lineage<S: Transaction>(session: &mut S, jti: Jti) -> Result<Option<Lineage>, Failure> {
-    let found = session.lineage(jti.into()).await?;
-    Ok(found.map(Found::into_lineage).transpose()?.flatten())
+pub(super) async fn lineage<S: Transaction>(
+    session: &mut S,
+    memory: &Memory,
+    jti: Jti,
+) -> Result<Option<Lineage>, Failure> {
+    let known = memory.known();
+    let Some(found) = session.lineage(jti.into()).await? else { return Ok(None) };
+    let known = up_to(session, memory, known, found.stops).await?;
+    let Some(mut lineage) = found.into_lineage()? else { return Ok(None) };
+    let sessions = lineage.task.session.into_iter().chain(lineage.login.session);
+    lineage.stops = known.about(session, sessions, lineage.agents.iter()).await?;
+    Ok(Some(lineage))
 }
 
-/// What is recorded about an ID token, its user and an agent.
+/// What is known of the stops, read again where the database has more of them.
+async fn up_to<S: Transaction>(
+    session: &mut S,
+    memory: &Memory,
+    known: Arc<Known>,
+    number: i64,
+) -> Result<Arc<Known>, Failure> {
+    let known = known.up_to(session, StopNumber::new(number)).await?;
+    memory.remember(&known);
+    Ok(known)
+}
+
+/// What is recorded about a login token, its user and an agent.
 pub(super) async fn login_record<S: Transaction>(
     session: &mut S,
-    id_token_hash: &[u8; 32],
-    (issuer, upstream): (&Issuer, &str),
-    agent: Option<&AgentId>,
+    memory: &Memory,
+    login: &LoginFacts,
+    upstream: &str,
+    agent: Option<&Agent>,
     named: Option<TaskId>,
 ) -> Result<LoginRecord, Failure> {
-    let logins: Vec<LoginRow> = session.logins_of_id_tokens(&[Hash(*id_token_hash)]).await?;
+    let known = memory.known();
+    let number = session.number(STOP_COUNTER).await?.unwrap_or(0);
+    let known = up_to(session, memory, known, number).await?;
+    let logins: Vec<LoginRow> = session.logins_of_id_tokens(&[Hash(login.id_token_hash)]).await?;
     let mut ids: BTreeSet<Key> = logins.iter().map(|login| login.task).collect();
     ids.extend(named.map(Key::from));
     let tasks: Vec<TaskRow> = session.tasks(&ids.iter().copied().collect::<Vec<_>>(), Lock::None).await?;
@@ -80,14 +113,17 @@ pub(super) async fn login_record<S: Transaction>(
     }
     uses.sort_by_key(|(login, _)| login.id);
 
-    let name = (issuer.as_str().to_owned(), upstream.to_owned());
+    let sessions = tasks.iter().filter_map(|task| task.session).chain(login.session);
+    let stops = known.about(session, sessions, agent.into_iter()).await?;
+    let name = (login.provider.as_str().to_owned(), upstream.to_owned());
     let subjects: Vec<SubjectRow> = session.subjects_named(&[name], Lock::None).await?;
-    let agents: Vec<String> = agent.map(|agent| agent.as_str().to_owned()).into_iter().collect();
+    let agents: Vec<String> = agent.map(|agent| agent.id.as_str().to_owned()).into_iter().collect();
     let mut agents = session.agents(&agents, Lock::None).await?;
     Ok(LoginRecord {
         subject: subjects.into_iter().next().map(Subject::from),
         agent: agents.pop().map(Agent::try_from).transpose()?,
         uses,
         named: named.and_then(find),
+        stops,
     })
 }

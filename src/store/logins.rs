@@ -7,6 +7,7 @@ use super::statement::{Done, Failure, Rows};
 use super::{StoreError, schema};
 use crate::base::time::Timestamp;
 use crate::delegation::record::{Login, LoginFacts};
+use crate::delegation::stops::StopNumber;
 use crate::oauth::Issuer;
 
 row! {
@@ -23,6 +24,7 @@ row! {
         auth_time: i64,
         session: Option<Hash>,
         policy_claims: String,
+        as_of: i64,
         ends_at: i64,
     }
 }
@@ -44,6 +46,7 @@ impl LoginRow {
             session: login.session.map(Hash),
             policy_claims: serde_json::to_string(&login.policy_claims)
                 .map_err(|_| bad("login", "policy_claims"))?,
+            as_of: login.as_of.get(),
             ends_at: login.ends_at.millis(),
         })
     }
@@ -69,6 +72,7 @@ impl TryFrom<LoginRow> for Login {
             id: row.id.into(),
             task: row.task.into(),
             facts: Arc::new(facts),
+            as_of: StopNumber::new(row.as_of),
             ends_at: Timestamp::from_millis(row.ends_at),
         })
     }
@@ -94,7 +98,7 @@ pub(super) trait Logins {
     /// Keeps what is there.
     async fn insert_answers(&mut self, rows: &[AnswerRow]) -> Done;
     async fn delete_logins(&mut self, ids: &[Key]) -> Done;
-    async fn delete_answers_of_task(&mut self, task: Key) -> Done;
+    async fn delete_answers_of_tasks(&mut self, tasks: &[Key]) -> Done;
 }
 
 /// Implements [`Logins`] for a session type; `$db` runs its queries.
@@ -149,8 +153,8 @@ macro_rules! logins {
                     $db!(execute self, diesel::delete(login::table.filter(login::id.eq_any(ids))))?;
                     Ok(())
                 }
-                async fn delete_answers_of_task(&mut self, key: Key) -> Done {
-                    $db!(execute self, diesel::delete(answer::table.filter(answer::task.eq(key))))?;
+                async fn delete_answers_of_tasks(&mut self, tasks: &[Key]) -> Done {
+                    $db!(execute self, diesel::delete(answer::table.filter(answer::task.eq_any(tasks))))?;
                     Ok(())
                 }
             }

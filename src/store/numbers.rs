@@ -13,6 +13,8 @@ pub(super) trait Numbers {
     async fn set_number(&mut self, name: &str, value: i64) -> Done;
     /// Makes the number, 0, if there is none of this name.
     async fn make_number(&mut self, name: &str) -> Done;
+    /// Adds 1, and gives the number as it is then; 0 where there is none of this name.
+    async fn raise(&mut self, name: &str) -> Result<i64, Failure>;
     /// Adds 1: whether there is such a number.
     async fn count_up(&mut self, name: &str) -> Result<bool, Failure>;
 }
@@ -45,6 +47,11 @@ macro_rules! numbers {
                     let row = (meta::name.eq(name), meta::value.eq(0_i64));
                     $db!(execute self, diesel::insert_into(meta::table).values(row).on_conflict_do_nothing())?;
                     Ok(())
+                }
+                async fn raise(&mut self, name: &str) -> Result<i64, Failure> {
+                    let row = diesel::update(meta::table.find(name));
+                    let raised = row.set(meta::value.eq(meta::value + 1_i64)).returning(meta::value);
+                    Ok($db!(first self, raised).optional()?.unwrap_or(0))
                 }
                 async fn count_up(&mut self, name: &str) -> Result<bool, Failure> {
                     let row = diesel::update(meta::table.find(name));

@@ -1,11 +1,11 @@
-//! The parties that were configured when the configuration last took effect.
+//! The parties that were ever configured.
 
 use super::rows::row;
 use super::schema;
-use super::statement::{Done, Rows};
+use super::statement::{Done, Failure, Rows};
 
 row! {
-    /// A configured party.
+    /// A party that is configured, or was.
     PartyRow of party {
         kind: String,
         id: String,
@@ -14,8 +14,8 @@ row! {
 
 pub(super) trait Parties {
     async fn parties(&mut self) -> Rows<PartyRow>;
+    async fn has_party(&mut self, kind: &str, id: &str) -> Result<bool, Failure>;
     async fn insert_parties(&mut self, rows: &[PartyRow]) -> Done;
-    async fn delete_party(&mut self, row: &PartyRow) -> Done;
 }
 
 /// Implements [`Parties`] for a session type; `$db` runs its queries.
@@ -25,18 +25,19 @@ macro_rules! parties {
             use diesel::{QueryDsl as _, SelectableHelper as _};
             use $crate::store::parties::{Parties, PartyRow};
             use $crate::store::schema::party;
-            use $crate::store::statement::{Done, Rows};
+            use $crate::store::statement::{Done, Failure, Rows};
 
             impl Parties for $session<'_> {
                 async fn parties(&mut self) -> Rows<PartyRow> {
                     Ok($db!(load self, party::table.select(PartyRow::as_select()))?)
                 }
+                async fn has_party(&mut self, kind: &str, id: &str) -> Result<bool, Failure> {
+                    let query = party::table.find((kind, id)).select(PartyRow::as_select());
+                    let rows: Vec<PartyRow> = $db!(load self, query)?;
+                    Ok(!rows.is_empty())
+                }
                 async fn insert_parties(&mut self, rows: &[PartyRow]) -> Done {
                     $db!(insert self, party, rows)
-                }
-                async fn delete_party(&mut self, row: &PartyRow) -> Done {
-                    $db!(execute self, diesel::delete(party::table.find((&row.kind, &row.id))))?;
-                    Ok(())
                 }
             }
         };

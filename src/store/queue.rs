@@ -31,12 +31,23 @@ struct Lanes {
     /// Stops go first: a revocation is never behind issuance.
     controls: VecDeque<Waiting>,
     others: VecDeque<Waiting>,
+    /// Small parts of work that can wait: each is written alone.
+    chores: VecDeque<Waiting>,
+    /// Until when a chore lets everything else go first.
+    rests_until: Option<Instant>,
     is_closed: bool,
 }
 
 impl Lanes {
     fn len(&self) -> usize {
-        self.controls.len() + self.others.len()
+        self.controls.len() + self.others.len() + self.chores.len()
+    }
+
+    /// A chore whose turn it is: it has rested, or nobody else waits.
+    fn chore(&mut self) -> Option<Waiting> {
+        let is_alone = self.controls.is_empty() && self.others.is_empty();
+        let has_rested = self.rests_until.is_none_or(|until| Instant::now() >= until);
+        if (is_alone || has_rested) && self.controls.is_empty() { self.chores.pop_front() } else { None }
     }
 }
 
@@ -81,7 +92,9 @@ impl Queue {
         if lanes.is_closed || lanes.len() >= CAPACITY {
             return Err(StoreError::Busy);
         }
-        if matches!(waiting.entry.change, Change::Control(_)) {
+        if waiting.entry.change.is_chore() {
+            lanes.chores.push_back(waiting);
+        } else if matches!(waiting.entry.change, Change::Control(_)) {
             lanes.controls.push_back(waiting);
         } else {
             lanes.others.push_back(waiting);
@@ -94,6 +107,11 @@ impl Queue {
             self.arrived.notify_one();
         }
         Ok(())
+    }
+
+    /// Lets everything else go first for three times as long as a chore took.
+    pub(super) fn rest(&self, took: Duration) {
+        self.lanes().rests_until = Some(Instant::now() + took * 3);
     }
 
     /// Takes nothing more; what waits is still written.
@@ -127,6 +145,9 @@ impl Queue {
                 break;
             }
             lanes = self.wait(lanes, left);
+        }
+        if let Some(chore) = lanes.chore() {
+            return Work::Group(vec![chore]);
         }
         let mut group = Vec::with_capacity(lanes.len().min(GROUP));
         while group.len() < GROUP

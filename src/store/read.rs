@@ -7,13 +7,15 @@ use super::logins::Logins as _;
 use super::numbers::{HIGHEST_TIME, Numbers as _};
 use super::readings::Readings as _;
 use super::statement::Lock;
+use super::stops::{StopRow, StopRows as _};
 use super::tasks::Tasks as _;
-use super::{Backend, KeyRow, Store, StoreError, load, lookup, postgres};
+use super::{Backend, KeyRow, Store, StoreError, Whom, count, load, lookup, postgres};
 use crate::audit::Row;
 use crate::base::time::Timestamp;
 use crate::delegation::plan::LoginRecord;
-use crate::delegation::record::{Agent, Delegation, Lineage, Task};
-use crate::oauth::{AgentId, Issuer, Jti, LoginId, RequestId, ScopeToken, TargetId, TaskId};
+use crate::delegation::record::{Agent, EndReason, Delegation, Lineage, LoginFacts, Task};
+use crate::delegation::stops::{Party, Stop};
+use crate::oauth::{AgentId, Jti, LoginId, RequestId, ScopeToken, TargetId, TaskId};
 
 /// Which audit rows: all that are given must match.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +30,25 @@ pub struct AuditFilter {
     pub request: Option<RequestId>,
     /// The newest so many, given back oldest first.
     pub newest: Option<u32>,
+}
+
+/// A stop as it is recorded.
+#[derive(Clone, Debug)]
+pub struct StopFound {
+    pub party: Party,
+    pub stop: Stop,
+    pub at: Timestamp,
+    pub why: EndReason,
+    /// Whether tasks remain to be ended for it.
+    pub is_unfinished: bool,
+}
+
+/// What a stop would end, each counted up to a limit.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StopCount {
+    pub agents: usize,
+    pub tasks: usize,
+    pub limit: usize,
 }
 
 /// Reads with a connection of whichever database it is. On PostgreSQL a lost connection is replaced once.
@@ -58,20 +79,22 @@ macro_rules! read {
 }
 
 impl Store {
-    /// What is recorded about an ID token, its user and an agent.
+    /// What is recorded about a login token, its user and an agent.
     pub async fn find_login_record(
         &self,
-        id_token_hash: &[u8; 32],
-        subject: (&Issuer, &str),
-        agent: Option<&AgentId>,
+        login: &LoginFacts,
+        upstream: &str,
+        agent: Option<&Agent>,
         named: Option<TaskId>,
     ) -> Result<LoginRecord, StoreError> {
-        read!(self, |session| load::login_record(session, id_token_hash, subject, agent, named))
+        let memory = &self.inner.memory;
+        read!(self, |session| load::login_record(session, memory, login, upstream, agent, named))
     }
 
     /// A delegation with every record that its validity depends on.
     pub async fn find_lineage(&self, jti: Jti) -> Result<Option<Lineage>, StoreError> {
-        read!(self, |session| load::lineage(session, jti))
+        let memory = &self.inner.memory;
+        read!(self, |session| load::lineage(session, memory, jti))
     }
 
     /// A sealed answer of a login.
@@ -116,6 +139,17 @@ impl Store {
     /// The delegations of a task, oldest first.
     pub async fn list_delegations(&self, task: TaskId) -> Result<Vec<Delegation>, StoreError> {
         read!(self, |session| lookup::delegations(session, task))
+    }
+
+    /// The newest stops, at most `limit`.
+    pub async fn list_stops(&self, limit: u32) -> Result<Vec<StopFound>, StoreError> {
+        let rows = read!(self, |session| session.newest_stops(limit.into()))?;
+        rows.iter().map(StopRow::found).collect()
+    }
+
+    /// What a stop would end: open tasks, and agents that are not over.
+    pub async fn count_stopped(&self, what: &Whom) -> Result<StopCount, StoreError> {
+        read!(self, |session| count::count_stopped(session, what))
     }
 
     /// Every signing key ever made and not yet removed, oldest first.

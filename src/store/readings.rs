@@ -10,6 +10,7 @@ use super::tasks::TaskRow;
 use super::tokens::TokenRow;
 use crate::decision::Origin;
 use crate::delegation::record::{Agent, Delegation, Lineage, Login, Subject, Task};
+use crate::delegation::stops::Stops;
 use crate::issuance::SignedToken;
 
 /// The keys of all that the tokens of a group depend on, each list sorted, so that locks are taken in one order.
@@ -94,6 +95,8 @@ pub(super) struct Gathered {
 /// One token with all that its validity depends on, as rows of one moment.
 #[derive(Debug)]
 pub(super) struct Found {
+    /// How many stops there had been.
+    pub(super) stops: i64,
     pub(super) token: TokenRow,
     pub(super) login: LoginRow,
     pub(super) task: TaskRow,
@@ -121,7 +124,7 @@ pub(super) trait Readings {
 }
 
 impl Found {
-    /// The rows as what they mean. `None` if a token above is missing: housekeeping removes expired tokens in
+    /// The rows as what they mean, without the stops. `None` if a token above is missing: housekeeping removes expired tokens in
     /// batches, oldest first, and what is left below them was never found either.
     pub(super) fn into_lineage(self) -> Result<Option<Lineage>, StoreError> {
         let is_trusted = |row: &TokenRow| self.trusted.contains(&row.kid);
@@ -141,6 +144,7 @@ impl Found {
             subject: Subject::from(self.subject),
             delegation,
             is_key_trusted,
+            stops: Stops::default(),
         }))
     }
 }

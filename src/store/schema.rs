@@ -13,6 +13,7 @@ diesel::table! {
         issuer -> Text,
         upstream -> Text,
         cutoff -> Nullable<BigInt>,
+        stopped -> BigInt,
     }
 }
 
@@ -22,12 +23,14 @@ diesel::table! {
         client -> Text,
         issuer -> Nullable<Text>,
         workload -> Nullable<Text>,
+        instance -> Nullable<Text>,
         class -> Text,
         lifetime -> Text,
         state -> Text,
         ended_at -> Nullable<BigInt>,
         ended_why -> Nullable<Text>,
         cutoff -> Nullable<BigInt>,
+        stopped -> BigInt,
         first_seen -> BigInt,
     }
 }
@@ -38,11 +41,14 @@ diesel::table! {
         client -> Text,
         agent -> Text,
         subject -> Binary,
+        session -> Nullable<Binary>,
         purpose -> Nullable<Text>,
+        as_of -> BigInt,
         started_at -> BigInt,
         expires_at -> BigInt,
         ended_at -> Nullable<BigInt>,
         ended_why -> Nullable<Text>,
+        ended_row -> Nullable<Text>,
     }
 }
 
@@ -60,6 +66,7 @@ diesel::table! {
         auth_time -> BigInt,
         session -> Nullable<Binary>,
         policy_claims -> Text,
+        as_of -> BigInt,
         ends_at -> BigInt,
     }
 }
@@ -90,12 +97,16 @@ diesel::table! {
         login -> Binary,
         path -> Binary,
         actors -> Text,
+        classes -> Text,
         client -> Text,
         target -> Text,
         scope -> Text,
         issued_at -> BigInt,
         expires_at -> BigInt,
         kid -> Text,
+        policy -> Text,
+        rules -> Text,
+        as_of -> BigInt,
         hash -> Binary,
         revoked_at -> Nullable<BigInt>,
         revoked_why -> Nullable<Text>,
@@ -126,6 +137,19 @@ diesel::table! {
     party (kind, id) {
         kind -> Text,
         id -> Text,
+    }
+}
+
+diesel::table! {
+    stop (kind, id) {
+        kind -> Text,
+        id -> Text,
+        number -> BigInt,
+        at -> BigInt,
+        stands -> Bool,
+        not_before -> Nullable<BigInt>,
+        why -> Text,
+        place -> Nullable<Binary>,
     }
 }
 

@@ -5,6 +5,7 @@ use super::schema;
 use super::statement::{Done, Lock, Rows};
 use crate::base::time::Timestamp;
 use crate::delegation::record::Subject;
+use crate::delegation::stops::StopNumber;
 use crate::oauth::Issuer;
 
 row! {
@@ -13,6 +14,7 @@ row! {
         issuer: String,
         upstream: String,
         cutoff: Option<i64>,
+        stopped: i64,
     }
 }
 
@@ -23,6 +25,7 @@ impl From<&Subject> for SubjectRow {
             issuer: subject.issuer.as_str().to_owned(),
             upstream: subject.upstream.clone(),
             cutoff: millis(subject.cutoff),
+            stopped: subject.stopped.get(),
         }
     }
 }
@@ -34,6 +37,7 @@ impl From<SubjectRow> for Subject {
             issuer: Issuer::new(row.issuer),
             upstream: row.upstream,
             cutoff: row.cutoff.map(Timestamp::from_millis),
+            stopped: StopNumber::new(row.stopped),
         }
     }
 }
@@ -45,7 +49,7 @@ pub(super) trait Subjects {
     /// May give more than asked for.
     async fn subjects_named(&mut self, names: &[(String, String)], lock: Lock) -> Rows<SubjectRow>;
     async fn insert_subjects(&mut self, rows: &[SubjectRow]) -> Done;
-    async fn change_cutoff(&mut self, subject: Key, cutoff: i64) -> Done;
+    async fn stop_subject(&mut self, subject: Key, cutoff: i64, number: i64) -> Done;
 }
 
 /// Implements [`Subjects`] for a session type; `$db` runs its queries.
@@ -99,8 +103,11 @@ macro_rules! subjects {
                 async fn insert_subjects(&mut self, rows: &[SubjectRow]) -> Done {
                     $db!(insert self, subject, rows)
                 }
-                async fn change_cutoff(&mut self, key: Key, cutoff: i64) -> Done {
-                    $db!(execute self, diesel::update(subject::table.find(key)).set(subject::cutoff.eq(cutoff)))?;
+                async fn stop_subject(&mut self, key: Key, cutoff: i64, number: i64) -> Done {
+                    $db!(execute self,
+                        diesel::update(subject::table.find(key))
+                            .set((subject::cutoff.eq(cutoff), subject::stopped.eq(number)))
+                    )?;
                     Ok(())
                 }
             }

@@ -1,18 +1,15 @@
 //! Housekeeping. Nothing depends on it, because every use checks the time itself. It works in small batches, so that
 //! the writer is never held long; the caller repeats it as long as it changes something.
 
-use std::collections::BTreeSet;
-
-use super::ending::{Effect, end_tasks};
-use super::numbers::{HIGHEST_TIME, TIME_STEP};
+use super::control::At;
+use super::ending::{self, BATCH, Ending};
 use super::rows::Key;
 use super::statement::Failure;
 use super::transaction::Transaction;
+use crate::audit;
 use crate::base::time::{CLOCK_TOLERANCE, Lifetime, Timestamp};
 use crate::delegation::record::EndReason;
 
-/// Tasks ended by one sweep at most.
-const TASKS: i64 = 100;
 /// Rows removed from a table by one sweep at most.
 const ROWS: i64 = 1000;
 /// How long an expired token can still be explained (and its login with it): an hour longer than any ID
@@ -20,9 +17,14 @@ const ROWS: i64 = 1000;
 const RETENTION: Lifetime = Lifetime::from_seconds(90_000);
 
 /// Ends tasks whose time is up; removes one-time uses, tokens and logins past their use.
-pub(super) async fn sweep<S: Transaction>(session: &mut S, now: Timestamp) -> Result<Effect, Failure> {
-    let expired: BTreeSet<Key> = session.expired_tasks(now.millis(), TASKS).await?.into_iter().collect();
-    let mut effect = end_tasks(session, &expired, EndReason::Expired, now).await?;
+pub(super) async fn sweep<S: Transaction>(
+    session: &mut S,
+    effect: &mut audit::Effect,
+    at: At<'_>,
+) -> Result<(), Failure> {
+    let now = at.now;
+    let expired = session.expired_tasks(now.millis(), BATCH).await?;
+    let ended = ending::end(session, &expired, Ending { why: EndReason::Expired, at }).await?;
 
     // A clock may still be behind this one by as much as is tolerated: there, what was used could be taken once more.
     let uses = session.old_uses(now.minus(CLOCK_TOLERANCE).millis(), ROWS).await?;
@@ -35,24 +37,11 @@ pub(super) async fn sweep<S: Transaction>(session: &mut S, now: Timestamp) -> Re
     let logins = session.old_logins(made_before(until), until.millis(), ROWS).await?;
     session.delete_logins(&logins).await?;
 
-    effect.is_changed |= !(uses.is_empty() && tokens.is_empty() && logins.is_empty());
-    Ok(effect)
-}
-
-/// Ends for good what had expired by the highest time recorded: with the clock set back, time alone
-/// would let it live again.
-pub(super) async fn end_expired<S: Transaction>(session: &mut S, now: Timestamp) -> Result<Effect, Failure> {
-    let highest = session.number(HIGHEST_TIME).await?.unwrap_or(0).saturating_add(TIME_STEP);
-    let mut effect = Effect { is_changed: true, died: 0 };
-    loop {
-        let expired: BTreeSet<Key> = session.expired_tasks(highest, TASKS).await?.into_iter().collect();
-        if expired.is_empty() {
-            break;
-        }
-        effect = effect.and(end_tasks(session, &expired, EndReason::Expired, now).await?);
-    }
-    effect.died += session.revoke_expired(highest, now.millis(), EndReason::Expired.word()).await?;
-    Ok(effect)
+    effect.is_changed =
+        !(ended.is_empty() && uses.is_empty() && tokens.is_empty() && logins.is_empty());
+    effect.ended = ended.into_iter().map(Into::into).collect();
+    effect.ended_why = Some(EndReason::Expired);
+    Ok(())
 }
 
 /// The least UUID v7 of this time: ids are numbered by time (RFC 9562 §5.7), which spares an index.

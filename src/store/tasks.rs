@@ -1,10 +1,11 @@
 //! Tasks, and the agents engaged in them.
 
-use super::rows::{Key, bad, ended, row};
-use super::statement::{Done, Failure, Lock, Rows};
+use super::rows::{Hash, Key, bad, ended, row};
+use super::statement::{Done, Lock, Rows};
 use super::{StoreError, schema};
 use crate::base::time::Timestamp;
 use crate::delegation::record::Task;
+use crate::delegation::stops::StopNumber;
 use crate::oauth::{AgentId, ClientId, Purpose};
 
 row! {
@@ -13,11 +14,14 @@ row! {
         client: String,
         agent: String,
         subject: Key,
+        session: Option<Hash>,
         purpose: Option<String>,
+        as_of: i64,
         started_at: i64,
         expires_at: i64,
         ended_at: Option<i64>,
         ended_why: Option<String>,
+        ended_row: Option<String>,
     }
 }
 
@@ -28,11 +32,14 @@ impl From<&Task> for TaskRow {
             client: task.client.as_str().to_owned(),
             agent: task.agent.as_str().to_owned(),
             subject: task.subject.into(),
+            session: task.session.map(Hash),
+            as_of: task.as_of.get(),
             purpose: task.purpose.as_ref().map(|purpose| purpose.as_str().to_owned()),
             started_at: task.started_at.millis(),
             expires_at: task.expires_at.millis(),
             ended_at: task.ended.map(|ended| ended.at.millis()),
             ended_why: task.ended.map(|ended| ended.why.word().to_owned()),
+            ended_row: None,
         }
     }
 }
@@ -51,6 +58,8 @@ impl TryFrom<TaskRow> for Task {
             client: ClientId::new(row.client),
             agent: AgentId::new(row.agent),
             subject: row.subject.into(),
+            session: row.session.map(|hash| hash.0),
+            as_of: StopNumber::new(row.as_of),
             purpose,
             started_at: Timestamp::from_millis(row.started_at),
             expires_at: Timestamp::from_millis(row.expires_at),
@@ -79,25 +88,39 @@ pub(super) fn distinct(rows: &[EngagementRow]) -> Vec<EngagementRow> {
     rows
 }
 
+/// What a walk over open tasks has to know of each: its id, client, session, and the stops as of which it began.
+pub(super) type OpenTask = (Key, String, Option<Hash>, i64);
+
+/// How tasks end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End<'a> {
+    pub(super) at: i64,
+    pub(super) why: &'a str,
+    /// The audit row that names them, as chain and number.
+    pub(super) row: &'a str,
+}
+
 pub(super) trait Tasks {
     async fn tasks(&mut self, ids: &[Key], lock: Lock) -> Rows<TaskRow>;
     async fn newest_tasks(&mut self, live_at: Option<i64>, limit: i64) -> Rows<TaskRow>;
     async fn tasks_with(&mut self, agent: &str, live_at: Option<i64>, limit: i64) -> Rows<TaskRow>;
-    /// Tasks not ended in which this agent is engaged.
-    async fn open_tasks_with(&mut self, agent: &str) -> Rows<TaskRow>;
+    /// The next open tasks of one user after `place`.
+    async fn next_of_subject(&mut self, subject: Key, place: Key, limit: i64) -> Rows<OpenTask>;
+    /// The next open tasks that an agent began, after `place`.
+    async fn next_of_agent(&mut self, agent: &str, place: Key, limit: i64) -> Rows<OpenTask>;
+    /// The next open tasks of all after `place`, with the provider of the user.
+    async fn next_open(&mut self, place: Key, limit: i64) -> Rows<(OpenTask, String)>;
     /// Tasks not ended and not expired, with each of these agents engaged in them.
     async fn live_tasks_with(&mut self, agents: &[String], now: i64) -> Rows<(String, Key)>;
-    async fn open_tasks_of_subject(&mut self, subject: Key) -> Rows<Key>;
-    async fn open_tasks_of_providers(&mut self, providers: &[String]) -> Rows<Key>;
     async fn expired_tasks(&mut self, now: i64, limit: i64) -> Rows<Key>;
     /// Agents engaged in those of these tasks that have not ended: by beginning them or by an open engagement.
     async fn engaged_in(&mut self, tasks: &[Key]) -> Rows<String>;
     async fn insert_tasks(&mut self, rows: &[TaskRow]) -> Done;
-    async fn end_task(&mut self, task: Key, at: i64, why: &str) -> Done;
+    /// Ends those of these tasks that have not ended.
+    async fn end_tasks(&mut self, tasks: &[Key], end: &End<'_>) -> Done;
     /// Keeps what is there, and opens again what had ended.
     async fn open_engagements(&mut self, rows: &[EngagementRow]) -> Done;
-    async fn end_engagements_in(&mut self, task: Key, at: i64) -> Done;
-    async fn end_engagements_of(&mut self, agent: &str, at: i64) -> Result<u64, Failure>;
+    async fn end_engagements_in(&mut self, tasks: &[Key], at: i64) -> Done;
 }
 
 /// Implements [`Tasks`] for a session type; `$db` runs its queries.
@@ -109,9 +132,9 @@ macro_rules! tasks {
                 SelectableHelper as _,
             };
             use $crate::store::rows::Key;
-            use $crate::store::schema::{engagement, login, task};
-            use $crate::store::statement::{Done, Failure, Lock, Rows};
-            use $crate::store::tasks::{EngagementRow, TaskRow, Tasks};
+            use $crate::store::schema::{engagement, subject, task};
+            use $crate::store::statement::{Done, Lock, Rows};
+            use $crate::store::tasks::{End, EngagementRow, OpenTask, TaskRow, Tasks};
 
             impl Tasks for $session<'_> {
                 async fn tasks(&mut self, ids: &[Key], lock: Lock) -> Rows<TaskRow> {
@@ -161,20 +184,35 @@ macro_rules! tasks {
                     tasks.truncate(usize::try_from(limit).unwrap_or(0));
                     Ok(tasks)
                 }
-                async fn open_tasks_with(&mut self, agent: &str) -> Rows<TaskRow> {
-                    let began = task::table
+                async fn next_of_subject(&mut self, subject: Key, place: Key, limit: i64) -> Rows<OpenTask> {
+                    let query = task::table
+                        .filter(task::subject.eq(subject).and(task::ended_at.is_null()))
+                        .filter(task::id.gt(place))
+                        .order(task::id)
+                        .limit(limit)
+                        .select((task::id, task::client, task::session, task::as_of));
+                    Ok($db!(load self, query)?)
+                }
+                async fn next_of_agent(&mut self, agent: &str, place: Key, limit: i64) -> Rows<OpenTask> {
+                    let query = task::table
                         .filter(task::agent.eq(agent).and(task::ended_at.is_null()))
-                        .select(TaskRow::as_select());
-                    let entered = task::table
-                        .inner_join(engagement::table.on(engagement::task.eq(task::id)))
-                        .filter(engagement::agent.eq(agent).and(engagement::ended_at.is_null()))
-                        .filter(task::ended_at.is_null())
-                        .select(TaskRow::as_select());
-                    let mut tasks: Vec<TaskRow> = $db!(load self, began)?;
-                    tasks.append(&mut $db!(load self, entered)?);
-                    tasks.sort_unstable_by_key(|task| task.id);
-                    tasks.dedup_by_key(|task| task.id);
-                    Ok(tasks)
+                        .filter(task::id.gt(place))
+                        .order(task::id)
+                        .limit(limit)
+                        .select((task::id, task::client, task::session, task::as_of));
+                    Ok($db!(load self, query)?)
+                }
+                async fn next_open(&mut self, place: Key, limit: i64) -> Rows<(OpenTask, String)> {
+                    let query = task::table
+                        .inner_join(subject::table.on(subject::reference.eq(task::subject)))
+                        .filter(task::ended_at.is_null().and(task::id.gt(place)))
+                        .order(task::id)
+                        .limit(limit)
+                        .select((
+                            (task::id, task::client, task::session, task::as_of),
+                            subject::issuer,
+                        ));
+                    Ok($db!(load self, query)?)
                 }
                 async fn live_tasks_with(&mut self, agents: &[String], now: i64) -> Rows<(String, Key)> {
                     let is_live = task::ended_at.is_null().and(task::expires_at.gt(now));
@@ -189,21 +227,6 @@ macro_rules! tasks {
                     let mut tasks: Vec<(String, Key)> = $db!(load self, began)?;
                     tasks.append(&mut $db!(load self, entered)?);
                     Ok(tasks)
-                }
-                async fn open_tasks_of_subject(&mut self, key: Key) -> Rows<Key> {
-                    let query = task::table
-                        .filter(task::subject.eq(key).and(task::ended_at.is_null()))
-                        .order(task::id)
-                        .select(task::id);
-                    Ok($db!(load self, query)?)
-                }
-                async fn open_tasks_of_providers(&mut self, providers: &[String]) -> Rows<Key> {
-                    let theirs = login::table.filter(login::provider.eq_any(providers)).select(login::task);
-                    let query = task::table
-                        .filter(task::ended_at.is_null().and(task::id.eq_any(theirs)))
-                        .order(task::id)
-                        .select(task::id);
-                    Ok($db!(load self, query)?)
                 }
                 async fn expired_tasks(&mut self, now: i64, limit: i64) -> Rows<Key> {
                     let query = task::table
@@ -229,10 +252,14 @@ macro_rules! tasks {
                 async fn insert_tasks(&mut self, rows: &[TaskRow]) -> Done {
                     $db!(insert self, task, rows)
                 }
-                async fn end_task(&mut self, key: Key, at: i64, why: &str) -> Done {
+                async fn end_tasks(&mut self, keys: &[Key], end: &End<'_>) -> Done {
+                    let open = task::table.filter(task::id.eq_any(keys).and(task::ended_at.is_null()));
                     $db!(execute self,
-                        diesel::update(task::table.find(key))
-                            .set((task::ended_at.eq(at), task::ended_why.eq(why)))
+                        diesel::update(open).set((
+                            task::ended_at.eq(end.at),
+                            task::ended_why.eq(end.why),
+                            task::ended_row.eq(end.row),
+                        ))
                     )?;
                     Ok(())
                 }
@@ -246,17 +273,11 @@ macro_rules! tasks {
                             .set(engagement::ended_at.eq(None::<i64>))
                     })
                 }
-                async fn end_engagements_in(&mut self, key: Key, at: i64) -> Done {
+                async fn end_engagements_in(&mut self, keys: &[Key], at: i64) -> Done {
                     let rows = engagement::table
-                        .filter(engagement::task.eq(key).and(engagement::ended_at.is_null()));
+                        .filter(engagement::task.eq_any(keys).and(engagement::ended_at.is_null()));
                     $db!(execute self, diesel::update(rows).set(engagement::ended_at.eq(at)))?;
                     Ok(())
-                }
-                async fn end_engagements_of(&mut self, agent: &str, at: i64) -> Result<u64, Failure> {
-                    let rows = engagement::table
-                        .filter(engagement::agent.eq(agent).and(engagement::ended_at.is_null()));
-                    let count = $db!(execute self, diesel::update(rows).set(engagement::ended_at.eq(at)))?;
-                    Ok(count as u64)
                 }
             }
         };

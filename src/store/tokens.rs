@@ -4,7 +4,8 @@ use super::rows::{Hash, Key, bad, ended, row};
 use super::statement::{Done, Failure, Rows};
 use super::{StoreError, schema};
 use crate::base::time::Timestamp;
-use crate::delegation::record::{Delegation, TokenKind};
+use crate::delegation::record::{Delegation, Grounds, TokenKind};
+use crate::delegation::stops::StopNumber;
 use crate::oauth::{AgentId, ClientId, Jti, Scope, TargetId, TaskId};
 
 row! {
@@ -14,12 +15,16 @@ row! {
         login: Key,
         path: Vec<u8>,
         actors: String,
+        classes: String,
         client: String,
         target: String,
         scope: String,
         issued_at: i64,
         expires_at: i64,
         kid: String,
+        policy: String,
+        rules: String,
+        as_of: i64,
         hash: Hash,
         revoked_at: Option<i64>,
         revoked_why: Option<String>,
@@ -58,6 +63,11 @@ impl TokenRow {
     }
 }
 
+/// Names as a JSON array.
+fn list(names: &[String]) -> String {
+    serde_json::Value::from(names).to_string()
+}
+
 impl From<&Delegation> for TokenRow {
     fn from(token: &Delegation) -> Self {
         let actors: Vec<&str> = token.chain.iter().map(AgentId::as_str).collect();
@@ -67,12 +77,16 @@ impl From<&Delegation> for TokenRow {
             login: token.login.into(),
             path: path(token.task, &token.ancestors, token.jti),
             actors: actors.join(" "),
+            classes: list(&token.classes),
             client: token.client.as_str().to_owned(),
             target: token.target.as_str().to_owned(),
             scope: token.scope.as_str().to_owned(),
             issued_at: token.issued_at.millis(),
             expires_at: token.expires_at.millis(),
             kid: token.kid.clone(),
+            policy: token.grounds.policy.clone(),
+            rules: list(&token.grounds.rules),
+            as_of: token.as_of.get(),
             hash: Hash(token.hash),
             revoked_at: token.revoked.map(|ended| ended.at.millis()),
             revoked_why: token.revoked.map(|ended| ended.why.word().to_owned()),
@@ -106,6 +120,12 @@ impl TryFrom<TokenRow> for Delegation {
             issued_at: Timestamp::from_millis(row.issued_at),
             expires_at: Timestamp::from_millis(row.expires_at),
             kid: row.kid,
+            classes: serde_json::from_str(&row.classes).map_err(|_| bad("token", "classes"))?,
+            grounds: Grounds {
+                policy: row.policy,
+                rules: serde_json::from_str(&row.rules).map_err(|_| bad("token", "rules"))?,
+            },
+            as_of: StopNumber::new(row.as_of),
             hash: row.hash.0,
         })
     }
@@ -129,19 +149,19 @@ impl Range {
     }
 }
 
+/// As many live tokens are counted at most.
+pub(super) const COUNTED: i64 = 1000;
+
 pub(super) trait Tokens {
     async fn tokens(&mut self, jtis: &[Key]) -> Rows<TokenRow>;
     async fn tokens_in(&mut self, range: &Range) -> Rows<TokenRow>;
-    async fn live_tokens_in(&mut self, range: &Range, now: i64) -> Rows<TokenRow>;
-    async fn live_tokens_of_clients(&mut self, clients: &[String], now: i64) -> Rows<Vec<u8>>;
-    async fn live_tokens_for_targets(&mut self, targets: &[String], now: i64) -> Rows<Vec<u8>>;
+    /// How many tokens of a range are neither revoked nor expired, up to [`COUNTED`].
     async fn count_live(&mut self, range: &Range, now: i64) -> Result<u64, Failure>;
     /// Tokens numbered before `bound` that expired before `until`.
     async fn old_tokens(&mut self, bound: Key, until: i64, limit: i64) -> Rows<Key>;
     async fn insert_tokens(&mut self, rows: &[TokenRow]) -> Done;
-    async fn revoke_range(&mut self, range: &Range, at: i64, why: &str) -> Result<u64, Failure>;
-    /// Tokens that expired by `until`, whatever the clock shows now.
-    async fn revoke_expired(&mut self, until: i64, at: i64, why: &str) -> Result<u64, Failure>;
+    /// Marks one token: whether it was not revoked before. What is below it is refused because of it.
+    async fn revoke_token(&mut self, jti: Key, at: i64, why: &str) -> Result<bool, Failure>;
     async fn delete_tokens(&mut self, jtis: &[Key]) -> Done;
 }
 
@@ -155,7 +175,7 @@ macro_rules! tokens {
             use $crate::store::rows::Key;
             use $crate::store::schema::token;
             use $crate::store::statement::{Done, Failure, Lock, Rows};
-            use $crate::store::tokens::{Range, TokenRow, Tokens};
+            use $crate::store::tokens::{COUNTED, Range, TokenRow, Tokens};
 
             impl Tokens for $session<'_> {
                 async fn tokens(&mut self, jtis: &[Key]) -> Rows<TokenRow> {
@@ -168,36 +188,14 @@ macro_rules! tokens {
                         .select(TokenRow::as_select());
                     Ok($db!(load self, query)?)
                 }
-                async fn live_tokens_in(&mut self, range: &Range, now: i64) -> Rows<TokenRow> {
-                    let query = token::table
-                        .filter(token::path.ge(&range.from).and(token::path.lt(&range.to)))
-                        .filter(token::revoked_at.is_null().and(token::expires_at.gt(now)))
-                        .select(TokenRow::as_select());
-                    Ok($db!(load self, query)?)
-                }
-                async fn live_tokens_of_clients(&mut self, clients: &[String], now: i64) -> Rows<Vec<u8>> {
-                    let query = token::table
-                        .filter(token::client.eq_any(clients))
-                        .filter(token::revoked_at.is_null().and(token::expires_at.gt(now)))
-                        .order(token::path)
-                        .select(token::path);
-                    Ok($db!(load self, query)?)
-                }
-                async fn live_tokens_for_targets(&mut self, targets: &[String], now: i64) -> Rows<Vec<u8>> {
-                    let query = token::table
-                        .filter(token::target.eq_any(targets))
-                        .filter(token::revoked_at.is_null().and(token::expires_at.gt(now)))
-                        .order(token::path)
-                        .select(token::path);
-                    Ok($db!(load self, query)?)
-                }
                 async fn count_live(&mut self, range: &Range, now: i64) -> Result<u64, Failure> {
                     let query = token::table
                         .filter(token::path.ge(&range.from).and(token::path.lt(&range.to)))
                         .filter(token::revoked_at.is_null().and(token::expires_at.gt(now)))
-                        .count();
-                    let count: i64 = $db!(first self, query)?;
-                    Ok(u64::try_from(count).unwrap_or(0))
+                        .limit(COUNTED)
+                        .select(token::jti);
+                    let found: Vec<Key> = $db!(load self, query)?;
+                    Ok(found.len() as u64)
                 }
                 async fn old_tokens(&mut self, bound: Key, until: i64, limit: i64) -> Rows<Key> {
                     let query = token::table
@@ -210,22 +208,10 @@ macro_rules! tokens {
                 async fn insert_tokens(&mut self, rows: &[TokenRow]) -> Done {
                     $db!(insert self, token, rows)
                 }
-                async fn revoke_range(&mut self, range: &Range, at: i64, why: &str) -> Result<u64, Failure> {
-                    let rows = token::table
-                        .filter(token::path.ge(&range.from).and(token::path.lt(&range.to)))
-                        .filter(token::revoked_at.is_null());
-                    let count = $db!(execute self,
-                        diesel::update(rows).set((token::revoked_at.eq(at), token::revoked_why.eq(why)))
-                    )?;
-                    Ok(count as u64)
-                }
-                async fn revoke_expired(&mut self, until: i64, at: i64, why: &str) -> Result<u64, Failure> {
-                    let rows =
-                        token::table.filter(token::expires_at.le(until).and(token::revoked_at.is_null()));
-                    let count = $db!(execute self,
-                        diesel::update(rows).set((token::revoked_at.eq(at), token::revoked_why.eq(why)))
-                    )?;
-                    Ok(count as u64)
+                async fn revoke_token(&mut self, jti: Key, at: i64, why: &str) -> Result<bool, Failure> {
+                    let row = token::table.find(jti).filter(token::revoked_at.is_null());
+                    let revoked = diesel::update(row).set((token::revoked_at.eq(at), token::revoked_why.eq(why)));
+                    Ok($db!(execute self, revoked)? > 0)
                 }
                 async fn delete_tokens(&mut self, jtis: &[Key]) -> Done {
                     $db!(execute self, diesel::delete(token::table.filter(token::jti.eq_any(jtis))))?;

@@ -12,32 +12,46 @@ use super::readings::Readings;
 use super::rows::{Hash, Key};
 use super::statement::{Done, Failure};
 use super::subjects::Subjects;
-use super::tasks::Tasks;
-use super::tokens::{Range, Tokens};
+use super::stops::StopRows;
+use super::tasks::{End, Tasks};
+use super::tokens::Tokens;
+use crate::delegation::stops::StopNumber;
 
 /// One connection, inside or outside a transaction. Keys are given sorted, so that locks are taken in
 /// one order.
 pub(super) trait Transaction:
-    Subjects + Agents + Tasks + Logins + Tokens + OneTimeUses + Keys + Parties + Numbers + AuditRows + Readings
+    Subjects
+    + Agents
+    + Tasks
+    + Logins
+    + Tokens
+    + OneTimeUses
+    + Keys
+    + Parties
+    + StopRows
+    + Numbers
+    + AuditRows
+    + Readings
 {
     /// Whether rows are locked.
     const LOCKS: bool;
 
     /// Begins a transaction.
     async fn begin(&mut self) -> Done;
-    /// Begins a transaction. Gives those of the one-time uses that are recorded already, and the logins that
-    /// the login tokens made.
+    /// Begins a transaction by reading how many stops there have been, or by raising that number where `has_stops`.
+    /// Gives it, those of the one-time uses that are recorded already, and the logins that the login tokens made.
     async fn begin_with(
         &mut self,
+        has_stops: bool,
         uses: &[Hash],
         id_tokens: &[Hash],
-    ) -> Result<(Vec<Hash>, Vec<LoginRow>), Failure>;
+    ) -> Result<(StopNumber, Vec<Hash>, Vec<LoginRow>), Failure>;
+    /// How many stops there have been, with those of this transaction.
+    async fn count_stops(&mut self, has_stops: bool) -> Result<StopNumber, Failure>;
     /// Inserts all that a group came to.
     async fn insert_all(&mut self, writes: &Writes, audit: &[AuditColumns]) -> Done;
-    /// Revokes the tokens of a range that are not revoked: how many were live at `at`, and how many are revoked.
-    async fn revoke(&mut self, range: &Range, at: i64, why: &str) -> Result<(u64, u64), Failure>;
-    /// Ends a task that is locked, with its tokens, engagements and answers: how many tokens were live at `at`.
-    async fn end(&mut self, task: Key, at: i64, why: &str) -> Result<u64, Failure>;
+    /// Ends tasks that are locked, with their engagements and answers.
+    async fn end(&mut self, tasks: &[Key], end: &End<'_>) -> Done;
     async fn commit(&mut self) -> Done;
     async fn rollback(&mut self) -> Done;
 }
@@ -56,6 +70,7 @@ macro_rules! transaction {
         $crate::store::one_time::one_time!($session, $db);
         $crate::store::keys::keys!($session, $db);
         $crate::store::parties::parties!($session, $db);
+        $crate::store::stops::stops!($session, $db);
         $crate::store::numbers::numbers!($session, $db);
         $crate::store::audit::audit!($session, $db);
 
@@ -68,8 +83,11 @@ macro_rules! transaction {
             use $crate::store::rows::{Hash, Key};
             use $crate::store::statement::{Done, Failure};
             use $crate::store::subjects::Subjects as _;
-            use $crate::store::tasks::Tasks as _;
-            use $crate::store::tokens::{Range, Tokens as _};
+            use $crate::delegation::stops::StopNumber;
+            use $crate::store::numbers::Numbers as _;
+            use $crate::store::stops::STOP_COUNTER;
+            use $crate::store::tasks::{End, Tasks as _};
+            use $crate::store::tokens::Tokens as _;
             use $crate::store::transaction::Transaction;
 
             impl Transaction for $session<'_> {
@@ -80,12 +98,25 @@ macro_rules! transaction {
                 }
                 async fn begin_with(
                     &mut self,
+                    has_stops: bool,
                     uses: &[Hash],
                     id_tokens: &[Hash],
-                ) -> Result<(Vec<Hash>, Vec<LoginRow>), Failure> {
-                    let ((), known, logins) =
-                        $db!(all self, begin(), used_before(uses), logins_of_id_tokens(id_tokens));
-                    Ok((known, logins))
+                ) -> Result<(StopNumber, Vec<Hash>, Vec<LoginRow>), Failure> {
+                    let ((), stops, known, logins) = $db!(
+                        all self,
+                        begin(),
+                        count_stops(has_stops),
+                        used_before(uses),
+                        logins_of_id_tokens(id_tokens),
+                    );
+                    Ok((stops, known, logins))
+                }
+                async fn count_stops(&mut self, has_stops: bool) -> Result<StopNumber, Failure> {
+                    let number = match has_stops {
+                        true => self.raise(STOP_COUNTER).await?,
+                        false => self.number(STOP_COUNTER).await?.unwrap_or(0),
+                    };
+                    Ok(StopNumber::new(number))
                 }
                 async fn insert_all(&mut self, writes: &Writes, audit: &[AuditColumns]) -> Done {
                     let _: ((), (), (), (), (), (), (), (), ()) = $db!(
@@ -102,19 +133,14 @@ macro_rules! transaction {
                     );
                     Ok(())
                 }
-                async fn revoke(&mut self, range: &Range, at: i64, why: &str) -> Result<(u64, u64), Failure> {
-                    Ok($db!(all self, count_live(range, at), revoke_range(range, at, why)))
-                }
-                async fn end(&mut self, task: Key, at: i64, why: &str) -> Result<u64, Failure> {
-                    let range = Range::below(&task.0);
-                    let ((), (died, _), (), ()) = $db!(
+                async fn end(&mut self, tasks: &[Key], end: &End<'_>) -> Done {
+                    let ((), (), ()) = $db!(
                         all self,
-                        end_task(task, at, why),
-                        revoke(&range, at, why),
-                        end_engagements_in(task, at),
-                        delete_answers_of_task(task),
+                        end_tasks(tasks, end),
+                        end_engagements_in(tasks, end.at),
+                        delete_answers_of_tasks(tasks),
                     );
-                    Ok(died)
+                    Ok(())
                 }
                 async fn commit(&mut self) -> Done {
                     $db!(batch self, "COMMIT")

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use data_encoding::HEXLOWER;
 
-use super::StoreError;
 use super::audit::AuditRows as _;
 use super::audit::chain::Head;
 use super::audit::checkpoint::{End, Ends, Notary};
@@ -14,8 +13,10 @@ use super::group::{Committed, write_group};
 use super::health::{HEARTBEAT, Health};
 use super::numbers::{HIGHEST_TIME, Numbers as _};
 use super::queue::{Queue, Waiting, Work};
+use super::stops::Memory;
 use super::statement::Failure;
 use super::transaction::Transaction;
+use super::{Pace, StoreError};
 use crate::base::time::Timestamp;
 
 /// Rows after which a checkpoint is signed.
@@ -44,6 +45,11 @@ pub(super) struct Writer<E> {
     engine: E,
     queue: Arc<Queue>,
     health: Arc<Health>,
+    memory: Arc<Memory>,
+    /// The configuration that is in force in this process.
+    generation: u64,
+    /// Whether the database was found to be behind what this process has seen.
+    is_behind: bool,
     /// When something was last written, or tried.
     beat: Instant,
     heartbeat: String,
@@ -65,8 +71,7 @@ pub(super) struct Writer<E> {
 impl<E: Engine> Writer<E> {
     pub(super) fn new(
         mut engine: E,
-        queue: Arc<Queue>,
-        health: Arc<Health>,
+        Pace { queue, health, memory }: Pace,
         notary: Notary,
         chain: String,
     ) -> Result<Self, StoreError> {
@@ -83,6 +88,9 @@ impl<E: Engine> Writer<E> {
             engine,
             queue,
             health,
+            memory,
+            generation: 0,
+            is_behind: false,
             beat: Instant::now(),
             heartbeat,
             notary,
@@ -104,13 +112,23 @@ impl<E: Engine> Writer<E> {
     pub(super) fn work(mut self) -> Result<(), StoreError> {
         loop {
             match self.queue.take(self.patience()) {
-                Work::Group(group) => self.write(group),
+                Work::Group(group) => {
+                    let begun = Instant::now();
+                    let is_chore = group.iter().any(|waiting| waiting.entry.change.is_chore());
+                    self.write(group);
+                    if is_chore {
+                        self.queue.rest(begun.elapsed());
+                    }
+                }
                 Work::Nothing => {}
                 Work::Closed => break,
             }
             #[cfg(debug_assertions)]
             if crate::base::fault::ends("writer") {
                 return Ok(());
+            }
+            if self.is_behind {
+                return Err(StoreError::Behind);
             }
             if self.beat.elapsed() >= HEARTBEAT {
                 self.beat();
@@ -140,11 +158,17 @@ impl<E: Engine> Writer<E> {
     /// Writes where nothing else was written of late, or the last write failed, to know whether it can be done.
     fn beat(&mut self) {
         let name = &self.heartbeat;
-        let written =
-            self.engine.run(async |session: &mut E::Session<'_>| match session.count_up(name).await? {
+        let known = self.memory.known();
+        let written = self.engine.run(async |session: &mut E::Session<'_>| {
+            if session.count_stops(false).await? < known.number {
+                return Err(StoreError::Behind.into());
+            }
+            match session.count_up(name).await? {
                 true => Ok(()),
                 false => Err(StoreError::Database("the heartbeat's row is gone".to_owned()).into()),
-            });
+            }
+        });
+        self.is_behind |= matches!(written, Err(Failure::Store(StoreError::Behind)));
         match written.and_then(|()| self.engine.check()) {
             Ok(()) => self.health.note_written(),
             Err(failure) => self.health.note_fault(StoreError::from(failure).to_string()),
@@ -225,13 +249,21 @@ impl<E: Engine> Writer<E> {
         loop {
             let (chain, head) = (&self.chain, self.head.take());
             let (highest, highest_written) = (self.highest, self.highest_written);
+            let (generation, known) = (self.generation, self.memory.known());
             let outcome = self.engine.run(async |session: &mut E::Session<'_>| {
                 let head = match head {
                     Some(head) => head,
                     None => read_head(session, chain).await?,
                 };
-                let mut transaction =
-                    Committed { recorded: Vec::new(), head, highest, highest_written, has_written: false };
+                let mut transaction = Committed {
+                    recorded: Vec::new(),
+                    head,
+                    highest,
+                    highest_written,
+                    has_written: false,
+                    generation,
+                    known,
+                };
                 let outcome = match write_group(session, entries, &mut transaction).await {
                     Ok(()) => session.commit().await,
                     Err(failure) => Err(failure),
@@ -252,6 +284,8 @@ impl<E: Engine> Writer<E> {
                     self.head = Some(committed.head);
                     self.highest = committed.highest;
                     self.highest_written = committed.highest_written;
+                    self.generation = committed.generation;
+                    self.memory.remember(&committed.known);
                     // What is acknowledged is in the file that the next start opens.
                     self.engine.check()?;
                     if committed.has_written {
@@ -264,7 +298,10 @@ impl<E: Engine> Writer<E> {
                     tracing::debug!(attempt, text, "another writer was in the way");
                     attempt += 1;
                 }
-                Err(failure) => return Err(failure),
+                Err(failure) => {
+                    self.is_behind |= matches!(failure, Failure::Store(StoreError::Behind));
+                    return Err(failure);
+                }
             }
         }
     }

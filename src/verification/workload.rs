@@ -39,13 +39,19 @@ pub fn judge(
         sub => sub.map(str::to_owned),
     };
     let class = class(issuer, claims).ok_or(TokenFault::NoClass)?;
-    let id_claim = match class.lifetime {
-        AgentLifetime::Principal => &issuer.stable_id_claim,
-        // Refused at load without; were it ever missing, there is no id that never recurs.
-        AgentLifetime::Task => issuer.instance_id_claim.as_ref().ok_or(TokenFault::Claim)?,
+    let stable = id(claims, &issuer.stable_id_claim);
+    let ids = match class.lifetime {
+        AgentLifetime::Principal => (stable?, None),
+        AgentLifetime::Task => {
+            // Refused at load without; were it ever missing, there is no id that never recurs.
+            let claim = issuer.instance_id_claim.as_ref().ok_or(TokenFault::Claim)?;
+            let instance = id(claims, claim)?;
+            (stable.unwrap_or_else(|_| instance.clone()), Some(instance))
+        }
     };
-    let id = id(claims, id_claim)?;
-    Ok(VerifiedWorkload::new(issuer.issuer.clone(), Arc::clone(class), subject, id))
+    // A stop that was lifted takes later credentials only, and one of unknown age is none.
+    let issued_at = claims.time("iat")?.map_or(i64::MIN, Timestamp::seconds);
+    Ok(VerifiedWorkload::new(issuer.issuer.clone(), Arc::clone(class), subject, ids, issued_at))
 }
 
 fn check_times(issuer: &WorkloadIssuer, claims: &Claims, now: Timestamp) -> Result<(), TokenFault> {

@@ -9,6 +9,7 @@ use crate::delegation::actor::Acting;
 use crate::delegation::plan::{Asking, LoginRecord, TaskPlan, plan};
 use crate::delegation::record::{Login, Subject, Task};
 use crate::delegation::rules::{self, Ends, Source};
+use crate::delegation::stops::StopNumber;
 use crate::oauth::{Cause, NamedTask, TaskId, TokenFault};
 use crate::verification::VerifiedLogin;
 
@@ -56,8 +57,9 @@ impl<'a> Walk<'a> {
     ) -> Result<TaskPlan, Cause> {
         let asking = Asking {
             client: &acting.client.id,
-            agent: &acting.id,
-            auth_time: login.auth_time,
+            agent: &acting.to_agent(self.now),
+            credential_at: acting.credential_at(),
+            login: login.facts(),
             named_task: self.named_task()?,
             purpose: self.question.request.purpose.as_ref(),
         };
@@ -80,6 +82,7 @@ impl<'a> Walk<'a> {
             issuer: login.provider().issuer.clone(),
             upstream: login.subject().to_owned(),
             cutoff: None,
+            stopped: StopNumber::default(),
         })
     }
 
@@ -101,7 +104,9 @@ impl<'a> Walk<'a> {
                     client: acting.client.id.clone(),
                     agent: acting.id.clone(),
                     subject: subject.reference,
+                    session: login.session,
                     purpose: self.question.request.purpose.clone(),
+                    as_of: StopNumber::default(),
                     started_at,
                     expires_at: started_at.plus(self.config.tasks.max_lifetime).min(session_end),
                     ended: None,
@@ -119,6 +124,7 @@ impl<'a> Walk<'a> {
             id: fresh.login,
             task: task.id,
             facts: Arc::clone(login.facts()),
+            as_of: StopNumber::default(),
             ends_at: task.expires_at.min(session_end),
         };
         Ok((task, login))

@@ -7,16 +7,22 @@ use crate::decision::facts::exchange_facts;
 use crate::decision::report::{PolicyReport, Proposal, Report};
 use crate::delegation::actor::Acting;
 use crate::delegation::assurance::Demands;
-use crate::delegation::record::TokenKind;
+use crate::delegation::record::{Grounds, TokenKind};
 use crate::delegation::rules::{self, Reach, Right};
+use crate::delegation::stops::Stops;
 use crate::oauth::{Cause, Plain, TargetId};
 
 impl Walk<'_> {
     /// Chooses the target: it is registered, and the client and the subject token can reach it. The scope takes part,
     /// because a task token reaches only the targets that define one of its scopes.
-    pub(super) fn target(self, bound: &Bound<'_>, acting: &Acting) -> Result<Reach, Plain> {
+    pub(super) fn target(self, bound: &Bound<'_>, acting: &Acting, stops: &Stops) -> Result<Reach, Plain> {
         let request = self.question.request;
-        rules::choose_target(self.config, bound.right, acting, &request.audience, &request.scope)
+        let reach =
+            rules::choose_target(self.config, bound.right, acting, &request.audience, &request.scope)?;
+        match &reach {
+            Reach::One(target) if stops.close(&target.identifier) => Err(Plain::TargetStopped),
+            Reach::One(_) | Reach::Task(_) => Ok(reach),
+        }
     }
 
     /// Checks that each requested scope is in the subject token, is defined by the target, and is allowed for the
@@ -44,6 +50,7 @@ impl Walk<'_> {
             scope: asked.clone(),
             answer,
             chain: bound.chain.clone(),
+            classes: rules::classes(bound.right, acting.class()),
             ancestors: rules::ancestors(bound.right),
             onward_from: match bound.right {
                 Right::Onward(parent) => Some(parent.target.clone()),
@@ -91,7 +98,7 @@ impl Walk<'_> {
         proposal: &Proposal,
         demands: Demands,
         report: &mut Report,
-    ) -> Result<(), Denial> {
+    ) -> Result<Grounds, Denial> {
         if let Some(answer) = &proposal.answer
             && !acting.answers().contains(answer)
         {
@@ -101,12 +108,13 @@ impl Walk<'_> {
         let facts = exchange_facts(self.config, acting, proposal, &bound.login, purpose, demands, self.now);
         let decision = self.world.policy.decide(&facts);
         let (is_permit, is_error) = (decision.is_permit, decision.is_error);
+        let grounds = Grounds { policy: decision.record.set.clone(), rules: decision.record.policies.clone() };
         report.policy = Some(PolicyReport { facts, decision });
         match (is_permit, is_error) {
             // If a rule cannot be evaluated, the result is unknown and not a denial, so the response is 503
             // (8693-2.2.2-06).
             (_, true) => Err(Denial::Unknown(Unknown::Policy)),
-            (true, false) => Ok(()),
+            (true, false) => Ok(grounds),
             (false, false) => Err(Plain::PolicyDenied.into()),
         }
     }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::{Denial, Held, Unknown, Walk};
 use crate::decision::question::SubjectResult;
 use crate::decision::report::Report;
+use crate::decision::usable::is_named;
 use crate::delegation::actor::Acting;
 use crate::delegation::fault::Fault;
-use crate::delegation::plan::{LoginRecord, check_agent, check_user};
+use crate::delegation::plan::{LoginRecord, check_agent, check_credential, check_user};
 use crate::delegation::record::live;
 use crate::delegation::recorded::Recorded;
 use crate::oauth::{Cause, TokenFault};
@@ -31,7 +32,7 @@ impl<'a> Walk<'a> {
                 };
                 report.who.presented = Some(Arc::clone(login.facts()));
                 report.who.subject = record.subject.as_ref().map(|subject| subject.reference);
-                check_user(record.subject.as_ref(), login.auth_time).map_err(Cause::subject)?;
+                check_user(record, login.facts()).map_err(Cause::subject)?;
                 Ok(Held::Login(login, record))
             }
             SubjectResult::Own(result) => {
@@ -43,7 +44,9 @@ impl<'a> Walk<'a> {
                 report.who.subject = Some(lineage.subject.reference);
                 report.who.chain.clone_from(&lineage.delegation.chain);
                 live(lineage, self.now).map_err(Cause::subject)?;
-                self.provider_of(&lineage.login)?;
+                if !is_named(&self.config.registry, lineage) {
+                    return Err(Cause::subject(TokenFault::PartyRemoved).into());
+                }
                 Ok(Held::Token(lineage, record.answer.as_ref()))
             }
         }
@@ -63,10 +66,18 @@ impl<'a> Walk<'a> {
         report.who.agent = Some(acting.id.clone());
         report.who.class = Some(acting.class().to_owned());
         acting.check().map_err(Cause::actor)?;
-        if let Held::Login(login, record) = held {
-            check_agent(record.agent.as_ref(), &acting.client.id, login.auth_time)
-                .map_err(|fault| self.cause(Fault::Actor(fault)))?;
-        }
+        let agent = acting.to_agent(self.now);
+        let checked = match held {
+            Held::Login(login, record) => {
+                check_agent(record.agent.as_ref(), &acting.client.id, login.auth_time)
+            }
+            Held::Token(..) => Ok(()),
+        };
+        checked
+            .and_then(|()| {
+                check_credential(held.stops(), &agent, &acting.client.id, acting.credential_at())
+            })
+            .map_err(|fault| self.cause(Fault::Actor(fault)))?;
         Ok(acting)
     }
 

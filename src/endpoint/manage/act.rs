@@ -2,23 +2,48 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::stop::{self, Named};
 use super::{NotDone, answer, show};
 use crate::app::App;
-use crate::audit::{AgentStateEvent, Event, KeyAct, KeyEvent, SubjectStopEvent, TaskEndEvent, Told};
+use crate::audit::{AgentStateEvent, Event, KeyAct, KeyEvent, Told};
 use crate::delegation::record::{AgentState, EndReason};
 use crate::http::json;
 use crate::keys;
-use crate::oauth::{AgentId, Issuer, TaskId};
+use crate::delegation::stops::PartyKind;
+use crate::oauth::{AgentId, TaskId};
 use crate::store::{Control, Entry, KeyRow, Recorded};
 
-async fn record(app: &App, control: Control, event: Event, what: &'static str) -> Result<Value, NotDone> {
+/// Has one control carried out, and says what it came to.
+pub(super) async fn record(
+    app: &App,
+    control: Control,
+    event: Event,
+    what: &'static str,
+) -> Result<Map<String, Value>, NotDone> {
+    let has_tokens = matches!(control, Control::EndTask { .. });
     let told = Told::of_operator(app.latest(), event);
     match app.store.record(Entry::control(control, told)).await? {
-        Recorded::Done { died, changed, .. } => Ok(json!({"changed": changed, "died": died})),
+        Recorded::Done { died, changed, number, is_known } => {
+            let mut answer = Map::new();
+            answer.insert("changed".to_owned(), changed.into());
+            if has_tokens {
+                answer.insert("died".to_owned(), died.into());
+            }
+            if let Some(is_known) = is_known {
+                answer.insert("known".to_owned(), is_known.into());
+            }
+            if let Some(number) = number {
+                answer.insert("number".to_owned(), number.get().into());
+            }
+            Ok(answer)
+        }
         Recorded::NotFound => Err(NotDone::NotFound(what)),
-        Recorded::Refused(_) | Recorded::Changed | Recorded::Replayed => {
+        Recorded::Final(state) => {
+            Err(NotDone::Invalid(format!("the {what} is {}, and stays so", state.word())))
+        }
+        Recorded::Refused(_) | Recorded::Changed | Recorded::Superseded | Recorded::Replayed => {
             Err(NotDone::Invalid(format!("the {what} is in a state that does not allow this")))
         }
     }
@@ -26,8 +51,13 @@ async fn record(app: &App, control: Control, event: Event, what: &'static str) -
 
 async fn set_agent(app: &App, id: &str, state: AgentState, why: EndReason) -> HttpResponse {
     let agent = AgentId::new(id);
-    let event = Event::AgentState(AgentStateEvent { agent: agent.clone(), state, why, died: None });
-    answer(record(app, Control::SetAgentState { agent, state, why }, event, "agent").await)
+    let event =
+        Event::AgentState(AgentStateEvent { agent: agent.clone(), state, why, changed: None, number: None });
+    // The older verbs are about agents that were met; only `deputy kill` remembers others.
+    if app.store.find_agent(&agent).await.is_ok_and(|found| found.is_none()) {
+        return answer(Err(NotDone::NotFound("agent")));
+    }
+    answer(record(app, Control::SetAgentState { agent, state, why }, event, "agent").await.map(Value::Object))
 }
 
 /// `POST /agents/{id}/retire`: final; its work is done.
@@ -54,8 +84,7 @@ pub async fn resume_agent(app: web::Data<App>, id: web::Path<String>) -> HttpRes
 pub async fn end_task(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
     let Some(task) = TaskId::parse(&id) else { return answer(Err(NotDone::NotFound("task"))) };
     let why = EndReason::Operator;
-    let event = Event::TaskEnd(TaskEndEvent { task, agent: None, subject: None, why, died: None });
-    answer(record(&app, Control::EndTask { task, why }, event, "task").await)
+    answer(stop::end_task(&app, task, why).await.map(Value::Object))
 }
 
 /// The body of `POST /subjects/end`.
@@ -65,15 +94,13 @@ struct EndSubject {
     subject: String,
 }
 
-/// `POST /subjects/end`: every task of a user, and every login of theirs up to now.
+/// `POST /subjects/end`: stops a user, which is what `POST /stops` does too.
 pub async fn end_subject(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     answer(
         async {
-            let EndSubject { issuer, subject: upstream } = json::read(&request, payload).await?;
-            let why = EndReason::KillSwitch;
-            let event = SubjectStopEvent { provider: issuer.clone(), subject: None, why, died: None };
-            let control = Control::StopSubject { issuer: Issuer::new(issuer), upstream, why };
-            record(&app, control, Event::SubjectStop(event), "user").await
+            let EndSubject { issuer, subject } = json::read(&request, payload).await?;
+            let name = format!("{issuer}|{subject}");
+            stop::stop(&app, &Named { kind: PartyKind::User, name }).await.map(Value::Object)
         }
         .await,
     )

@@ -12,7 +12,7 @@ use crate::base::time::Timestamp;
 use crate::keys;
 use crate::store::{Control, Entry, Store, StoreError};
 
-/// `POST /clock/reset`: the highest time seen becomes the clock's; what ended stays ended.
+/// `POST /clock/reset`: the highest time seen becomes the clock's, and everything that was issued ends.
 pub async fn reset(app: web::Data<App>) -> HttpResponse {
     answer(run(&app).await.map(|()| json!({"changed": true})).map_err(NotDone::from))
 }
@@ -24,7 +24,7 @@ async fn run(app: &App) -> Result<(), Failure> {
     app.refresh_keys().await
 }
 
-/// Ends for good what has expired, and makes `now` the highest time seen. The keys' times move with the
+/// Ends everything that was issued, and makes `now` the highest time seen. The keys' times move with the
 /// clock first: should the second entry fail, they are only older than they need to be. Audited.
 pub async fn set_back(store: &Store, now: Timestamp) -> Result<(), StoreError> {
     let highest = store.highest_time().await?.unwrap_or(now);
@@ -34,7 +34,7 @@ pub async fn set_back(store: &Store, now: Timestamp) -> Result<(), StoreError> {
         let event = Event::Key(KeyEvent { act: KeyAct::SetBack, kid: None });
         store.record(Entry::control(Control::PutKeys(keys), told(event))).await?;
     }
-    let event = Event::ClockReset(ClockResetEvent { from: highest, to: now });
+    let event = Event::ClockReset(ClockResetEvent { from: highest, to: now, number: None });
     store.record(Entry::control(Control::ResetClock, told(event))).await?;
     Ok(())
 }

@@ -62,11 +62,14 @@ fn who_is_it(text: &mut String, agent: &Agent) {
     let _ = writeln!(text, "Who is it?");
     let _ = match &agent.provenance {
         Provenance::Client => writeln!(text, "  the own agent of client `{}`", agent.client),
-        Provenance::Workload { issuer, id } => writeln!(
-            text,
-            "  a workload of class `{}`, vouched for by {issuer} as `{id}`, presented by client `{}`",
-            agent.class, agent.client
-        ),
+        Provenance::Workload { issuer, workload, instance } => {
+            let instance = instance.as_ref().map(|id| format!(", instance `{id}`")).unwrap_or_default();
+            writeln!(
+                text,
+                "  a workload of class `{}`, vouched for by {issuer} as `{workload}`{instance}, presented by client `{}`",
+                agent.class, agent.client
+            )
+        }
     };
     let _ = writeln!(text, "  first seen {}", agent.first_seen);
 }

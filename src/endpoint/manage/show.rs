@@ -138,7 +138,9 @@ pub async fn trace(app: web::Data<App>, query: web::Query<TraceQuery>) -> HttpRe
 pub fn agent_json(agent: &Agent) -> Value {
     let (issuer, id) = match &agent.provenance {
         Provenance::Client => (None, None),
-        Provenance::Workload { issuer, id } => (Some(issuer.as_str()), Some(id.as_str())),
+        Provenance::Workload { issuer, workload, instance } => {
+            (Some(issuer.as_str()), Some(instance.as_ref().unwrap_or(workload).as_str()))
+        }
     };
     json!({
         "agent": agent.id,

@@ -74,7 +74,7 @@ impl Exchange<'_> {
             let issued = self.issue(permit).map_err(|error| unrecorded(Stop::Failed(error.into())))?;
             let entry = Entry {
                 one_time: client.one_time().to_vec(),
-                change: Change::Issue(Box::new(issued.signed)),
+                change: Change::Issue(Box::new(issued.signed), world.config.generation),
                 told: Some(self.call.told(Arc::clone(&report))),
                 now,
             };
@@ -84,8 +84,13 @@ impl Exchange<'_> {
                     phases::note_never_issued(app, caller, client, &cause);
                     return Err(Stopped::Recorded(cause.into()));
                 }
+                Ok(store::Recorded::Superseded) => return Err(Stopped::Superseded),
                 Ok(store::Recorded::Replayed) => return Err(unrecorded(Plain::AssertionReplayed.into())),
-                Ok(store::Recorded::Changed | store::Recorded::NotFound) => {
+                Ok(
+                    store::Recorded::Changed
+                    | store::Recorded::NotFound
+                    | store::Recorded::Final(_),
+                ) => {
                     app.refresh_keys().await.map_err(failed)?;
                     recorded = self.read(&verified).await.map_err(failed)?;
                 }
@@ -149,14 +154,10 @@ impl Exchange<'_> {
                     NamedTask::This(id) => Some(id),
                     NamedTask::None | NamedTask::Unreadable => None,
                 };
-                let subject = (&login.provider().issuer, login.subject());
-                let agent = verified.actor.as_ref().ok().map(|acting| &acting.id);
-                let record = self
-                    .call
-                    .app
-                    .store
-                    .find_login_record(&login.id_token_hash, subject, agent, named)
-                    .await?;
+                let agent = verified.actor.as_ref().ok().map(|acting| acting.to_agent(self.call.now));
+                let store = &self.call.app.store;
+                let record =
+                    store.find_login_record(login.facts(), login.subject(), agent.as_ref(), named).await?;
                 Ok(Recorded::Login(Box::new(record)))
             }
             SubjectResult::Own(Ok(own)) => {

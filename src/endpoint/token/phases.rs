@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::app::{App, Stop};
+use crate::app::{App, Failure, Stop};
 use crate::audit::{Kind, Told, What};
 use crate::base::time::Timestamp;
 use crate::client_auth::AuthenticatedClient;
@@ -27,6 +27,8 @@ pub enum Stopped {
     Unrecorded(Arc<Report>, Stop),
     /// The transaction that found it has recorded it.
     Recorded(Stop),
+    /// The configuration that decided is no longer in force: nothing was written or used up.
+    Superseded,
 }
 
 impl Call<'_> {
@@ -40,6 +42,7 @@ impl Call<'_> {
     pub async fn record(&self, stopped: Stopped) -> Stop {
         let (report, stop) = match stopped {
             Stopped::Recorded(stop) => return stop,
+            Stopped::Superseded => return Stop::Failed(Failure::Contention),
             Stopped::Unrecorded(report, stop) => (report, stop),
         };
         let told = self.told(report);

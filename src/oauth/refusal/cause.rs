@@ -109,6 +109,8 @@ causes! {
             "RFC 7521 §4.2");
     ClientUnknown "client_unknown", "No client has this identifier."
         => CLIENT;
+    ClientStopped "client_stopped", "An operator stopped the client."
+        => CLIENT;
     SecretWrong "secret_wrong", "The secret is wrong or empty."
         => CLIENT;
     SecretExpired "secret_expired", "The secret has expired."
@@ -212,6 +214,8 @@ causes! {
         => wire(400, InvalidTarget, "target_malformed",
             "send the resource as an absolute URI without a fragment", "RFC 8707 §2");
     TargetUnknown "target_unknown", "No target has this identifier."
+        => TARGET;
+    TargetStopped "target_stopped", "An operator stopped the target."
         => TARGET;
     TargetSeveral "target_several", "More than one target was named."
         => wire(400, InvalidTarget, "target_several",

@@ -47,9 +47,13 @@ faults! {
     TaskEnded "task_ended", "The task of the token has ended.";
     LoginEnded "login_ended", "The session of the login has ended.";
     AgentEnded "agent_ended", "An agent in the delegation chain is suspended, retired or banned.";
-    SubjectCutOff "subject_cut_off", "The user's logins up to a later time were stopped.";
-    AgentCutOff "agent_cut_off", "The logins of the agent or of the client up to a later time were stopped.";
-    PartyRemoved "party_removed", "The client, target, provider or workload issuer is no longer configured.";
+    SubjectCutOff "subject_cut_off", "The user, their session or their provider was stopped since the login.";
+    AgentCutOff "agent_cut_off",
+        "The agent, its class, its workload, the workload's issuer or the client was stopped since the login or since \
+         the credential was issued.";
+    Stopped "stopped",
+        "A client, target, agent, class, workload or workload issuer that the token names was stopped since it was issued.";
+    PartyRemoved "party_removed", "A party that the token names is no longer configured.";
     NotYours "not_yours", "The client is neither the current actor nor registered to exchange tokens of this audience.";
     MayAct "may_act", "`may_act` names another party, or is malformed.";
     LoginSpent "login_spent", "The ID token was already used for a task that has ended.";

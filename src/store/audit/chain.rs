@@ -29,6 +29,11 @@ impl Head {
         Self { chain, seq: 0, hash: Hash([0; 32]) }
     }
 
+    /// Where the next row will be, as chain and number.
+    pub(in crate::store) fn next_row(&self) -> String {
+        format!("{} {}", self.chain, self.seq + 1)
+    }
+
     /// Makes the row of what happened and puts it at the end.
     pub(in crate::store) fn append(&mut self, told: &Told, effect: &Effect) -> AuditColumns {
         let row = Row::of(told, effect, &self.chain, self.seq + 1);

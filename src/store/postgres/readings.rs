@@ -105,6 +105,13 @@ subquery! {
     }
 }
 
+subquery! {
+    /// How many stops there have been.
+    StopCount: BigInt, |out| {
+        out.push_sql(r#"(SELECT "count"."value" FROM "meta" AS "count" WHERE "count"."name" = 'stops')"#);
+    }
+}
+
 /// Those that are there.
 fn there<R>(rows: Vec<Option<Packed<R>>>) -> Vec<R> {
     rows.into_iter().flatten().map(|Packed(row)| row).collect()
@@ -120,6 +127,7 @@ impl Readings for Session<'_> {
             Vec<Option<Packed<TokenRow>>>,
             Vec<Option<Packed<AgentRow>>>,
             Vec<String>,
+            i64,
         );
         let query = token::table
             .inner_join(login::table.on(login::id.eq(token::login)))
@@ -134,9 +142,11 @@ impl Readings for Session<'_> {
                 Ancestors,
                 ChainAgents,
                 TrustedKeys,
+                StopCount,
             ));
         let found: Option<Row> = query.get_result(&mut { self.0 }).await.optional()?;
-        Ok(found.map(|(token, login, task, subject, ancestors, agents, trusted)| Found {
+        Ok(found.map(|(token, login, task, subject, ancestors, agents, trusted, stops)| Found {
+            stops,
             token,
             login,
             task,

@@ -10,10 +10,12 @@ use super::Session;
 use crate::store::agents::Agents as _;
 use crate::store::keys::Keys as _;
 use crate::store::logins::LoginRow;
+use crate::store::numbers::Numbers as _;
 use crate::store::readings::{Found, Gathered, Readings, Wanted};
 use crate::store::rows::Key;
 use crate::store::schema::{login, subject, task, token};
 use crate::store::statement::{Failure, Lock};
+use crate::store::stops::STOP_COUNTER;
 use crate::store::subjects::{SubjectRow, Subjects as _};
 use crate::store::tasks::{TaskRow, Tasks as _};
 use crate::store::tokens::{TokenRow, Tokens as _};
@@ -38,11 +40,13 @@ impl Session<'_> {
     }
 
     async fn found(&mut self, jti: Key) -> Result<Option<Found>, Failure> {
+        let stops = self.number(STOP_COUNTER).await?.unwrap_or(0);
         let Some((token, login, task, subject)) = self.joined(jti)? else { return Ok(None) };
         let agents: Vec<String> = token.actors.split(' ').map(str::to_owned).collect();
         let (_, mut above) = token.lineage()?;
         above.pop();
         Ok(Some(Found {
+            stops,
             ancestors: self.tokens(&above).await?,
             agents: self.agents(&agents, Lock::None).await?,
             trusted: self

@@ -1,0 +1,313 @@
+//! Stops: what was stopped, and what dies of it. Everything here is a function of its inputs.
+//!
+//! One counter numbers the stops and lifts of a database. Every row carries the counter as its transaction found it,
+//! and is dead if something that it names was stopped under a higher number. So a stop is one small row, whatever
+//! depends on it, and no clocks are compared.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::record::{Agent, Delegation, Login, Provenance, Subject, Task};
+use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
+use crate::base::words::words;
+use crate::oauth::{AgentId, ClientId, Digest, Issuer, SubjectRef, TargetId};
+use crate::registry::Registry;
+
+/// How many stops and lifts there had been at some moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StopNumber(i64);
+
+impl StopNumber {
+    pub const fn new(number: i64) -> Self {
+        Self(number)
+    }
+
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for StopNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+words! {
+    /// What can be stopped.
+    PartyKind {
+        User => "user",
+        /// A session of a user at their provider.
+        Session => "session",
+        Agent => "agent",
+        /// A workload, by its stable id or its instance id at its issuer.
+        Workload => "workload",
+        /// A class of agents.
+        Class => "class",
+        Client => "client",
+        Target => "target",
+        /// An identity provider.
+        Provider => "provider",
+        /// A client of an identity provider whose tokens are taken.
+        RelyingParty => "relying_party",
+        /// A workload issuer.
+        Issuer => "issuer",
+        /// Everything that was issued: what a reset of the clock ends.
+        Everything => "everything",
+    }
+}
+
+impl PartyKind {
+    /// Whether it is a matter of logins: those made later begin anew although the stop was not lifted.
+    pub const fn is_of_logins(self) -> bool {
+        matches!(self, Self::User | Self::Session)
+    }
+
+    /// Whether tasks end with it. With the others, tokens and logins end, and tasks go on.
+    pub const fn ends_tasks(self) -> bool {
+        matches!(
+            self,
+            Self::User | Self::Session | Self::Agent | Self::Client | Self::Provider | Self::Everything
+        )
+    }
+}
+
+/// Something that can be stopped.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Party {
+    User(SubjectRef),
+    /// `sid`, hashed together with the issuer.
+    Session(Digest),
+    Agent(AgentId),
+    Workload(Issuer, String),
+    Class(String),
+    Client(ClientId),
+    Target(TargetId),
+    Provider(Issuer),
+    /// The provider, and the relying party's client id there.
+    RelyingParty(Issuer, String),
+    Issuer(Issuer),
+    Everything,
+}
+
+impl Party {
+    pub const fn kind(&self) -> PartyKind {
+        match self {
+            Self::User(_) => PartyKind::User,
+            Self::Session(_) => PartyKind::Session,
+            Self::Agent(_) => PartyKind::Agent,
+            Self::Workload(..) => PartyKind::Workload,
+            Self::Class(_) => PartyKind::Class,
+            Self::Client(_) => PartyKind::Client,
+            Self::Target(_) => PartyKind::Target,
+            Self::Provider(_) => PartyKind::Provider,
+            Self::RelyingParty(..) => PartyKind::RelyingParty,
+            Self::Issuer(_) => PartyKind::Issuer,
+            Self::Everything => PartyKind::Everything,
+        }
+    }
+
+    /// Its name within its kind, as it is recorded. A user is named by the reference, a session by its hash.
+    pub fn name(&self) -> String {
+        match self {
+            Self::User(reference) => reference.to_string(),
+            Self::Session(hash) => data_encoding::HEXLOWER.encode(hash),
+            Self::Agent(id) => id.to_string(),
+            Self::Workload(issuer, id) | Self::RelyingParty(issuer, id) => format!("{issuer}|{id}"),
+            Self::Class(name) => name.clone(),
+            Self::Client(id) => id.to_string(),
+            Self::Target(id) => id.to_string(),
+            Self::Provider(issuer) | Self::Issuer(issuer) => issuer.to_string(),
+            Self::Everything => String::new(),
+        }
+    }
+
+    /// The party of this kind and name, as [`Party::name`] writes it.
+    pub fn parse(kind: PartyKind, name: &str) -> Option<Self> {
+        let pair = || name.split_once('|').map(|(issuer, id)| (Issuer::new(issuer), id.to_owned()));
+        Some(match kind {
+            PartyKind::User => Self::User(SubjectRef::parse(name)?),
+            PartyKind::Session => {
+                Self::Session(data_encoding::HEXLOWER.decode(name.as_bytes()).ok()?.try_into().ok()?)
+            }
+            PartyKind::Agent => Self::Agent(AgentId::new(name)),
+            PartyKind::Workload => pair().map(|(issuer, id)| Self::Workload(issuer, id))?,
+            PartyKind::Class => Self::Class(name.to_owned()),
+            PartyKind::Client => Self::Client(ClientId::new(name)),
+            PartyKind::Target => Self::Target(TargetId::new(name)),
+            PartyKind::Provider => Self::Provider(Issuer::new(name)),
+            PartyKind::RelyingParty => pair().map(|(issuer, id)| Self::RelyingParty(issuer, id))?,
+            PartyKind::Issuer => Self::Issuer(Issuer::new(name)),
+            PartyKind::Everything => Self::Everything,
+        })
+    }
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind().word(), self.name())
+    }
+}
+
+/// Every party that a configuration names.
+pub fn configured(registry: &Registry) -> Vec<Party> {
+    let mut parties: Vec<Party> = registry.clients.keys().cloned().map(Party::Client).collect();
+    parties.extend(registry.targets.keys().cloned().map(Party::Target));
+    for (issuer, provider) in &registry.identity_providers {
+        parties.push(Party::Provider(issuer.clone()));
+        let relying_parties = provider.relying_parties.keys();
+        parties.extend(relying_parties.map(|id| Party::RelyingParty(issuer.clone(), id.clone())));
+    }
+    for (issuer, registered) in &registry.workload_issuers {
+        parties.push(Party::Issuer(issuer.clone()));
+        parties.extend(registered.classes.iter().map(|class| Party::Class(class.name.clone())));
+    }
+    parties
+}
+
+/// The last stop of a party, or the lift of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stop {
+    pub number: StopNumber,
+    /// Whether nothing begins any longer until it is lifted.
+    pub stands: bool,
+    /// Logins and credentials up to this time begin nothing: the time of the lift, and for a user or a session that of
+    /// the stop.
+    pub not_before: Option<Timestamp>,
+}
+
+impl Stop {
+    /// Whether it prevents something new, for a login or a credential of this time (seconds since the epoch).
+    fn prevents(&self, kind: PartyKind, time: i64) -> bool {
+        (self.stands && !kind.is_of_logins()) || is_cut_off(self.not_before, time)
+    }
+
+    /// Whether a row that carries this number dies of it.
+    fn ends(&self, kind: PartyKind, as_of: StopNumber) -> bool {
+        as_of < self.number || (self.stands && !kind.is_of_logins())
+    }
+}
+
+/// Whether a login or a credential of this time (whole seconds since the epoch) lies at or before `not_before` and
+/// the leeway for the clock of its issuer.
+pub fn is_cut_off(not_before: Option<Timestamp>, time: i64) -> bool {
+    not_before.is_some_and(|limit| Timestamp::from_seconds(time) <= limit.plus(FOREIGN_LEEWAY))
+}
+
+/// The stops that a judgement has to know: of all configured parties, and of those sessions and workloads that were
+/// looked for. Users and agents carry their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stops(Arc<HashMap<Party, Stop>>);
+
+impl FromIterator<(Party, Stop)> for Stops {
+    fn from_iter<I: IntoIterator<Item = (Party, Stop)>>(stops: I) -> Self {
+        Self(Arc::new(stops.into_iter().collect()))
+    }
+}
+
+impl Stops {
+    /// These, and some more.
+    pub fn add(&mut self, stops: Vec<(Party, Stop)>) {
+        if !stops.is_empty() {
+            Arc::make_mut(&mut self.0).extend(stops);
+        }
+    }
+
+    pub fn of(&self, party: &Party) -> Option<&Stop> {
+        self.0.get(party)
+    }
+
+    fn any(&self, parties: impl IntoIterator<Item = Party>, found: impl Fn(PartyKind, &Stop) -> bool) -> bool {
+        !self.0.is_empty()
+            && parties
+                .into_iter()
+                .any(|party| self.of(&party).is_some_and(|stop| found(party.kind(), stop)))
+    }
+
+    /// Whether a row that carries `as_of` and names these parties is dead.
+    fn end(&self, as_of: StopNumber, parties: impl IntoIterator<Item = Party>) -> bool {
+        self.any(parties, |kind, stop| stop.ends(kind, as_of))
+    }
+
+    /// Whether one of these parties may begin nothing, by a login or a credential of this time.
+    pub fn prevent(&self, time: i64, parties: impl IntoIterator<Item = Party>) -> bool {
+        self.any(parties, |kind, stop| stop.prevents(kind, time))
+    }
+
+    /// Whether a task is dead by a stop of what its row names. Its user and its agent carry their own.
+    pub fn end_task(&self, task: &Task, subject: &Subject) -> bool {
+        task.as_of < subject.stopped || self.end(task.as_of, task_names(task, subject))
+    }
+
+    /// Whether a login is dead by a stop of what its row names.
+    pub fn end_login(&self, login: &Login, subject: &Subject) -> bool {
+        login.as_of < subject.stopped
+            || self.end(login.as_of, login_names(&login.provider, &login.relying_party, login.session))
+    }
+
+    /// Whether a token is dead by a stop of what its row names; `agents` are those of its chain.
+    pub fn end_token(&self, token: &Delegation, agents: &[Agent]) -> bool {
+        let in_chain = |agent: &&Agent| token.chain.contains(&agent.id);
+        let stopped = agents.iter().filter(in_chain).any(|agent| token.as_of < agent.stopped);
+        stopped || self.end(token.as_of, token_names(token, agents))
+    }
+
+    /// Whether nothing more is issued for this target.
+    pub fn close(&self, target: &TargetId) -> bool {
+        self.of(&Party::Target(target.clone())).is_some_and(|stop| stop.stands)
+    }
+}
+
+fn task_names(task: &Task, subject: &Subject) -> impl Iterator<Item = Party> {
+    [Party::Everything, Party::Provider(subject.issuer.clone()), Party::Client(task.client.clone())]
+        .into_iter()
+        .chain(task.session.map(Party::Session))
+}
+
+/// The parties that a login names besides its user.
+pub fn login_names(
+    provider: &Issuer,
+    relying_party: &str,
+    session: Option<Digest>,
+) -> impl Iterator<Item = Party> {
+    let relying_party = Party::RelyingParty(provider.clone(), relying_party.to_owned());
+    [Party::Provider(provider.clone()), relying_party].into_iter().chain(session.map(Party::Session))
+}
+
+fn token_names(token: &Delegation, agents: &[Agent]) -> impl Iterator<Item = Party> {
+    let agents = agents.iter().filter(|agent| token.chain.contains(&agent.id));
+    [Party::Client(token.client.clone()), Party::Target(token.target.clone())]
+        .into_iter()
+        .chain(token.classes.iter().cloned().map(Party::Class))
+        .chain(agents.flat_map(|agent| workload_names(&agent.provenance)))
+}
+
+/// The issuer and the workload that vouch for an agent.
+pub fn workload_names(provenance: &Provenance) -> Vec<Party> {
+    match provenance {
+        Provenance::Client => Vec::new(),
+        Provenance::Workload { issuer, workload, instance } => {
+            let mut names = vec![
+                Party::Issuer(issuer.clone()),
+                Party::Workload(issuer.clone(), workload.clone()),
+            ];
+            names.extend(instance.iter().map(|id| Party::Workload(issuer.clone(), id.clone())));
+            names
+        }
+    }
+}
+
+/// The parties that an agent names when it is about to act for a client.
+pub fn actor_names(agent: &Agent, client: &ClientId) -> Vec<Party> {
+    let mut names = workload_names(&agent.provenance);
+    names.push(Party::Class(agent.class.clone()));
+    names.push(Party::Client(client.clone()));
+    names
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! Stops and lifts: one verb for everything that can be stopped.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::act::record;
+use super::{NotDone, answer};
+use crate::app::App;
+use crate::audit::{Event, StopEvent, TaskEndEvent};
+use crate::base::digest::sha256_of_parts;
+use crate::base::entropy::uuid_v7;
+use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
+use crate::delegation::record::EndReason;
+use crate::delegation::stops::{Party, PartyKind};
+use crate::http::json;
+use crate::oauth::{Issuer, SubjectRef, TaskId};
+use crate::store::{Control, StopFound, Whom};
+
+/// As many stops are listed at most.
+const LISTED: u32 = 1000;
+
+/// What is to be stopped, as the operator names it: `ISSUER|ID` for users, sessions, workloads and relying parties,
+/// else the plain name.
+#[derive(Debug, Deserialize)]
+pub struct Named {
+    pub kind: PartyKind,
+    pub name: String,
+}
+
+impl Named {
+    fn whom(&self, app: &App) -> Result<Whom, NotDone> {
+        let invalid = || NotDone::Invalid(format!("`{}` is no name of a {}", self.name, self.kind.word()));
+        let pair = || {
+            let (issuer, id) = self.name.split_once('|').ok_or_else(invalid)?;
+            if issuer.is_empty() || id.is_empty() { Err(invalid()) } else { Ok((Issuer::new(issuer), id)) }
+        };
+        Ok(match self.kind {
+            PartyKind::User => {
+                let (provider, upstream) = pair()?;
+                let reference = uuid_v7(app.entropy.as_ref(), app.clock.now()).map_err(crate::app::Failure::from)?;
+                Whom::User { provider, upstream: upstream.to_owned(), reference: SubjectRef::new(reference) }
+            }
+            PartyKind::Session => {
+                let (provider, session) = pair()?;
+                Whom::Party(Party::Session(sha256_of_parts([provider.as_str().as_bytes(), session.as_bytes()])))
+            }
+            PartyKind::Everything => return Err(invalid()),
+            _ if self.name.is_empty() => return Err(invalid()),
+            kind => Whom::Party(Party::parse(kind, &self.name).ok_or_else(invalid)?),
+        })
+    }
+
+    fn event(&self, whom: &Whom, why: Option<EndReason>) -> StopEvent {
+        let name = match whom {
+            // Who the user is at the provider stays out of the audit log.
+            Whom::User { provider, .. } => provider.to_string(),
+            Whom::Party(party) => party.name(),
+        };
+        StopEvent { kind: self.kind, name, subject: None, why, changed: None, known: None, number: None }
+    }
+}
+
+/// Stops what is named.
+pub(super) async fn stop(app: &App, named: &Named) -> Result<Map<String, Value>, NotDone> {
+    let what = named.whom(app)?;
+    let why = EndReason::KillSwitch;
+    let event = Event::Stop(named.event(&what, Some(why)));
+    let mut answer = record(app, Control::Stop { what, why }, event, named.kind.word()).await?;
+    if named.kind.is_of_logins() {
+        answer.insert("logins_after".to_owned(), from(app.latest()).into());
+    }
+    Ok(answer)
+}
+
+/// Until when logins and credentials begin nothing.
+fn from(now: Timestamp) -> String {
+    now.plus(FOREIGN_LEEWAY).to_string()
+}
+
+/// Ends one task.
+pub(super) async fn end_task(app: &App, task: TaskId, why: EndReason) -> Result<Map<String, Value>, NotDone> {
+    let event =
+        Event::TaskEnd(TaskEndEvent { task, agent: None, subject: None, why, changed: None, died: None });
+    record(app, Control::EndTask { task, why }, event, "task").await
+}
+
+/// `POST /stops`
+pub async fn post(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    answer(
+        async {
+            let named: Named = json::read(&request, payload).await?;
+            stop(&app, &named).await.map(Value::Object)
+        }
+        .await,
+    )
+}
+
+/// `POST /lifts`
+pub async fn lift(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    answer(
+        async {
+            let named: Named = json::read(&request, payload).await?;
+            let what = named.whom(&app)?;
+            let event = Event::Lift(named.event(&what, None));
+            let mut answer = record(&app, Control::Lift { what }, event, named.kind.word()).await?;
+            let is_changed = answer.get("changed") == Some(&Value::Bool(true));
+            if is_changed && !matches!(named.kind, PartyKind::Target | PartyKind::Agent) {
+                answer.insert("logins_after".to_owned(), from(app.latest()).into());
+            }
+            Ok(Value::Object(answer))
+        }
+        .await,
+    )
+}
+
+/// `POST /stops/count`: what a stop would end, counted up to a limit. Nothing is written.
+pub async fn count(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    answer(
+        async {
+            let named: Named = json::read(&request, payload).await?;
+            let what = named.whom(&app)?;
+            let count = app.store.count_stopped(&what).await?;
+            Ok(json!({"agents": count.agents, "tasks": count.tasks, "limit": count.limit}))
+        }
+        .await,
+    )
+}
+
+/// `GET /stops`: the newest first.
+pub async fn list(app: web::Data<App>) -> HttpResponse {
+    answer(
+        async {
+            let stops = app.store.list_stops(LISTED).await?;
+            Ok(json!({"stops": stops.iter().map(shown).collect::<Vec<_>>()}))
+        }
+        .await,
+    )
+}
+
+fn shown(found: &StopFound) -> Value {
+    json!({
+        "kind": found.party.kind(),
+        "name": found.party.name(),
+        "number": found.stop.number,
+        "at": found.at,
+        "stands": found.stop.stands,
+        "why": found.why,
+        "ending": found.is_unfinished,
+    })
+}
