@@ -158,7 +158,8 @@ impl Store {
         let queue = Arc::new(Queue::default());
         let health = Arc::new(Health::new());
         let memory = Arc::new(Memory::default());
-        let pace = Pace { queue: Arc::clone(&queue), health: Arc::clone(&health), memory: Arc::clone(&memory) };
+        let pace =
+            Pace { queue: Arc::clone(&queue), health: Arc::clone(&health), memory: Arc::clone(&memory) };
         let (backend, writer) = match &opening.config.database {
             config::Database::Sqlite(path) => {
                 let mut connection = sqlite::prepare(path)?;
@@ -264,17 +265,15 @@ fn start<E: writer::Engine>(
         .name("deputy-writer".to_owned())
         .spawn(move || {
             let (queue, health) = (Arc::clone(&pace.queue), Arc::clone(&pace.health));
-            supervised(data_dir, &health, &queue, || {
-                match Writer::new(engine, pace, notary, chain) {
-                    Ok(writer) => {
-                        let _ = ready.send(Ok(()));
-                        writer.work()
-                    }
-                    Err(error) => {
-                        queue.close();
-                        let _ = ready.send(Err(error));
-                        Ok(())
-                    }
+            supervised(data_dir, &health, &queue, || match Writer::new(engine, pace, notary, chain) {
+                Ok(writer) => {
+                    let _ = ready.send(Ok(()));
+                    writer.work()
+                }
+                Err(error) => {
+                    queue.close();
+                    let _ = ready.send(Err(error));
+                    Ok(())
                 }
             })
         })

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicI64;
 
 use actix_web::web;
 use arc_swap::ArcSwap;
+use tokio::sync::RwLock;
 
 use super::App;
 use crate::audit::Row;
@@ -59,6 +60,7 @@ impl Parts {
             highest: AtomicI64::new(NOW.millis()),
             keys_refreshed: AtomicI64::new(NOW.millis()),
             config: ArcSwap::from_pointee(config),
+            changing: RwLock::default(),
             store,
             secrets,
             clock: shared,

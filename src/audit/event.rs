@@ -19,9 +19,9 @@ words! {
         /// Refusals of unauthenticated callers that were only counted.
         Unauthenticated => "unauthenticated",
         TaskEnd => "task_end",
-        AgentState => "agent_state",
         /// A batch of tasks ended, by a stop or because their time was up.
         TasksEnd => "tasks_end",
+        AgentState => "agent_state",
         /// Something was stopped.
         Stop => "stop",
         /// A stop was lifted.

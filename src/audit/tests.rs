@@ -9,6 +9,7 @@ use super::*;
 use crate::base::time::Timestamp;
 use crate::decision::{Check, Report};
 use crate::delegation::record::{AgentState, EndReason, TokenKind};
+use crate::delegation::stops::{PartyKind, StopNumber};
 use crate::jose::{Limits, parse_object};
 use crate::oauth::{Cause, LoginId, Plain, Purpose, RequestId, Scope, TargetId, TokenFault};
 use crate::policy::PolicyRecord;
@@ -27,6 +28,15 @@ fn agent() -> AgentId {
 fn events() -> Vec<Event> {
     let (task, subject, jti) = (TaskId::new(id(1)), SubjectRef::new(id(2)), Jti::new(id(3)));
     let (why, died) = (EndReason::Operator, Some(3));
+    let stop = StopEvent {
+        kind: PartyKind::User,
+        name: "https://login.example".to_owned(),
+        subject: Some(subject),
+        why: Some(why),
+        changed: Some(true),
+        known: Some(true),
+        number: Some(StopNumber::new(4)),
+    };
     vec![
         Event::Exchange(Box::new(ExchangeEvent {
             agent: Some(agent()),
@@ -67,18 +77,36 @@ fn events() -> Vec<Event> {
         }),
         Event::Introspection(IntrospectionEvent { jti: Some(jti), task: Some(task), count: Some(7) }),
         Event::Unauthenticated(UnauthenticatedEvent { count: 9 }),
-        Event::TaskEnd(TaskEndEvent { task, agent: Some(agent()), subject: Some(subject), why, died }),
-        Event::AgentState(AgentStateEvent { agent: agent(), state: AgentState::Banned, why, died }),
-        Event::SubjectStop(SubjectStopEvent {
-            provider: "https://login.example".to_owned(),
+        Event::TaskEnd(TaskEndEvent {
+            task,
+            agent: Some(agent()),
             subject: Some(subject),
             why,
+            changed: Some(true),
             died,
         }),
+        Event::TasksEnd(TasksEndEvent { tasks: vec![task], why: Some(why) }),
+        Event::AgentState(AgentStateEvent {
+            agent: agent(),
+            state: AgentState::Banned,
+            why,
+            changed: Some(true),
+            number: Some(StopNumber::new(4)),
+        }),
+        Event::Stop(stop.clone()),
+        Event::Lift(stop),
         Event::Key(KeyEvent { act: KeyAct::Prepared, kid: Some("kid".to_owned()) }),
         Event::PolicyLoad(PolicyLoadEvent { set: "0123456789abcdef".to_owned() }),
-        Event::Configuration(ConfigurationEvent { phase: Phase::InForce, died }),
-        Event::ClockReset(ClockResetEvent { from: AT, to: Timestamp::from_millis(1) }),
+        Event::Configuration(ConfigurationEvent {
+            added: vec!["client assistant".to_owned()],
+            removed: vec!["target tickets".to_owned()],
+            number: Some(StopNumber::new(4)),
+        }),
+        Event::ClockReset(ClockResetEvent {
+            from: AT,
+            to: Timestamp::from_millis(1),
+            number: Some(StopNumber::new(4)),
+        }),
     ]
 }
 
@@ -232,6 +260,7 @@ fn what_ended_is_told_from_the_effect() {
         agent: None,
         subject: None,
         why: EndReason::Operator,
+        changed: None,
         died: None,
     });
     let effect =

@@ -10,8 +10,10 @@ use crate::client_auth::AuthenticatedClient;
 use crate::config::Config;
 use crate::delegation::actor::Acting;
 use crate::delegation::answers::SealedAnswer;
+use crate::delegation::record::Grounds;
 use crate::delegation::record::{Agent, AgentState, Delegation, Lineage, Login, Subject, Task, TokenKind};
 use crate::delegation::recorded::{Recorded, TokenRecord};
+use crate::delegation::stops::{StopNumber, Stops};
 use crate::oauth::{
     AgentId, ClientId, ExchangeRequest, Issuer, Jti, LoginId, Params, Scope, SubjectRef, TargetId, TaskId,
 };
@@ -254,6 +256,9 @@ pub(crate) fn delegation(kind: TokenKind, target: &str, scope: &str) -> Delegati
         issued_at: NOW,
         expires_at: NOW.plus(Lifetime::from_seconds(600)),
         kid: "key-1".to_owned(),
+        classes: vec!["client".to_owned()],
+        grounds: Grounds::default(),
+        as_of: StopNumber::default(),
         hash: [1; 32],
         revoked: None,
     }
@@ -274,20 +279,30 @@ pub(crate) fn lineage(world: &World, token: Delegation) -> Lineage {
             client: token.client.clone(),
             agent: token.chain[0].clone(),
             subject,
+            session: None,
             purpose: None,
+            as_of: StopNumber::default(),
             started_at: NOW,
             expires_at: ends_at,
             ended: None,
         },
-        login: Login { id: token.login, task: token.task, facts: Arc::new(facts()), ends_at },
+        login: Login {
+            id: token.login,
+            task: token.task,
+            facts: Arc::new(facts()),
+            as_of: StopNumber::default(),
+            ends_at,
+        },
         subject: Subject {
             reference: subject,
             issuer: Issuer::new(PROVIDER),
             upstream: "alice".to_owned(),
             cutoff: None,
+            stopped: StopNumber::default(),
         },
         agents: vec![Agent { state: AgentState::Active, ..agent(&own_agent(world, "assistant")) }],
         is_key_trusted: true,
+        stops: Stops::default(),
         delegation: token,
     }
 }

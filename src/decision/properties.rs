@@ -13,8 +13,10 @@ use crate::base::time::Lifetime;
 use crate::client_auth::AuthenticatedClient;
 use crate::config::Config;
 use crate::delegation::actor::Acting;
+use crate::delegation::record::Grounds;
 use crate::delegation::record::{Delegation, Lineage, TokenKind};
 use crate::delegation::recorded::{Recorded, TokenRecord};
+use crate::delegation::stops::{StopNumber, Stops};
 use crate::oauth::{AgentId, ClientId, Jti, Scope, TargetId};
 use crate::policy::PolicySet;
 use crate::testing::definition::{client_section, replaced};
@@ -92,6 +94,9 @@ fn as_delegation(terms: &Terms) -> Delegation {
         issued_at: proposal.issued_at,
         expires_at: proposal.expires_at,
         kid: String::new(),
+        classes: proposal.classes.clone(),
+        grounds: Grounds::default(),
+        as_of: StopNumber::default(),
         hash: [0; 32],
         revoked: None,
     }
@@ -190,6 +195,7 @@ fn record(before: Option<&Held>, terms: &Terms, acting: &Acting) -> Lineage {
             subject: terms.subject.clone(),
             agents: vec![agent],
             is_key_trusted: true,
+            stops: Stops::default(),
         },
         (None, Origin::Later { .. }) => panic!("the first token comes from a login"),
     }

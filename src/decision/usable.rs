@@ -28,14 +28,14 @@ pub fn is_active_for(config: &Config, server: &ClientId, lineage: &Lineage, now:
 pub fn is_named(registry: &Registry, lineage: &Lineage) -> bool {
     let Lineage { delegation, ancestors, task, login, subject, agents, .. } = lineage;
     let provider = registry.identity_providers.get(&login.provider);
-    let is_relying_party_named = provider.is_some_and(|provider| {
-        provider.relying_parties.contains_key(&login.relying_party)
-    });
+    let is_relying_party_named =
+        provider.is_some_and(|provider| provider.relying_parties.contains_key(&login.relying_party));
     let has_class = |class: &String| {
         class == CLIENT_CLASS
-            || registry.workload_issuers.values().any(|issuer| {
-                issuer.classes.iter().any(|known| known.name == *class)
-            })
+            || registry
+                .workload_issuers
+                .values()
+                .any(|issuer| issuer.classes.iter().any(|known| known.name == *class))
     };
     let is_token_named = |token: &Delegation| {
         registry.clients.contains_key(&token.client)

@@ -93,13 +93,11 @@ impl Acting {
             client: self.client.id.clone(),
             provenance: match &self.workload {
                 None => Provenance::Client,
-                Some(workload) => {
-                    Provenance::Workload {
-                        issuer: workload.issuer().clone(),
-                        workload: workload.workload().to_owned(),
-                        instance: workload.instance().map(str::to_owned),
-                    }
-                }
+                Some(workload) => Provenance::Workload {
+                    issuer: workload.issuer().clone(),
+                    workload: workload.workload().to_owned(),
+                    instance: workload.instance().map(str::to_owned),
+                },
             },
             class: self.class().to_owned(),
             lifetime: self.workload_class().map_or(AgentLifetime::Principal, |class| class.lifetime),

@@ -221,11 +221,13 @@ impl Stops {
         self.0.get(party)
     }
 
-    fn any(&self, parties: impl IntoIterator<Item = Party>, found: impl Fn(PartyKind, &Stop) -> bool) -> bool {
+    fn any(
+        &self,
+        parties: impl IntoIterator<Item = Party>,
+        found: impl Fn(PartyKind, &Stop) -> bool,
+    ) -> bool {
         !self.0.is_empty()
-            && parties
-                .into_iter()
-                .any(|party| self.of(&party).is_some_and(|stop| found(party.kind(), stop)))
+            && parties.into_iter().any(|party| self.of(&party).is_some_and(|stop| found(party.kind(), stop)))
     }
 
     /// Whether a row that carries `as_of` and names these parties is dead.
@@ -291,10 +293,8 @@ pub fn workload_names(provenance: &Provenance) -> Vec<Party> {
     match provenance {
         Provenance::Client => Vec::new(),
         Provenance::Workload { issuer, workload, instance } => {
-            let mut names = vec![
-                Party::Issuer(issuer.clone()),
-                Party::Workload(issuer.clone(), workload.clone()),
-            ];
+            let mut names =
+                vec![Party::Issuer(issuer.clone()), Party::Workload(issuer.clone(), workload.clone())];
             names.extend(instance.iter().map(|id| Party::Workload(issuer.clone(), id.clone())));
             names
         }

@@ -100,8 +100,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_stands_once() {
-        let paths: BTreeSet<_> = ROUTES.iter().map(|route| route.path).collect();
+    fn a_path_stands_once_a_method() {
+        let paths: BTreeSet<_> = ROUTES.iter().map(|route| (route.path, route.method)).collect();
         assert_eq!(paths.len(), ROUTES.len());
     }
 

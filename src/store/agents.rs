@@ -116,8 +116,7 @@ macro_rules! agents {
                     Ok($db!(load self, query)?)
                 }
                 async fn live_agents(&mut self, of: AgentsOf<'_>, limit: i64) -> Rows<String> {
-                    let live =
-                        agent::table.filter(agent::ended_at.is_null()).limit(limit).select(agent::id);
+                    let live = agent::table.filter(agent::ended_at.is_null()).limit(limit).select(agent::id);
                     Ok(match of {
                         AgentsOf::One(id) => $db!(load self, live.filter(agent::id.eq(id)))?,
                         AgentsOf::Client(client) => $db!(load self, live.filter(agent::client.eq(client)))?,

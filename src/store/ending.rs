@@ -19,6 +19,8 @@ use crate::registry::AgentLifetime;
 pub(super) const BATCH: i64 = 100;
 /// Open tasks that are looked at for one batch at most.
 const LOOKED_AT: i64 = 1000;
+/// Unfinished stops that are looked at for one batch at most.
+const UNFINISHED: i64 = 20;
 /// For so long after a stop, a transaction that began before it may still write a task that carries a lower number.
 const UNDER_WAY: Lifetime = Lifetime::from_seconds(6);
 
@@ -60,30 +62,28 @@ pub(super) async fn end<S: Transaction>(
     Ok(open)
 }
 
-/// Ends a batch of the tasks that the oldest unfinished stop ended. It is called again as long as it changes something.
+/// Ends a batch of the tasks that an unfinished stop ended. It is called again as long as it changes something.
 pub(super) async fn walk<S: Transaction>(
     session: &mut S,
     effect: &mut audit::Effect,
     at: At<'_>,
 ) -> Result<(), Failure> {
-    let Some(stop) = session.unfinished_stop().await?.pop() else { return Ok(()) };
-    let place = stop.place.unwrap_or(BEGINNING);
-    let (mut found, next) = concerned(session, &stop, place).await?;
-    found.retain(|(_, as_of)| *as_of < stop.number || matches!(stop.party(), Ok(Party::Agent(_))));
-    let ids: Vec<Key> = found.into_iter().map(|(id, _)| id).collect();
-    let why = stop.why()?;
-    let ended = end(session, &ids, Ending { why, at }).await?;
-    let is_young = at.now.millis() < stop.at.saturating_add(UNDER_WAY.millis());
-    let next = match next {
-        Some(next) => Some(next),
-        None if is_young => Some(BEGINNING),
-        None => None,
-    };
-    session.move_stop(&stop, next).await?;
-    // A young stop is walked again later, not at once.
-    effect.is_changed = !ended.is_empty() || next.is_some_and(|next| next != BEGINNING);
-    effect.ended = ended.into_iter().map(Into::into).collect();
-    effect.ended_why = Some(why);
+    for stop in session.unfinished_stops(UNFINISHED).await? {
+        let (mut found, next) = concerned(session, &stop, stop.place.unwrap_or(BEGINNING)).await?;
+        found.retain(|(_, as_of)| *as_of < stop.number || matches!(stop.party(), Ok(Party::Agent(_))));
+        let ids: Vec<Key> = found.into_iter().map(|(id, _)| id).collect();
+        let why = stop.why()?;
+        let ended = end(session, &ids, Ending { why, at }).await?;
+        // A young stop is walked again later, not at once.
+        let is_young = at.now.millis() < stop.at.saturating_add(UNDER_WAY.millis());
+        session.move_stop(&stop, next.or(is_young.then_some(BEGINNING))).await?;
+        if next.is_some() || !ended.is_empty() {
+            effect.is_changed = true;
+            effect.ended = ended.into_iter().map(Into::into).collect();
+            effect.ended_why = Some(why);
+            break;
+        }
+    }
     Ok(())
 }
 

@@ -85,7 +85,11 @@ pub enum Control {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whom {
     /// A user by their name at their provider. `reference` is theirs if they were never met.
-    User { provider: Issuer, upstream: String, reference: SubjectRef },
+    User {
+        provider: Issuer,
+        upstream: String,
+        reference: SubjectRef,
+    },
     Party(Party),
 }
 
@@ -95,11 +99,9 @@ impl Control {
         match self {
             Self::Stop { .. } | Self::Lift { .. } | Self::TakeEffect { .. } | Self::ResetClock => true,
             Self::SetAgentState { state, .. } => matches!(state, AgentState::Suspended | AgentState::Banned),
-            Self::RevokeToken { .. }
-            | Self::EndTask { .. }
-            | Self::Walk
-            | Self::Sweep
-            | Self::PutKeys(_) => false,
+            Self::RevokeToken { .. } | Self::EndTask { .. } | Self::Walk | Self::Sweep | Self::PutKeys(_) => {
+                false
+            }
         }
     }
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::audit::AuditColumns;
 use super::audit::chain::Head;
+use super::control::At;
 use super::entry::{Change, Control, Entry, Recorded};
 use super::ledger::Ledger;
 use super::numbers::{HIGHEST_TIME, TIME_STEP};
 use super::readings::Wanted;
-use super::control::At;
 use super::rows::Hash;
 use super::statement::Failure;
 use super::stops::Known;
@@ -79,9 +79,7 @@ pub(super) async fn write_group<S: Transaction>(
                 let row = transaction.head.next_row();
                 control::run(session, control, &mut effect, At { now: entry.now, number, row: &row }).await?
             }
-            Change::Issue(_, generation) if *generation < transaction.generation => {
-                Err(Recorded::Superseded)
-            }
+            Change::Issue(_, generation) if *generation < transaction.generation => Err(Recorded::Superseded),
             Change::Issue(token, _) => {
                 if !is_loaded {
                     let known = Arc::clone(&transaction.known).up_to(session, number).await?;

@@ -19,8 +19,8 @@ use crate::base::time::Timestamp;
 use crate::decision::{Confirmed, FirstHop, Origin, Placement, Terms, confirm};
 use crate::delegation::plan::{LoginRecord, TaskPlan};
 use crate::delegation::record::{Agent, Delegation, Lineage, Login, Subject, Task};
-use crate::delegation::stops::{StopNumber, Stops};
 use crate::delegation::recorded::{self, TokenRecord};
+use crate::delegation::stops::{StopNumber, Stops};
 use crate::issuance::SignedToken;
 use crate::oauth::{AgentId, Digest, Issuer, Jti, LoginId, SubjectRef, TaskId};
 

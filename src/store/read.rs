@@ -13,7 +13,7 @@ use super::{Backend, KeyRow, Store, StoreError, Whom, count, load, lookup, postg
 use crate::audit::Row;
 use crate::base::time::Timestamp;
 use crate::delegation::plan::LoginRecord;
-use crate::delegation::record::{Agent, EndReason, Delegation, Lineage, LoginFacts, Task};
+use crate::delegation::record::{Agent, Delegation, EndReason, Lineage, LoginFacts, Task};
 use crate::delegation::stops::{Party, Stop};
 use crate::oauth::{AgentId, Jti, LoginId, RequestId, ScopeToken, TargetId, TaskId};
 

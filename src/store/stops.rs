@@ -73,8 +73,8 @@ pub(super) trait StopRows {
     async fn any_named_stop(&mut self) -> Rows<String>;
     async fn stops_named(&mut self, kind: &str, ids: &[String]) -> Rows<StopRow>;
     async fn put_stop(&mut self, row: &StopRow) -> Done;
-    /// The oldest stop whose tasks have not all been ended.
-    async fn unfinished_stop(&mut self) -> Rows<StopRow>;
+    /// The oldest stops whose tasks have not all been ended, at most `limit`.
+    async fn unfinished_stops(&mut self, limit: i64) -> Rows<StopRow>;
     async fn move_stop(&mut self, row: &StopRow, place: Option<Key>) -> Done;
     /// The newest stops, at most `limit`.
     async fn newest_stops(&mut self, limit: i64) -> Rows<StopRow>;
@@ -104,14 +104,12 @@ macro_rules! stops {
                     Ok($db!(locked self, query, lock))
                 }
                 async fn stops_of_parties(&mut self) -> Rows<StopRow> {
-                    let query = stop::table
-                        .filter(stop::kind.ne_all(NOT_IN_MEMORY))
-                        .select(StopRow::as_select());
+                    let query =
+                        stop::table.filter(stop::kind.ne_all(NOT_IN_MEMORY)).select(StopRow::as_select());
                     Ok($db!(load self, query)?)
                 }
                 async fn any_named_stop(&mut self) -> Rows<String> {
-                    let query =
-                        stop::table.filter(stop::kind.eq_any(LOOKED_UP)).limit(1).select(stop::kind);
+                    let query = stop::table.filter(stop::kind.eq_any(LOOKED_UP)).limit(1).select(stop::kind);
                     Ok($db!(load self, query)?)
                 }
                 async fn stops_named(&mut self, kind: &str, ids: &[String]) -> Rows<StopRow> {
@@ -140,11 +138,11 @@ macro_rules! stops {
                     )?;
                     Ok(())
                 }
-                async fn unfinished_stop(&mut self) -> Rows<StopRow> {
+                async fn unfinished_stops(&mut self, limit: i64) -> Rows<StopRow> {
                     let query = stop::table
                         .filter(stop::place.is_not_null())
                         .order(stop::number)
-                        .limit(1)
+                        .limit(limit)
                         .select(StopRow::as_select());
                     Ok($db!(load self, query)?)
                 }

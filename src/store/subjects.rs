@@ -56,7 +56,9 @@ pub(super) trait Subjects {
 macro_rules! subjects {
     ($session:ident, $db:ident) => {
         const _: () = {
-            use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, SelectableHelper as _};
+            use diesel::{
+                BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, SelectableHelper as _,
+            };
             use $crate::store::rows::Key;
             use $crate::store::schema::{subject, task};
             use $crate::store::statement::{Done, Lock, Rows};
@@ -78,7 +80,11 @@ macro_rules! subjects {
                         .select(SubjectRow::as_select());
                     Ok($db!(locked self, query, lock))
                 }
-                async fn subjects_named(&mut self, names: &[(String, String)], lock: Lock) -> Rows<SubjectRow> {
+                async fn subjects_named(
+                    &mut self,
+                    names: &[(String, String)],
+                    lock: Lock,
+                ) -> Rows<SubjectRow> {
                     if !Self::LOCKS || names.len() <= 1 {
                         let mut rows = Vec::with_capacity(names.len());
                         for (issuer, upstream) in names {

@@ -37,8 +37,7 @@ pub(super) async fn sweep<S: Transaction>(
     let logins = session.old_logins(made_before(until), until.millis(), ROWS).await?;
     session.delete_logins(&logins).await?;
 
-    effect.is_changed =
-        !(ended.is_empty() && uses.is_empty() && tokens.is_empty() && logins.is_empty());
+    effect.is_changed = !(ended.is_empty() && uses.is_empty() && tokens.is_empty() && logins.is_empty());
     effect.ended = ended.into_iter().map(Into::into).collect();
     effect.ended_why = Some(EndReason::Expired);
     Ok(())

@@ -210,7 +210,8 @@ macro_rules! tokens {
                 }
                 async fn revoke_token(&mut self, jti: Key, at: i64, why: &str) -> Result<bool, Failure> {
                     let row = token::table.find(jti).filter(token::revoked_at.is_null());
-                    let revoked = diesel::update(row).set((token::revoked_at.eq(at), token::revoked_why.eq(why)));
+                    let revoked =
+                        diesel::update(row).set((token::revoked_at.eq(at), token::revoked_why.eq(why)));
                     Ok($db!(execute self, revoked)? > 0)
                 }
                 async fn delete_tokens(&mut self, jtis: &[Key]) -> Done {

@@ -11,8 +11,8 @@ use super::parties::Parties;
 use super::readings::Readings;
 use super::rows::{Hash, Key};
 use super::statement::{Done, Failure};
-use super::subjects::Subjects;
 use super::stops::StopRows;
+use super::subjects::Subjects;
 use super::tasks::{End, Tasks};
 use super::tokens::Tokens;
 use crate::delegation::stops::StopNumber;
@@ -75,17 +75,17 @@ macro_rules! transaction {
         $crate::store::audit::audit!($session, $db);
 
         const _: () = {
+            use $crate::delegation::stops::StopNumber;
             use $crate::store::agents::Agents as _;
             use $crate::store::audit::{AuditColumns, AuditRows as _};
             use $crate::store::ledger::Writes;
             use $crate::store::logins::{LoginRow, Logins as _};
+            use $crate::store::numbers::Numbers as _;
             use $crate::store::one_time::OneTimeUses as _;
             use $crate::store::rows::{Hash, Key};
             use $crate::store::statement::{Done, Failure};
-            use $crate::store::subjects::Subjects as _;
-            use $crate::delegation::stops::StopNumber;
-            use $crate::store::numbers::Numbers as _;
             use $crate::store::stops::STOP_COUNTER;
+            use $crate::store::subjects::Subjects as _;
             use $crate::store::tasks::{End, Tasks as _};
             use $crate::store::tokens::Tokens as _;
             use $crate::store::transaction::Transaction;

@@ -108,7 +108,8 @@ impl Walk<'_> {
         let facts = exchange_facts(self.config, acting, proposal, &bound.login, purpose, demands, self.now);
         let decision = self.world.policy.decide(&facts);
         let (is_permit, is_error) = (decision.is_permit, decision.is_error);
-        let grounds = Grounds { policy: decision.record.set.clone(), rules: decision.record.policies.clone() };
+        let grounds =
+            Grounds { policy: decision.record.set.clone(), rules: decision.record.policies.clone() };
         report.policy = Some(PolicyReport { facts, decision });
         match (is_permit, is_error) {
             // If a rule cannot be evaluated, the result is unknown and not a denial, so the response is 503

@@ -74,9 +74,7 @@ impl<'a> Walk<'a> {
             Held::Token(..) => Ok(()),
         };
         checked
-            .and_then(|()| {
-                check_credential(held.stops(), &agent, &acting.client.id, acting.credential_at())
-            })
+            .and_then(|()| check_credential(held.stops(), &agent, &acting.client.id, acting.credential_at()))
             .map_err(|fault| self.cause(Fault::Actor(fault)))?;
         Ok(acting)
     }

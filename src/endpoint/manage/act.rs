@@ -9,9 +9,9 @@ use super::{NotDone, answer, show};
 use crate::app::App;
 use crate::audit::{AgentStateEvent, Event, KeyAct, KeyEvent, Told};
 use crate::delegation::record::{AgentState, EndReason};
+use crate::delegation::stops::PartyKind;
 use crate::http::json;
 use crate::keys;
-use crate::delegation::stops::PartyKind;
 use crate::oauth::{AgentId, TaskId};
 use crate::store::{Control, Entry, KeyRow, Recorded};
 

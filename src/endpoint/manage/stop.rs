@@ -38,12 +38,16 @@ impl Named {
         Ok(match self.kind {
             PartyKind::User => {
                 let (provider, upstream) = pair()?;
-                let reference = uuid_v7(app.entropy.as_ref(), app.clock.now()).map_err(crate::app::Failure::from)?;
+                let reference =
+                    uuid_v7(app.entropy.as_ref(), app.clock.now()).map_err(crate::app::Failure::from)?;
                 Whom::User { provider, upstream: upstream.to_owned(), reference: SubjectRef::new(reference) }
             }
             PartyKind::Session => {
                 let (provider, session) = pair()?;
-                Whom::Party(Party::Session(sha256_of_parts([provider.as_str().as_bytes(), session.as_bytes()])))
+                Whom::Party(Party::Session(sha256_of_parts([
+                    provider.as_str().as_bytes(),
+                    session.as_bytes(),
+                ])))
             }
             PartyKind::Everything => return Err(invalid()),
             _ if self.name.is_empty() => return Err(invalid()),

@@ -6,6 +6,7 @@ use super::*;
 use crate::app::fixtures::Parts;
 use crate::base::time::{Lifetime, Timestamp};
 use crate::delegation::record::{Agent, AgentState, EndReason, Ended, Provenance};
+use crate::delegation::stops::StopNumber;
 use crate::keys::KeyRow;
 use crate::oauth::{AgentId, ClientId, Issuer};
 use crate::registry::AgentLifetime;
@@ -78,9 +79,11 @@ async fn the_stop_of_a_user_takes_an_issuer_and_a_subject() {
         let (status, answer) = end_subject(&parts, body).await;
         assert_eq!((status, &answer["error"]), (400, &json!("invalid_request")), "{body}");
     }
-    let unknown = end_subject(&parts, r#"{"issuer": "https://op.example", "subject": "alice"}"#).await;
-    assert_eq!(unknown, not_found("user"));
     assert_eq!(parts.rows().await, []);
+    let (status, answer) = end_subject(&parts, r#"{"issuer": "https://op.example", "subject": "alice"}"#).await;
+    assert_eq!((status, &answer["changed"], &answer["known"]), (200, &json!(true), &json!(false)));
+    let rows = parts.rows().await;
+    assert!(!rows[0].body().contains("alice"), "{rows:?}");
 }
 
 #[actix_web::test]
@@ -127,13 +130,15 @@ fn an_agent_is_shown_with_who_vouches_for_it_and_how_it_ended() {
         client: ClientId::new("assistant"),
         provenance: Provenance::Workload {
             issuer: Issuer::new("https://cluster.example"),
-            id: "pod".to_owned(),
+            workload: "account".to_owned(),
+            instance: Some("pod".to_owned()),
         },
         class: "age".to_owned(),
         lifetime: AgentLifetime::Task,
         state: AgentState::Banned,
         ended: Some(Ended { at: NOW, why: EndReason::KillSwitch }),
         cutoff: None,
+        stopped: StopNumber::new(1),
         first_seen: NOW,
     };
     let shown = show::agent_json(&agent);

@@ -62,7 +62,8 @@ pub(super) async fn lift<S: Transaction>(
             Party::User(subject.reference.into())
         }
         Whom::Party(Party::Agent(agent)) => {
-            return set_agent_state(session, agent, AgentState::Active, EndReason::Operator, effect, at).await;
+            return set_agent_state(session, agent, AgentState::Active, EndReason::Operator, effect, at)
+                .await;
         }
         Whom::Party(party) => party.clone(),
     };

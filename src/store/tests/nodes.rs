@@ -1,6 +1,6 @@
 //! Two processes on one PostgreSQL.
 
-use super::parties::{parties, reconcile};
+use super::parties::{parties, take_effect};
 use super::stops::{Tree, assert_seeds_nothing, tree};
 use super::world::{World, revoke};
 use crate::oauth::TokenFault;
@@ -70,8 +70,8 @@ async fn the_same_configuration_on_a_second_node_changes_nothing() {
     let configured = parties();
 
     let (first, second) = tokio::join!(
-        world.control(&one, reconcile(&configured)),
-        world.control(&other, reconcile(&configured))
+        world.control(&one, take_effect(0, &configured)),
+        world.control(&other, take_effect(0, &configured))
     );
 
     assert!(first.1 ^ second.1, "one of them was the first: {first:?} {second:?}");

@@ -1,11 +1,13 @@
-//! Stops: tokens, tasks, agents, users; and issues that race them.
+//! Ends and stops: tokens, tasks, agents, users; and issues that race them.
 
 use super::on_each_database;
-use super::world::{World, end, revoke, token_of};
+use super::world::{World, end, kill, revoke, token_of, user};
+use crate::base::time::FOREIGN_LEEWAY;
 use crate::delegation::record::{Agent, AgentState, Delegation, EndReason};
-use crate::oauth::{ActorOrSubject, Cause, Issuer, ScopeToken, TargetId, TaskId, TokenFault};
+use crate::delegation::stops::Party;
+use crate::oauth::{ActorOrSubject, AgentId, Cause, ScopeToken, TargetId, TaskId, TokenFault};
 use crate::store::Store;
-use crate::store::entry::{Control, Recorded};
+use crate::store::entry::{Control, Recorded, Whom};
 
 on_each_database! {
     revoking_a_token_ends_everything_below_it,
@@ -14,10 +16,14 @@ on_each_database! {
     an_instance_busy_elsewhere_is_not_retired,
     a_stop_of_something_unknown_is_not_found,
     an_issue_racing_a_revocation_leaves_no_live_child,
-    a_suspended_agent_loses_its_tokens_and_can_be_resumed,
+    a_suspended_agent_loses_its_tokens_and_keeps_its_tasks,
     a_suspended_sub_agent_takes_only_its_own_branch,
-    a_banned_agent_is_final_and_cuts_its_logins_off,
+    a_banned_agent_is_final,
+    an_agent_never_met_can_be_banned,
+    a_retired_agent_ends_the_tasks_that_it_began,
     a_stopped_user_needs_a_new_login,
+    a_user_never_met_can_be_stopped,
+    a_control_that_changes_nothing_says_so,
 }
 
 /// assistant: task token → access token → verifier's token; and a second access token beside.
@@ -47,6 +53,24 @@ pub(super) async fn assert_seeds_nothing(world: &World, store: &Store, from: &De
     let recorded = store.record(world.later(from, &world.instance())).await.unwrap();
     let refusal = Cause::subject(why);
     assert!(matches!(&recorded, Recorded::Refused(found) if *found == refusal), "{recorded:?}");
+}
+
+/// A first hop that is refused for this cause.
+pub(super) async fn assert_begins_nothing(
+    world: &World,
+    store: &Store,
+    upstream: &str,
+    actor: &Agent,
+    why: Cause,
+) {
+    let entry = world.hop_zero(store, &world.sign_in(upstream), actor).await;
+    let recorded = store.record(entry).await.unwrap();
+    assert!(matches!(&recorded, Recorded::Refused(found) if *found == why), "{recorded:?}");
+}
+
+/// Ends the tasks of all stops on record.
+pub(super) async fn walk(world: &World, store: &Store) {
+    while world.control(store, Control::Walk).await.1 {}
 }
 
 async fn revoking_a_token_ends_everything_below_it(world: World) {
@@ -124,18 +148,13 @@ async fn an_instance_busy_elsewhere_is_not_retired(world: World) {
 async fn a_stop_of_something_unknown_is_not_found(world: World) {
     let store = world.open().await;
     let never = token_of(&world.hop_zero(&store, &world.sign_in("ulla"), &world.principal()).await);
-    let nobody = Control::StopSubject {
-        issuer: Issuer::new("https://login.example"),
-        upstream: "nobody".to_owned(),
-        why: EndReason::KillSwitch,
-    };
     let no_agent = Control::SetAgentState {
         agent: world.instance().id,
-        state: AgentState::Banned,
-        why: EndReason::KillSwitch,
+        state: AgentState::Suspended,
+        why: EndReason::Suspended,
     };
 
-    for control in [revoke(&never), end(TaskId::new(world.id())), nobody, no_agent] {
+    for control in [revoke(&never), end(TaskId::new(world.id())), no_agent] {
         let recorded = world.try_control(&store, control).await;
         assert!(matches!(recorded, Recorded::NotFound), "{recorded:?}");
     }
@@ -179,25 +198,28 @@ async fn an_issue_racing_a_revocation_leaves_no_live_child(world: World) {
     }
 }
 
-async fn a_suspended_agent_loses_its_tokens_and_can_be_resumed(world: World) {
+async fn a_suspended_agent_loses_its_tokens_and_keeps_its_tasks(world: World) {
     let store = world.open().await;
-    let Tree { assistant, root, onward, .. } = tree(&world, &store).await;
+    let assistant = world.principal();
+    let (sign_in, root) = world.begin(&store, &assistant).await;
+    let access = world.exchange(&store, &root, &assistant).await;
+    let onward = world.exchange(&store, &access, &world.instance()).await;
     let change = |state, why| Control::SetAgentState { agent: assistant.id.clone(), state, why };
 
     let suspend = change(AgentState::Suspended, EndReason::Suspended);
-    assert_eq!(world.control(&store, suspend.clone()).await, (4, true));
-    assert_eq!(world.control(&store, suspend).await, (0, false));
-    assert!(world.life(&store, &onward).await.is_err());
-    let refused = world.hop_zero(&store, &world.sign_in("ulla"), &assistant).await;
-    let recorded = store.record(refused).await.unwrap();
-    let why = Cause::actor(TokenFault::AgentEnded);
-    assert!(matches!(&recorded, Recorded::Refused(found) if *found == why), "{recorded:?}");
+    assert!(world.control(&store, suspend.clone()).await.1);
+    assert!(!world.control(&store, suspend).await.1);
+    assert_eq!(world.life(&store, &onward).await, Err(TokenFault::AgentEnded));
+    assert_begins_nothing(&world, &store, "ulla", &assistant, Cause::actor(TokenFault::AgentEnded)).await;
+    walk(&world, &store).await;
 
-    let resume = change(AgentState::Active, EndReason::Operator);
-    assert_eq!(world.control(&store, resume).await, (0, true));
-    assert!(world.life(&store, &root).await.is_err());
-    let (_, fresh) = world.begin(&store, &assistant).await;
-    assert_eq!(world.life(&store, &fresh).await, Ok(()));
+    assert!(world.control(&store, change(AgentState::Active, EndReason::Operator)).await.1);
+    for token in [&root, &access, &onward] {
+        assert_eq!(world.life(&store, token).await, Err(TokenFault::Stopped), "none comes back");
+    }
+    let again = world.hop_zero(&store, &sign_in, &assistant).await;
+    let again = world.issued(&store, again).await;
+    assert_eq!((again.task, world.life(&store, &again).await), (root.task, Ok(())), "the task went on");
 }
 
 async fn a_suspended_sub_agent_takes_only_its_own_branch(world: World) {
@@ -206,8 +228,7 @@ async fn a_suspended_sub_agent_takes_only_its_own_branch(world: World) {
     let below = world.exchange(&store, &onward, &world.instance()).await;
     let change = |state, why| Control::SetAgentState { agent: verifier.id.clone(), state, why };
 
-    let suspend = change(AgentState::Suspended, EndReason::Suspended);
-    assert_eq!(world.control(&store, suspend).await, (2, true));
+    assert!(world.control(&store, change(AgentState::Suspended, EndReason::Suspended)).await.1);
 
     assert!(world.life(&store, &onward).await.is_err());
     assert!(world.life(&store, &below).await.is_err());
@@ -216,50 +237,119 @@ async fn a_suspended_sub_agent_takes_only_its_own_branch(world: World) {
     world.control(&store, change(AgentState::Active, EndReason::Operator)).await;
     let again = world.exchange(&store, &access, &verifier).await;
     assert_eq!(world.life(&store, &again).await, Ok(()));
-    assert_eq!(world.life(&store, &onward).await, Err(TokenFault::Revoked));
-    // Engaged again, it retires with the task.
+    assert_eq!(world.life(&store, &onward).await, Err(TokenFault::Stopped));
+    assert_eq!(world.life(&store, &below).await, Err(TokenFault::Stopped), "by its ancestor");
     world.control(&store, end(access.task)).await;
     assert_eq!(state(&store, &verifier).await, AgentState::Retired);
 }
 
-async fn a_banned_agent_is_final_and_cuts_its_logins_off(world: World) {
+async fn a_banned_agent_is_final(world: World) {
     let store = world.open().await;
-    let Tree { assistant, .. } = tree(&world, &store).await;
+    let Tree { assistant, root, onward, .. } = tree(&world, &store).await;
     let change =
         |state| Control::SetAgentState { agent: assistant.id.clone(), state, why: EndReason::KillSwitch };
 
-    assert_eq!(world.control(&store, change(AgentState::Banned)).await, (4, true));
+    assert!(world.control(&store, change(AgentState::Banned)).await.1);
 
     let banned = store.find_agent(&assistant.id).await.unwrap().unwrap();
-    assert_eq!((banned.state, banned.cutoff), (AgentState::Banned, Some(world.now())));
+    assert_eq!(banned.state, AgentState::Banned);
     assert_eq!(banned.ended.map(|ended| ended.why), Some(EndReason::KillSwitch));
-    assert_eq!(world.control(&store, change(AgentState::Active)).await, (0, false));
-    assert_eq!(state(&store, &assistant).await, AgentState::Banned);
+    for token in [&root, &onward] {
+        assert_eq!(world.life(&store, token).await, Err(TokenFault::AgentEnded));
+    }
+    for state in [AgentState::Active, AgentState::Suspended, AgentState::Retired] {
+        let recorded = world.try_control(&store, change(state)).await;
+        assert!(matches!(recorded, Recorded::Final(AgentState::Banned)), "{recorded:?}");
+    }
+    let lift = Control::Lift { what: Whom::Party(Party::Agent(assistant.id.clone())) };
+    assert!(matches!(world.try_control(&store, lift).await, Recorded::Final(AgentState::Banned)));
+    walk(&world, &store).await;
+    let task = store.find_task(root.task).await.unwrap().unwrap();
+    assert_eq!(task.ended.map(|ended| ended.why), Some(EndReason::KillSwitch));
+}
+
+async fn an_agent_never_met_can_be_banned(world: World) {
+    let store = world.open().await;
+    let instance = world.instance();
+    let ban = kill(Party::Agent(instance.id.clone()));
+    let recorded = world.try_control(&store, ban.clone()).await;
+    assert!(matches!(recorded, Recorded::Done { changed: true, is_known: Some(false), .. }), "{recorded:?}");
+    let again = world.try_control(&store, ban).await;
+    assert!(matches!(again, Recorded::Done { changed: false, is_known: Some(true), .. }), "{again:?}");
+
+    let (_, root) = world.begin(&store, &world.principal()).await;
+    let access = world.exchange(&store, &root, &world.principal()).await;
+    let recorded = store.record(world.later(&access, &instance)).await.unwrap();
+    assert!(matches!(recorded, Recorded::Refused(Cause::Token(ActorOrSubject::Actor, _))), "{recorded:?}");
+}
+
+async fn a_retired_agent_ends_the_tasks_that_it_began(world: World) {
+    let store = world.open().await;
+    let Tree { assistant, verifier, root, access, onward, .. } = tree(&world, &store).await;
+    let retire = Control::SetAgentState {
+        agent: assistant.id.clone(),
+        state: AgentState::Retired,
+        why: EndReason::Operator,
+    };
+    assert!(world.control(&store, retire).await.1);
+    for token in [&root, &access, &onward] {
+        assert_eq!(world.life(&store, token).await, Err(TokenFault::AgentEnded));
+    }
+    walk(&world, &store).await;
+    let task = store.find_task(root.task).await.unwrap().unwrap();
+    assert_eq!(task.ended.map(|ended| ended.why), Some(EndReason::Operator));
+    assert_eq!(state(&store, &verifier).await, AgentState::Retired, "it was made for that task");
 }
 
 async fn a_stopped_user_needs_a_new_login(world: World) {
     let store = world.open().await;
     let Tree { assistant, root, .. } = tree(&world, &store).await;
-    let (_, other_user) = {
-        let sign_in = world.sign_in("someone-else");
-        let entry = world.hop_zero(&store, &sign_in, &assistant).await;
-        (sign_in, world.issued(&store, entry).await)
-    };
-    let stop = Control::StopSubject {
-        issuer: Issuer::new("https://login.example"),
-        upstream: "ulla".to_owned(),
-        why: EndReason::KillSwitch,
-    };
+    let other_user = world.hop_zero(&store, &world.sign_in("someone-else"), &assistant).await;
+    let other_user = world.issued(&store, other_user).await;
+    let stop = Control::Stop { what: user(&world, "ulla"), why: EndReason::KillSwitch };
 
-    assert_eq!(world.control(&store, stop.clone()).await, (4, true));
-    assert_eq!(world.control(&store, stop).await, (0, false));
+    assert!(world.control(&store, stop.clone()).await.1);
 
-    assert_eq!(world.life(&store, &root).await, Err(TokenFault::TaskEnded));
+    assert_eq!(world.life(&store, &root).await, Err(TokenFault::SubjectCutOff));
     assert_eq!(world.life(&store, &other_user).await, Ok(()));
-    let before = world.hop_zero(&store, &world.sign_in("ulla"), &assistant).await;
-    let recorded = store.record(before).await.unwrap();
     let why = Cause::subject(TokenFault::SubjectCutOff);
-    assert!(matches!(&recorded, Recorded::Refused(found) if *found == why), "{recorded:?}");
-    world.advance(120);
-    world.begin(&store, &assistant).await;
+    assert_begins_nothing(&world, &store, "ulla", &assistant, why.clone()).await;
+    walk(&world, &store).await;
+    let task = store.find_task(root.task).await.unwrap().unwrap();
+    assert_eq!(task.ended.map(|ended| ended.why), Some(EndReason::KillSwitch));
+
+    // The sign-in of this world lies five seconds back.
+    world.advance(u32::try_from(FOREIGN_LEEWAY.seconds()).unwrap() + 6);
+    let (_, anew) = world.begin(&store, &assistant).await;
+    assert_eq!(world.life(&store, &anew).await, Ok(()));
+    walk(&world, &store).await;
+    assert_eq!(world.life(&store, &anew).await, Ok(()), "it began after the stop");
+    assert!(world.control(&store, stop).await.1, "what began anew can be stopped again");
+    assert_eq!(world.life(&store, &anew).await, Err(TokenFault::SubjectCutOff));
+}
+
+async fn a_user_never_met_can_be_stopped(world: World) {
+    let store = world.open().await;
+    let stop = Control::Stop { what: user(&world, "nobody"), why: EndReason::KillSwitch };
+    let recorded = world.try_control(&store, stop).await;
+    assert!(matches!(recorded, Recorded::Done { changed: true, is_known: Some(false), .. }), "{recorded:?}");
+    let why = Cause::subject(TokenFault::SubjectCutOff);
+    assert_begins_nothing(&world, &store, "nobody", &world.principal(), why).await;
+    world.begin(&store, &world.principal()).await;
+}
+
+async fn a_control_that_changes_nothing_says_so(world: World) {
+    let store = world.open().await;
+    let Tree { root, .. } = tree(&world, &store).await;
+    let class = Party::Class("verifier".to_owned());
+    let lift = |party: &Party| Control::Lift { what: Whom::Party(party.clone()) };
+    assert_eq!(world.control(&store, lift(&class)).await, (0, false), "it was not stopped");
+    assert!(world.control(&store, kill(class.clone())).await.1);
+    assert_eq!(world.control(&store, kill(class.clone())).await, (0, false), "it stands already");
+    assert!(world.control(&store, lift(&class)).await.1);
+    assert_eq!(world.control(&store, lift(&class)).await, (0, false));
+    let unknown = Whom::Party(Party::Agent(AgentId::new("agent_unknown")));
+    let recorded = world.try_control(&store, Control::Lift { what: unknown }).await;
+    assert!(matches!(recorded, Recorded::NotFound), "{recorded:?}");
+    assert_eq!(world.life(&store, &root).await, Ok(()));
 }

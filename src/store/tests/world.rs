@@ -19,12 +19,13 @@ use crate::base::time::{Lifetime, Timestamp};
 use crate::config::{self, Config, PostgresTls, PostgresUrl};
 use crate::decision::Report;
 use crate::delegation::record::{Agent, Delegation, EndReason, Lineage, live};
+use crate::delegation::stops::{Party, StopNumber};
 use crate::keys::NodeSecrets;
-use crate::oauth::{ClientId, OneTime, TaskId, TokenFault};
-use crate::store::entry::{Change, Control, Entry, KeyRow, Recorded};
+use crate::oauth::{ClientId, Issuer, OneTime, SubjectRef, TaskId, TokenFault};
+use crate::store::entry::{Change, Control, Entry, KeyRow, Recorded, Whom};
 use crate::store::{Opening, Store, StoreError, sqlite};
 use crate::testing::doubles::SeededEntropy;
-pub(crate) use entries::SignIn;
+pub(crate) use entries::{SESSION, SignIn};
 
 /// When the stories begin.
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -241,6 +242,7 @@ impl World {
                 agent: None,
                 subject: None,
                 why: *why,
+                changed: None,
                 died: None,
             }),
             _ => Event::Revocation(RevocationEvent { why: Some(EndReason::Operator), ..Default::default() }),
@@ -286,13 +288,27 @@ pub(crate) fn client() -> ClientId {
 
 pub(crate) fn token_of(entry: &Entry) -> Delegation {
     match &entry.change {
-        Change::Issue(token) => token.delegation(),
+        Change::Issue(token, _) => token.delegation(StopNumber::default()),
         other => panic!("{other:?}"),
     }
 }
 
 pub(crate) fn end(task: TaskId) -> Control {
     Control::EndTask { task, why: EndReason::Operator }
+}
+
+/// Stops a party until it is lifted.
+pub(crate) fn kill(party: Party) -> Control {
+    Control::Stop { what: Whom::Party(party), why: EndReason::KillSwitch }
+}
+
+/// A user of the provider of every sign-in.
+pub(crate) fn user(world: &World, upstream: &str) -> Whom {
+    Whom::User {
+        provider: Issuer::new("https://login.example"),
+        upstream: upstream.to_owned(),
+        reference: SubjectRef::new(world.id()),
+    }
 }
 
 pub(crate) fn revoke(token: &Delegation) -> Control {

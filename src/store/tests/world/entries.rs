@@ -8,8 +8,9 @@ use crate::base::time::{Lifetime, Timestamp};
 use crate::decision::{FirstHop, Origin, Permit, Proposal, Terms};
 use crate::delegation::plan::{Asking, TaskPlan, plan};
 use crate::delegation::record::{
-    Agent, AgentState, Delegation, Login, LoginFacts, Provenance, Subject, Task, TokenKind,
+    Agent, AgentState, Delegation, Grounds, Login, LoginFacts, Provenance, Subject, Task, TokenKind,
 };
+use crate::delegation::stops::StopNumber;
 use crate::issuance::{SealedAnswerRow, SignedToken};
 use crate::oauth::{
     AgentId, ClientId, Issuer, Jti, LoginId, Scope, ScopeToken, SubjectRef, TargetId, TaskId,
@@ -17,6 +18,9 @@ use crate::oauth::{
 use crate::registry::AgentLifetime;
 use crate::store::Store;
 use crate::store::entry::{Change, Entry};
+
+/// The session of every sign-in.
+pub(crate) const SESSION: [u8; 32] = [9; 32];
 
 /// One ID token as presented.
 #[derive(Clone, Debug)]
@@ -31,13 +35,14 @@ pub(crate) struct SignIn {
 impl World {
     /// A first hop as the token endpoint makes it: read, planned, with everything prepared.
     pub(crate) async fn hop_zero(&self, store: &Store, sign_in: &SignIn, actor: &Agent) -> Entry {
-        let subject = (&sign_in.issuer, sign_in.upstream.as_str());
-        let record =
-            store.find_login_record(&sign_in.hash, subject, Some(&actor.id), sign_in.named).await.unwrap();
+        let facts = Arc::new(facts_of(sign_in));
+        let upstream = sign_in.upstream.as_str();
+        let record = store.find_login_record(&facts, upstream, Some(actor), sign_in.named).await.unwrap();
         let asking = Asking {
             client: &actor.client,
-            agent: &actor.id,
-            auth_time: sign_in.auth_time,
+            agent: actor,
+            credential_at: None,
+            login: &facts,
             named_task: sign_in.named,
             purpose: None,
         };
@@ -48,12 +53,17 @@ impl World {
             TaskPlan::Join(task, login) => (task, login),
         };
         let expires_at = self.now().plus(Lifetime::from_seconds(3600));
-        let facts = Arc::new(facts_of(sign_in));
         let subject = self.subject(sign_in);
         let hop = FirstHop {
             plan,
             task: self.task(task, &subject, actor, expires_at),
-            login: Login { id: login, task, facts: Arc::clone(&facts), ends_at: expires_at },
+            login: Login {
+                id: login,
+                task,
+                facts: Arc::clone(&facts),
+                as_of: StopNumber::default(),
+                ends_at: expires_at,
+            },
             named_task: sign_in.named,
             purpose: None,
         };
@@ -66,6 +76,7 @@ impl World {
                 scope: Scope::parse("age_over_18 tickets:book tickets:search").unwrap(),
                 answer: None,
                 chain: vec![actor.id.clone()],
+                classes: vec![actor.class.clone()],
                 ancestors: Vec::new(),
                 onward_from: None,
                 issued_at: self.now(),
@@ -73,11 +84,13 @@ impl World {
             },
             client: actor.client.clone(),
             has_actor_token: true,
+            credential_at: None,
             actor: actor.clone(),
             subject,
             task,
             login,
             facts,
+            grounds: Grounds::default(),
             origin: Origin::FirstHop(Box::new(hop)),
             answer: None,
             answers: Vec::new(),
@@ -98,6 +111,10 @@ impl World {
         if chain.first() != Some(&actor.id) {
             chain.insert(0, actor.id.clone());
         }
+        let mut classes = from.classes.clone();
+        if classes.len() < chain.len() {
+            classes.insert(0, actor.class.clone());
+        }
         // Of a later hop the store reads the user and the facts of the login again.
         let sign_in = self.sign_in("ulla");
         let terms = Terms {
@@ -109,6 +126,7 @@ impl World {
                 scope: Scope::parse("tickets:search").unwrap(),
                 answer: None,
                 chain,
+                classes,
                 ancestors,
                 onward_from: None,
                 issued_at: from.issued_at,
@@ -116,11 +134,13 @@ impl World {
             },
             client: actor.client.clone(),
             has_actor_token: true,
+            credential_at: None,
             actor: actor.clone(),
             subject: self.subject(&sign_in),
             task: from.task,
             login: from.login,
             facts: Arc::new(facts_of(&sign_in)),
+            grounds: Grounds::default(),
             origin: Origin::Later { parent: from.jti },
             answer: None,
             answers: Vec::new(),
@@ -142,7 +162,7 @@ impl World {
         });
         let permit = Permit::for_tests(terms);
         let token = SignedToken::for_tests(permit, KID.to_owned(), self.fresh_hash(), answers);
-        let mut entry = self.entry(Change::Issue(Box::new(token)));
+        let mut entry = self.entry(Change::Issue(Box::new(token), 0));
         entry.told = Some(told);
         entry
     }
@@ -153,7 +173,7 @@ impl World {
         entry: &Entry,
         change: impl FnOnce(&mut Terms, &mut Vec<SealedAnswerRow>),
     ) -> Entry {
-        let Change::Issue(token) = &entry.change else { panic!("{entry:?}") };
+        let Change::Issue(token, _) = &entry.change else { panic!("{entry:?}") };
         let (mut terms, mut answers) = (token.terms().clone(), token.answers().to_vec());
         change(&mut terms, &mut answers);
         self.signed(terms, answers)
@@ -165,6 +185,7 @@ impl World {
             issuer: sign_in.issuer.clone(),
             upstream: sign_in.upstream.clone(),
             cutoff: None,
+            stopped: StopNumber::default(),
         }
     }
 
@@ -174,7 +195,9 @@ impl World {
             client: actor.client.clone(),
             agent: actor.id.clone(),
             subject: subject.reference,
+            session: Some(SESSION),
             purpose: None,
+            as_of: StopNumber::default(),
             started_at: self.now(),
             expires_at,
             ended: None,
@@ -202,14 +225,9 @@ impl World {
             state: AgentState::Active,
             ended: None,
             cutoff: None,
+            stopped: StopNumber::default(),
             first_seen: self.now(),
         }
-    }
-
-    /// A service account of another client.
-    pub(crate) fn principal_of(&self, client: &str) -> Agent {
-        let id = AgentId::new(format!("agent_{client}"));
-        Agent { id, client: ClientId::new(client), ..self.principal() }
     }
 
     /// A fresh instance of another party.
@@ -220,7 +238,8 @@ impl World {
             client: ClientId::new("age-agent"),
             provenance: Provenance::Workload {
                 issuer: Issuer::new("https://cluster.example"),
-                id: format!("pod-{number}"),
+                workload: "verifiers".to_owned(),
+                instance: Some(format!("pod-{number}")),
             },
             class: "verifier".to_owned(),
             lifetime: AgentLifetime::Task,
@@ -238,7 +257,7 @@ fn facts_of(sign_in: &SignIn) -> LoginFacts {
         acr: Some("phr".to_owned()),
         amr: vec!["hwk".to_owned(), "mfa".to_owned()],
         auth_time: sign_in.auth_time,
-        session: Some([9; 32]),
+        session: Some(SESSION),
         policy_claims: serde_json::Map::new(),
     }
 }
