@@ -62,6 +62,8 @@ impl JwtParameter {
             (Self::Assertion, "too_old") => "assertion_too_long".to_owned(),
             (Self::Assertion, "subject") => "assertion_issuer|client_unknown".to_owned(),
             (Self::Assertion, fault) => format!("assertion_{fault}"),
+            // Of its own tokens Deputy reads only what it needs to find the record, which has the user.
+            (Self::Own, "subject") => "never_issued".to_owned(),
             (_, fault) => fault.to_owned(),
         };
         faults.split('|').map(word).collect::<Vec<_>>().join("|")

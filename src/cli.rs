@@ -11,6 +11,7 @@ mod completions;
 mod error;
 mod init;
 mod key;
+mod kill;
 mod migrate;
 mod output;
 mod policy;
@@ -74,6 +75,18 @@ enum Verb {
     /// List, show or end tasks
     #[command(subcommand)]
     Task(task::Task),
+    /// Stop something at once and until it is lifted: everything that names it is dead, and nothing new begins
+    #[command(after_help = "\
+Examples: deputy kill user 'https://login.example|ada'
+          deputy kill issuer https://kubernetes.default.svc --yes
+          deputy kill client assistant --drill")]
+    Kill(kill::Kill),
+    /// Lift a stop: later logins and credentials begin anew
+    #[command(after_help = "Example: deputy lift client assistant")]
+    Lift(kill::Lift),
+    /// List what was stopped, newest first
+    #[command(after_help = "Example: deputy stops")]
+    Stops(ConfigArg),
     /// Validate a policy set, or put test cases to it
     #[command(subcommand)]
     Policy(policy::Policy),
@@ -130,6 +143,9 @@ impl Cli {
             Verb::Token(verb) => verb.run(&mut output).await,
             Verb::Agent(verb) => verb.run(&mut output).await,
             Verb::Task(verb) => verb.run(&mut output).await,
+            Verb::Kill(verb) => verb.run(&mut output).await,
+            Verb::Lift(verb) => verb.run(&mut output).await,
+            Verb::Stops(config) => kill::list(&config, &mut output).await,
             Verb::Policy(verb) => verb.run(&mut output),
             Verb::Key(verb) => verb.run(&mut output).await,
             Verb::Audit(verb) => verb.run(&mut output).await,

@@ -163,7 +163,8 @@ table! {
         /// Failed client authentications per source, and per source and client.
         #[schemars(range(min = 1, max = 1_000_000))]
         pub failures_per_minute: u32 = 60,
-        /// Introspections of unknown tokens per resource server.
+        /// Introspections of unknown tokens per resource server. As many signatures are verified per client of tokens
+        /// that are not recorded.
         #[schemars(range(min = 1, max = 1_000_000))]
         pub unknown_tokens_per_minute: u32 = 600,
         /// Audit rows for unauthenticated refusals per source. Above it, one counted row a second is written.

@@ -5,6 +5,7 @@ pub mod health;
 pub mod introspect;
 pub mod manage;
 pub mod metadata;
+pub mod own;
 pub mod phases;
 pub mod revoke;
 pub mod route;

@@ -4,6 +4,7 @@ pub mod body;
 pub mod caller;
 pub mod certificate;
 pub mod form;
+mod guesses;
 pub mod json;
 pub mod reply;
 

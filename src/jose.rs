@@ -5,6 +5,7 @@
 
 mod algorithm;
 mod claims;
+mod ecdsa;
 mod json;
 mod key;
 mod key_set;

@@ -11,8 +11,8 @@
 //!    [`AuthenticatedClient`](client_auth::AuthenticatedClient) is the proof that it was valid.
 //! 5. [`oauth`] defines the types of the protocol. It parses parameters into an
 //!    [`ExchangeRequest`](oauth::ExchangeRequest), and defines every refusal with the response that the client receives.
-//! 6. [`verification`] checks issuer, keys, signature, audience and times of the presented tokens. Each kind has a type
-//!    that proves the result, such as [`VerifiedLogin`](verification::VerifiedLogin).
+//! 6. [`verification`] checks issuer, keys, signature, audience and times of the tokens of others, and compares Deputy's
+//!    own tokens with their records. Each kind has a type that proves the result, such as [`VerifiedLogin`](verification::VerifiedLogin).
 //! 7. [`store`] reads the records of the tokens, and at the end records the outcome in one transaction.
 //! 8. [`decision`] is a pure function. It makes all checks in a fixed order with the rules of the next two modules, and
 //!    returns a [`Report`](decision::Report) with either a [`Permit`](decision::Permit) or a

@@ -34,7 +34,7 @@ pub fn verified_workload() -> VerifiedWorkload {
 }
 
 pub fn verified_own() -> VerifiedOwn {
-    VerifiedOwn { jti: any(), hash: any(), kid: any(), claims: any() }
+    VerifiedOwn { jti: any(), hash: any(), claims: any() }
 }
 
 pub fn permit() -> Permit {

@@ -1,15 +1,13 @@
-//! Tokens of others and our own: issuer trust, keys, signature, audience and times are checked here.
-
-use std::sync::Arc;
+//! Tokens of others and our own. Of others, issuer trust, keys, signature, audience and times are checked here. Our own
+//! are compared with their records.
 
 use serde_json::{Map, Value};
 
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::Config;
 use crate::jose::{Header, JoseError, PublicKey, UnverifiedToken};
-use crate::keys::{KeyRing, NodeSecrets};
 use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
-use crate::oauth::{ClientId, Digest, TokenFault};
+use crate::oauth::{ClientId, TokenFault};
 use crate::registry::{KeySource, Reach, Registry};
 
 mod id_token;
@@ -25,6 +23,7 @@ mod workload;
 
 pub use login_facts::LoginFacts;
 pub use may_act::MayAct;
+pub use own::{Compared, PresentedOwn};
 pub use verified_login::VerifiedLogin;
 pub use verified_own::VerifiedOwn;
 pub use verified_workload::VerifiedWorkload;
@@ -36,8 +35,6 @@ pub use remote::{
 
 /// How long the last known keys of workload issuers and clients are used when they cannot be fetched again.
 const KEYS_STALE: Lifetime = Lifetime::from_seconds(86_400);
-/// Own tokens remembered as well signed: 1 to 2 kB each.
-const OWN_REMEMBERED: u64 = 8192;
 /// The longest `sub` taken from a provider (OIDC Core §2).
 const MAX_SUBJECT: usize = 255;
 
@@ -109,10 +106,6 @@ impl From<KeyFault> for NotVerified {
 /// configuration keeps the keys already fetched.
 pub struct Verifier {
     keys: KeyCache,
-    /// Tokens of our own whose form and signature were found good, by their keyed hash. A task token is
-    /// shown at every hop and an access token at every introspection; checking its signature again is
-    /// most of what either costs. Nothing in here says that it lives.
-    own: moka::sync::Cache<Digest, Arc<VerifiedOwn>>,
 }
 
 impl Default for Verifier {
@@ -124,7 +117,7 @@ impl Default for Verifier {
 impl Verifier {
     /// A verifier that fetches keys this way. [`Verifier::default`] fetches over HTTPS.
     pub fn new(remote: Box<dyn RemoteKeys>) -> Self {
-        Self { keys: KeyCache::new(remote), own: moka::sync::Cache::new(OWN_REMEMBERED) }
+        Self { keys: KeyCache::new(remote) }
     }
 
     /// Reads every key file that `registry` names, so that either all of them take effect or none.
@@ -221,25 +214,6 @@ impl Verifier {
                     || config.registry.workload_issuers.contains_key(issuer)
             })
         })
-    }
-
-    /// Verifies form, kind, issuer and signature of a token of Deputy's own. Not its life.
-    pub fn own(
-        &self,
-        config: &Config,
-        ring: &KeyRing,
-        secrets: &NodeSecrets,
-        token: &str,
-    ) -> Result<Arc<VerifiedOwn>, NotVerified> {
-        let hash = secrets.token_hash(token);
-        if let Some(known) = self.own.get(&hash)
-            && own::still_holds(config, ring, &known)
-        {
-            return Ok(known);
-        }
-        let verified = Arc::new(own::verify(config, ring, token, hash)?);
-        self.own.insert(hash, Arc::clone(&verified));
-        Ok(verified)
     }
 
     /// The registered key of a client that fits `header` (7523-3-10).

@@ -124,20 +124,17 @@ async fn a_token_that_was_never_recorded_is_refused_and_alarms() {
     let world = World::start(Setup::default()).await;
     let token = world.files_token().await;
     let own = world.taken_apart(&token).await;
-    let counted = |metrics: &str| -> f64 {
-        let line = metrics.lines().find(|line| line.starts_with("deputy_never_issued_tokens_total"));
-        line.and_then(|line| line.rsplit(' ').next()).and_then(|number| number.parse().ok()).unwrap()
-    };
-    assert!(counted(&world.metrics().await) < 0.5);
+    assert_eq!(world.alarms().await, 0);
 
     let unknown = "01a20320-a200-7df2-9c03-41a4dfca3200";
     let forged = own.clone().claim("jti", unknown).sign();
     refuses(&world, "an unknown jti", world.onward_tx(&forged), SUBJECT, "never_issued").await;
-    assert!((counted(&world.metrics().await) - 1.0).abs() < 0.5);
+    assert_eq!(world.alarms().await, 1);
     assert_eq!(world.introspect_as("files-api", &forged).await.body, json!({"active": false}));
+    assert_eq!(world.alarms().await, 2, "a resource server that meets it is the first to know");
 
     // A known `jti` with other content is as unknown.
     let widened = own.claim("scope", "files.read files.write").sign();
     refuses(&world, "other content", world.onward_tx(&widened), SUBJECT, "never_issued").await;
-    assert!((counted(&world.metrics().await) - 2.0).abs() < 0.5);
+    assert_eq!(world.alarms().await, 3);
 }

@@ -237,7 +237,7 @@ fn parse(form: &str) -> ExchangeRequest {
 }
 
 fn own(world: &World, client: &str, token: &Delegation) -> Verified {
-    let subject = SubjectResult::Own(Ok(Arc::new(VerifiedOwn::for_tests(token.jti, token.hash))));
+    let subject = SubjectResult::Own(Ok(VerifiedOwn::for_tests(token.jti, token.hash)));
     Verified { subject, actor: Ok(own_agent(world, client)) }
 }
 

@@ -230,7 +230,7 @@ fn question(world: &World, ask: &Ask, held: Option<&Held>, number: u128) -> (Sce
         Some(held) => {
             let token = &held.lineage.delegation;
             let own = VerifiedOwn::for_tests(token.jti, token.hash);
-            scene.verified.subject = SubjectResult::Own(Ok(Arc::new(own)));
+            scene.verified.subject = SubjectResult::Own(Ok(own));
             scene.recorded = Recorded::Token(Box::new(TokenRecord {
                 lineage: Some(held.lineage.clone()),
                 ..TokenRecord::default()

@@ -33,7 +33,7 @@ pub enum SubjectResult {
     /// A login token: the first hop.
     Login(Result<Box<VerifiedLogin>, NotVerified>),
     /// A token of Deputy's own: a later hop.
-    Own(Result<Arc<VerifiedOwn>, NotVerified>),
+    Own(Result<VerifiedOwn, NotVerified>),
 }
 
 /// Candidate identifiers for new records, made before the decision. Those that it does not need are dropped.

@@ -1,24 +1,22 @@
 //! Introspection (RFC 7662): a resource server asks about the tokens that are meant for it.
 
-use std::sync::Arc;
-
 use actix_web::HttpResponse;
 use futures_util::future::try_join_all;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::app::{App, Failure, Stop};
 use crate::audit::{Event, IntrospectionEvent, Kind, Outcome, Requester, Told, What};
 use crate::base::time::Timestamp;
-use crate::config::Config;
 use crate::decision::is_active_for;
 use crate::endpoint::forms::FormEndpoint;
+use crate::endpoint::own::Presenting;
 use crate::endpoint::phases;
 use crate::http::caller::Caller;
 use crate::http::reply;
 use crate::oauth::exchange::BEARER;
-use crate::oauth::{ClientId, Params, Plain, TaskId};
+use crate::oauth::{Params, Plain, TaskId};
 use crate::store::{Change, Entry, Recorded};
-use crate::verification::{NotVerified, VerifiedOwn};
+use crate::verification::{PresentedOwn, VerifiedOwn};
 
 /// Counted rows handed to the writer at a time.
 const ROWS_AT_ONCE: usize = 256;
@@ -55,15 +53,12 @@ async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value
     let record = |stop| phases::record_stop(app, caller, &client, told.clone(), Kind::Introspection, stop);
     let looked_up = match params.get("token") {
         None => Err(Plain::TokenMissing.into()),
-        Some(token) => look_up(app, &config, server, token, now).await,
+        Some(token) => look_up(Presenting { app, config: &config, caller, client: server, now }, token).await,
     };
     let active = match looked_up {
         Ok(active) => active,
         Err(stop) => return Err(record(stop).await),
     };
-    if active.is_none() && app.throttle.load().note_unknown_token(server) {
-        return Err(record(Plain::Throttled.into()).await);
-    }
     if !client.one_time().is_empty() {
         let entry = Entry { one_time: client.one_time().to_vec(), change: Change::Nothing, told: None, now };
         if let Recorded::Replayed = app.store.record(entry).await? {
@@ -74,42 +69,52 @@ async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value
         None => serde_json::json!({"active": false}),
         Some(Active { own, task }) => {
             app.introspections.note(own.jti(), server, task);
-            answer(&own)
+            answer(own)
         }
     })
 }
 
 struct Active {
-    own: Arc<VerifiedOwn>,
+    own: VerifiedOwn,
     task: TaskId,
 }
 
-/// The token, if it is active for this resource server; `None` for every other case alike.
-async fn look_up(
-    app: &App,
-    config: &Config,
-    server: &ClientId,
-    token: &str,
-    now: Timestamp,
-) -> Result<Option<Active>, Stop> {
-    let own = match phases::verify_own(app, config, token).await {
-        Ok(own) => own,
-        Err(NotVerified::Fault(_)) => return Ok(None),
-        Err(NotVerified::Unavailable(what)) => return Err(Stop::Failed(Failure::IssuerKeys(what))),
-    };
-    let Some(lineage) = phases::find_own(app, &own).await.map_err(Stop::Failed)? else { return Ok(None) };
-    let is_active = is_active_for(config, server, &lineage, now);
-    Ok(is_active.then(|| Active { task: lineage.task.id, own }))
+/// The token, if it is active for this resource server; `None` for every other case alike. It counts as a guess until it
+/// is known not to be one, so that guesses are limited before they reach the database.
+async fn look_up(presenting: Presenting<'_>, token: &str) -> Result<Option<Active>, Stop> {
+    let throttle = presenting.app.throttle.load_full();
+    let is_counted = throttle.takes_guess(presenting.client, presenting.now);
+    let found = find(presenting, token, is_counted).await;
+    match found {
+        Ok(None) if !is_counted => Err(Plain::Throttled.into()),
+        Ok(None) => Ok(None),
+        Ok(Some(_)) | Err(_) => {
+            if is_counted {
+                throttle.give_guess_back(presenting.client);
+            }
+            Ok(found?)
+        }
+    }
+}
+
+async fn find(presenting: Presenting<'_>, token: &str, is_counted: bool) -> Result<Option<Active>, Failure> {
+    let Presenting { config, client, now, .. } = presenting;
+    let Ok(presented) = PresentedOwn::read(config, token, now) else { return Ok(None) };
+    // A caller that others make guess has to be answered about its good tokens all the same. Their signature tells them
+    // from guesses without the database.
+    if !is_counted && presenting.verify(&presented).await?.is_err() {
+        return Ok(None);
+    }
+    let Ok(found) = presenting.look_up(presented).await? else { return Ok(None) };
+    let is_active = is_active_for(config, client, &found.lineage, now);
+    Ok(is_active.then(|| Active { task: found.lineage.task.id, own: found.own }))
 }
 
 /// The token's own claims, no more (RFC 7662 §2.2, RFC 8693 §7.4).
-fn answer(own: &VerifiedOwn) -> Value {
-    let mut members = Map::new();
+fn answer(own: VerifiedOwn) -> Value {
+    let mut members = own.into_claims();
     members.insert("active".to_owned(), Value::Bool(true));
     members.insert("token_type".to_owned(), BEARER.into());
-    for (claim, value) in own.claims() {
-        members.entry(claim.as_str()).or_insert_with(|| value.clone());
-    }
     Value::Object(members)
 }
 

@@ -1,19 +1,15 @@
-//! What token, introspection and revocation requests have in common: authenticating the client, finding a token of
-//! Deputy's own, and recording what was refused.
-
-use std::sync::Arc;
+//! What token, introspection and revocation requests have in common: authenticating the client, and recording what was
+//! refused.
 
 use crate::app::{App, Failure, Stop};
 use crate::audit::{Event, Kind, Outcome, Requester, Told, UnauthenticatedEvent, What};
 use crate::base::time::Timestamp;
 use crate::client_auth::{self, AuthenticatedClient, NotAuthenticated};
 use crate::config::Config;
-use crate::delegation::record::Lineage;
 use crate::delegation::stops::Party;
 use crate::http::caller::Caller;
-use crate::oauth::{Cause, ClientId, Params, Plain, TokenFault};
+use crate::oauth::{Cause, ClientId, Params, Plain};
 use crate::store::{Change, Entry, Recorded};
-use crate::verification::{NotVerified, VerifiedOwn};
 
 /// Authenticates the client, throttles failures, and records them.
 ///
@@ -105,10 +101,7 @@ pub async fn record_stop(
         return replayed(app, caller, client, kind, now).await;
     }
     match &stop {
-        Stop::Refused(cause) => {
-            told.refuse(cause);
-            note_never_issued(app, caller, client, cause);
-        }
+        Stop::Refused(cause) => told.refuse(cause),
         Stop::Failed(_) => told.fail(),
     }
     let entry =
@@ -117,15 +110,6 @@ pub async fn record_stop(
         (Ok(Recorded::Replayed), _) => replayed(app, caller, client, kind, now).await,
         (Ok(_), stop) | (Err(_), stop @ Stop::Failed(_)) => stop,
         (Err(error), Stop::Refused(_)) => Stop::Failed(error.into()),
-    }
-}
-
-/// Raises the alarm for a token that we signed and never recorded.
-pub fn note_never_issued(app: &App, caller: &Caller, client: &AuthenticatedClient, cause: &Cause) {
-    if let Cause::Token(_, TokenFault::NeverIssued) = cause {
-        app.metrics.never_issued.inc();
-        tracing::error!(client.id = %client.client().id, request.id = %caller.request,
-            "a token with a good signature of ours was never recorded: a signing key may be misused");
     }
 }
 
@@ -145,25 +129,6 @@ async fn replayed(
         }
         Ok(()) => Stop::Refused(cause),
     }
-}
-
-/// Verifies a token of Deputy's own; a key that is not known may have been made by another node.
-pub async fn verify_own(app: &App, config: &Config, token: &str) -> Result<Arc<VerifiedOwn>, NotVerified> {
-    let first = app.verifier.own(config, &app.ring.load(), &app.secrets, token);
-    match first {
-        Err(NotVerified::Fault(TokenFault::KeyUnknown)) if app.may_refresh_keys() => {
-            app.refresh_keys().await.map_err(|error| NotVerified::Unavailable(error.to_string()))?;
-            app.verifier.own(config, &app.ring.load(), &app.secrets, token)
-        }
-        other => other,
-    }
-}
-
-/// The record of a verified token: the very token that was issued under this `jti`, not only the id.
-pub async fn find_own(app: &App, own: &VerifiedOwn) -> Result<Option<Lineage>, Failure> {
-    use subtle::ConstantTimeEq as _;
-    let lineage = app.store.find_lineage(own.jti()).await?;
-    Ok(lineage.filter(|lineage| bool::from(lineage.delegation.hash.ct_eq(own.hash()))))
 }
 
 #[cfg(test)]

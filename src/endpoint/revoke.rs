@@ -2,19 +2,17 @@
 
 use actix_web::HttpResponse;
 
-use crate::app::{App, Failure, Stop};
+use crate::app::{App, Stop};
 use crate::audit::{Event, Kind, Outcome, RevocationEvent, Told, What};
-use crate::base::time::Timestamp;
 use crate::client_auth::AuthenticatedClient;
-use crate::config::Config;
 use crate::decision::{self, revocation};
 use crate::endpoint::forms::FormEndpoint;
+use crate::endpoint::own::{Found, Presenting};
 use crate::endpoint::phases;
 use crate::http::caller::Caller;
 use crate::http::reply;
 use crate::oauth::{Params, Plain};
 use crate::store::{Change, Control, Entry, Recorded};
-use crate::verification::NotVerified;
 
 /// `POST /revoke` (RFC 7009 §2).
 pub struct Revocation;
@@ -48,7 +46,8 @@ async fn revoke(app: &App, caller: &Caller, params: &Params) -> Result<(), Stop>
         let what = What::Event(Outcome::Granted, Event::Revocation(event));
         Told::of_client(now, caller.request, client.client().id.clone(), what)
     };
-    match run(app, &config, &client, params, &mut event, &told, now).await {
+    let presenting = Presenting { app, config: &config, caller, client: &client.client().id, now };
+    match run(presenting, &client, params, &mut event, &told).await {
         Ok(()) => Ok(()),
         Err(stop) => {
             Err(phases::record_stop(app, caller, &client, told(event), Kind::Revocation, stop).await)
@@ -57,39 +56,35 @@ async fn revoke(app: &App, caller: &Caller, params: &Params) -> Result<(), Stop>
 }
 
 async fn run(
-    app: &App,
-    config: &Config,
+    presenting: Presenting<'_>,
     client: &AuthenticatedClient,
     params: &Params,
     event: &mut RevocationEvent,
     told: &impl Fn(RevocationEvent) -> Told,
-    now: Timestamp,
 ) -> Result<(), Stop> {
+    let Presenting { app, config, now, .. } = presenting;
     let token = params.get("token").ok_or(Plain::TokenMissing)?;
-    let change = match phases::verify_own(app, config, token).await {
-        Err(NotVerified::Unavailable(what)) => return Err(Stop::Failed(Failure::IssuerKeys(what))),
-        Err(NotVerified::Fault(_)) if app.verifier.is_foreign_kind(config, token) => {
+    let change = match presenting.find(token).await.map_err(Stop::Failed)? {
+        Err(_) if app.verifier.is_foreign_kind(config, token) => {
             return Err(Plain::TokenKindNotRevocable.into());
         }
-        Err(NotVerified::Fault(fault)) => {
+        // With another signature it is another token, which was not issued: there is nothing to revoke.
+        Err(fault) => {
             event.not_ours = Some(fault);
             Change::Nothing
         }
-        Ok(own) => match phases::find_own(app, &own).await.map_err(Stop::Failed)? {
-            None => Change::Nothing,
-            Some(lineage) => {
-                let delegation = &lineage.delegation;
-                event.jti = Some(delegation.jti);
-                event.task = Some(lineage.task.id);
-                event.agent = delegation.actor().cloned();
-                event.chain = delegation.chain.clone();
-                event.subject = Some(lineage.subject.reference);
-                event.target = Some(delegation.target.clone());
-                let decision::Revocation { jti, why } = revocation(&client.client().id, delegation)?;
-                event.why = Some(why);
-                Change::Control(Control::RevokeToken { jti, why })
-            }
-        },
+        Ok(Found { lineage, .. }) => {
+            let delegation = &lineage.delegation;
+            event.jti = Some(delegation.jti);
+            event.task = Some(lineage.task.id);
+            event.agent = delegation.actor().cloned();
+            event.chain = delegation.chain.clone();
+            event.subject = Some(lineage.subject.reference);
+            event.target = Some(delegation.target.clone());
+            let decision::Revocation { jti, why } = revocation(&client.client().id, delegation)?;
+            event.why = Some(why);
+            Change::Control(Control::RevokeToken { jti, why })
+        }
     };
     let entry = Entry { one_time: client.one_time().to_vec(), change, told: Some(told(event.clone())), now };
     match app.store.record(entry).await? {

@@ -11,6 +11,7 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
 use super::caller::network;
+use super::guesses::Guesses;
 use crate::base::time::{Clock, Lifetime, Timestamp};
 use crate::config::Limits;
 use crate::oauth::ClientId;
@@ -43,7 +44,8 @@ const SOURCES_WITH_ROWS: u32 = 20;
 pub struct Throttle {
     failures_of_source: Keyed<IpAddr>,
     failures_of_client: Keyed<(IpAddr, ClientId)>,
-    unknown_tokens: Keyed<ClientId>,
+    guesses: Guesses,
+    verifications: Keyed<ClientId>,
     rows: Keyed<IpAddr>,
     rows_of_all: RateLimiter<NotKeyed, InMemoryState, Ticks, governor::middleware::NoOpMiddleware<Nanos>>,
     shut_out: moka::sync::Cache<IpAddr, Timestamp>,
@@ -69,7 +71,8 @@ impl Throttle {
         Self {
             failures_of_source: keyed(limits.failures_per_minute.saturating_mul(CLIENTS_PER_SOURCE), clock),
             failures_of_client: keyed(limits.failures_per_minute, clock),
-            unknown_tokens: keyed(limits.unknown_tokens_per_minute, clock),
+            guesses: Guesses::new(limits.unknown_tokens_per_minute),
+            verifications: keyed(limits.unknown_tokens_per_minute, clock),
             rows: keyed(limits.unauthenticated_rows_per_minute, clock),
             rows_of_all: RateLimiter::direct_with_clock(
                 per_minute(limits.unauthenticated_rows_per_minute.saturating_mul(SOURCES_WITH_ROWS)),
@@ -98,9 +101,21 @@ impl Throttle {
         is_source_over || is_client_over
     }
 
-    /// Notes an introspection of a token that is not the caller's to see. `true`: 429 (7662-4-02).
-    pub fn note_unknown_token(&self, client: &ClientId) -> bool {
-        self.unknown_tokens.check_key(client).is_err()
+    /// Counts an introspection before its record is read, as if the token were not the caller's to see. `false`: the
+    /// caller has seen too many such tokens (7662-4-02).
+    pub fn takes_guess(&self, client: &ClientId, now: Timestamp) -> bool {
+        self.guesses.take(client, now)
+    }
+
+    /// Does not count the last introspection after all.
+    pub fn give_guess_back(&self, client: &ClientId) {
+        self.guesses.give_back(client);
+    }
+
+    /// Whether the signature of a token that no record fits is verified. There is a limit for each client, so that
+    /// nobody can occupy Deputy with signatures.
+    pub fn takes_verification(&self, client: &ClientId) -> bool {
+        self.verifications.check_key(client).is_ok()
     }
 
     /// Whether a refusal of this source, which nobody authenticated, gets an audit row of its own; if not, it was counted.
@@ -125,7 +140,7 @@ impl Throttle {
     pub fn tidy(&self) {
         self.failures_of_source.retain_recent();
         self.failures_of_client.retain_recent();
-        self.unknown_tokens.retain_recent();
+        self.verifications.retain_recent();
         self.rows.retain_recent();
     }
 
@@ -203,10 +218,10 @@ mod tests {
     }
 
     #[test]
-    fn each_resource_server_may_ask_for_so_many_unknown_tokens() {
+    fn each_client_may_have_so_many_signatures_verified() {
         let (throttle, _clock) = throttle();
-        let asks = |id| throttle.note_unknown_token(&ClientId::new(id));
-        assert_eq!([asks("a"), asks("a"), asks("a"), asks("a")], [false, false, false, true]);
-        assert!(!asks("b"));
+        let takes = |id| throttle.takes_verification(&ClientId::new(id));
+        assert_eq!([takes("a"), takes("a"), takes("a"), takes("a")], [true, true, true, false]);
+        assert!(takes("b"));
     }
 }

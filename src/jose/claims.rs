@@ -79,10 +79,6 @@ impl Claims {
     pub fn find(&self, path: &str) -> Option<&Value> {
         find_claim(&self.0, path)
     }
-
-    pub fn into_map(self) -> Map<String, Value> {
-        self.0
-    }
 }
 
 /// Finds `path` in `claims`: the member of that very name, else a walk into nested objects. Names hold
@@ -103,7 +99,7 @@ pub(super) fn check_times(claims: &Map<String, Value>) -> Result<(), JoseError> 
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "range-checked just before")]
-fn numeric_date(value: &Value) -> Result<Timestamp, JoseError> {
+pub(super) fn numeric_date(value: &Value) -> Result<Timestamp, JoseError> {
     if let Some(seconds) = value.as_i64() {
         return if (0..=END_OF_TIME as i64).contains(&seconds) {
             Ok(Timestamp::from_seconds(seconds))

@@ -5,9 +5,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::Algorithm;
-use super::claims::{Claims, check_times};
+use super::claims::{Claims, check_times, numeric_date};
+use super::ecdsa;
 use super::json::{Limits, parse_object};
 use super::{JoseError, PublicKey};
+use crate::base::time::Timestamp;
 
 /// The longest compact JWS taken, in bytes (JSON-LIMIT-01).
 const MAX_TOKEN: usize = 16 * 1024;
@@ -33,8 +35,9 @@ impl Header {
     }
 }
 
-/// A compact JWS whose form is sound and whose signature was not looked at. Its claims are out of
-/// reach until [`UnverifiedToken::verify`], but for the two that say whose keys to use.
+/// A compact JWS whose form is sound and whose signature was not looked at. Its claims are out of reach until
+/// [`UnverifiedToken::verify`], but for those that say whose keys to use, and under which record a token of
+/// Deputy's own is to be found.
 pub struct UnverifiedToken<'a> {
     header: Header,
     claims: Map<String, Value>,
@@ -94,6 +97,16 @@ impl<'a> UnverifiedToken<'a> {
         self.claims.get("sub").and_then(Value::as_str)
     }
 
+    /// `jti`, to look up the record of a token of Deputy's own.
+    pub fn claimed_id(&self) -> Option<&str> {
+        self.claims.get("jti").and_then(Value::as_str)
+    }
+
+    /// `exp`. The scan has refused what is not a date.
+    pub fn claimed_expiry(&self) -> Option<Timestamp> {
+        self.claims.get("exp").and_then(|exp| numeric_date(exp).ok())
+    }
+
     /// Verifies the signature and gives the claims out.
     ///
     /// # Errors
@@ -103,7 +116,11 @@ impl<'a> UnverifiedToken<'a> {
         Ok(Claims::new(self.claims))
     }
 
-    fn verify_signature(&self, key: &PublicKey) -> Result<(), JoseError> {
+    /// Verifies the signature alone.
+    ///
+    /// # Errors
+    /// As [`UnverifiedToken::verify`].
+    pub fn verify_signature(&self, key: &PublicKey) -> Result<(), JoseError> {
         if self.header.algorithm != key.algorithm() {
             return Err(JoseError::Algorithm);
         }
@@ -119,6 +136,19 @@ impl<'a> UnverifiedToken<'a> {
     /// The signature, in base64url.
     pub(super) const fn signature(&self) -> &'a str {
         self.signature_segment
+    }
+
+    /// The same token with the other signature that is valid wherever this one is: an ES256 signature (r, s) becomes
+    /// (r, n - s). `None` where the signature has another length than one of ES256.
+    pub fn with_the_other_signature(&self) -> Option<String> {
+        let signature = URL_SAFE_NO_PAD.decode(self.signature_segment).ok()?;
+        let other = ecdsa::other_signature(signature.try_into().ok()?);
+        Some(format!("{}.{}", self.signing_input, URL_SAFE_NO_PAD.encode(other)))
+    }
+
+    /// The claims, of a token that was recognised without its signature.
+    pub(crate) fn into_unverified_claims(self) -> Map<String, Value> {
+        self.claims
     }
 
     /// The claims before any verification: only to see which kind of token it is.

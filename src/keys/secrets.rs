@@ -120,11 +120,12 @@ impl NodeSecrets {
 
     /// From 32 bytes, for tests and the sandbox.
     pub fn from_master(master: &[u8; 32]) -> Self {
-        // INVARIANT: the labels name stored data; to change one is to lose what was hashed under it.
+        // INVARIANT: the labels name stored data; to change one is to lose what was hashed under it. The label of the
+        // token hash ends with its version (docs/adr/0010-identity-of-a-token.md).
         let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, b"deputy node secrets 1").extract(master);
         let mac = |label: &str| hmac::Key::new(hmac::HMAC_SHA256, derive(&extracted, label).as_slice());
         Self {
-            token_hash: mac("token hash"),
+            token_hash: mac("token hash 1"),
             secret_hash: mac("secret hash"),
             pairwise_subject: mac("pairwise subject"),
             pairwise_txn: mac("pairwise txn"),

@@ -1,48 +1,43 @@
-//! The proof that a token is one that Deputy signed. Its fields are private: only this module and the
-//! functions of [`super`] that verify can make one.
+//! The proof that a token is one that Deputy issued. Its fields are private: only this module and the comparison in
+//! [`super::PresentedOwn::compare`] can make one.
 
 use serde_json::{Map, Value};
 
 use crate::oauth::{Digest, Jti};
 
-/// A token of Deputy's own whose form, kind, issuer and signature were verified. Whether it is still valid is
-/// for the record to say.
+/// The very token that was recorded under its `jti` when it was signed. Whether it is still valid is for the record to
+/// say.
 #[derive(Debug)]
 pub struct VerifiedOwn {
     jti: Jti,
     hash: Digest,
-    kid: String,
     claims: Map<String, Value>,
 }
 
 impl VerifiedOwn {
-    /// The caller has verified form, kind, issuer and signature.
-    pub(super) const fn new(jti: Jti, hash: Digest, kid: String, claims: Map<String, Value>) -> Self {
-        Self { jti, hash, kid, claims }
+    /// The caller has found `hash`, the keyed hash of the whole token, in its record.
+    pub(super) const fn new(jti: Jti, hash: Digest, claims: Map<String, Value>) -> Self {
+        Self { jti, hash, claims }
     }
 
     /// A token for tests of what comes after verification.
     #[cfg(test)]
     pub(crate) fn for_tests(jti: Jti, hash: Digest) -> Self {
-        Self::new(jti, hash, String::new(), Map::new())
+        Self::new(jti, hash, Map::new())
     }
 
     pub const fn jti(&self) -> Jti {
         self.jti
     }
 
-    /// The keyed hash of the whole token, to be compared with the recorded one.
-    pub const fn hash(&self) -> &Digest {
-        &self.hash
-    }
-
-    /// The key that signed it.
-    pub fn kid(&self) -> &str {
-        &self.kid
+    /// Whether a record that was read again is that of this token.
+    pub fn is_recorded_as(&self, recorded: &Digest) -> bool {
+        use subtle::ConstantTimeEq as _;
+        self.hash.ct_eq(recorded).into()
     }
 
     /// Its claims, for introspection.
-    pub const fn claims(&self) -> &Map<String, Value> {
-        &self.claims
+    pub fn into_claims(self) -> Map<String, Value> {
+        self.claims
     }
 }

@@ -80,7 +80,8 @@ async fn the_stop_of_a_user_takes_an_issuer_and_a_subject() {
         assert_eq!((status, &answer["error"]), (400, &json!("invalid_request")), "{body}");
     }
     assert_eq!(parts.rows().await, []);
-    let (status, answer) = end_subject(&parts, r#"{"issuer": "https://op.example", "subject": "alice"}"#).await;
+    let (status, answer) =
+        end_subject(&parts, r#"{"issuer": "https://op.example", "subject": "alice"}"#).await;
     assert_eq!((status, &answer["changed"], &answer["known"]), (200, &json!(true), &json!(false)));
     let rows = parts.rows().await;
     assert!(!rows[0].body().contains("alice"), "{rows:?}");

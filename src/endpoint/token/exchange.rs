@@ -14,7 +14,7 @@ use crate::delegation::answers::SealedAnswer;
 use crate::delegation::record::Lineage;
 use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::rules::{Reach, answered};
-use crate::endpoint::phases;
+use crate::endpoint::own::{self, Found, Presenting};
 use crate::issuance::{self, Issued, answer_label};
 use crate::keys::{KeyError, SealPurpose};
 use crate::oauth::{
@@ -42,8 +42,8 @@ struct Exchange<'a> {
 impl Exchange<'_> {
     /// The only loop: it decides anew what changed between reading and writing.
     async fn run(self) -> Result<TokenResponse, Stopped> {
-        let Call { app, caller, world, client, now, .. } = *self.call;
-        let verified = self.verify().await;
+        let Call { app, world, client, now, .. } = *self.call;
+        let (verified, found) = self.verify().await;
         let fresh = fresh_ids(app.entropy.as_ref(), now).map_err(|error| {
             let report = Report::of_client(client.client().id.clone());
             Stopped::Unrecorded(Arc::new(report), Stop::Failed(error.into()))
@@ -53,9 +53,10 @@ impl Exchange<'_> {
             let report = Report::of(&question, &world.config);
             Stopped::Unrecorded(Arc::new(report), Stop::Failed(failure))
         };
-        let mut recorded = match self.needs_reading(&verified) {
-            true => self.read(&verified).await.map_err(failed)?,
-            false => Recorded::Unread,
+        let mut recorded = match found.map_err(failed)? {
+            Some(lineage) => self.token_record(Some(lineage)).await.map_err(failed)?,
+            None if self.needs_reading(&verified) => self.read(&verified).await.map_err(failed)?,
+            None => Recorded::Unread,
         };
         for _ in 0..ATTEMPTS {
             let Decision { report, outcome } = decide(world, &question, &recorded, now);
@@ -80,10 +81,7 @@ impl Exchange<'_> {
             };
             match app.store.record(entry).await {
                 Ok(store::Recorded::Done { .. }) => return Ok(issued.response),
-                Ok(store::Recorded::Refused(cause)) => {
-                    phases::note_never_issued(app, caller, client, &cause);
-                    return Err(Stopped::Recorded(cause.into()));
-                }
+                Ok(store::Recorded::Refused(cause)) => return Err(Stopped::Recorded(cause.into())),
                 Ok(store::Recorded::Superseded) => return Err(Stopped::Superseded),
                 Ok(store::Recorded::Replayed) => return Err(unrecorded(Plain::AssertionReplayed.into())),
                 Ok(store::Recorded::Changed | store::Recorded::NotFound | store::Recorded::Final(_)) => {
@@ -102,21 +100,28 @@ impl Exchange<'_> {
         issuance::issue(permit, &world.config, &ring, &app.secrets, app.entropy.as_ref(), now)
     }
 
-    /// Signatures and keys of both tokens. Results are kept; the decision says which counts.
-    async fn verify(self) -> Verified {
-        let Call { app, world, client, now, .. } = *self.call;
+    /// Verifies both tokens. Results are kept; the decision says which counts. A token of Deputy's own is recognised by
+    /// its record, which is returned, so that it is not read twice.
+    async fn verify(self) -> (Verified, Result<Option<Lineage>, Failure>) {
+        let Call { app, caller, world, client, now, .. } = *self.call;
         let config = world.config.as_ref();
-        let subject = match &self.request.subject {
+        let id = &client.client().id;
+        let (subject, found) = match &self.request.subject {
             SubjectToken::IdToken(token) => {
-                let id = &client.client().id;
                 let login = app.verifier.id_token(config, token.as_str(), id, now).await;
-                SubjectResult::Login(login.map(Box::new))
+                (SubjectResult::Login(login.map(Box::new)), Ok(None))
             }
             SubjectToken::Own(token) => {
-                SubjectResult::Own(phases::verify_own(app, config, token.as_str()).await)
+                let presenting = Presenting { app, config, caller, client: id, now };
+                let (own, found) = match presenting.find(token.as_str()).await {
+                    Ok(Ok(Found { own, lineage })) => (Ok(own), Ok(Some(lineage))),
+                    Ok(Err(fault)) => (Err(fault.into()), Ok(None)),
+                    Err(failure) => (Err(NotVerified::Unavailable(failure.to_string())), Err(failure)),
+                };
+                (SubjectResult::Own(own), found)
             }
         };
-        Verified { subject, actor: self.actor().await }
+        (Verified { subject, actor: self.actor().await }, found)
     }
 
     /// The actor: the agent of the actor token where one was sent, else the client's own.
@@ -138,7 +143,8 @@ impl Exchange<'_> {
     fn needs_reading(self, verified: &Verified) -> bool {
         match &verified.subject {
             SubjectResult::Login(result) => result.is_ok() && self.request.task != NamedTask::None,
-            SubjectResult::Own(result) => result.is_ok(),
+            // Its record was read to recognise it.
+            SubjectResult::Own(_) => false,
         }
     }
 
@@ -157,15 +163,19 @@ impl Exchange<'_> {
                 Ok(Recorded::Login(Box::new(record)))
             }
             SubjectResult::Own(Ok(own)) => {
-                let lineage = phases::find_own(self.call.app, own).await?;
-                let answer = match &lineage {
-                    Some(lineage) => self.recorded_answer(lineage).await?,
-                    None => None,
-                };
-                Ok(Recorded::Token(Box::new(TokenRecord { lineage, actor: None, answer })))
+                self.token_record(own::find_again(self.call.app, own).await?).await
             }
             SubjectResult::Login(Err(_)) | SubjectResult::Own(Err(_)) => Ok(Recorded::Unread),
         }
+    }
+
+    /// The record of a token of Deputy's own, with the answer that its login gives.
+    async fn token_record(self, lineage: Option<Lineage>) -> Result<Recorded, Failure> {
+        let answer = match &lineage {
+            Some(lineage) => self.recorded_answer(lineage).await?,
+            None => None,
+        };
+        Ok(Recorded::Token(Box::new(TokenRecord { lineage, actor: None, answer })))
     }
 
     /// The login's answer to what is asked of the target, opened.

@@ -27,6 +27,8 @@ faults! {
     Critical "critical_header", "The header has `crit`.";
     KeyUnknown "key_unknown", "No key of the issuer matches.";
     Signature "signature", "The signature does not verify.";
+    SignatureChanged "signature_changed",
+        "The token is one that Deputy issued, but its signature was changed into the other one that is valid.";
     Kind "kind", "`typ` or the claims are those of another kind of token.";
     IssuerUntrusted "issuer_untrusted", "`iss` is not configured.";
     Audience "audience", "`aud` is not what this kind of token requires.";
@@ -42,6 +44,8 @@ faults! {
     SessionTooOld "session_too_old", "The login is older than a session may be.";
     TooLittleLife "too_little_life", "Too little of the lifetime is left to issue another token.";
     NeverIssued "never_issued", "Deputy's key signed the token, but Deputy never recorded it: the key is misused.";
+    NotRecorded "not_recorded",
+        "No record fits the token. Its signature was not verified, because the client presents too many of them.";
     KeyRevoked "key_revoked", "The key that signed the token was revoked.";
     Revoked "revoked", "The token, or one that it was derived from, was revoked.";
     TaskEnded "task_ended", "The task of the token has ended.";

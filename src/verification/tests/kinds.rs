@@ -5,6 +5,7 @@ use crate::jose::Algorithm;
 use crate::keys::{KeyRing, new_key};
 use crate::oauth::Params;
 use crate::testing::doubles::SeededEntropy;
+use crate::verification::PresentedOwn;
 use crate::verification::fixtures::*;
 
 const PLACES: [&str; 4] = ["own", "id_token", "workload", "assertion"];
@@ -20,7 +21,7 @@ async fn taken_at(world: &World, ring: &KeyRing, token: &str) -> Vec<&'static st
     let assertion = authenticate(config, verifier, secrets, &[], &params, NOW).await;
     assert!(!matches!(assertion, Err(NotAuthenticated::Unavailable(_))));
     let taken = [
-        verifier.own(config, ring, secrets, token).is_ok(),
+        PresentedOwn::read(config, token, NOW).is_ok_and(|presented| presented.verify(ring).is_ok()),
         verifier.id_token(config, token, &world.client_id(), NOW).await.is_ok(),
         verifier.workload(config, token, NOW).await.is_ok(),
         assertion.is_ok(),

@@ -1,13 +1,11 @@
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
-use crate::jose::Algorithm;
+use crate::jose::{Algorithm, UnverifiedToken};
 use crate::keys::{KeyRing, KeyRow, new_key, revoke, rotate};
 use crate::oauth::TokenFault;
 use crate::testing::doubles::SeededEntropy;
 use crate::verification::fixtures::*;
-use crate::verification::{NotVerified, VerifiedOwn};
+use crate::verification::{Compared, PresentedOwn};
 
 const JTI: &str = "019a0000-0000-7000-8000-000000000001";
 
@@ -23,12 +21,9 @@ fn claims() -> Value {
     json!({"iss": DEPUTY, "sub": "u", "aud": "tickets", "exp": NOW.seconds() + 300, "jti": JTI, "act": {"sub": "agent_x"}})
 }
 
-fn verify(world: &World, ring: &KeyRing, token: &str) -> Result<Arc<VerifiedOwn>, TokenFault> {
-    match world.verifier.own(&world.config, ring, &world.secrets, token) {
-        Ok(own) => Ok(own),
-        Err(NotVerified::Fault(fault)) => Err(fault),
-        Err(NotVerified::Unavailable(why)) => panic!("{why}"),
-    }
+/// What is wrong with a token whose `jti` has no record.
+fn verify(world: &World, ring: &KeyRing, token: &str) -> Result<(), TokenFault> {
+    PresentedOwn::read(&world.config, token, NOW)?.verify(ring)
 }
 
 fn signed(ring: &KeyRing, typ: &str, claims: &Value) -> String {
@@ -36,26 +31,61 @@ fn signed(ring: &KeyRing, typ: &str, claims: &Value) -> String {
 }
 
 #[test]
-fn what_the_ring_signs_is_verified() {
+fn the_recorded_token_is_recognised_by_all_its_bytes() {
     let world = World::new();
     let ring = ring(&world, &[row(&world, 1)]);
     for typ in ["at+jwt", "task+jwt", "application/AT+JWT"] {
-        let signed = ring.sign(typ, claims().to_string().as_bytes(), NOW).unwrap();
-        let token = signed.token;
-        let own = verify(&world, &ring, &token).unwrap();
+        let token = signed(&ring, typ, &claims());
+        let again = signed(&ring, typ, &claims());
+        let recorded = world.secrets.token_hash(&token);
+        let read = |token| PresentedOwn::read(&world.config, token, NOW).unwrap();
+
+        // The key signs the same text differently every time, so this is another token.
+        let Compared::Other(other) = read(&again).compare(&world.secrets, &recorded) else { panic!("{typ}") };
+        assert_eq!((other.jti().to_string(), other.verify(&ring)), (JTI.to_owned(), Ok(())));
+
+        let Compared::Same(own) = read(&token).compare(&world.secrets, &recorded) else { panic!("{typ}") };
         assert_eq!(own.jti().to_string(), JTI);
-        assert_eq!(*own.hash(), world.secrets.token_hash(&token));
-        assert_eq!(own.kid(), signed.kid);
-        assert_eq!(Value::Object(own.claims().clone()), claims());
+        assert!(own.is_recorded_as(&recorded) && !own.is_recorded_as(&world.secrets.token_hash(&again)));
+        assert_eq!(Value::Object(own.into_claims()), claims());
     }
 }
 
 #[test]
-fn its_life_is_not_judged_here() {
+fn a_recorded_token_is_recognised_without_its_key() {
+    let world = World::new();
+    let token = sign(&world.provider_key, "at+jwt", &claims());
+    let recorded = world.secrets.token_hash(&token);
+    let presented = PresentedOwn::read(&world.config, &token, NOW).unwrap();
+    let compared = presented.compare(&world.secrets, &recorded);
+    assert!(matches!(compared, Compared::Same(_)), "its key is judged by the record");
+}
+
+#[test]
+fn the_other_valid_signature_is_seen_for_what_it_is() {
     let world = World::new();
     let ring = ring(&world, &[row(&world, 1)]);
-    let expired = signed(&ring, "at+jwt", &but(claims(), json!({"exp": NOW.seconds() - 9999})));
-    assert!(verify(&world, &ring, &expired).is_ok());
+    let token = signed(&ring, "at+jwt", &claims());
+    let recorded = world.secrets.token_hash(&token);
+    let varied = UnverifiedToken::scan(&token).unwrap().with_the_other_signature().unwrap();
+    let presented = PresentedOwn::read(&world.config, &varied, NOW).unwrap();
+    assert_eq!(presented.verify(&ring), Ok(()), "verifiers elsewhere take it");
+    assert!(matches!(presented.compare(&world.secrets, &recorded), Compared::Varied));
+}
+
+#[test]
+fn what_has_expired_by_its_own_words_is_not_looked_up() {
+    let world = World::new();
+    let ring = ring(&world, &[row(&world, 1)]);
+    let until = |exp| signed(&ring, "at+jwt", &but(claims(), json!({"exp": exp})));
+    let now = NOW.seconds();
+    for past in [now, now - 1, 0] {
+        assert_eq!(verify(&world, &ring, &until(past)), Err(TokenFault::Expired), "{past}");
+    }
+    assert_eq!(verify(&world, &ring, &until(now + 1)), Ok(()));
+    // Whoever signed it: nothing of an expired token is worth a verification.
+    let forged = sign(&world.provider_key, "at+jwt", &but(claims(), json!({"exp": now})));
+    assert_eq!(verify(&world, &ring, &forged), Err(TokenFault::Expired));
 }
 
 #[test]
@@ -76,8 +106,6 @@ fn other_kinds_issuers_and_forms_are_refused() {
         (json!({"jti": "1"}), TokenFault::Claim),
         (json!({"jti": "019A0000-0000-7000-8000-000000000001"}), TokenFault::Claim),
         (json!({"exp": null}), TokenFault::Claim),
-        (json!({"sub": null}), TokenFault::Subject),
-        (json!({"may_act": []}), TokenFault::MayAct),
     ] {
         let token = signed(&ring, "at+jwt", &but(claims(), changes.clone()));
         assert_eq!(verify(&world, &ring, &token).unwrap_err(), expected, "{changes}");
@@ -102,30 +130,13 @@ fn a_forged_token_is_refused() {
 }
 
 #[test]
-fn tokens_of_a_retired_key_are_believed_and_of_a_revoked_key_are_not() {
+fn a_retired_key_is_ours_still_and_a_revoked_key_is_named_as_such() {
     let world = World::new();
     let first = row(&world, 1);
     let token = signed(&ring(&world, std::slice::from_ref(&first)), "at+jwt", &claims());
     let rows = rotate(std::slice::from_ref(&first), row(&world, 2));
-    // Twice, so that the second answer comes from memory.
-    for _ in 0..2 {
-        assert!(verify(&world, &ring(&world, &rows), &token).is_ok());
-    }
+    assert_eq!(verify(&world, &ring(&world, &rows), &token), Ok(()));
     let mut revoked = revoke(&rows, &first.kid, NOW, row(&world, 3)).unwrap();
     revoked.push(rows[1].clone());
     assert_eq!(verify(&world, &ring(&world, &revoked), &token).unwrap_err(), TokenFault::KeyRevoked);
-}
-
-#[test]
-fn a_token_remembered_as_good_is_refused_by_a_node_without_its_key_or_of_another_issuer() {
-    let mut world = World::new();
-    let ours = ring(&world, &[row(&world, 1)]);
-    let token = signed(&ours, "at+jwt", &claims());
-    let first = verify(&world, &ours, &token).unwrap();
-    let again = verify(&world, &ours, &token).unwrap();
-    assert_eq!((first.jti(), first.claims()), (again.jti(), again.claims()));
-    let other = ring(&world, &[row(&world, 2)]);
-    assert_eq!(verify(&world, &other, &token).unwrap_err(), TokenFault::KeyUnknown);
-    world.config.issuer = crate::oauth::Issuer::new("https://moved.example");
-    assert_eq!(verify(&world, &ours, &token).unwrap_err(), TokenFault::IssuerUntrusted);
 }

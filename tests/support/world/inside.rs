@@ -75,6 +75,13 @@ impl World {
         Answer::read(response).await.text
     }
 
+    /// How many tokens with a good signature of Deputy's were found that it never recorded.
+    pub async fn alarms(&self) -> u32 {
+        let metrics = self.metrics().await;
+        let line = metrics.lines().find(|line| line.starts_with("deputy_never_issued_tokens_total"));
+        line.and_then(|line| line.rsplit(' ').next()).and_then(|number| number.parse().ok()).unwrap()
+    }
+
     /// An access token for `https://files.example/`, issued to the assistant at hop 0.
     pub async fn files_token(&self) -> String {
         self.tx().set("audience", "https://files.example/").set("scope", "files.read").send().await.granted()

@@ -1,0 +1,159 @@
+//! `deputy kill` and `deputy lift`: one verb for everything that can be stopped, and one that takes a stop back.
+
+use std::io::IsTerminal as _;
+
+use clap::{Args, ValueEnum};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::admin::{call, segment};
+use super::{CliError, ConfigArg, Output};
+use crate::config::Config;
+
+/// What can be stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// `act.sub` of its tokens
+    Agent,
+    /// `ISSUER|ID`, by its stable id or its instance id
+    Workload,
+    /// A class of agents, by its name
+    Class,
+    /// A client, by its `client_id`
+    Client,
+    /// A task, by its id; this cannot be lifted
+    Task,
+    /// `ISSUER|ID`, by `sub` at the identity provider
+    User,
+    /// `ISSUER|ID`, by `sid` at the identity provider
+    Session,
+    /// A workload issuer
+    Issuer,
+    /// An identity provider, by its issuer
+    Provider,
+    /// `ISSUER|ID`, by its client id at the identity provider
+    RelyingParty,
+    /// A target, by its identifier
+    Target,
+    /// A signing key, by its `kid`; this cannot be lifted
+    Key,
+}
+
+impl Kind {
+    /// The kind as the server names it; `None` for what has a verb of its own there.
+    const fn word(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Agent => "agent",
+            Self::Workload => "workload",
+            Self::Class => "class",
+            Self::Client => "client",
+            Self::User => "user",
+            Self::Session => "session",
+            Self::Issuer => "issuer",
+            Self::Provider => "provider",
+            Self::RelyingParty => "relying_party",
+            Self::Target => "target",
+            Self::Task | Self::Key => return None,
+        })
+    }
+}
+
+/// What is stopped.
+#[derive(Debug, Args)]
+pub struct Kill {
+    kind: Kind,
+    name: String,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// Say what would end, and write nothing
+    #[arg(long, conflicts_with = "yes")]
+    drill: bool,
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+/// Whose stop is lifted.
+#[derive(Debug, Args)]
+pub struct Lift {
+    kind: Kind,
+    name: String,
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+const FIRST: [&str; 5] = ["changed", "known", "number", "died", "logins_after"];
+
+impl Kill {
+    pub(super) async fn run(self, output: &mut Output) -> Result<(), CliError> {
+        let is_asked = !self.yes && !self.drill;
+        if is_asked && !std::io::stdin().is_terminal() {
+            return Err(CliError::Usage("`--yes` is needed where nobody can be asked".to_owned()));
+        }
+        let config = self.config.load()?;
+        if let (Some(kind), false) = (self.kind.word(), self.yes) {
+            let body = json!({"kind": kind, "name": self.name});
+            let count = call(&config, Method::POST, "/stops/count", Some(&body)).await?;
+            if self.drill {
+                output.object(&count, &["agents", "tasks"]);
+                return Ok(());
+            }
+            output.note(told(&count));
+        }
+        if self.drill {
+            return Err(CliError::Usage("a drill counts what a stop of this kind cannot".to_owned()));
+        }
+        if is_asked && !confirmed(output)? {
+            return Err(CliError::Failed("nothing was stopped".to_owned()));
+        }
+        output.object(&self.stop(&config).await?, &FIRST);
+        Ok(())
+    }
+
+    async fn stop(&self, config: &Config) -> Result<Value, CliError> {
+        let (path, body) = match self.kind.word() {
+            Some(kind) => ("/stops".to_owned(), Some(json!({"kind": kind, "name": self.name}))),
+            None if self.kind == Kind::Task => (format!("/tasks/{}/end", segment(&self.name)), None),
+            None => (format!("/keys/{}/revoke", segment(&self.name)), None),
+        };
+        call(config, Method::POST, &path, body.as_ref()).await
+    }
+}
+
+impl Lift {
+    pub(super) async fn run(self, output: &mut Output) -> Result<(), CliError> {
+        let Some(kind) = self.kind.word() else {
+            return Err(CliError::Failed("the end of a task or a key is final".to_owned()));
+        };
+        let body = json!({"kind": kind, "name": self.name});
+        let answer = call(&self.config.load()?, Method::POST, "/lifts", Some(&body)).await?;
+        output.object(&answer, &FIRST);
+        Ok(())
+    }
+}
+
+/// Lists what was stopped.
+pub(super) async fn list(config: &ConfigArg, output: &mut Output) -> Result<(), CliError> {
+    let answer = call(&config.load()?, Method::GET, "/stops", None).await?;
+    output.rows(&answer, &["kind", "name", "stands", "number", "at", "why"]);
+    Ok(())
+}
+
+/// What would end, in words.
+fn told(count: &Value) -> String {
+    let limit = count["limit"].as_u64().unwrap_or(u64::MAX);
+    let number = |what: &str| {
+        let found = count[what].as_u64().unwrap_or(0);
+        if found >= limit { format!("{found} or more") } else { found.to_string() }
+    };
+    format!("This ends {} tasks and stops {} agents.", number("tasks"), number("agents"))
+}
+
+/// Whether the operator says yes.
+fn confirmed(output: &mut Output) -> Result<bool, CliError> {
+    output.note("Stop? [y/N]");
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line);
+    read.map_err(|error| CliError::Failed(error.to_string()))?;
+    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,87 @@
+//! Recognises a token of Deputy's own that a client presents: by its record, and by its signature only where no record
+//! fits.
+
+use crate::app::{App, Failure};
+use crate::base::time::Timestamp;
+use crate::config::Config;
+use crate::delegation::record::Lineage;
+use crate::http::caller::Caller;
+use crate::oauth::{ClientId, TokenFault};
+use crate::verification::{Compared, PresentedOwn, VerifiedOwn};
+
+/// The request in which a token is presented.
+#[derive(Clone, Copy)]
+pub struct Presenting<'a> {
+    pub app: &'a App,
+    pub config: &'a Config,
+    pub caller: &'a Caller,
+    pub client: &'a ClientId,
+    pub now: Timestamp,
+}
+
+/// A token that Deputy issued, with its record.
+pub struct Found {
+    pub own: VerifiedOwn,
+    pub lineage: Lineage,
+}
+
+impl Presenting<'_> {
+    /// The token as it was recorded, or what is wrong with it.
+    ///
+    /// # Errors
+    /// [`Failure`]: the store.
+    pub async fn find(self, token: &str) -> Result<Result<Found, TokenFault>, Failure> {
+        match PresentedOwn::read(self.config, token, self.now) {
+            Ok(presented) => self.look_up(presented).await,
+            Err(fault) => Ok(Err(fault)),
+        }
+    }
+
+    /// As [`Presenting::find`], for a token that has been read.
+    pub async fn look_up(self, presented: PresentedOwn<'_>) -> Result<Result<Found, TokenFault>, Failure> {
+        let secrets = &self.app.secrets;
+        let Some(lineage) = self.app.store.find_lineage(presented.jti()).await? else {
+            return self.misfit(&presented).await.map(Err);
+        };
+        match presented.compare(secrets, &lineage.delegation.hash) {
+            Compared::Same(own) => Ok(Ok(Found { own, lineage })),
+            Compared::Varied => {
+                tracing::info!(client.id = %self.client, request.id = %self.caller.request,
+                    "a token was presented with its signature changed into the other one that is valid");
+                Ok(Err(TokenFault::SignatureChanged))
+            }
+            Compared::Other(presented) => self.misfit(&presented).await.map(Err),
+        }
+    }
+
+    /// What is wrong with a token that no record fits. Its signature is verified for the alarm alone.
+    async fn misfit(self, presented: &PresentedOwn<'_>) -> Result<TokenFault, Failure> {
+        if !self.app.throttle.load().takes_verification(self.client) {
+            return Ok(TokenFault::NotRecorded);
+        }
+        if let Err(fault) = self.verify(presented).await? {
+            return Ok(fault);
+        }
+        self.app.metrics.never_issued.inc();
+        tracing::error!(client.id = %self.client, request.id = %self.caller.request, jti = %presented.jti(),
+            "a token with a good signature of ours was never recorded: a signing key may be misused");
+        Ok(TokenFault::NeverIssued)
+    }
+
+    /// Verifies the signature of a token. A key that is not known may have been made by another node.
+    pub async fn verify(self, presented: &PresentedOwn<'_>) -> Result<Result<(), TokenFault>, Failure> {
+        match presented.verify(&self.app.ring.load()) {
+            Err(TokenFault::KeyUnknown) if self.app.may_refresh_keys() => {
+                self.app.refresh_keys().await?;
+                Ok(presented.verify(&self.app.ring.load()))
+            }
+            outcome => Ok(outcome),
+        }
+    }
+}
+
+/// The record of a token that was recognised before, read again.
+pub async fn find_again(app: &App, own: &VerifiedOwn) -> Result<Option<Lineage>, Failure> {
+    let lineage = app.store.find_lineage(own.jti()).await?;
+    Ok(lineage.filter(|lineage| own.is_recorded_as(&lineage.delegation.hash)))
+}
