@@ -459,6 +459,7 @@ async fn answers_are_gone_with_the_task_and_the_user() {
     assert!(is_kept(&login).await);
     let user = json!({"issuer": world.provider.issuer, "subject": "alice"});
     assert_eq!(world.admin("POST", "/subjects/end", user).await.status, 200);
+    world.server().walk().await.unwrap();
     assert!(!is_kept(&login).await);
     world.age_tx(&token).send().await.refused(400, "invalid_request");
     let late = world.tx().set("audience", "age-agent").set("scope", "age_over_18").send().await;

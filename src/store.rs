@@ -60,10 +60,10 @@ use self::transaction::Transaction;
 use self::writer::Writer;
 use crate::base::entropy::Entropy;
 use crate::config;
-use crate::delegation::stops::Party;
+use crate::delegation::stops::Stoppable;
 use crate::keys::NodeSecrets;
 pub use audit::verify;
-pub use entry::{Change, Control, Entry, KeyRow, Recorded, Whom};
+pub use entry::{Change, Control, Entry, Impossible, KeyRow, Recorded, Whom};
 pub use read::{AuditFilter, StopCount, StopFound};
 
 /// The store cannot answer: the request is answered with 503 and nothing is given. Holds no data of a user.
@@ -204,7 +204,7 @@ impl Store {
     }
 
     /// Whether this process knows of a stop of this party that stands.
-    pub fn is_stopped(&self, party: &Party) -> bool {
+    pub fn is_stopped(&self, party: &Stoppable) -> bool {
         self.inner.memory.stands(party)
     }
 

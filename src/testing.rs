@@ -70,9 +70,6 @@ impl ManualClock {
     }
 }
 
-/// A configuration in use, held as a request under way holds it.
-pub struct ConfigurationInUse(Arc<config::Config>);
-
 /// A running server.
 pub struct Server(server::Server);
 
@@ -116,22 +113,20 @@ impl Server {
         server::background::sweep(&self.0.app, || false).await.map_err(|error| error.to_string())
     }
 
+    /// Ends on record the tasks that stops ended.
+    ///
+    /// # Errors
+    /// What failed.
+    pub async fn walk(&self) -> Result<(), String> {
+        server::background::walk(&self.0.app, || false).await.map_err(|error| error.to_string())
+    }
+
     /// Puts another configuration in force.
     ///
     /// # Errors
     /// Why the previous one stays in force.
     pub async fn reload(&self, config: Config) -> Result<(), String> {
         server::reload::reload(&self.0.app, config.0).await.map_err(|error| error.to_string())
-    }
-
-    /// The configuration in force, held until the value is dropped.
-    pub fn hold_configuration(&self) -> ConfigurationInUse {
-        ConfigurationInUse(self.0.app.config.load_full())
-    }
-
-    /// Whether this configuration is still the one that new requests use.
-    pub fn is_in_force(&self, held: &ConfigurationInUse) -> bool {
-        Arc::ptr_eq(&held.0, &self.0.app.config.load())
     }
 
     /// Closes the store, so that whatever needs it fails.

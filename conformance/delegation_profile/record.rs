@@ -32,7 +32,7 @@ async fn every_hop_is_decided_on_what_is_true_then() {
     world.onward_tx(&files).send().await.granted();
     let agent = world.agent_of("assistant");
     world.operate("suspend", &agent).await;
-    refuses(&world, "a nested agent is suspended", world.onward_tx(&files), SUBJECT, "task_ended").await;
+    refuses(&world, "a nested agent is suspended", world.onward_tx(&files), SUBJECT, "agent_ended").await;
     refuses(&world, "a suspended agent begins nothing", world.tx(), SUBJECT, "agent_ended").await;
 
     // The agent that would act next.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::delegation::record::EndReason;
-use crate::delegation::stops::{Party, StopNumber};
+use crate::delegation::stops::{StopNumber, Stoppable};
 use crate::oauth::{AgentId, Cause, Jti, SubjectRef, TaskId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +59,6 @@ pub struct Effect {
     pub ended: Vec<TaskId>,
     pub ended_why: Option<EndReason>,
     /// The parties that came into the configuration, and those that it lacks.
-    pub added: Vec<Party>,
-    pub removed: Vec<Party>,
+    pub added: Vec<Stoppable>,
+    pub removed: Vec<Stoppable>,
 }

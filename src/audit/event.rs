@@ -7,7 +7,7 @@ use super::exchange::ExchangeEvent;
 use crate::base::time::Timestamp;
 use crate::base::words::words;
 use crate::delegation::record::{AgentState, EndReason};
-use crate::delegation::stops::{PartyKind, StopNumber};
+use crate::delegation::stops::{StopKind, StopNumber};
 use crate::oauth::{AgentId, Jti, SubjectRef, TargetId, TaskId, TokenFault};
 
 words! {
@@ -155,7 +155,7 @@ pub struct AgentStateEvent {
 /// A stop, or the lift of one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StopEvent {
-    pub kind: PartyKind,
+    pub kind: StopKind,
     /// What was stopped, within its kind. For a user this is the provider; who they are is in `subject`.
     pub name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -195,6 +195,9 @@ pub struct KeyEvent {
     /// The key; absent where it was done to all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kid: Option<String>,
+    /// Whether anything changed by this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<bool>,
 }
 
 /// A loaded policy set, or a refused one.
@@ -295,6 +298,7 @@ impl Event {
                 event.removed = effect.removed.iter().map(ToString::to_string).collect();
                 event.number = effect.number;
             }
+            Self::Key(event) if event.act != KeyAct::Refreshed => event.changed = Some(effect.is_changed),
             Self::ClockReset(event) => event.number = effect.number,
             Self::Exchange(_)
             | Self::Revocation(_)

@@ -9,7 +9,7 @@ use super::*;
 use crate::base::time::Timestamp;
 use crate::decision::{Check, Report};
 use crate::delegation::record::{AgentState, EndReason, TokenKind};
-use crate::delegation::stops::{PartyKind, StopNumber};
+use crate::delegation::stops::{StopKind, StopNumber};
 use crate::jose::{Limits, parse_object};
 use crate::oauth::{Cause, LoginId, Plain, Purpose, RequestId, Scope, TargetId, TokenFault};
 use crate::policy::PolicyRecord;
@@ -26,17 +26,12 @@ fn agent() -> AgentId {
 
 /// One event of each kind, with every member.
 fn events() -> Vec<Event> {
+    [events_of_clients(), events_of_operators()].concat()
+}
+
+fn events_of_clients() -> Vec<Event> {
     let (task, subject, jti) = (TaskId::new(id(1)), SubjectRef::new(id(2)), Jti::new(id(3)));
-    let (why, died) = (EndReason::Operator, Some(3));
-    let stop = StopEvent {
-        kind: PartyKind::User,
-        name: "https://login.example".to_owned(),
-        subject: Some(subject),
-        why: Some(why),
-        changed: Some(true),
-        known: Some(true),
-        number: Some(StopNumber::new(4)),
-    };
+    let died = Some(3);
     vec![
         Event::Exchange(Box::new(ExchangeEvent {
             agent: Some(agent()),
@@ -77,6 +72,22 @@ fn events() -> Vec<Event> {
         }),
         Event::Introspection(IntrospectionEvent { jti: Some(jti), task: Some(task), count: Some(7) }),
         Event::Unauthenticated(UnauthenticatedEvent { count: 9 }),
+    ]
+}
+
+fn events_of_operators() -> Vec<Event> {
+    let (task, subject) = (TaskId::new(id(1)), SubjectRef::new(id(2)));
+    let (why, died) = (EndReason::Operator, Some(3));
+    let stop = StopEvent {
+        kind: StopKind::User,
+        name: "https://login.example".to_owned(),
+        subject: Some(subject),
+        why: Some(why),
+        changed: Some(true),
+        known: Some(true),
+        number: Some(StopNumber::new(4)),
+    };
+    vec![
         Event::TaskEnd(TaskEndEvent {
             task,
             agent: Some(agent()),
@@ -95,7 +106,7 @@ fn events() -> Vec<Event> {
         }),
         Event::Stop(stop.clone()),
         Event::Lift(stop),
-        Event::Key(KeyEvent { act: KeyAct::Prepared, kid: Some("kid".to_owned()) }),
+        Event::Key(KeyEvent { act: KeyAct::Prepared, kid: Some("kid".to_owned()), changed: Some(true) }),
         Event::PolicyLoad(PolicyLoadEvent { set: "0123456789abcdef".to_owned() }),
         Event::Configuration(ConfigurationEvent {
             added: vec!["client assistant".to_owned()],
@@ -165,7 +176,7 @@ fn the_cases_above_cover_every_kind_and_the_word_of_each_is_in_the_body() {
 
 #[test]
 fn the_canonical_form_begins_with_its_version_and_leaves_out_what_is_absent() {
-    let event = Event::Key(KeyEvent { act: KeyAct::First, kid: None });
+    let event = Event::Key(KeyEvent { act: KeyAct::First, kid: None, changed: None });
     let mut row = row(Requester::Server, Outcome::Granted, event);
     (row.envelope.request, row.envelope.source) = (None, None);
     assert_eq!(

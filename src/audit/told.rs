@@ -59,9 +59,9 @@ impl Told {
     }
 
     /// This, refused because of the state of what it is about.
-    pub fn not_done(&mut self) {
+    pub fn not_done(&mut self, why: &'static str) {
         if let What::Event(outcome, _) = &mut self.what {
-            let word = std::borrow::Cow::Borrowed("agent_final");
+            let word = std::borrow::Cow::Borrowed(why);
             *outcome = Outcome::Refused { cause: word.clone(), reason: word };
         }
     }

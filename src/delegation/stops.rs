@@ -39,7 +39,7 @@ impl fmt::Display for StopNumber {
 
 words! {
     /// What can be stopped.
-    PartyKind {
+    StopKind {
         User => "user",
         /// A session of a user at their provider.
         Session => "session",
@@ -61,7 +61,7 @@ words! {
     }
 }
 
-impl PartyKind {
+impl StopKind {
     /// Whether it is a matter of logins: those made later begin anew although the stop was not lifted.
     pub const fn is_of_logins(self) -> bool {
         matches!(self, Self::User | Self::Session)
@@ -78,7 +78,7 @@ impl PartyKind {
 
 /// Something that can be stopped.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Party {
+pub enum Stoppable {
     User(SubjectRef),
     /// `sid`, hashed together with the issuer.
     Session(Digest),
@@ -94,20 +94,20 @@ pub enum Party {
     Everything,
 }
 
-impl Party {
-    pub const fn kind(&self) -> PartyKind {
+impl Stoppable {
+    pub const fn kind(&self) -> StopKind {
         match self {
-            Self::User(_) => PartyKind::User,
-            Self::Session(_) => PartyKind::Session,
-            Self::Agent(_) => PartyKind::Agent,
-            Self::Workload(..) => PartyKind::Workload,
-            Self::Class(_) => PartyKind::Class,
-            Self::Client(_) => PartyKind::Client,
-            Self::Target(_) => PartyKind::Target,
-            Self::Provider(_) => PartyKind::Provider,
-            Self::RelyingParty(..) => PartyKind::RelyingParty,
-            Self::Issuer(_) => PartyKind::Issuer,
-            Self::Everything => PartyKind::Everything,
+            Self::User(_) => StopKind::User,
+            Self::Session(_) => StopKind::Session,
+            Self::Agent(_) => StopKind::Agent,
+            Self::Workload(..) => StopKind::Workload,
+            Self::Class(_) => StopKind::Class,
+            Self::Client(_) => StopKind::Client,
+            Self::Target(_) => StopKind::Target,
+            Self::Provider(_) => StopKind::Provider,
+            Self::RelyingParty(..) => StopKind::RelyingParty,
+            Self::Issuer(_) => StopKind::Issuer,
+            Self::Everything => StopKind::Everything,
         }
     }
 
@@ -126,45 +126,45 @@ impl Party {
         }
     }
 
-    /// The party of this kind and name, as [`Party::name`] writes it.
-    pub fn parse(kind: PartyKind, name: &str) -> Option<Self> {
+    /// The party of this kind and name, as [`Stoppable::name`] writes it.
+    pub fn parse(kind: StopKind, name: &str) -> Option<Self> {
         let pair = || name.split_once('|').map(|(issuer, id)| (Issuer::new(issuer), id.to_owned()));
         Some(match kind {
-            PartyKind::User => Self::User(SubjectRef::parse(name)?),
-            PartyKind::Session => {
+            StopKind::User => Self::User(SubjectRef::parse(name)?),
+            StopKind::Session => {
                 Self::Session(data_encoding::HEXLOWER.decode(name.as_bytes()).ok()?.try_into().ok()?)
             }
-            PartyKind::Agent => Self::Agent(AgentId::new(name)),
-            PartyKind::Workload => pair().map(|(issuer, id)| Self::Workload(issuer, id))?,
-            PartyKind::Class => Self::Class(name.to_owned()),
-            PartyKind::Client => Self::Client(ClientId::new(name)),
-            PartyKind::Target => Self::Target(TargetId::new(name)),
-            PartyKind::Provider => Self::Provider(Issuer::new(name)),
-            PartyKind::RelyingParty => pair().map(|(issuer, id)| Self::RelyingParty(issuer, id))?,
-            PartyKind::Issuer => Self::Issuer(Issuer::new(name)),
-            PartyKind::Everything => Self::Everything,
+            StopKind::Agent => Self::Agent(AgentId::new(name)),
+            StopKind::Workload => pair().map(|(issuer, id)| Self::Workload(issuer, id))?,
+            StopKind::Class => Self::Class(name.to_owned()),
+            StopKind::Client => Self::Client(ClientId::new(name)),
+            StopKind::Target => Self::Target(TargetId::new(name)),
+            StopKind::Provider => Self::Provider(Issuer::new(name)),
+            StopKind::RelyingParty => pair().map(|(issuer, id)| Self::RelyingParty(issuer, id))?,
+            StopKind::Issuer => Self::Issuer(Issuer::new(name)),
+            StopKind::Everything => Self::Everything,
         })
     }
 }
 
-impl fmt::Display for Party {
+impl fmt::Display for Stoppable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind().word(), self.name())
     }
 }
 
 /// Every party that a configuration names.
-pub fn configured(registry: &Registry) -> Vec<Party> {
-    let mut parties: Vec<Party> = registry.clients.keys().cloned().map(Party::Client).collect();
-    parties.extend(registry.targets.keys().cloned().map(Party::Target));
+pub fn configured(registry: &Registry) -> Vec<Stoppable> {
+    let mut parties: Vec<Stoppable> = registry.clients.keys().cloned().map(Stoppable::Client).collect();
+    parties.extend(registry.targets.keys().cloned().map(Stoppable::Target));
     for (issuer, provider) in &registry.identity_providers {
-        parties.push(Party::Provider(issuer.clone()));
+        parties.push(Stoppable::Provider(issuer.clone()));
         let relying_parties = provider.relying_parties.keys();
-        parties.extend(relying_parties.map(|id| Party::RelyingParty(issuer.clone(), id.clone())));
+        parties.extend(relying_parties.map(|id| Stoppable::RelyingParty(issuer.clone(), id.clone())));
     }
     for (issuer, registered) in &registry.workload_issuers {
-        parties.push(Party::Issuer(issuer.clone()));
-        parties.extend(registered.classes.iter().map(|class| Party::Class(class.name.clone())));
+        parties.push(Stoppable::Issuer(issuer.clone()));
+        parties.extend(registered.classes.iter().map(|class| Stoppable::Class(class.name.clone())));
     }
     parties
 }
@@ -182,12 +182,12 @@ pub struct Stop {
 
 impl Stop {
     /// Whether it prevents something new, for a login or a credential of this time (seconds since the epoch).
-    fn prevents(&self, kind: PartyKind, time: i64) -> bool {
+    fn prevents(&self, kind: StopKind, time: i64) -> bool {
         (self.stands && !kind.is_of_logins()) || is_cut_off(self.not_before, time)
     }
 
     /// Whether a row that carries this number dies of it.
-    fn ends(&self, kind: PartyKind, as_of: StopNumber) -> bool {
+    fn ends(&self, kind: StopKind, as_of: StopNumber) -> bool {
         as_of < self.number || (self.stands && !kind.is_of_logins())
     }
 }
@@ -201,42 +201,42 @@ pub fn is_cut_off(not_before: Option<Timestamp>, time: i64) -> bool {
 /// The stops that a judgement has to know: of all configured parties, and of those sessions and workloads that were
 /// looked for. Users and agents carry their own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stops(Arc<HashMap<Party, Stop>>);
+pub struct Stops(Arc<HashMap<Stoppable, Stop>>);
 
-impl FromIterator<(Party, Stop)> for Stops {
-    fn from_iter<I: IntoIterator<Item = (Party, Stop)>>(stops: I) -> Self {
+impl FromIterator<(Stoppable, Stop)> for Stops {
+    fn from_iter<I: IntoIterator<Item = (Stoppable, Stop)>>(stops: I) -> Self {
         Self(Arc::new(stops.into_iter().collect()))
     }
 }
 
 impl Stops {
     /// These, and some more.
-    pub fn add(&mut self, stops: Vec<(Party, Stop)>) {
+    pub fn add(&mut self, stops: Vec<(Stoppable, Stop)>) {
         if !stops.is_empty() {
             Arc::make_mut(&mut self.0).extend(stops);
         }
     }
 
-    pub fn of(&self, party: &Party) -> Option<&Stop> {
+    pub fn of(&self, party: &Stoppable) -> Option<&Stop> {
         self.0.get(party)
     }
 
     fn any(
         &self,
-        parties: impl IntoIterator<Item = Party>,
-        found: impl Fn(PartyKind, &Stop) -> bool,
+        parties: impl IntoIterator<Item = Stoppable>,
+        found: impl Fn(StopKind, &Stop) -> bool,
     ) -> bool {
         !self.0.is_empty()
             && parties.into_iter().any(|party| self.of(&party).is_some_and(|stop| found(party.kind(), stop)))
     }
 
     /// Whether a row that carries `as_of` and names these parties is dead.
-    fn end(&self, as_of: StopNumber, parties: impl IntoIterator<Item = Party>) -> bool {
+    fn end(&self, as_of: StopNumber, parties: impl IntoIterator<Item = Stoppable>) -> bool {
         self.any(parties, |kind, stop| stop.ends(kind, as_of))
     }
 
     /// Whether one of these parties may begin nothing, by a login or a credential of this time.
-    pub fn prevent(&self, time: i64, parties: impl IntoIterator<Item = Party>) -> bool {
+    pub fn prevent(&self, time: i64, parties: impl IntoIterator<Item = Stoppable>) -> bool {
         self.any(parties, |kind, stop| stop.prevents(kind, time))
     }
 
@@ -260,14 +260,18 @@ impl Stops {
 
     /// Whether nothing more is issued for this target.
     pub fn close(&self, target: &TargetId) -> bool {
-        self.of(&Party::Target(target.clone())).is_some_and(|stop| stop.stands)
+        self.of(&Stoppable::Target(target.clone())).is_some_and(|stop| stop.stands)
     }
 }
 
-fn task_names(task: &Task, subject: &Subject) -> impl Iterator<Item = Party> {
-    [Party::Everything, Party::Provider(subject.issuer.clone()), Party::Client(task.client.clone())]
-        .into_iter()
-        .chain(task.session.map(Party::Session))
+fn task_names(task: &Task, subject: &Subject) -> impl Iterator<Item = Stoppable> {
+    [
+        Stoppable::Everything,
+        Stoppable::Provider(subject.issuer.clone()),
+        Stoppable::Client(task.client.clone()),
+    ]
+    .into_iter()
+    .chain(task.session.map(Stoppable::Session))
 }
 
 /// The parties that a login names besides its user.
@@ -275,37 +279,39 @@ pub fn login_names(
     provider: &Issuer,
     relying_party: &str,
     session: Option<Digest>,
-) -> impl Iterator<Item = Party> {
-    let relying_party = Party::RelyingParty(provider.clone(), relying_party.to_owned());
-    [Party::Provider(provider.clone()), relying_party].into_iter().chain(session.map(Party::Session))
+) -> impl Iterator<Item = Stoppable> {
+    let relying_party = Stoppable::RelyingParty(provider.clone(), relying_party.to_owned());
+    [Stoppable::Provider(provider.clone()), relying_party].into_iter().chain(session.map(Stoppable::Session))
 }
 
-fn token_names(token: &Delegation, agents: &[Agent]) -> impl Iterator<Item = Party> {
+fn token_names(token: &Delegation, agents: &[Agent]) -> impl Iterator<Item = Stoppable> {
     let agents = agents.iter().filter(|agent| token.chain.contains(&agent.id));
-    [Party::Client(token.client.clone()), Party::Target(token.target.clone())]
+    [Stoppable::Client(token.client.clone()), Stoppable::Target(token.target.clone())]
         .into_iter()
-        .chain(token.classes.iter().cloned().map(Party::Class))
+        .chain(token.classes.iter().cloned().map(Stoppable::Class))
         .chain(agents.flat_map(|agent| workload_names(&agent.provenance)))
 }
 
 /// The issuer and the workload that vouch for an agent.
-pub fn workload_names(provenance: &Provenance) -> Vec<Party> {
+pub fn workload_names(provenance: &Provenance) -> Vec<Stoppable> {
     match provenance {
         Provenance::Client => Vec::new(),
         Provenance::Workload { issuer, workload, instance } => {
-            let mut names =
-                vec![Party::Issuer(issuer.clone()), Party::Workload(issuer.clone(), workload.clone())];
-            names.extend(instance.iter().map(|id| Party::Workload(issuer.clone(), id.clone())));
+            let mut names = vec![
+                Stoppable::Issuer(issuer.clone()),
+                Stoppable::Workload(issuer.clone(), workload.clone()),
+            ];
+            names.extend(instance.iter().map(|id| Stoppable::Workload(issuer.clone(), id.clone())));
             names
         }
     }
 }
 
 /// The parties that an agent names when it is about to act for a client.
-pub fn actor_names(agent: &Agent, client: &ClientId) -> Vec<Party> {
+pub fn actor_names(agent: &Agent, client: &ClientId) -> Vec<Stoppable> {
     let mut names = workload_names(&agent.provenance);
-    names.push(Party::Class(agent.class.clone()));
-    names.push(Party::Client(client.clone()));
+    names.push(Stoppable::Class(agent.class.clone()));
+    names.push(Stoppable::Client(client.clone()));
     names
 }
 

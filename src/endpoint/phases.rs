@@ -6,7 +6,7 @@ use crate::audit::{Event, Kind, Outcome, Requester, Told, UnauthenticatedEvent, 
 use crate::base::time::Timestamp;
 use crate::client_auth::{self, AuthenticatedClient, NotAuthenticated};
 use crate::config::Config;
-use crate::delegation::stops::Party;
+use crate::delegation::stops::Stoppable;
 use crate::http::caller::Caller;
 use crate::oauth::{Cause, ClientId, Params, Plain};
 use crate::store::{Change, Entry, Recorded};
@@ -27,7 +27,7 @@ pub async fn authenticate(
     let answer =
         client_auth::authenticate(config, &app.verifier, &app.secrets, &authorization, params, now).await;
     match answer {
-        Ok(client) if app.store.is_stopped(&Party::Client(client.client().id.clone())) => {
+        Ok(client) if app.store.is_stopped(&Stoppable::Client(client.client().id.clone())) => {
             let (cause, claimed) = (Cause::from(Plain::ClientStopped), Some(client.client().id.clone()));
             record_unauthenticated(app, caller, kind, cause.clone(), claimed, now).await?;
             Err(cause.into())

@@ -124,9 +124,9 @@ async fn make_first_key(app: &App, now: Timestamp) -> Result<(), Failure> {
     if app.store.list_keys().await?.iter().all(|row| row.revoked_at.is_some()) {
         let algorithm = app.config.load().keys.signing_algorithm;
         let first = keys::new_key(algorithm, now, now, &app.secrets, app.entropy.as_ref())?;
-        let event = Event::Key(KeyEvent { act: KeyAct::First, kid: Some(first.kid.clone()) });
+        let event = Event::Key(KeyEvent { act: KeyAct::First, kid: Some(first.kid.clone()), changed: None });
         let told = Told::of_server(now, Outcome::Granted, event);
-        record::control(app, Control::PutKeys(vec![first]), told).await?;
+        record::control(app, Control::AddFirstKey(Box::new(first)), told).await?;
     }
     app.refresh_keys().await
 }

@@ -4,11 +4,11 @@
 //! A row is locked before anything that depends on it is read, so that a token which was committed before is seen and
 //! stopped, and one that is written later sees the stop.
 
+mod keys;
 mod party;
 
 use super::ending::{self, Ending};
 use super::entry::{Control, Recorded};
-use super::keys::SigningKeyRow;
 use super::rows::Key;
 use super::statement::{Failure, Lock};
 use super::sweep;
@@ -55,13 +55,10 @@ pub(super) async fn run<S: Transaction>(
         Control::TakeEffect { parties, .. } => party::take_effect(session, parties, effect, at).await,
         Control::Walk => ending::walk(session, effect, at).await.map(Ok),
         Control::Sweep => sweep::sweep(session, effect, at).await.map(Ok),
-        Control::PutKeys(keys) => {
-            for key in keys {
-                session.put_key(&SigningKeyRow::from(key)).await?;
-            }
-            effect.is_changed = !keys.is_empty();
-            Ok(Ok(()))
-        }
+        Control::AddFirstKey(new) => keys::add_first(session, new, effect).await,
+        Control::RotateKeys { new } => keys::rotate(session, new, effect, at).await,
+        Control::RevokeKey { kid, spare } => keys::revoke(session, kid, spare, effect, at).await,
+        Control::SetKeysBack { from } => keys::set_back(session, *from, effect, at).await,
         // The time itself is set by the writer, which knows that of the whole group.
         Control::ResetClock => party::end_everything(session, effect, at).await,
     }

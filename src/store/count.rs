@@ -7,7 +7,7 @@ use super::statement::Failure;
 use super::stops::BEGINNING;
 use super::tasks::OpenTask;
 use super::transaction::Transaction;
-use crate::delegation::stops::Party;
+use crate::delegation::stops::Stoppable;
 
 /// As many tasks or agents are counted at most.
 const LIMIT: i64 = 10_000;
@@ -39,34 +39,36 @@ pub(super) async fn count_stopped<S: Transaction>(
             count.tasks = session.next_of_subject(subject.reference, BEGINNING, LIMIT).await?.len();
             return Ok(count);
         }
-        Whom::Party(party) => party,
+        Whom::Other(party) => party,
     };
     let agents = match party {
-        Party::Agent(agent) => Some(AgentsOf::One(agent.as_str())),
-        Party::Client(client) => Some(AgentsOf::Client(client.as_str())),
-        Party::Issuer(issuer) => Some(AgentsOf::Issuer(issuer.as_str())),
-        Party::Class(class) => Some(AgentsOf::Class(class)),
-        Party::Workload(issuer, id) => Some(AgentsOf::Workload(issuer.as_str(), id)),
-        Party::User(_)
-        | Party::Session(_)
-        | Party::Target(_)
-        | Party::Provider(_)
-        | Party::RelyingParty(..)
-        | Party::Everything => None,
+        Stoppable::Agent(agent) => Some(AgentsOf::One(agent.as_str())),
+        Stoppable::Client(client) => Some(AgentsOf::Client(client.as_str())),
+        Stoppable::Issuer(issuer) => Some(AgentsOf::Issuer(issuer.as_str())),
+        Stoppable::Class(class) => Some(AgentsOf::Class(class)),
+        Stoppable::Workload(issuer, id) => Some(AgentsOf::Workload(issuer.as_str(), id)),
+        Stoppable::User(_)
+        | Stoppable::Session(_)
+        | Stoppable::Target(_)
+        | Stoppable::Provider(_)
+        | Stoppable::RelyingParty(..)
+        | Stoppable::Everything => None,
     };
     if let Some(agents) = agents {
         count.agents = session.live_agents(agents, LIMIT).await?.len();
     }
     count.tasks = match party {
-        Party::Agent(agent) => session.next_of_agent(agent.as_str(), BEGINNING, LIMIT).await?.len(),
-        Party::Client(_) | Party::Provider(_) | Party::Session(_) => count_tasks(session, party).await?,
+        Stoppable::Agent(agent) => session.next_of_agent(agent.as_str(), BEGINNING, LIMIT).await?.len(),
+        Stoppable::Client(_) | Stoppable::Provider(_) | Stoppable::Session(_) => {
+            count_tasks(session, party).await?
+        }
         _ => 0,
     };
     Ok(count)
 }
 
 /// The open tasks that name a client, a provider or a session, among those that are read.
-async fn count_tasks<S: Transaction>(session: &mut S, party: &Party) -> Result<usize, Failure> {
+async fn count_tasks<S: Transaction>(session: &mut S, party: &Stoppable) -> Result<usize, Failure> {
     let (mut place, mut found) = (BEGINNING, 0);
     // Enough of those that do not name it are passed over to find the limit where one in ten does.
     for _ in 0..100 {
@@ -81,18 +83,18 @@ async fn count_tasks<S: Transaction>(session: &mut S, party: &Party) -> Result<u
 }
 
 /// Whether a task names this party.
-pub(super) fn names((_, client, session, _): &OpenTask, provider: &str, party: &Party) -> bool {
+pub(super) fn names((_, client, session, _): &OpenTask, provider: &str, party: &Stoppable) -> bool {
     match party {
-        Party::Client(id) => client == id.as_str(),
-        Party::Provider(issuer) => provider == issuer.as_str(),
-        Party::Session(hash) => *session == Some(Hash(*hash)),
-        Party::Everything => true,
-        Party::User(_)
-        | Party::Agent(_)
-        | Party::Workload(..)
-        | Party::Class(_)
-        | Party::Target(_)
-        | Party::RelyingParty(..)
-        | Party::Issuer(_) => false,
+        Stoppable::Client(id) => client == id.as_str(),
+        Stoppable::Provider(issuer) => provider == issuer.as_str(),
+        Stoppable::Session(hash) => *session == Some(Hash(*hash)),
+        Stoppable::Everything => true,
+        Stoppable::User(_)
+        | Stoppable::Agent(_)
+        | Stoppable::Workload(..)
+        | Stoppable::Class(_)
+        | Stoppable::Target(_)
+        | Stoppable::RelyingParty(..)
+        | Stoppable::Issuer(_) => false,
     }
 }

@@ -12,7 +12,7 @@ use super::transaction::Transaction;
 use crate::audit;
 use crate::base::time::Lifetime;
 use crate::delegation::record::{Agent, AgentState, EndReason};
-use crate::delegation::stops::Party;
+use crate::delegation::stops::Stoppable;
 use crate::registry::AgentLifetime;
 
 /// Tasks ended by one entry at most.
@@ -70,7 +70,7 @@ pub(super) async fn walk<S: Transaction>(
 ) -> Result<(), Failure> {
     for stop in session.unfinished_stops(UNFINISHED).await? {
         let (mut found, next) = concerned(session, &stop, stop.place.unwrap_or(BEGINNING)).await?;
-        found.retain(|(_, as_of)| *as_of < stop.number || matches!(stop.party(), Ok(Party::Agent(_))));
+        found.retain(|(_, as_of)| *as_of < stop.number || matches!(stop.party(), Ok(Stoppable::Agent(_))));
         let ids: Vec<Key> = found.into_iter().map(|(id, _)| id).collect();
         let why = stop.why()?;
         let ended = end(session, &ids, Ending { why, at }).await?;
@@ -95,11 +95,11 @@ async fn concerned<S: Transaction>(
 ) -> Result<(Vec<(Key, i64)>, Option<Key>), Failure> {
     let party = stop.party()?;
     let (tasks, limit): (Vec<(OpenTask, bool)>, i64) = match &party {
-        Party::User(reference) => {
+        Stoppable::User(reference) => {
             let tasks = session.next_of_subject((*reference).into(), place, BATCH).await?;
             (tasks.into_iter().map(|task| (task, true)).collect(), BATCH)
         }
-        Party::Agent(agent) => {
+        Stoppable::Agent(agent) => {
             let tasks = session.next_of_agent(agent.as_str(), place, BATCH).await?;
             (tasks.into_iter().map(|task| (task, true)).collect(), BATCH)
         }

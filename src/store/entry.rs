@@ -3,7 +3,7 @@
 use crate::audit::Told;
 use crate::base::time::Timestamp;
 use crate::delegation::record::{AgentState, EndReason};
-use crate::delegation::stops::{Party, StopNumber};
+use crate::delegation::stops::{StopNumber, Stoppable};
 use crate::issuance::SignedToken;
 pub use crate::keys::KeyRow;
 use crate::oauth::{AgentId, Cause, Issuer, Jti, OneTime, SubjectRef, TaskId};
@@ -70,13 +70,19 @@ pub enum Control {
     SetAgentState { agent: AgentId, state: AgentState, why: EndReason },
     /// A configuration takes effect: stops every party that was ever configured and is not among these, and refuses
     /// what an earlier generation decided.
-    TakeEffect { generation: u64, parties: Vec<Party> },
+    TakeEffect { generation: u64, parties: Vec<Stoppable> },
     /// Ends a batch of the tasks that a stop ended, so that each has its row.
     Walk,
     /// Ends a batch of tasks whose time is up, retires their `task`-class agents, removes rows past their use.
     Sweep,
-    /// Inserts or changes signing keys.
-    PutKeys(Vec<KeyRow>),
+    /// Adds the very first signing key, unless another node has made one.
+    AddFirstKey(Box<KeyRow>),
+    /// Adds a key that will sign, and sets when those that sign now retire.
+    RotateKeys { new: Box<KeyRow> },
+    /// Distrusts a key at once, with everything that it signed. `spare` signs if no other key can.
+    RevokeKey { kid: String, spare: Box<KeyRow> },
+    /// Moves the times of the keys with a clock that was set back.
+    SetKeysBack { from: Timestamp },
     /// Sets the highest time seen to `now`, and ends everything that was issued.
     ResetClock,
 }
@@ -90,7 +96,7 @@ pub enum Whom {
         upstream: String,
         reference: SubjectRef,
     },
-    Party(Party),
+    Other(Stoppable),
 }
 
 impl Control {
@@ -98,10 +104,32 @@ impl Control {
     pub const fn is_numbered(&self) -> bool {
         match self {
             Self::Stop { .. } | Self::Lift { .. } | Self::TakeEffect { .. } | Self::ResetClock => true,
+            // The counter also makes the changes of keys wait for each other, on whichever node.
+            Self::AddFirstKey(_)
+            | Self::RotateKeys { .. }
+            | Self::RevokeKey { .. }
+            | Self::SetKeysBack { .. } => true,
             Self::SetAgentState { state, .. } => matches!(state, AgentState::Suspended | AgentState::Banned),
-            Self::RevokeToken { .. } | Self::EndTask { .. } | Self::Walk | Self::Sweep | Self::PutKeys(_) => {
-                false
-            }
+            Self::RevokeToken { .. } | Self::EndTask { .. } | Self::Walk | Self::Sweep => false,
+        }
+    }
+}
+
+/// Why a control could not change anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Impossible {
+    /// The agent is in this state, which is final.
+    AgentFinal(AgentState),
+    /// A key that will sign was published already.
+    KeyPrepared,
+}
+
+impl Impossible {
+    /// The word in the audit.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::AgentFinal(_) => "agent_final",
+            Self::KeyPrepared => "key_prepared",
         }
     }
 }
@@ -128,8 +156,8 @@ pub enum Recorded {
     Superseded,
     /// Nothing was written: it can never be.
     Refused(Cause),
-    /// Nothing was changed: the agent is in this final state. That is recorded.
-    Final(AgentState),
+    /// Nothing was changed, as the state does not allow it. That is recorded.
+    Impossible(Impossible),
     /// Nothing was written: no such token, task, agent or user.
     NotFound,
 }

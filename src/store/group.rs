@@ -90,45 +90,60 @@ pub(super) async fn write_group<S: Transaction>(
                 ledger.judge(token, &mut effect, entry.now)
             }
         };
-        let recorded = match judged {
-            Ok(()) => {
-                ledger.use_up(entry);
-                // A batch that ended no task is no event.
-                let is_idle = entry.change.is_chore() && effect.ended.is_empty();
-                if let Some(told) = entry.told.as_ref().filter(|_| !is_idle) {
-                    audit.push(transaction.head.append(told, &effect));
-                }
-                Recorded::Done {
-                    died: effect.died,
-                    changed: effect.is_changed,
-                    number: effect.number,
-                    is_known: effect.is_known,
-                }
-            }
-            // The refusal is recorded in the transaction that found it, and what may be used once is used up.
-            Err(Recorded::Refused(cause)) => {
-                ledger.use_up(entry);
-                if let Some(mut told) = entry.told.clone() {
-                    told.refuse(&cause);
-                    audit.push(transaction.head.append(&told, &Effect::default()));
-                }
-                Recorded::Refused(cause)
-            }
-            // A control that could not change anything is recorded as what it was.
-            Err(Recorded::Final(state)) => {
-                if let Some(mut told) = entry.told.clone() {
-                    told.not_done();
-                    audit.push(transaction.head.append(&told, &Effect::default()));
-                }
-                Recorded::Final(state)
-            }
-            Err(other) => other,
-        };
+        let recorded = conclude(entry, judged, effect, &mut ledger, &mut transaction.head, &mut audit);
         transaction.recorded.push(Ok(recorded));
     }
     transaction.has_written = !audit.is_empty();
     session.insert_all(&ledger.writes, &audit).await?;
     note_time(session, entries, is_clock_reset, transaction).await
+}
+
+/// What becomes of an entry after it was judged, with the row that tells of it.
+fn conclude(
+    entry: &Entry,
+    judged: Result<(), Recorded>,
+    effect: Effect,
+    ledger: &mut Ledger,
+    head: &mut Head,
+    audit: &mut Vec<AuditColumns>,
+) -> Recorded {
+    let mut told = entry.told.clone();
+    let recorded = match judged {
+        Ok(()) => {
+            ledger.use_up(entry);
+            // A batch that ended no task is no event.
+            let is_idle = entry.change.is_chore() && effect.ended.is_empty();
+            if let Some(told) = told.filter(|_| !is_idle) {
+                audit.push(head.append(&told, &effect));
+            }
+            return Recorded::Done {
+                died: effect.died,
+                changed: effect.is_changed,
+                number: effect.number,
+                is_known: effect.is_known,
+            };
+        }
+        Err(other) => other,
+    };
+    match &recorded {
+        // The refusal is recorded in the transaction that found it, and what may be used once is used up.
+        Recorded::Refused(cause) => {
+            ledger.use_up(entry);
+            if let Some(told) = &mut told {
+                told.refuse(cause);
+            }
+        }
+        Recorded::Impossible(why) => {
+            if let Some(told) = &mut told {
+                told.not_done(why.word());
+            }
+        }
+        _ => return recorded,
+    }
+    if let Some(told) = told {
+        audit.push(head.append(&told, &Effect::default()));
+    }
+    recorded
 }
 
 fn issues_of<'a>(entries: &[&'a Entry]) -> Vec<&'a SignedToken> {

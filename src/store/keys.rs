@@ -52,6 +52,7 @@ pub(super) trait Keys {
     /// Every key id, and when it was revoked.
     async fn key_states(&mut self, lock: Lock) -> Rows<(String, Option<i64>)>;
     async fn signing_keys(&mut self) -> Rows<SigningKeyRow>;
+    /// Inserts a key, or changes one that is not revoked.
     async fn put_key(&mut self, key: &SigningKeyRow) -> Done;
 }
 
@@ -78,19 +79,22 @@ macro_rules! keys {
                     Ok($db!(load self, query)?)
                 }
                 async fn put_key(&mut self, key: &SigningKeyRow) -> Done {
-                    $db!(execute self,
-                        diesel::insert_into(signing_key::table)
-                            .values(key)
-                            .on_conflict(signing_key::kid)
-                            .do_update()
-                            .set((
-                                signing_key::sealed.eq(&key.sealed),
-                                signing_key::published_at.eq(key.published_at),
-                                signing_key::active_from.eq(key.active_from),
-                                signing_key::retired_at.eq(key.retired_at),
-                                signing_key::revoked_at.eq(key.revoked_at),
-                            ))
+                    // Whatever else goes wrong, a revoked key stays as it is.
+                    let trusted = signing_key::table.find(&key.kid).filter(signing_key::revoked_at.is_null());
+                    let changed = $db!(execute self,
+                        diesel::update(trusted).set((
+                            signing_key::sealed.eq(&key.sealed),
+                            signing_key::published_at.eq(key.published_at),
+                            signing_key::active_from.eq(key.active_from),
+                            signing_key::retired_at.eq(key.retired_at),
+                            signing_key::revoked_at.eq(key.revoked_at),
+                        ))
                     )?;
+                    if changed == 0 {
+                        $db!(execute self,
+                            diesel::insert_into(signing_key::table).values(key).on_conflict_do_nothing()
+                        )?;
+                    }
                     Ok(())
                 }
             }

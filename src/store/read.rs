@@ -14,7 +14,7 @@ use crate::audit::Row;
 use crate::base::time::Timestamp;
 use crate::delegation::plan::LoginRecord;
 use crate::delegation::record::{Agent, Delegation, EndReason, Lineage, LoginFacts, Task};
-use crate::delegation::stops::{Party, Stop};
+use crate::delegation::stops::{Stop, Stoppable};
 use crate::oauth::{AgentId, Jti, LoginId, RequestId, ScopeToken, TargetId, TaskId};
 
 /// Which audit rows: all that are given must match.
@@ -35,7 +35,7 @@ pub struct AuditFilter {
 /// A stop as it is recorded.
 #[derive(Clone, Debug)]
 pub struct StopFound {
-    pub party: Party,
+    pub party: Stoppable,
     pub stop: Stop,
     pub at: Timestamp,
     pub why: EndReason,

@@ -12,7 +12,7 @@ use super::transaction::Transaction;
 use super::{StoreError, schema};
 use crate::base::time::Timestamp;
 use crate::delegation::record::{Agent, EndReason};
-use crate::delegation::stops::{Party, PartyKind, Stop, StopNumber, Stops, workload_names};
+use crate::delegation::stops::{Stop, StopKind, StopNumber, Stoppable, Stops, workload_names};
 use crate::oauth::Digest;
 
 /// The name of the counter that numbers stops and lifts.
@@ -34,9 +34,9 @@ row! {
 }
 
 impl StopRow {
-    pub(super) fn party(&self) -> Result<Party, StoreError> {
-        let kind = PartyKind::parse(&self.kind).ok_or(bad("stop", "kind"))?;
-        Party::parse(kind, &self.id).ok_or(bad("stop", "id"))
+    pub(super) fn party(&self) -> Result<Stoppable, StoreError> {
+        let kind = StopKind::parse(&self.kind).ok_or(bad("stop", "kind"))?;
+        Stoppable::parse(kind, &self.id).ok_or(bad("stop", "id"))
     }
 
     pub(super) const fn stop(&self) -> Stop {
@@ -189,7 +189,7 @@ impl Memory {
     }
 
     /// Whether a stop of a configured party stands.
-    pub(super) fn stands(&self, party: &Party) -> bool {
+    pub(super) fn stands(&self, party: &Stoppable) -> bool {
         self.0.load().parties.of(party).is_some_and(|stop| stop.stands)
     }
 }
@@ -224,23 +224,23 @@ impl Known {
     ) -> Result<Stops, Failure> {
         let mut stops = self.parties.clone();
         if self.has_named {
-            let mut sessions: Vec<String> = sessions.map(|hash| Party::Session(hash).name()).collect();
+            let mut sessions: Vec<String> = sessions.map(|hash| Stoppable::Session(hash).name()).collect();
             let mut workloads: Vec<String> = agents
                 .flat_map(|agent| workload_names(&agent.provenance))
-                .filter(|party| party.kind() == PartyKind::Workload)
+                .filter(|party| party.kind() == StopKind::Workload)
                 .map(|party| party.name())
                 .collect();
             for names in [&mut sessions, &mut workloads] {
                 names.sort_unstable();
                 names.dedup();
             }
-            stops.add(read(session.stops_named(PartyKind::Session.word(), &sessions).await?)?);
-            stops.add(read(session.stops_named(PartyKind::Workload.word(), &workloads).await?)?);
+            stops.add(read(session.stops_named(StopKind::Session.word(), &sessions).await?)?);
+            stops.add(read(session.stops_named(StopKind::Workload.word(), &workloads).await?)?);
         }
         Ok(stops)
     }
 }
 
-fn read(rows: Vec<StopRow>) -> Result<Vec<(Party, Stop)>, StoreError> {
+fn read(rows: Vec<StopRow>) -> Result<Vec<(Stoppable, Stop)>, StoreError> {
     rows.into_iter().map(|row| Ok((row.party()?, row.stop()))).collect()
 }

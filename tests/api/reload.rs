@@ -1,45 +1,44 @@
 //! Another configuration is put in force while requests still use the previous one.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
-use std::task::Poll;
+use futures_util::future::join_all;
+use serde_json::Value;
 
 use deputy::testing::Config;
 
 use crate::world::{Key, Setup, World};
 
-/// How many configurations are recorded as in force, with nothing under way by the one before.
-async fn in_force(world: &World) -> usize {
+/// What the last row about a configuration says.
+async fn last_configuration(world: &World) -> Value {
     let rows = world.audit().await;
-    rows.iter().filter(|row| row["event"] == "configuration" && row["phase"] == "in_force").count()
-}
-
-/// Polls once: whether the future waits.
-async fn is_pending<T>(mut future: Pin<&mut impl Future<Output = T>>) -> bool {
-    poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
+    rows.into_iter().rfind(|row| row["event"] == "configuration").unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reload_is_done_when_nobody_works_by_the_configuration_before() {
+async fn nothing_that_is_under_way_outlives_the_party_that_a_reload_takes_out() {
     let world = World::start(Setup::default()).await;
-    let server = world.server();
-    let under_way = server.hold_configuration();
-    let before = in_force(&world).await;
+    let files = |toml: &str| toml.replace("https://archive.example/", "https://attic.example/");
+    let without = Config::parse(&files(&world.toml), world.directory.path()).unwrap();
+    let task = world.task_token().await;
+    let tokens = join_all((0..30).map(|_| world.files_from(&task))).await;
 
-    let reload = server.reload(world.config());
-    tokio::pin!(reload);
-    while server.is_in_force(&under_way) {
-        assert!(is_pending(reload.as_mut()).await, "a request under way may still be given a token");
-        tokio::task::yield_now().await;
+    let exchanges = join_all(tokens.iter().map(|token| async { world.onward_tx(token).send().await }));
+    let (reloaded, answers) = tokio::join!(world.server().reload(without), exchanges);
+    reloaded.unwrap();
+
+    let row = last_configuration(&world).await;
+    assert_eq!(row["removed"], serde_json::json!(["target https://archive.example/"]));
+    assert_eq!(row["added"], serde_json::json!(["target https://attic.example/"]));
+    for answer in answers {
+        match answer.status {
+            200 => {
+                let seen = world.introspect_as("files-api", &answer.granted()).await;
+                assert_eq!(seen.body["active"], false, "it outlives its target");
+            }
+            _ => {
+                answer.refused(400, "invalid_target");
+            }
+        }
     }
-    // Rows are written in the order in which they come: one of the reload would be there before that of the exchange.
-    world.tx().send().await.granted();
-    assert_eq!(in_force(&world).await, before, "a request under way may still be given a token");
-    assert!(is_pending(reload.as_mut()).await);
-
-    drop(under_way);
-    reload.await.unwrap();
-    assert_eq!(in_force(&world).await, before + 1);
 }
 
 /// Replaces the key file of the assistant.

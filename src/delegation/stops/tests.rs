@@ -3,11 +3,11 @@ use crate::base::time::Lifetime;
 
 const AT: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
-fn client() -> Party {
-    Party::Client(ClientId::new("assistant"))
+fn client() -> Stoppable {
+    Stoppable::Client(ClientId::new("assistant"))
 }
 
-fn stopped(party: &Party, stop: Stop) -> Stops {
+fn stopped(party: &Stoppable, stop: Stop) -> Stops {
     [(party.clone(), stop)].into_iter().collect()
 }
 
@@ -15,25 +15,25 @@ fn stopped(party: &Party, stop: Stop) -> Stops {
 fn every_party_is_read_back_from_its_kind_and_name() {
     let issuer = Issuer::new("https://login.example");
     let parties = [
-        Party::User(SubjectRef::new(uuid::Uuid::from_u128(7))),
-        Party::Session([9; 32]),
-        Party::Agent(AgentId::new("agent_a")),
-        Party::Workload(issuer.clone(), "system:serviceaccount:a:b|c".to_owned()),
-        Party::Class("age".to_owned()),
+        Stoppable::User(SubjectRef::new(uuid::Uuid::from_u128(7))),
+        Stoppable::Session([9; 32]),
+        Stoppable::Agent(AgentId::new("agent_a")),
+        Stoppable::Workload(issuer.clone(), "system:serviceaccount:a:b|c".to_owned()),
+        Stoppable::Class("age".to_owned()),
         client(),
-        Party::Target(TargetId::new("https://files.example/")),
-        Party::Provider(issuer.clone()),
-        Party::RelyingParty(issuer.clone(), "app".to_owned()),
-        Party::Issuer(issuer),
-        Party::Everything,
+        Stoppable::Target(TargetId::new("https://files.example/")),
+        Stoppable::Provider(issuer.clone()),
+        Stoppable::RelyingParty(issuer.clone(), "app".to_owned()),
+        Stoppable::Issuer(issuer),
+        Stoppable::Everything,
     ];
-    let kinds: Vec<PartyKind> = parties.iter().map(Party::kind).collect();
-    assert_eq!(kinds, PartyKind::ALL);
+    let kinds: Vec<StopKind> = parties.iter().map(Stoppable::kind).collect();
+    assert_eq!(kinds, StopKind::ALL);
     for party in parties {
-        assert_eq!(Party::parse(party.kind(), &party.name()), Some(party));
+        assert_eq!(Stoppable::parse(party.kind(), &party.name()), Some(party));
     }
-    assert_eq!(Party::parse(PartyKind::Workload, "no-issuer"), None);
-    assert_eq!(Party::parse(PartyKind::Session, "abc"), None);
+    assert_eq!(Stoppable::parse(StopKind::Workload, "no-issuer"), None);
+    assert_eq!(Stoppable::parse(StopKind::Session, "abc"), None);
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn a_row_dies_of_a_stop_with_a_higher_number_only() {
     let stops = stopped(&client(), stop);
     for (as_of, is_dead) in [(0, true), (4, true), (5, false), (6, false)] {
         assert_eq!(stops.end(StopNumber::new(as_of), [client()]), is_dead, "{as_of}");
-        assert!(!stops.end(StopNumber::new(as_of), [Party::Class("other".to_owned())]));
+        assert!(!stops.end(StopNumber::new(as_of), [Stoppable::Class("other".to_owned())]));
     }
 }
 
@@ -50,7 +50,7 @@ fn a_row_dies_of_a_stop_with_a_higher_number_only() {
 fn what_stands_ends_whatever_number_a_row_carries_but_for_later_logins() {
     let stop = Stop { number: StopNumber::new(5), stands: true, not_before: Some(AT) };
     assert!(stopped(&client(), stop).end(StopNumber::new(6), [client()]));
-    let session = Party::Session([9; 32]);
+    let session = Stoppable::Session([9; 32]);
     let stops = stopped(&session, stop);
     assert!(stops.end(StopNumber::new(4), [session.clone()]));
     assert!(!stops.end(StopNumber::new(5), [session]), "a login after the stop began anew");
@@ -77,7 +77,7 @@ fn a_stop_that_stands_prevents_everything_and_a_lifted_one_what_is_older() {
 
 #[test]
 fn a_session_that_was_stopped_takes_later_logins_by_itself() {
-    let session = Party::Session([9; 32]);
+    let session = Stoppable::Session([9; 32]);
     let stop = Stop { number: StopNumber::new(5), stands: true, not_before: Some(AT) };
     let stops = stopped(&session, stop);
     let later = AT.plus(FOREIGN_LEEWAY).plus(Lifetime::from_seconds(1)).seconds();

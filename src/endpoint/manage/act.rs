@@ -9,11 +9,11 @@ use super::{NotDone, answer, show};
 use crate::app::App;
 use crate::audit::{AgentStateEvent, Event, KeyAct, KeyEvent, Told};
 use crate::delegation::record::{AgentState, EndReason};
-use crate::delegation::stops::PartyKind;
+use crate::delegation::stops::StopKind;
 use crate::http::json;
 use crate::keys;
 use crate::oauth::{AgentId, TaskId};
-use crate::store::{Control, Entry, KeyRow, Recorded};
+use crate::store::{Control, Entry, Impossible, Recorded};
 
 /// Has one control carried out, and says what it came to.
 pub(super) async fn record(
@@ -40,8 +40,11 @@ pub(super) async fn record(
             Ok(answer)
         }
         Recorded::NotFound => Err(NotDone::NotFound(what)),
-        Recorded::Final(state) => {
+        Recorded::Impossible(Impossible::AgentFinal(state)) => {
             Err(NotDone::Invalid(format!("the {what} is {}, and stays so", state.word())))
+        }
+        Recorded::Impossible(Impossible::KeyPrepared) => {
+            Err(NotDone::Invalid("a key is already prepared; it signs at its `active_from`".to_owned()))
         }
         Recorded::Refused(_) | Recorded::Changed | Recorded::Superseded | Recorded::Replayed => {
             Err(NotDone::Invalid(format!("the {what} is in a state that does not allow this")))
@@ -100,7 +103,7 @@ pub async fn end_subject(app: web::Data<App>, request: HttpRequest, payload: web
         async {
             let EndSubject { issuer, subject } = json::read(&request, payload).await?;
             let name = format!("{issuer}|{subject}");
-            stop::stop(&app, &Named { kind: PartyKind::User, name }).await.map(Value::Object)
+            stop::stop(&app, &Named { kind: StopKind::User, name }).await.map(Value::Object)
         }
         .await,
     )
@@ -112,17 +115,11 @@ pub async fn rotate_keys(app: web::Data<App>) -> HttpResponse {
         async {
             let now = app.latest();
             let config = app.config.load_full();
-            let rows = app.store.list_keys().await?;
-            if rows.iter().any(|row| row.revoked_at.is_none() && row.active_from > now) {
-                return Err(NotDone::Invalid(
-                    "a key is already prepared; it signs at its `active_from`".to_owned(),
-                ));
-            }
             let active_from = keys::announce(now, config.keys.jwks_max_age);
             let algorithm = config.keys.signing_algorithm;
             let new = keys::new_key(algorithm, now, active_from, &app.secrets, app.entropy.as_ref())?;
             let kid = new.kid.clone();
-            put(&app, keys::rotate(&rows, new), KeyAct::Prepared, kid).await
+            change_keys(&app, Control::RotateKeys { new: Box::new(new) }, KeyAct::Prepared, kid).await
         }
         .await,
     )
@@ -134,11 +131,11 @@ pub async fn revoke_key(app: web::Data<App>, kid: web::Path<String>) -> HttpResp
         async {
             let now = app.latest();
             let config = app.config.load_full();
-            let rows = app.store.list_keys().await?;
             let algorithm = config.keys.signing_algorithm;
             let spare = keys::new_key(algorithm, now, now, &app.secrets, app.entropy.as_ref())?;
-            let rows = keys::revoke(&rows, &kid, now, spare).ok_or(NotDone::NotFound("key"))?;
-            put(&app, rows, KeyAct::Revoked, kid.into_inner()).await
+            let kid = kid.into_inner();
+            let control = Control::RevokeKey { kid: kid.clone(), spare: Box::new(spare) };
+            change_keys(&app, control, KeyAct::Revoked, kid).await
         }
         .await,
     )
@@ -147,17 +144,18 @@ pub async fn revoke_key(app: web::Data<App>, kid: web::Path<String>) -> HttpResp
 /// `POST /keys/refresh`: forgets the fetched keys of other parties; no key is trusted until its source is asked again.
 pub async fn refresh_keys(app: web::Data<App>) -> HttpResponse {
     app.verifier.forget_fetched();
-    let event = Event::Key(KeyEvent { act: KeyAct::Refreshed, kid: None });
+    let event = Event::Key(KeyEvent { act: KeyAct::Refreshed, kid: None, changed: None });
     let told = Told::of_operator(app.clock.now(), event);
     let recorded = app.store.record(Entry::note(told)).await;
     answer(recorded.map(|_| json!({"refreshed": true})).map_err(NotDone::from))
 }
 
-async fn put(app: &App, rows: Vec<KeyRow>, act: KeyAct, kid: String) -> Result<Value, NotDone> {
+async fn change_keys(app: &App, control: Control, act: KeyAct, kid: String) -> Result<Value, NotDone> {
     let now = app.latest();
-    let event = Event::Key(KeyEvent { act, kid: Some(kid) });
-    record(app, Control::PutKeys(rows), event, "key").await?;
+    let event = Event::Key(KeyEvent { act, kid: Some(kid), changed: None });
+    let mut answer = record(app, control, event, "key").await?;
     app.refresh_keys().await?;
     let rows = app.store.list_keys().await?;
-    Ok(json!({"keys": rows.iter().map(|row| show::key_json(row, now)).collect::<Vec<_>>()}))
+    answer.insert("keys".to_owned(), rows.iter().map(|row| show::key_json(row, now)).collect());
+    Ok(Value::Object(answer))
 }

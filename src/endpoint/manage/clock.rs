@@ -9,7 +9,6 @@ use super::{NotDone, answer};
 use crate::app::{App, Failure};
 use crate::audit::{ClockResetEvent, Event, KeyAct, KeyEvent, Told};
 use crate::base::time::Timestamp;
-use crate::keys;
 use crate::store::{Control, Entry, Store, StoreError};
 
 /// `POST /clock/reset`: the highest time seen becomes the clock's, and everything that was issued ends.
@@ -29,10 +28,9 @@ async fn run(app: &App) -> Result<(), Failure> {
 pub async fn set_back(store: &Store, now: Timestamp) -> Result<(), StoreError> {
     let highest = store.highest_time().await?.unwrap_or(now);
     let told = |event| Told::of_operator(now, event);
-    let keys = keys::set_back(&store.list_keys().await?, highest, now);
-    if !keys.is_empty() {
-        let event = Event::Key(KeyEvent { act: KeyAct::SetBack, kid: None });
-        store.record(Entry::control(Control::PutKeys(keys), told(event))).await?;
+    if now < highest {
+        let event = Event::Key(KeyEvent { act: KeyAct::SetBack, kid: None, changed: None });
+        store.record(Entry::control(Control::SetKeysBack { from: highest }, told(event))).await?;
     }
     let event = Event::ClockReset(ClockResetEvent { from: highest, to: now, number: None });
     store.record(Entry::control(Control::ResetClock, told(event))).await?;

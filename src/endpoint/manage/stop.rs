@@ -12,7 +12,7 @@ use crate::base::digest::sha256_of_parts;
 use crate::base::entropy::uuid_v7;
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::delegation::record::EndReason;
-use crate::delegation::stops::{Party, PartyKind};
+use crate::delegation::stops::{StopKind, Stoppable};
 use crate::http::json;
 use crate::oauth::{Issuer, SubjectRef, TaskId};
 use crate::store::{Control, StopFound, Whom};
@@ -24,7 +24,7 @@ const LISTED: u32 = 1000;
 /// else the plain name.
 #[derive(Debug, Deserialize)]
 pub struct Named {
-    pub kind: PartyKind,
+    pub kind: StopKind,
     pub name: String,
 }
 
@@ -36,22 +36,22 @@ impl Named {
             if issuer.is_empty() || id.is_empty() { Err(invalid()) } else { Ok((Issuer::new(issuer), id)) }
         };
         Ok(match self.kind {
-            PartyKind::User => {
+            StopKind::User => {
                 let (provider, upstream) = pair()?;
                 let reference =
                     uuid_v7(app.entropy.as_ref(), app.clock.now()).map_err(crate::app::Failure::from)?;
                 Whom::User { provider, upstream: upstream.to_owned(), reference: SubjectRef::new(reference) }
             }
-            PartyKind::Session => {
+            StopKind::Session => {
                 let (provider, session) = pair()?;
-                Whom::Party(Party::Session(sha256_of_parts([
+                Whom::Other(Stoppable::Session(sha256_of_parts([
                     provider.as_str().as_bytes(),
                     session.as_bytes(),
                 ])))
             }
-            PartyKind::Everything => return Err(invalid()),
+            StopKind::Everything => return Err(invalid()),
             _ if self.name.is_empty() => return Err(invalid()),
-            kind => Whom::Party(Party::parse(kind, &self.name).ok_or_else(invalid)?),
+            kind => Whom::Other(Stoppable::parse(kind, &self.name).ok_or_else(invalid)?),
         })
     }
 
@@ -59,7 +59,7 @@ impl Named {
         let name = match whom {
             // Who the user is at the provider stays out of the audit log.
             Whom::User { provider, .. } => provider.to_string(),
-            Whom::Party(party) => party.name(),
+            Whom::Other(party) => party.name(),
         };
         StopEvent { kind: self.kind, name, subject: None, why, changed: None, known: None, number: None }
     }
@@ -109,7 +109,7 @@ pub async fn lift(app: web::Data<App>, request: HttpRequest, payload: web::Paylo
             let event = Event::Lift(named.event(&what, None));
             let mut answer = record(&app, Control::Lift { what }, event, named.kind.word()).await?;
             let is_changed = answer.get("changed") == Some(&Value::Bool(true));
-            if is_changed && !matches!(named.kind, PartyKind::Target | PartyKind::Agent) {
+            if is_changed && !matches!(named.kind, StopKind::Target | StopKind::Agent) {
                 answer.insert("logins_after".to_owned(), from(app.latest()).into());
             }
             Ok(Value::Object(answer))

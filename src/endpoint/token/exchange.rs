@@ -84,7 +84,7 @@ impl Exchange<'_> {
                 Ok(store::Recorded::Refused(cause)) => return Err(Stopped::Recorded(cause.into())),
                 Ok(store::Recorded::Superseded) => return Err(Stopped::Superseded),
                 Ok(store::Recorded::Replayed) => return Err(unrecorded(Plain::AssertionReplayed.into())),
-                Ok(store::Recorded::Changed | store::Recorded::NotFound | store::Recorded::Final(_)) => {
+                Ok(store::Recorded::Changed | store::Recorded::NotFound | store::Recorded::Impossible(_)) => {
                     app.refresh_keys().await.map_err(failed)?;
                     recorded = self.read(&verified).await.map_err(failed)?;
                 }

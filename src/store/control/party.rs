@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{At, Outcome};
 use crate::audit;
 use crate::delegation::record::{Agent, AgentState, EndReason, Ended, Provenance, Subject};
-use crate::delegation::stops::{Party, PartyKind, StopNumber};
+use crate::delegation::stops::{StopKind, StopNumber, Stoppable};
 use crate::oauth::{AgentId, ClientId, Issuer, SubjectRef};
 use crate::registry::AgentLifetime;
 use crate::store::agents::AgentRow;
-use crate::store::entry::{Recorded, Whom};
+use crate::store::entry::{Impossible, Recorded, Whom};
 use crate::store::parties::PartyRow;
 use crate::store::statement::{Failure, Lock};
 use crate::store::stops::{BEGINNING, StopRow};
@@ -28,10 +28,10 @@ pub(super) async fn stop<S: Transaction>(
         Whom::User { provider, upstream, reference } => {
             return stop_user(session, (provider, upstream), *reference, why, effect, at).await;
         }
-        Whom::Party(Party::Agent(agent)) => {
+        Whom::Other(Stoppable::Agent(agent)) => {
             return set_agent_state(session, agent, AgentState::Banned, why, effect, at).await;
         }
-        Whom::Party(party) => party,
+        Whom::Other(party) => party,
     };
     let before = read(session, party).await?;
     effect.is_known = is_known(session, party).await?;
@@ -59,24 +59,24 @@ pub(super) async fn lift<S: Transaction>(
             effect.is_known = Some(found.is_some());
             let Some(subject) = found else { return Ok(Ok(())) };
             effect.subject = Some(subject.reference.into());
-            Party::User(subject.reference.into())
+            Stoppable::User(subject.reference.into())
         }
-        Whom::Party(Party::Agent(agent)) => {
+        Whom::Other(Stoppable::Agent(agent)) => {
             return set_agent_state(session, agent, AgentState::Active, EndReason::Operator, effect, at)
                 .await;
         }
-        Whom::Party(party) => party.clone(),
+        Whom::Other(party) => party.clone(),
     };
     let before = read(session, &party).await?;
-    if let Whom::Party(party) = what {
+    if let Whom::Other(party) = what {
         effect.is_known = is_known(session, party).await?;
     }
     let Some(before) = before.filter(|row| row.stands) else { return Ok(Ok(())) };
-    if let Party::User(reference) = party {
+    if let Stoppable::User(reference) = party {
         session.stop_subject(reference.into(), at.now.millis(), at.number.get()).await?;
     }
     // A target is stopped for tokens only, which are no older than their lift is.
-    let not_before = (party.kind() != PartyKind::Target).then_some(at.now.millis());
+    let not_before = (party.kind() != StopKind::Target).then_some(at.now.millis());
     let lifted = StopRow {
         number: at.number.get(),
         stands: false,
@@ -91,11 +91,11 @@ pub(super) async fn lift<S: Transaction>(
     Ok(Ok(()))
 }
 
-async fn read<S: Transaction>(session: &mut S, party: &Party) -> Result<Option<StopRow>, Failure> {
+async fn read<S: Transaction>(session: &mut S, party: &Stoppable) -> Result<Option<StopRow>, Failure> {
     Ok(session.stop(party.kind().word(), &party.name(), Lock::Update).await?.pop())
 }
 
-fn row(party: &Party, why: EndReason, at: At<'_>) -> StopRow {
+fn row(party: &Stoppable, why: EndReason, at: At<'_>) -> StopRow {
     StopRow {
         kind: party.kind().word().to_owned(),
         id: party.name(),
@@ -109,9 +109,9 @@ fn row(party: &Party, why: EndReason, at: At<'_>) -> StopRow {
 }
 
 /// Whether a party was ever configured; `None` for what no configuration names.
-async fn is_known<S: Transaction>(session: &mut S, party: &Party) -> Result<Option<bool>, Failure> {
+async fn is_known<S: Transaction>(session: &mut S, party: &Stoppable) -> Result<Option<bool>, Failure> {
     match party.kind() {
-        PartyKind::Session | PartyKind::Workload | PartyKind::User | PartyKind::Agent => Ok(None),
+        StopKind::Session | StopKind::Workload | StopKind::User | StopKind::Agent => Ok(None),
         kind => Ok(Some(session.has_party(kind.word(), &party.name()).await?)),
     }
 }
@@ -144,7 +144,7 @@ async fn stop_user<S: Transaction>(
             session.insert_subjects(&[SubjectRow::from(&subject)]).await?;
         }
     }
-    session.put_stop(&row(&Party::User(reference), why, at)).await?;
+    session.put_stop(&row(&Stoppable::User(reference), why, at)).await?;
     effect.subject = Some(reference);
     effect.is_known = Some(found.is_some());
     effect.is_changed = true;
@@ -181,7 +181,7 @@ pub(super) async fn set_agent_state<S: Transaction>(
         return Ok(Ok(()));
     }
     if is_final(agent.state) {
-        return Ok(Err(Recorded::Final(agent.state)));
+        return Ok(Err(Recorded::Impossible(Impossible::AgentFinal(agent.state))));
     }
     agent.state = state;
     if matches!(state, AgentState::Suspended | AgentState::Banned) {
@@ -198,7 +198,7 @@ pub(super) async fn set_agent_state<S: Transaction>(
 }
 
 fn row_of_agent(id: &AgentId, why: EndReason, at: At<'_>) -> StopRow {
-    row(&Party::Agent(id.clone()), why, at)
+    row(&Stoppable::Agent(id.clone()), why, at)
 }
 
 /// The tombstone of an agent that was banned before it did anything. It belongs to no client.
@@ -224,7 +224,7 @@ pub(super) async fn end_everything<S: Transaction>(
     effect: &mut audit::Effect,
     at: At<'_>,
 ) -> Result<Outcome, Failure> {
-    let row = row(&Party::Everything, EndReason::Expired, at);
+    let row = row(&Stoppable::Everything, EndReason::Expired, at);
     session.put_stop(&StopRow { stands: false, ..row }).await?;
     effect.is_changed = true;
     effect.number = Some(at.number);
@@ -235,16 +235,18 @@ pub(super) async fn end_everything<S: Transaction>(
 /// does not stand: what was issued until now is dead, and the party may come back.
 pub(super) async fn take_effect<S: Transaction>(
     session: &mut S,
-    configured: &[Party],
+    configured: &[Stoppable],
     effect: &mut audit::Effect,
     at: At<'_>,
 ) -> Result<Outcome, Failure> {
     let known = session.parties().await?;
-    let configured: BTreeMap<(String, String), &Party> =
+    let configured: BTreeMap<(String, String), &Stoppable> =
         configured.iter().map(|party| ((party.kind().word().to_owned(), party.name()), party)).collect();
     let known: BTreeSet<(String, String)> = known.into_iter().map(|row| (row.kind, row.id)).collect();
     for (kind, name) in known.iter().filter(|row| !configured.contains_key(*row)) {
-        let Some(party) = PartyKind::parse(kind).and_then(|kind| Party::parse(kind, name)) else { continue };
+        let Some(party) = StopKind::parse(kind).and_then(|kind| Stoppable::parse(kind, name)) else {
+            continue;
+        };
         let before = read(session, &party).await?;
         let stands = before.as_ref().is_some_and(|row| row.stands);
         let not_before = before.as_ref().and_then(|row| row.not_before);

@@ -5,7 +5,7 @@ use super::stops::{Tree, assert_begins_nothing, tree, walk};
 use super::world::{SESSION, World, kill};
 use crate::base::time::FOREIGN_LEEWAY;
 use crate::delegation::record::EndReason;
-use crate::delegation::stops::Party;
+use crate::delegation::stops::Stoppable;
 use crate::oauth::{Cause, ClientId, Issuer, TargetId, TokenFault};
 use crate::store::Store;
 use crate::store::entry::{Change, Control, Recorded, Whom};
@@ -27,19 +27,19 @@ const PROVIDER: &str = "https://login.example";
 const CLUSTER: &str = "https://cluster.example";
 
 /// Every party that the tree names.
-pub(super) fn parties() -> Vec<Party> {
+pub(super) fn parties() -> Vec<Stoppable> {
     vec![
-        Party::Client(ClientId::new("assistant")),
-        Party::Client(ClientId::new("age-agent")),
-        Party::Target(TargetId::new("tickets")),
-        Party::Provider(Issuer::new(PROVIDER)),
-        Party::RelyingParty(Issuer::new(PROVIDER), "app".to_owned()),
-        Party::Issuer(Issuer::new(CLUSTER)),
-        Party::Class("verifier".to_owned()),
+        Stoppable::Client(ClientId::new("assistant")),
+        Stoppable::Client(ClientId::new("age-agent")),
+        Stoppable::Target(TargetId::new("tickets")),
+        Stoppable::Provider(Issuer::new(PROVIDER)),
+        Stoppable::RelyingParty(Issuer::new(PROVIDER), "app".to_owned()),
+        Stoppable::Issuer(Issuer::new(CLUSTER)),
+        Stoppable::Class("verifier".to_owned()),
     ]
 }
 
-pub(super) fn take_effect(generation: u64, parties: &[Party]) -> Control {
+pub(super) fn take_effect(generation: u64, parties: &[Stoppable]) -> Control {
     Control::TakeEffect { generation, parties: parties.to_vec() }
 }
 
@@ -53,16 +53,18 @@ async fn alive(world: &World, store: &Store, tree: &Tree) -> [bool; 3] {
 }
 
 /// What is left of the tree by a stop of a party, and whether its task ends too.
-fn left_by(party: &Party) -> ([bool; 3], bool) {
+fn left_by(party: &Stoppable) -> ([bool; 3], bool) {
     match party {
-        Party::Client(id) if id.as_str() == "assistant" => ([false; 3], true),
-        Party::Client(_) | Party::Issuer(_) | Party::Class(_) | Party::Workload(..) => {
+        Stoppable::Client(id) if id.as_str() == "assistant" => ([false; 3], true),
+        Stoppable::Client(_) | Stoppable::Issuer(_) | Stoppable::Class(_) | Stoppable::Workload(..) => {
             ([true, true, false], false)
         }
-        Party::Target(_) => ([true, false, false], false),
-        Party::RelyingParty(..) => ([false; 3], false),
-        Party::Provider(_) | Party::Session(_) => ([false; 3], true),
-        Party::User(_) | Party::Agent(_) | Party::Everything => unreachable!("not in these tests"),
+        Stoppable::Target(_) => ([true, false, false], false),
+        Stoppable::RelyingParty(..) => ([false; 3], false),
+        Stoppable::Provider(_) | Stoppable::Session(_) => ([false; 3], true),
+        Stoppable::User(_) | Stoppable::Agent(_) | Stoppable::Everything => {
+            unreachable!("not in these tests")
+        }
     }
 }
 
@@ -73,7 +75,7 @@ async fn a_party_that_left_takes_along_whatever_names_it(world: World) {
     for gone in parties() {
         let before = tree(&world, &store).await;
         assert_eq!(alive(&world, &store, &before).await, [true; 3]);
-        let rest: Vec<Party> = parties().into_iter().filter(|party| *party != gone).collect();
+        let rest: Vec<Stoppable> = parties().into_iter().filter(|party| *party != gone).collect();
         assert!(world.control(&store, take_effect(0, &rest)).await.1);
         let (left, ends_task) = left_by(&gone);
         assert_eq!(alive(&world, &store, &before).await, left, "{gone}");
@@ -103,7 +105,7 @@ async fn what_an_older_file_lets_in_dies_when_the_newer_one_is_loaded(world: Wor
         false => older.clone(),
     };
     world.control(&older, take_effect(0, &parties())).await;
-    let rest: Vec<Party> = parties().into_iter().filter(|party| party.name() != "age-agent").collect();
+    let rest: Vec<Stoppable> = parties().into_iter().filter(|party| party.name() != "age-agent").collect();
     world.control(&newer, take_effect(0, &rest)).await;
     // The other node goes on by the older file, in which the client still is.
     let late = tree(&world, &older).await;
@@ -129,8 +131,8 @@ async fn a_killed_party_ends_what_names_it_and_lets_nothing_begin(world: World) 
     let store = world.open().await;
     world.control(&store, take_effect(0, &parties())).await;
     let mut all = parties();
-    all.push(Party::Session(SESSION));
-    all.push(Party::Workload(Issuer::new(CLUSTER), "verifiers".to_owned()));
+    all.push(Stoppable::Session(SESSION));
+    all.push(Stoppable::Workload(Issuer::new(CLUSTER), "verifiers".to_owned()));
     for party in all {
         let before = tree(&world, &store).await;
         assert_eq!(alive(&world, &store, &before).await, [true; 3], "{party}");
@@ -148,27 +150,27 @@ async fn a_killed_party_ends_what_names_it_and_lets_nothing_begin(world: World) 
             let refused = store.record(world.later(&before.access, &world.instance())).await.unwrap();
             assert!(matches!(refused, Recorded::Refused(_)), "{party}: {refused:?}");
         }
-        let lift = Control::Lift { what: Whom::Party(party.clone()) };
+        let lift = Control::Lift { what: Whom::Other(party.clone()) };
         assert!(world.control(&store, lift).await.1, "{party}");
-        world.advance(u32::try_from(FOREIGN_LEEWAY.seconds()).unwrap() + 6);
+        world.advance(FOREIGN_LEEWAY.seconds() + 6);
     }
 }
 
 async fn a_lifted_stop_takes_later_logins_only(world: World) {
     let store = world.open().await;
-    let party = Party::Client(ClientId::new("assistant"));
+    let party = Stoppable::Client(ClientId::new("assistant"));
     world.control(&store, kill(party.clone())).await;
     world.advance(3600);
-    world.control(&store, Control::Lift { what: Whom::Party(party) }).await;
+    world.control(&store, Control::Lift { what: Whom::Other(party) }).await;
     let why = Cause::actor(TokenFault::AgentCutOff);
     assert_begins_nothing(&world, &store, "ulla", &world.principal(), why).await;
-    world.advance(u32::try_from(FOREIGN_LEEWAY.seconds()).unwrap() + 6);
+    world.advance(FOREIGN_LEEWAY.seconds() + 6);
     world.begin(&store, &world.principal()).await;
 }
 
 async fn a_stop_and_an_issue_of_one_group_leave_nothing_alive_that_was_decided_before(world: World) {
     let store = world.open().await;
-    let party = Party::Client(ClientId::new("age-agent"));
+    let party = Stoppable::Client(ClientId::new("age-agent"));
     for _ in 0..20 {
         let tree = tree(&world, &store).await;
         let children: Vec<_> = (0..8).map(|_| world.later(&tree.access, &world.instance())).collect();
@@ -182,8 +184,8 @@ async fn a_stop_and_an_issue_of_one_group_leave_nothing_alive_that_was_decided_b
                 other => panic!("{other:?}"),
             }
         }
-        world.control(&store, Control::Lift { what: Whom::Party(party.clone()) }).await;
-        world.advance(u32::try_from(FOREIGN_LEEWAY.seconds()).unwrap() + 6);
+        world.control(&store, Control::Lift { what: Whom::Other(party.clone()) }).await;
+        world.advance(FOREIGN_LEEWAY.seconds() + 6);
     }
 }
 
@@ -193,15 +195,15 @@ async fn a_stop_of_one_node_holds_on_every_node(world: World) {
     }
     let one = world.open().await;
     let other = world.open_as(&world.second_node()).await.unwrap();
-    for party in [Party::Target(TargetId::new("tickets")), Party::Session(SESSION)] {
+    for party in [Stoppable::Target(TargetId::new("tickets")), Stoppable::Session(SESSION)] {
         let tree = tree(&world, &one).await;
         assert_eq!(alive(&world, &other, &tree).await, [true; 3]);
         world.control(&one, kill(party.clone())).await;
         assert!(world.life(&other, &tree.access).await.is_err(), "{party}");
         let refused = other.record(world.later(&tree.access, &world.instance())).await.unwrap();
         assert!(matches!(refused, Recorded::Refused(_)), "{refused:?}");
-        world.control(&one, Control::Lift { what: Whom::Party(party) }).await;
-        world.advance(u32::try_from(FOREIGN_LEEWAY.seconds()).unwrap() + 6);
+        world.control(&one, Control::Lift { what: Whom::Other(party) }).await;
+        world.advance(FOREIGN_LEEWAY.seconds() + 6);
     }
 }
 
@@ -212,7 +214,7 @@ async fn tasks_of_a_stop_end_in_batches_and_each_has_its_row(world: World) {
         let (_, root) = world.begin(&store, &world.principal()).await;
         tasks.push(root.task);
     }
-    world.control(&store, kill(Party::Provider(Issuer::new(PROVIDER)))).await;
+    world.control(&store, kill(Stoppable::Provider(Issuer::new(PROVIDER)))).await;
     let mut batches = 0;
     while world.control(&store, Control::Walk).await.1 {
         batches += 1;
@@ -230,7 +232,7 @@ async fn a_walk_goes_on_where_it_was_after_a_restart(world: World) {
         let (_, root) = world.begin(&store, &world.principal()).await;
         tasks.push(root.task);
     }
-    world.control(&store, kill(Party::Client(ClientId::new("assistant")))).await;
+    world.control(&store, kill(Stoppable::Client(ClientId::new("assistant")))).await;
     assert!(world.control(&store, Control::Walk).await.1);
     store.close().await.unwrap();
     drop(store);

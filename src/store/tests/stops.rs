@@ -4,10 +4,10 @@ use super::on_each_database;
 use super::world::{World, end, kill, revoke, token_of, user};
 use crate::base::time::FOREIGN_LEEWAY;
 use crate::delegation::record::{Agent, AgentState, Delegation, EndReason};
-use crate::delegation::stops::Party;
+use crate::delegation::stops::Stoppable;
 use crate::oauth::{ActorOrSubject, AgentId, Cause, ScopeToken, TargetId, TaskId, TokenFault};
 use crate::store::Store;
-use crate::store::entry::{Control, Recorded, Whom};
+use crate::store::entry::{Control, Impossible, Recorded, Whom};
 
 on_each_database! {
     revoking_a_token_ends_everything_below_it,
@@ -259,10 +259,16 @@ async fn a_banned_agent_is_final(world: World) {
     }
     for state in [AgentState::Active, AgentState::Suspended, AgentState::Retired] {
         let recorded = world.try_control(&store, change(state)).await;
-        assert!(matches!(recorded, Recorded::Final(AgentState::Banned)), "{recorded:?}");
+        assert!(
+            matches!(recorded, Recorded::Impossible(Impossible::AgentFinal(AgentState::Banned))),
+            "{recorded:?}"
+        );
     }
-    let lift = Control::Lift { what: Whom::Party(Party::Agent(assistant.id.clone())) };
-    assert!(matches!(world.try_control(&store, lift).await, Recorded::Final(AgentState::Banned)));
+    let lift = Control::Lift { what: Whom::Other(Stoppable::Agent(assistant.id.clone())) };
+    assert!(matches!(
+        world.try_control(&store, lift).await,
+        Recorded::Impossible(Impossible::AgentFinal(AgentState::Banned))
+    ));
     walk(&world, &store).await;
     let task = store.find_task(root.task).await.unwrap().unwrap();
     assert_eq!(task.ended.map(|ended| ended.why), Some(EndReason::KillSwitch));
@@ -271,7 +277,7 @@ async fn a_banned_agent_is_final(world: World) {
 async fn an_agent_never_met_can_be_banned(world: World) {
     let store = world.open().await;
     let instance = world.instance();
-    let ban = kill(Party::Agent(instance.id.clone()));
+    let ban = kill(Stoppable::Agent(instance.id.clone()));
     let recorded = world.try_control(&store, ban.clone()).await;
     assert!(matches!(recorded, Recorded::Done { changed: true, is_known: Some(false), .. }), "{recorded:?}");
     let again = world.try_control(&store, ban).await;
@@ -319,7 +325,7 @@ async fn a_stopped_user_needs_a_new_login(world: World) {
     assert_eq!(task.ended.map(|ended| ended.why), Some(EndReason::KillSwitch));
 
     // The sign-in of this world lies five seconds back.
-    world.advance(u32::try_from(FOREIGN_LEEWAY.seconds()).unwrap() + 6);
+    world.advance(FOREIGN_LEEWAY.seconds() + 6);
     let (_, anew) = world.begin(&store, &assistant).await;
     assert_eq!(world.life(&store, &anew).await, Ok(()));
     walk(&world, &store).await;
@@ -341,14 +347,14 @@ async fn a_user_never_met_can_be_stopped(world: World) {
 async fn a_control_that_changes_nothing_says_so(world: World) {
     let store = world.open().await;
     let Tree { root, .. } = tree(&world, &store).await;
-    let class = Party::Class("verifier".to_owned());
-    let lift = |party: &Party| Control::Lift { what: Whom::Party(party.clone()) };
+    let class = Stoppable::Class("verifier".to_owned());
+    let lift = |party: &Stoppable| Control::Lift { what: Whom::Other(party.clone()) };
     assert_eq!(world.control(&store, lift(&class)).await, (0, false), "it was not stopped");
     assert!(world.control(&store, kill(class.clone())).await.1);
     assert_eq!(world.control(&store, kill(class.clone())).await, (0, false), "it stands already");
     assert!(world.control(&store, lift(&class)).await.1);
     assert_eq!(world.control(&store, lift(&class)).await, (0, false));
-    let unknown = Whom::Party(Party::Agent(AgentId::new("agent_unknown")));
+    let unknown = Whom::Other(Stoppable::Agent(AgentId::new("agent_unknown")));
     let recorded = world.try_control(&store, Control::Lift { what: unknown }).await;
     assert!(matches!(recorded, Recorded::NotFound), "{recorded:?}");
     assert_eq!(world.life(&store, &root).await, Ok(()));

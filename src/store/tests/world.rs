@@ -19,7 +19,7 @@ use crate::base::time::{Lifetime, Timestamp};
 use crate::config::{self, Config, PostgresTls, PostgresUrl};
 use crate::decision::Report;
 use crate::delegation::record::{Agent, Delegation, EndReason, Lineage, live};
-use crate::delegation::stops::{Party, StopNumber};
+use crate::delegation::stops::{StopNumber, Stoppable};
 use crate::keys::NodeSecrets;
 use crate::oauth::{ClientId, Issuer, OneTime, SubjectRef, TaskId, TokenFault};
 use crate::store::entry::{Change, Control, Entry, KeyRow, Recorded, Whom};
@@ -97,7 +97,7 @@ impl World {
     /// The store of this node, with a key that may sign.
     pub(crate) async fn open(&self) -> Store {
         let store = self.reopen().await;
-        self.control(&store, Control::PutKeys(vec![self.key()])).await;
+        self.control(&store, Control::AddFirstKey(Box::new(self.key()))).await;
         store
     }
 
@@ -181,7 +181,7 @@ impl World {
         uuid_v7(&self.entropy, self.now()).unwrap()
     }
 
-    fn next(&self) -> u64 {
+    pub(crate) fn next(&self) -> u64 {
         self.counter.fetch_add(1, Ordering::SeqCst)
     }
 
@@ -298,8 +298,8 @@ pub(crate) fn end(task: TaskId) -> Control {
 }
 
 /// Stops a party until it is lifted.
-pub(crate) fn kill(party: Party) -> Control {
-    Control::Stop { what: Whom::Party(party), why: EndReason::KillSwitch }
+pub(crate) fn kill(party: Stoppable) -> Control {
+    Control::Stop { what: Whom::Other(party), why: EndReason::KillSwitch }
 }
 
 /// A user of the provider of every sign-in.
