@@ -71,6 +71,14 @@ impl Output {
                 row.iter().zip(&widths).map(|(text, width)| format!("{text:width$}")).collect();
             self.line(padded.join("  ").trim_end());
         }
+        self.left_out(value);
+    }
+
+    /// What a list says of that which it leaves out.
+    pub fn left_out(&mut self, value: &Value) {
+        if let Some(text) = value.get("left_out").and_then(Value::as_str) {
+            self.line(printable(text));
+        }
     }
 
     /// One object as `name  value` lines, those named first; JSON as it came.

@@ -131,7 +131,7 @@ impl Range {
 
 pub(super) trait Tokens {
     async fn tokens(&mut self, jtis: &[Key]) -> Rows<TokenRow>;
-    async fn tokens_in(&mut self, range: &Range) -> Rows<TokenRow>;
+    async fn newest_tokens_in(&mut self, range: &Range, limit: i64) -> Rows<TokenRow>;
     async fn live_tokens_in(&mut self, range: &Range, now: i64) -> Rows<TokenRow>;
     async fn live_tokens_of_clients(&mut self, clients: &[String], now: i64) -> Rows<Vec<u8>>;
     async fn live_tokens_for_targets(&mut self, targets: &[String], now: i64) -> Rows<Vec<u8>>;
@@ -161,10 +161,11 @@ macro_rules! tokens {
                 async fn tokens(&mut self, jtis: &[Key]) -> Rows<TokenRow> {
                     Ok($db!(by self, TokenRow, token, jti, jtis, Lock::None))
                 }
-                async fn tokens_in(&mut self, range: &Range) -> Rows<TokenRow> {
+                async fn newest_tokens_in(&mut self, range: &Range, limit: i64) -> Rows<TokenRow> {
                     let query = token::table
                         .filter(token::path.ge(&range.from).and(token::path.lt(&range.to)))
-                        .order(token::path)
+                        .order(token::jti.desc())
+                        .limit(limit)
                         .select(TokenRow::as_select());
                     Ok($db!(load self, query)?)
                 }
