@@ -15,6 +15,8 @@ use crate::oauth::{AgentId, TaskId};
 
 /// The most audit rows that one reading gives.
 const MOST_ROWS: u32 = 10_000;
+/// The tasks of an agent in which its rows are looked for: those that began last.
+const TASKS_OF_AGENT: i64 = 1000;
 /// The rows in which a task begins: the first one, and those of the same instant.
 const FIRST_ROWS: i64 = 10;
 
@@ -89,8 +91,7 @@ async fn of_agent<S: Transaction>(
     let limit = i64::try_from(found.most).unwrap_or(i64::MAX);
     found.add(session.audit_of_agent(agent.as_str(), i64::MIN, limit).await?, filter)?;
     let pattern = format!("%\"{}\"%", agent.as_str());
-    // Each of its tasks has a row that it is in, so that further tasks would not add to the newest rows.
-    for task in session.tasks_with(agent.as_str(), None, limit).await? {
+    for task in session.tasks_with(agent.as_str(), None, TASKS_OF_AGENT).await? {
         found.add(session.audit_of_task(task.id, found.since(), &pattern, limit).await?, filter)?;
     }
     Ok(())
