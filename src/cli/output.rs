@@ -5,6 +5,7 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use super::CliError;
+use crate::base::text::is_shown;
 
 /// Where a verb prints. A reader that went away (`| head`) is no fault of the verb.
 pub struct Output {
@@ -144,7 +145,7 @@ fn one_line(value: &Value) -> String {
     }
 }
 
-/// Control characters would let a recorded text steer the terminal.
+/// Control characters would let a recorded text steer the terminal, and format characters would let it deceive.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_shown(c) { c } else { '\u{fffd}' }).collect()
 }
