@@ -21,3 +21,20 @@ pub fn hide_memory() -> std::io::Result<()> {
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_open_files_is_raised_and_the_memory_is_hidden() {
+        assert_eq!(raise_open_files(), getrlimit(Resource::Nofile).maximum);
+        hide_memory().unwrap();
+        assert_eq!(getrlimit(Resource::Core).maximum, Some(0));
+        #[cfg(target_os = "linux")]
+        assert_eq!(
+            rustix::process::dumpable_behavior().unwrap(),
+            rustix::process::DumpableBehavior::NotDumpable
+        );
+    }
+}
