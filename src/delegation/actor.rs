@@ -88,7 +88,7 @@ impl Acting {
             provenance: match &self.workload {
                 None => Provenance::Client,
                 Some(workload) => {
-                    Provenance::Workload { issuer: workload.issuer().clone(), id: workload.id().to_owned() }
+                    Provenance::Workload { issuer: workload.issuer().clone(), id: workload.id().text.clone() }
                 }
             },
             class: self.class().to_owned(),

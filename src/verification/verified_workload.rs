@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use crate::oauth::Issuer;
+use crate::oauth::{Issuer, WorkloadId};
+#[cfg(test)]
+use crate::oauth::{WorkloadIdForm, WorkloadIdKind};
 use crate::registry::AgentClass;
 
 /// A workload's credential whose issuer, signature, audience and times were verified.
@@ -12,7 +14,7 @@ pub struct VerifiedWorkload {
     issuer: Issuer,
     class: Arc<AgentClass>,
     subject: Option<String>,
-    id: String,
+    id: WorkloadId,
 }
 
 impl VerifiedWorkload {
@@ -21,7 +23,7 @@ impl VerifiedWorkload {
         issuer: Issuer,
         class: Arc<AgentClass>,
         subject: Option<String>,
-        id: String,
+        id: WorkloadId,
     ) -> Self {
         Self { issuer, class, subject, id }
     }
@@ -29,7 +31,9 @@ impl VerifiedWorkload {
     /// A workload for tests of what comes after verification.
     #[cfg(test)]
     pub(crate) fn for_tests(issuer: Issuer, class: Arc<AgentClass>, subject: Option<&str>, id: &str) -> Self {
-        Self::new(issuer, class, subject.map(str::to_owned), id.to_owned())
+        let id =
+            WorkloadId { kind: WorkloadIdKind::Instance, form: WorkloadIdForm::Text, text: id.to_owned() };
+        Self::new(issuer, class, subject.map(str::to_owned), id)
     }
 
     /// The workload issuer that vouches for it.
@@ -48,7 +52,7 @@ impl VerifiedWorkload {
     }
 
     /// The stable id; for a class of lifetime `task` the instance id.
-    pub fn id(&self) -> &str {
+    pub const fn id(&self) -> &WorkloadId {
         &self.id
     }
 }
