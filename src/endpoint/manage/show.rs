@@ -17,7 +17,7 @@ pub(super) const MOST: u32 = 1000;
 
 /// A list that was read with one record more than is shown, as the member `name` of an answer. The answer says so if
 /// something is left out, which is the oldest.
-fn list<T>(name: &str, mut records: Vec<T>, oldest: Oldest, shown: impl Fn(&T) -> Value) -> Value {
+pub(super) fn list<T>(name: &str, mut records: Vec<T>, oldest: Oldest, shown: impl Fn(&T) -> Value) -> Value {
     let is_cut = cut(&mut records, oldest);
     let mut answer = json!({name: records.iter().map(shown).collect::<Vec<_>>()});
     if is_cut {

@@ -99,6 +99,14 @@ async fn serve(world: &World, limit: &str) -> (Child, String) {
     (child, base)
 }
 
+/// A soft and a hard limit of the process, as the system shows them.
+fn limit_of(child: &Child, name: &str) -> (String, String) {
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id().unwrap())).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    let mut words = line.split_whitespace().map(str::to_owned);
+    (words.next().unwrap(), words.next().unwrap())
+}
+
 /// This process holds the other end of each connection.
 fn raise_own_limit() {
     let hard = getrlimit(Resource::Nofile).maximum;
@@ -123,6 +131,9 @@ async fn others_are_answered(limit: &str) {
     let world = World::new(Backend::Sqlite).await;
     let (child, base) = serve(&world, limit).await;
     let to: SocketAddr = base.strip_prefix("http://").unwrap().parse().unwrap();
+    let (soft, hard) = limit_of(&child, "Max open files");
+    assert_eq!(soft, hard, "the soft limit is raised");
+    assert_eq!(limit_of(&child, "Max core file size"), ("0".to_owned(), "0".to_owned()));
     let over = Arc::new(AtomicBool::new(false));
     let (held, closed) = hold(2000, &[Ipv4Addr::new(127, 0, 0, 2)], to, &over);
     let until = Instant::now() + SOME;
