@@ -180,7 +180,7 @@ table! {
         #[schemars(range(min = 1, max = 1_000_000))]
         pub connections_per_source: u32 = 256,
         /// All connections to the public listener at once; fewer where the limit of open files does not allow so many.
-        /// Further ones wait. It takes effect at a start.
+        /// Further ones wait.
         #[schemars(range(min = 1, max = 1_000_000))]
         pub connections: u32 = 8192,
     }
