@@ -112,7 +112,8 @@ impl App {
 
     pub async fn refresh_keys(&self) -> Result<(), Failure> {
         let rows = self.store.list_keys().await?;
-        self.ring.store(Arc::new(KeyRing::from_rows(&rows, &self.secrets)?));
+        let renewed = self.ring.load().renewed(&rows, &self.secrets)?;
+        self.ring.store(Arc::new(renewed));
         Ok(())
     }
 }

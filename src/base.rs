@@ -1,5 +1,5 @@
-//! What every other module may use: time, randomness, digests, loopback addresses, the search for the nearest of
-//! several names, and enums whose variants have a word each.
+//! What every other module may use: time, randomness, digests, loopback addresses, the limits of the process, the
+//! search for the nearest of several names, which characters show, and enums whose variants have a word each.
 
 pub mod digest;
 pub mod entropy;
@@ -7,5 +7,7 @@ pub mod entropy;
 pub(crate) mod fault;
 pub mod loopback;
 pub mod nearest;
+pub mod process;
+pub mod text;
 pub mod time;
 pub(crate) mod words;

@@ -26,6 +26,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::base::process::hide_memory;
 use crate::config::Config;
 
 pub use error::CliError;
@@ -134,6 +135,12 @@ impl Cli {
     /// Does what was asked and gives the exit code.
     pub async fn run(self) -> u8 {
         let mut output = Output::standard(self.json);
+        // Most verbs read a secret, so none begins without it.
+        if let Err(error) = hide_memory() {
+            output.note(format!(
+                "the memory of this process may be written to a file if it breaks off: {error}"
+            ));
+        }
         let result = match self.verb {
             Verb::Sandbox(verb) => verb.run(&mut output).await,
             Verb::Serve(verb) => verb.run(self.json).await,

@@ -24,7 +24,7 @@ mod targets;
 mod tests;
 mod workloads;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::base::time::Lifetime;
@@ -71,6 +71,14 @@ pub struct Listen {
     pub management: SocketAddr,
     /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<ipnet::IpNet>,
+}
+
+impl Listen {
+    /// Whether this is the address of a listed proxy, also where a socket for both versions shows it in IPv6 form.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted_proxies.iter().any(|network| network.contains(&address))
+    }
 }
 
 table! {
@@ -157,7 +165,7 @@ pub struct Audit {
 }
 
 table! {
-    /// The rates above which requests are answered with 429.
+    /// The connections that are taken, and the rates above which requests are answered with 429.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Limits {
         /// Failed client authentications per source, and per source and client.
@@ -170,5 +178,13 @@ table! {
         /// Audit rows for unauthenticated refusals per source. Above it, one counted row a second is written.
         #[schemars(range(min = 1, max = 1_000_000))]
         pub unauthenticated_rows_per_minute: u32 = 60,
+        /// Connections per source to the public listener at once. Further ones are closed unanswered. The proxies in
+        /// `listen.trusted_proxies` have no such limit.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        pub connections_per_source: u32 = 256,
+        /// All connections to the public listener at once; fewer where the limit of open files does not allow so many.
+        /// Further ones wait.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        pub connections: u32 = 8192,
     }
 }

@@ -14,6 +14,8 @@ pub struct Metrics {
     pub failures: IntCounter,
     /// Tokens that we signed but never recorded: a key is misused. Page someone.
     pub never_issued: IntCounter,
+    /// Connections closed because their source held too many.
+    pub connections_refused: IntCounter,
     /// 1 while the policy set on disk is refused and the old one kept.
     pub policy_stale: IntGauge,
     /// 1 while the server is ready, as `/readyz` says.
@@ -42,6 +44,10 @@ impl Metrics {
             "deputy_never_issued_tokens_total",
             "Tokens with a good signature of ours that were never recorded: a signing key is misused.",
         )?;
+        let connections_refused = IntCounter::new(
+            "deputy_connections_refused_total",
+            "Connections closed because their source held as many as it may.",
+        )?;
         let policy_stale = IntGauge::new(
             "deputy_policy_stale",
             "1 while the policy files are refused and the old set is kept.",
@@ -54,6 +60,7 @@ impl Metrics {
         registry.register(Box::new(exchange_seconds.clone()))?;
         registry.register(Box::new(failures.clone()))?;
         registry.register(Box::new(never_issued.clone()))?;
+        registry.register(Box::new(connections_refused.clone()))?;
         registry.register(Box::new(policy_stale.clone()))?;
         registry.register(Box::new(clock_behind.clone()))?;
         Ok(Self {
@@ -62,6 +69,7 @@ impl Metrics {
             exchange_seconds,
             failures,
             never_issued,
+            connections_refused,
             policy_stale,
             ready,
             clock_behind,

@@ -8,6 +8,7 @@ pub mod one_time;
 pub mod params;
 pub mod refusal;
 pub mod scope;
+mod workload_id;
 
 pub use exchange::{Audience, ExchangeRequest, NamedTask, SubjectToken, TokenResponse};
 pub use grant::{GrantType, TokenRequest};
@@ -20,3 +21,4 @@ pub use params::Params;
 pub use refusal::ActorOrSubject;
 pub use refusal::{Cause, Plain, TokenFault};
 pub use scope::{Scope, ScopeToken};
+pub use workload_id::{WorkloadId, WorkloadIdForm, WorkloadIdKind};

@@ -27,8 +27,8 @@ pub fn verified_workload() -> VerifiedWorkload {
         issuer: any(),
         class: any(),
         subject: any(),
+        id: any(),
         workload: any(),
-        instance: any(),
         issued_at: any(),
     }
 }

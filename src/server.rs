@@ -2,11 +2,13 @@
 
 pub mod background;
 pub mod clock;
+mod gate;
 pub mod listeners;
 mod readiness;
 pub mod record;
 pub mod reload;
 mod start;
+mod tcp;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -15,8 +15,11 @@ use serde_json::{Value, json};
 
 use crate::base::entropy::{SystemEntropy, uuid_v7};
 use crate::base::time::{Clock as _, Lifetime, SystemClock, Timestamp};
-use crate::keys::{NodeSecrets, SealPurpose};
-use crate::oauth::{Cause, Jti, LoginId, RequestId, ScopeToken, TargetId};
+use crate::keys::{AgentOf, NodeSecrets, SealPurpose};
+use crate::oauth::{
+    Cause, ClientId, Issuer, Jti, LoginId, RequestId, ScopeToken, TargetId, WorkloadId, WorkloadIdForm,
+    WorkloadIdKind,
+};
 use crate::registry::{Network, Reach};
 use crate::store::AuditFilter;
 use crate::testing::doubles::SeededEntropy;
@@ -148,9 +151,14 @@ impl Server {
         Ok((row.kid.clone(), pkcs8.map_err(|error| error.to_string())?.to_vec()))
     }
 
-    /// The agent of a workload `id` of an issuer, or of the client `id` if the issuer is `client`.
+    /// The agent of a workload with the stable `id` of an issuer, or of the client `id` if the issuer is `client`.
     pub fn agent_id(&self, issuer: &str, id: &str) -> String {
-        self.0.app.secrets.agent_id(issuer, id).to_string()
+        let secrets = &self.0.app.secrets;
+        if issuer == "client" {
+            return secrets.agent_id(AgentOf::Client(&ClientId::new(id))).to_string();
+        }
+        let id = WorkloadId { kind: WorkloadIdKind::Stable, form: WorkloadIdForm::Text, text: id.to_owned() };
+        secrets.agent_id(AgentOf::Workload(&Issuer::new(issuer), &id)).to_string()
     }
 
     /// The audit rows, oldest first, as they are chained and shown: all of them, or those of one request.

@@ -180,8 +180,9 @@ CREATE TABLE audit (
     hash BYTEA NOT NULL,
     PRIMARY KEY (chain, seq)
 );
-CREATE INDEX audit_of_agent ON audit (agent) WHERE agent IS NOT NULL;
-CREATE INDEX audit_of_task ON audit (task) WHERE task IS NOT NULL;
+-- `at` and `seq` are in them because the newest rows of an agent or a task are read without the others.
+CREATE INDEX audit_of_agent ON audit (agent, at, seq) WHERE agent IS NOT NULL;
+CREATE INDEX audit_of_task ON audit (task, at, seq) WHERE task IS NOT NULL;
 CREATE INDEX audit_of_token ON audit (jti) WHERE jti IS NOT NULL;
 CREATE INDEX audit_of_request ON audit (request) WHERE request IS NOT NULL;
 

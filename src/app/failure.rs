@@ -28,6 +28,14 @@ pub enum Failure {
     Contention,
 }
 
+impl Failure {
+    /// Whether something may have been recorded although the request failed: the store promises nothing of an entry
+    /// whose commit it did not see.
+    pub const fn may_have_changed(&self) -> bool {
+        matches!(self, Self::Store(error) if !matches!(error, StoreError::Busy))
+    }
+}
+
 /// Why a request is not answered as asked.
 #[derive(Debug)]
 pub enum Stop {
@@ -64,3 +72,16 @@ macro_rules! failed {
     )* };
 }
 failed!(StoreError, KeyError, EntropyUnavailable);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_entry_that_was_refused_at_once_is_known_not_to_be_written() {
+        let late = Failure::from(StoreError::Database("no commit in 10 s".to_owned()));
+        assert!(late.may_have_changed());
+        assert!(!Failure::from(StoreError::Busy).may_have_changed());
+        assert!(!Failure::ClockBehind.may_have_changed());
+    }
+}

@@ -93,6 +93,7 @@ fn rows(answer: &Value, output: &mut Output) {
         let seq = stored.get("seq").and_then(Value::as_i64).unwrap_or(0);
         output.line(format!("{seq:>6}  {}", members.collect::<Vec<_>>().join(" ")));
     }
+    output.left_out(answer);
 }
 
 fn is_empty(value: &Value) -> bool {

@@ -5,6 +5,7 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use super::CliError;
+use crate::base::text::is_shown;
 
 /// Where a verb prints. A reader that went away (`| head`) is no fault of the verb.
 pub struct Output {
@@ -71,6 +72,14 @@ impl Output {
                 row.iter().zip(&widths).map(|(text, width)| format!("{text:width$}")).collect();
             self.line(padded.join("  ").trim_end());
         }
+        self.left_out(value);
+    }
+
+    /// What a list says of that which it leaves out.
+    pub fn left_out(&mut self, value: &Value) {
+        if let Some(text) = value.get("left_out").and_then(Value::as_str) {
+            self.line(printable(text));
+        }
     }
 
     /// One object as `name  value` lines, those named first; JSON as it came.
@@ -136,7 +145,7 @@ fn one_line(value: &Value) -> String {
     }
 }
 
-/// Control characters would let a recorded text steer the terminal.
+/// Control characters would let a recorded text steer the terminal, and format characters would let it deceive.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_shown(c) { c } else { '\u{fffd}' }).collect()
 }

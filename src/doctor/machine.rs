@@ -51,18 +51,18 @@ fn open_files(findings: &mut Findings) {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     match limit_of_open_files(&limits) {
         Some(limit) if limit < FEW_FILES => {
-            let what = format!("this process may open {limit} files; each connection is one");
-            findings.warn(ID, what, "`ulimit -n 65536`, or `LimitNOFILE=65536` in the service's unit");
+            let what = format!("a process may open {limit} files at most; each connection is one");
+            findings.warn(ID, what, "`ulimit -Hn 65536`, or `LimitNOFILE=65536` in the service's unit");
         }
         Some(limit) => findings.ok(ID, format!("{limit} files may be open")),
         None => findings.ok(ID, "any number of files may be open, or this system does not say"),
     }
 }
 
-/// The soft limit in the text of `/proc/self/limits`; `None` for unlimited.
+/// The hard limit in the text of `/proc/self/limits`, to which `deputy serve` raises its own; `None` for unlimited.
 fn limit_of_open_files(limits: &str) -> Option<u64> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -70,12 +70,12 @@ mod tests {
     use super::limit_of_open_files;
 
     #[test]
-    fn the_soft_limit_of_open_files_is_read() {
+    fn the_hard_limit_of_open_files_is_read() {
         let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
                       Max open files            1024                 1048576              files\n";
 
-        assert_eq!(limit_of_open_files(limits), Some(1024));
-        assert_eq!(limit_of_open_files(&limits.replace("1024 ", "unlimited ")), None);
+        assert_eq!(limit_of_open_files(limits), Some(1_048_576));
+        assert_eq!(limit_of_open_files(&limits.replace("1048576 ", "unlimited ")), None);
         assert_eq!(limit_of_open_files(""), None);
     }
 }

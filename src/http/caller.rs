@@ -43,7 +43,7 @@ impl Caller {
 /// The last address in `X-Forwarded-For` that is no listed proxy; the direct one where the header is not to be
 /// believed or cannot be read.
 fn source(direct: IpAddr, headers: &HeaderMap, listen: &Listen) -> IpAddr {
-    let is_trusted = |address: &IpAddr| listen.trusted_proxies.iter().any(|net| net.contains(address));
+    let is_trusted = |address: &IpAddr| listen.trusts(*address);
     if !is_trusted(&direct) {
         return direct;
     }

@@ -51,11 +51,18 @@ pub fn refused(caller: &Caller, cause: &Cause) -> HttpResponse {
     builder.json(refusal_body(cause, caller.request))
 }
 
-/// 503 for a request that failed: nothing of the cause is told.
-pub fn failed(request: RequestId) -> HttpResponse {
+/// 503 for a request that failed: nothing of the cause is told. After a commit that was not answered nobody knows
+/// whether something was recorded (`may_have_changed`).
+pub fn failed(request: RequestId, may_have_changed: bool) -> HttpResponse {
+    let description = if may_have_changed {
+        "the server cannot answer now; no token was given out, but a change may have been recorded; try again after \
+         Retry-After"
+    } else {
+        "the server cannot answer now; nothing was issued or changed; try again after Retry-After"
+    };
     sensitive(StatusCode::SERVICE_UNAVAILABLE).insert_header((header::RETRY_AFTER, RETRY_AFTER)).json(json!({
         "error": "temporarily_unavailable",
-        "error_description": "the server cannot answer now; nothing was issued or changed; try again after Retry-After",
+        "error_description": description,
         "reason": "temporarily_unavailable",
         "request_id": request.to_string(),
     }))
@@ -80,9 +87,12 @@ mod tests {
 
     #[test]
     fn no_reply_may_be_cached() {
-        for response in
-            [ok(&"body"), empty(), failed(RequestId::new(Uuid::nil())), refusal(Plain::MediaType, vec![])]
-        {
+        for response in [
+            ok(&"body"),
+            empty(),
+            failed(RequestId::new(Uuid::nil()), false),
+            refusal(Plain::MediaType, vec![]),
+        ] {
             assert_eq!(header_of(&response, header::CACHE_CONTROL), Some("no-store"));
             assert_eq!(header_of(&response, header::X_CONTENT_TYPE_OPTIONS), Some("nosniff"));
         }
@@ -106,7 +116,7 @@ mod tests {
     fn a_reply_says_when_to_try_again_and_which_method_to_use() {
         assert_eq!(header_of(&refusal(Plain::Throttled, vec![]), header::RETRY_AFTER), Some("10"));
         assert_eq!(header_of(&refusal(Plain::MethodNotAllowed, vec![]), header::ALLOW), Some("POST"));
-        let failed = failed(RequestId::new(Uuid::nil()));
+        let failed = failed(RequestId::new(Uuid::nil()), true);
         assert_eq!(
             (failed.status(), header_of(&failed, header::RETRY_AFTER)),
             (StatusCode::SERVICE_UNAVAILABLE, Some(RETRY_AFTER))

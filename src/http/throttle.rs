@@ -156,13 +156,16 @@ mod tests {
     use crate::testing::doubles::ManualClock;
 
     const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
-    const LIMITS: Limits =
-        Limits { failures_per_minute: 2, unknown_tokens_per_minute: 3, unauthenticated_rows_per_minute: 1 };
-
     fn throttle() -> (Throttle, Arc<ManualClock>) {
         let clock = Arc::new(ManualClock::starting_at(START));
         let shared: Arc<dyn Clock> = clock.clone();
-        (Throttle::new(&LIMITS, &shared), clock)
+        let limits = Limits {
+            failures_per_minute: 2,
+            unknown_tokens_per_minute: 3,
+            unauthenticated_rows_per_minute: 1,
+            ..Limits::default()
+        };
+        (Throttle::new(&limits, &shared), clock)
     }
 
     fn source() -> IpAddr {
@@ -183,7 +186,7 @@ mod tests {
     fn a_source_that_fails_too_often_is_refused_for_ten_seconds() {
         let (throttle, clock) = throttle();
         let fails = |_| throttle.note_failure(source(), None, clock.now());
-        let most = usize::try_from(LIMITS.failures_per_minute * CLIENTS_PER_SOURCE).unwrap();
+        let most = usize::try_from(2 * CLIENTS_PER_SOURCE).unwrap();
         assert_eq!((0..=most).map(fails).position(|is_over| is_over), Some(most));
         assert!(throttle.is_shut_out(source(), clock.now()));
         clock.advance(Lifetime::from_seconds(Throttle::retry_after()));

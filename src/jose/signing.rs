@@ -194,12 +194,37 @@ fn generate_ec(rules: &'static EcdsaSigningAlgorithm) -> Result<Vec<u8>, JoseErr
 }
 
 /// Spends the time of one signature check on a token that is refused anyway, so that the time of a refusal does not
-/// show whether the client is unknown or its credential is wrong (CA-ALL-04).
+/// show whether the client is unknown or its credential is wrong (CA-ALL-04). The check is one by the algorithm of the
+/// token, because a check by RSA takes another time than one by an elliptic curve.
 pub fn dummy_verify(token: &UnverifiedToken<'_>) {
-    static KEY: LazyLock<Option<PublicKey>> =
-        LazyLock::new(|| SigningKey::generate(Algorithm::ES256).ok()?.public().ok());
-    if let Some(key) = KEY.as_ref() {
-        // INVARIANT: the answer is not looked at; no token verifies against a key nobody holds.
+    static KEYS: LazyLock<Vec<PublicKey>> = LazyLock::new(dummy_keys);
+    let algorithm = token.header().algorithm;
+    if let Some(key) = KEYS.iter().find(|key| key.algorithm() == algorithm) {
+        // INVARIANT: the answer is not looked at, so that it does not matter who holds the key.
         let _ = key.verify(token.signing_input().as_bytes(), token.signature());
+    }
+}
+
+/// A key for each algorithm. To make one for RSA would keep the first request waiting for primes, and any odd modulus
+/// takes the same time.
+fn dummy_keys() -> Vec<PublicKey> {
+    let curves = [Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA];
+    let curves =
+        curves.into_iter().filter_map(|algorithm| SigningKey::generate(algorithm).ok()?.public().ok());
+    let modulus = URL_SAFE_NO_PAD.encode([0xc3; 256]);
+    let rsa = serde_json::json!({"kty": "RSA", "n": modulus, "e": "AQAB"});
+    let rsa = rsa.as_object().and_then(|jwk| PublicKey::from_jwk(jwk).ok());
+    curves.chain(rsa.into_iter().flatten()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_can_be_spent_on_every_algorithm() {
+        let mut algorithms: Vec<&str> = dummy_keys().iter().map(|key| key.algorithm().as_str()).collect();
+        algorithms.sort_unstable();
+        assert_eq!(algorithms, ["ES256", "ES384", "EdDSA", "PS256", "RS256"]);
     }
 }

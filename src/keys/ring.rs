@@ -1,5 +1,7 @@
 //! The signing keys as of one reading of the store.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::KeyRow;
@@ -48,6 +50,11 @@ pub struct KeyRing {
 
 struct RingKey {
     row: KeyRow,
+    parsed: Arc<Parsed>,
+}
+
+/// What is made of the sealed private part of a row.
+struct Parsed {
     jwk: Map<String, Value>,
     public: PublicKey,
     signer: Box<dyn Signer>,
@@ -67,14 +74,39 @@ pub struct Signed {
 }
 
 impl KeyRing {
+    /// No key.
+    pub const fn empty() -> Self {
+        Self { keys: Vec::new(), revoked: Vec::new() }
+    }
+
     /// Unseals and parses the rows.
+    ///
+    /// # Errors
+    /// As of [`KeyRing::renewed`].
+    pub fn from_rows(rows: &[KeyRow], secrets: &NodeSecrets) -> Result<Self, KeyError> {
+        Self::empty().renewed(rows, secrets)
+    }
+
+    /// The ring of a later reading. A private key is unsealed once, and not again while its sealed part stays as it is;
+    /// one that was revoked is dropped.
     ///
     /// # Errors
     /// [`KeyError::Sealed`] under another master key or where a row does not belong to its `kid`,
     /// [`KeyError::Crypto`] for a key that does not parse.
-    pub fn from_rows(rows: &[KeyRow], secrets: &NodeSecrets) -> Result<Self, KeyError> {
+    pub fn renewed(&self, rows: &[KeyRow], secrets: &NodeSecrets) -> Result<Self, KeyError> {
         let (live, revoked): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.revoked_at.is_none());
-        let keys = live.into_iter().map(|row| ring_key(row, secrets)).collect::<Result<_, _>>()?;
+        let key = |row: &KeyRow| -> Result<RingKey, KeyError> {
+            let is_same = |known: &&RingKey| {
+                let known = &known.row;
+                (&known.kid, &known.algorithm, &known.sealed) == (&row.kid, &row.algorithm, &row.sealed)
+            };
+            let parsed = match self.keys.iter().find(is_same) {
+                Some(known) => known.parsed.clone(),
+                None => Arc::new(parse(row, secrets)?),
+            };
+            Ok(RingKey { row: row.clone(), parsed })
+        };
+        let keys = live.into_iter().map(key).collect::<Result<_, _>>()?;
         Ok(Self { keys, revoked: revoked.into_iter().map(|row| row.kid.clone()).collect() })
     }
 
@@ -84,7 +116,7 @@ impl KeyRing {
     /// [`KeyError::NoActiveKey`], [`KeyError::Crypto`].
     pub fn sign(&self, typ: &str, claims: &[u8], now: Timestamp) -> Result<Signed, KeyError> {
         let key = self.active(now).ok_or(KeyError::NoActiveKey)?;
-        Ok(Signed { token: key.signer.sign(typ, claims)?, kid: key.row.kid.clone() })
+        Ok(Signed { token: key.parsed.signer.sign(typ, claims)?, kid: key.row.kid.clone() })
     }
 
     fn active(&self, now: Timestamp) -> Option<&RingKey> {
@@ -103,14 +135,14 @@ impl KeyRing {
                 let last_use = |at: Timestamp| at.plus(longest_token).plus(FOREIGN_LEEWAY);
                 key.row.retired_at.is_none_or(|at| now < last_use(at))
             })
-            .map(|key| Value::Object(key.jwk.clone()))
+            .map(|key| Value::Object(key.parsed.jwk.clone()))
             .collect();
         serde_json::json!({ "keys": keys }).to_string()
     }
 
     /// The public key of `kid`, unless revoked, as [`crate::jose`] verifies with it.
     pub fn verifying_key(&self, kid: &str) -> Option<&PublicKey> {
-        self.keys.iter().find(|key| key.row.kid == kid).map(|key| &key.public)
+        self.keys.iter().find(|key| key.row.kid == kid).map(|key| &key.parsed.public)
     }
 
     /// Whether `kid` is a key of ours that was revoked.
@@ -119,7 +151,7 @@ impl KeyRing {
     }
 }
 
-fn ring_key(row: &KeyRow, secrets: &NodeSecrets) -> Result<RingKey, KeyError> {
+fn parse(row: &KeyRow, secrets: &NodeSecrets) -> Result<Parsed, KeyError> {
     let algorithm = Algorithm::parse(&row.algorithm).ok_or(KeyError::Crypto)?;
     let pkcs8 = secrets.open(SealPurpose::SigningKey(&row.kid), &row.sealed)?;
     let key = SigningKey::from_pkcs8(algorithm, pkcs8).map_err(|_| KeyError::Crypto)?;
@@ -128,7 +160,7 @@ fn ring_key(row: &KeyRow, secrets: &NodeSecrets) -> Result<RingKey, KeyError> {
     }
     // The published key is derived again from the private one: an edited `public_jwk` has no effect.
     let public = key.public().map_err(|_| KeyError::Crypto)?;
-    Ok(RingKey { row: row.clone(), jwk: key.jwk().clone(), public, signer: Box::new(MemorySigner::new(key)) })
+    Ok(Parsed { jwk: key.jwk().clone(), public, signer: Box::new(MemorySigner::new(key)) })
 }
 
 #[cfg(test)]

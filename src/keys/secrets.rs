@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::KeyError;
 use crate::base::entropy::Entropy;
 use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
-use crate::oauth::{AgentId, Digest, Issuer, TaskId};
+use crate::oauth::{AgentId, ClientId, Digest, Issuer, TaskId, WorkloadId};
 
 /// Bytes of a master key.
 pub const MASTER: usize = 32;
@@ -31,6 +31,16 @@ pub enum SealPurpose<'a> {
     Answer(&'a str),
     /// The audit checkpoint key of this chain.
     CheckpointKey(&'a str),
+}
+
+/// Whom an agent is of.
+#[derive(Clone, Copy, Debug)]
+pub enum AgentOf<'a> {
+    /// A client that acts itself.
+    Client(&'a ClientId),
+    /// A workload that its issuer vouches for. A stable id and an instance id are two name spaces, and so are numbers
+    /// and texts.
+    Workload(&'a Issuer, &'a WorkloadId),
 }
 
 impl SealPurpose<'_> {
@@ -51,7 +61,24 @@ pub struct NodeSecrets {
     pairwise_subject: hmac::Key,
     pairwise_txn: hmac::Key,
     agent_id: hmac::Key,
-    sealing: LessSafeKey,
+    sealing: Sealing,
+}
+
+/// A key for each purpose, so that the values of one do not add to the nonces of another.
+struct Sealing {
+    signing_key: LessSafeKey,
+    answer: LessSafeKey,
+    checkpoint_key: LessSafeKey,
+}
+
+impl Sealing {
+    const fn key(&self, purpose: SealPurpose<'_>) -> &LessSafeKey {
+        match purpose {
+            SealPurpose::SigningKey(_) => &self.signing_key,
+            SealPurpose::Answer(_) => &self.answer,
+            SealPurpose::CheckpointKey(_) => &self.checkpoint_key,
+        }
+    }
 }
 
 /// Whether nobody but this process can read a file of this kind: its owner may, and also its group if that is a group of
@@ -130,7 +157,11 @@ impl NodeSecrets {
             pairwise_subject: mac("pairwise subject"),
             pairwise_txn: mac("pairwise txn"),
             agent_id: mac("agent id"),
-            sealing: sealing_key(derive(&extracted, "sealing").as_slice()),
+            sealing: Sealing {
+                signing_key: sealing_key(derive(&extracted, "sealing of signing keys").as_slice()),
+                answer: sealing_key(derive(&extracted, "sealing of answers").as_slice()),
+                checkpoint_key: sealing_key(derive(&extracted, "sealing of checkpoint keys").as_slice()),
+            },
         }
     }
 
@@ -157,10 +188,15 @@ impl NodeSecrets {
         format!("tx_{}", URL_SAFE_NO_PAD.encode(tag(&self.pairwise_txn, &parts)))
     }
 
-    /// `agent_` and 128 bits in lower-case base32: stable per (workload issuer, id), or per client.
-    /// `party` is `client` or the workload issuer, `id` the client id or the workload's id.
-    pub fn agent_id(&self, party: &str, id: &str) -> AgentId {
-        let digest = tag(&self.agent_id, &[party.as_bytes(), id.as_bytes()]);
+    /// `agent_` and 128 bits in lower-case base32, stable for whom it is the agent of.
+    pub fn agent_id(&self, of: AgentOf<'_>) -> AgentId {
+        let digest = match of {
+            AgentOf::Client(client) => tag(&self.agent_id, &[b"client", client.as_str().as_bytes()]),
+            AgentOf::Workload(issuer, id) => {
+                let words = ["workload", issuer.as_str(), id.kind.word(), id.form.word(), &id.text];
+                tag(&self.agent_id, &words.map(str::as_bytes))
+            }
+        };
         AgentId::new(format!("{AGENT_PREFIX}{}", BASE32_NOPAD.encode(&digest[..16]).to_ascii_lowercase()))
     }
 
@@ -176,8 +212,11 @@ impl NodeSecrets {
     ) -> Result<Vec<u8>, KeyError> {
         let mut nonce = [0; NONCE_LEN];
         entropy.fill(&mut nonce)?;
-        let mut body = plain.to_vec();
+        // With room for the tag, so that the plain text is not left behind by a move.
+        let mut body = Vec::with_capacity(plain.len() + AES_256_GCM.tag_len());
+        body.extend_from_slice(plain);
         self.sealing
+            .key(purpose)
             .seal_in_place_append_tag(
                 Nonce::assume_unique_for_key(nonce),
                 Aad::from(purpose.associated_data()),
@@ -201,6 +240,7 @@ impl NodeSecrets {
         let mut body = Zeroizing::new(body.to_vec());
         let length = self
             .sealing
+            .key(purpose)
             .open_in_place(nonce, Aad::from(purpose.associated_data()), &mut body)
             .map_err(|_| KeyError::Sealed)?
             .len();

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::base::loopback::is_literal_loopback;
+use crate::base::text::is_shown;
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
@@ -153,13 +154,35 @@ pub struct Purpose(Arc<str>);
 impl Purpose {
     /// `None` when empty, over 256 characters, or not all printable.
     pub fn parse(text: &str) -> Option<Self> {
-        let printable = text.chars().all(|c| {
-            !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{feff}')
-        });
-        (printable && (1..=256).contains(&text.chars().count())).then(|| Self(text.into()))
+        let is_printable = text.chars().all(is_shown);
+        (is_printable && (1..=256).contains(&text.chars().count())).then(|| Self(text.into()))
     }
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Purpose;
+
+    #[test]
+    fn a_purpose_is_shown_as_it_is_written() {
+        for text in ["Zwei Plätze für Ulla", "予約 2", "x", &"é".repeat(256)] {
+            assert_eq!(Purpose::parse(text).unwrap().as_str(), text);
+        }
+        for text in [
+            "",
+            "a\nb",
+            "a\u{2066}b",
+            "a\u{2069}",
+            "a\u{202e}b",
+            "a\u{200d}b",
+            "a\u{e0041}",
+            &"é".repeat(257),
+        ] {
+            assert_eq!(Purpose::parse(text), None, "{text:?}");
+        }
     }
 }

@@ -3,24 +3,24 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App as Web, HttpResponse, HttpServer, web};
 
+use super::tcp::{HEAD_TIMEOUT, Listener, SHUTDOWN_SECONDS, mount};
 use crate::app::App;
 use crate::config::Config;
 use crate::endpoint::metadata::issuer_path;
 use crate::endpoint::route::Place;
-use crate::endpoint::routes::ROUTES;
 use crate::http::certificate::Certificate;
 
-/// Time for the request head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time for the TLS handshake.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Time a stopping server gives to requests under way, in seconds.
-const SHUTDOWN_SECONDS: u64 = 10;
+/// Connections of the management listener: few ask for health and metrics.
+const MANAGEMENT_CONNECTIONS: usize = 128;
+const MANAGEMENT_CONNECTIONS_PER_SOURCE: u32 = 32;
+/// Connections of the admin socket.
+const ADMIN_CONNECTIONS: usize = 32;
+/// Open files that public connections leave to the others, to the database, to files, and to connections of Deputy's own.
+const KEPT_FILES: usize = MANAGEMENT_CONNECTIONS + ADMIN_CONNECTIONS + 96;
 
 /// Why the listeners do not start.
 #[derive(Debug, thiserror::Error)]
@@ -70,53 +70,38 @@ impl Running {
 /// Starts the listeners of `config` for `app`.
 pub fn start(app: &Arc<App>, config: &Config) -> Result<Running, ServeError> {
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let data = web::Data::from(app.clone());
-    let base = issuer_path(config);
-    let public = {
-        let data = data.clone();
-        let server = HttpServer::new(move || {
-            let base = base.clone();
-            Web::new()
-                .app_data(data.clone())
-                .configure(move |services| mount(services, &[Place::Issuer, Place::WellKnown], &base))
-                .default_service(web::to(|| async { HttpResponse::NotFound().finish() }))
-        })
-        .workers(workers)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
-        .shutdown_timeout(SHUTDOWN_SECONDS)
-        .disable_signals();
-        let address = config.listen.public;
-        match &app.certificate {
-            Some(certificate) => server.bind_rustls_0_23(address, server_config(certificate)?),
-            None => server.bind(address),
-        }
-        .map_err(|source| ServeError::Listen { what: address.to_string(), source })?
+    let listen = |what: SocketAddr| move |source| ServeError::Listen { what: what.to_string(), source };
+    let connections = connections(config, crate::base::process::raise_open_files());
+    // A handshake that is not finished is a connection like another. Its number is limited by source, and not again
+    // by worker, where connections of one source would keep those of others waiting.
+    actix_tls::accept::max_concurrent_tls_connect(connections);
+    let public = Listener {
+        app: app.clone(),
+        address: config.listen.public,
+        places: &[Place::Issuer, Place::WellKnown],
+        base: issuer_path(config),
+        tls: app.certificate.as_ref().map(server_config).transpose()?,
+        workers,
+        connections,
+        per_source: |app, peer| {
+            let config = app.config.load();
+            // A proxy speaks for many, and limits each of them itself.
+            (!config.listen.trusts(peer.ip())).then_some(config.limits.connections_per_source)
+        },
     };
-    let management = {
-        let server = HttpServer::new(move || {
-            Web::new()
-                .app_data(data.clone())
-                .configure(|services| mount(services, &[Place::Management], ""))
-                .default_service(web::to(|| async { HttpResponse::NotFound().finish() }))
-        })
-        .workers(1)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
-        .shutdown_timeout(SHUTDOWN_SECONDS)
-        .disable_signals();
-        let address = config.listen.management;
-        match &app.certificate {
-            Some(certificate) if !address.ip().is_loopback() => {
-                server.bind_rustls_0_23(address, server_config(certificate)?)
-            }
-            _ => server.bind(address),
-        }
-        .map_err(|source| ServeError::Listen { what: address.to_string(), source })?
+    let (public_address, public) = public.start().map_err(listen(config.listen.public))?;
+    let is_tls = !config.listen.management.ip().is_loopback();
+    let management = Listener {
+        app: app.clone(),
+        address: config.listen.management,
+        places: &[Place::Management],
+        base: String::new(),
+        tls: app.certificate.as_ref().filter(|_| is_tls).map(server_config).transpose()?,
+        workers: 1,
+        connections: MANAGEMENT_CONNECTIONS,
+        per_source: |_, _| Some(MANAGEMENT_CONNECTIONS_PER_SOURCE),
     };
-    let first = |addresses: Vec<SocketAddr>, configured| addresses.first().copied().unwrap_or(configured);
-    let public_address = first(public.addrs(), config.listen.public);
-    let management_address = first(management.addrs(), config.listen.management);
+    let (management_address, management) = management.start().map_err(listen(config.listen.management))?;
     let admin_socket = config.admin_socket();
     let admin = admin_server(app, &admin_socket)?;
     let mut running = Running {
@@ -126,7 +111,7 @@ pub fn start(app: &Arc<App>, config: &Config) -> Result<Running, ServeError> {
         handles: Vec::new(),
         servers: Vec::new(),
     };
-    for server in [public.run(), management.run(), admin] {
+    for server in [public, management, admin] {
         running.handles.push(server.handle());
         running.servers.push(tokio::spawn(server));
     }
@@ -144,6 +129,7 @@ fn admin_server(app: &Arc<App>, socket: &Path) -> Result<actix_web::dev::Server,
             .default_service(web::to(|| async { HttpResponse::NotFound().finish() }))
     })
     .workers(1)
+    .max_connections(ADMIN_CONNECTIONS)
     .client_request_timeout(HEAD_TIMEOUT)
     .shutdown_timeout(SHUTDOWN_SECONDS)
     .disable_signals()
@@ -154,11 +140,19 @@ fn admin_server(app: &Arc<App>, socket: &Path) -> Result<actix_web::dev::Server,
     Ok(server.run())
 }
 
-/// Adds the routes of these places.
-fn mount(services: &mut web::ServiceConfig, places: &[Place], issuer_path: &str) {
-    for route in ROUTES.iter().filter(|route| places.contains(&route.place)) {
-        route.mount(services, issuer_path);
+/// How many connections the public listener takes: as configured, or what the limit of open files leaves.
+fn connections(config: &Config, open_files: Option<u64>) -> usize {
+    let configured = config.limits.connections as usize;
+    let open_files = open_files.and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);
+    let left = open_files.saturating_sub(KEPT_FILES).max(open_files / 2);
+    if left < configured {
+        tracing::warn!(
+            open_files,
+            connections = left,
+            "fewer connections than `limits.connections` can be open"
+        );
     }
+    configured.min(left)
 }
 
 /// TLS 1.2 and 1.3 with AEAD suites only (BCP 195), with the certificate in force.

@@ -50,6 +50,7 @@ fn refuse_what_needs_a_restart(before: &Config, after: &Config) -> Result<(), St
         ("data_dir", before.data_dir != after.data_dir),
         ("listen.public", before.listen.public != after.listen.public),
         ("listen.management", before.listen.management != after.listen.management),
+        ("limits.connections", before.limits.connections != after.limits.connections),
         ("tls", before.tls.is_some() != after.tls.is_some()),
         ("database", before.database != after.database),
         ("keys.master_key_file", before.keys.master_key_file != after.keys.master_key_file),

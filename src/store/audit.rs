@@ -60,10 +60,17 @@ pub(super) trait AuditRows {
     /// Rows in order, from this number on.
     async fn audit_from(&mut self, chain: &str, seq: i64, limit: i64) -> Rows<AuditColumns>;
     async fn audit_newest(&mut self, chain: &str, limit: i64) -> Rows<AuditColumns>;
-    async fn audit_of_agent(&mut self, agent: &str) -> Rows<AuditColumns>;
-    async fn audit_of_tasks(&mut self, tasks: &[Key]) -> Rows<AuditColumns>;
-    async fn audit_of_token(&mut self, jti: Key) -> Rows<AuditColumns>;
-    async fn audit_of_request(&mut self, request: Key) -> Rows<AuditColumns>;
+    /// The newest rows that name this agent, not older than `since`. Granted exchanges name it in their body alone.
+    async fn audit_of_agent(&mut self, agent: &str, since: i64, limit: i64) -> Rows<AuditColumns>;
+    /// The newest rows of a task, not older than `since`, whose body is like `pattern`.
+    async fn audit_of_task(&mut self, task: Key, since: i64, pattern: &str, limit: i64)
+    -> Rows<AuditColumns>;
+    /// The oldest rows of a task.
+    async fn first_of_task(&mut self, task: Key, limit: i64) -> Rows<AuditColumns>;
+    /// The newest rows of a task about tokens that were exchanged from this one.
+    async fn audit_of_parent(&mut self, task: Key, parent: Key, limit: i64) -> Rows<AuditColumns>;
+    async fn audit_of_token(&mut self, jti: Key, limit: i64) -> Rows<AuditColumns>;
+    async fn audit_of_request(&mut self, request: Key, limit: i64) -> Rows<AuditColumns>;
     async fn insert_audit(&mut self, rows: &[AuditColumns]) -> Done;
     async fn checkpoint_keys(&mut self) -> Rows<CheckpointKeyRow>;
     async fn insert_checkpoint_key(&mut self, row: &CheckpointKeyRow) -> Done;
@@ -79,11 +86,12 @@ macro_rules! audit {
         const _: () = {
             use diesel::{
                 BoolExpressionMethods as _, ExpressionMethods as _, NullableExpressionMethods as _,
-                OptionalExtension as _, QueryDsl as _, SelectableHelper as _, dsl::count_star,
+                OptionalExtension as _, QueryDsl as _, SelectableHelper as _, TextExpressionMethods as _,
+                dsl::count_star,
             };
             use $crate::store::audit::{AuditColumns, AuditRows, CheckpointKeyRow, CheckpointRow};
             use $crate::store::rows::{Hash, Key};
-            use $crate::store::schema::{audit, checkpoint, checkpoint_key, engagement, task};
+            use $crate::store::schema::{audit, checkpoint, checkpoint_key};
             use $crate::store::statement::{Done, Failure, Rows};
 
             impl AuditRows for $session<'_> {
@@ -115,33 +123,70 @@ macro_rules! audit {
                         .select(AuditColumns::as_select());
                     Ok($db!(load self, query)?)
                 }
-                async fn audit_of_agent(&mut self, agent: &str) -> Rows<AuditColumns> {
-                    let began = task::table.filter(task::agent.eq(agent)).select(task::id);
-                    let entered =
-                        engagement::table.filter(engagement::agent.eq(agent)).select(engagement::task);
-                    let is_agents = audit::agent.assume_not_null().eq(agent);
-                    let task = audit::task.assume_not_null();
+                async fn audit_of_agent(
+                    &mut self,
+                    agent: &str,
+                    since: i64,
+                    limit: i64,
+                ) -> Rows<AuditColumns> {
                     let query = audit::table
-                        .filter(is_agents.or(task.eq_any(began)).or(task.eq_any(entered)))
+                        .filter(audit::agent.assume_not_null().eq(agent).and(audit::at.ge(since)))
                         .filter(audit::seq.ge(1))
+                        .order((audit::at.desc(), audit::seq.desc()))
+                        .limit(limit)
                         .select(AuditColumns::as_select());
                     Ok($db!(load self, query)?)
                 }
-                async fn audit_of_tasks(&mut self, tasks: &[Key]) -> Rows<AuditColumns> {
+                async fn audit_of_task(
+                    &mut self,
+                    task: Key,
+                    since: i64,
+                    pattern: &str,
+                    limit: i64,
+                ) -> Rows<AuditColumns> {
                     let query = audit::table
-                        .filter(audit::task.assume_not_null().eq_any(tasks).and(audit::seq.ge(1)))
+                        .filter(audit::task.assume_not_null().eq(task).and(audit::at.ge(since)))
+                        .filter(audit::seq.ge(1).and(audit::body.like(pattern)))
+                        .order((audit::at.desc(), audit::seq.desc()))
+                        .limit(limit)
                         .select(AuditColumns::as_select());
                     Ok($db!(load self, query)?)
                 }
-                async fn audit_of_token(&mut self, jti: Key) -> Rows<AuditColumns> {
+                async fn first_of_task(&mut self, task: Key, limit: i64) -> Rows<AuditColumns> {
+                    let query = audit::table
+                        .filter(audit::task.assume_not_null().eq(task).and(audit::seq.ge(1)))
+                        .order((audit::at, audit::seq))
+                        .limit(limit)
+                        .select(AuditColumns::as_select());
+                    Ok($db!(load self, query)?)
+                }
+                async fn audit_of_parent(
+                    &mut self,
+                    task: Key,
+                    parent: Key,
+                    limit: i64,
+                ) -> Rows<AuditColumns> {
+                    let query = audit::table
+                        .filter(audit::task.assume_not_null().eq(task).and(audit::seq.ge(1)))
+                        .filter(audit::parent.assume_not_null().eq(parent))
+                        .order((audit::at.desc(), audit::seq.desc()))
+                        .limit(limit)
+                        .select(AuditColumns::as_select());
+                    Ok($db!(load self, query)?)
+                }
+                async fn audit_of_token(&mut self, jti: Key, limit: i64) -> Rows<AuditColumns> {
                     let query = audit::table
                         .filter(audit::jti.assume_not_null().eq(jti).and(audit::seq.ge(1)))
+                        .order((audit::at.desc(), audit::seq.desc()))
+                        .limit(limit)
                         .select(AuditColumns::as_select());
                     Ok($db!(load self, query)?)
                 }
-                async fn audit_of_request(&mut self, request: Key) -> Rows<AuditColumns> {
+                async fn audit_of_request(&mut self, request: Key, limit: i64) -> Rows<AuditColumns> {
                     let query = audit::table
                         .filter(audit::request.assume_not_null().eq(request).and(audit::seq.ge(1)))
+                        .order((audit::at.desc(), audit::seq.desc()))
+                        .limit(limit)
                         .select(AuditColumns::as_select());
                     Ok($db!(load self, query)?)
                 }

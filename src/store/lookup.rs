@@ -1,6 +1,6 @@
 //! Readings that take more than one statement or a choice of statements.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::audit::AuditColumns;
 use super::rows::Key;
@@ -13,8 +13,12 @@ use crate::base::time::Timestamp;
 use crate::delegation::record::{Delegation, Task};
 use crate::oauth::{AgentId, TaskId};
 
-/// Rows read by one statement when a whole chain is.
-const BATCH: i64 = 1000;
+/// The most audit rows that one reading gives.
+const MOST_ROWS: u32 = 10_000;
+/// The tasks of an agent in which its rows are looked for: those that began last.
+const TASKS_OF_AGENT: i64 = 1000;
+/// The rows in which a task begins: the first one, and those of the same instant.
+const FIRST_ROWS: i64 = 10;
 
 pub(super) async fn tasks<S: Transaction>(
     session: &mut S,
@@ -32,8 +36,9 @@ pub(super) async fn tasks<S: Transaction>(
 pub(super) async fn delegations<S: Transaction>(
     session: &mut S,
     task: TaskId,
+    limit: u32,
 ) -> Result<Vec<Delegation>, Failure> {
-    let rows = session.tokens_in(&Range::below(&Key::from(task).0)).await?;
+    let rows = session.newest_tokens_in(&Range::below(&Key::from(task).0), limit.into()).await?;
     let mut tokens = all::<_, Delegation>(rows)?;
     tokens.sort_by_key(|token| (token.issued_at, token.jti));
     Ok(tokens)
@@ -44,71 +49,98 @@ pub(super) fn all<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> Result<
     rows.into_iter().map(|row| T::try_from(row).map_err(Failure::from)).collect()
 }
 
-/// Audit rows that match all of `filter`, oldest first.
+/// The newest audit rows that match all of `filter`, oldest first.
 pub(super) async fn audit<S: Transaction>(
     session: &mut S,
     filter: &AuditFilter,
 ) -> Result<Vec<Row>, Failure> {
-    let mut found: BTreeMap<(String, i64), Row> = BTreeMap::new();
-    for columns in candidates(session, filter).await? {
-        let row = Row::try_from(columns)?;
-        if is_match(&row, filter) {
-            found.insert((row.envelope.chain.clone(), row.envelope.seq), row);
+    let most = filter.newest.unwrap_or(MOST_ROWS);
+    let mut found = Newest { rows: BTreeMap::new(), most: most as usize };
+    let limit = i64::from(most);
+    if let Some(jti) = filter.jti {
+        found.add(session.audit_of_token(jti.into(), limit).await?, filter)?;
+    } else if let Some(request) = filter.request {
+        found.add(session.audit_of_request(request.into(), limit).await?, filter)?;
+    } else if let Some(parent) = filter.parent {
+        // A token's children are in its own task.
+        let of_parent = session.audit_of_token(parent.into(), limit).await?;
+        let tasks: BTreeSet<Key> = of_parent.iter().filter_map(|row| row.task).collect();
+        for task in tasks {
+            found.add(session.audit_of_parent(task, parent.into(), limit).await?, filter)?;
+        }
+    } else if let Some(task) = filter.task {
+        found.add(session.audit_of_task(task.into(), i64::MIN, "%", limit).await?, filter)?;
+    } else if let Some(agent) = &filter.agent {
+        of_agent(session, agent, filter, &mut found).await?;
+    } else {
+        for key in session.checkpoint_keys().await? {
+            found.add(session.audit_newest(&key.chain, limit).await?, filter)?;
         }
     }
-    let mut rows: Vec<Row> = found.into_values().collect();
-    let chain = |row: &Row| row.envelope.chain.clone();
-    let is_one_chain = rows.windows(2).all(|pair| chain(&pair[0]) == chain(&pair[1]));
-    if !is_one_chain {
-        rows.sort_by_key(|row| (row.envelope.at, chain(row), row.envelope.seq));
-    }
-    if let Some(newest) = filter.newest {
-        let surplus = rows.len().saturating_sub(newest as usize);
-        rows.drain(..surplus);
-    }
-    Ok(rows)
+    Ok(found.in_order())
 }
 
-/// Rows among which all that match are, by the narrowest column.
-async fn candidates<S: Transaction>(
+/// Rows that an agent is in. They name it, or it was engaged in their task, in whatever chain. Each task is asked by
+/// its index for what is newer than what was found in the others, so that one is read in part however long it is.
+async fn of_agent<S: Transaction>(
     session: &mut S,
+    agent: &AgentId,
     filter: &AuditFilter,
-) -> Result<Vec<AuditColumns>, Failure> {
-    if let Some(jti) = filter.jti {
-        return session.audit_of_token(jti.into()).await;
+    found: &mut Newest,
+) -> Result<(), Failure> {
+    let limit = i64::try_from(found.most).unwrap_or(i64::MAX);
+    found.add(session.audit_of_agent(agent.as_str(), i64::MIN, limit).await?, filter)?;
+    let pattern = format!("%\"{}\"%", agent.as_str());
+    for task in session.tasks_with(agent.as_str(), None, TASKS_OF_AGENT).await? {
+        found.add(session.audit_of_task(task.id, found.since(), &pattern, limit).await?, filter)?;
     }
-    if let Some(request) = filter.request {
-        return session.audit_of_request(request.into()).await;
-    }
-    if let Some(parent) = filter.parent {
-        // A token's children are in its own task.
-        let of_parent = session.audit_of_token(parent.into()).await?;
-        let tasks: Vec<Key> = of_parent.iter().filter_map(|row| row.task).collect();
-        return session.audit_of_tasks(&tasks).await;
-    }
-    if let Some(task) = filter.task {
-        return session.audit_of_tasks(&[task.into()]).await;
-    }
-    if let Some(agent) = &filter.agent {
-        // In whatever chain it was, it was engaged in that chain's task.
-        return session.audit_of_agent(agent.as_str()).await;
-    }
-    let mut rows = Vec::new();
-    for key in session.checkpoint_keys().await? {
-        match filter.newest {
-            Some(newest) => rows.extend(session.audit_newest(&key.chain, newest.into()).await?),
-            None => loop {
-                let last =
-                    rows.last().filter(|row: &&AuditColumns| row.chain == key.chain).map_or(0, |row| row.seq);
-                let batch = session.audit_from(&key.chain, last.saturating_add(1), BATCH).await?;
-                if batch.is_empty() {
-                    break;
-                }
-                rows.extend(batch);
-            },
+    Ok(())
+}
+
+/// The first rows of a task, oldest first.
+pub(super) async fn first_of_task<S: Transaction>(
+    session: &mut S,
+    task: TaskId,
+) -> Result<Vec<Row>, Failure> {
+    all(session.first_of_task(task.into(), FIRST_ROWS).await?)
+}
+
+/// The newest of the rows that were found so far, by time, chain and number.
+struct Newest {
+    rows: BTreeMap<(i64, String, i64), Row>,
+    most: usize,
+}
+
+impl Newest {
+    fn add(&mut self, columns: Vec<AuditColumns>, filter: &AuditFilter) -> Result<(), Failure> {
+        for columns in columns {
+            let row = Row::try_from(columns)?;
+            if is_match(&row, filter) {
+                let envelope = &row.envelope;
+                self.rows.insert((envelope.at.millis(), envelope.chain.clone(), envelope.seq), row);
+            }
+            while self.rows.len() > self.most {
+                self.rows.pop_first();
+            }
         }
+        Ok(())
     }
-    Ok(rows)
+
+    /// The time before which a further row is not among the newest.
+    fn since(&self) -> i64 {
+        let is_full = self.rows.len() >= self.most;
+        self.rows.first_key_value().filter(|_| is_full).map_or(i64::MIN, |((at, ..), _)| *at)
+    }
+
+    /// Oldest first: those of one chain by number, those of several by time.
+    fn in_order(self) -> Vec<Row> {
+        let mut rows: Vec<Row> = self.rows.into_values().collect();
+        let chain = |row: &Row| row.envelope.chain.clone();
+        if rows.windows(2).all(|pair| chain(&pair[0]) == chain(&pair[1])) {
+            rows.sort_by_key(|row| row.envelope.seq);
+        }
+        rows
+    }
 }
 
 fn is_match(row: &Row, filter: &AuditFilter) -> bool {

@@ -28,7 +28,7 @@ pub struct AuditFilter {
     /// About a token exchanged from this one.
     pub parent: Option<Jti>,
     pub request: Option<RequestId>,
-    /// The newest so many, given back oldest first.
+    /// The newest so many, given back oldest first; 10,000 where nothing is said.
     pub newest: Option<u32>,
 }
 
@@ -136,9 +136,9 @@ impl Store {
         read!(self, |session| lookup::tasks(session, live_at, agent, limit))
     }
 
-    /// The delegations of a task, oldest first.
-    pub async fn list_delegations(&self, task: TaskId) -> Result<Vec<Delegation>, StoreError> {
-        read!(self, |session| lookup::delegations(session, task))
+    /// The newest delegations of a task, at most `limit`, oldest first.
+    pub async fn list_delegations(&self, task: TaskId, limit: u32) -> Result<Vec<Delegation>, StoreError> {
+        read!(self, |session| lookup::delegations(session, task, limit))
     }
 
     /// The newest stops, at most `limit`.
@@ -161,6 +161,11 @@ impl Store {
     /// Audit rows, oldest first.
     pub async fn list_audit(&self, filter: &AuditFilter) -> Result<Vec<Row>, StoreError> {
         read!(self, |session| lookup::audit(session, filter))
+    }
+
+    /// The first audit rows of a task, oldest first: among them the one in which it began.
+    pub async fn list_beginning(&self, task: TaskId) -> Result<Vec<Row>, StoreError> {
+        read!(self, |session| lookup::first_of_task(session, task))
     }
 
     /// What the clock of the database server shows; `None` where the database is a file of this machine.

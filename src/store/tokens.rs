@@ -154,7 +154,7 @@ pub(super) const COUNTED: i64 = 1000;
 
 pub(super) trait Tokens {
     async fn tokens(&mut self, jtis: &[Key]) -> Rows<TokenRow>;
-    async fn tokens_in(&mut self, range: &Range) -> Rows<TokenRow>;
+    async fn newest_tokens_in(&mut self, range: &Range, limit: i64) -> Rows<TokenRow>;
     /// How many tokens of a range are neither revoked nor expired, up to [`COUNTED`].
     async fn count_live(&mut self, range: &Range, now: i64) -> Result<u64, Failure>;
     /// Tokens numbered before `bound` that expired before `until`.
@@ -181,10 +181,11 @@ macro_rules! tokens {
                 async fn tokens(&mut self, jtis: &[Key]) -> Rows<TokenRow> {
                     Ok($db!(by self, TokenRow, token, jti, jtis, Lock::None))
                 }
-                async fn tokens_in(&mut self, range: &Range) -> Rows<TokenRow> {
+                async fn newest_tokens_in(&mut self, range: &Range, limit: i64) -> Rows<TokenRow> {
                     let query = token::table
                         .filter(token::path.ge(&range.from).and(token::path.lt(&range.to)))
-                        .order(token::path)
+                        .order(token::jti.desc())
+                        .limit(limit)
                         .select(TokenRow::as_select());
                     Ok($db!(load self, query)?)
                 }

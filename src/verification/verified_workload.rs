@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use crate::oauth::Issuer;
+#[cfg(test)]
+use crate::oauth::WorkloadIdForm;
+use crate::oauth::{Issuer, WorkloadId, WorkloadIdKind};
 use crate::registry::AgentClass;
 
 /// A workload's credential whose issuer, signature, audience and times were verified.
@@ -12,8 +14,8 @@ pub struct VerifiedWorkload {
     issuer: Issuer,
     class: Arc<AgentClass>,
     subject: Option<String>,
+    id: WorkloadId,
     workload: String,
-    instance: Option<String>,
     issued_at: i64,
 }
 
@@ -23,17 +25,19 @@ impl VerifiedWorkload {
         issuer: Issuer,
         class: Arc<AgentClass>,
         subject: Option<String>,
-        (workload, instance): (String, Option<String>),
+        id: WorkloadId,
+        workload: String,
         issued_at: i64,
     ) -> Self {
-        Self { issuer, class, subject, workload, instance, issued_at }
+        Self { issuer, class, subject, id, workload, issued_at }
     }
 
     /// A workload for tests of what comes after verification.
     #[cfg(test)]
     pub(crate) fn for_tests(issuer: Issuer, class: Arc<AgentClass>, subject: Option<&str>, id: &str) -> Self {
-        let ids = ("workload-1".to_owned(), Some(id.to_owned()));
-        Self::new(issuer, class, subject.map(str::to_owned), ids, i64::MAX)
+        let id =
+            WorkloadId { kind: WorkloadIdKind::Instance, form: WorkloadIdForm::Text, text: id.to_owned() };
+        Self::new(issuer, class, subject.map(str::to_owned), id, "workload-1".to_owned(), i64::MAX)
     }
 
     /// The workload issuer that vouches for it.
@@ -52,8 +56,8 @@ impl VerifiedWorkload {
     }
 
     /// The id that names the agent: the stable id; for a class of lifetime `task` the instance id.
-    pub fn id(&self) -> &str {
-        self.instance.as_ref().unwrap_or(&self.workload)
+    pub const fn id(&self) -> &WorkloadId {
+        &self.id
     }
 
     /// The stable id, or the instance id where the credential has no other.
@@ -63,7 +67,7 @@ impl VerifiedWorkload {
 
     /// The instance id, for a class of lifetime `task`.
     pub fn instance(&self) -> Option<&str> {
-        self.instance.as_deref()
+        (self.id.kind == WorkloadIdKind::Instance).then_some(self.id.text.as_str())
     }
 
     /// `iat` in whole seconds since the epoch; the earliest time where the credential does not say it.

@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::VerifiedWorkload;
 use super::id_token::FOREIGN_CLAIMS;
+use crate::base::text::is_shown;
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::jose::{Claims, UnverifiedToken};
-use crate::oauth::TokenFault;
+use crate::oauth::{TokenFault, WorkloadId, WorkloadIdForm, WorkloadIdKind};
 use crate::registry::{AgentClass, AgentLifetime, WorkloadIssuer};
 
 /// The longest `sub` or id of a workload taken, in bytes.
@@ -39,19 +40,24 @@ pub fn judge(
         sub => sub.map(str::to_owned),
     };
     let class = class(issuer, claims).ok_or(TokenFault::NoClass)?;
-    let stable = id(claims, &issuer.stable_id_claim);
-    let ids = match class.lifetime {
-        AgentLifetime::Principal => (stable?, None),
+    let stable = || id(claims, WorkloadIdKind::Stable, &issuer.stable_id_claim);
+    let (id, workload) = match class.lifetime {
+        AgentLifetime::Principal => {
+            let stable = stable()?;
+            let workload = stable.text.clone();
+            (stable, workload)
+        }
         AgentLifetime::Task => {
             // Refused at load without; were it ever missing, there is no id that never recurs.
             let claim = issuer.instance_id_claim.as_ref().ok_or(TokenFault::Claim)?;
-            let instance = id(claims, claim)?;
-            (stable.unwrap_or_else(|_| instance.clone()), Some(instance))
+            let instance = id(claims, WorkloadIdKind::Instance, claim)?;
+            let workload = stable().map_or_else(|_| instance.text.clone(), |stable| stable.text);
+            (instance, workload)
         }
     };
     // A stop that was lifted takes later credentials only, and one of unknown age is none.
     let issued_at = claims.time("iat")?.map_or(i64::MIN, Timestamp::seconds);
-    Ok(VerifiedWorkload::new(issuer.issuer.clone(), Arc::clone(class), subject, ids, issued_at))
+    Ok(VerifiedWorkload::new(issuer.issuer.clone(), Arc::clone(class), subject, id, workload, issued_at))
 }
 
 fn check_times(issuer: &WorkloadIssuer, claims: &Claims, now: Timestamp) -> Result<(), TokenFault> {
@@ -82,14 +88,14 @@ fn class<'a>(issuer: &'a WorkloadIssuer, claims: &Claims) -> Option<&'a Arc<Agen
         .find(|class| class.when.as_ref().is_none_or(|(claim, equals)| claims.find(claim) == Some(equals)))
 }
 
-/// The id as text: a string, or a whole number as some issuers write theirs.
-fn id(claims: &Claims, path: &str) -> Result<String, TokenFault> {
-    let id = match claims.find(path) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) if number.is_u64() => number.to_string(),
+/// The id: a string, or a whole number as some issuers write theirs.
+fn id(claims: &Claims, kind: WorkloadIdKind, path: &str) -> Result<WorkloadId, TokenFault> {
+    let (form, text) = match claims.find(path) {
+        Some(Value::String(text)) => (WorkloadIdForm::Text, text.clone()),
+        Some(Value::Number(number)) if number.is_u64() => (WorkloadIdForm::Number, number.to_string()),
         _ => return Err(TokenFault::Claim),
     };
-    // What is recorded is text, in which no database takes NUL and an operator expects no control character.
-    let is_taken = (1..=MAX_ID).contains(&id.len()) && !id.chars().any(char::is_control);
-    if is_taken { Ok(id) } else { Err(TokenFault::Claim) }
+    // What is recorded is text, in which no database takes NUL and an operator expects to see every character.
+    let is_taken = (1..=MAX_ID).contains(&text.len()) && text.chars().all(is_shown);
+    if is_taken { Ok(WorkloadId { kind, form, text }) } else { Err(TokenFault::Claim) }
 }

@@ -79,6 +79,11 @@ async fn a_change_that_needs_a_restart_is_refused_by_name() {
     for (from, to, name) in [
         ("data_dir = \"data\"", "data_dir = \"elsewhere\"", "`data_dir`"),
         ("management = \"127.0.0.1:0\"", "management = \"127.0.0.2:0\"", "`listen.management`"),
+        (
+            "failures_per_minute = 1000000",
+            "failures_per_minute = 1000000\nconnections = 10",
+            "`limits.connections`",
+        ),
         ("[tokens]", "[database]\nurl = \"sqlite://other.db\"\n[tokens]", "`database`"),
         ("[tokens]", "[audit]\ncheckpoint_file = \"other.jsonl\"\n[tokens]", "`audit.checkpoint_file`"),
     ] {

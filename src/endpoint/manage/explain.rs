@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
+use super::show::{MOST, Oldest, cut};
 use super::{NotDone, answer, show};
 use crate::app::App;
 use crate::audit::{Event, ExchangeEvent, Outcome, Row};
@@ -14,8 +15,6 @@ use crate::delegation::record::{Agent, AgentState, EndReason, Provenance, TokenK
 use crate::oauth::{AgentId, TaskId};
 use crate::store::AuditFilter;
 
-/// Audit rows looked at, newest first.
-const MOST_ROWS: u32 = 10_000;
 /// How many tasks are described one by one.
 const TASKS_TOLD: usize = 3;
 /// How many grants are described one by one.
@@ -31,17 +30,29 @@ pub async fn agent(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
 async fn explain(app: &App, id: &AgentId) -> Result<Value, NotDone> {
     let agent = app.store.find_agent(id).await?.ok_or(NotDone::NotFound("agent"))?;
     crate::endpoint::introspect::record_counted(app, app.latest()).await?;
-    let filter = AuditFilter { agent: Some(id.clone()), newest: Some(MOST_ROWS), ..AuditFilter::default() };
-    let rows = app.store.list_audit(&filter).await?;
+    let filter = AuditFilter { agent: Some(id.clone()), newest: Some(MOST + 1), ..AuditFilter::default() };
+    let mut rows = app.store.list_audit(&filter).await?;
+    let is_cut = cut(&mut rows, Oldest::First);
     let mut by_task: BTreeMap<TaskId, Vec<Row>> = BTreeMap::new();
     for task in rows.iter().filter_map(Row::task) {
         by_task.entry(task).or_default();
     }
     for (task, story) in by_task.iter_mut().rev().take(TASKS_TOLD) {
-        let filter = AuditFilter { task: Some(*task), newest: Some(MOST_ROWS), ..AuditFilter::default() };
+        let filter = AuditFilter { task: Some(*task), newest: Some(MOST), ..AuditFilter::default() };
         *story = app.store.list_audit(&filter).await?;
+        if story.len() == MOST as usize {
+            // Its end is among the newest, and its beginning may not be.
+            let place = |row: &Row| (row.envelope.chain.clone(), row.envelope.seq);
+            let mut beginning = app.store.list_beginning(*task).await?;
+            beginning.retain(|row| story.iter().all(|known| place(known) != place(row)));
+            story.splice(0..0, beginning);
+        }
     }
-    let text = tell(&agent, &rows, &by_task);
+    let mut text = tell(&agent, &rows, &by_task);
+    if is_cut {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "It has more rows than these: this is told from the newest {MOST} of them.");
+    }
     Ok(json!({"agent": show::agent_json(&agent), "text": text}))
 }
 

@@ -13,14 +13,42 @@ use crate::oauth::{AgentId, Jti, RequestId, TaskId};
 use crate::store::AuditFilter;
 
 /// The most records one list shows.
-const MOST: u32 = 1000;
+pub(super) const MOST: u32 = 1000;
+
+/// A list that was read with one record more than is shown, as the member `name` of an answer. The answer says so if
+/// something is left out, which is the oldest.
+pub(super) fn list<T>(name: &str, mut records: Vec<T>, oldest: Oldest, shown: impl Fn(&T) -> Value) -> Value {
+    let is_cut = cut(&mut records, oldest);
+    let mut answer = json!({name: records.iter().map(shown).collect::<Vec<_>>()});
+    if is_cut {
+        answer["left_out"] = json!(format!("only the newest {MOST} of more {name} are shown"));
+    }
+    answer
+}
+
+/// Where the oldest record of a list is.
+#[derive(Clone, Copy)]
+pub(super) enum Oldest {
+    First,
+    Last,
+}
+
+/// Leaves the newest [`MOST`] records, and returns whether there were more.
+pub(super) fn cut<T>(records: &mut Vec<T>, oldest: Oldest) -> bool {
+    let surplus = records.len().saturating_sub(MOST as usize);
+    match oldest {
+        Oldest::First => drop(records.drain(..surplus)),
+        Oldest::Last => records.truncate(MOST as usize),
+    }
+    surplus > 0
+}
 
 /// `GET /agents`: newest first.
 pub async fn agents(app: web::Data<App>) -> HttpResponse {
     answer(
         async {
-            let agents = app.store.list_agents(MOST).await?;
-            Ok(json!({"agents": agents.iter().map(agent_json).collect::<Vec<_>>()}))
+            let agents = app.store.list_agents(MOST + 1).await?;
+            Ok(list("agents", agents, Oldest::Last, agent_json))
         }
         .await,
     )
@@ -51,22 +79,25 @@ pub async fn tasks(app: web::Data<App>, query: web::Query<TasksQuery>) -> HttpRe
     let agent = query.agent.as_deref().map(AgentId::new);
     answer(
         async {
-            let tasks = app.store.list_tasks(live_at, agent.as_ref(), MOST).await?;
-            Ok(json!({"tasks": tasks.iter().map(|task| task_json(task, now)).collect::<Vec<_>>()}))
+            let tasks = app.store.list_tasks(live_at, agent.as_ref(), MOST + 1).await?;
+            Ok(list("tasks", tasks, Oldest::Last, |task| task_json(task, now)))
         }
         .await,
     )
 }
 
-/// `GET /tasks/{id}`: the task and its delegations.
+/// `GET /tasks/{id}`: the task and its newest delegations, oldest first.
 pub async fn task(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
     answer(
         async {
             let id = TaskId::parse(&id).ok_or(NotDone::NotFound("task"))?;
             let task = app.store.find_task(id).await?.ok_or(NotDone::NotFound("task"))?;
-            let delegations = app.store.list_delegations(id).await?;
+            let delegations = app.store.list_delegations(id, MOST + 1).await?;
             let mut body = task_json(&task, app.latest());
-            body["delegations"] = delegations.iter().map(delegation_json).collect();
+            let delegations = list("delegations", delegations, Oldest::First, delegation_json);
+            if let (Some(body), Value::Object(delegations)) = (body.as_object_mut(), delegations) {
+                body.extend(delegations);
+            }
             Ok(body)
         }
         .await,
@@ -92,10 +123,9 @@ pub struct TraceQuery {
     task: Option<String>,
     jti: Option<String>,
     request: Option<String>,
-    newest: Option<u32>,
 }
 
-/// `GET /audit/trace`: rows, oldest first.
+/// `GET /audit/trace`: the newest rows, oldest first.
 pub async fn trace(app: web::Data<App>, query: web::Query<TraceQuery>) -> HttpResponse {
     answer(
         async {
@@ -118,17 +148,18 @@ pub async fn trace(app: web::Data<App>, query: web::Query<TraceQuery>) -> HttpRe
                     .as_deref()
                     .map(|id| RequestId::parse(id).ok_or_else(|| invalid("request")))
                     .transpose()?,
-                newest: Some(query.newest.unwrap_or(MOST).min(10 * MOST)),
+                newest: Some(MOST + 1),
                 ..AuditFilter::default()
             };
             // What was counted a moment ago belongs to the story too.
             crate::endpoint::introspect::record_counted(&app, app.latest()).await?;
             let rows = app.store.list_audit(&filter).await?;
-            let rows: Vec<Value> = rows
-                .iter()
-                .map(|row| json!({"chain": row.envelope.chain, "seq": row.envelope.seq, "row": row}))
-                .collect();
-            Ok(json!({"rows": rows}))
+            Ok(list(
+                "rows",
+                rows,
+                Oldest::First,
+                |row| json!({"chain": row.envelope.chain, "seq": row.envelope.seq, "row": row}),
+            ))
         }
         .await,
     )

@@ -165,3 +165,22 @@ async fn a_verb_that_fails_says_so_and_is_worth_trying_again() {
     let (status, body) = read(act::rotate_keys(parts.app.clone()).await).await;
     assert_eq!((status, &body["error"]), (503, &json!("temporarily_unavailable")), "{body}");
 }
+
+#[test]
+fn a_list_leaves_the_oldest_out_and_says_so() {
+    let most = i32::try_from(show::MOST).unwrap();
+    let (mut newest_last, mut newest_first): (Vec<i32>, Vec<i32>) =
+        ((0..=most).collect(), (0..=most).rev().collect());
+    assert!(show::cut(&mut newest_last, show::Oldest::First));
+    assert!(show::cut(&mut newest_first, show::Oldest::Last));
+    newest_first.reverse();
+    assert_eq!(newest_last, newest_first);
+    assert_eq!(newest_last.iter().copied().min(), Some(1));
+    assert!(!show::cut(&mut newest_last, show::Oldest::First));
+
+    let shown = show::list("rows", (0..=most).collect(), show::Oldest::First, |row| json!(row));
+    assert_eq!(shown["rows"][0], 1);
+    assert_eq!(shown["left_out"], "only the newest 1000 of more rows are shown");
+    let all = show::list("rows", (0..most).collect(), show::Oldest::First, |row| json!(row));
+    assert_eq!(all.get("left_out"), None);
+}

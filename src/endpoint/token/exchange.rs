@@ -16,7 +16,7 @@ use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::rules::{Reach, answered};
 use crate::endpoint::own::{self, Found, Presenting};
 use crate::issuance::{self, Issued, answer_label};
-use crate::keys::{KeyError, SealPurpose};
+use crate::keys::{AgentOf, KeyError, SealPurpose};
 use crate::oauth::{
     Audience, ExchangeRequest, Jti, LoginId, NamedTask, Plain, SubjectRef, SubjectToken, TaskId,
     TokenResponse,
@@ -129,12 +129,12 @@ impl Exchange<'_> {
         let client = Arc::clone(self.call.client.client());
         let secrets = &self.call.app.secrets;
         let Some(token) = &self.request.actor else {
-            let id = secrets.agent_id("client", client.id.as_str());
+            let id = secrets.agent_id(AgentOf::Client(&client.id));
             return Ok(Acting { id, client, workload: None });
         };
         let workload =
             self.call.app.verifier.workload(&self.call.world.config, token.as_str(), self.call.now).await?;
-        let id = secrets.agent_id(workload.issuer().as_str(), workload.id());
+        let id = secrets.agent_id(AgentOf::Workload(workload.issuer(), workload.id()));
         Ok(Acting { id, client, workload: Some(workload) })
     }
 

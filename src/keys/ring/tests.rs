@@ -82,3 +82,21 @@ fn an_edited_public_key_in_the_row_is_not_published() {
     let jwks: Value = serde_json::from_str(&ring(&[edited]).jwks(NOW, Lifetime::from_seconds(300))).unwrap();
     assert_eq!(jwks["keys"][0]["kid"], json!(kid));
 }
+
+#[test]
+fn a_key_is_unsealed_once_and_dropped_when_it_is_revoked() {
+    let rows = [row(Algorithm::ES256), row(Algorithm::RS256)];
+    let first = ring(&rows);
+    // With these secrets nothing can be unsealed.
+    let others = NodeSecrets::from_master(&[8; 32]);
+    let again = first.renewed(&rows, &others).unwrap();
+    assert_eq!(again.jwks(NOW, Lifetime::from_seconds(300)), first.jwks(NOW, Lifetime::from_seconds(300)));
+    let resealed = KeyRow { sealed: row(Algorithm::ES256).sealed, ..rows[0].clone() };
+    assert!(matches!(first.renewed(&[resealed], &others), Err(KeyError::Sealed)));
+    let revoked = KeyRow { revoked_at: Some(NOW), sealed: Vec::new(), ..rows[0].clone() };
+    let parsed = Arc::downgrade(&first.keys[0].parsed);
+    let after = first.renewed(&[revoked, rows[1].clone()], &others).unwrap();
+    assert!(after.is_revoked(&rows[0].kid) && after.verifying_key(&rows[0].kid).is_none());
+    drop((first, again));
+    assert_eq!(parsed.strong_count(), 0, "nothing holds the private key any longer");
+}

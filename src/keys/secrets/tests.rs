@@ -2,7 +2,7 @@ use std::os::unix::fs::symlink;
 
 use super::*;
 use crate::base::entropy::{EntropyUnavailable, SystemEntropy};
-use crate::oauth::Jti;
+use crate::oauth::{Jti, WorkloadIdForm, WorkloadIdKind};
 use crate::testing::doubles::SeededEntropy;
 
 fn secrets() -> NodeSecrets {
@@ -126,13 +126,23 @@ fn a_pairwise_txn_is_stable_in_a_sector_and_reads_as_no_task() {
 #[test]
 fn an_agent_id_is_agent_and_128_bits_in_lower_case_base32() {
     let secrets = secrets();
-    let id = secrets.agent_id("https://cluster.example", "pod-uid");
+    let issuer = Issuer::new("https://cluster.example");
+    let workload = |kind, form, text: &str| WorkloadId { kind, form, text: text.to_owned() };
+    let (stable, written) = (WorkloadIdKind::Stable, WorkloadIdForm::Text);
+    let of = |id: &WorkloadId| secrets.agent_id(AgentOf::Workload(&issuer, id));
+    let id = of(&workload(stable, written, "12345"));
     let text = id.as_str().strip_prefix("agent_").unwrap();
     assert_eq!(text.len(), 26);
     assert!(text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7')));
-    assert_eq!(id, secrets.agent_id("https://cluster.example", "pod-uid"));
-    assert_ne!(id, secrets.agent_id("client", "pod-uid"));
-    assert_ne!(secrets.agent_id("a", "bc"), secrets.agent_id("ab", "c"));
+    assert_eq!(id, of(&workload(stable, written, "12345")));
+    let others = [
+        of(&workload(WorkloadIdKind::Instance, written, "12345")),
+        of(&workload(stable, WorkloadIdForm::Number, "12345")),
+        of(&workload(stable, written, "123456")),
+        secrets.agent_id(AgentOf::Workload(&Issuer::new("client"), &workload(stable, written, "12345"))),
+        secrets.agent_id(AgentOf::Client(&ClientId::new("12345"))),
+    ];
+    assert!(!others.contains(&id), "{others:?}");
 }
 
 #[test]
@@ -149,6 +159,22 @@ fn what_is_sealed_opens_for_its_purpose_and_master_key_only() {
     assert!(other.open(SealPurpose::SigningKey("k"), &sealed).is_err());
     let again = secrets.seal(SealPurpose::SigningKey("k"), b"private", &entropy).unwrap();
     assert_ne!(sealed, again, "a nonce each");
+}
+
+#[test]
+fn each_purpose_is_sealed_by_a_key_of_its_own() {
+    let secrets = secrets();
+    let aad = || Aad::from(b"same");
+    let sealed: Vec<Vec<u8>> =
+        [SealPurpose::SigningKey("k"), SealPurpose::Answer("k"), SealPurpose::CheckpointKey("k")]
+            .map(|purpose| {
+                let mut body = b"plain".to_vec();
+                let nonce = Nonce::assume_unique_for_key([0; NONCE_LEN]);
+                secrets.sealing.key(purpose).seal_in_place_append_tag(nonce, aad(), &mut body).unwrap();
+                body
+            })
+            .to_vec();
+    assert!(sealed[0] != sealed[1] && sealed[1] != sealed[2] && sealed[0] != sealed[2]);
 }
 
 #[test]

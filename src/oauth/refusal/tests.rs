@@ -59,7 +59,8 @@ fn page() -> String {
          reason `assurance_insufficient` also has `acr_values` and `max_age`, which the client asks its provider for \
          when the user signs in again.\n\n\
          If Deputy itself fails, it answers with status 503, the error `temporarily_unavailable` and a `Retry-After` \
-         header. In that case, nothing was issued or changed.\n\n\
+         header. No token was given out then. `error_description` says whether something may have been recorded all the \
+         same, which Deputy does not know if the database did not confirm a commit.\n\n\
          ## Answers\n\n\
          The last column names the sections that ask for the answer. Identifiers such as `8693-F-01` are requirements \
          of the conformance tests (`conformance/requirements.md`).\n\n\

@@ -28,6 +28,7 @@ on_each_database! {
     a_checkpoint_is_signed_every_thousand_rows,
     a_line_a_crash_left_unfinished_is_dropped,
     an_agents_rows_are_found_wherever_it_was_in_the_chain,
+    the_newest_rows_are_found_whichever_task_they_are_in,
     rows_are_found_by_each_column,
 }
 
@@ -299,6 +300,38 @@ async fn an_agents_rows_are_found_wherever_it_was_in_the_chain(world: World) {
     assert_eq!(found(&store, of(&assistant)).await, vec![2, 3, 4, 5]);
     assert_eq!(found(&store, of(&verifier)).await, vec![4, 5, 6]);
     assert_eq!(found(&store, of(&world.instance())).await, Vec::<i64>::new());
+}
+
+async fn the_newest_rows_are_found_whichever_task_they_are_in(world: World) {
+    let store = world.open().await;
+    let (assistant, verifier) = (world.principal(), world.instance());
+    let (_, older) = world.begin(&store, &assistant).await;
+    let handed = world.exchange(&store, &older, &assistant).await;
+    world.exchange(&store, &handed, &verifier).await;
+    world.advance(10);
+    let (_, newer) = world.begin(&store, &assistant).await;
+    world.advance(10);
+    for _ in 0..3 {
+        world.exchange(&store, &older, &assistant).await;
+    }
+    let newest = |filter: AuditFilter, most| AuditFilter { newest: Some(most), ..filter };
+    let of = |agent: &crate::delegation::record::Agent| AuditFilter {
+        agent: Some(agent.id.clone()),
+        ..Default::default()
+    };
+    let last = found(&store, of(&assistant)).await;
+    for most in 1..=last.len() {
+        let filter = newest(of(&assistant), u32::try_from(most).unwrap());
+        assert_eq!(found(&store, filter).await, last[last.len() - most..], "the newest {most}");
+    }
+    // Newer rows of its task that it is not in do not hide the agent's own.
+    assert_eq!(found(&store, newest(of(&verifier), 1)).await, vec![4]);
+    let beginning = store.list_beginning(older.task).await.unwrap();
+    assert_eq!(beginning[0].envelope.seq, 2);
+    let tokens = store.list_delegations(older.task, 2).await.unwrap();
+    let all = store.list_delegations(older.task, 100).await.unwrap();
+    assert_eq!((all.len(), &tokens[..]), (6, &all[4..]));
+    assert_eq!(store.list_delegations(newer.task, 100).await.unwrap().len(), 1);
 }
 
 async fn rows_are_found_by_each_column(world: World) {

@@ -53,7 +53,7 @@ async fn what_is_issued_is_found_again_as_it_was(world: World) {
     assert_eq!(lineage.login.amr, vec!["hwk", "mfa"]);
     assert!(lineage.is_key_trusted);
     assert_eq!(world.life(&store, &onward).await, Ok(()));
-    assert_eq!(store.list_delegations(task_token.task).await.unwrap().len(), 3);
+    assert_eq!(store.list_delegations(task_token.task, 1000).await.unwrap().len(), 3);
     assert_eq!(store.list_tasks(Some(world.now()), Some(&verifier.id), 10).await.unwrap().len(), 1);
     assert_eq!(store.list_agents(10).await.unwrap().len(), 2);
 }
@@ -86,7 +86,7 @@ async fn two_first_exchanges_at_once_give_one_task_and_two_tokens(world: World) 
     let again = world.hop_zero(&store, &sign_in, &assistant).await;
     let second = world.issued(&store, again).await;
     assert_eq!(store.list_tasks(None, None, 10).await.unwrap().len(), 1);
-    assert_eq!(store.list_delegations(second.task).await.unwrap().len(), 2);
+    assert_eq!(store.list_delegations(second.task, 1000).await.unwrap().len(), 2);
 }
 
 async fn a_renewed_id_token_joins_the_task_it_names(world: World) {
@@ -171,7 +171,7 @@ async fn a_replay_in_one_group_is_found(world: World) {
     let done = answers.iter().filter(|answer| matches!(answer, Ok(Recorded::Done { .. }))).count();
     let replayed = answers.iter().filter(|answer| matches!(answer, Ok(Recorded::Replayed))).count();
     assert_eq!((done, replayed), (1, 7));
-    assert_eq!(store.list_delegations(task_token.task).await.unwrap().len(), 2);
+    assert_eq!(store.list_delegations(task_token.task, 1000).await.unwrap().len(), 2);
 }
 
 async fn a_refusal_spends_its_assertion_with_its_row(world: World) {
@@ -355,7 +355,7 @@ async fn many_at_once_are_all_answered(world: World) {
     let answers = futures_util::future::join_all(entries.into_iter().map(|entry| store.record(entry))).await;
 
     assert!(answers.iter().all(|answer| matches!(answer, Ok(Recorded::Done { .. }))));
-    assert_eq!(store.list_delegations(task_token.task).await.unwrap().len(), 601);
+    assert_eq!(store.list_delegations(task_token.task, 1000).await.unwrap().len(), 601);
     assert_eq!(rows(&store).await, 602);
 }
 
@@ -375,5 +375,5 @@ async fn a_value_the_database_cannot_hold_fails_alone(world: World) {
     assert!(matches!(good, Ok(Recorded::Done { .. })), "{good:?}");
     assert!(bad.is_err(), "{bad:?}");
     assert!(matches!(other, Ok(Recorded::Done { .. })), "{other:?}");
-    assert_eq!(store.list_delegations(task_token.task).await.unwrap().len(), 3);
+    assert_eq!(store.list_delegations(task_token.task, 1000).await.unwrap().len(), 3);
 }

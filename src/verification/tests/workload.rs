@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::oauth::TokenFault;
+use crate::oauth::{TokenFault, WorkloadIdForm, WorkloadIdKind};
 use crate::registry::*;
 use crate::verification::fixtures::*;
 use crate::verification::{NotVerified, VerifiedWorkload};
@@ -21,14 +21,14 @@ async fn changed(world: &World, changes: Value) -> Result<VerifiedWorkload, Toke
 async fn a_task_class_is_known_by_its_instance_and_a_principal_by_its_stable_id() {
     let world = World::new();
     let verified = changed(&world, json!({})).await.unwrap();
-    assert_eq!((verified.id(), verified.class().name.as_str()), ("pod-uid", "age-verifier"));
+    assert_eq!((verified.id().text.as_str(), verified.class().name.as_str()), ("pod-uid", "age-verifier"));
     assert_eq!(verified.subject(), Some("system:serviceaccount:shop:age"));
     assert_eq!(verified.issuer().as_str(), WORKLOADS);
     let batch = json!({"kubernetes.io": {
         "namespace": "batch", "serviceaccount": {"uid": "sa-uid"}, "pod": {"uid": "pod-uid"},
     }});
     let verified = changed(&world, batch).await.unwrap();
-    assert_eq!((verified.id(), verified.class().name.as_str()), ("sa-uid", "batch"));
+    assert_eq!((verified.id().text.as_str(), verified.class().name.as_str()), ("sa-uid", "batch"));
 }
 
 #[tokio::test]
@@ -66,13 +66,20 @@ async fn a_missing_or_unusable_id_is_refused() {
         json!({"uid": "a".repeat(513)}),
         json!({"uid": "a\u{0}b"}),
         json!({"uid": "a\u{85}b"}),
+        json!({"uid": "a\u{2066}b"}),
+        json!({"uid": "a\u{e0041}b"}),
     ] {
         let io = json!({"namespace": "shop", "serviceaccount": {"uid": "s"}, "pod": pod});
         let verified = changed(&world, json!({"kubernetes.io": io})).await;
         assert_eq!(verified.unwrap_err(), TokenFault::Claim, "{pod}");
     }
     let io = json!({"namespace": "shop", "pod": {"uid": 42}});
-    assert_eq!(changed(&world, json!({"kubernetes.io": io})).await.unwrap().id(), "42");
+    let number = changed(&world, json!({"kubernetes.io": io})).await.unwrap();
+    let text = json!({"namespace": "shop", "pod": {"uid": "42"}});
+    let text = changed(&world, json!({"kubernetes.io": text})).await.unwrap();
+    assert_eq!((number.id().text.as_str(), text.id().text.as_str()), ("42", "42"));
+    assert_eq!((number.id().form, text.id().form), (WorkloadIdForm::Number, WorkloadIdForm::Text));
+    assert_eq!(number.id().kind, WorkloadIdKind::Instance);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod around;
 mod chain;
 mod clock;
+mod connections;
 mod crash;
 mod nodes;
 mod provider;

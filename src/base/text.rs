@@ -1,0 +1,29 @@
+//! Text that operators read.
+
+/// Whether a character shows in a line of text. Control characters steer a terminal, and format characters change the
+/// order of what is shown (bidirectional embeddings, overrides and isolates), or hide something in it (tags, joiners):
+/// the categories Cc, Cf, Zl and Zp of Unicode, and everything that it lets a renderer ignore
+/// (`Default_Ignorable_Code_Point`).
+pub const fn is_shown(c: char) -> bool {
+    !matches!(c,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}'
+        | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{115f}'..='\u{1160}'
+        | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_or_hides_text_is_not_shown() {
+        let hidden = "\0\n\u{1b}\u{85}\u{ad}\u{200b}\u{200d}\u{200e}\u{202a}\u{202e}\u{2028}\u{2060}\u{2066}\u{2067}\
+                      \u{2068}\u{2069}\u{206a}\u{fe0f}\u{feff}\u{fff9}\u{e0001}\u{e0041}\u{e007f}\u{e0100}";
+        assert_eq!(hidden.chars().find(|c| is_shown(*c)), None);
+        let shown = "Zwei Plätze, é 日本語 العربية עברית €–„“ ✈ 🎫 1;2/3";
+        assert_eq!(shown.chars().find(|c| !is_shown(*c)), None);
+    }
+}
