@@ -23,6 +23,7 @@ pub use event::{
 pub use exchange::ExchangeEvent;
 pub use told::{Told, What};
 
+use crate::delegation::record::EndReason;
 use crate::oauth::{AgentId, ClientId, Jti, SubjectRef, TaskId};
 
 /// One row of the audit log. What is absent is left out of the stored JSON.
@@ -163,6 +164,20 @@ impl Row {
             | Event::Configuration(_)
             | Event::PolicyLoad(_)
             | Event::Unauthenticated(_) => None,
+        }
+    }
+
+    /// Why the row ended this task; `None` if it did not.
+    pub fn end_of(&self, task: TaskId) -> Option<EndReason> {
+        match (&self.outcome, &self.event) {
+            (Outcome::Granted, Event::TaskEnd(event)) if event.changed != Some(false) => {
+                (event.task == task).then_some(event.why)
+            }
+            (Outcome::Granted, Event::TasksEnd(event)) if event.tasks.contains(&task) => event.why,
+            (Outcome::Granted, Event::Revocation(event)) if event.task == Some(task) => {
+                event.why.filter(|why| *why == EndReason::TaskDone)
+            }
+            _ => None,
         }
     }
 

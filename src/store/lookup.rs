@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::audit::AuditColumns;
 use super::rows::Key;
-use super::statement::Failure;
+use super::statement::{Failure, Lock};
 use super::tokens::Range;
 use super::transaction::Transaction;
 use super::{AuditFilter, StoreError};
@@ -70,6 +70,7 @@ pub(super) async fn audit<S: Transaction>(
         }
     } else if let Some(task) = filter.task {
         found.add(session.audit_of_task(task.into(), i64::MIN, "%", limit).await?, filter)?;
+        found.add(end_of_task(session, task).await?, filter)?;
     } else if let Some(agent) = &filter.agent {
         of_agent(session, agent, filter, &mut found).await?;
     } else {
@@ -78,6 +79,17 @@ pub(super) async fn audit<S: Transaction>(
         }
     }
     Ok(found.in_order())
+}
+
+/// The row that ended a task, which may name many.
+async fn end_of_task<S: Transaction>(session: &mut S, task: TaskId) -> Result<Vec<AuditColumns>, Failure> {
+    let found = session.tasks(&[task.into()], Lock::None).await?.pop();
+    let row = found.and_then(|task| task.ended_row);
+    let place = row.as_deref().and_then(|row| row.split_once(' '));
+    let Some((chain, seq)) = place.and_then(|(chain, seq)| Some((chain, seq.parse::<i64>().ok()?))) else {
+        return Ok(Vec::new());
+    };
+    session.audit_from(chain, seq.max(1), 1).await
 }
 
 /// Rows that an agent is in. They name it, or it was engaged in their task, in whatever chain. Each task is asked by
@@ -146,7 +158,7 @@ impl Newest {
 fn is_match(row: &Row, filter: &AuditFilter) -> bool {
     let is_agents = |agent: &AgentId| row.agent() == Some(agent) || row.actors().contains(agent);
     filter.agent.as_ref().is_none_or(is_agents)
-        && filter.task.is_none_or(|task| row.task() == Some(task))
+        && filter.task.is_none_or(|task| row.task() == Some(task) || row.end_of(task).is_some())
         && filter.jti.is_none_or(|jti| row.jti() == Some(jti))
         && filter.parent.is_none_or(|parent| row.parent() == Some(parent))
         && filter.request.is_none_or(|request| row.envelope.request == Some(request))

@@ -11,7 +11,7 @@ use super::show::{MOST, Oldest, cut};
 use super::{NotDone, answer, show};
 use crate::app::App;
 use crate::audit::{Event, ExchangeEvent, Outcome, Row};
-use crate::delegation::record::{Agent, AgentState, EndReason, Provenance, TokenKind};
+use crate::delegation::record::{Agent, AgentState, Provenance, TokenKind};
 use crate::oauth::{AgentId, TaskId};
 use crate::store::AuditFilter;
 
@@ -199,6 +199,9 @@ fn act(row: &Row) -> String {
     match &row.event {
         Event::Exchange(exchange) => exchanged(row, exchange),
         Event::Revocation(event) => format!("gave back a token; {} died", event.died.unwrap_or(0)),
+        Event::AgentState(event) if row.outcome != Outcome::Granted || event.changed == Some(false) => {
+            format!("was to be made {} ({}), which changed nothing", event.state.word(), event.why.word())
+        }
         Event::AgentState(event) => format!("was made {} ({})", event.state.word(), event.why.word()),
         Event::TaskEnd(event) => format!("had its task ended ({})", event.why.word()),
         event => event.kind().word().to_owned(),
@@ -218,14 +221,11 @@ fn exchanged(row: &Row, exchange: &ExchangeEvent) -> String {
     }
 }
 
-/// Why the row ended a task, and how many tokens ended with it; `None` if it ended none.
-const fn task_end(row: &Row) -> Option<(EndReason, Option<u64>)> {
-    match (&row.outcome, &row.event) {
-        (Outcome::Granted, Event::TaskEnd(event)) => Some((event.why, event.died)),
-        (Outcome::Granted, Event::Revocation(event)) => match event.why {
-            Some(why @ EndReason::TaskDone) => Some((why, event.died)),
-            _ => None,
-        },
+/// How many tokens ended with a row, where it counts them.
+const fn died(row: &Row) -> Option<u64> {
+    match &row.event {
+        Event::TaskEnd(event) => event.died,
+        Event::Revocation(event) => event.died,
         _ => None,
     }
 }
@@ -239,16 +239,13 @@ fn when_did_it_end(text: &mut String, agent: &Agent, by_task: &BTreeMap<TaskId, 
         _ => writeln!(text, "  it has not ended"),
     };
     for (task, story) in by_task.iter().rev().take(TASKS_TOLD) {
-        let end = story.iter().rev().find_map(|row| Some((row, task_end(row)?)));
+        let end = story.iter().rev().find_map(|row| Some((row, row.end_of(*task)?)));
         let _ = match end {
-            Some((row, (why, died))) => writeln!(
-                text,
-                "  task {task} ended {} ({}), {} tokens died",
-                row.envelope.at,
-                why.word(),
-                died.unwrap_or(0)
-            ),
-            None => writeln!(text, "  task {task} has no end on record: it goes on, or its time ran out"),
+            Some((row, why)) => {
+                let died = died(row).map(|died| format!(", {died} tokens died")).unwrap_or_default();
+                writeln!(text, "  task {task} ended {} ({}){died}", row.envelope.at, why.word())
+            }
+            None => writeln!(text, "  task {task} has no end on record"),
         };
     }
 }

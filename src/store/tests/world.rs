@@ -288,7 +288,8 @@ pub(crate) fn client() -> ClientId {
 
 pub(crate) fn token_of(entry: &Entry) -> Delegation {
     match &entry.change {
-        Change::Issue(token, _) => token.delegation(StopNumber::default()),
+        // The first key of a world is the first change that is numbered.
+        Change::Issue(token, _) => token.delegation(StopNumber::new(1)),
         other => panic!("{other:?}"),
     }
 }
