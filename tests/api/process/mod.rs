@@ -10,4 +10,5 @@ mod provider;
 mod random_chains;
 mod sandbox;
 mod secrets;
+mod stops;
 mod verbs;

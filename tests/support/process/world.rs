@@ -194,6 +194,11 @@ impl World {
         Caller::new(id, &self.issuer, self.client_keys[id].clone(), Arc::clone(&self.witness))
     }
 
+    /// The issuer of the users.
+    pub fn provider(&self) -> String {
+        self.plan.provider.clone()
+    }
+
     /// A client that Deputy does not know, by this id.
     pub fn caller_named(&self, id: &str) -> Caller {
         Caller::new(id, &self.issuer, Key::new(id), Arc::clone(&self.witness))
