@@ -18,7 +18,8 @@ pub use effect::{Effect, Outcome};
 pub use envelope::{Envelope, Requester, VERSION};
 pub use event::{
     AgentStateEvent, ClockResetEvent, ConfigurationEvent, Event, IntrospectionEvent, KeyAct, KeyEvent, Kind,
-    Phase, PolicyLoadEvent, RevocationEvent, SubjectStopEvent, TaskEndEvent, UnauthenticatedEvent,
+    Phase, PolicyLoadEvent, ProcessAct, ProcessEvent, RevocationEvent, SubjectStopEvent, TaskEndEvent,
+    UnauthenticatedEvent, VerbEvent,
 };
 pub use exchange::ExchangeEvent;
 pub use told::{Told, What};
@@ -97,9 +98,9 @@ impl Row {
     /// The client that asked, or that an unauthenticated caller claimed to be.
     pub const fn client(&self) -> Option<&ClientId> {
         match &self.envelope.requester {
-            Requester::Client { client } => Some(client),
+            Requester::Client { client, .. } => Some(client),
             Requester::Unauthenticated { client } => client.as_ref(),
-            Requester::Operator | Requester::Server => None,
+            Requester::Operator { .. } | Requester::Server => None,
         }
     }
 
@@ -132,6 +133,8 @@ impl Row {
             | Event::ClockReset(_)
             | Event::Configuration(_)
             | Event::PolicyLoad(_)
+            | Event::Process(_)
+            | Event::Verb(_)
             | Event::Unauthenticated(_) => None,
         }
     }
@@ -158,6 +161,8 @@ impl Row {
             | Event::ClockReset(_)
             | Event::Configuration(_)
             | Event::PolicyLoad(_)
+            | Event::Process(_)
+            | Event::Verb(_)
             | Event::Unauthenticated(_) => None,
         }
     }
@@ -193,6 +198,8 @@ impl Row {
             | Event::ClockReset(_)
             | Event::Configuration(_)
             | Event::PolicyLoad(_)
+            | Event::Process(_)
+            | Event::Verb(_)
             | Event::Unauthenticated(_) => None,
         }
     }

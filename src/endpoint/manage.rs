@@ -3,6 +3,7 @@
 pub mod act;
 pub mod clock;
 pub mod explain;
+pub mod operator;
 pub mod show;
 
 use actix_web::HttpResponse;

@@ -46,7 +46,7 @@ async fn revoke(app: &App, caller: &Caller, params: &Params) -> Result<(), Stop>
     let mut event = RevocationEvent::default();
     let told = |event| {
         let what = What::Event(Outcome::Granted, Event::Revocation(event));
-        Told::of_client(now, caller.request, client.client().id.clone(), what)
+        Told::of_client(now, caller, &client, what)
     };
     match run(app, &config, &client, params, &mut event, &told, now).await {
         Ok(()) => Ok(()),

@@ -4,9 +4,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{NotDone, answer, show};
+use super::{NotDone, answer, operator, show};
 use crate::app::App;
-use crate::audit::{AgentStateEvent, Event, KeyAct, KeyEvent, SubjectStopEvent, TaskEndEvent, Told};
+use crate::audit::{AgentStateEvent, Event, KeyAct, KeyEvent, SubjectStopEvent, TaskEndEvent};
 use crate::delegation::record::{AgentState, EndReason};
 use crate::http::json;
 use crate::keys;
@@ -14,7 +14,7 @@ use crate::oauth::{AgentId, Issuer, TaskId};
 use crate::store::{Control, Entry, KeyRow, Recorded};
 
 async fn record(app: &App, control: Control, event: Event, what: &'static str) -> Result<Value, NotDone> {
-    let told = Told::of_operator(app.latest(), event);
+    let told = operator::told(app.latest(), event);
     match app.store.record(Entry::control(control, told)).await? {
         Recorded::Done { died, changed, .. } => Ok(json!({"changed": changed, "died": died})),
         Recorded::NotFound => Err(NotDone::NotFound(what)),
@@ -121,7 +121,7 @@ pub async fn revoke_key(app: web::Data<App>, kid: web::Path<String>) -> HttpResp
 pub async fn refresh_keys(app: web::Data<App>) -> HttpResponse {
     app.verifier.forget_fetched();
     let event = Event::Key(KeyEvent { act: KeyAct::Refreshed, kid: None });
-    let told = Told::of_operator(app.clock.now(), event);
+    let told = operator::told(app.clock.now(), event);
     let recorded = app.store.record(Entry::note(told)).await;
     answer(recorded.map(|_| json!({"refreshed": true})).map_err(NotDone::from))
 }

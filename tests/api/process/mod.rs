@@ -7,6 +7,7 @@ mod crash;
 mod nodes;
 mod provider;
 mod random_chains;
+mod record;
 mod sandbox;
 mod secrets;
 mod verbs;
