@@ -60,6 +60,7 @@ use crate::config;
 use crate::keys::NodeSecrets;
 pub use audit::verify;
 pub use entry::{Change, Control, Entry, KeyRow, Recorded};
+pub use node::{NotOwn, own};
 pub use read::AuditFilter;
 
 /// The store cannot answer: the request is answered with 503 and nothing is given. Holds no data of a user.
