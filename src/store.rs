@@ -10,6 +10,7 @@
 mod agents;
 mod audit;
 mod control;
+pub mod disk;
 mod ending;
 pub mod entry;
 #[cfg(debug_assertions)]
@@ -193,6 +194,17 @@ impl Store {
     /// [`StoreError::Database`]: why not.
     pub fn writes(&self) -> Result<(), StoreError> {
         self.inner.health.writes()
+    }
+
+    /// Whether the disk of the database has room. Of a PostgreSQL server nothing is known.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`]: how little.
+    pub fn has_room(&self) -> Result<(), StoreError> {
+        match &self.inner.backend {
+            Backend::Sqlite(database) => disk::demand_room(database.path()),
+            Backend::Postgres(_) => Ok(()),
+        }
     }
 
     /// Waits until the writer has ended, which only [`Store::close`] asks of it.

@@ -5,32 +5,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::Command;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
+use super::probe::{PATIENCE, SCOPE, readiness, sign_in, until};
 use crate::process_support::server::command;
-use crate::process_support::{Backend, Server, World, on_both_databases};
-
-const SCOPE: &str = "tickets:search";
-const PATIENCE: Duration = Duration::from_secs(30);
-
-async fn readiness(management: &str) -> u16 {
-    reqwest::get(format!("{management}/readyz")).await.map_or(0, |answer| answer.status().as_u16())
-}
-
-/// Waits until `/readyz` answers with this status: how long that took.
-async fn until(management: &str, status: u16) -> Duration {
-    let start = Instant::now();
-    while readiness(management).await != status {
-        assert!(start.elapsed() < PATIENCE, "/readyz is not {status}");
-        sleep(Duration::from_millis(50)).await;
-    }
-    start.elapsed()
-}
-
-async fn sign_in(world: &World, server: &Server) -> u16 {
-    let caller = world.caller("assistant");
-    caller.sign_in(&server.base, &world.id_token("ulla"), world.issuer(), SCOPE).await.status
-}
+use crate::process_support::{Backend, World, on_both_databases};
 
 /// Serves with a log whose reader goes away, or stays and does not read.
 async fn serve_into_pipe(is_closed: bool) {
