@@ -23,6 +23,15 @@ pub async fn until(management: &str, status: u16) -> Duration {
     start.elapsed()
 }
 
+/// Waits until `/readyz` answers, whatever it says.
+pub async fn until_it_listens(management: &str) {
+    let start = Instant::now();
+    while readiness(management).await == 0 {
+        assert!(start.elapsed() < PATIENCE, "nobody listens");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
 pub async fn sign_in(world: &World, server: &Server) -> u16 {
     let caller = world.caller("assistant");
     caller.sign_in(&server.base, &world.id_token("ulla"), world.issuer(), SCOPE).await.status

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::caller::{Caller, Witness};
 use super::canary;
 use super::database::{Backend, Database};
+use super::gate::Gate;
 use super::scan::{Finding, Scanner};
 use super::server::{Ended, Server, command};
 use crate::definition::{
@@ -123,6 +124,21 @@ impl World {
     pub async fn administer(&self, statement: &str) {
         let Database::Postgres(database) = &self.database else { panic!("this world is not on PostgreSQL") };
         database.administer(&statement.replace("%d", database.name())).await;
+    }
+
+    /// The URL of this world's database on the PostgreSQL server.
+    pub fn database_url(&self) -> String {
+        let Database::Postgres(database) = &self.database else { panic!("this world is not on PostgreSQL") };
+        database.url()
+    }
+
+    /// Has the first process reach its PostgreSQL server through a gate.
+    pub async fn behind_a_gate(&self) -> Gate {
+        let url = self.database_url();
+        let gate = Gate::to(&url).await;
+        let toml = std::fs::read_to_string(self.config()).expect("the configuration");
+        std::fs::write(self.config(), replaced(&toml, &url, &gate.url(&url))).expect("the configuration");
+        gate
     }
 
     /// A second process of the same issuer on the same database; gives its number, for [`World::start_node`].
