@@ -210,7 +210,6 @@ async fn a_clock_that_disagrees_with_that_of_the_database_makes_the_server_unrea
             .spawn()
             .unwrap();
         until_it_listens(&management).await;
-        sleep(Duration::from_secs(2)).await;
         assert_eq!(readiness(&management).await, status, "{offset} s ahead");
         child.kill().await.unwrap();
     }
