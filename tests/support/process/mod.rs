@@ -13,7 +13,6 @@ pub mod world;
 pub use caller::{Answer, Caller};
 pub use database::Backend;
 pub use disk::SmallDisk;
-pub use gate::Gate;
 pub use second::SecondServer;
 pub use server::Server;
 pub use world::{Plan, World};
