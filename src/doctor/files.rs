@@ -1,6 +1,7 @@
 //! Files and directories: the configuration itself, data directory, master key, checkpoint file and policy.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::SocketAddr;
 use std::path::Path;
 
 use super::Findings;
@@ -12,6 +13,7 @@ use crate::store::{self, NotOwn};
 pub(super) fn check(findings: &mut Findings, config: &Config, file: &Path) {
     configuration_file(findings, file);
     data_dir(findings, &config.data_dir);
+    admin_socket(findings, &config.admin_socket());
     master_key(findings, &config.keys.master_key_file);
     checkpoint_file(findings, &config.audit.checkpoint_file);
     policies(findings, config);
@@ -55,6 +57,19 @@ fn data_dir(findings: &mut Findings, directory: &Path) {
                 findings.fail(ID, what, format!("chown {shown} to the user that Deputy runs as"));
             }
         },
+    }
+}
+
+/// The path of a socket has a limit of about 100 bytes.
+fn admin_socket(findings: &mut Findings, path: &Path) {
+    const ID: &str = "admin_socket";
+    let shown = path.display();
+    match SocketAddr::from_pathname(path) {
+        Ok(_) => findings.ok(ID, format!("{shown} can be the path of a socket")),
+        Err(error) => {
+            let what = format!("the admin socket {shown} cannot be made: {error}");
+            findings.fail(ID, what, "choose a `data_dir` with a shorter path");
+        }
     }
 }
 
