@@ -85,8 +85,9 @@ impl Spare {
 fn make(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let file = File::options().create(true).truncate(true).write(true).mode(0o600).open(path)?;
+    // Blocks without content: who copies or reads the directory has nothing to copy or read.
     #[cfg(target_os = "linux")]
-    if rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, SPARE).is_ok() {
+    if rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, SPARE).is_ok() {
         return Ok(());
     }
     fill(file)
