@@ -15,7 +15,7 @@ use super::canary;
 use super::database::{Backend, Database};
 use super::gate::Gate;
 use super::scan::{Finding, Scanner};
-use super::server::{Ended, Server, command};
+use super::server::{CLOCK_OFFSET, Ended, Server, command};
 use crate::definition::{
     DEFINITION, PINNED, UNLIMITED, WORKLOADS, filled, key_clients, replaced, write, write_files,
 };
@@ -177,7 +177,7 @@ impl World {
     /// gives the variable that tells it to a process.
     pub fn set_clock_offset(&self, seconds: i64) -> [(&'static str, String); 1] {
         self.witness.clock_offset.store(seconds, Ordering::SeqCst);
-        [("DEPUTY_TEST_CLOCK_OFFSET_SECONDS", seconds.to_string())]
+        [(CLOCK_OFFSET, seconds.to_string())]
     }
 
     /// Starts the first process.
