@@ -5,7 +5,7 @@ mod failure;
 pub(crate) mod fixtures;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::RwLock;
@@ -49,6 +49,8 @@ pub struct App {
     pub introspections: Counted,
     /// The highest time that this process or the database has seen, in milliseconds.
     pub highest: AtomicI64,
+    /// Whether the clock was too far from that of the database when they were last compared.
+    pub clock_disagrees: AtomicBool,
     /// When an unknown key last made this process read the keys again, in milliseconds.
     pub keys_refreshed: AtomicI64,
 }
@@ -101,13 +103,18 @@ impl App {
             && self.keys_refreshed.compare_exchange(last, now, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
-    /// Whether a token could be issued: the clock is not behind, and the store writes. It waits for nothing.
+    /// Whether a token could be issued: the clock is not behind and agrees with that of the database, and the store
+    /// writes and has room. It waits for nothing.
     ///
     /// # Errors
     /// [`Failure`]: the first reason why not.
     pub fn readiness(&self) -> Result<(), Failure> {
         self.now()?;
-        Ok(self.store.writes()?)
+        if self.clock_disagrees.load(Ordering::SeqCst) {
+            return Err(Failure::ClockDisagrees);
+        }
+        self.store.writes()?;
+        Ok(self.store.has_room()?)
     }
 
     pub async fn refresh_keys(&self) -> Result<(), Failure> {
@@ -143,6 +150,14 @@ mod tests {
         parts.clock.set(highest);
         assert!(parts.now().is_ok());
         assert_eq!(parts.metrics.clock_behind.get(), 0);
+    }
+
+    #[actix_web::test]
+    async fn a_server_whose_clock_disagrees_with_that_of_the_database_is_not_ready() {
+        let parts = Parts::new(|_| {}).await;
+        assert!(parts.readiness().is_ok());
+        parts.clock_disagrees.store(true, Ordering::SeqCst);
+        assert!(matches!(parts.readiness(), Err(Failure::ClockDisagrees)));
     }
 
     #[test]

@@ -18,7 +18,8 @@ pub use effect::{Effect, Outcome};
 pub use envelope::{Envelope, Requester, VERSION};
 pub use event::{
     AgentStateEvent, ClockResetEvent, ConfigurationEvent, Event, IntrospectionEvent, KeyAct, KeyEvent, Kind,
-    PolicyLoadEvent, RevocationEvent, StopEvent, TaskEndEvent, TasksEndEvent, UnauthenticatedEvent,
+    PolicyLoadEvent, ProcessAct, ProcessEvent, RevocationEvent, StopEvent, TaskEndEvent, TasksEndEvent,
+    UnauthenticatedEvent, VerbEvent,
 };
 pub use exchange::ExchangeEvent;
 pub use told::{Told, What};
@@ -98,9 +99,9 @@ impl Row {
     /// The client that asked, or that an unauthenticated caller claimed to be.
     pub const fn client(&self) -> Option<&ClientId> {
         match &self.envelope.requester {
-            Requester::Client { client } => Some(client),
+            Requester::Client { client, .. } => Some(client),
             Requester::Unauthenticated { client } => client.as_ref(),
-            Requester::Operator | Requester::Server => None,
+            Requester::Operator { .. } | Requester::Server => None,
         }
     }
 
@@ -135,6 +136,8 @@ impl Row {
             | Event::ClockReset(_)
             | Event::Configuration(_)
             | Event::PolicyLoad(_)
+            | Event::Process(_)
+            | Event::Verb(_)
             | Event::Unauthenticated(_) => None,
         }
     }
@@ -163,6 +166,8 @@ impl Row {
             | Event::ClockReset(_)
             | Event::Configuration(_)
             | Event::PolicyLoad(_)
+            | Event::Process(_)
+            | Event::Verb(_)
             | Event::Unauthenticated(_) => None,
         }
     }
@@ -213,6 +218,8 @@ impl Row {
             | Event::ClockReset(_)
             | Event::Configuration(_)
             | Event::PolicyLoad(_)
+            | Event::Process(_)
+            | Event::Verb(_)
             | Event::Unauthenticated(_) => None,
         }
     }

@@ -71,16 +71,17 @@ pub async fn authenticate(
     let proven = match presented {
         Credential::Secret { client_id, secret, method } => Secrets { config, secrets, now }
             .prove(method, &client_id, secret.expose_secret().as_bytes())
-            .map(|()| Vec::new())
+            .map(|()| (None, Vec::new()))
             .map_err(Rejected::For),
         Credential::Assertion(scanned) => {
+            let kid = scanned.as_ref().ok().and_then(|scanned| scanned.header().kid.clone());
             assertion::prove(config, verifier, client.map(Arc::as_ref), scanned, now)
                 .await
-                .map(|used| vec![used])
+                .map(|used| (kid, vec![used]))
         }
     };
-    let one_time = match proven {
-        Ok(one_time) => one_time,
+    let (kid, one_time) = match proven {
+        Ok(proven) => proven,
         Err(Rejected::For(cause)) => return Err(refused(cause, claimed)),
         Err(Rejected::Unavailable(why)) => return Err(NotAuthenticated::Unavailable(why)),
     };
@@ -89,7 +90,7 @@ pub async fn authenticate(
         return Err(refused(Plain::ClientIdMismatch, claimed));
     }
     match client {
-        Some(client) => Ok(AuthenticatedClient::new(Arc::clone(client), one_time)),
+        Some(client) => Ok(AuthenticatedClient::new(Arc::clone(client), kid, one_time)),
         None => Err(refused(Plain::ClientUnknown, None)),
     }
 }

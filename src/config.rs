@@ -162,6 +162,19 @@ table! {
 #[derive(Clone, Debug)]
 pub struct Audit {
     pub checkpoint_file: PathBuf,
+    pub source: RecordedSource,
+}
+
+/// How much of the address of a request is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RecordedSource {
+    /// The whole address.
+    Whole,
+    /// Its network: /24 of IPv4, /48 of IPv6.
+    Network,
+    /// Nothing of it.
+    None,
 }
 
 table! {

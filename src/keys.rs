@@ -6,7 +6,7 @@ mod secrets;
 
 pub use ring::KeyRing;
 pub use rotation::{announce, new_key, revoke, rotate, set_back, state};
-pub use secrets::{AgentOf, MASTER, NodeSecrets, SealPurpose, is_private};
+pub use secrets::{AgentOf, MASTER, NodeSecrets, SealPurpose, is_of_own_user, is_private};
 
 use crate::base::time::Timestamp;
 

@@ -7,6 +7,7 @@ pub mod listeners;
 mod readiness;
 pub mod record;
 pub mod reload;
+mod socket;
 mod start;
 mod tcp;
 
@@ -17,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::audit::ProcessAct;
 use crate::config::Config;
 use listeners::{Running, ServeError};
 pub use start::{StartError, Surroundings};
@@ -48,6 +50,8 @@ impl Server {
     /// Starts everything.
     pub async fn start(config: Config, surroundings: Surroundings) -> Result<Self, ServerError> {
         let app = start::start(config, surroundings).await?;
+        record::process(&app, ProcessAct::Start, None).await.map_err(StartError::from)?;
+        readiness::compare_clock(&app).await;
         let running = listeners::start(&app, &app.config.load())?;
         let (stopping, stopped) = watch::channel(false);
         let side = background::start(&app, &stopped);
@@ -84,8 +88,23 @@ impl Server {
         if let Err(failure) = background::tidy(&self.app).await {
             tracing::warn!(error = %failure, "what was counted could not be written before the stop");
         }
+        if let Err(failure) = record::process(&self.app, ProcessAct::Stop, None).await {
+            tracing::warn!(error = %failure, "the stop could not be recorded");
+        }
         self.app.store.close().await.map_err(StartError::from)?;
         Ok(())
+    }
+}
+
+/// Says in the log and in the audit what became of another configuration.
+async fn tell_reload(app: &App, reloaded: Result<(), String>) {
+    match &reloaded {
+        Ok(()) => tracing::info!("configuration reloaded"),
+        Err(error) => tracing::error!(%error, "configuration refused; the old one stays in force"),
+    }
+    let fault = reloaded.err();
+    if let Err(failure) = record::process(app, ProcessAct::Reload, fault.as_deref()).await {
+        tracing::warn!(error = %failure, "what became of the configuration could not be recorded");
     }
 }
 
@@ -120,10 +139,7 @@ where
                     Ok(config) => reload::reload(&server.app, config).await.map_err(|error| error.to_string()),
                     Err(error) => Err(error),
                 };
-                match reloaded {
-                    Ok(()) => tracing::info!("configuration reloaded"),
-                    Err(error) => tracing::error!(%error, "configuration refused; the old one stays in force"),
-                }
+                tell_reload(&server.app, reloaded).await;
             }
         }
     }

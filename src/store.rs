@@ -11,6 +11,7 @@ mod agents;
 mod audit;
 mod control;
 mod count;
+pub mod disk;
 mod ending;
 pub mod entry;
 #[cfg(debug_assertions)]
@@ -64,6 +65,7 @@ use crate::delegation::stops::Stoppable;
 use crate::keys::NodeSecrets;
 pub use audit::verify;
 pub use entry::{Change, Control, Entry, Impossible, KeyRow, Recorded, Whom};
+pub use node::{NotOwn, own};
 pub use read::{AuditFilter, StopCount, StopFound};
 
 /// The store cannot answer: the request is answered with 503 and nothing is given. Holds no data of a user.
@@ -214,6 +216,17 @@ impl Store {
     /// [`StoreError::Database`]: why not.
     pub fn writes(&self) -> Result<(), StoreError> {
         self.inner.health.writes()
+    }
+
+    /// Whether the disk of the database has room. Of a PostgreSQL server nothing is known.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`]: how little.
+    pub fn has_room(&self) -> Result<(), StoreError> {
+        match &self.inner.backend {
+            Backend::Sqlite(database) => disk::demand_room(database.path()),
+            Backend::Postgres(_) => Ok(()),
+        }
     }
 
     /// Waits until the writer has ended, which only [`Store::close`] asks of it.

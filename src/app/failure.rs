@@ -23,6 +23,9 @@ pub enum Failure {
     /// The clock is behind the highest time recorded.
     #[error("the clock is behind the highest time recorded")]
     ClockBehind,
+    /// The clock of this machine and that of the database server are further apart than can be tolerated.
+    #[error("the clock of this machine is more than a minute from that of the database")]
+    ClockDisagrees,
     /// Others kept changing what this request was about.
     #[error("the records kept changing")]
     Contention,

@@ -3,7 +3,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 
 use actix_web::web;
 use arc_swap::ArcSwap;
@@ -58,6 +58,7 @@ impl Parts {
             metrics: Metrics::new().unwrap(),
             introspections: Counted::default(),
             highest: AtomicI64::new(NOW.millis()),
+            clock_disagrees: AtomicBool::new(false),
             keys_refreshed: AtomicI64::new(NOW.millis()),
             config: ArcSwap::from_pointee(config),
             changing: RwLock::default(),

@@ -1,23 +1,37 @@
 //! Introspections are counted, and one row represents many of them.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-use crate::oauth::{ClientId, Jti, TaskId};
+use super::envelope::Requester;
+use crate::oauth::{Jti, TaskId};
 
-/// Introspections since they were last written, per (token, resource server).
+/// What introspections have in common that are counted together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Alike {
+    pub jti: Jti,
+    /// The task that the token belongs to.
+    pub task: TaskId,
+    /// The resource server.
+    pub requester: Requester,
+    /// Where it asked from.
+    pub source: Option<IpAddr>,
+}
+
+/// Introspections since they were last written.
 #[derive(Debug, Default)]
-pub struct Counted(Mutex<HashMap<(Jti, ClientId, TaskId), u64>>);
+pub struct Counted(Mutex<HashMap<Alike, u64>>);
 
 impl Counted {
-    /// Counts one introspection of this token, which belongs to `task`, by the resource server `client`.
-    pub fn note(&self, jti: Jti, client: &ClientId, task: TaskId) {
+    /// Counts one introspection.
+    pub fn note(&self, introspection: Alike) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry((jti, client.clone(), task)).or_default() += 1;
+        *counts.entry(introspection).or_default() += 1;
     }
 
     /// What was counted since the last call.
-    pub fn take(&self) -> HashMap<(Jti, ClientId, TaskId), u64> {
+    pub fn take(&self) -> HashMap<Alike, u64> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

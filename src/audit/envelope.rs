@@ -27,18 +27,21 @@ pub struct Envelope {
     pub request: Option<RequestId>,
     #[serde(flatten)]
     pub requester: Requester,
-    /// The address that an unauthenticated request came from.
+    /// The address that a request over HTTP came from, as much of it as the configuration lets be recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<IpAddr>,
 }
 
 /// Who asked for what happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Requester {
     /// A client that authenticated.
     Client {
         client: ClientId,
+        /// The key that its assertion names; absent where it presented a secret.
+        #[serde(rename = "client_kid", default, skip_serializing_if = "Option::is_none")]
+        kid: Option<String>,
     },
     /// A caller that did not authenticate.
     Unauthenticated {
@@ -47,6 +50,10 @@ pub enum Requester {
         client: Option<ClientId>,
     },
     /// The operator, through the admin socket or a verb of the command line.
-    Operator,
+    Operator {
+        /// The user of the machine whose process asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        uid: Option<u32>,
+    },
     Server,
 }

@@ -1,5 +1,7 @@
 //! What happened: one variant a kind, with the members of that kind.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::effect::Effect;
@@ -33,6 +35,10 @@ words! {
         Configuration => "configuration",
         /// The highest time seen was reset.
         ClockReset => "clock_reset",
+        /// The server started or stopped, or was told to read its configuration again.
+        Process => "process",
+        /// A verb of an operator did nothing.
+        Verb => "verb",
     }
 }
 
@@ -64,6 +70,10 @@ pub enum Event {
     Configuration(ConfigurationEvent),
     /// The highest time seen was reset by an operator.
     ClockReset(ClockResetEvent),
+    /// The server started or stopped, or was told to read its configuration again.
+    Process(ProcessEvent),
+    /// A verb of an operator did nothing. One that did something has the event of what it did.
+    Verb(VerbEvent),
 }
 
 /// A revocation request (RFC 7009).
@@ -233,6 +243,46 @@ pub struct ClockResetEvent {
     pub number: Option<StopNumber>,
 }
 
+words! {
+    /// What a server process did.
+    ProcessAct {
+        Start => "start",
+        /// A stop that was asked for. A process that ends in another way has no row.
+        Stop => "stop",
+        /// The configuration was read again, and put in force or refused.
+        Reload => "reload",
+    }
+}
+
+/// A start, a stop or a reload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessEvent {
+    pub act: ProcessAct,
+    /// The version of Deputy.
+    pub version: Cow<'static, str>,
+    /// Why a configuration was refused: the keys that are wrong, or what else stands in the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+/// A verb of an operator that did nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerbEvent {
+    /// What was asked for, as a path of the admin socket.
+    pub verb: String,
+}
+
+impl ProcessEvent {
+    /// The longest fault that is recorded, in characters.
+    const MAX_FAULT: usize = 1000;
+
+    /// What this process did.
+    pub fn new(act: ProcessAct, fault: Option<&str>) -> Self {
+        let fault = fault.map(|fault| fault.chars().take(Self::MAX_FAULT).collect());
+        Self { act, version: Cow::Borrowed(env!("CARGO_PKG_VERSION")), fault }
+    }
+}
+
 impl Event {
     pub const fn kind(&self) -> Kind {
         match self {
@@ -249,6 +299,8 @@ impl Event {
             Self::PolicyLoad(_) => Kind::PolicyLoad,
             Self::Configuration(_) => Kind::Configuration,
             Self::ClockReset(_) => Kind::ClockReset,
+            Self::Process(_) => Kind::Process,
+            Self::Verb(_) => Kind::Verb,
         }
     }
 
@@ -305,7 +357,9 @@ impl Event {
             | Self::Introspection(_)
             | Self::Unauthenticated(_)
             | Self::Key(_)
-            | Self::PolicyLoad(_) => {}
+            | Self::PolicyLoad(_)
+            | Self::Process(_)
+            | Self::Verb(_) => {}
         }
         self
     }

@@ -1,5 +1,6 @@
 //! The canonical form: what is written is read back, and a change of it is seen.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -7,12 +8,16 @@ use uuid::Uuid;
 
 use super::*;
 use crate::base::time::Timestamp;
+use crate::client_auth::AuthenticatedClient;
 use crate::decision::{Check, Report};
 use crate::delegation::record::{AgentState, EndReason, TokenKind};
 use crate::delegation::stops::{StopKind, StopNumber};
+use crate::http::caller::Caller;
 use crate::jose::{Limits, parse_object};
 use crate::oauth::{Cause, LoginId, Plain, Purpose, RequestId, Scope, TargetId, TokenFault};
 use crate::policy::PolicyRecord;
+use crate::registry::ClientAuthentication;
+use crate::verification::fixtures;
 
 const AT: Timestamp = Timestamp::from_millis(1_795_000_000_123);
 
@@ -118,6 +123,8 @@ fn events_of_operators() -> Vec<Event> {
             to: Timestamp::from_millis(1),
             number: Some(StopNumber::new(4)),
         }),
+        Event::Process(ProcessEvent::new(ProcessAct::Reload, Some("`listen.public` is missing"))),
+        Event::Verb(VerbEvent { verb: "/agents/agent_x/kill".to_owned() }),
     ]
 }
 
@@ -125,13 +132,15 @@ fn outcomes() -> [Outcome; 3] {
     [Outcome::Granted, Outcome::refused(&Plain::PolicyDenied.into()), Outcome::Failed]
 }
 
-fn requesters() -> [Requester; 5] {
+fn requesters() -> [Requester; 7] {
     let client = ClientId::new("assistant");
     [
-        Requester::Client { client: client.clone() },
+        Requester::Client { client: client.clone(), kid: Some("key-1".to_owned()) },
+        Requester::Client { client: client.clone(), kid: None },
         Requester::Unauthenticated { client: Some(client) },
         Requester::Unauthenticated { client: None },
-        Requester::Operator,
+        Requester::Operator { uid: Some(1000) },
+        Requester::Operator { uid: None },
         Requester::Server,
     ]
 }
@@ -204,7 +213,7 @@ fn an_unknown_version_is_named_whatever_follows_it() {
 
 #[test]
 fn only_the_canonical_text_of_a_row_is_read() {
-    let body = row(Requester::Operator, Outcome::Granted, events().swap_remove(4)).body();
+    let body = row(Requester::Operator { uid: None }, Outcome::Granted, events().swap_remove(4)).body();
     let others = [
         body.replace("{\"v\":1,", "{ \"v\":1,"),
         body.replace("\"died\":3", "\"note\":\"x\",\"died\":3"),
@@ -224,8 +233,41 @@ fn only_the_canonical_text_of_a_row_is_read() {
 }
 
 fn told(report: Report) -> Told {
-    let client = ClientId::new("assistant");
-    Told::of_client(AT, RequestId::new(id(6)), client, What::Exchange(Arc::new(report)))
+    let client = fixtures::client("assistant", ClientAuthentication::ClientSecretBasic(Vec::new()));
+    let client = AuthenticatedClient::for_tests(Arc::new(client), Vec::new());
+    let caller = Caller {
+        source: IpAddr::from([192, 0, 2, 1]),
+        recorded_source: Some(IpAddr::from([192, 0, 2, 0])),
+        authorization: Vec::new(),
+        request: RequestId::new(id(6)),
+    };
+    Told::of_client(AT, &caller, &client, What::Exchange(Arc::new(report)))
+}
+
+#[test]
+fn the_row_of_a_client_says_where_it_asked_from_and_by_which_request() {
+    let row = Row::of(&told(Report::of_client(ClientId::new("assistant"))), &Effect::default(), "c", 1);
+    assert_eq!(row.envelope.source, Some(IpAddr::from([192, 0, 2, 0])));
+    assert_eq!(row.envelope.request, Some(RequestId::new(id(6))));
+    assert_eq!(row.client(), Some(&ClientId::new("assistant")));
+}
+
+#[test]
+fn a_row_of_an_earlier_version_of_deputy_is_still_read() {
+    let members = [
+        r#""by":"client","client":"assistant","outcome":"granted","event":"introspection""#,
+        r#""by":"operator","outcome":"granted","event":"key","act":"revoked","kid":"k""#,
+    ];
+    for members in members {
+        let body = format!(r#"{{"v":1,"node":"00112233aabbccdd","seq":42,"at":1795000000123,{members}}}"#);
+        assert_eq!(Row::parse(&body).map(|row| row.body()), Ok(body));
+    }
+}
+
+#[test]
+fn a_fault_of_a_configuration_is_recorded_up_to_a_length() {
+    let event = ProcessEvent::new(ProcessAct::Reload, Some(&"ä".repeat(5000)));
+    assert_eq!(event.fault.map(|fault| fault.chars().count()), Some(1000));
 }
 
 #[test]
@@ -276,7 +318,7 @@ fn what_ended_is_told_from_the_effect() {
     });
     let effect =
         Effect { died: 5, agent: Some(agent()), subject: Some(SubjectRef::new(id(2))), ..Effect::default() };
-    let row = Row::of(&Told::of_operator(AT, event), &effect, "c", 1);
+    let row = Row::of(&Told::of_operator(AT, Some(1000), event), &effect, "c", 1);
     let Event::TaskEnd(ended) = &row.event else { panic!("{row:?}") };
     assert_eq!(ended.died, Some(5));
     assert_eq!((row.agent(), row.subject()), (Some(&agent()), Some(SubjectRef::new(id(2)))));
@@ -286,6 +328,12 @@ fn what_ended_is_told_from_the_effect() {
 fn the_page_about_the_record_lists_every_kind_with_all_of_its_members() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/audit.md")).unwrap();
     let common = serde_json::to_value(row(Requester::Server, Outcome::Granted, events().remove(7))).unwrap();
+    for requester in requesters() {
+        let value = serde_json::to_value(row(requester, outcomes()[1].clone(), events().remove(7))).unwrap();
+        for member in value.as_object().unwrap().keys() {
+            assert!(page.contains(&format!("`{member}`")), "`{member}`");
+        }
+    }
     let of_key = ["act", "kid"];
     for event in events() {
         let word = event.kind().word();

@@ -7,8 +7,10 @@ use super::effect::Outcome;
 use super::envelope::Requester;
 use super::event::Event;
 use crate::base::time::Timestamp;
+use crate::client_auth::AuthenticatedClient;
 use crate::decision::{Check, Report};
-use crate::oauth::{Cause, ClientId, RequestId};
+use crate::http::caller::Caller;
+use crate::oauth::{Cause, RequestId};
 
 /// What is to be told in a row.
 #[derive(Clone, Debug)]
@@ -16,7 +18,7 @@ pub struct Told {
     pub at: Timestamp,
     pub request: Option<RequestId>,
     pub requester: Requester,
-    /// The address that an unauthenticated request came from.
+    /// The address that a request over HTTP came from, as it is recorded.
     pub source: Option<IpAddr>,
     pub what: What,
 }
@@ -31,14 +33,16 @@ pub enum What {
 
 impl Told {
     /// A request of an authenticated client.
-    pub const fn of_client(at: Timestamp, request: RequestId, client: ClientId, what: What) -> Self {
-        Self { at, request: Some(request), requester: Requester::Client { client }, source: None, what }
+    pub fn of_client(at: Timestamp, caller: &Caller, client: &AuthenticatedClient, what: What) -> Self {
+        let requester =
+            Requester::Client { client: client.client().id.clone(), kid: client.kid().map(str::to_owned) };
+        Self { at, request: Some(caller.request), requester, source: caller.recorded_source, what }
     }
 
-    /// Something the operator did.
-    pub const fn of_operator(at: Timestamp, event: Event) -> Self {
+    /// Something the operator did, from a process of the user `uid`.
+    pub const fn of_operator(at: Timestamp, uid: Option<u32>, event: Event) -> Self {
         let what = What::Event(Outcome::Granted, event);
-        Self { at, request: None, requester: Requester::Operator, source: None, what }
+        Self { at, request: None, requester: Requester::Operator { uid }, source: None, what }
     }
 
     /// Something the server did by itself.

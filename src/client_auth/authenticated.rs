@@ -10,23 +10,29 @@ use crate::registry::Client;
 #[derive(Clone, Debug)]
 pub struct AuthenticatedClient {
     client: Arc<Client>,
+    kid: Option<String>,
     one_time: Vec<OneTime>,
 }
 
 impl AuthenticatedClient {
     /// The caller has checked the client's credential.
-    pub(super) const fn new(client: Arc<Client>, one_time: Vec<OneTime>) -> Self {
-        Self { client, one_time }
+    pub(super) const fn new(client: Arc<Client>, kid: Option<String>, one_time: Vec<OneTime>) -> Self {
+        Self { client, kid, one_time }
     }
 
     /// A client for tests of what comes after authentication.
     #[cfg(test)]
     pub(crate) const fn for_tests(client: Arc<Client>, one_time: Vec<OneTime>) -> Self {
-        Self::new(client, one_time)
+        Self::new(client, None, one_time)
     }
 
     pub const fn client(&self) -> &Arc<Client> {
         &self.client
+    }
+
+    /// The key that its assertion names; absent where it presented a secret.
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
     }
 
     /// What the request used that may be used once only, to be used up in the transaction of the answer: the

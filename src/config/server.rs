@@ -7,7 +7,7 @@ use url::Url;
 
 use super::section::Section;
 use super::table::table;
-use super::{Audit, Keys, Listen, Tasks, Tls, Tokens};
+use super::{Audit, Keys, Listen, RecordedSource, Tasks, Tls, Tokens};
 use crate::base::loopback::is_literal_loopback;
 use crate::base::time::Lifetime;
 use crate::jose::Algorithm;
@@ -77,6 +77,9 @@ table! {
             extend("x-default" = "`audit-checkpoints.jsonl` in `data_dir`")
         )]
         checkpoint_file: Option<PathBuf>,
+        /// How much of the address that a request came from is recorded.
+        #[schemars(example = &"network")]
+        source: RecordedSource = RecordedSource::Whole,
     }
 }
 
@@ -194,5 +197,5 @@ pub(super) fn audit(section: &Section<'_>, raw: RawAudit, data_dir: &Path) -> Au
     let checkpoint_file = raw
         .checkpoint_file
         .map_or_else(|| data_dir.join("audit-checkpoints.jsonl"), |file| section.file(file));
-    Audit { checkpoint_file }
+    Audit { checkpoint_file, source: raw.source }
 }

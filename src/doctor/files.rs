@@ -1,16 +1,19 @@
 //! Files and directories: the configuration itself, data directory, master key, checkpoint file and policy.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::SocketAddr;
 use std::path::Path;
 
 use super::Findings;
 use crate::config::Config;
-use crate::keys::{MASTER, is_private};
+use crate::keys::{MASTER, is_of_own_user, is_private};
 use crate::policy;
+use crate::store::{self, NotOwn};
 
 pub(super) fn check(findings: &mut Findings, config: &Config, file: &Path) {
     configuration_file(findings, file);
     data_dir(findings, &config.data_dir);
+    admin_socket(findings, &config.admin_socket());
     master_key(findings, &config.keys.master_key_file);
     checkpoint_file(findings, &config.audit.checkpoint_file);
     policies(findings, config);
@@ -38,17 +41,35 @@ fn data_dir(findings: &mut Findings, directory: &Path) {
         Ok(metadata) if !metadata.is_dir() => {
             findings.fail(ID, format!("`data_dir` {shown} is no directory"), "name a directory");
         }
-        Ok(metadata) if metadata.mode() & 0o077 != 0 => {
-            let what = format!("`data_dir` {shown} is open to others (mode {:04o})", metadata.mode() & 0o777);
-            findings.fail(ID, what, format!("chmod 0700 {shown}"));
-        }
-        Ok(_) => match is_writable(directory) {
-            Ok(()) => findings.ok(ID, format!("{shown} is writable, and for its owner alone")),
-            Err(error) => {
+        Ok(metadata) => match (store::own(&metadata), is_writable(directory)) {
+            (Err(fault), _) => {
+                let fix = match fault {
+                    NotOwn::Open(_) => format!("chmod 0700 {shown}"),
+                    NotOwn::Foreign { user, .. } => {
+                        format!("chown {user} {shown}, or run this check as the user that Deputy runs as")
+                    }
+                };
+                findings.fail(ID, format!("`data_dir` {shown}: {fault}"), fix);
+            }
+            (Ok(()), Ok(())) => findings.ok(ID, format!("{shown} is writable, and for its owner alone")),
+            (Ok(()), Err(error)) => {
                 let what = format!("`data_dir` {shown} cannot be written: {}", error.kind());
                 findings.fail(ID, what, format!("chown {shown} to the user that Deputy runs as"));
             }
         },
+    }
+}
+
+/// The path of a socket has a limit of about 100 bytes.
+fn admin_socket(findings: &mut Findings, path: &Path) {
+    const ID: &str = "admin_socket";
+    let shown = path.display();
+    match SocketAddr::from_pathname(path) {
+        Ok(_) => findings.ok(ID, format!("{shown} can be the path of a socket")),
+        Err(error) => {
+            let what = format!("the admin socket {shown} cannot be made: {error}");
+            findings.fail(ID, what, "choose a `data_dir` with a shorter path");
+        }
     }
 }
 
@@ -74,6 +95,10 @@ fn master_key(findings: &mut Findings, file: &Path) {
         Ok(metadata) if metadata.len() != MASTER as u64 || !metadata.is_file() => {
             let what = format!("master key {shown} has {} bytes, not {MASTER}", metadata.len());
             findings.fail(ID, what, "restore it from your copy: a new one opens nothing that is sealed");
+        }
+        Ok(metadata) if !is_of_own_user(&metadata) => {
+            let what = format!("master key {shown} belongs to the user {}", metadata.uid());
+            findings.fail(ID, what, format!("chown {shown} to the user that Deputy runs as, or to root"));
         }
         Ok(metadata) if !is_private(&metadata) => {
             let what = format!("master key {shown} is open to others (mode {:04o})", metadata.mode() & 0o777);

@@ -1,10 +1,12 @@
-//! The machine: ports and limits.
+//! The machine: ports, limits and the room on its disks.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use super::Findings;
-use crate::config::Config;
+use crate::config::{Config, Database};
+use crate::store::disk;
 
 /// Below this, connections run out before anything else does.
 const FEW_FILES: u64 = 4096;
@@ -12,6 +14,7 @@ const FEW_FILES: u64 = 4096;
 pub(super) fn check(findings: &mut Findings, config: &Config) {
     ports(findings, config);
     open_files(findings);
+    disk_space(findings, config);
 }
 
 fn ports(findings: &mut Findings, config: &Config) {
@@ -59,6 +62,37 @@ fn open_files(findings: &mut Findings) {
     }
 }
 
+/// Room for some weeks of a small installation.
+const LITTLE: u64 = 512 << 20;
+
+fn disk_space(findings: &mut Findings, config: &Config) {
+    const ID: &str = "disk_space";
+    let database = match &config.database {
+        Database::Sqlite(file) => Some(("the database", file.as_path())),
+        Database::Postgres(_) => None,
+    };
+    let data_dir = ("`data_dir`", config.data_dir.as_path());
+    let checkpoints = ("the checkpoint file", config.audit.checkpoint_file.as_path());
+    let mut shown = Vec::new();
+    for (what, path) in database.into_iter().chain([data_dir, checkpoints]) {
+        // What is not there yet will be made in the directory that is.
+        let Some(free) = path.ancestors().find_map(|path| disk::free(path).ok()) else { continue };
+        shown.push(format!("{} MiB for {what}", free >> 20));
+        judge_space(findings, ID, (what, path), free);
+    }
+    findings.ok_unless_reported(ID, format!("free: {}", shown.join(", ")));
+}
+
+fn judge_space(findings: &mut Findings, id: &'static str, (what, path): (&str, &Path), free: u64) {
+    let found = format!("{} MiB are free for {what} ({})", free >> 20, path.display());
+    let fix = "make room on that disk, or move it to a larger one";
+    if free < disk::SPARE + disk::LOW {
+        findings.fail(id, found, fix);
+    } else if free < LITTLE {
+        findings.warn(id, found, fix);
+    }
+}
+
 /// The hard limit in the text of `/proc/self/limits`, to which `deputy serve` raises its own; `None` for unlimited.
 fn limit_of_open_files(limits: &str) -> Option<u64> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
@@ -67,7 +101,21 @@ fn limit_of_open_files(limits: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::limit_of_open_files;
+    use super::super::Status;
+    use super::*;
+
+    #[test]
+    fn little_room_on_a_disk_is_found_before_the_server_stops_issuing() {
+        let judged = |free| {
+            let mut findings = Findings::default();
+            judge_space(&mut findings, "disk_space", ("the database", Path::new("deputy.db")), free);
+            findings.0.first().map(|finding| finding.status)
+        };
+        assert_eq!(judged(LITTLE), None);
+        assert_eq!(judged(LITTLE - 1), Some(Status::Warning));
+        assert_eq!(judged(disk::SPARE + disk::LOW), Some(Status::Warning));
+        assert_eq!(judged(disk::SPARE + disk::LOW - 1), Some(Status::Failed));
+    }
 
     #[test]
     fn the_hard_limit_of_open_files_is_read() {

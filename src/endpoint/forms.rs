@@ -42,7 +42,7 @@ pub async fn post<E: FormEndpoint>(
     payload: web::Payload,
 ) -> HttpResponse {
     let begun = Instant::now();
-    let caller = Caller::of(&request, &app.config.load().listen, app.request_id());
+    let caller = caller(&app, &request);
     let outcome = match form::read(&request, payload).await {
         Ok(params) => E::call(&app, &caller, &params).await,
         Err(cause) => Err(refuse(&app, &caller, E::KIND, cause).await),
@@ -58,9 +58,15 @@ pub async fn post<E: FormEndpoint>(
     response
 }
 
+/// Who sent the request.
+pub fn caller(app: &App, request: &HttpRequest) -> Caller {
+    let config = app.config.load();
+    Caller::of(request, &config.listen, config.audit.source, app.request_id())
+}
+
 /// Refuses any other method at the endpoint `E`.
 pub async fn other_method<E: FormEndpoint>(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
-    let caller = Caller::of(&request, &app.config.load().listen, app.request_id());
+    let caller = caller(&app, &request);
     let stop = refuse(&app, &caller, E::KIND, Plain::MethodNotAllowed.into()).await;
     stopped(&app, &caller, "method", &stop)
 }

@@ -5,7 +5,8 @@ use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use crate::app::{App, Failure, Stop};
-use crate::audit::{Event, IntrospectionEvent, Kind, Outcome, Requester, Told, What};
+use crate::audit::counted::Alike;
+use crate::audit::{Event, IntrospectionEvent, Kind, Outcome, Told, What};
 use crate::base::time::Timestamp;
 use crate::decision::is_active_for;
 use crate::endpoint::forms::FormEndpoint;
@@ -49,7 +50,7 @@ async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value
     let client = phases::authenticate(app, &config, caller, params, now, Kind::Introspection).await?;
     let server = &client.client().id;
     let what = What::Event(Outcome::Failed, Event::Introspection(IntrospectionEvent::default()));
-    let told = Told::of_client(now, caller.request, server.clone(), what);
+    let told = Told::of_client(now, caller, &client, what);
     let record = |stop| phases::record_stop(app, caller, &client, told.clone(), Kind::Introspection, stop);
     let looked_up = match params.get("token") {
         None => Err(Plain::TokenMissing.into()),
@@ -68,7 +69,8 @@ async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value
     Ok(match active {
         None => serde_json::json!({"active": false}),
         Some(Active { own, task }) => {
-            app.introspections.note(own.jti(), server, task);
+            let Told { requester, source, .. } = told;
+            app.introspections.note(Alike { jti: own.jti(), task, requester, source });
             answer(own)
         }
     })
@@ -118,7 +120,7 @@ fn answer(own: VerifiedOwn) -> Value {
     Value::Object(members)
 }
 
-/// Writes what was counted: one row per (token, resource server).
+/// Writes what was counted: one row for those that are [`Alike`].
 ///
 /// # Errors
 /// The store; what was not written is lost to the count, not to the answers.
@@ -126,16 +128,17 @@ pub async fn record_counted(app: &App, now: Timestamp) -> Result<(), Failure> {
     let mut counted = app.introspections.take().into_iter().peekable();
     while counted.peek().is_some() {
         // Together, so that they share a commit.
-        let rows = counted.by_ref().take(ROWS_AT_ONCE).map(|((jti, client, task), count)| {
-            let event = IntrospectionEvent { jti: Some(jti), task: Some(task), count: Some(count) };
-            app.store.record(Entry::note(Told {
-                at: now,
-                request: None,
-                requester: Requester::Client { client },
-                source: None,
-                what: What::Event(Outcome::Granted, Event::Introspection(event)),
-            }))
-        });
+        let rows =
+            counted.by_ref().take(ROWS_AT_ONCE).map(|(Alike { jti, task, requester, source }, count)| {
+                let event = IntrospectionEvent { jti: Some(jti), task: Some(task), count: Some(count) };
+                app.store.record(Entry::note(Told {
+                    at: now,
+                    request: None,
+                    requester,
+                    source,
+                    what: What::Event(Outcome::Granted, Event::Introspection(event)),
+                }))
+            });
         try_join_all(rows).await?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 pub mod act;
 pub mod clock;
 pub mod explain;
+pub mod operator;
 pub mod show;
 pub mod stop;
 
@@ -18,6 +19,8 @@ enum NotDone {
     NotFound(&'static str),
     /// The request is malformed, or not possible in the current state.
     Invalid(String),
+    /// The state does not allow it. The transaction that found it has recorded it.
+    Impossible(String),
     /// Something inside failed.
     Failed(Failure),
 }
@@ -43,6 +46,7 @@ fn answer(result: Result<Value, NotDone>) -> HttpResponse {
             HttpResponse::NotFound().json(error("not_found", format!("there is no such {what}")))
         }
         Err(NotDone::Invalid(what)) => HttpResponse::BadRequest().json(error("invalid_request", what)),
+        Err(NotDone::Impossible(what)) => HttpResponse::Conflict().json(error("conflict", what)),
         Err(NotDone::Failed(failure)) => {
             tracing::error!(error = %failure, "an administrative verb failed");
             HttpResponse::ServiceUnavailable().json(error("temporarily_unavailable", failure.to_string()))

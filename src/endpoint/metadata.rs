@@ -11,9 +11,9 @@ use serde_json::{Map, Value, json};
 use crate::app::{App, Stop};
 use crate::base::digest::sha256;
 use crate::config::Config;
+use crate::endpoint::forms;
 use crate::endpoint::route::Route;
 use crate::endpoint::stopped::stopped;
-use crate::http::caller::Caller;
 use crate::oauth::GrantType;
 use crate::registry::ClientAuthentication;
 
@@ -42,7 +42,7 @@ pub async fn jwks(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
             public(&request, "application/jwk-set+json", keys, config.keys.jwks_max_age.seconds())
         }
         Err(failure) => {
-            let caller = Caller::of(&request, &app.config.load().listen, app.request_id());
+            let caller = forms::caller(&app, &request);
             stopped(&app, &caller, "jwks", &Stop::Failed(failure))
         }
     }

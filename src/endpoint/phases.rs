@@ -70,7 +70,7 @@ pub async fn record_unauthenticated(
         at: now,
         request: Some(caller.request),
         requester: Requester::Unauthenticated { client: claimed },
-        source: Some(caller.source),
+        source: caller.recorded_source,
         what: What::Event(Outcome::refused(&cause), Event::of_unauthenticated(kind)),
     };
     app.store.record(Entry::note(told)).await?;

@@ -44,7 +44,7 @@ async fn revoke(app: &App, caller: &Caller, params: &Params) -> Result<(), Stop>
     let mut event = RevocationEvent::default();
     let told = |event| {
         let what = What::Event(Outcome::Granted, Event::Revocation(event));
-        Told::of_client(now, caller.request, client.client().id.clone(), what)
+        Told::of_client(now, caller, &client, what)
     };
     let presenting = Presenting { app, config: &config, caller, client: &client.client().id, now };
     match run(presenting, &client, params, &mut event, &told).await {

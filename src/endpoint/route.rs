@@ -1,7 +1,10 @@
 //! One path of a listener. All of them are in [`super::routes`].
 
 use actix_web::guard::{Any, Get, Head, Post};
+use actix_web::middleware::from_fn;
 use actix_web::{Route as Handled, web};
+
+use super::manage::operator;
 
 /// Where a path is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +66,10 @@ impl Route {
             Method::GetOrHead => web::route().guard(Any(Get()).or(Head())),
             Method::Post => web::route().guard(Post()),
         };
-        let route = (self.handler)(route);
+        let mut route = (self.handler)(route);
+        if self.place == Place::Admin && self.method == Method::Post {
+            route = route.wrap(from_fn(operator::act));
+        }
         match self.other_method {
             Some(other) => services.service(web::resource(path).route(route).default_service(other())),
             None => services.route(&path, route),

@@ -1,17 +1,19 @@
 //! Who sent a request.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap};
 
-use crate::config::Listen;
+use crate::config::{Listen, RecordedSource};
 use crate::oauth::RequestId;
 
 /// Who sent one request. `Debug` prints no credentials.
 pub struct Caller {
     /// The source address, as seen through trusted proxies.
     pub source: IpAddr,
+    /// As much of it as is recorded (`audit.source`).
+    pub recorded_source: Option<IpAddr>,
     /// Every `Authorization` header, as received.
     pub authorization: Vec<Vec<u8>>,
     /// The identifier of this request.
@@ -27,13 +29,15 @@ impl std::fmt::Debug for Caller {
 impl Caller {
     /// The caller of `request`: at the address of the connection, or where that is a listed proxy, at the
     /// address that the proxy states.
-    pub fn of(request: &HttpRequest, listen: &Listen, id: RequestId) -> Self {
+    pub fn of(request: &HttpRequest, listen: &Listen, recorded: RecordedSource, id: RequestId) -> Self {
         // A socket that takes both versions shows an IPv4 address as an IPv6 one.
         let direct =
             request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip().to_canonical());
         let authorization = request.headers().get_all(header::AUTHORIZATION);
+        let source = source(direct, request.headers(), listen);
         Self {
-            source: source(direct, request.headers(), listen),
+            source,
+            recorded_source: recorded_part(source, recorded),
             authorization: authorization.map(|value| value.as_bytes().to_vec()).collect(),
             request: id,
         }
@@ -76,6 +80,20 @@ pub fn network(source: IpAddr) -> IpAddr {
     }
 }
 
+/// As much of an address as is recorded.
+fn recorded_part(source: IpAddr, how: RecordedSource) -> Option<IpAddr> {
+    match (how, source) {
+        (RecordedSource::None, _) => None,
+        (RecordedSource::Whole, _) => Some(source),
+        (RecordedSource::Network, IpAddr::V4(address)) => {
+            Some(Ipv4Addr::from_bits(address.to_bits() >> 8 << 8).into())
+        }
+        (RecordedSource::Network, IpAddr::V6(address)) => {
+            Some(Ipv6Addr::from_bits(address.to_bits() >> 80 << 80).into())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use actix_web::test::TestRequest;
@@ -95,7 +113,7 @@ mod tests {
         for value in forwarded {
             request = request.append_header(("x-forwarded-for", *value));
         }
-        Caller::of(&request.to_http_request(), &listen, RequestId::new(Uuid::nil()))
+        Caller::of(&request.to_http_request(), &listen, RecordedSource::Network, RequestId::new(Uuid::nil()))
     }
 
     #[test]
@@ -137,6 +155,21 @@ mod tests {
         assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
         assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
         assert_eq!(network("192.0.2.1"), "192.0.2.1");
+    }
+
+    #[test]
+    fn of_an_address_as_much_is_recorded_as_is_configured() {
+        let recorded = |source: &str, how| {
+            recorded_part(source.parse().unwrap(), how).map(|address| address.to_string())
+        };
+        for (source, network) in [("192.0.2.7", "192.0.2.0"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1::")] {
+            assert_eq!(recorded(source, RecordedSource::Whole).as_deref(), Some(source));
+            assert_eq!(recorded(source, RecordedSource::Network).as_deref(), Some(network));
+            assert_eq!(recorded(source, RecordedSource::None), None);
+        }
+        let caller = caller("192.0.2.7", &[]);
+        assert_eq!(caller.source, IpAddr::from([192, 0, 2, 7]), "limits are counted by the whole address");
+        assert_eq!(caller.recorded_source, Some(IpAddr::from([192, 0, 2, 0])));
     }
 
     #[test]

@@ -78,7 +78,8 @@ mod tests {
 
     fn refusal(cause: Plain, authorization: Vec<Vec<u8>>) -> HttpResponse {
         let request = RequestId::new(Uuid::nil());
-        refused(&Caller { source: IpAddr::from([192, 0, 2, 1]), authorization, request }, &cause.into())
+        let source = IpAddr::from([192, 0, 2, 1]);
+        refused(&Caller { source, recorded_source: None, authorization, request }, &cause.into())
     }
 
     fn header_of(response: &HttpResponse, name: header::HeaderName) -> Option<&str> {

@@ -93,6 +93,11 @@ pub fn is_private(metadata: &std::fs::Metadata) -> bool {
     mode & !0o600 == 0 || (mode & !0o640 == 0 && is_own_group())
 }
 
+/// Whether a file belongs to the user of this process or to root. Anybody else could exchange it.
+pub fn is_of_own_user(metadata: &std::fs::Metadata) -> bool {
+    metadata.uid() == 0 || metadata.uid() == rustix::process::geteuid().as_raw()
+}
+
 impl std::fmt::Debug for NodeSecrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("NodeSecrets(…)")
@@ -118,13 +123,18 @@ impl NodeSecrets {
     /// Reads the master key and derives.
     ///
     /// # Errors
-    /// [`KeyError::MasterKey`]: missing, no regular file, open to group or others, or not 32 bytes.
+    /// [`KeyError::MasterKey`]: missing, no regular file, of another user, open to group or others, or not 32 bytes.
     pub fn load(path: &Path) -> Result<Self, KeyError> {
         let fault = |error: std::io::Error| master_key(path, &error.to_string());
         let mut file = File::open(path).map_err(fault)?;
         let metadata = file.metadata().map_err(fault)?;
         if !metadata.is_file() {
             return Err(master_key(path, "not a regular file"));
+        }
+        if !is_of_own_user(&metadata) {
+            let what =
+                format!("belongs to the user {}; it has to be Deputy's own user or root", metadata.uid());
+            return Err(master_key(path, &what));
         }
         // The mode is that of the open file, so the file cannot be exchanged in between. 0400 is accepted too.
         if !is_private(&metadata) {

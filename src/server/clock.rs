@@ -15,7 +15,7 @@ pub async fn reset_offline(config: &Config, surroundings: &Surroundings) -> Resu
     let now = surroundings.clock.now();
     let opening = Opening { config, secrets: &secrets, entropy: surroundings.entropy.as_ref() };
     let store = Store::open(opening).await?;
-    clock::set_back(&store, now).await?;
+    clock::set_back(&store, Some(rustix::process::getuid().as_raw()), now).await?;
     store.close().await?;
     Ok(())
 }

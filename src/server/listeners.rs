@@ -7,6 +7,7 @@ use std::sync::Arc;
 use actix_web::dev::ServerHandle;
 use actix_web::{App as Web, HttpResponse, HttpServer, web};
 
+use super::socket;
 use super::tcp::{HEAD_TIMEOUT, Listener, SHUTDOWN_SECONDS, mount};
 use crate::app::App;
 use crate::config::Config;
@@ -118,9 +119,8 @@ pub fn start(app: &Arc<App>, config: &Config) -> Result<Running, ServeError> {
     Ok(running)
 }
 
-fn admin_server(app: &Arc<App>, socket: &Path) -> Result<actix_web::dev::Server, ServeError> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let listen = |source| ServeError::Listen { what: socket.display().to_string(), source };
+fn admin_server(app: &Arc<App>, path: &Path) -> Result<actix_web::dev::Server, ServeError> {
+    let listen = |source| ServeError::Listen { what: path.display().to_string(), source };
     let data = web::Data::from(app.clone());
     let server = HttpServer::new(move || {
         Web::new()
@@ -133,10 +133,10 @@ fn admin_server(app: &Arc<App>, socket: &Path) -> Result<actix_web::dev::Server,
     .client_request_timeout(HEAD_TIMEOUT)
     .shutdown_timeout(SHUTDOWN_SECONDS)
     .disable_signals()
-    .bind_uds(socket)
+    // `bind_uds` would call nothing when a connection is made.
+    .on_connect(socket::note_peer)
+    .listen_uds(socket::bind(path).map_err(listen)?)
     .map_err(listen)?;
-    // The directory is 0700 before the socket is 0600: nobody else gets in between.
-    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600)).map_err(listen)?;
     Ok(server.run())
 }
 

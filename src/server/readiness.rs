@@ -1,6 +1,8 @@
-//! The watch over the readiness: a line in the log for each change of cause, and the metric.
+//! The watch over the readiness: a line in the log for each change of cause, and the metric. It also asks the
+//! database for its time, so that nobody who asks whether the server is ready has to wait for the database.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -9,17 +11,25 @@ use crate::app::App;
 
 /// How often it is looked at.
 const EVERY: Duration = Duration::from_millis(500);
+/// How often the database is asked for its time.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+
+/// Watches until the stop.
+pub(super) async fn watch(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    tokio::select! {
+        () = tell(&app) => {}
+        () = compare_clocks(&app) => {}
+        _ = stopped.changed() => {}
+    }
+}
 
 /// Says in the log and in the metric when the server becomes ready, and when it no longer is and why.
-pub(super) async fn watch(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+async fn tell(app: &App) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut cause = None;
     loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            _ = stopped.changed() => return,
-        }
+        ticks.tick().await;
         let found = app.readiness().err().map(|failure| failure.to_string());
         app.metrics.ready.set(i64::from(found.is_none()));
         if found != cause {
@@ -29,5 +39,22 @@ pub(super) async fn watch(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
             }
             cause = found;
         }
+    }
+}
+
+async fn compare_clocks(app: &App) {
+    let mut ticks = tokio::time::interval(ASK_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        compare_clock(app).await;
+    }
+}
+
+/// Notes whether the clock agrees with that of the database.
+pub(super) async fn compare_clock(app: &App) {
+    // A database that does not answer makes the server unready by itself.
+    if let Ok(agrees) = app.clock_agrees().await {
+        app.clock_disagrees.store(!agrees, Ordering::SeqCst);
     }
 }

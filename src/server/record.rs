@@ -1,7 +1,7 @@
 //! What the server itself records: entries that no request asked for.
 
 use crate::app::{App, Failure};
-use crate::audit::{Event, Outcome, PolicyLoadEvent, Told};
+use crate::audit::{Event, Outcome, PolicyLoadEvent, ProcessAct, ProcessEvent, Told};
 use crate::base::time::Timestamp;
 use crate::store::{Control, Entry, Recorded};
 
@@ -10,6 +10,18 @@ pub(super) async fn policy(app: &App, now: Timestamp, outcome: Outcome) -> Resul
     let set = app.policy.current().short_hash().to_owned();
     let event = Event::PolicyLoad(PolicyLoadEvent { set });
     app.store.record(Entry::note(Told::of_server(now, outcome, event))).await?;
+    Ok(())
+}
+
+/// Records that this process started or stopped, or read its configuration again; with a fault, that it was refused.
+pub(super) async fn process(app: &App, act: ProcessAct, fault: Option<&str>) -> Result<(), Failure> {
+    const REFUSED: &str = "configuration_refused";
+    let outcome = match fault {
+        None => Outcome::Granted,
+        Some(_) => Outcome::Refused { cause: REFUSED.into(), reason: REFUSED.into() },
+    };
+    let event = Event::Process(ProcessEvent::new(act, fault));
+    app.store.record(Entry::note(Told::of_server(app.latest(), outcome, event))).await?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The start: a configuration becomes the parts of a running server. The only file that names every concrete part.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 
 use arc_swap::ArcSwap;
 use tokio::sync::RwLock;
@@ -104,6 +104,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Arc<App
         metrics: Metrics::new()?,
         introspections: Counted::default(),
         highest: AtomicI64::new(highest.max(now).millis()),
+        clock_disagrees: AtomicBool::new(false),
         keys_refreshed: AtomicI64::new(now.millis()),
         config: ArcSwap::from_pointee(config),
         changing: RwLock::default(),

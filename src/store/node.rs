@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
@@ -14,6 +14,33 @@ use super::{StoreError, postgres};
 use crate::base::entropy::Entropy;
 use crate::config::{Config, Database};
 
+/// Why a directory is no place for the admin socket, the keys and the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotOwn {
+    #[error(
+        "it is open to group or others (mode {0:04o}); set it to 0700, or name a directory in it, which Deputy makes"
+    )]
+    Open(u32),
+    #[error("it belongs to the user {owner}, but Deputy runs as the user {user}; they have to be the same")]
+    Foreign { owner: u32, user: u32 },
+}
+
+/// Whether a directory belongs to the user of this process, and to nobody else.
+///
+/// # Errors
+/// [`NotOwn`]: others can enter it, or could let others in.
+pub fn own(directory: &std::fs::Metadata) -> Result<(), NotOwn> {
+    let (owner, user) = (directory.uid(), rustix::process::geteuid().as_raw());
+    let mode = directory.mode() & 0o7777;
+    if owner != user {
+        Err(NotOwn::Foreign { owner, user })
+    } else if mode & 0o077 != 0 {
+        Err(NotOwn::Open(mode))
+    } else {
+        Ok(())
+    }
+}
+
 /// Takes the data directory for this process; released when the file is dropped, or the process ends.
 pub(super) fn hold(data_dir: &Path) -> Result<File, StoreError> {
     let wrong = |what: String| StoreError::Unusable(format!("data_dir `{}`: {what}", data_dir.display()));
@@ -22,6 +49,8 @@ pub(super) fn hold(data_dir: &Path) -> Result<File, StoreError> {
         .mode(0o700)
         .create(data_dir)
         .map_err(|error| wrong(error.to_string()))?;
+    let metadata = std::fs::metadata(data_dir).map_err(|error| wrong(error.to_string()))?;
+    own(&metadata).map_err(|fault| wrong(fault.to_string()))?;
     let lock = OpenOptions::new()
         .create(true)
         .append(true)
@@ -132,4 +161,30 @@ fn write_durably(directory: &Path, path: &Path, text: &str) -> Result<(), StoreE
         File::open(directory)?.sync_all()
     };
     write().map_err(|error: std::io::Error| StoreError::Unusable(format!("`{}`: {error}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+
+    use super::*;
+
+    #[test]
+    fn a_data_directory_that_others_can_enter_or_own_is_not_taken() {
+        let directory = tempfile::tempdir().unwrap();
+        let data_dir = directory.path().join("data");
+        drop(hold(&data_dir).unwrap());
+        for mode in [0o701, 0o710, 0o750, 0o777] {
+            std::fs::set_permissions(&data_dir, std::fs::Permissions::from_mode(mode)).unwrap();
+            let refused = hold(&data_dir).unwrap_err().to_string();
+            assert!(refused.contains(&format!("{mode:04o}")) && refused.contains("0700"), "{refused}");
+        }
+        std::fs::set_permissions(&data_dir, std::fs::Permissions::from_mode(0o700)).unwrap();
+        drop(hold(&data_dir).unwrap());
+        // Only a privileged process can give a directory to another user, and then still enter it.
+        if chown(&data_dir, Some(987_654), None).is_ok() {
+            let refused = hold(&data_dir).unwrap_err().to_string();
+            assert!(refused.contains("the user 987654"), "{refused}");
+        }
+    }
 }

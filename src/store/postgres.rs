@@ -261,6 +261,15 @@ impl super::writer::Engine for Engine {
     fn check(&mut self) -> Result<(), Failure> {
         Ok(())
     }
+
+    /// The server's disk is its own.
+    fn keep_room(&mut self) -> bool {
+        true
+    }
+
+    fn give_room(&mut self) -> bool {
+        false
+    }
 }
 
 /// One connection at work.

@@ -14,6 +14,7 @@ use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnectio
 use diesel_migrations::MigrationHarness as _;
 use futures_util::FutureExt as _;
 
+use super::disk::Spare;
 use super::statement::Failure;
 use super::transaction::transaction;
 use super::{StoreError, migration};
@@ -131,6 +132,10 @@ impl Database {
         Self { path, idle: Mutex::new(Vec::new()) }
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// A reader; opened if none is idle.
     pub(super) fn reader(&self) -> Result<Reader<'_>, StoreError> {
         let idle = self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
@@ -169,11 +174,16 @@ impl Drop for Reader<'_> {
 pub(super) struct Engine {
     connection: SqliteConnection,
     files: file::Files,
+    spare: Spare,
 }
 
 impl Engine {
     pub(super) fn new(connection: SqliteConnection, path: &Path) -> Self {
-        Self { connection, files: file::Files::of(path) }
+        let spare = Spare::beside(path);
+        if !spare.keep() {
+            tracing::warn!("the disk of the database is nearly full: no room can be kept for stops");
+        }
+        Self { connection, files: file::Files::of(path), spare }
     }
 }
 
@@ -192,6 +202,14 @@ impl super::writer::Engine for Engine {
 
     fn check(&mut self) -> Result<(), Failure> {
         self.files.check()
+    }
+
+    fn keep_room(&mut self) -> bool {
+        self.spare.keep()
+    }
+
+    fn give_room(&mut self) -> bool {
+        self.spare.give_up()
     }
 }
 

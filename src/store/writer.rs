@@ -8,7 +8,8 @@ use data_encoding::HEXLOWER;
 use super::audit::AuditRows as _;
 use super::audit::chain::Head;
 use super::audit::checkpoint::{End, Ends, Notary};
-use super::entry::{Entry, Recorded};
+use super::disk::is_full;
+use super::entry::{Change, Control, Entry, Recorded};
 use super::group::{Committed, write_group};
 use super::health::{HEARTBEAT, Health};
 use super::numbers::{HIGHEST_TIME, Numbers as _};
@@ -27,6 +28,9 @@ const CHECKPOINT_AGE: Duration = Duration::from_secs(10);
 const GROUP_TRIES: u32 = 3;
 const SINGLE_TRIES: u32 = 5;
 
+/// What is said of everything that is not written in order that stops can be.
+const FULL: &str = "the disk is full: only stops are written until there is room again";
+
 /// A connection that one thread writes with.
 pub(super) trait Engine: Send + 'static {
     type Session<'a>: Transaction;
@@ -39,6 +43,12 @@ pub(super) trait Engine: Send + 'static {
 
     /// Whether what was committed is where others will find it.
     fn check(&mut self) -> Result<(), Failure>;
+
+    /// Whether room is kept for stops, or could be again.
+    fn keep_room(&mut self) -> bool;
+
+    /// Gives up the room that is kept for stops. `false`: there is none.
+    fn give_room(&mut self) -> bool;
 }
 
 pub(super) struct Writer<E> {
@@ -53,6 +63,8 @@ pub(super) struct Writer<E> {
     /// When something was last written, or tried.
     beat: Instant,
     heartbeat: String,
+    /// Whether the room that was kept for stops is given up, because the disk is full. Nothing else is written then.
+    is_short: bool,
     notary: Notary,
     chain: String,
     /// The end of the chain as committed; unknown after a commit whose outcome is.
@@ -93,6 +105,7 @@ impl<E: Engine> Writer<E> {
             is_behind: false,
             beat: Instant::now(),
             heartbeat,
+            is_short: false,
             notary,
             chain,
             head: Some(head),
@@ -157,6 +170,14 @@ impl<E: Engine> Writer<E> {
 
     /// Writes where nothing else was written of late, or the last write failed, to know whether it can be done.
     fn beat(&mut self) {
+        if self.is_short {
+            self.is_short = !self.engine.keep_room();
+        }
+        if self.is_short {
+            self.health.note_fault(FULL.to_owned());
+            self.beat = Instant::now();
+            return;
+        }
         let name = &self.heartbeat;
         let known = self.memory.known();
         let written = self.engine.run(async |session: &mut E::Session<'_>| {
@@ -213,9 +234,9 @@ impl<E: Engine> Writer<E> {
         #[cfg(debug_assertions)]
         let group = self.fault.answer_early(group);
         let entries: Vec<&Entry> = group.iter().map(|waiting| &waiting.entry).collect();
-        let recorded = match self.commit(&entries, GROUP_TRIES) {
+        let recorded = match self.commit_whole(&entries) {
             Ok(recorded) => recorded,
-            Err(failure @ Failure::Lost(_)) => {
+            Err(failure @ Failure::Lost(_)) if !is_full(&failure) => {
                 let text = StoreError::from(failure).to_string();
                 tracing::error!(error = text, "the database is not there");
                 self.note_failed_write();
@@ -230,8 +251,25 @@ impl<E: Engine> Writer<E> {
         }
     }
 
+    fn commit_whole(&mut self, entries: &[&Entry]) -> Result<Vec<Result<Recorded, StoreError>>, Failure> {
+        match self.is_short {
+            true => Err(StoreError::Database(FULL.to_owned()).into()),
+            false => self.commit(entries, GROUP_TRIES),
+        }
+    }
+
     fn write_alone(&mut self, entry: &Entry) -> Vec<Result<Recorded, StoreError>> {
-        self.commit(&[entry], SINGLE_TRIES).unwrap_or_else(|failure| {
+        if self.is_short && !is_stop(entry) {
+            return vec![Err(StoreError::Database(FULL.to_owned()))];
+        }
+        let mut outcome = self.commit(&[entry], SINGLE_TRIES);
+        if outcome.as_ref().is_err_and(is_full) && is_stop(entry) && self.engine.give_room() {
+            tracing::error!("{FULL}");
+            self.is_short = true;
+            self.health.note_fault(FULL.to_owned());
+            outcome = self.commit(&[entry], SINGLE_TRIES);
+        }
+        outcome.unwrap_or_else(|failure| {
             let error = StoreError::from(failure);
             tracing::error!(%error, "an entry could not be written");
             self.note_failed_write();
@@ -288,7 +326,7 @@ impl<E: Engine> Writer<E> {
                     self.memory.remember(&committed.known);
                     // What is acknowledged is in the file that the next start opens.
                     self.engine.check()?;
-                    if committed.has_written {
+                    if committed.has_written && !self.is_short {
                         self.health.note_written();
                         self.beat = Instant::now();
                     }
@@ -305,6 +343,11 @@ impl<E: Engine> Writer<E> {
             }
         }
     }
+}
+
+/// Whether an entry stops something or changes who may do what, so that room is kept for it.
+const fn is_stop(entry: &Entry) -> bool {
+    matches!(&entry.change, Change::Control(control) if !matches!(control, Control::Sweep))
 }
 
 async fn read_head<S: Transaction>(session: &mut S, chain: &str) -> Result<Head, Failure> {

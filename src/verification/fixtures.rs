@@ -201,7 +201,7 @@ pub fn add_workload_issuer(config: &mut Config, issuer: WorkloadIssuer) {
 /// The settings and the predicates of the definition, with no other party yet.
 pub fn config(dir: &Path) -> Config {
     let mut config = defined();
-    config.data_dir = dir.to_owned();
+    config.data_dir = dir.join("data");
     config.database = Database::Sqlite(dir.join("deputy.db"));
     config.keys.master_key_file = dir.join("master.key");
     config.audit.checkpoint_file = dir.join("checkpoints");

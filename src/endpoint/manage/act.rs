@@ -5,9 +5,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::stop::{self, Named};
-use super::{NotDone, answer, show};
+use super::{NotDone, answer, operator, show};
 use crate::app::App;
-use crate::audit::{AgentStateEvent, Event, KeyAct, KeyEvent, Told};
+use crate::audit::{AgentStateEvent, Event, KeyAct, KeyEvent};
 use crate::delegation::record::{AgentState, EndReason};
 use crate::delegation::stops::StopKind;
 use crate::http::json;
@@ -23,7 +23,7 @@ pub(super) async fn record(
     what: &'static str,
 ) -> Result<Map<String, Value>, NotDone> {
     let has_tokens = matches!(control, Control::EndTask { .. });
-    let told = Told::of_operator(app.latest(), event);
+    let told = operator::told(app.latest(), event);
     match app.store.record(Entry::control(control, told)).await? {
         Recorded::Done { died, changed, number, is_known } => {
             let mut answer = Map::new();
@@ -41,10 +41,10 @@ pub(super) async fn record(
         }
         Recorded::NotFound => Err(NotDone::NotFound(what)),
         Recorded::Impossible(Impossible::AgentFinal(state)) => {
-            Err(NotDone::Invalid(format!("the {what} is {}, and stays so", state.word())))
+            Err(NotDone::Impossible(format!("the {what} is {}, and stays so", state.word())))
         }
         Recorded::Impossible(Impossible::KeyPrepared) => {
-            Err(NotDone::Invalid("a key is already prepared; it signs at its `active_from`".to_owned()))
+            Err(NotDone::Impossible("a key is already prepared; it signs at its `active_from`".to_owned()))
         }
         Recorded::Refused(_) | Recorded::Changed | Recorded::Superseded | Recorded::Replayed => {
             Err(NotDone::Invalid(format!("the {what} is in a state that does not allow this")))
@@ -145,7 +145,7 @@ pub async fn revoke_key(app: web::Data<App>, kid: web::Path<String>) -> HttpResp
 pub async fn refresh_keys(app: web::Data<App>) -> HttpResponse {
     app.verifier.forget_fetched();
     let event = Event::Key(KeyEvent { act: KeyAct::Refreshed, kid: None, changed: None });
-    let told = Told::of_operator(app.clock.now(), event);
+    let told = operator::told(app.clock.now(), event);
     let recorded = app.store.record(Entry::note(told)).await;
     answer(recorded.map(|_| json!({"refreshed": true})).map_err(NotDone::from))
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
-use super::{NotDone, answer};
+use super::{NotDone, answer, operator};
 use crate::app::{App, Failure};
 use crate::audit::{ClockResetEvent, Event, KeyAct, KeyEvent, Told};
 use crate::base::time::Timestamp;
@@ -18,16 +18,17 @@ pub async fn reset(app: web::Data<App>) -> HttpResponse {
 
 async fn run(app: &App) -> Result<(), Failure> {
     let now = app.clock.now();
-    set_back(&app.store, now).await?;
+    set_back(&app.store, operator::uid(), now).await?;
     app.highest.store(now.millis(), Ordering::SeqCst);
     app.refresh_keys().await
 }
 
 /// Ends everything that was issued, and makes `now` the highest time seen. The keys' times move with the
-/// clock first: should the second entry fail, they are only older than they need to be. Audited.
-pub async fn set_back(store: &Store, now: Timestamp) -> Result<(), StoreError> {
+/// clock first: should the second entry fail, they are only older than they need to be. Audited, as an act of the
+/// user `uid`.
+pub async fn set_back(store: &Store, uid: Option<u32>, now: Timestamp) -> Result<(), StoreError> {
     let highest = store.highest_time().await?.unwrap_or(now);
-    let told = |event| Told::of_operator(now, event);
+    let told = |event| Told::of_operator(now, uid, event);
     if now < highest {
         let event = Event::Key(KeyEvent { act: KeyAct::SetBack, kid: None, changed: None });
         store.record(Entry::control(Control::SetKeysBack { from: highest }, told(event))).await?;

@@ -4,9 +4,12 @@ use actix_web::{FromRequest as _, web};
 
 use super::*;
 use crate::app::fixtures::Parts;
+use crate::audit::{Event, Kind, Outcome, VerbEvent};
 use crate::base::time::{Lifetime, Timestamp};
 use crate::delegation::record::{Agent, AgentState, EndReason, Ended, Provenance};
 use crate::delegation::stops::StopNumber;
+use crate::endpoint::route::Place;
+use crate::endpoint::routes::ROUTES;
 use crate::keys::KeyRow;
 use crate::oauth::{AgentId, ClientId, Issuer};
 use crate::registry::AgentLifetime;
@@ -93,7 +96,7 @@ async fn a_key_is_prepared_once_and_shown_without_its_private_part() {
     let (status, body) = read(act::rotate_keys(parts.app.clone()).await).await;
     assert_eq!((status, &body["keys"][0]["state"]), (200, &json!("prepared")), "{body}");
     let (status, body) = read(act::rotate_keys(parts.app.clone()).await).await;
-    assert_eq!((status, &body["error"]), (400, &json!("invalid_request")), "{body}");
+    assert_eq!((status, &body["error"]), (409, &json!("conflict")), "{body}");
     parts.clock.advance(Lifetime::from_seconds(360));
     let (_, body) = read(show::keys(parts.app.clone()).await).await;
     assert_eq!(body["keys"][0]["state"], "active", "{body}");
@@ -183,4 +186,30 @@ fn a_list_leaves_the_oldest_out_and_says_so() {
     assert_eq!(shown["left_out"], "only the newest 1000 of more rows are shown");
     let all = show::list("rows", (0..most).collect(), show::Oldest::First, |row| json!(row));
     assert_eq!(all.get("left_out"), None);
+}
+
+/// What a verb of the admin socket answers that is called as a listener calls it.
+async fn call(parts: &Parts, path: &str) -> u16 {
+    let service = actix_web::App::new().app_data(parts.app.clone()).configure(|services| {
+        for route in ROUTES.iter().filter(|route| route.place == Place::Admin) {
+            route.mount(services, "");
+        }
+    });
+    let service = actix_web::test::init_service(service).await;
+    let request = TestRequest::post().uri(path).to_request();
+    actix_web::test::call_service(&service, request).await.status().as_u16()
+}
+
+#[actix_web::test]
+async fn a_verb_that_did_nothing_is_recorded_as_refused() {
+    let parts = Parts::new(|_| {}).await;
+    assert_eq!(call(&parts, "/agents/agent_x/kill").await, 404);
+    assert_eq!(call(&parts, "/subjects/end").await, 400);
+    assert_eq!(call(&parts, "/keys/rotate").await, 200);
+    let told: Vec<_> = parts.rows().await.into_iter().map(|row| (row.event, row.outcome)).collect();
+    let refused = |cause: &'static str| Outcome::Refused { cause: cause.into(), reason: cause.into() };
+    let verb = |path: &str| Event::Verb(VerbEvent { verb: path.to_owned() });
+    assert_eq!(told[0], (verb("/agents/agent_x/kill"), refused("not_found")));
+    assert_eq!(told[1], (verb("/subjects/end"), refused("invalid_request")));
+    assert_eq!((told[2].0.kind(), &told[2].1, told.len()), (Kind::Key, &Outcome::Granted, 3));
 }

@@ -16,6 +16,7 @@ use crate::verification::fixtures::NOW;
 fn caller(credentials: &str) -> Caller {
     Caller {
         source: IpAddr::from([192, 0, 2, 1]),
+        recorded_source: Some(IpAddr::from([192, 0, 2, 0])),
         authorization: vec![format!("Basic {}", STANDARD.encode(credentials)).into_bytes()],
         request: RequestId::new(Uuid::from_u128(1)),
     }
@@ -62,7 +63,7 @@ async fn a_failed_authentication_is_recorded_with_the_client_that_it_claimed() {
         ]
     );
     for row in &rows {
-        assert_eq!(row.envelope.source, Some(IpAddr::from([192, 0, 2, 1])));
+        assert_eq!(row.envelope.source, Some(IpAddr::from([192, 0, 2, 0])));
         assert_eq!(row.envelope.request, Some(caller("").request));
     }
 }
@@ -102,7 +103,7 @@ async fn stopped(parts: &Parts, client: &Arc<Client>, stop: Stop) -> Stop {
     };
     let client = AuthenticatedClient::for_tests(client.clone(), vec![one_time]);
     let what = What::Event(Outcome::Granted, Event::Revocation(RevocationEvent::default()));
-    let told = Told::of_client(NOW, caller("").request, client.client().id.clone(), what);
+    let told = Told::of_client(NOW, &caller(""), &client, what);
     record_stop(parts, &caller(""), &client, told, Kind::Revocation, stop).await
 }
 

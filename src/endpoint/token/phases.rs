@@ -34,8 +34,8 @@ pub enum Stopped {
 impl Call<'_> {
     /// What is recorded of this request: the report, from which the row is made once the effect is known.
     pub fn told(&self, report: Arc<Report>) -> Told {
-        let client = report.who.client.clone();
-        Told::of_client(self.now, self.caller.request, client, What::Exchange(report))
+        debug_assert_eq!(report.who.client, self.client.client().id, "a report of another client");
+        Told::of_client(self.now, self.caller, self.client, What::Exchange(report))
     }
 
     /// Records why there is no token, and returns what the reply is to say.

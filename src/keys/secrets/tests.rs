@@ -70,6 +70,11 @@ fn a_master_key_file_open_to_others_missing_or_of_another_size_is_refused() {
         write(&path, &[1; 32], mode);
         assert!(NodeSecrets::load(&path).is_ok(), "{mode:o}: the group is one of this process");
     }
+    // Only a privileged process can give a file to another user.
+    if std::os::unix::fs::chown(&path, Some(987_654), None).is_ok() {
+        assert!(fault(&path).contains("belongs to the user 987654"), "its owner could exchange it");
+        std::os::unix::fs::chown(&path, Some(rustix::process::geteuid().as_raw()), None).unwrap();
+    }
     // Only a privileged process can give a file to a group that it is not in.
     let is_of_another_group = std::os::unix::fs::chown(&path, None, Some(987_654)).is_ok();
     if is_of_another_group {

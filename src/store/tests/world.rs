@@ -210,7 +210,7 @@ impl World {
     pub(crate) fn told(&self, change: impl FnOnce(&mut Report)) -> Told {
         let mut report = Report::of_client(client());
         change(&mut report);
-        let requester = Requester::Client { client: report.who.client.clone() };
+        let requester = Requester::Client { client: report.who.client.clone(), kid: None };
         let what = What::Exchange(Arc::new(report));
         Told { at: self.now(), request: None, requester, source: None, what }
     }
@@ -247,7 +247,7 @@ impl World {
             }),
             _ => Event::Revocation(RevocationEvent { why: Some(EndReason::Operator), ..Default::default() }),
         };
-        let told = Told::of_operator(self.now(), event);
+        let told = Told::of_operator(self.now(), None, event);
         store.record(Entry::control(control, told)).await.unwrap()
     }
 

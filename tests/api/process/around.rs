@@ -5,32 +5,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::Command;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
+use super::probe::{PATIENCE, SCOPE, readiness, sign_in, until, until_it_listens};
 use crate::process_support::server::command;
-use crate::process_support::{Backend, Server, World, on_both_databases};
-
-const SCOPE: &str = "tickets:search";
-const PATIENCE: Duration = Duration::from_secs(30);
-
-async fn readiness(management: &str) -> u16 {
-    reqwest::get(format!("{management}/readyz")).await.map_or(0, |answer| answer.status().as_u16())
-}
-
-/// Waits until `/readyz` answers with this status: how long that took.
-async fn until(management: &str, status: u16) -> Duration {
-    let start = Instant::now();
-    while readiness(management).await != status {
-        assert!(start.elapsed() < PATIENCE, "/readyz is not {status}");
-        sleep(Duration::from_millis(50)).await;
-    }
-    start.elapsed()
-}
-
-async fn sign_in(world: &World, server: &Server) -> u16 {
-    let caller = world.caller("assistant");
-    caller.sign_in(&server.base, &world.id_token("ulla"), world.issuer(), SCOPE).await.status
-}
+use crate::process_support::{Backend, SecondServer, World, on_both_databases};
 
 /// Serves with a log whose reader goes away, or stays and does not read.
 async fn serve_into_pipe(is_closed: bool) {
@@ -162,5 +141,77 @@ async fn a_primary_that_takes_no_writes_makes_the_server_unready_until_it_does()
     assert!(until(&server.management, 200).await < Duration::from_secs(5));
     assert_eq!(sign_in(&world, &server).await, 200);
     server.stop().await;
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_server_that_does_not_answer_makes_the_server_unready_until_it_does() {
+    if !Backend::is_postgres_there() {
+        return;
+    }
+    let world = World::new(Backend::Postgres).await;
+    let gate = world.behind_a_gate().await;
+    let mut server = world.start().await;
+    let [assistant, api] = ["assistant", "tickets-api"].map(|id| world.caller(id));
+    let token = assistant.sign_in(&server.base, &world.id_token("ulla"), "tickets", SCOPE).await.token();
+    gate.freeze();
+    let (status, unready_after) =
+        tokio::join!(sign_in(&world, &server), async { until(&server.management, 503).await });
+    assert_eq!(status, 503);
+    assert!(unready_after < Duration::from_secs(4), "{unready_after:?}");
+    assert!(!server.log().contains("ready again"), "{}", server.log());
+    gate.thaw();
+    assert!(until(&server.management, 200).await < Duration::from_secs(10));
+    assert_eq!(sign_in(&world, &server).await, 200);
+    assert!(api.introspect(&server.base, &token).await.is_active());
+    server.stop().await;
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_that_moves_is_found_although_the_old_one_still_answers() {
+    if !Backend::is_postgres_there() {
+        return;
+    }
+    let Some(second) = SecondServer::start() else { return };
+    let world = World::new(Backend::Postgres).await;
+    let gate = world.behind_a_gate().await;
+    let mut server = world.start().await;
+    let [assistant, api] = ["assistant", "tickets-api"].map(|id| world.caller(id));
+    let token = assistant.sign_in(&server.base, &world.id_token("ulla"), "tickets", SCOPE).await.token();
+    world.administer("ALTER DATABASE %d SET default_transaction_read_only = on").await;
+    world.administer("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '%d'").await;
+    until(&server.management, 503).await;
+    let copy = second.copy(&world.database_url(), &world.path("."));
+    assert_eq!(sign_in(&world, &server).await, 503);
+    gate.lead_to(&copy);
+    assert!(until(&server.management, 200).await < Duration::from_secs(10));
+    assert_eq!(sign_in(&world, &server).await, 200);
+    assert!(api.introspect(&server.base, &token).await.is_active());
+    assert!(world.deputy(&["audit", "verify"]).await.status.success());
+    server.stop().await;
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_disagrees_with_that_of_the_database_makes_the_server_unready() {
+    if !Backend::is_postgres_there() {
+        return;
+    }
+    let world = World::new(Backend::Postgres).await;
+    let mut first = world.start().await;
+    let management = first.management.clone();
+    first.stop().await;
+    for (offset, status) in [(30, 200), (90, 503)] {
+        let variables = world.set_clock_offset(offset);
+        let mut child = command(world.config(), &["serve"], &variables)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        until_it_listens(&management).await;
+        assert_eq!(readiness(&management).await, status, "{offset} s ahead");
+        child.kill().await.unwrap();
+    }
     world.finish().await;
 }

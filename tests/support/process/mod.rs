@@ -3,12 +3,17 @@
 
 pub mod caller;
 pub mod database;
+pub mod disk;
+pub mod gate;
 pub mod scan;
+pub mod second;
 pub mod server;
 pub mod world;
 
 pub use caller::{Answer, Caller};
 pub use database::Backend;
+pub use disk::SmallDisk;
+pub use second::SecondServer;
 pub use server::Server;
 pub use world::{Plan, World};
 

@@ -11,6 +11,9 @@ use tokio::time::{Instant, sleep, timeout};
 /// Longest wait for a start or a stop, on a loaded machine too.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The variable that moves the clock of a process, in seconds.
+pub const CLOCK_OFFSET: &str = "DEPUTY_TEST_CLOCK_OFFSET_SECONDS";
+
 /// `deputy` with this world's configuration, none of the caller's settings, and `variables`.
 pub fn command(config: &Path, arguments: &[&str], variables: &[(&str, String)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_deputy"));
@@ -62,11 +65,14 @@ impl Server {
         let mut server = Self { child, base, management, log: log.to_owned() };
         let client = reqwest::Client::new();
         let until = Instant::now() + PATIENCE;
+        // A server whose clock a test moves away from that of PostgreSQL serves, and is not ready.
+        let is_moved = variables.iter().any(|(name, _)| *name == CLOCK_OFFSET);
+        let path = if is_moved { "/healthz" } else { "/readyz" };
         loop {
             if let Some(status) = server.child.try_wait().expect("a process") {
                 return Err(Ended { code: status.code(), log: server.log() });
             }
-            let ready = client.get(format!("{}/readyz", server.management)).send().await;
+            let ready = client.get(format!("{}{path}", server.management)).send().await;
             if ready.is_ok_and(|answer| answer.status().is_success()) {
                 return Ok(server);
             }

@@ -13,8 +13,9 @@ use tempfile::TempDir;
 use super::caller::{Caller, Witness};
 use super::canary;
 use super::database::{Backend, Database};
+use super::gate::Gate;
 use super::scan::{Finding, Scanner};
-use super::server::{Ended, Server, command};
+use super::server::{CLOCK_OFFSET, Ended, Server, command};
 use crate::definition::{
     DEFINITION, PINNED, UNLIMITED, WORKLOADS, filled, key_clients, replaced, write, write_files,
 };
@@ -125,6 +126,21 @@ impl World {
         database.administer(&statement.replace("%d", database.name())).await;
     }
 
+    /// The URL of this world's database on the PostgreSQL server.
+    pub fn database_url(&self) -> String {
+        let Database::Postgres(database) = &self.database else { panic!("this world is not on PostgreSQL") };
+        database.url()
+    }
+
+    /// Has the first process reach its PostgreSQL server through a gate.
+    pub async fn behind_a_gate(&self) -> Gate {
+        let url = self.database_url();
+        let gate = Gate::to(&url).await;
+        let toml = std::fs::read_to_string(self.config()).expect("the configuration");
+        std::fs::write(self.config(), replaced(&toml, &url, &gate.url(&url))).expect("the configuration");
+        gate
+    }
+
     /// A second process of the same issuer on the same database; gives its number, for [`World::start_node`].
     pub fn add_node(&mut self) -> usize {
         let node = Node::new(self.directory.path(), self.nodes.len() + 1);
@@ -161,7 +177,7 @@ impl World {
     /// gives the variable that tells it to a process.
     pub fn set_clock_offset(&self, seconds: i64) -> [(&'static str, String); 1] {
         self.witness.clock_offset.store(seconds, Ordering::SeqCst);
-        [("DEPUTY_TEST_CLOCK_OFFSET_SECONDS", seconds.to_string())]
+        [(CLOCK_OFFSET, seconds.to_string())]
     }
 
     /// Starts the first process.

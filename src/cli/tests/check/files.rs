@@ -30,6 +30,17 @@ pub(super) const FILES: &[Case] = &[
     ),
     ("an open data directory", |w| w.chmod("data", 0o755), "data_dir", Failed, "chmod 0700"),
     (
+        "a path too long for a socket",
+        |w| {
+            let long = "d".repeat(120);
+            std::fs::create_dir(w.path(&long)).unwrap();
+            w.edit("data_dir = \"data\"", &format!("data_dir = \"{long}\""));
+        },
+        "admin_socket",
+        Failed,
+        "shorter path",
+    ),
+    (
         "no data directory",
         |w| w.edit("data_dir = \"data\"", "data_dir = \"nowhere\""),
         "data_dir",

@@ -10,6 +10,7 @@ use crate::verification::fixtures;
 pub(super) fn configuration(data_dir: PathBuf, database: config::Database) -> Config {
     let mut config = fixtures::config(&data_dir);
     config.audit.checkpoint_file = data_dir.join("checkpoints.jsonl");
+    config.data_dir = data_dir;
     config.registry = Registry::default();
     config.database = database;
     config

@@ -1,0 +1,146 @@
+//! Room on the disk of an SQLite database: how much is left, and a file that is given up when nothing is left, so that
+//! what is to be stopped can still be stopped.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::store::StoreError;
+use crate::store::statement::Failure;
+
+/// The size of the spare file.
+pub const SPARE: u64 = 8 << 20;
+/// With less room than this a server is not ready.
+pub const LOW: u64 = 8 << 20;
+
+/// How many bytes this process can still write to the file system of `path`.
+///
+/// # Errors
+/// The system does not tell, for example because there is no such path.
+pub fn free(path: &Path) -> io::Result<u64> {
+    let found = rustix::fs::statvfs(path)?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// Whether the disk of this database has room.
+///
+/// # Errors
+/// [`StoreError::Database`]: it has less than [`LOW`].
+pub(super) fn demand_room(database: &Path) -> Result<(), StoreError> {
+    // Whether the database is still there is found by the writer.
+    match free(directory(database)) {
+        Ok(free) if free < LOW => {
+            Err(StoreError::Database(format!("only {} KiB are free on the disk of the database", free >> 10)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether something could not be written because the disk is full. SQLite tells it in two ways.
+pub(super) fn is_full(failure: &Failure) -> bool {
+    let (Failure::Conflict(text) | Failure::Lost(text) | Failure::Store(StoreError::Database(text))) =
+        failure
+    else {
+        return false;
+    };
+    text.contains("disk is full") || text.contains("disk I/O error")
+}
+
+fn directory(database: &Path) -> &Path {
+    database.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A file beside the database that only takes up room.
+pub(super) struct Spare(PathBuf);
+
+impl Spare {
+    pub(super) fn beside(database: &Path) -> Self {
+        let mut name = database.as_os_str().to_owned();
+        name.push(".spare");
+        Self(name.into())
+    }
+
+    /// Makes the file if there is room for it and as much again as a server needs. Gives back whether it is there.
+    pub(super) fn keep(&self) -> bool {
+        let is_kept = |found: std::fs::Metadata| found.blocks().saturating_mul(512) >= SPARE;
+        if std::fs::metadata(&self.0).is_ok_and(is_kept) {
+            return true;
+        }
+        let has_room = free(directory(&self.0)).is_ok_and(|free| free >= SPARE + LOW);
+        let is_made = has_room && make(&self.0).is_ok();
+        if !is_made {
+            // Half a file would take room that others need.
+            let _ = std::fs::remove_file(&self.0);
+        }
+        is_made
+    }
+
+    /// Removes the file. Gives back whether that made room.
+    pub(super) fn give_up(&self) -> bool {
+        std::fs::remove_file(&self.0).is_ok()
+    }
+}
+
+fn make(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let file = File::options().create(true).truncate(true).write(true).mode(0o600).open(path)?;
+    // Blocks without content: who copies or reads the directory has nothing to copy or read.
+    #[cfg(target_os = "linux")]
+    if rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, SPARE).is_ok() {
+        return Ok(());
+    }
+    fill(file)
+}
+
+/// Writes bytes that no file system can store as fewer.
+fn fill(mut file: File) -> io::Result<()> {
+    use std::io::Write as _;
+    let mut state = 1_u64;
+    let mut block = [0; 4096];
+    for _ in 0..SPARE / 4096 {
+        for word in block.chunks_exact_mut(8) {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            word.copy_from_slice(&(state ^ (state >> 29)).to_le_bytes());
+        }
+        file.write_all(&block)?;
+    }
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_spare_file_takes_up_its_room_until_it_is_given_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let spare = Spare::beside(&directory.path().join("deputy.db"));
+        let blocks =
+            || std::fs::metadata(directory.path().join("deputy.db.spare")).map(|found| found.blocks());
+        assert!(!spare.give_up(), "there is none yet");
+        assert!(spare.keep() && spare.keep());
+        assert!(blocks().unwrap() * 512 >= SPARE);
+        assert!(spare.give_up() && blocks().is_err());
+        // A crash may have left it short.
+        std::fs::write(directory.path().join("deputy.db.spare"), "short").unwrap();
+        assert!(spare.keep());
+        assert!(blocks().unwrap() * 512 >= SPARE);
+    }
+
+    #[test]
+    fn where_the_system_allocates_nothing_it_is_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("spare");
+        fill(File::create(&path).unwrap()).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), SPARE);
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_other_faults() {
+        let store = |text: &str| Failure::Store(StoreError::Database(text.to_owned()));
+        assert!(is_full(&store("database or disk is full")));
+        assert!(is_full(&Failure::Lost("database: disk I/O error".to_owned())));
+        assert!(!is_full(&store("database is locked")) && !is_full(&StoreError::Busy.into()));
+    }
+}
