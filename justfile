@@ -30,6 +30,16 @@ test-postgres *args:
 conformance *args:
     cargo test --locked --test conformance -- {{ args }}
 
+# stops, reload, restart and sweep at the size of an incident (release build), both databases; DEPUTY_SCALE sets the size
+scale:
+    #!/usr/bin/env bash
+    set -u
+    . tests/support/postgres.sh
+    trap postgres_stop EXIT
+    postgres_start && cargo build --release --locked && \
+        DEPUTY_TEST_BINARY=$PWD/target/release/deputy \
+        cargo test --locked --test api -- --ignored --nocapture --test-threads 1 process::scale
+
 # the figures of docs/performance.md (release build), both databases; `just bench --help` lists options
 bench *args:
     #!/usr/bin/env bash

@@ -136,7 +136,7 @@ async fn a_key_is_published_a_cache_age_before_it_signs() {
     assert_eq!(seen, [first, new].into(), "in the end it signs");
     // A second rotation while one is prepared would shorten the notice.
     rotate(&world).await;
-    assert_eq!(world.admin("POST", "/keys/rotate", Value::Null).await.status, 400);
+    assert_eq!(world.admin("POST", "/keys/rotate", Value::Null).await.status, 409);
 }
 
 async fn a_retired_key_stays_until_its_last_token_has_expired() {

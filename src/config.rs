@@ -144,6 +144,8 @@ pub struct Tasks {
     pub max_lifetime: Lifetime,
     /// The most levels of `act`.
     pub max_chain_depth: u8,
+    /// As many tasks may one login token begin.
+    pub max_per_login: u32,
 }
 
 table! {

@@ -65,6 +65,9 @@ table! {
         /// The greatest number of levels of `act`.
         #[schemars(range(min = 1, max = 8))]
         max_chain_depth: u8 = 4,
+        /// As many tasks may one ID token begin, for all clients and agents together.
+        #[schemars(range(min = 1, max = 1000))]
+        max_per_login: u32 = 20,
     }
 }
 
@@ -94,6 +97,7 @@ impl RawTasks {
         Tasks {
             max_lifetime: Lifetime::from_seconds(self.max_lifetime_seconds),
             max_chain_depth: self.max_chain_depth,
+            max_per_login: self.max_per_login,
         }
     }
 }

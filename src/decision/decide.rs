@@ -159,6 +159,7 @@ impl<'a> Walk<'a> {
                 plan: plan.unwrap_or(TaskPlan::Begin),
                 task,
                 login,
+                max_per_login: self.config.tasks.max_per_login,
                 // It was read before, so it is one that names a task.
                 named_task: self.named_task().unwrap_or_default(),
                 purpose: self.question.request.purpose.clone(),

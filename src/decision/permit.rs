@@ -77,6 +77,8 @@ pub struct FirstHop {
     pub task: Task,
     /// The login as it is added, or as it was found.
     pub login: Login,
+    /// As many tasks may one login token begin.
+    pub max_per_login: u32,
     /// The `task` parameter.
     pub named_task: Option<TaskId>,
     /// The `purpose` parameter.

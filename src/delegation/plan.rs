@@ -49,6 +49,8 @@ pub struct Asking<'a> {
     pub credential_at: Option<i64>,
     /// What the login token says.
     pub login: &'a LoginFacts,
+    /// As many tasks may one login token begin.
+    pub max_per_login: u32,
     /// The `task` parameter.
     pub named_task: Option<TaskId>,
     /// The `purpose` parameter.
@@ -72,7 +74,8 @@ pub enum TaskPlan {
 /// # Errors
 /// [`Fault::Subject`] where the user was stopped since the login, where the token fed a task that is over, or
 /// where the named task is not one of this user, client and agent. [`Fault::Actor`] as [`check_agent`].
-/// [`Fault::Request`] where the purpose differs from the one that the task began with.
+/// [`Fault::Request`] where the purpose differs from the one that the task began with, or where the token has begun as
+/// many tasks as it may.
 pub fn plan(record: &LoginRecord, asking: &Asking<'_>, now: Timestamp) -> Result<TaskPlan, Fault> {
     check_user(record, asking.login).map_err(Fault::Subject)?;
     check_agent(record.agent.as_ref(), asking.client, asking.login.auth_time).map_err(Fault::Actor)?;
@@ -88,6 +91,9 @@ pub fn plan(record: &LoginRecord, asking: &Asking<'_>, now: Timestamp) -> Result
     let (task, plan) = match (asking.named_task, fed) {
         (_, Some((login, task))) => (task, TaskPlan::Join(task.id, login.id)),
         (_, None) if is_spent => return Err(Fault::Subject(TokenFault::LoginSpent)),
+        (None, None) if record.uses.len() >= asking.max_per_login as usize => {
+            return Err(Fault::Request(Plain::TooManyTasks));
+        }
         (None, None) => return Ok(TaskPlan::Begin),
         (Some(id), None) => {
             let is_same_user = |task: &Task| {

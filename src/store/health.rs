@@ -22,11 +22,13 @@ struct State {
     written: Instant,
     /// Why the last attempt to write failed.
     fault: Option<String>,
+    /// Why the last checkpoint of the audit could not be written.
+    unanchored: Option<String>,
 }
 
 impl Health {
     pub(super) fn new() -> Self {
-        let state = State { written: Instant::now(), fault: None };
+        let state = State { written: Instant::now(), fault: None, unanchored: None };
         Self { state: Mutex::new(state), has_ended: watch::Sender::new(false) }
     }
 
@@ -36,12 +38,18 @@ impl Health {
 
     /// A commit that wrote succeeded.
     pub(super) fn note_written(&self) {
-        *self.state() = State { written: Instant::now(), fault: None };
+        let mut state = self.state();
+        (state.written, state.fault) = (Instant::now(), None);
     }
 
     /// A heartbeat failed.
     pub(super) fn note_fault(&self, fault: String) {
         self.state().fault = Some(fault);
+    }
+
+    /// A checkpoint was written, or why it was not.
+    pub(super) fn note_checkpoint(&self, fault: Option<String>) {
+        self.state().unanchored = fault;
     }
 
     pub(super) fn is_faulty(&self) -> bool {
@@ -58,13 +66,14 @@ impl Health {
         let _ = self.has_ended.subscribe().wait_for(|has_ended| *has_ended).await;
     }
 
-    /// Whether a commit that wrote succeeded in the last two seconds, and none failed since.
+    /// Whether a commit that wrote succeeded in the last two seconds, none failed since, and the last checkpoint of the
+    /// audit could be written.
     ///
     /// # Errors
     /// [`StoreError::Database`]: why not.
     pub(super) fn writes(&self) -> Result<(), StoreError> {
         let state = self.state();
-        match &state.fault {
+        match state.fault.as_ref().or(state.unanchored.as_ref()) {
             Some(fault) => Err(StoreError::Database(fault.clone())),
             None if state.written.elapsed() > STALE => {
                 Err(StoreError::Database("nothing could be written for 2 s".to_owned()))
@@ -89,6 +98,16 @@ mod tests {
         health.note_fault("the disk is full".to_owned());
         assert!(matches!(health.writes(), Err(StoreError::Database(fault)) if fault == "the disk is full"));
         health.note_written();
+        assert!(health.writes().is_ok());
+    }
+
+    #[test]
+    fn a_store_whose_audit_cannot_be_anchored_is_not_ready() {
+        let health = Health::new();
+        health.note_checkpoint(Some("no such directory".to_owned()));
+        health.note_written();
+        assert!(health.writes().is_err() && !health.is_faulty());
+        health.note_checkpoint(None);
         assert!(health.writes().is_ok());
     }
 }

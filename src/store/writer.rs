@@ -146,12 +146,13 @@ impl<E: Engine> Writer<E> {
             if self.beat.elapsed() >= HEARTBEAT {
                 self.beat();
             }
-            if self.is_checkpoint_due()
-                && let Err(failure) = self.checkpoint()
-            {
-                let error = StoreError::from(failure);
-                tracing::error!(%error, "the audit checkpoint could not be written");
-                self.unanchored_since = Some(Instant::now());
+            if self.is_checkpoint_due() {
+                let fault = self.checkpoint().err().map(StoreError::from);
+                if let Some(error) = &fault {
+                    tracing::error!(%error, "the audit checkpoint could not be written");
+                    self.unanchored_since = Some(Instant::now());
+                }
+                self.health.note_checkpoint(fault.map(|error| error.to_string()));
             }
         }
         let highest = self.highest;

@@ -191,6 +191,9 @@ causes! {
     PurposeDiffers "purpose_differs", "`purpose` differs from the one with which the task began."
         => wire(400, InvalidRequest, "purpose_differs",
             "the task began with another purpose; omit purpose to join the task", "RFC 6749 §5.2");
+    TooManyTasks "too_many_tasks", "The ID token has begun as many tasks as one may."
+        => wire(400, InvalidRequest, "too_many_tasks",
+            "obtain a new ID token, or name a task to join", "RFC 6749 §5.2");
     TaskOnLaterHop "task_on_later_hop", "`task` or `purpose` was sent on a later hop."
         => wire(400, InvalidRequest, "task_on_later_hop",
             "send task and purpose only when the subject token is an ID token", "RFC 6749 §5.2");

@@ -25,7 +25,7 @@ use crate::oauth::{ClientId, Issuer, OneTime, SubjectRef, TaskId, TokenFault};
 use crate::store::entry::{Change, Control, Entry, KeyRow, Recorded, Whom};
 use crate::store::{Opening, Store, StoreError, sqlite};
 use crate::testing::doubles::SeededEntropy;
-pub(crate) use entries::{SESSION, SignIn};
+pub(crate) use entries::{MAX_PER_LOGIN, SESSION, SignIn};
 
 /// When the stories begin.
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);

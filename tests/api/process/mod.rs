@@ -12,6 +12,7 @@ mod provider;
 mod random_chains;
 mod record;
 mod sandbox;
+mod scale;
 mod secrets;
 mod stops;
 mod verbs;

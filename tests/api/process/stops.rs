@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::process_support::{Answer, Backend, Server, World};
+use crate::process_support::{Answer, Backend, Server, World, on_both_databases};
 
 /// What `deputy` printed, and its exit code.
 async fn deputy(world: &World, arguments: &[&str]) -> (i32, Value) {
@@ -36,109 +36,117 @@ async fn is_active(world: &World, base: &str, token: &str) -> bool {
     world.caller("tickets-api").introspect(base, token).await.is_active()
 }
 
-async fn a_kill_stands_until_it_is_lifted(backend: Backend) {
-    let world = World::new(backend).await;
-    let mut server = world.start().await;
-    let [task, access] = issue(&world, &server.base, "ann").await;
-    assert!(is_active(&world, &server.base, &access).await);
+on_both_databases! {
+    async fn a_kill_stands_until_it_is_lifted(backend: Backend) {
+        let world = World::new(backend).await;
+        let mut server = world.start().await;
+        let [task, access] = issue(&world, &server.base, "ann").await;
+        assert!(is_active(&world, &server.base, &access).await);
 
-    let (code, _) = deputy(&world, &["kill", "client", "assistant"]).await;
-    assert_eq!(code, 2, "nobody can be asked");
-    let (_, drill) = deputy(&world, &["kill", "client", "assistant", "--drill"]).await;
-    assert_eq!(drill["tasks"], 1, "{drill}");
-    assert!(is_active(&world, &server.base, &access).await, "neither wrote anything");
+        let (code, _) = deputy(&world, &["kill", "client", "assistant"]).await;
+        assert_eq!(code, 2, "nobody can be asked");
+        let (_, drill) = deputy(&world, &["kill", "client", "assistant", "--drill"]).await;
+        assert_eq!(drill["tasks"], 1, "{drill}");
+        assert!(is_active(&world, &server.base, &access).await, "neither wrote anything");
 
-    kill(&world, "client", "assistant").await;
-    server.kill_9().await;
-    let mut server = world.start().await;
-    assert!(!is_active(&world, &server.base, &access).await);
-    let refused = begin(&world, &server.base, "bob").await;
-    assert_eq!((refused.status, refused.refusal().1), (401, "invalid_client"), "{}", refused.text);
-    let (code, again) = deputy(&world, &["kill", "client", "assistant", "--yes"]).await;
-    assert_eq!((code, &again["changed"]), (0, &json!(false)));
+        kill(&world, "client", "assistant").await;
+        server.kill_9().await;
+        let mut server = world.start().await;
+        assert!(!is_active(&world, &server.base, &access).await);
+        let refused = begin(&world, &server.base, "bob").await;
+        assert_eq!((refused.status, refused.refusal().1), (401, "invalid_client"), "{}", refused.text);
+        let (code, again) = deputy(&world, &["kill", "client", "assistant", "--yes"]).await;
+        assert_eq!((code, &again["changed"]), (0, &json!(false)));
 
-    let (code, lifted) = deputy(&world, &["lift", "client", "assistant"]).await;
-    assert_eq!((code, &lifted["changed"]), (0, &json!(true)));
-    assert!(lifted["logins_after"].is_string(), "{lifted}");
-    assert!(!is_active(&world, &server.base, &access).await, "nothing comes back");
-    let spent = world.caller("assistant").exchange(&server.base, &task, "tickets", "tickets:search").await;
-    assert_ne!(spent.status, 200);
-    let (_, stops) = deputy(&world, &["stops"]).await;
-    let stop = &stops["stops"][0];
-    assert_eq!((&stop["kind"], &stop["stands"]), (&json!("client"), &json!(false)), "{stops}");
-    server.stop().await;
-    world.finish().await;
+        let (code, lifted) = deputy(&world, &["lift", "client", "assistant"]).await;
+        assert_eq!((code, &lifted["changed"]), (0, &json!(true)));
+        assert!(lifted["logins_after"].is_string(), "{lifted}");
+        assert!(!is_active(&world, &server.base, &access).await, "nothing comes back");
+        let spent = world.caller("assistant").exchange(&server.base, &task, "tickets", "tickets:search").await;
+        assert_ne!(spent.status, 200);
+        let (_, stops) = deputy(&world, &["stops"]).await;
+        let stop = &stops["stops"][0];
+        assert_eq!((&stop["kind"], &stop["stands"]), (&json!("client"), &json!(false)), "{stops}");
+        server.stop().await;
+        world.finish().await;
+    }
 }
 
-async fn what_was_never_met_can_be_stopped(backend: Backend) {
-    let world = World::new(backend).await;
-    let mut server = world.start().await;
-    let provider = world.provider();
-    let answer = kill(&world, "user", &format!("{provider}|never-seen")).await;
-    assert_eq!(answer["known"], false, "{answer}");
-    let refused = begin(&world, &server.base, "never-seen").await;
-    assert_eq!(refused.refusal().1, "invalid_request", "{}", refused.text);
-    assert_eq!(begin(&world, &server.base, "ann").await.status, 200);
-    let answer = kill(&world, "class", "a-class-that-comes-later").await;
-    assert_eq!(answer["known"], false, "{answer}");
+on_both_databases! {
+    async fn what_was_never_met_can_be_stopped(backend: Backend) {
+        let world = World::new(backend).await;
+        let mut server = world.start().await;
+        let provider = world.provider();
+        let answer = kill(&world, "user", &format!("{provider}|never-seen")).await;
+        assert_eq!(answer["known"], false, "{answer}");
+        let refused = begin(&world, &server.base, "never-seen").await;
+        assert_eq!(refused.refusal().1, "invalid_request", "{}", refused.text);
+        assert_eq!(begin(&world, &server.base, "ann").await.status, 200);
+        let answer = kill(&world, "class", "a-class-that-comes-later").await;
+        assert_eq!(answer["known"], false, "{answer}");
 
-    let (code, _) = deputy(&world, &["kill", "user", "no-issuer", "--yes"]).await;
-    assert_eq!(code, 1, "a user has an issuer");
-    let (code, _) = deputy(&world, &["lift", "task", "anything"]).await;
-    assert_eq!(code, 1, "the end of a task is final");
-    server.stop().await;
-    world.finish().await;
+        let (code, _) = deputy(&world, &["kill", "user", "no-issuer", "--yes"]).await;
+        assert_eq!(code, 1, "a user has an issuer");
+        let (code, _) = deputy(&world, &["lift", "task", "anything"]).await;
+        assert_eq!(code, 1, "the end of a task is final");
+        server.stop().await;
+        world.finish().await;
+    }
 }
 
-async fn a_final_state_is_refused(backend: Backend) {
-    let world = World::new(backend).await;
-    let mut server = world.start().await;
-    issue(&world, &server.base, "ann").await;
-    let (_, agents) = deputy(&world, &["agent", "list"]).await;
-    let agent = agents["agents"][0]["agent"].as_str().expect("an agent").to_owned();
-    let (code, _) = deputy(&world, &["agent", "kill", &agent]).await;
-    assert_eq!(code, 0);
-    for verb in ["resume", "suspend", "retire"] {
-        let (code, answer) = deputy(&world, &["agent", verb, &agent]).await;
-        assert_eq!(code, 1, "{verb}: {answer}");
+on_both_databases! {
+    async fn a_final_state_is_refused(backend: Backend) {
+        let world = World::new(backend).await;
+        let mut server = world.start().await;
+        issue(&world, &server.base, "ann").await;
+        let (_, agents) = deputy(&world, &["agent", "list"]).await;
+        let agent = agents["agents"][0]["agent"].as_str().expect("an agent").to_owned();
+        let (code, _) = deputy(&world, &["agent", "kill", &agent]).await;
+        assert_eq!(code, 0);
+        for verb in ["resume", "suspend", "retire"] {
+            let (code, answer) = deputy(&world, &["agent", verb, &agent]).await;
+            assert_eq!(code, 1, "{verb}: {answer}");
+        }
+        let (_, trace) = deputy(&world, &["audit", "trace", "--agent", &agent]).await;
+        let rows: Vec<&Value> =
+            trace["rows"].as_array().expect("rows").iter().map(|found| &found["row"]).collect();
+        let states: Vec<_> = rows.into_iter().filter(|row| row["event"] == "agent_state").collect();
+        assert_eq!(states.len(), 4, "{trace}");
+        assert!(states[1..].iter().all(|row| row["outcome"] == "refused" && row["cause"] == "agent_final"));
+        let (code, _) = deputy(&world, &["agent", "kill", "agent_unknown"]).await;
+        assert_eq!(code, 3);
+        server.stop().await;
+        world.finish().await;
     }
-    let (_, trace) = deputy(&world, &["audit", "trace", "--agent", &agent]).await;
-    let rows: Vec<&Value> =
-        trace["rows"].as_array().expect("rows").iter().map(|found| &found["row"]).collect();
-    let states: Vec<_> = rows.into_iter().filter(|row| row["event"] == "agent_state").collect();
-    assert_eq!(states.len(), 4, "{trace}");
-    assert!(states[1..].iter().all(|row| row["outcome"] == "refused" && row["cause"] == "agent_final"));
-    let (code, _) = deputy(&world, &["agent", "kill", "agent_unknown"]).await;
-    assert_eq!(code, 3);
-    server.stop().await;
-    world.finish().await;
 }
 
-async fn every_way_to_end_a_task_is_on_its_record(backend: Backend) {
-    let world = World::new(backend).await;
-    let mut server = world.start().await;
-    let mut tasks = Vec::new();
-    for user in ["ann", "bob"] {
-        let answer = begin(&world, &server.base, user).await;
-        tasks.push(answer.task());
+on_both_databases! {
+    async fn every_way_to_end_a_task_is_on_its_record(backend: Backend) {
+        let world = World::new(backend).await;
+        let mut server = world.start().await;
+        let mut tasks = Vec::new();
+        for user in ["ann", "bob"] {
+            let answer = begin(&world, &server.base, user).await;
+            tasks.push(answer.task());
+        }
+        kill(&world, "user", &format!("{}|ann", world.provider())).await;
+        assert_eq!(deputy(&world, &["kill", "task", &tasks[1], "--yes"]).await.0, 0);
+        for (task, why) in [(&tasks[0], "kill_switch"), (&tasks[1], "operator")] {
+            let end = ended(&world, task).await;
+            assert_eq!(end["why"], why, "{end}");
+            let (_, shown) = deputy(&world, &["task", "show", task]).await;
+            assert_eq!(shown["is_live"], false, "{shown}");
+        }
+        let (_, agents) = deputy(&world, &["agent", "list"]).await;
+        let agent = agents["agents"][0]["agent"].as_str().expect("an agent").to_owned();
+        let (_, told) = deputy(&world, &["agent", "explain", &agent]).await;
+        let text = told["text"].as_str().expect("a text");
+        for task in &tasks {
+            assert!(text.contains(&format!("task {task} ended")), "{text}");
+        }
+        server.stop().await;
+        world.finish().await;
     }
-    kill(&world, "user", &format!("{}|ann", world.provider())).await;
-    assert_eq!(deputy(&world, &["kill", "task", &tasks[1], "--yes"]).await.0, 0);
-    for (task, why) in [(&tasks[0], "kill_switch"), (&tasks[1], "operator")] {
-        let end = ended(&world, task).await;
-        assert_eq!(end["why"], why, "{end}");
-        let (_, shown) = deputy(&world, &["task", "show", task]).await;
-        assert_eq!(shown["is_live"], false, "{shown}");
-    }
-    let (_, agents) = deputy(&world, &["agent", "list"]).await;
-    let agent = agents["agents"][0]["agent"].as_str().expect("an agent").to_owned();
-    let (_, told) = deputy(&world, &["agent", "explain", &agent]).await;
-    let text = told["text"].as_str().expect("a text");
-    for task in &tasks {
-        assert!(text.contains(&format!("task {task} ended")), "{text}");
-    }
-    server.stop().await;
-    world.finish().await;
 }
 
 /// The row of the trace that ended this task; it is written within seconds.
@@ -194,29 +202,4 @@ async fn stop_all(nodes: &mut [Server]) {
     for node in nodes {
         node.stop().await;
     }
-}
-
-macro_rules! on_each_database {
-    ($($story:ident),* $(,)?) => {
-        mod on_sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() {
-                super::$story(crate::process_support::Backend::Sqlite).await;
-            })*
-        }
-        mod on_postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() {
-                if crate::process_support::Backend::is_postgres_there() {
-                    super::$story(crate::process_support::Backend::Postgres).await;
-                }
-            })*
-        }
-    };
-}
-on_each_database! {
-    a_kill_stands_until_it_is_lifted,
-    what_was_never_met_can_be_stopped,
-    a_final_state_is_refused,
-    every_way_to_end_a_task_is_on_its_record,
 }

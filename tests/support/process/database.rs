@@ -89,15 +89,14 @@ impl PostgresDatabase {
         &self.name
     }
 
+    /// Runs a statement in this database.
+    pub async fn run(&self, statement: &str) {
+        run(&self.url(), statement).await;
+    }
+
     /// Runs a statement on the server, outside this database.
     pub async fn administer(&self, statement: &str) {
-        let (client, connection) = tokio_postgres::connect(self.server.as_str(), tokio_postgres::NoTls)
-            .await
-            .expect("the test server");
-        let driver = tokio::spawn(connection);
-        client.batch_execute(statement).await.expect("the statement");
-        drop(client);
-        driver.await.expect("the connection's task").expect("the connection");
+        run(self.server.as_str(), statement).await;
     }
 
     /// Removes it; connections of servers under test are cut.
@@ -119,4 +118,14 @@ impl PostgresDatabase {
             .expect("pg_dump can be run");
         assert!(status.success(), "pg_dump: {status}");
     }
+}
+
+/// Runs a statement in the database of this URL.
+async fn run(url: &str, statement: &str) {
+    let (client, connection) =
+        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("the test server");
+    let driver = tokio::spawn(connection);
+    client.batch_execute(statement).await.expect("the statement");
+    drop(client);
+    driver.await.expect("the connection's task").expect("the connection");
 }

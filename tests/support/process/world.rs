@@ -7,6 +7,8 @@ use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -139,6 +141,20 @@ impl World {
         let toml = std::fs::read_to_string(self.config()).expect("the configuration");
         std::fs::write(self.config(), replaced(&toml, &url, &gate.url(&url))).expect("the configuration");
         gate
+    }
+
+    /// Runs a statement on the world's database behind Deputy's back.
+    pub async fn sql(&self, statement: &str) {
+        match &self.database {
+            Database::Sqlite => {
+                let file = self.path(&self.nodes[0].data_dir).join("deputy.db");
+                let mut connection =
+                    SqliteConnection::establish(file.to_str().expect("a path")).expect("the database");
+                connection.batch_execute("PRAGMA busy_timeout = 60000").expect("a pragma");
+                connection.batch_execute(statement).expect("the statement");
+            }
+            Database::Postgres(database) => database.run(statement).await,
+        }
     }
 
     /// A second process of the same issuer on the same database; gives its number, for [`World::start_node`].

@@ -19,6 +19,8 @@ use crate::registry::AgentLifetime;
 use crate::store::Store;
 use crate::store::entry::{Change, Entry};
 
+/// As many tasks may a sign-in begin.
+pub(crate) const MAX_PER_LOGIN: u32 = 3;
 /// The session of every sign-in.
 pub(crate) const SESSION: [u8; 32] = [9; 32];
 
@@ -43,6 +45,7 @@ impl World {
             agent: actor,
             credential_at: None,
             login: &facts,
+            max_per_login: MAX_PER_LOGIN,
             named_task: sign_in.named,
             purpose: None,
         };
@@ -64,6 +67,7 @@ impl World {
                 as_of: StopNumber::default(),
                 ends_at: expires_at,
             },
+            max_per_login: MAX_PER_LOGIN,
             named_task: sign_in.named,
             purpose: None,
         };
