@@ -30,7 +30,6 @@ CREATE TABLE agent (
     state TEXT NOT NULL,
     ended_at BIGINT,
     ended_why TEXT,
-    cutoff BIGINT,
     stopped BIGINT NOT NULL,
     first_seen BIGINT NOT NULL
 );

@@ -103,7 +103,6 @@ impl Acting {
             lifetime: self.workload_class().map_or(AgentLifetime::Principal, |class| class.lifetime),
             state: AgentState::Active,
             ended: None,
-            cutoff: None,
             stopped: StopNumber::default(),
             first_seen: now,
         }

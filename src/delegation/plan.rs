@@ -78,7 +78,7 @@ pub enum TaskPlan {
 /// many tasks as it may.
 pub fn plan(record: &LoginRecord, asking: &Asking<'_>, now: Timestamp) -> Result<TaskPlan, Fault> {
     check_user(record, asking.login).map_err(Fault::Subject)?;
-    check_agent(record.agent.as_ref(), asking.client, asking.login.auth_time).map_err(Fault::Actor)?;
+    check_agent(record.agent.as_ref(), asking.client).map_err(Fault::Actor)?;
     check_actor_stops(&record.stops, asking).map_err(Fault::Actor)?;
 
     let is_theirs = |task: &Task| task.client == *asking.client && task.agent == asking.agent.id;
@@ -152,21 +152,18 @@ pub fn check_credential(
     }
 }
 
-/// Whether a recorded agent may be presented by `client` for a login of `auth_time`. An agent never met may.
+/// Whether a recorded agent may be presented by `client`. An agent never met may.
 /// This is a question about the agent's state and has nothing to do with the claim `may_act`.
 ///
 /// # Errors
-/// [`TokenFault::OtherClientsAgent`] (8693-F-04), [`TokenFault::AgentEnded`], [`TokenFault::AgentCutOff`].
-pub fn check_agent(agent: Option<&Agent>, client: &ClientId, auth_time: i64) -> Result<(), TokenFault> {
+/// [`TokenFault::OtherClientsAgent`] (8693-F-04), [`TokenFault::AgentEnded`].
+pub fn check_agent(agent: Option<&Agent>, client: &ClientId) -> Result<(), TokenFault> {
     let Some(agent) = agent else { return Ok(()) };
     if agent.client != *client {
         return Err(TokenFault::OtherClientsAgent);
     }
     if agent.state != AgentState::Active {
         return Err(TokenFault::AgentEnded);
-    }
-    if is_cut_off(agent.cutoff, auth_time) {
-        return Err(TokenFault::AgentCutOff);
     }
     Ok(())
 }

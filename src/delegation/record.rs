@@ -103,8 +103,6 @@ pub struct Agent {
     pub state: AgentState,
     /// When and why it left `Active` for good.
     pub ended: Option<Ended>,
-    /// Logins up to this time begin nothing for it.
-    pub cutoff: Option<Timestamp>,
     /// The number of its last stop or suspension.
     pub stopped: StopNumber,
     /// Created in the transaction of its first exchange.

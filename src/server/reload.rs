@@ -28,7 +28,12 @@ pub async fn reload(app: &App, mut config: Config) -> Result<(), StartError> {
     let set = PolicySet::configured(&config.policy)?;
     let key_files = Verifier::read_key_files(&config.registry).map_err(StartError::KeyFile)?;
     let pair = config.tls.as_ref().map(Certificate::read).transpose()?;
-    take_effect(app, &config, now).await?;
+    if let Err(failure) = take_effect(app, &config, now).await {
+        // It may have been written all the same: the previous configuration goes on under a number that is not behind it.
+        let previous = Config { generation: config.generation + 1, ..Config::clone(&before) };
+        app.config.store(Arc::new(previous));
+        return Err(failure.into());
+    }
     app.policy.install(&config.policy, set);
     app.metrics.policy_stale.set(0);
     app.verifier.put_in_force(key_files, now);

@@ -1,7 +1,7 @@
 //! Agents: who vouches for them, and their state.
 
 use super::count::AgentsOf;
-use super::rows::{bad, ended, millis, row};
+use super::rows::{bad, ended, row};
 use super::statement::{Done, Lock, Rows};
 use super::{StoreError, schema};
 use crate::base::time::Timestamp;
@@ -22,7 +22,6 @@ row! {
         state: String,
         ended_at: Option<i64>,
         ended_why: Option<String>,
-        cutoff: Option<i64>,
         stopped: i64,
         first_seen: i64,
     }
@@ -47,7 +46,6 @@ impl From<&Agent> for AgentRow {
             state: agent.state.word().to_owned(),
             ended_at: agent.ended.map(|ended| ended.at.millis()),
             ended_why: agent.ended.map(|ended| ended.why.word().to_owned()),
-            cutoff: millis(agent.cutoff),
             stopped: agent.stopped.get(),
             first_seen: agent.first_seen.millis(),
         }
@@ -75,7 +73,6 @@ impl TryFrom<AgentRow> for Agent {
             class: row.class,
             lifetime,
             state,
-            cutoff: row.cutoff.map(Timestamp::from_millis),
             stopped: StopNumber::new(row.stopped),
             first_seen: Timestamp::from_millis(row.first_seen),
         })
@@ -88,7 +85,7 @@ pub(super) trait Agents {
     /// Agents that are not over, at most `limit`.
     async fn live_agents(&mut self, of: AgentsOf<'_>, limit: i64) -> Rows<String>;
     async fn insert_agents(&mut self, rows: &[AgentRow]) -> Done;
-    /// Sets state, end, cutoff and the number of the stop.
+    /// Sets state, end and the number of the stop.
     async fn change_agent(&mut self, agent: &AgentRow) -> Done;
 }
 
@@ -137,7 +134,6 @@ macro_rules! agents {
                             agent::state.eq(&row.state),
                             agent::ended_at.eq(row.ended_at),
                             agent::ended_why.eq(&row.ended_why),
-                            agent::cutoff.eq(row.cutoff),
                             agent::stopped.eq(row.stopped),
                         ))
                     )?;

@@ -29,7 +29,6 @@ diesel::table! {
         state -> Text,
         ended_at -> Nullable<BigInt>,
         ended_why -> Nullable<Text>,
-        cutoff -> Nullable<BigInt>,
         stopped -> BigInt,
         first_seen -> BigInt,
     }

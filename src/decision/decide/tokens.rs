@@ -68,9 +68,7 @@ impl<'a> Walk<'a> {
         acting.check().map_err(Cause::actor)?;
         let agent = acting.to_agent(self.now);
         let checked = match held {
-            Held::Login(login, record) => {
-                check_agent(record.agent.as_ref(), &acting.client.id, login.auth_time)
-            }
+            Held::Login(_, record) => check_agent(record.agent.as_ref(), &acting.client.id),
             Held::Token(..) => Ok(()),
         };
         checked

@@ -141,7 +141,6 @@ fn an_agent_is_shown_with_who_vouches_for_it_and_how_it_ended() {
         lifetime: AgentLifetime::Task,
         state: AgentState::Banned,
         ended: Some(Ended { at: NOW, why: EndReason::KillSwitch }),
-        cutoff: None,
         stopped: StopNumber::new(1),
         first_seen: NOW,
     };

@@ -211,7 +211,6 @@ fn never_met(id: &AgentId, at: At<'_>) -> Agent {
         lifetime: AgentLifetime::Principal,
         state: AgentState::Banned,
         ended: Some(Ended { at: at.now, why: EndReason::KillSwitch }),
-        cutoff: None,
         stopped: at.number,
         first_seen: at.now,
     }

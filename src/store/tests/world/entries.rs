@@ -228,7 +228,6 @@ impl World {
             lifetime: AgentLifetime::Principal,
             state: AgentState::Active,
             ended: None,
-            cutoff: None,
             stopped: StopNumber::default(),
             first_seen: self.now(),
         }
