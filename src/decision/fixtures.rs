@@ -67,7 +67,7 @@ pub(crate) fn config() -> Config {
 }
 
 /// The configuration above and the default policy set, read once a thread.
-fn valid_world() -> World {
+pub(crate) fn valid_world() -> World {
     thread_local!(static WORLD: World = World {
         config: Arc::new(config()),
         policy: Arc::new(PolicySet::builtin().unwrap()),

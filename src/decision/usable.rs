@@ -52,3 +52,50 @@ pub fn is_named(registry: &Registry, lineage: &Lineage) -> bool {
         && std::iter::once(delegation).chain(ancestors).all(is_token_named)
         && agents.iter().all(is_issuer_named)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::decision::fixtures::{age_agent, agent, delegation, lineage, valid_world};
+    use crate::oauth::{Issuer, TargetId};
+
+    /// What a configuration may lack.
+    const CHANGES: [(&str, fn(&mut Registry)); 6] = [
+        ("the client", |registry| registry.clients.retain(|id, _| id.as_str() != "assistant")),
+        ("the target", |registry| registry.targets.retain(|id, _| *id != TargetId::new("tickets"))),
+        ("the provider", |registry| registry.identity_providers.clear()),
+        ("the relying party", |registry| {
+            for provider in registry.identity_providers.values_mut() {
+                Arc::make_mut(provider).relying_parties.clear();
+            }
+        }),
+        ("the workload issuer", |registry| registry.workload_issuers.clear()),
+        ("the class", |registry| {
+            for issuer in registry.workload_issuers.values_mut() {
+                Arc::make_mut(issuer).classes.clear();
+            }
+        }),
+    ];
+
+    #[test]
+    fn a_token_is_refused_as_soon_as_the_configuration_lacks_a_party_that_its_records_name() {
+        let world = valid_world();
+        let mut token = delegation(TokenKind::Access, "tickets", "tickets:search");
+        let verifier = age_agent(&world);
+        token.chain.insert(0, verifier.id.clone());
+        token.classes.insert(0, verifier.class().to_owned());
+        let mut recorded = lineage(&world, token);
+        recorded.agents.insert(0, agent(&verifier));
+        assert!(is_named(&world.config.registry, &recorded));
+        for (what, change) in CHANGES {
+            let mut registry = world.config.registry.clone();
+            change(&mut registry);
+            assert!(!is_named(&registry, &recorded), "{what}");
+        }
+        let mut registry = world.config.registry.clone();
+        registry.workload_issuers.remove(&Issuer::new("https://elsewhere.example"));
+        assert!(is_named(&registry, &recorded));
+    }
+}
