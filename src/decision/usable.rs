@@ -61,8 +61,11 @@ mod tests {
     use crate::decision::fixtures::{age_agent, agent, delegation, lineage, valid_world};
     use crate::oauth::{Issuer, TargetId};
 
+    /// What is taken out, and how.
+    type Change = (&'static str, fn(&mut Registry));
+
     /// What a configuration may lack.
-    const CHANGES: [(&str, fn(&mut Registry)); 6] = [
+    const CHANGES: [Change; 6] = [
         ("the client", |registry| registry.clients.retain(|id, _| id.as_str() != "assistant")),
         ("the target", |registry| registry.targets.retain(|id, _| *id != TargetId::new("tickets"))),
         ("the provider", |registry| registry.identity_providers.clear()),

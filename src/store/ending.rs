@@ -16,7 +16,7 @@ use crate::delegation::stops::Stoppable;
 use crate::registry::AgentLifetime;
 
 /// Tasks ended by one entry at most.
-pub(super) const BATCH: i64 = 100;
+pub(super) const BATCH: i64 = 25;
 /// Open tasks that are looked at for one batch at most.
 const LOOKED_AT: i64 = 1000;
 /// Unfinished stops that are looked at for one batch at most.
