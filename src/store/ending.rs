@@ -141,9 +141,9 @@ async fn retire_idle<S: Transaction>(session: &mut S, rows: Vec<AgentRow>, endin
         return Ok(());
     }
     let ids: Vec<String> = candidates.iter().map(|row| row.id.clone()).collect();
-    let busy = session.live_tasks_with(&ids, at.now.millis()).await?;
+    let busy = session.busy_agents(&ids, at.now.millis()).await?;
     for mut row in candidates {
-        if busy.iter().all(|(agent, _)| *agent != row.id) {
+        if !busy.contains(&row.id) {
             AgentState::Retired.word().clone_into(&mut row.state);
             row.ended_at = Some(at.now.millis());
             row.ended_why = Some(why.word().to_owned());

@@ -110,8 +110,8 @@ pub(super) trait Tasks {
     async fn next_of_agent(&mut self, agent: &str, place: Key, limit: i64) -> Rows<OpenTask>;
     /// The next open tasks of all after `place`, with the provider of the user.
     async fn next_open(&mut self, place: Key, limit: i64) -> Rows<(OpenTask, String)>;
-    /// Tasks not ended and not expired, with each of these agents engaged in them.
-    async fn live_tasks_with(&mut self, agents: &[String], now: i64) -> Rows<(String, Key)>;
+    /// Those of these agents that are engaged in a task which has not ended and not expired.
+    async fn busy_agents(&mut self, agents: &[String], now: i64) -> Rows<String>;
     async fn expired_tasks(&mut self, now: i64, limit: i64) -> Rows<Key>;
     /// Agents engaged in those of these tasks that have not ended: by beginning them or by an open engagement.
     async fn engaged_in(&mut self, tasks: &[Key]) -> Rows<String>;
@@ -214,19 +214,21 @@ macro_rules! tasks {
                         ));
                     Ok($db!(load self, query)?)
                 }
-                async fn live_tasks_with(&mut self, agents: &[String], now: i64) -> Rows<(String, Key)> {
+                async fn busy_agents(&mut self, agents: &[String], now: i64) -> Rows<String> {
                     let is_live = task::ended_at.is_null().and(task::expires_at.gt(now));
                     let began = task::table
                         .filter(task::agent.eq_any(agents).and(is_live))
-                        .select((task::agent, task::id));
+                        .select(task::agent)
+                        .distinct();
                     let entered = engagement::table
                         .inner_join(task::table.on(task::id.eq(engagement::task)))
                         .filter(engagement::agent.eq_any(agents).and(engagement::ended_at.is_null()))
                         .filter(is_live)
-                        .select((engagement::agent, engagement::task));
-                    let mut tasks: Vec<(String, Key)> = $db!(load self, began)?;
-                    tasks.append(&mut $db!(load self, entered)?);
-                    Ok(tasks)
+                        .select(engagement::agent)
+                        .distinct();
+                    let mut busy: Vec<String> = $db!(load self, began)?;
+                    busy.append(&mut $db!(load self, entered)?);
+                    Ok(busy)
                 }
                 async fn expired_tasks(&mut self, now: i64, limit: i64) -> Rows<Key> {
                     let query = task::table

@@ -9,7 +9,7 @@ use super::audit::AuditRows as _;
 use super::audit::chain::Head;
 use super::audit::checkpoint::{End, Ends, Notary};
 use super::disk::is_full;
-use super::entry::{Change, Control, Entry, Recorded};
+use super::entry::{Change, Entry, Recorded};
 use super::group::{Committed, write_group};
 use super::health::{HEARTBEAT, Health};
 use super::numbers::{HIGHEST_TIME, Numbers as _};
@@ -348,7 +348,7 @@ impl<E: Engine> Writer<E> {
 
 /// Whether an entry stops something or changes who may do what, so that room is kept for it.
 const fn is_stop(entry: &Entry) -> bool {
-    matches!(&entry.change, Change::Control(control) if !matches!(control, Control::Sweep))
+    matches!(entry.change, Change::Control(_)) && !entry.change.is_chore()
 }
 
 async fn read_head<S: Transaction>(session: &mut S, chain: &str) -> Result<Head, Failure> {

@@ -25,7 +25,7 @@ pub struct PresentedOwn<'a> {
 pub enum Compared<'a> {
     /// The same, byte for byte.
     Same(VerifiedOwn),
-    /// The recorded one with its signature changed into the other one that is valid as well. Whoever has the token can
+    /// The recorded one with its signature changed into the other one that is valid as well. Anybody who has the token can
     /// do that, without the key.
     Varied,
     /// Another one.

@@ -30,7 +30,13 @@ pub struct Named {
 
 impl Named {
     fn whom(&self, app: &App) -> Result<Whom, NotDone> {
-        let invalid = || NotDone::Invalid(format!("`{}` is no name of a {}", self.name, self.kind.word()));
+        let invalid = || {
+            NotDone::Invalid(format!(
+                "`{}` cannot be the name of something of the kind `{}`",
+                self.name,
+                self.kind.word()
+            ))
+        };
         let pair = || {
             let (issuer, id) = self.name.split_once('|').ok_or_else(invalid)?;
             if issuer.is_empty() || id.is_empty() { Err(invalid()) } else { Ok((Issuer::new(issuer), id)) }
@@ -77,7 +83,7 @@ pub(super) async fn stop(app: &App, named: &Named) -> Result<Map<String, Value>,
     Ok(answer)
 }
 
-/// Until when logins and credentials begin nothing.
+/// The time after which a login or a credential has to be made to begin something.
 fn from(now: Timestamp) -> String {
     now.plus(FOREIGN_LEEWAY).to_string()
 }

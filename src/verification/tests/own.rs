@@ -83,7 +83,7 @@ fn what_has_expired_by_its_own_words_is_not_looked_up() {
         assert_eq!(verify(&world, &ring, &until(past)), Err(TokenFault::Expired), "{past}");
     }
     assert_eq!(verify(&world, &ring, &until(now + 1)), Ok(()));
-    // Whoever signed it: nothing of an expired token is worth a verification.
+    // The signature of an expired token is not worth a verification.
     let forged = sign(&world.provider_key, "at+jwt", &but(claims(), json!({"exp": now})));
     assert_eq!(verify(&world, &ring, &forged), Err(TokenFault::Expired));
 }
