@@ -2,6 +2,7 @@
 
 mod assertion;
 mod authenticated;
+mod platform;
 mod presented;
 mod secret;
 
@@ -17,6 +18,7 @@ use crate::registry::ClientAuthentication;
 use crate::verification::Verifier;
 
 pub use authenticated::AuthenticatedClient;
+pub use platform::PlatformWay;
 use presented::Credential;
 use secret::Secrets;
 
@@ -35,19 +37,27 @@ pub enum NotAuthenticated {
 /// Why a credential is no proof, before it is known how to answer that.
 #[derive(Debug, PartialEq, Eq)]
 enum Rejected {
-    For(Plain),
+    For(Cause),
     Unavailable(String),
 }
 
 impl From<Plain> for Rejected {
     fn from(cause: Plain) -> Self {
-        Self::For(cause)
+        Self::For(cause.into())
     }
 }
 
+/// What a request presents.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// Every `Authorization` header, as bytes.
+    pub authorization: &'a [&'a [u8]],
+    pub params: &'a Params,
+    /// Whether an actor token that comes without any client authentication is the credential.
+    pub takes_actor_token: bool,
+}
+
 /// Authenticates the client of one request (RFC 6749 §2.3, RFC 7521 §4.2, RFC 7523 §2.2).
-///
-/// `authorization` holds every `Authorization` header of the request, as bytes.
 ///
 /// # Errors
 /// [`NotAuthenticated`]. An unknown client, a method that is not the registered one and a wrong
@@ -56,35 +66,49 @@ pub async fn authenticate(
     config: &Config,
     verifier: &Verifier,
     secrets: &NodeSecrets,
-    authorization: &[&[u8]],
-    params: &Params,
+    request: Request<'_>,
     now: Timestamp,
 ) -> Result<AuthenticatedClient, NotAuthenticated> {
+    let Request { authorization, params, takes_actor_token } = request;
     let refused =
         |cause: Plain, claimed: Option<ClientId>| NotAuthenticated::Refused { cause: cause.into(), claimed };
     let registered = |id: &str| config.registry.clients.get(id);
     let named = params.get("client_id");
-    let presented = Credential::parse(authorization, params)
+    let presented = Credential::parse(authorization, params, takes_actor_token)
         .map_err(|cause| refused(cause, named.and_then(registered).map(|client| client.id.clone())))?;
     let client = presented.client_id().or(named).and_then(registered);
     let claimed = client.map(|client| client.id.clone());
+    let not_proven = |rejected| match rejected {
+        Rejected::For(cause) => NotAuthenticated::Refused { cause, claimed: claimed.clone() },
+        Rejected::Unavailable(why) => NotAuthenticated::Unavailable(why),
+    };
+    let by_platform = match &presented {
+        Credential::Assertion(token, Ok(scanned)) if platform::is_from_platform(config, scanned) => {
+            Some((*token, PlatformWay::Assertion))
+        }
+        Credential::ActorToken(token) => Some((*token, PlatformWay::ActorToken)),
+        Credential::Assertion(..) | Credential::Secret { .. } => None,
+    };
+    if let Some((token, way)) = by_platform {
+        let proven = platform::prove(config, verifier, token, way, named, now).await;
+        let (client, credential, kid) = proven.map_err(not_proven)?;
+        return Ok(AuthenticatedClient::by_platform(client, kid, credential));
+    }
     let proven = match presented {
         Credential::Secret { client_id, secret, method } => Secrets { config, secrets, now }
             .prove(method, &client_id, secret.expose_secret().as_bytes())
             .map(|()| (None, Vec::new()))
-            .map_err(Rejected::For),
-        Credential::Assertion(scanned) => {
+            .map_err(Rejected::from),
+        Credential::Assertion(_, scanned) => {
             let kid = scanned.as_ref().ok().and_then(|scanned| scanned.header().kid.clone());
             assertion::prove(config, verifier, client.map(Arc::as_ref), scanned, now)
                 .await
                 .map(|used| (kid, vec![used]))
         }
+        // It was taken above.
+        Credential::ActorToken(_) => Err(Plain::NoCredentials.into()),
     };
-    let (kid, one_time) = match proven {
-        Ok(proven) => proven,
-        Err(Rejected::For(cause)) => return Err(refused(cause, claimed)),
-        Err(Rejected::Unavailable(why)) => return Err(NotAuthenticated::Unavailable(why)),
-    };
+    let (kid, one_time) = proven.map_err(not_proven)?;
     // After the proof, so that a mismatch reveals nothing to a caller without a credential (CA-ALL-03).
     if named.is_some_and(|named| claimed.as_ref().is_none_or(|id| id.as_str() != named)) {
         return Err(refused(Plain::ClientIdMismatch, claimed));

@@ -46,7 +46,9 @@ impl Registry {
         let issuers = self.workload_issuers.values().map(|issuer| &issuer.keys);
         let clients = self.clients.values().filter_map(|client| match &client.authentication {
             ClientAuthentication::PrivateKeyJwt { keys, .. } => Some(keys),
-            ClientAuthentication::ClientSecretBasic(_) | ClientAuthentication::ClientSecretPost(_) => None,
+            ClientAuthentication::ClientSecretBasic(_)
+            | ClientAuthentication::ClientSecretPost(_)
+            | ClientAuthentication::Workload => None,
         });
         providers.chain(issuers).chain(clients)
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::effect::{Effect, Outcome};
-use crate::decision::{Found, Report};
+use crate::decision::{Found, Report, WayIn};
 use crate::delegation::record::TokenKind;
 use crate::oauth::{AgentId, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId};
 use crate::policy::PolicyRecord;
@@ -11,6 +11,9 @@ use crate::policy::PolicyRecord;
 /// A token request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExchangeEvent {
+    /// How the credential of the agent came; absent where the request could not be read.
+    #[serde(rename = "way_in", default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<WayIn>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -79,6 +82,7 @@ pub(super) fn told(report: &Report, effect: &Effect) -> (Outcome, ExchangeEvent)
     // A first hop that is not granted begins nothing: the identifiers it would have had name nothing.
     let is_unbegun = who.begins_task && outcome != Outcome::Granted;
     let event = ExchangeEvent {
+        way: who.way,
         agent: who.agent.clone(),
         class: who.class.clone(),
         agent_created: effect.agent_created,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::*;
 use crate::base::time::Timestamp;
 use crate::client_auth::AuthenticatedClient;
-use crate::decision::{Check, Report};
+use crate::decision::{Check, Report, WayIn};
 use crate::delegation::record::{AgentState, EndReason, TokenKind};
 use crate::delegation::stops::{StopKind, StopNumber};
 use crate::http::caller::Caller;
@@ -39,6 +39,7 @@ fn events_of_clients() -> Vec<Event> {
     let died = Some(3);
     vec![
         Event::Exchange(Box::new(ExchangeEvent {
+            way: Some(WayIn::ActorToken),
             agent: Some(agent()),
             class: Some("client".to_owned()),
             agent_created: true,

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::platform::PlatformCredential;
 use crate::oauth::OneTime;
 use crate::registry::Client;
 
@@ -12,12 +13,22 @@ pub struct AuthenticatedClient {
     client: Arc<Client>,
     kid: Option<String>,
     one_time: Vec<OneTime>,
+    platform: Option<Box<PlatformCredential>>,
 }
 
 impl AuthenticatedClient {
     /// The caller has checked the client's credential.
     pub(super) const fn new(client: Arc<Client>, kid: Option<String>, one_time: Vec<OneTime>) -> Self {
-        Self { client, kid, one_time }
+        Self { client, kid, one_time, platform: None }
+    }
+
+    /// The caller has verified the platform's credential, whose class lists the client.
+    pub(super) fn by_platform(
+        client: Arc<Client>,
+        kid: Option<String>,
+        credential: PlatformCredential,
+    ) -> Self {
+        Self { client, kid, one_time: Vec::new(), platform: Some(Box::new(credential)) }
     }
 
     /// A client for tests of what comes after authentication.
@@ -35,8 +46,14 @@ impl AuthenticatedClient {
         self.kid.as_deref()
     }
 
+    /// The platform's credential, where that is what authenticated the client: it names the agent too.
+    pub fn platform(&self) -> Option<&PlatformCredential> {
+        self.platform.as_deref()
+    }
+
     /// What the request used that may be used once only, to be used up in the transaction of the answer: the
-    /// `jti` of its assertion. Empty where the client presented a secret.
+    /// `jti` of its assertion. Empty where the client presented a secret or the credential of a platform, which may be
+    /// used more than once.
     pub fn one_time(&self) -> &[OneTime] {
         &self.one_time
     }

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use crate::jose::{JoseError, UnverifiedToken};
+use crate::oauth::exchange::token_type;
 use crate::oauth::params::decode;
 use crate::oauth::{Params, Plain};
 
@@ -32,17 +33,24 @@ pub enum Credential<'a> {
         secret: SecretString,
         method: Method,
     },
-    /// RFC 7523 §2.2: the assertion as scanned.
-    Assertion(Result<UnverifiedToken<'a>, JoseError>),
+    /// RFC 7523 §2.2: the assertion, and as it was scanned.
+    Assertion(&'a str, Result<UnverifiedToken<'a>, JoseError>),
+    /// An actor token that is all that the request presents.
+    ActorToken(&'a str),
 }
 
 impl<'a> Credential<'a> {
-    /// Finds the one method of client authentication in use.
+    /// Finds the one method of client authentication in use. Where `takes_actor_token`, an actor token that comes
+    /// alone is one.
     ///
     /// # Errors
     /// [`Plain::SeveralMethods`], [`Plain::BasicMalformed`], [`Plain::AssertionIncomplete`] (400);
     /// [`Plain::MethodNotRegistered`] for another scheme than Basic, [`Plain::NoCredentials`] (401).
-    pub fn parse(authorization: &[&[u8]], params: &'a Params) -> Result<Self, Plain> {
+    pub fn parse(
+        authorization: &[&[u8]],
+        params: &'a Params,
+        takes_actor_token: bool,
+    ) -> Result<Self, Plain> {
         let has_assertion =
             params.get("client_assertion").is_some() || params.get("client_assertion_type").is_some();
         let secret = params.get("client_secret");
@@ -60,6 +68,7 @@ impl<'a> Credential<'a> {
         }
         match (params.get("client_id"), secret) {
             (Some(client_id), Some(secret)) => Ok(Self::secret(client_id.to_owned(), secret, Method::Post)),
+            (_, None) if takes_actor_token => actor_token(params),
             _ => Err(Plain::NoCredentials),
         }
     }
@@ -68,7 +77,8 @@ impl<'a> Credential<'a> {
     pub fn client_id(&self) -> Option<&str> {
         match self {
             Self::Secret { client_id, .. } => Some(client_id),
-            Self::Assertion(scanned) => scanned.as_ref().ok()?.claimed_subject(),
+            Self::ActorToken(_) => None,
+            Self::Assertion(_, scanned) => scanned.as_ref().ok()?.claimed_subject(),
         }
     }
 
@@ -105,7 +115,16 @@ fn basic<'a>(header: &[u8]) -> Result<Credential<'a>, Plain> {
 
 fn assertion(params: &Params) -> Result<Credential<'_>, Plain> {
     match (params.get("client_assertion_type"), params.get("client_assertion")) {
-        (Some(JWT_BEARER), Some(assertion)) => Ok(Credential::Assertion(UnverifiedToken::scan(assertion))),
+        (Some(JWT_BEARER), Some(assertion)) => {
+            Ok(Credential::Assertion(assertion, UnverifiedToken::scan(assertion)))
+        }
         _ => Err(Plain::AssertionIncomplete),
+    }
+}
+
+fn actor_token(params: &Params) -> Result<Credential<'_>, Plain> {
+    match (params.get("actor_token_type"), params.get("actor_token")) {
+        (Some(token_type::JWT), Some(token)) => Ok(Credential::ActorToken(token)),
+        _ => Err(Plain::NoCredentials),
     }
 }

@@ -1,6 +1,7 @@
 //! Client authentication, one change to a good request at a time.
 
 mod assertion;
+mod platform;
 mod secret;
 
 use base64::Engine as _;
@@ -18,7 +19,15 @@ async fn authenticate_with(
     let headers: Vec<&[u8]> = authorization.iter().map(|header| header.as_bytes()).collect();
     let params = Params::parse(form.as_bytes()).unwrap();
     let World { config, verifier, secrets, .. } = world;
-    match authenticate(config, verifier, secrets, &headers, &params, NOW).await {
+    match authenticate(
+        config,
+        verifier,
+        secrets,
+        Request { authorization: &headers, params: &params, takes_actor_token: true },
+        NOW,
+    )
+    .await
+    {
         Ok(client) => Ok(client),
         Err(NotAuthenticated::Refused { cause: Cause::Plain(cause), .. }) => Err(cause),
         Err(other) => panic!("{other:?}"),
@@ -65,7 +74,15 @@ async fn the_registered_client_it_claims_to_be_is_named_for_the_throttle() {
         let headers: Vec<&[u8]> = if header.is_empty() { Vec::new() } else { vec![header.as_bytes()] };
         let params = Params::parse(body.as_bytes()).unwrap();
         let World { config, verifier, secrets, .. } = &world;
-        match authenticate(config, verifier, secrets, &headers, &params, NOW).await {
+        match authenticate(
+            config,
+            verifier,
+            secrets,
+            Request { authorization: &headers, params: &params, takes_actor_token: true },
+            NOW,
+        )
+        .await
+        {
             Err(NotAuthenticated::Refused { claimed, .. }) => claimed.map(|id| id.as_str().to_owned()),
             other => panic!("{other:?}"),
         }

@@ -61,7 +61,7 @@ table! {
     }
 }
 
-/// How a client authenticates (RFC 7523 §2.2, RFC 6749 §2.3.1).
+/// How a client authenticates (RFC 7523 §2.2, RFC 6749 §2.3.1; the contract of the agents, section 3).
 #[derive(Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Method {
@@ -71,6 +71,8 @@ enum Method {
     ClientSecretBasic,
     /// A secret in the body.
     ClientSecretPost,
+    /// The credential of its agents' platform, by a class that lists the client.
+    Workload,
 }
 
 /// Algorithms of client assertions; RS256 only for a client that names it.
@@ -91,8 +93,9 @@ pub(super) fn client(section: &Section<'_>, mut raw: RawClient) -> Option<Client
         Method::PrivateKeyJwt => with_key(section, raw),
         Method::ClientSecretBasic => with_secret(section, raw).map(ClientAuthentication::ClientSecretBasic),
         Method::ClientSecretPost => with_secret(section, raw).map(ClientAuthentication::ClientSecretPost),
+        Method::Workload => with_platform(section, &raw),
     };
-    let has_key = method == Method::PrivateKeyJwt;
+    let has_key = matches!(method, Method::PrivateKeyJwt | Method::Workload);
     if has_key && may_act_as_agent == Some(false) {
         let what = "is false, but it restricts only clients with a secret";
         section.refuse("may_act_as_agent", what, "remove it");
@@ -144,6 +147,23 @@ fn with_key(section: &Section<'_>, raw: RawClient) -> Option<ClientAuthenticatio
         algorithms: section.algorithms("algorithms", &raw.algorithms, &ASSERTION_ALGORITHMS),
         keys: keys?,
     })
+}
+
+/// Nothing is registered for it: its classes say which credentials authenticate it.
+fn with_platform(section: &Section<'_>, raw: &RawClient) -> Option<ClientAuthentication> {
+    let keys = ["jwks_uri", "jwks_file", "algorithms", "network", "tls_ca_file", "proxy"]
+        .map(|key| (key, section.has(key)));
+    let secrets = [
+        ("allow_secret", raw.allow_secret),
+        ("secret_file", raw.secret_file.is_some()),
+        ("secret_files", !raw.secret_files.is_empty()),
+    ];
+    for (key, _) in keys.into_iter().chain(secrets).filter(|(_, is_given)| *is_given) {
+        let what =
+            "is for a client with a credential of its own, and this one has that of its agents' platform";
+        section.refuse(key, what, "remove it, or name another `authentication`");
+    }
+    Some(ClientAuthentication::Workload)
 }
 
 fn with_secret(section: &Section<'_>, raw: RawClient) -> Option<Vec<ClientSecret>> {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::client_auth::AuthenticatedClient;
+use crate::base::words::words;
+use crate::client_auth::{AuthenticatedClient, PlatformWay};
 use crate::config::Config;
 use crate::delegation::actor::Acting;
 use crate::oauth::{ExchangeRequest, Jti, LoginId, SubjectRef, TaskId};
@@ -48,6 +49,20 @@ pub struct FreshIds {
     pub subject: SubjectRef,
 }
 
+words! {
+    /// How the credential of the agent that is to act came.
+    WayIn {
+        /// The agent is the client's own, and the client's credential is all there is.
+        Client => "client",
+        /// As the actor token, beside client authentication.
+        ActorToken => "actor_token",
+        /// As the client assertion: the platform's credential alone.
+        ClientAssertion => "client_assertion",
+        /// As the actor token, without client authentication: the platform's credential alone.
+        ActorTokenAlone => "actor_token_alone",
+    }
+}
+
 /// One request for a token, authenticated, parsed and verified.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
@@ -58,8 +73,19 @@ pub struct Question<'a> {
 }
 
 impl Question<'_> {
-    /// Whether an actor token was sent.
-    pub const fn has_actor_token(&self) -> bool {
-        self.request.actor.is_some()
+    /// How the credential of the agent came.
+    pub fn way_in(&self) -> WayIn {
+        match self.client.platform().map(|credential| credential.way()) {
+            Some(PlatformWay::Assertion) => WayIn::ClientAssertion,
+            Some(PlatformWay::ActorToken) => WayIn::ActorTokenAlone,
+            None if self.request.actor.is_some() => WayIn::ActorToken,
+            None => WayIn::Client,
+        }
+    }
+
+    /// Whether the agent is that of a credential that the request presents, as its actor token or as the credential of
+    /// its client.
+    pub fn has_actor_token(&self) -> bool {
+        self.request.actor.is_some() || self.client.platform().is_some()
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::question::{Question, SubjectResult};
+use super::question::{Question, SubjectResult, WayIn};
 use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::delegation::record::TokenKind;
@@ -92,6 +92,8 @@ pub struct Asked {
 #[derive(Clone, Debug)]
 pub struct Who {
     pub client: ClientId,
+    /// How the credential of the agent came; absent where the request could not be read.
+    pub way: Option<WayIn>,
     /// The agent that is to act.
     pub agent: Option<AgentId>,
     pub class: Option<String>,
@@ -177,6 +179,7 @@ impl Report {
             asked: Asked { target: None, scope: None },
             who: Who {
                 client,
+                way: None,
                 agent: None,
                 class: None,
                 chain: Vec::new(),
@@ -202,6 +205,7 @@ impl Report {
         let is_known = request.scope.is_subset_of(&client.scopes);
         let scope =
             if is_known { request.scope.clone() } else { config.registry.known_part_of(&request.scope) };
+        report.who.way = Some(question.way_in());
         report.asked = Asked {
             scope: (!scope.is_empty()).then_some(scope),
             target: match &request.audience {

@@ -1,7 +1,7 @@
 //! What a client may revoke.
 
 use crate::delegation::record::{Delegation, EndReason, TokenKind};
-use crate::oauth::{ClientId, Jti, Plain};
+use crate::oauth::{AgentId, ClientId, Jti, Plain};
 
 /// What a revocation ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,12 +12,17 @@ pub struct Revocation {
     pub why: EndReason,
 }
 
-/// Decides what `client` ends by revoking this token (RFC 7009 §2.1).
+/// Decides what `client` ends by revoking this token (RFC 7009 §2.1). Where the credential of a platform names the
+/// `agent` that asks, only the tokens of that agent are its own.
 ///
 /// # Errors
-/// [`Plain::TokenOfOtherClient`]: it was issued to another client.
-pub fn revocation(client: &ClientId, token: &Delegation) -> Result<Revocation, Plain> {
-    if token.client != *client {
+/// [`Plain::TokenOfOtherClient`]: it was issued to another client, or another agent is its current actor.
+pub fn revocation(
+    client: &ClientId,
+    agent: Option<&AgentId>,
+    token: &Delegation,
+) -> Result<Revocation, Plain> {
+    if token.client != *client || agent.is_some_and(|agent| token.actor() != Some(agent)) {
         return Err(Plain::TokenOfOtherClient);
     }
     let why = match token.kind {

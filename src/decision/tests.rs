@@ -374,9 +374,9 @@ fn a_client_revokes_its_own_tokens_and_by_a_task_token_the_task() {
     let mine = ClientId::new("assistant");
     let access = super::fixtures::delegation(TokenKind::Access, "tickets", "tickets:search");
     let task = super::fixtures::delegation(TokenKind::Task, DEPUTY, "tickets:search");
-    assert_eq!(revocation(&mine, &access).map(|revocation| revocation.why), Ok(EndReason::Revoked));
-    assert_eq!(revocation(&mine, &task).map(|revocation| revocation.why), Ok(EndReason::TaskDone));
-    assert_eq!(revocation(&ClientId::new("other"), &task), Err(Plain::TokenOfOtherClient));
+    assert_eq!(revocation(&mine, None, &access).map(|revocation| revocation.why), Ok(EndReason::Revoked));
+    assert_eq!(revocation(&mine, None, &task).map(|revocation| revocation.why), Ok(EndReason::TaskDone));
+    assert_eq!(revocation(&ClientId::new("other"), None, &task), Err(Plain::TokenOfOtherClient));
 }
 
 #[test]

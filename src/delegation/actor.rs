@@ -37,6 +37,8 @@ impl Acting {
             Some(_) => Ok(()),
             None => match self.client.authentication {
                 ClientAuthentication::PrivateKeyJwt { .. } => Ok(()),
+                // Its actor is the agent that its credential names, so it has none of its own.
+                ClientAuthentication::Workload => Err(TokenFault::ClassNotForClient),
                 _ if self.client.may_act_as_agent => Ok(()),
                 _ => Err(TokenFault::SecretClientAsAgent),
             },

@@ -17,6 +17,7 @@ pub(super) fn check(findings: &mut Findings, config: &Config) {
     answers(findings, &config.registry);
     lifetimes(findings, config);
     proxies(findings, config);
+    platforms(findings, &config.registry);
     networks(findings, &config.registry);
 }
 
@@ -62,6 +63,20 @@ fn clients(findings: &mut Findings, registry: &Registry) {
     }
     findings
         .ok_unless_reported(ID, format!("each of {} clients has something to do", registry.clients.len()));
+}
+
+/// Names the classes whose credentials are all that a request needs.
+fn platforms(findings: &mut Findings, registry: &Registry) {
+    let is_workload = |id| registry.clients.get(id).is_some_and(|client| client.is_workload());
+    for issuer in registry.workload_issuers.values() {
+        for class in issuer.classes.iter().filter(|class| class.clients.iter().any(is_workload)) {
+            let what = format!(
+                "a credential of class `{}` of `{}` suffices alone: no client authenticates beside it",
+                class.name, issuer.issuer
+            );
+            findings.ok("platforms", what);
+        }
+    }
 }
 
 fn scopes(findings: &mut Findings, registry: &Registry) {

@@ -57,6 +57,7 @@ fn longest_token(config: &Config) -> crate::base::time::Lifetime {
 /// The metadata document, from the configuration and the routes that are served.
 fn document(config: &Config, routes: &[Route]) -> Value {
     let base = config.issuer.as_str().trim_end_matches('/');
+    let platforms = config.registry.workload_issuers.values().flat_map(|issuer| &issuer.algorithms);
     let mut methods = BTreeSet::new();
     let mut algorithms = BTreeSet::new();
     for client in config.registry.clients.values() {
@@ -70,6 +71,11 @@ fn document(config: &Config, routes: &[Route]) -> Value {
             }
             ClientAuthentication::ClientSecretPost(_) => {
                 methods.insert("client_secret_post");
+            }
+            // What its agents send is a client assertion too, signed by their platform.
+            ClientAuthentication::Workload => {
+                methods.insert("private_key_jwt");
+                algorithms.extend(platforms.clone().map(|algorithm| algorithm.as_str()));
             }
         }
     }

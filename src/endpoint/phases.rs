@@ -24,8 +24,12 @@ pub async fn authenticate(
     kind: Kind,
 ) -> Result<AuthenticatedClient, Stop> {
     let authorization: Vec<&[u8]> = caller.authorization.iter().map(Vec::as_slice).collect();
-    let answer =
-        client_auth::authenticate(config, &app.verifier, &app.secrets, &authorization, params, now).await;
+    let request = client_auth::Request {
+        authorization: &authorization,
+        params,
+        takes_actor_token: kind == Kind::Exchange,
+    };
+    let answer = client_auth::authenticate(config, &app.verifier, &app.secrets, request, now).await;
     match answer {
         Ok(client) if app.store.is_stopped(&Stoppable::Client(client.client().id.clone())) => {
             let (cause, claimed) = (Cause::from(Plain::ClientStopped), Some(client.client().id.clone()));

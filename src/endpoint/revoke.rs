@@ -11,6 +11,7 @@ use crate::endpoint::own::{Found, Presenting};
 use crate::endpoint::phases;
 use crate::http::caller::Caller;
 use crate::http::reply;
+use crate::keys::AgentOf;
 use crate::oauth::{Params, Plain};
 use crate::store::{Change, Control, Entry, Recorded};
 
@@ -81,7 +82,12 @@ async fn run(
             event.chain = delegation.chain.clone();
             event.subject = Some(lineage.subject.reference);
             event.target = Some(delegation.target.clone());
-            let decision::Revocation { jti, why } = revocation(&client.client().id, delegation)?;
+            let agent = client.platform().map(|credential| {
+                let workload = credential.workload();
+                app.secrets.agent_id(AgentOf::Workload(workload.issuer(), workload.id()))
+            });
+            let decision::Revocation { jti, why } =
+                revocation(&client.client().id, agent.as_ref(), delegation)?;
             event.why = Some(why);
             Change::Control(Control::RevokeToken { jti, why })
         }

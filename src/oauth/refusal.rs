@@ -48,13 +48,15 @@ impl ErrorCode {
     }
 }
 
-/// Which of the two presented tokens of an exchange is at fault.
+/// What the token at fault was presented as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ActorOrSubject {
+pub enum PresentedAs {
     /// `subject_token`.
     Subject,
-    /// `actor_token`.
+    /// `actor_token`, beside client authentication.
     Actor,
+    /// The credential of a platform that authenticates its client.
+    Credential,
 }
 
 /// The true cause of a refusal, for the audit.
@@ -63,7 +65,7 @@ pub enum Cause {
     /// A cause without data.
     Plain(Plain),
     /// A fault of a presented token or of its binding.
-    Token(ActorOrSubject, TokenFault),
+    Token(PresentedAs, TokenFault),
     /// The login does not meet what a scope asks (RFC 9470 §3, 9470-F-01).
     Assurance {
         /// `in` values of the failed level for `acr`, for the caller to ask its provider for.
@@ -82,12 +84,17 @@ impl From<Plain> for Cause {
 impl Cause {
     /// A fault of the subject token.
     pub const fn subject(fault: TokenFault) -> Self {
-        Self::Token(ActorOrSubject::Subject, fault)
+        Self::Token(PresentedAs::Subject, fault)
     }
 
     /// A fault of the actor token.
     pub const fn actor(fault: TokenFault) -> Self {
-        Self::Token(ActorOrSubject::Actor, fault)
+        Self::Token(PresentedAs::Actor, fault)
+    }
+
+    /// A fault of the credential of a platform that was to authenticate its client.
+    pub const fn credential(fault: TokenFault) -> Self {
+        Self::Token(PresentedAs::Credential, fault)
     }
 
     /// The stable word for the audit: what truly happened.
@@ -112,8 +119,9 @@ impl Cause {
     /// Its answer on the wire.
     pub const fn wire(&self) -> Wire {
         match self {
-            Self::Token(ActorOrSubject::Subject, _) => SUBJECT_TOKEN,
-            Self::Token(ActorOrSubject::Actor, _) => ACTOR_TOKEN,
+            Self::Token(PresentedAs::Subject, _) => SUBJECT_TOKEN,
+            Self::Token(PresentedAs::Actor, _) => ACTOR_TOKEN,
+            Self::Token(PresentedAs::Credential, _) => cause::CLIENT,
             Self::Assurance { .. } => ASSURANCE,
             Self::Plain(plain) => plain.wire(),
         }
@@ -124,6 +132,7 @@ impl Cause {
         let mut all: Vec<Cause> = Plain::ALL.iter().copied().map(Cause::Plain).collect();
         all.extend(TokenFault::ALL.iter().map(|&fault| Cause::subject(fault)));
         all.extend(TokenFault::ALL.iter().map(|&fault| Cause::actor(fault)));
+        all.extend(TokenFault::ALL.iter().map(|&fault| Cause::credential(fault)));
         all.push(Cause::Assurance { acr_values: Vec::new(), max_age: None });
         all
     }

@@ -23,6 +23,8 @@ pub enum ClientAuthentication {
     ClientSecretBasic(Vec<ClientSecret>),
     /// RFC 6749 §2.3.1, in the body.
     ClientSecretPost(Vec<ClientSecret>),
+    /// The credential of its agents' platform, by a class that lists the client: nothing is registered for it.
+    Workload,
 }
 
 /// One of at most two live secrets, as read from its file; never printed.
@@ -90,6 +92,11 @@ pub struct Client {
 }
 
 impl Client {
+    /// Whether the credential of a platform is all that it has.
+    pub const fn is_workload(&self) -> bool {
+        matches!(self.authentication, ClientAuthentication::Workload)
+    }
+
     /// Whether it may use this grant.
     pub fn may_use(&self, grant: GrantType) -> bool {
         self.grants.contains(&grant)

@@ -1,5 +1,7 @@
 //! What has to hold between registered parties, and between them and Deputy itself.
 
+use std::collections::BTreeSet;
+
 use super::forms::Fault;
 use super::{ClientAuthentication, KeySource, MFA, Registry, SubjectForm};
 use crate::base::nearest::nearest;
@@ -42,6 +44,7 @@ impl Registry {
         search.subjects_are_unambiguous();
         search.exchange_clients_may_exchange();
         search.credentials_are_told_apart();
+        search.platform_credentials_suffice_alone();
         search.plain_http_stays_on_this_machine();
         search.found
     }
@@ -151,6 +154,41 @@ impl<'a> Search<'a> {
             if let Some(client) = client.filter(|client| !client.may_use(GrantType::TokenExchange)) {
                 let what = format!("is `{}`, whose `grants` lack token exchange", client.id);
                 self.add(Party::Target(name), "exchange_client", what, "add the grant to that client");
+            }
+        }
+    }
+
+    /// Of a class whose agents authenticate by the credential of their platform, that credential alone suffices. A
+    /// client that has another credential beside it would be no safer for it, and looks as if it were.
+    fn platform_credentials_suffice_alone(&mut self) {
+        let is_workload = |id: &ClientId| self.registry.clients.get(id).map(|client| client.is_workload());
+        let mut listed = BTreeSet::new();
+        let mut mixed = Vec::new();
+        for (issuer, workload) in &self.registry.workload_issuers {
+            for (position, class) in workload.classes.iter().enumerate() {
+                let (alone, others): (Vec<_>, Vec<_>) = class
+                    .clients
+                    .iter()
+                    .filter_map(|id| Some((id, is_workload(id)?)))
+                    .partition(|(_, is_workload)| *is_workload);
+                listed.extend(alone.iter().map(|(id, _)| *id));
+                if let (Some((alone, _)), Some((other, _))) = (alone.first(), others.first()) {
+                    let what = format!(
+                        "list `{alone}`, which authenticates by the credential of its platform, and `{other}`, which does not"
+                    );
+                    mixed.push((issuer, format!("class[{position}].clients"), what));
+                }
+            }
+        }
+        for (issuer, key, what) in mixed {
+            let fix = "give the two kinds of client a class each";
+            self.add(Party::WorkloadIssuer(issuer), key, what, fix);
+        }
+        for (id, client) in &self.registry.clients {
+            if client.is_workload() && !listed.contains(id) {
+                let what = "is `workload`, and no class of a workload issuer lists the client";
+                let fix = "list the client under `clients` of a `[[workload_issuer.class]]`";
+                self.add(Party::Client(id), "authentication", what, fix);
             }
         }
     }

@@ -45,6 +45,11 @@ pub enum Credential {
     Basic(SecretString),
     /// `client_secret_post`
     Post(SecretString),
+    /// The credential of the agent's platform (a pod's projected token, a CI job's token) as the client assertion. It
+    /// names the agent too. The identifier of the client may be empty where the server finds it by the credential.
+    Platform(SecretString),
+    /// The same as the actor token, without client authentication.
+    PlatformAsActor(SecretString),
 }
 
 /// An endpoint that a client calls.
@@ -259,6 +264,15 @@ impl Client {
         match &self.credential {
             Credential::Key(key) => append_assertion(&mut form, &self.assertion(&key.0)?),
             Credential::Assertion(assertion) => append_assertion(&mut form, assertion.expose_secret()),
+            Credential::Platform(token) => {
+                self.append_id(&mut form);
+                append_assertion(&mut form, token.expose_secret());
+            }
+            Credential::PlatformAsActor(token) => {
+                self.append_id(&mut form);
+                form.append_pair("actor_token_type", JWT);
+                form.append_pair("actor_token", token.expose_secret());
+            }
             Credential::Basic(secret) => {
                 // Both parts are form-encoded before they are joined (RFC 6749 §2.3.1).
                 let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
@@ -277,6 +291,12 @@ impl Client {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         *request.body_mut() = Some(form.finish().into());
         Ok(request)
+    }
+
+    fn append_id(&self, form: &mut Serializer<'_, String>) {
+        if !self.id.is_empty() {
+            form.append_pair("client_id", &self.id);
+        }
     }
 
     /// A new assertion for this issuer alone.

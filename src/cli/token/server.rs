@@ -28,8 +28,18 @@ pub struct Caller {
     /// A private CA for the server's TLS, PEM
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    #[arg(long, value_name = "ID", env = "DEPUTY_CLIENT_ID")]
-    client_id: String,
+    /// May be left out with a platform's credential whose class lists one client
+    #[arg(
+        long,
+        value_name = "ID",
+        env = "DEPUTY_CLIENT_ID",
+        required_unless_present = "platform_credential_file"
+    )]
+    client_id: Option<String>,
+    /// File that holds the credential of the agent's platform, such as a pod's projected token: it authenticates the
+    /// request and names the agent
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["client_key_file", "client_secret_file"])]
+    platform_credential_file: Option<PathBuf>,
     /// Private key for `private_key_jwt`: PKCS#8 PEM, P-256, Ed25519 or RSA
     #[arg(long, value_name = "FILE")]
     client_key_file: Option<PathBuf>,
@@ -60,10 +70,21 @@ impl Caller {
         let http = Http::new(&options).map_err(|error| self.failed(&error))?;
         let endpoints =
             Endpoints::discover(&http, &self.issuer).await.map_err(|error| self.failed(&error))?;
-        Ok((http, Client::of_system(&self.issuer, endpoints, &self.client_id, credential)))
+        Ok((
+            http,
+            Client::of_system(
+                &self.issuer,
+                endpoints,
+                self.client_id.as_deref().unwrap_or_default(),
+                credential,
+            ),
+        ))
     }
 
     fn credential(&self) -> Result<Credential, CliError> {
+        if let Some(file) = &self.platform_credential_file {
+            return read_secret_file(file).map(Credential::Platform);
+        }
         if let Some(file) = &self.client_key_file {
             let pem = read_secret_file(file)?;
             return self.read_key(pem.expose_secret()).map(|key| Credential::Key(key.into()));
@@ -74,7 +95,7 @@ impl Caller {
                 Ok(secret) => SecretString::from(secret),
                 Err(_) => {
                     let text = "how does the client authenticate? give `--client-key-file`, \
-                                `--client-secret-file` or the variable DEPUTY_CLIENT_SECRET";
+                                `--client-secret-file`, `--platform-credential-file` or the variable DEPUTY_CLIENT_SECRET";
                     return Err(CliError::Usage(text.to_owned()));
                 }
             },

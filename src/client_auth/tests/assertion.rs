@@ -211,6 +211,13 @@ async fn keys_that_cannot_be_had_make_the_answer_unavailable_not_wrong() {
     let body = body(&sign(&world.client_key, "JWT", &assertion_claims()));
     let params = Params::parse(body.as_bytes()).unwrap();
     let World { config, verifier, secrets, .. } = &world;
-    let outcome = authenticate(config, verifier, secrets, &[], &params, NOW).await;
+    let outcome = authenticate(
+        config,
+        verifier,
+        secrets,
+        Request { authorization: &[], params: &params, takes_actor_token: true },
+        NOW,
+    )
+    .await;
     assert!(matches!(outcome, Err(NotAuthenticated::Unavailable(_))), "{outcome:?}");
 }

@@ -104,7 +104,7 @@ fn a_value_that_is_not_legal_has_no_further_consequences() {
         (
             "id = \"assistant\"",
             "id = \"assistant\"\nauthentication = \"none\"",
-            "`client.authentication` is `none`; write `private_key_jwt` or `client_secret_basic` or `client_secret_post`",
+            "`client.authentication` is `none`; write `private_key_jwt` or `client_secret_basic` or `client_secret_post` or `workload`",
         ),
         (
             "jwks_file = \"clients/assistant.json\"",
@@ -362,6 +362,33 @@ fn a_client_with_a_secret_is_no_agent_unless_it_says_so() {
     assert!(!read(&text).registry.clients["reporting"].may_act_as_agent);
     assert!(read(&format!("{text}may_act_as_agent = true")).registry.clients["reporting"].may_act_as_agent);
     assert!(parse(&VALID).unwrap().registry.clients["assistant"].may_act_as_agent);
+}
+
+#[test]
+fn a_client_of_a_platform_has_no_credential_of_its_own_and_a_class_to_itself() {
+    let alone = "authentication = \"workload\"";
+    check(&[
+        (
+            alone,
+            "authentication = \"workload\"\njwks_file = \"a\"",
+            "this one has that of its agents' platform",
+        ),
+        (
+            alone,
+            "authentication = \"workload\"\nsecret_file = \"a\"",
+            "this one has that of its agents' platform",
+        ),
+        (
+            "clients = [\"couriers\"]",
+            "clients = [\"assistant\"]",
+            "no class of a workload issuer lists the client",
+        ),
+        (
+            "clients = [\"couriers\"]",
+            "clients = [\"assistant\", \"couriers\"]",
+            "authenticates by the credential of its platform, and `assistant`, which does not",
+        ),
+    ]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::endpoint::own::{self, Found, Presenting};
 use crate::issuance::{self, Issued, answer_label};
 use crate::keys::{AgentOf, KeyError, SealPurpose};
 use crate::oauth::{
-    Audience, ExchangeRequest, Jti, LoginId, NamedTask, Plain, SubjectRef, SubjectToken, TaskId,
+    Audience, ExchangeRequest, Jti, LoginId, NamedTask, Plain, SubjectRef, SubjectToken, TaskId, TokenFault,
     TokenResponse,
 };
 use crate::store::{self, Change, Entry};
@@ -128,6 +128,14 @@ impl Exchange<'_> {
     async fn actor(self) -> Result<Acting, NotVerified> {
         let client = Arc::clone(self.call.client.client());
         let secrets = &self.call.app.secrets;
+        if let Some(credential) = self.call.client.platform() {
+            if self.request.actor.as_ref().is_some_and(|token| !credential.is(token.as_str())) {
+                return Err(TokenFault::OtherCredential.into());
+            }
+            let workload = credential.workload().clone();
+            let id = secrets.agent_id(AgentOf::Workload(workload.issuer(), workload.id()));
+            return Ok(Acting { id, client, workload: Some(workload) });
+        }
         let Some(token) = &self.request.actor else {
             let id = secrets.agent_id(AgentOf::Client(&client.id));
             return Ok(Acting { id, client, workload: None });

@@ -31,7 +31,7 @@ macro_rules! causes {
 }
 
 /// Client authentication failed. The answer does not say why (RFC 6749 §5.2).
-const CLIENT: Wire = wire(
+pub(super) const CLIENT: Wire = wire(
     401,
     InvalidClient,
     "client_authentication_failed",
@@ -116,6 +116,10 @@ causes! {
     SecretExpired "secret_expired", "The secret has expired."
         => CLIENT;
     MethodNotRegistered "method_not_registered", "The client is registered for another authentication method."
+        => CLIENT;
+    CredentialNamesNoClient "credential_names_no_client",
+        "The class of the platform's credential does not list the client that `client_id` names, or `client_id` is \
+         missing and the class lists no client or several that authenticate so."
         => CLIENT;
     ClientIdMismatch "client_id_mismatch", "`client_id` names another client than the credential."
         => CLIENT;
@@ -267,9 +271,9 @@ causes! {
     TokenMissing "token_missing", "`token` is missing."
         => wire(400, InvalidRequest, "token_missing",
             "send a token", "RFC 7662 §2.1, RFC 7009 §2.1");
-    TokenOfOtherClient "token_of_other_client", "The token was issued to another client."
+    TokenOfOtherClient "token_of_other_client", "The token was issued to another client, or to another agent than the one that the credential names."
         => wire(400, InvalidRequest, "token_of_other_client",
-            "a token can be revoked only by the client to which it was issued", "RFC 7009 §2.1");
+            "a token can be revoked only by the client and the agent to which it was issued", "RFC 7009 §2.1");
     TokenKindNotRevocable "token_kind_not_revocable", "Tokens of this kind cannot be revoked here."
         => wire(400, UnsupportedTokenType, "token_kind_not_revocable",
             "tokens of this kind cannot be revoked at this endpoint", "RFC 7009 §2.2.1");

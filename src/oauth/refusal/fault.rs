@@ -65,6 +65,8 @@ faults! {
     NoClass "no_class", "The claims of the workload meet the condition of no agent class.";
     ClassNotForClient "class_not_for_client", "The agent class does not list this client.";
     OtherClientsAgent "other_clients_agent", "The agent belongs to another client.";
+    OtherCredential "other_credential",
+        "The actor token is not the credential of the platform that authenticated the client.";
     SecretClientAsAgent "secret_client_as_agent",
         "A client that authenticates with a secret cannot be the actor itself.";
 }

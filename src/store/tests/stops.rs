@@ -5,7 +5,7 @@ use super::world::{World, end, kill, revoke, token_of, user};
 use crate::base::time::FOREIGN_LEEWAY;
 use crate::delegation::record::{Agent, AgentState, Delegation, EndReason};
 use crate::delegation::stops::Stoppable;
-use crate::oauth::{ActorOrSubject, AgentId, Cause, ScopeToken, TargetId, TaskId, TokenFault};
+use crate::oauth::{AgentId, Cause, PresentedAs, ScopeToken, TargetId, TaskId, TokenFault};
 use crate::store::Store;
 use crate::store::entry::{Control, Impossible, Recorded, Whom};
 
@@ -187,7 +187,7 @@ async fn an_issue_racing_a_revocation_leaves_no_live_child(world: World) {
                     assert!(world.life(&store, &token).await.is_err(), "a live child of a dead token");
                 }
                 Recorded::Refused(Cause::Token(
-                    ActorOrSubject::Subject,
+                    PresentedAs::Subject,
                     TokenFault::Revoked | TokenFault::TaskEnded,
                 )) => {
                     assert!(store.find_lineage(token.jti).await.unwrap().is_none())
@@ -286,7 +286,7 @@ async fn an_agent_never_met_can_be_banned(world: World) {
     let (_, root) = world.begin(&store, &world.principal()).await;
     let access = world.exchange(&store, &root, &world.principal()).await;
     let recorded = store.record(world.later(&access, &instance)).await.unwrap();
-    assert!(matches!(recorded, Recorded::Refused(Cause::Token(ActorOrSubject::Actor, _))), "{recorded:?}");
+    assert!(matches!(recorded, Recorded::Refused(Cause::Token(PresentedAs::Actor, _))), "{recorded:?}");
 }
 
 async fn a_retired_agent_ends_the_tasks_that_it_began(world: World) {

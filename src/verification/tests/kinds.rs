@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::client_auth::{NotAuthenticated, authenticate};
+use crate::client_auth::{NotAuthenticated, Request, authenticate};
 use crate::jose::Algorithm;
 use crate::keys::{KeyRing, new_key};
 use crate::oauth::Params;
@@ -18,7 +18,14 @@ async fn taken_at(world: &World, ring: &KeyRing, token: &str) -> Vec<&'static st
         .append_pair("client_assertion", token)
         .finish();
     let params = Params::parse(form.as_bytes()).unwrap();
-    let assertion = authenticate(config, verifier, secrets, &[], &params, NOW).await;
+    let assertion = authenticate(
+        config,
+        verifier,
+        secrets,
+        Request { authorization: &[], params: &params, takes_actor_token: true },
+        NOW,
+    )
+    .await;
     assert!(!matches!(assertion, Err(NotAuthenticated::Unavailable(_))));
     let taken = [
         PresentedOwn::read(config, token, NOW).is_ok_and(|presented| presented.verify(ring).is_ok()),

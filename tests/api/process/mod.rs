@@ -7,6 +7,7 @@ mod connections;
 mod crash;
 mod disk;
 mod nodes;
+mod platform;
 mod probe;
 mod provider;
 mod random_chains;

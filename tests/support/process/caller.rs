@@ -113,8 +113,17 @@ impl Caller {
         assertion: &str,
         form: &[(&str, &str)],
     ) -> Option<Answer> {
-        let (endpoints, credential) = (Endpoints::of_deputy(base), Credential::Assertion(assertion.into()));
-        let client = Client::of_system(&self.issuer, endpoints, &self.id, credential);
+        self.try_post_by(base, endpoint, Credential::Assertion(assertion.into()), form).await
+    }
+
+    async fn try_post_by(
+        &self,
+        base: &str,
+        endpoint: Endpoint,
+        credential: Credential,
+        form: &[(&str, &str)],
+    ) -> Option<Answer> {
+        let client = Client::of_system(&self.issuer, Endpoints::of_deputy(base), &self.id, credential);
         let response = client.post(&self.http, endpoint, form).await.ok()?;
         let (json, text) = (response.json(), String::from_utf8_lossy(&response.body).into_owned());
         match json["access_token"].as_str() {
@@ -125,6 +134,17 @@ impl Caller {
             }
         }
         Some(Answer { status: response.status.as_u16(), text, json })
+    }
+
+    /// Posts a form by another credential than the client's key.
+    pub async fn post_by(
+        &self,
+        base: &str,
+        endpoint: Endpoint,
+        credential: Credential,
+        form: &[(&str, &str)],
+    ) -> Answer {
+        self.try_post_by(base, endpoint, credential, form).await.expect("an answer")
     }
 
     /// Posts a form with a fresh assertion.

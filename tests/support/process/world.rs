@@ -255,12 +255,17 @@ impl World {
 
     /// A workload's token for a fresh instance of the age-verification agent.
     pub fn workload_token(&self) -> String {
+        self.workload_token_of("age", &fresh_id())
+    }
+
+    /// A workload's token for this instance of a kind of agent.
+    pub fn workload_token_of(&self, kind: &str, instance: &str) -> String {
         let at = self.witness.now();
         self.witness.saw(self.sign(
             "workloads",
             &json!({
-                "iss": WORKLOADS, "sub": "age-verification", "aud": self.issuer, "iat": at, "exp": at + 300,
-                "instance": fresh_id(), "jti": fresh_id(), "kind": "age",
+                "iss": WORKLOADS, "sub": format!("{kind}-agent"), "aud": self.issuer, "iat": at, "exp": at + 300,
+                "instance": instance, "jti": fresh_id(), "kind": kind,
             }),
         ))
     }

@@ -1,0 +1,101 @@
+//! The credential of a platform as the whole credential of a request: it authenticates the client that its class
+//! lists, and it names the agent (RFC 7523 §2.2 with federated credentials; contract of the agents, section 3).
+
+use std::sync::Arc;
+
+use crate::base::digest::sha256;
+use crate::base::time::Timestamp;
+use crate::config::Config;
+use crate::jose::UnverifiedToken;
+use crate::oauth::{Cause, Digest, Plain, TokenFault};
+use crate::registry::{AgentClass, Client};
+use crate::verification::{NotVerified, VerifiedWorkload, Verifier};
+
+use super::Rejected;
+
+/// How the credential came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlatformWay {
+    /// As `client_assertion`.
+    Assertion,
+    /// As `actor_token`, without any client authentication.
+    ActorToken,
+}
+
+/// The platform's credential that authenticated a client.
+#[derive(Clone, Debug)]
+pub struct PlatformCredential {
+    workload: VerifiedWorkload,
+    /// The hash of what was signed: the presenter can vary an ECDSA signature, and so the whole token.
+    signed: Digest,
+    way: PlatformWay,
+}
+
+impl PlatformCredential {
+    /// The agent's workload, as its issuer vouches for it.
+    pub const fn workload(&self) -> &VerifiedWorkload {
+        &self.workload
+    }
+
+    pub const fn way(&self) -> PlatformWay {
+        self.way
+    }
+
+    /// Whether `token` is this credential: the same text was signed.
+    pub fn is(&self, token: &str) -> bool {
+        UnverifiedToken::scan(token).is_ok_and(|scanned| signed(&scanned) == self.signed)
+    }
+}
+
+fn signed(scanned: &UnverifiedToken<'_>) -> Digest {
+    sha256([scanned.signing_input().as_bytes()])
+}
+
+/// Whether the token is one of a workload issuer, by its unverified `iss`.
+pub fn is_from_platform(config: &Config, token: &UnverifiedToken<'_>) -> bool {
+    token.claimed_issuer().is_some_and(|issuer| config.registry.workload_issuers.contains_key(issuer))
+}
+
+/// Verifies the credential and finds the client that it authenticates: the one that `client_id` names, else the only
+/// one of its class that authenticates so. Also gives back the key that the credential names.
+pub async fn prove(
+    config: &Config,
+    verifier: &Verifier,
+    token: &str,
+    way: PlatformWay,
+    named: Option<&str>,
+    now: Timestamp,
+) -> Result<(Arc<Client>, PlatformCredential, Option<String>), Rejected> {
+    let fault = |fault: TokenFault| Rejected::For(Cause::credential(fault));
+    let scanned = UnverifiedToken::scan(token).map_err(|error| fault(error.into()))?;
+    let (signed, kid) = (signed(&scanned), scanned.header().kid.clone());
+    let workload = match verifier.workload(config, token, now).await {
+        Ok(workload) => workload,
+        Err(NotVerified::Fault(found)) => return Err(fault(found)),
+        Err(NotVerified::Unavailable(why)) => return Err(Rejected::Unavailable(why)),
+    };
+    let client = client_of(config, workload.class(), named)?;
+    Ok((client, PlatformCredential { workload, signed, way }, kid))
+}
+
+fn client_of(config: &Config, class: &AgentClass, named: Option<&str>) -> Result<Arc<Client>, Plain> {
+    let mut able = class
+        .clients
+        .iter()
+        .filter_map(|id| config.registry.clients.get(id))
+        .filter(|client| client.is_workload());
+    if let Some(named) = named {
+        return match config.registry.clients.get(named) {
+            None => Err(Plain::ClientUnknown),
+            Some(client) if !client.is_workload() => Err(Plain::MethodNotRegistered),
+            Some(_) => able
+                .find(|client| client.id.as_str() == named)
+                .map(Arc::clone)
+                .ok_or(Plain::CredentialNamesNoClient),
+        };
+    }
+    match (able.next(), able.next()) {
+        (Some(only), None) => Ok(Arc::clone(only)),
+        _ => Err(Plain::CredentialNamesNoClient),
+    }
+}
