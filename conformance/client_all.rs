@@ -147,7 +147,8 @@ async fn metadata_lists_exactly_the_enabled_methods() {
         let methods = words(&document[format!("{endpoint}_endpoint_auth_methods_supported")]);
         assert_eq!(methods, ["client_secret_basic", "client_secret_post", "private_key_jwt"].into());
         let algorithms = words(&document[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")]);
-        assert_eq!(algorithms, ["ES256", "EdDSA", "PS256"].into());
+        // Those of clients, and those of the platforms whose credentials authenticate the couriers.
+        assert_eq!(algorithms, ["ES256", "ES384", "EdDSA", "PS256", "RS256"].into());
     }
     let setup = Setup::default()
         .replace("authentication = \"client_secret_post\"", "authentication = \"client_secret_basic\"");

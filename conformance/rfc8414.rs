@@ -126,13 +126,16 @@ async fn authentication_methods_are_those_enabled() {
 }
 
 async fn assertion_algorithms_are_those_taken() {
-    let world = World::start(Setup::default()).await;
+    // The credentials of the couriers' platform are assertions too.
+    let es256 = "stable_id_claim = \"sub\"\nalgorithms = [\"ES256\"]";
+    let plain = || Setup::default().replace("stable_id_claim = \"sub\"", es256);
+    let world = World::start(plain()).await;
     let member = "token_endpoint_auth_signing_alg_values_supported";
     assert_eq!(metadata(&world).await[member], json!(["ES256", "EdDSA", "PS256"]));
 
     // RS256 is listed only where the configuration of a client permits it.
     let key = OtherKey::new("rsa", "RS256");
-    let setup = Setup::default()
+    let setup = plain()
         .file("clients/rsa.json", &key.jwks().to_string())
         .add("\n[[client]]\nid = \"rsa\"\njwks_file = \"clients/rsa.json\"\nalgorithms = [\"RS256\"]\n");
     let world = World::start(setup).await;

@@ -134,7 +134,13 @@ async fn no_kind_is_taken_for_another() {
             let answer = parameter.request(&world, &token).send().await;
             crate::expect::is_refused(&what, &answer, parameter.wire());
             let cause = answer.audited_cause(&world).await;
-            let by_kind = ["kind", "issuer_untrusted", "assertion_kind", "client_unknown"];
+            let by_kind = [
+                "kind",
+                "issuer_untrusted",
+                "assertion_kind",
+                "client_unknown",
+                "credential_names_no_client",
+            ];
             assert!(by_kind.contains(&cause.as_str()), "{what}: {cause}");
             assert_eq!(world.minted().await, minted, "{what}");
             refused += 1;

@@ -18,7 +18,8 @@ const STAGES: &[(Wire, &str)] = &[
     (malformed("media_type"), "media_type"),
     ((413, "invalid_request", "body_too_large"), "body_too_large"),
     (malformed("parameter_repeated"), "parameter_repeated"),
-    (CLIENT, "no_credentials"),
+    // Without client authentication the actor token, which has expired, would have to be the credential.
+    (CLIENT, "expired"),
     ((400, "unsupported_grant_type", "grant_type_unsupported"), "grant_type_unsupported"),
     ((400, "unauthorized_client", "grant_not_registered"), "grant_not_registered"),
     (malformed("subject_token_missing"), "subject_token_missing"),

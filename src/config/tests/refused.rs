@@ -1,5 +1,7 @@
 //! One thing wrong at a time.
 
+mod platforms;
+
 use super::{VALID, parse, said};
 
 /// What is replaced in the valid file, by what, and what must be said.
@@ -362,33 +364,6 @@ fn a_client_with_a_secret_is_no_agent_unless_it_says_so() {
     assert!(!read(&text).registry.clients["reporting"].may_act_as_agent);
     assert!(read(&format!("{text}may_act_as_agent = true")).registry.clients["reporting"].may_act_as_agent);
     assert!(parse(&VALID).unwrap().registry.clients["assistant"].may_act_as_agent);
-}
-
-#[test]
-fn a_client_of_a_platform_has_no_credential_of_its_own_and_a_class_to_itself() {
-    let alone = "authentication = \"workload\"";
-    check(&[
-        (
-            alone,
-            "authentication = \"workload\"\njwks_file = \"a\"",
-            "this one has that of its agents' platform",
-        ),
-        (
-            alone,
-            "authentication = \"workload\"\nsecret_file = \"a\"",
-            "this one has that of its agents' platform",
-        ),
-        (
-            "clients = [\"couriers\"]",
-            "clients = [\"assistant\"]",
-            "no class of a workload issuer lists the client",
-        ),
-        (
-            "clients = [\"couriers\"]",
-            "clients = [\"assistant\", \"couriers\"]",
-            "authenticates by the credential of its platform, and `assistant`, which does not",
-        ),
-    ]);
 }
 
 #[test]
