@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::client_auth::AuthenticatedClient;
 use crate::config::Config;
 use crate::delegation::actor::Acting;
-use crate::oauth::{ExchangeRequest, Jti, LoginId, SubjectRef, TaskId};
+use crate::oauth::{ExchangeRequest, Jkt, Jti, LoginId, SubjectRef, TaskId};
 use crate::policy::PolicySet;
-use crate::verification::{NotVerified, VerifiedLogin, VerifiedOwn};
+use crate::verification::{NotVerified, VerifiedLogin, VerifiedOwn, VerifiedProof};
 
 /// The configuration and the policy that one request is decided by. They do not change while the request is answered.
 #[derive(Clone, Debug)]
@@ -54,6 +54,8 @@ pub struct Question<'a> {
     pub client: &'a AuthenticatedClient,
     pub request: &'a ExchangeRequest,
     pub verified: &'a Verified,
+    /// The DPoP proof that came with it.
+    pub proof: Option<&'a VerifiedProof>,
     pub fresh: &'a FreshIds,
 }
 
@@ -61,5 +63,10 @@ impl Question<'_> {
     /// Whether an actor token was sent.
     pub const fn has_actor_token(&self) -> bool {
         self.request.actor.is_some()
+    }
+
+    /// The key that the request proved.
+    pub fn proven(&self) -> Option<Jkt> {
+        self.proof.map(VerifiedProof::thumbprint)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{KeySource, Reach};
+use super::{KeySource, Proof, Reach};
 use crate::base::time::Timestamp;
 use crate::jose::Algorithm;
 use crate::oauth::{ClientId, GrantType, Scope, ScopeToken, TargetId};
@@ -23,6 +23,16 @@ pub enum ClientAuthentication {
     ClientSecretBasic(Vec<ClientSecret>),
     /// RFC 6749 §2.3.1, in the body.
     ClientSecretPost(Vec<ClientSecret>),
+}
+
+impl ClientAuthentication {
+    /// Whether it is itself proof of a key, so that a credential that was seen is worth nothing.
+    pub const fn proves_key(&self) -> bool {
+        match self {
+            Self::PrivateKeyJwt { .. } => true,
+            Self::ClientSecretBasic(_) | Self::ClientSecretPost(_) => false,
+        }
+    }
 }
 
 /// One of at most two live secrets, as read from its file; never printed.
@@ -81,6 +91,8 @@ pub struct Client {
     pub grants: BTreeSet<GrantType>,
     /// A client with a secret may be the actor itself only with this.
     pub may_act_as_agent: bool,
+    /// Whether it has to prove a key at the token endpoint.
+    pub proof: Proof,
     /// Scopes at most.
     pub scopes: Scope,
     /// Targets at most.
