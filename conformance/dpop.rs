@@ -27,12 +27,3 @@ fn proving<'a>(world: &World, request: Request<'a>, key: &Key) -> Request<'a> {
 fn with<'a>(request: Request<'a>, proof: &Jwt) -> Request<'a> {
     request.header("DPoP", &proof.sign())
 }
-
-/// The text that the SHA-256 thumbprint of an EC key is taken of (RFC 7638 §3.2), hashed.
-fn thumbprint(key: &Key) -> String {
-    use base64::Engine as _;
-    let jwk = key.jwk();
-    let text = format!(r#"{{"crv":"P-256","kty":"EC","x":{},"y":{}}}"#, jwk["x"], jwk["y"]);
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(digest.as_ref())
-}

@@ -1,6 +1,6 @@
 //! What is bound to a key, and who may use it.
 
-use super::{INVALID, MISSING, proving, thumbprint};
+use super::{INVALID, MISSING, proving};
 use crate::expect::{SUBJECT, refuses};
 use crate::harness::{Cases, case};
 use crate::world::{Key, Request, Setup, World};
@@ -36,11 +36,11 @@ async fn a_proof_binds_the_token_to_its_key() {
     let continued = world.onward("assistant", &task, "tickets", "tickets:search");
     for request in [world.tx(), continued] {
         let answer = proving(&world, request, &key).send().await;
-        assert_eq!(answer.claims()["cnf"], serde_json::json!({"jkt": thumbprint(&key)}));
+        assert_eq!(answer.claims()["cnf"], serde_json::json!({"jkt": key.thumbprint()}));
         assert_eq!(answer.body["token_type"], "DPoP");
         let rows = world.audit().await;
         let row = rows.iter().rev().find(|row| row["event"] == "exchange").unwrap();
-        assert_eq!((row["jkt"].as_str(), row["bound"].as_bool()), (Some(&*thumbprint(&key)), Some(true)));
+        assert_eq!((row["jkt"].as_str(), row["bound"].as_bool()), (Some(&*key.thumbprint()), Some(true)));
     }
 }
 
@@ -50,7 +50,7 @@ async fn introspection_tells_the_key() {
     let bound = proving(&world, world.tx(), &key).send().await.granted();
     let said = world.introspect_as("tickets-api", &bound).await.body;
     assert_eq!((&said["token_type"], &said["active"]), (&"DPoP".into(), &true.into()));
-    assert_eq!(said["cnf"]["jkt"], thumbprint(&key));
+    assert_eq!(said["cnf"]["jkt"], key.thumbprint());
     let unbound = world.tx().send().await.granted();
     let said = world.introspect_as("tickets-api", &unbound).await.body;
     assert_eq!((&said["token_type"], said.get("cnf")), (&"Bearer".into(), None));
@@ -96,7 +96,7 @@ async fn a_bound_token_is_continued_by_its_key_alone() {
     let task = proving(&world, task_of_secret_client(&world), &key).send().await.granted();
     let continued = || world.onward("assistant", &task, "tickets", "tickets:search").basic("basic-app");
     let answer = proving(&world, continued(), &key).send().await;
-    assert_eq!(answer.claims()["cnf"]["jkt"], thumbprint(&key));
+    assert_eq!(answer.claims()["cnf"]["jkt"], key.thumbprint());
     refuses(&world, "another key", proving(&world, continued(), &other), SUBJECT, "other_key").await;
     refuses(&world, "no key", continued(), MISSING, "proof_missing").await;
 }
@@ -109,14 +109,14 @@ async fn the_audience_goes_onward_and_binds_to_its_own_key() {
     let answer = onward().send().await;
     assert_eq!((&answer.body["token_type"], answer.claims().get("cnf")), (&"Bearer".into(), None));
     let answer = proving(&world, onward(), &own).send().await;
-    assert_eq!(answer.claims()["cnf"]["jkt"], thumbprint(&own));
+    assert_eq!(answer.claims()["cnf"]["jkt"], own.thumbprint());
 }
 
 async fn a_task_token_is_bound_where_the_credential_could_be_stolen() {
     let world = World::start(Setup::default()).await;
     let key = Key::new("agent");
     let answer = proving(&world, task_of_secret_client(&world), &key).send().await;
-    assert_eq!(answer.claims()["cnf"]["jkt"], thumbprint(&key));
+    assert_eq!(answer.claims()["cnf"]["jkt"], key.thumbprint());
     assert_eq!(answer.body["token_type"], "DPoP");
     // Each request of the assistant proves its key already, so that a stolen task token is worth nothing.
     let answer = proving(&world, world.task_tx(), &key).send().await;
@@ -131,7 +131,7 @@ async fn a_lost_key_is_replaced_by_a_new_first_hop() {
     let first = proving(&world, hop_zero(), &lost).send().await;
     let second = proving(&world, hop_zero(), &new).send().await;
     assert_eq!(first.body["task"], second.body["task"], "it joins the live task that it fed");
-    assert_eq!(second.claims()["cnf"]["jkt"], thumbprint(&new));
+    assert_eq!(second.claims()["cnf"]["jkt"], new.thumbprint());
     let task = second.granted();
     let continued = world.onward("assistant", &task, "tickets", "tickets:search").basic("basic-app");
     proving(&world, continued, &new).send().await.granted();

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::Value;
 
-use super::{proving, thumbprint};
+use super::proving;
 use crate::expect::Wire;
 use crate::harness::{Cases, case};
 use crate::world::{Answer, Key, Request, Setup, World};
@@ -47,14 +47,14 @@ async fn the_first_key_is_the_only_one_until_the_credential_expires() {
     let rows = world.audit().await;
     let [.., exchange, pin] = rows.as_slice() else { panic!("{rows:?}") };
     assert_eq!((&exchange["event"], &pin["event"]), (&"exchange".into(), &"pin".into()));
-    assert_eq!((&pin["jkt"], &pin["agent"]), (&thumbprint(&key).into(), &exchange["agent"]));
+    assert_eq!((&pin["jkt"], &pin["agent"]), (&key.thumbprint().into(), &exchange["agent"]));
     assert_eq!((&pin["request"], &pin["credential"]), (&exchange["request"], &exchange["credential"]));
     assert_eq!(pin["expires_at"], world.now() + 300);
 
     world.advance(100);
     let minted = world.minted().await;
     let stolen = proving(&world, by(&world, &credential), &thief).send().await;
-    assert_eq!(assert_pinned(&world, &stolen, 200).await["jkt"], thumbprint(&thief));
+    assert_eq!(assert_pinned(&world, &stolen, 200).await["jkt"], thief.thumbprint());
     assert_eq!(world.minted().await, minted);
     proving(&world, by(&world, &credential), &key).send().await.granted();
     // As long as the leeway lets the credential be used, and after a sweep.
@@ -114,6 +114,6 @@ async fn a_lost_key_of_a_pinned_credential_needs_another_credential() {
     assert_pinned(&world, &proving(&world, hop_zero(&credential), &new).send().await, 300).await;
     let another = world.workload_token("planner").sign();
     let second = proving(&world, hop_zero(&another), &new).send().await;
-    assert_eq!(second.claims()["cnf"]["jkt"], thumbprint(&new));
+    assert_eq!(second.claims()["cnf"]["jkt"], new.thumbprint());
     assert_eq!(first.body["task"], second.body["task"], "the same agent joins its live task");
 }

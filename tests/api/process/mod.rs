@@ -8,6 +8,7 @@ mod crash;
 mod disk;
 mod nodes;
 mod probe;
+mod proofs;
 mod provider;
 mod random_chains;
 mod record;
