@@ -11,6 +11,5 @@ pub fn cases() -> Cases {
     let mut cases: Cases =
         [narrowing::cases(), binding::cases(), record::cases()].into_iter().flatten().collect();
     cases.push(skip("8693-F-07", "an actor token carries no delegation context before nomination is built"));
-    cases.push(skip("8693-F-08", "sender constraint is not built yet: no token has cnf"));
     cases
 }

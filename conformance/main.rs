@@ -23,6 +23,7 @@ mod world;
 mod client_all;
 mod client_secret_basic;
 mod delegation_profile;
+mod dpop;
 mod expect;
 mod fetch;
 mod jwks;
@@ -55,6 +56,7 @@ fn main() {
         client_all::cases(),
         client_secret_basic::cases(),
         delegation_profile::cases(),
+        dpop::cases(),
         fetch::cases(),
         jwt::cases(),
         jwks::cases(),

@@ -9,7 +9,6 @@ use crate::harness::{Cases, case, skip};
 use crate::world::{ASSERTION_TYPE, Answer, Jwt, Setup, World, hmac_signed, unsigned};
 
 const NO_MTLS: &str = "there is no mutual TLS yet";
-const NO_DPOP: &str = "there is no DPoP yet";
 const NO_REGISTRATION: &str = "clients are configured; there is no registration endpoint yet";
 const NO_ATTESTATION: &str = "there is no attestation-based client authentication yet";
 const NO_SPIFFE: &str = "there is no SPIFFE client authentication yet";
@@ -36,10 +35,6 @@ pub fn cases() -> Cases {
         skip("NEG-CA-16", NO_MTLS),
         skip("NEG-CA-17", NO_MTLS),
         case("NEG-CA-18", a_forged_certificate_header),
-        skip("NEG-CA-19", NO_DPOP),
-        skip("NEG-CA-20", NO_DPOP),
-        skip("NEG-CA-21", NO_DPOP),
-        skip("NEG-CA-22", NO_DPOP),
         skip("NEG-CA-23", NO_REGISTRATION),
         skip("NEG-CA-24", NO_REGISTRATION),
         skip("NEG-CA-25", NO_REGISTRATION),

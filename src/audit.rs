@@ -8,13 +8,14 @@ mod effect;
 mod envelope;
 mod event;
 mod exchange;
+mod pin;
 #[cfg(test)]
 mod tests;
 mod told;
 
 use serde::{Deserialize, Serialize};
 
-pub use effect::{Effect, Outcome};
+pub use effect::{Effect, Outcome, Pinned};
 pub use envelope::{Envelope, Requester, VERSION};
 pub use event::{
     AgentStateEvent, ClockResetEvent, ConfigurationEvent, Event, IntrospectionEvent, KeyAct, KeyEvent, Kind,
@@ -22,6 +23,7 @@ pub use event::{
     UnauthenticatedEvent, VerbEvent,
 };
 pub use exchange::ExchangeEvent;
+pub use pin::PinEvent;
 pub use told::{Told, What};
 
 use crate::delegation::record::EndReason;
@@ -128,6 +130,7 @@ impl Row {
             Event::Revocation(event) => event.agent.as_ref(),
             Event::TaskEnd(event) => event.agent.as_ref(),
             Event::AgentState(event) => Some(&event.agent),
+            Event::Pin(event) | Event::PinRefused(event) => Some(&event.agent),
             Event::Introspection(_)
             | Event::TasksEnd(_)
             | Event::Stop(_)
@@ -159,6 +162,8 @@ impl Row {
             Event::Introspection(event) => event.task,
             Event::TaskEnd(event) => Some(event.task),
             Event::AgentState(_)
+            | Event::Pin(_)
+            | Event::PinRefused(_)
             | Event::TasksEnd(_)
             | Event::Stop(_)
             | Event::Lift(_)
@@ -214,6 +219,8 @@ impl Row {
             Event::Introspection(_)
             | Event::TasksEnd(_)
             | Event::AgentState(_)
+            | Event::Pin(_)
+            | Event::PinRefused(_)
             | Event::Key(_)
             | Event::ClockReset(_)
             | Event::Configuration(_)

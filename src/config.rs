@@ -24,6 +24,7 @@ mod targets;
 mod tests;
 mod workloads;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -49,6 +50,7 @@ pub struct Config {
     pub keys: Keys,
     pub tokens: Tokens,
     pub tasks: Tasks,
+    pub dpop: Dpop,
     pub registry: Registry,
     pub policy: Policy,
     pub audit: Audit,
@@ -59,6 +61,11 @@ pub struct Config {
 pub const ADMIN_SOCKET: &str = "admin.sock";
 
 impl Config {
+    /// The URL of the token endpoint, as clients know it whatever a proxy in front says.
+    pub fn token_endpoint(&self) -> String {
+        format!("{}/token", self.issuer.as_str().trim_end_matches('/'))
+    }
+
     /// The path of the running server's Unix socket.
     pub fn admin_socket(&self) -> PathBuf {
         self.data_dir.join(ADMIN_SOCKET)
@@ -146,6 +153,24 @@ pub struct Tasks {
     pub max_chain_depth: u8,
     /// As many tasks may one login token begin.
     pub max_per_login: u32,
+}
+
+/// Proof of possession by DPoP (RFC 9449).
+#[derive(Clone, Debug)]
+pub struct Dpop {
+    pub nonce: DpopNonce,
+    /// Allowed for proofs.
+    pub algorithms: BTreeSet<Algorithm>,
+}
+
+/// Whether DPoP proofs must have a nonce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DpopNonce {
+    /// It is not asked for and not looked at.
+    Off,
+    /// A proof without a current nonce is answered with one.
+    Required,
 }
 
 table! {

@@ -4,6 +4,7 @@
 pub mod actor;
 pub mod answers;
 pub mod assurance;
+pub mod binding;
 pub mod fault;
 pub mod plan;
 pub mod record;

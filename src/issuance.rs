@@ -11,8 +11,10 @@ use crate::config::Config;
 use crate::decision::{GivenAnswer, Origin, Permit, Terms};
 use crate::delegation::record::TokenKind;
 use crate::keys::{KeyError, KeyRing, NodeSecrets, SealPurpose};
-use crate::oauth::exchange::{BEARER, own_typ, token_type};
-use crate::oauth::{AgentId, ClientId, Issuer, Jti, LoginId, Scope, ScopeToken, TargetId, TokenResponse};
+use crate::oauth::exchange::{BEARER, DPOP, own_typ, token_type};
+use crate::oauth::{
+    AgentId, ClientId, Issuer, Jkt, Jti, LoginId, Scope, ScopeToken, TargetId, TokenResponse,
+};
 use crate::registry::SubjectForm;
 
 pub use signed::{SealedAnswerRow, SignedToken};
@@ -50,13 +52,14 @@ pub fn issue(
     let response = TokenResponse {
         access_token: token.token,
         issued_token_type: token_type::ACCESS_TOKEN,
-        token_type: BEARER,
+        token_type: if terms.proposal.bound_to.is_some() { DPOP } else { BEARER },
         expires_in: terms.proposal.lifetime_seconds(),
         scope: terms.proposal.scope.clone(),
         task: match terms.origin {
             Origin::FirstHop(_) => Some(terms.task),
             Origin::Later { .. } => None,
         },
+        dpop_nonce: None,
     };
     Ok(Issued { response, signed: SignedToken::new(permit, token.kid, hash, answers) })
 }
@@ -103,6 +106,7 @@ fn claims<'a>(config: &'a Config, secrets: &NodeSecrets, terms: &'a Terms) -> Cl
         client_id: &terms.client,
         scope: &proposal.scope,
         act: Level { issuer: &config.issuer, chain: &proposal.chain },
+        cnf: proposal.bound_to.map(|jkt| Confirmation { jkt }),
         txn: if is_pairwise_target {
             secrets.pairwise_txn(terms.task, sector)
         } else {
@@ -127,6 +131,8 @@ struct Claims<'a> {
     client_id: &'a ClientId,
     scope: &'a Scope,
     act: Level<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation>,
     txn: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<&'a str>,
@@ -136,6 +142,12 @@ struct Claims<'a> {
     auth_time: Option<i64>,
     #[serde(flatten)]
     answer: Answer<'a>,
+}
+
+/// The key that a token is bound to (RFC 7800 §3.1, RFC 9449 §6.1).
+#[derive(Serialize)]
+struct Confirmation {
+    jkt: Jkt,
 }
 
 /// One flat boolean named like its scope, or nothing.

@@ -14,6 +14,8 @@ pub struct Metrics {
     pub failures: IntCounter,
     /// Tokens that we signed but never recorded: a key is misused. Page someone.
     pub never_issued: IntCounter,
+    /// Pinned credentials that came without their key: lost keys or stolen credentials.
+    pub pins_refused: IntCounter,
     /// Connections closed because their source held too many.
     pub connections_refused: IntCounter,
     /// 1 while the policy set on disk is refused and the old one kept.
@@ -44,6 +46,10 @@ impl Metrics {
             "deputy_never_issued_tokens_total",
             "Tokens with a good signature of ours that were never recorded: a signing key is misused.",
         )?;
+        let pins_refused = IntCounter::new(
+            "deputy_pins_refused_total",
+            "Pinned credentials that came without their key: lost keys or stolen credentials.",
+        )?;
         let connections_refused = IntCounter::new(
             "deputy_connections_refused_total",
             "Connections closed because their source held as many as it may.",
@@ -60,6 +66,7 @@ impl Metrics {
         registry.register(Box::new(exchange_seconds.clone()))?;
         registry.register(Box::new(failures.clone()))?;
         registry.register(Box::new(never_issued.clone()))?;
+        registry.register(Box::new(pins_refused.clone()))?;
         registry.register(Box::new(connections_refused.clone()))?;
         registry.register(Box::new(policy_stale.clone()))?;
         registry.register(Box::new(clock_behind.clone()))?;
@@ -69,6 +76,7 @@ impl Metrics {
             exchange_seconds,
             failures,
             never_issued,
+            pins_refused,
             connections_refused,
             policy_stale,
             ready,

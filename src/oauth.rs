@@ -2,6 +2,7 @@
 //! here; inside there are no raw strings with meaning.
 
 pub mod exchange;
+mod fingerprint;
 pub mod grant;
 pub mod ids;
 pub mod one_time;
@@ -11,6 +12,7 @@ pub mod scope;
 mod workload_id;
 
 pub use exchange::{Audience, ExchangeRequest, NamedTask, SubjectToken, TokenResponse};
+pub use fingerprint::{CredentialHash, Jkt};
 pub use grant::{GrantType, TokenRequest};
 pub use ids::{
     AgentId, ClientId, Digest, Issuer, Jti, LoginId, Purpose, RequestId, SubjectRef, TargetId, TaskId,

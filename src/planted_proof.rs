@@ -7,7 +7,7 @@ use crate::client_auth::AuthenticatedClient;
 use crate::decision::Permit;
 use crate::issuance::SignedToken;
 use crate::jose::Claims;
-use crate::verification::{VerifiedLogin, VerifiedOwn, VerifiedWorkload};
+use crate::verification::{VerifiedLogin, VerifiedOwn, VerifiedProof, VerifiedWorkload};
 
 /// A value of any type, so that the only fault of a literal is the privacy of its fields.
 fn any<T>() -> T {
@@ -30,7 +30,12 @@ pub fn verified_workload() -> VerifiedWorkload {
         id: any(),
         workload: any(),
         issued_at: any(),
+        credential: any(),
     }
+}
+
+pub fn verified_proof() -> VerifiedProof {
+    VerifiedProof { thumbprint: any(), used: any() }
 }
 
 pub fn verified_own() -> VerifiedOwn {

@@ -29,6 +29,7 @@ mod node;
 mod numbers;
 mod one_time;
 mod parties;
+mod pins;
 mod postgres;
 mod queue;
 mod read;

@@ -10,6 +10,7 @@ use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
 use crate::oauth::{ClientId, TokenFault};
 use crate::registry::{KeySource, Reach, Registry};
 
+mod dpop;
 mod id_token;
 mod levels;
 mod login_facts;
@@ -18,6 +19,7 @@ mod own;
 mod remote;
 mod verified_login;
 mod verified_own;
+mod verified_proof;
 mod verified_workload;
 mod workload;
 
@@ -26,7 +28,8 @@ pub use may_act::MayAct;
 pub use own::{Compared, PresentedOwn};
 pub use verified_login::VerifiedLogin;
 pub use verified_own::VerifiedOwn;
-pub use verified_workload::VerifiedWorkload;
+pub use verified_proof::VerifiedProof;
+pub use verified_workload::{Credential, VerifiedWorkload};
 
 pub use remote::{
     DiscoveryFault, FetchError, HttpKeys, KeyCache, KeyFault, KeySpec, MAX_DOCUMENT, ReadFiles, RemoteKeys,
@@ -202,7 +205,8 @@ impl Verifier {
             is_local: config.issuer.is_on_loopback(),
         };
         let key = self.keys.key(spec, scanned.header(), now).await?;
-        Ok(workload::judge(issuer, &scanned.verify(&key)?, now)?)
+        let signed = scanned.signing_input();
+        Ok(workload::judge(issuer, &scanned.verify(&key)?, signed, now)?)
     }
 
     /// Whether this is a token of a configured provider or workload issuer, by its unverified `iss`

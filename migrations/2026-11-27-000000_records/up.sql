@@ -97,7 +97,7 @@ CREATE TABLE engagement (
 CREATE INDEX engagement_of_task ON engagement (task);
 
 -- `path` is the task's id, the ancestors' and the token's own, 16 bytes each: a task and every subtree
--- is one range of its index.
+-- is one range of its index. `jkt` is the thumbprint of the key that the token is bound to.
 CREATE TABLE token (
     jti BYTEA NOT NULL PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -114,6 +114,7 @@ CREATE TABLE token (
     policy TEXT NOT NULL,
     rules TEXT NOT NULL,
     as_of BIGINT NOT NULL,
+    jkt BYTEA,
     hash BYTEA NOT NULL,
     revoked_at BIGINT,
     revoked_why TEXT
@@ -125,6 +126,14 @@ CREATE TABLE one_time (
     until BIGINT NOT NULL
 );
 CREATE INDEX one_time_until ON one_time (until);
+
+-- The key that a platform's credential is pinned to: the SHA-256 of its signing input, and the key's thumbprint.
+CREATE TABLE pin (
+    credential BYTEA NOT NULL PRIMARY KEY,
+    jkt BYTEA NOT NULL,
+    until BIGINT NOT NULL
+);
+CREATE INDEX pin_until ON pin (until);
 
 CREATE TABLE signing_key (
     kid TEXT NOT NULL PRIMARY KEY,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::pin::PinEvent;
 use crate::delegation::record::EndReason;
 use crate::delegation::stops::{StopNumber, Stoppable};
 use crate::oauth::{AgentId, Cause, Jti, SubjectRef, TaskId};
@@ -37,6 +38,15 @@ impl Outcome {
     }
 }
 
+/// What became of the pin of a credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pinned {
+    /// The credential was pinned to the first key.
+    First(PinEvent),
+    /// The credential is pinned to another key.
+    Refused(PinEvent),
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effect {
     pub is_changed: bool,
@@ -55,6 +65,8 @@ pub struct Effect {
     pub number: Option<StopNumber>,
     /// Whether what is stopped was met before; absent where that is not recorded.
     pub is_known: Option<bool>,
+    /// What became of the pin of the actor's credential, which gets a row of its own.
+    pub pin: Option<Pinned>,
     /// The tasks that a batch ended, and why.
     pub ended: Vec<TaskId>,
     pub ended_why: Option<EndReason>,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::effect::Effect;
 use super::exchange::ExchangeEvent;
+use super::pin::PinEvent;
 use crate::base::time::Timestamp;
 use crate::base::words::words;
 use crate::delegation::record::{AgentState, EndReason};
@@ -29,6 +30,10 @@ words! {
         /// A stop was lifted.
         Lift => "lift",
         Key => "key",
+        /// A platform's credential was pinned to a key.
+        Pin => "pin",
+        /// A pinned credential was presented without its key: an alert.
+        PinRefused => "pin_refused",
         /// The policy set was loaded, or a new one was refused.
         PolicyLoad => "policy_load",
         /// The configuration took effect.
@@ -64,6 +69,10 @@ pub enum Event {
     Lift(StopEvent),
     /// A signing key was made, prepared, revoked or set back with the clock.
     Key(KeyEvent),
+    /// A platform's credential was pinned to the first key that was proven beside it.
+    Pin(PinEvent),
+    /// A pinned credential was presented with another key or with none: the key is lost, or the credential is stolen.
+    PinRefused(PinEvent),
     /// The policy set was loaded, or a new one was refused.
     PolicyLoad(PolicyLoadEvent),
     /// The configuration takes or took effect.
@@ -296,6 +305,8 @@ impl Event {
             Self::Stop(_) => Kind::Stop,
             Self::Lift(_) => Kind::Lift,
             Self::Key(_) => Kind::Key,
+            Self::Pin(_) => Kind::Pin,
+            Self::PinRefused(_) => Kind::PinRefused,
             Self::PolicyLoad(_) => Kind::PolicyLoad,
             Self::Configuration(_) => Kind::Configuration,
             Self::ClockReset(_) => Kind::ClockReset,
@@ -357,6 +368,8 @@ impl Event {
             | Self::Introspection(_)
             | Self::Unauthenticated(_)
             | Self::Key(_)
+            | Self::Pin(_)
+            | Self::PinRefused(_)
             | Self::PolicyLoad(_)
             | Self::Process(_)
             | Self::Verb(_) => {}

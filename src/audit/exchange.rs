@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::effect::{Effect, Outcome};
 use crate::decision::{Found, Report, WayIn};
 use crate::delegation::record::TokenKind;
-use crate::oauth::{AgentId, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId};
+use crate::oauth::{
+    AgentId, CredentialHash, Jkt, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId,
+};
 use crate::policy::PolicyRecord;
 
 /// A token request.
@@ -62,6 +64,15 @@ pub struct ExchangeEvent {
     /// `exp` of the issued token, in whole seconds since the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
+    /// The key that the request proved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jkt: Option<Jkt>,
+    /// Whether the issued token is bound to that key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bound: bool,
+    /// The platform's credential that the actor was presented by, as a hash of its signing input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<CredentialHash>,
     /// What policy said, if it was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyRecord>,
@@ -101,6 +112,9 @@ pub(super) fn told(report: &Report, effect: &Effect) -> (Outcome, ExchangeEvent)
         scope_asked: report.asked.scope.clone(),
         scope: granted.map(|grant| grant.scope.clone()),
         expires_at: granted.map(|grant| grant.expires_at.seconds()),
+        jkt: who.proven,
+        bound: granted.is_some_and(|grant| grant.bound_to.is_some()),
+        credential: who.credential,
         policy: report.policy.as_ref().map(|policy| policy.decision.record.clone()),
         birthdate_malformed: report.is_birthdate_malformed,
     };

@@ -14,7 +14,9 @@ use crate::delegation::record::{AgentState, EndReason, TokenKind};
 use crate::delegation::stops::{StopKind, StopNumber};
 use crate::http::caller::Caller;
 use crate::jose::{Limits, parse_object};
-use crate::oauth::{Cause, LoginId, Plain, Purpose, RequestId, Scope, TargetId, TokenFault};
+use crate::oauth::{
+    Cause, CredentialHash, Issuer, Jkt, LoginId, Plain, Purpose, RequestId, Scope, TargetId, TokenFault,
+};
 use crate::policy::PolicyRecord;
 use crate::registry::ClientAuthentication;
 use crate::verification::fixtures;
@@ -58,6 +60,9 @@ fn events_of_clients() -> Vec<Event> {
             scope_asked: Scope::parse("search"),
             scope: Scope::parse("search"),
             expires_at: Some(1_795_000_300),
+            jkt: Some(Jkt::new([1; 32])),
+            bound: true,
+            credential: Some(CredentialHash::new([2; 32])),
             policy: Some(PolicyRecord {
                 decision: "permit".to_owned(),
                 policies: vec!["exchange-with-evidence".to_owned()],
@@ -79,6 +84,16 @@ fn events_of_clients() -> Vec<Event> {
         Event::Introspection(IntrospectionEvent { jti: Some(jti), task: Some(task), count: Some(7) }),
         Event::Unauthenticated(UnauthenticatedEvent { count: 9 }),
     ]
+}
+
+fn pin(jkt: Option<Jkt>) -> PinEvent {
+    PinEvent {
+        credential: CredentialHash::new([2; 32]),
+        issuer: Issuer::new("https://workloads.example"),
+        agent: agent(),
+        jkt,
+        expires_at: 1_795_000_300,
+    }
 }
 
 fn events_of_operators() -> Vec<Event> {
@@ -113,6 +128,8 @@ fn events_of_operators() -> Vec<Event> {
         Event::Stop(stop.clone()),
         Event::Lift(stop),
         Event::Key(KeyEvent { act: KeyAct::Prepared, kid: Some("kid".to_owned()), changed: Some(true) }),
+        Event::Pin(pin(Some(Jkt::new([1; 32])))),
+        Event::PinRefused(pin(None)),
         Event::PolicyLoad(PolicyLoadEvent { set: "0123456789abcdef".to_owned() }),
         Event::Configuration(ConfigurationEvent {
             added: vec!["client assistant".to_owned()],
@@ -240,6 +257,7 @@ fn told(report: Report) -> Told {
         source: IpAddr::from([192, 0, 2, 1]),
         recorded_source: Some(IpAddr::from([192, 0, 2, 0])),
         authorization: Vec::new(),
+        dpop: Vec::new(),
         request: RequestId::new(id(6)),
     };
     Told::of_client(AT, &caller, &client, What::Exchange(Arc::new(report)))

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::effect::Outcome;
+use super::effect::{Outcome, Pinned};
 use super::envelope::Requester;
 use super::event::Event;
 use crate::base::time::Timestamp;
@@ -49,6 +49,16 @@ impl Told {
     pub const fn of_server(at: Timestamp, outcome: Outcome, event: Event) -> Self {
         let what = What::Event(outcome, event);
         Self { at, request: None, requester: Requester::Server, source: None, what }
+    }
+
+    /// What is told in a row of its own about the pin of the actor's credential, beside the row of the request.
+    pub fn of_pin(&self, pinned: &Pinned, cause: Option<&Cause>) -> Self {
+        let outcome = cause.map_or(Outcome::Granted, Outcome::refused);
+        let event = match pinned {
+            Pinned::First(event) => Event::Pin(event.clone()),
+            Pinned::Refused(event) => Event::PinRefused(event.clone()),
+        };
+        Self { what: What::Event(outcome, event), ..self.clone() }
     }
 
     /// This, refused for `cause`. A report keeps the check at which it had stopped, if it had.

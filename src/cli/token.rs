@@ -10,7 +10,7 @@ mod server;
 use clap::Subcommand;
 
 use super::{CliError, Output};
-use server::{Caller, TokenFile, read_token};
+use server::{Caller, TokenFile, read_proof_key, read_token};
 
 /// The verbs about tokens.
 #[derive(Debug, Subcommand)]

@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use crate::base::digest::sha256;
 use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::jose::UnverifiedToken;
-use crate::oauth::{Cause, Digest, Plain, TokenFault};
+use crate::oauth::{Cause, Plain, TokenFault};
 use crate::registry::{AgentClass, Client};
 use crate::verification::{NotVerified, VerifiedWorkload, Verifier};
 
@@ -26,8 +25,6 @@ pub enum PlatformWay {
 #[derive(Clone, Debug)]
 pub struct PlatformCredential {
     workload: VerifiedWorkload,
-    /// The hash of what was signed: the presenter can vary an ECDSA signature, and so the whole token.
-    signed: Digest,
     way: PlatformWay,
 }
 
@@ -40,15 +37,6 @@ impl PlatformCredential {
     pub const fn way(&self) -> PlatformWay {
         self.way
     }
-
-    /// Whether `token` is this credential: the same text was signed.
-    pub fn is(&self, token: &str) -> bool {
-        UnverifiedToken::scan(token).is_ok_and(|scanned| signed(&scanned) == self.signed)
-    }
-}
-
-fn signed(scanned: &UnverifiedToken<'_>) -> Digest {
-    sha256([scanned.signing_input().as_bytes()])
 }
 
 /// Whether the token is one of a workload issuer, by its unverified `iss`.
@@ -68,14 +56,14 @@ pub async fn prove(
 ) -> Result<(Arc<Client>, PlatformCredential, Option<String>), Rejected> {
     let fault = |fault: TokenFault| Rejected::For(Cause::credential(fault));
     let scanned = UnverifiedToken::scan(token).map_err(|error| fault(error.into()))?;
-    let (signed, kid) = (signed(&scanned), scanned.header().kid.clone());
+    let kid = scanned.header().kid.clone();
     let workload = match verifier.workload(config, token, now).await {
         Ok(workload) => workload,
         Err(NotVerified::Fault(found)) => return Err(fault(found)),
         Err(NotVerified::Unavailable(why)) => return Err(Rejected::Unavailable(why)),
     };
     let client = client_of(config, workload.class(), named)?;
-    Ok((client, PlatformCredential { workload, signed, way }, kid))
+    Ok((client, PlatformCredential { workload, way }, kid))
 }
 
 fn client_of(config: &Config, class: &AgentClass, named: Option<&str>) -> Result<Arc<Client>, Plain> {

@@ -9,7 +9,7 @@ use super::section::Section;
 use super::table::table;
 use crate::jose::Algorithm;
 use crate::oauth::GrantType;
-use crate::registry::{Client, ClientAuthentication, ClientSecret, Network, forms};
+use crate::registry::{Client, ClientAuthentication, ClientSecret, Network, Proof, forms};
 
 table! {
     /// The clients of the token, introspection and revocation endpoints.
@@ -47,6 +47,9 @@ table! {
         /// Whether a client with a secret may be the actor itself.
         #[schemars(example = true, extend("x-default" = "`false` with a secret, else `true`"))]
         may_act_as_agent: Option<bool>,
+        /// Whether the client must prove a key at the token endpoint (DPoP, RFC 9449).
+        #[schemars(example = &"required")]
+        proof: Proof,
         /// The grant types that the client may use; `[]` for one that only introspects.
         grants: Vec<String> = GrantType::DEFAULT.map(|grant| grant.word().to_owned()).into(),
         /// The most scopes that the client may get.
@@ -84,7 +87,7 @@ pub(super) fn client(section: &Section<'_>, mut raw: RawClient) -> Option<Client
     let grants = grants(section, &raw.grants);
     let targets = section.targets("targets", &raw.targets);
     let (answers, scopes) = section.scopes(&raw.answers, &raw.scopes);
-    let may_act_as_agent = raw.may_act_as_agent;
+    let (may_act_as_agent, proof) = (raw.may_act_as_agent, raw.proof);
     if section.is_refused("authentication") {
         return None;
     }
@@ -105,6 +108,7 @@ pub(super) fn client(section: &Section<'_>, mut raw: RawClient) -> Option<Client
         authentication: authentication?,
         grants,
         may_act_as_agent: may_act_as_agent.unwrap_or(has_key),
+        proof,
         scopes,
         targets,
         answers,

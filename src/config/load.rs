@@ -104,6 +104,7 @@ fn sections(top: &Section<'_>, raw: RawConfig) -> Option<Config> {
     let database = database::database(&top.at("database"), raw.database, &data_dir);
     let keys = server::keys(&top.at("keys"), raw.keys, &data_dir);
     let audit = server::audit(&top.at("audit"), raw.audit, &data_dir);
+    let dpop = server::dpop(&top.at("dpop"), &raw.dpop);
     let policy =
         Policy { directory: raw.policy.directory.map(|directory| top.file(directory)), ..raw.policy };
 
@@ -137,6 +138,7 @@ fn sections(top: &Section<'_>, raw: RawConfig) -> Option<Config> {
         keys,
         tokens: raw.tokens.convert(),
         tasks: raw.tasks.convert(),
+        dpop,
         registry: Registry { identity_providers, workload_issuers, clients, predicates, targets },
         policy,
         audit,

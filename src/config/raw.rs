@@ -27,6 +27,7 @@ table! {
         pub(super) keys: server::RawKeys,
         pub(super) tokens: server::RawTokens,
         pub(super) tasks: server::RawTasks,
+        pub(super) dpop: server::RawDpop,
         pub(super) identity_provider: Vec<providers::RawProvider>,
         pub(super) workload_issuer: Vec<workloads::RawWorkloadIssuer>,
         pub(super) client: Vec<clients::RawClient>,

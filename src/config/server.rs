@@ -7,12 +7,16 @@ use url::Url;
 
 use super::section::Section;
 use super::table::table;
-use super::{Audit, Keys, Listen, RecordedSource, Tasks, Tls, Tokens};
+use super::{Audit, Dpop, DpopNonce, Keys, Listen, RecordedSource, Tasks, Tls, Tokens};
 use crate::base::loopback::is_literal_loopback;
 use crate::base::time::Lifetime;
 use crate::jose::Algorithm;
 use crate::oauth::Issuer;
 use crate::registry::{SubjectForm, forms};
+
+/// The algorithms that DPoP proofs may be signed with. All of them are asymmetric.
+const PROOF_ALGORITHMS: [Algorithm; 5] =
+    [Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA, Algorithm::PS256, Algorithm::RS256];
 
 /// The longest lifetime that an access token may be given, in seconds.
 pub(super) const MAX_TOKEN_LIFETIME: u32 = 900;
@@ -84,6 +88,23 @@ table! {
         #[schemars(example = &"network")]
         source: RecordedSource = RecordedSource::Whole,
     }
+}
+
+table! {
+    /// Proof of possession by DPoP (RFC 9449).
+    pub(super) struct RawDpop {
+        /// Whether a proof must have a nonce of Deputy's (RFC 9449 §8).
+        #[schemars(example = &"required")]
+        nonce: DpopNonce = DpopNonce::Off,
+        /// The algorithms that proofs may be signed with. `RS256` may be added.
+        #[schemars(example = ["ES256"])]
+        algorithms: Vec<String> = PROOF_ALGORITHMS[..4].iter().map(|a| a.as_str().to_owned()).collect(),
+    }
+}
+
+pub(super) fn dpop(section: &Section<'_>, raw: &RawDpop) -> Dpop {
+    let algorithms = section.algorithms("algorithms", &raw.algorithms, &PROOF_ALGORITHMS);
+    Dpop { nonce: raw.nonce, algorithms }
 }
 
 impl RawTokens {

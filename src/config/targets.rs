@@ -9,7 +9,7 @@ use super::server::MAX_TOKEN_LIFETIME;
 use super::table::table;
 use crate::base::time::Lifetime;
 use crate::oauth::{ClientId, ScopeToken};
-use crate::registry::{AnswerRule, MFA, ScopeRule, SubjectForm, Target, Zone, forms};
+use crate::registry::{AnswerRule, MFA, ScopeRule, SubjectForm, Target, TargetProof, Zone, forms};
 
 table! {
     /// The resource servers and agents that tokens are for.
@@ -32,6 +32,9 @@ table! {
         /// The targets that it may exchange onward to.
         #[schemars(example = ["tickets"])]
         onward: Vec<String>,
+        /// Whether the target's tokens are bound to the key that their agent proved (DPoP, RFC 9449).
+        #[schemars(example = &"required")]
+        proof: TargetProof,
         /// The lifetime of the target's tokens.
         #[schemars(
             range(min = 1, max = MAX_TOKEN_LIFETIME), example = 120,
@@ -119,6 +122,7 @@ pub(super) fn target(section: &Section<'_>, raw: RawTarget) -> Option<Target> {
         resource_server: client("resource_server", raw.resource_server),
         exchange_client: client("exchange_client", raw.exchange_client),
         onward,
+        proof: raw.proof,
         lifetime: raw.lifetime_seconds.map(Lifetime::from_seconds),
         subject: raw.subject,
         sector: raw.sector.unwrap_or_else(|| Target::default_sector(identifier.as_str())),

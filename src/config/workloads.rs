@@ -10,7 +10,7 @@ use super::section::Section;
 use super::table::table;
 use crate::base::time::Lifetime;
 use crate::oauth::Issuer;
-use crate::registry::{AgentClass, AgentLifetime, Network, WorkloadIssuer, forms};
+use crate::registry::{AgentClass, AgentLifetime, Network, Pin, Proof, WorkloadIssuer, forms};
 
 table! {
     /// The issuers of agents' credentials.
@@ -49,6 +49,12 @@ table! {
         /// The greatest difference between `exp` and `iat` of the issuer's tokens.
         #[schemars(range(min = 1, max = 86_400))]
         max_token_lifetime_seconds: u32 = 3600,
+        /// Whether agents of the issuer must prove a key (DPoP, RFC 9449).
+        #[schemars(example = &"required")]
+        proof: Proof,
+        /// Whether a token of the issuer is pinned to the key that is first proven beside it, until it expires.
+        #[schemars(example = &"off")]
+        pin: Pin,
         #[schemars(extend("x-default" = "none: no agent of the issuer is known"))]
         class: Vec<RawClass>,
     }
@@ -143,6 +149,8 @@ pub(super) fn workload_issuer(
         algorithms,
         stable_id_claim: raw.stable_id_claim,
         instance_id_claim: raw.instance_id_claim,
+        proof: raw.proof,
+        pin: raw.pin,
         max_token_lifetime: Lifetime::from_seconds(raw.max_token_lifetime_seconds),
         classes,
     })

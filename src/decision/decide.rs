@@ -14,6 +14,7 @@ use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::delegation::actor::Acting;
 use crate::delegation::answers::SealedAnswer;
+use crate::delegation::binding::PinnedUse;
 use crate::delegation::plan::{LoginRecord, TaskPlan};
 use crate::delegation::record::{Grounds, Lineage, Login, Subject, Task};
 use crate::delegation::recorded::Recorded;
@@ -178,6 +179,7 @@ impl<'a> Walk<'a> {
             facts,
             grounds,
             origin,
+            pin: PinnedUse::of(&self.config.registry, acting, self.question.proven()),
             answer,
             answers,
         })

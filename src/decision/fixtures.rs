@@ -20,7 +20,7 @@ use crate::oauth::{
 use crate::policy::PolicySet;
 use crate::testing::definition;
 use crate::verification::{
-    LoginFacts, MayAct, PredicateClaims, VerifiedLogin, VerifiedOwn, VerifiedWorkload,
+    LoginFacts, MayAct, PredicateClaims, VerifiedLogin, VerifiedOwn, VerifiedProof, VerifiedWorkload,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
@@ -41,6 +41,7 @@ pub(crate) struct Scene {
     pub(crate) client: AuthenticatedClient,
     pub(crate) request: ExchangeRequest,
     pub(crate) verified: Verified,
+    pub(crate) proof: Option<VerifiedProof>,
     pub(crate) fresh: FreshIds,
     pub(crate) recorded: Recorded,
     pub(crate) now: Timestamp,
@@ -128,6 +129,7 @@ impl Scene {
             client: AuthenticatedClient::for_tests(registered, Vec::new()),
             request: parse(form),
             verified,
+            proof: None,
             fresh: FreshIds {
                 jti: Jti::new(id(1)),
                 task: TaskId::new(id(2)),
@@ -218,6 +220,7 @@ impl Scene {
             client: &self.client,
             request: &self.request,
             verified: &self.verified,
+            proof: self.proof.as_ref(),
             fresh: &self.fresh,
         };
         decide(&self.world, &question, &self.recorded, self.now)
@@ -259,6 +262,7 @@ pub(crate) fn delegation(kind: TokenKind, target: &str, scope: &str) -> Delegati
         classes: vec!["client".to_owned()],
         grounds: Grounds::default(),
         as_of: StopNumber::default(),
+        bound_to: None,
         hash: [1; 32],
         revoked: None,
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::report::Proposal;
 use crate::delegation::answers::SealedAnswer;
+use crate::delegation::binding::PinnedUse;
 use crate::delegation::plan::TaskPlan;
 use crate::delegation::record::{Agent, Grounds, Login, Subject, Task};
 use crate::oauth::{ClientId, Jti, LoginId, Purpose, ScopeToken, TargetId, TaskId};
@@ -55,6 +56,8 @@ pub struct Terms {
     pub grounds: Grounds,
     /// Where the token comes from.
     pub origin: Origin,
+    /// The use of the actor's credential, where that is pinned to a key.
+    pub pin: Option<PinnedUse>,
     pub answer: Option<GivenAnswer>,
     /// The answers of the login that are to be kept with it, where (target, scope) has none yet.
     pub answers: Vec<KnownAnswer>,

@@ -17,13 +17,17 @@ use crate::delegation::record::Grounds;
 use crate::delegation::record::{Delegation, Lineage, TokenKind};
 use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::stops::{StopNumber, Stops};
-use crate::oauth::{AgentId, ClientId, Jti, Scope, TargetId};
+use crate::oauth::{AgentId, ClientId, Jkt, Jti, Scope, TargetId};
 use crate::policy::PolicySet;
+use crate::registry::TargetProof;
 use crate::testing::definition::{client_section, replaced};
-use crate::verification::VerifiedOwn;
+use crate::verification::{VerifiedOwn, VerifiedProof};
 
 const WORDS: &[&str] = &["a", "b", "c", "d", "nowhere"];
 const SERVICES: usize = 5;
+/// How every other service authenticates: by what could be stolen.
+const SECRET: &str = "authentication = \"client_secret_basic\"\nallow_secret = true\nmay_act_as_agent = true\n\
+                      secret_file = \"secrets/basic-app\"";
 
 /// Five services in a ring with short cuts; each may exchange onward what is for its own target.
 fn config() -> Config {
@@ -38,12 +42,17 @@ fn config() -> Config {
         let held = if i % 2 == 0 { "\"a\", \"b\", \"c\", \"d\"" } else { "\"a\", \"b\", \"c\"" };
         let client = client_section("svc1").replace("svc1", &format!("s{i}"));
         let client = replaced(&client, "\"deep\", \"deeper\"", held);
+        let client = match i % 2 {
+            0 => replaced(&client, &format!("jwks_file = \"clients/s{i}.json\""), SECRET),
+            _ => client,
+        };
         let client = replaced(&client, "\"deep2\"", &format!("\"t{next}\", \"t{skip}\", \"t{i}\""));
         toml.push_str(&format!(
             "{client}\n\
              [[target]]\nidentifier = \"t{i}\"\nscopes = {{ {} }}\nexchange_client = \"s{i}\"\n\
-             onward = [\"t{next}\", \"t{skip}\"]\nlifetime_seconds = {lifetime}\n",
+             onward = [\"t{next}\", \"t{skip}\"]\nlifetime_seconds = {lifetime}\nproof = \"{}\"\n",
             defined.join(", "),
+            ["optional", "none", "optional", "optional", "required"][i],
         ));
     }
     config_with(&toml)
@@ -63,17 +72,21 @@ struct Ask {
     /// Ask only for words that the subject token holds.
     is_modest: bool,
     seconds_later: u32,
+    /// The key that is proven.
+    proven: Option<Jkt>,
 }
 
 fn asks() -> impl Strategy<Value = Vec<Ask>> {
     let words = proptest::sample::subsequence(WORDS.to_vec(), 1..=3);
-    let ask = (0..SERVICES, 0..=SERVICES, words, any::<bool>(), 0_u32..40).prop_map(
-        |(service, target, words, is_modest, seconds_later)| Ask {
+    let key = proptest::option::of((0_u8..2).prop_map(|key| Jkt::new([key; 32])));
+    let ask = (0..SERVICES, 0..=SERVICES, words, any::<bool>(), 0_u32..40, key).prop_map(
+        |(service, target, words, is_modest, seconds_later, proven)| Ask {
             service,
             target,
             words,
             is_modest,
             seconds_later,
+            proven,
         },
     );
     proptest::collection::vec(ask, 8)
@@ -97,6 +110,7 @@ fn as_delegation(terms: &Terms) -> Delegation {
         classes: proposal.classes.clone(),
         grounds: Grounds::default(),
         as_of: StopNumber::default(),
+        bound_to: proposal.bound_to,
         hash: [0; 32],
         revoked: None,
     }
@@ -165,6 +179,34 @@ fn check(
     Ok(())
 }
 
+/// What must hold of the keys: nobody gets a token that is bound to a key that they did not prove, a bound task token is
+/// continued by its key alone, and who proves a key gets a token that is bound to it wherever that can be checked.
+fn check_key(
+    config: &Config,
+    parent: Option<&Delegation>,
+    child: &Proposal,
+    (actor, proven): (&Acting, Option<Jkt>),
+) -> Result<(), String> {
+    if child.bound_to.is_some() && child.bound_to != proven {
+        return Err(format!("bound to {:?} by who proved {proven:?}", child.bound_to));
+    }
+    let task_token = parent.filter(|parent| parent.kind == TokenKind::Task);
+    if let Some(key) = task_token.and_then(|parent| parent.bound_to)
+        && proven != Some(key)
+    {
+        return Err(format!("a token that is bound to {key} was continued with {proven:?}"));
+    }
+    let target = config.registry.targets.get(&child.target);
+    let is_secret = !actor.client.authentication.proves_key();
+    match target.map(|target| target.proof) {
+        None if is_secret && child.bound_to != proven => Err("a task token that can be stolen".to_owned()),
+        Some(TargetProof::Required) if child.bound_to.is_none() => Err("an unbound token".to_owned()),
+        Some(TargetProof::None) if child.bound_to.is_some() => Err("a bound token".to_owned()),
+        Some(TargetProof::Optional) if child.bound_to != proven => Err("a proof was lost".to_owned()),
+        _ => Ok(()),
+    }
+}
+
 /// Spoils a result.
 type Plant = fn(&mut Terms);
 
@@ -221,6 +263,7 @@ fn question(world: &World, ask: &Ask, held: Option<&Held>, number: u128) -> (Sce
     scene.world = world.clone();
     scene.client = AuthenticatedClient::for_tests(actor.client.clone(), Vec::new());
     scene.verified.actor = Ok(actor.clone());
+    scene.proof = ask.proven.map(VerifiedProof::for_tests);
     scene.fresh.jti = Jti::new(uuid::Uuid::from_u128(number));
     match held {
         None => {
@@ -259,6 +302,8 @@ fn play(world: &World, asks: &[Ask], plant: Plant) -> Result<usize, String> {
         if held.is_none() && terms.proposal.chain != [actor.id.clone()] {
             return Err(format!("the first chain is {:?}", terms.proposal.chain));
         }
+        let parent = held.as_ref().map(|held| &held.lineage.delegation);
+        check_key(&world.config, parent, &terms.proposal, (&actor, ask.proven))?;
         if let Some(held) = &held {
             check(&world.config, &held.lineage.delegation, &held.acting, &terms.proposal, &actor)?;
             if confirm(&permit, &scene.recorded, now) != write_of(&terms, held) {
@@ -311,6 +356,7 @@ fn long_chain() -> Vec<Ask> {
         words: words.to_vec(),
         is_modest: false,
         seconds_later: 1,
+        proven: Some(Jkt::new([7; 32])),
     };
     vec![ask(0, SERVICES, &["b", "c"]), ask(0, 2, &["b"]), ask(2, 3, &["b"]), ask(3, 4, &["b"])]
 }
@@ -322,7 +368,9 @@ fn the_long_chain_is_granted_at_every_hop() {
 
 #[test]
 fn a_planted_widening_is_caught() {
-    let plants: [(&str, Plant); 5] = [
+    let plants: [(&str, Plant); 7] = [
+        ("another key", |terms| terms.proposal.bound_to = Some(Jkt::new([8; 32]))),
+        ("lost key", |terms| terms.proposal.bound_to = None),
         ("scope", |terms| terms.proposal.scope = Scope::parse("a b c d").unwrap()),
         ("lifetime", |terms| {
             terms.proposal.expires_at = terms.proposal.expires_at.plus(Lifetime::from_seconds(600))

@@ -6,9 +6,9 @@ use crate::base::words::words;
 use crate::client_auth::{AuthenticatedClient, PlatformWay};
 use crate::config::Config;
 use crate::delegation::actor::Acting;
-use crate::oauth::{ExchangeRequest, Jti, LoginId, SubjectRef, TaskId};
+use crate::oauth::{ExchangeRequest, Jkt, Jti, LoginId, SubjectRef, TaskId};
 use crate::policy::PolicySet;
-use crate::verification::{NotVerified, VerifiedLogin, VerifiedOwn};
+use crate::verification::{NotVerified, VerifiedLogin, VerifiedOwn, VerifiedProof};
 
 /// The configuration and the policy that one request is decided by. They do not change while the request is answered.
 #[derive(Clone, Debug)]
@@ -69,6 +69,8 @@ pub struct Question<'a> {
     pub client: &'a AuthenticatedClient,
     pub request: &'a ExchangeRequest,
     pub verified: &'a Verified,
+    /// The DPoP proof that came with it.
+    pub proof: Option<&'a VerifiedProof>,
     pub fresh: &'a FreshIds,
 }
 
@@ -87,5 +89,10 @@ impl Question<'_> {
     /// its client.
     pub fn has_actor_token(&self) -> bool {
         self.request.actor.is_some() || self.client.platform().is_some()
+    }
+
+    /// The key that the request proved.
+    pub fn proven(&self) -> Option<Jkt> {
+        self.proof.map(VerifiedProof::thumbprint)
     }
 }

@@ -8,8 +8,8 @@ use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::delegation::record::TokenKind;
 use crate::oauth::{
-    AgentId, Audience, Cause, ClientId, Jti, LoginId, Purpose, Scope, ScopeToken, SubjectRef, TargetId,
-    TaskId,
+    AgentId, Audience, Cause, ClientId, CredentialHash, Jkt, Jti, LoginId, Purpose, Scope, ScopeToken,
+    SubjectRef, TargetId, TaskId,
 };
 use crate::policy::{self, Facts};
 use crate::registry::Target;
@@ -21,6 +21,8 @@ use crate::verification::LoginFacts;
 pub enum Check {
     /// The client authenticated.
     Client,
+    /// The DPoP proof is good, and it is there if the client has to send one.
+    Proof,
     /// The grant type is one that is served.
     Grant,
     /// The client is registered for the grant.
@@ -51,8 +53,9 @@ pub enum Check {
 
 impl Check {
     /// Every check, in order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Client,
+        Self::Proof,
         Self::Grant,
         Self::GrantAllowed,
         Self::Parameters,
@@ -112,6 +115,10 @@ pub struct Who {
     pub purpose: Option<Purpose>,
     /// The subject token, where it is one of Deputy's own.
     pub parent: Option<Jti>,
+    /// The key that the request proved.
+    pub proven: Option<Jkt>,
+    /// The platform's credential that the actor was presented by.
+    pub credential: Option<CredentialHash>,
 }
 
 /// The facts that were given to the policy, and its decision.
@@ -145,6 +152,8 @@ pub struct Proposal {
     pub ancestors: Vec<Jti>,
     /// The target of the subject token, where the exchange goes onward from it.
     pub onward_from: Option<TargetId>,
+    /// The key that it is bound to.
+    pub bound_to: Option<Jkt>,
     /// `iat`, in whole seconds.
     pub issued_at: Timestamp,
     /// `exp`, in whole seconds.
@@ -190,6 +199,8 @@ impl Report {
                 begins_task: false,
                 purpose: None,
                 parent: None,
+                proven: None,
+                credential: None,
             },
             policy: None,
             grant: None,
@@ -218,6 +229,9 @@ impl Report {
         if let SubjectResult::Own(Ok(own)) = &question.verified.subject {
             report.who.parent = Some(own.jti());
         }
+        report.who.proven = question.proven();
+        let workload = question.verified.actor.as_ref().ok().and_then(|acting| acting.workload.as_ref());
+        report.who.credential = workload.map(|workload| workload.credential().hash);
         report
     }
 

@@ -6,7 +6,7 @@ use super::Findings;
 use crate::config::Config;
 use crate::delegation::rules::ANSWER_LIFETIME;
 use crate::oauth::{GrantType, TargetId};
-use crate::registry::{Network, Reach, Registry, Target};
+use crate::registry::{Network, Proof, Reach, Registry, Target};
 
 pub(super) fn check(findings: &mut Findings, config: &Config) {
     providers(findings, &config.registry);
@@ -19,6 +19,7 @@ pub(super) fn check(findings: &mut Findings, config: &Config) {
     proxies(findings, config);
     platforms(findings, &config.registry);
     networks(findings, &config.registry);
+    proofs(findings, &config.registry);
 }
 
 fn providers(findings: &mut Findings, registry: &Registry) {
@@ -240,6 +241,17 @@ fn proxies(findings: &mut Findings, config: &Config) {
         several => format!("{several} networks, none of them wide"),
     };
     findings.ok_unless_reported(ID, what);
+}
+
+/// A credential of a platform is worth something to whoever steals it, unless its agent has to prove a key.
+fn proofs(findings: &mut Findings, registry: &Registry) {
+    const ID: &str = "proof";
+    for issuer in registry.workload_issuers.values().filter(|issuer| issuer.proof == Proof::Optional) {
+        let what =
+            format!("agents of `{}` need not prove a key: their credentials can be stolen", issuer.issuer);
+        findings.warn(ID, what, "write `proof = \"required\"` as soon as its agents send DPoP proofs");
+    }
+    findings.ok_unless_reported(ID, "each agent of a platform has to prove a key");
 }
 
 /// A proxy resolves the name itself, so that the restriction to public addresses cannot be kept.

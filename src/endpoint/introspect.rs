@@ -14,7 +14,7 @@ use crate::endpoint::own::Presenting;
 use crate::endpoint::phases;
 use crate::http::caller::Caller;
 use crate::http::reply;
-use crate::oauth::exchange::BEARER;
+use crate::oauth::exchange::{BEARER, DPOP};
 use crate::oauth::{Params, Plain, TaskId};
 use crate::store::{Change, Entry, Recorded};
 use crate::verification::{PresentedOwn, VerifiedOwn};
@@ -62,16 +62,16 @@ async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value
     };
     if !client.one_time().is_empty() {
         let entry = Entry { one_time: client.one_time().to_vec(), change: Change::Nothing, told: None, now };
-        if let Recorded::Replayed = app.store.record(entry).await? {
-            return Err(record(Plain::AssertionReplayed.into()).await);
+        if let Recorded::Replayed(cause) = app.store.record(entry).await? {
+            return Err(record(cause.into()).await);
         }
     }
     Ok(match active {
         None => serde_json::json!({"active": false}),
-        Some(Active { own, task }) => {
+        Some(Active { own, task, is_bound }) => {
             let Told { requester, source, .. } = told;
             app.introspections.note(Alike { jti: own.jti(), task, requester, source });
-            answer(own)
+            answer(own, is_bound)
         }
     })
 }
@@ -79,6 +79,8 @@ async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value
 struct Active {
     own: VerifiedOwn,
     task: TaskId,
+    /// Whether it is bound to a key.
+    is_bound: bool,
 }
 
 /// The token, if it is active for this resource server; `None` for every other case alike. It counts as a guess until it
@@ -109,14 +111,15 @@ async fn find(presenting: Presenting<'_>, token: &str, is_counted: bool) -> Resu
     }
     let Ok(found) = presenting.look_up(presented).await? else { return Ok(None) };
     let is_active = is_active_for(config, client, &found.lineage, now);
-    Ok(is_active.then(|| Active { task: found.lineage.task.id, own: found.own }))
+    let (task, is_bound) = (found.lineage.task.id, found.lineage.delegation.bound_to.is_some());
+    Ok(is_active.then(|| Active { own: found.own, task, is_bound }))
 }
 
-/// The token's own claims, no more (RFC 7662 §2.2, RFC 8693 §7.4).
-fn answer(own: VerifiedOwn) -> Value {
+/// The token's own claims, `cnf` among them, no more (RFC 7662 §2.2, RFC 8693 §7.4, RFC 9449 §6.2).
+fn answer(own: VerifiedOwn, is_bound: bool) -> Value {
     let mut members = own.into_claims();
     members.insert("active".to_owned(), Value::Bool(true));
-    members.insert("token_type".to_owned(), BEARER.into());
+    members.insert("token_type".to_owned(), if is_bound { DPOP } else { BEARER }.into());
     Value::Object(members)
 }
 

@@ -106,6 +106,9 @@ fn document(config: &Config, routes: &[Route]) -> Value {
     put("response_types_supported", json!(["none"]));
     put("grant_types_supported", json!(GrantType::ALL));
     put("scopes_supported", json!(scopes));
+    // RFC 9449 §5.1
+    let proofs: Vec<&str> = config.dpop.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
+    put("dpop_signing_alg_values_supported", json!(proofs));
     Value::Object(document)
 }
 

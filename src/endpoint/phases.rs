@@ -8,7 +8,7 @@ use crate::client_auth::{self, AuthenticatedClient, NotAuthenticated};
 use crate::config::Config;
 use crate::delegation::stops::Stoppable;
 use crate::http::caller::Caller;
-use crate::oauth::{Cause, ClientId, Params, Plain};
+use crate::oauth::{Cause, ClientId, OneTime, Params, Plain};
 use crate::store::{Change, Entry, Recorded};
 
 /// Authenticates the client, throttles failures, and records them.
@@ -96,9 +96,23 @@ pub async fn record_stop(
     app: &App,
     caller: &Caller,
     client: &AuthenticatedClient,
+    told: Told,
+    kind: Kind,
+    stop: Stop,
+) -> Stop {
+    record_stop_using(app, caller, client, told, kind, stop, client.one_time().to_vec()).await
+}
+
+/// As [`record_stop`], and uses up `used` instead. If something of it but the assertion was used before, nothing is
+/// written, and that is what is returned.
+pub async fn record_stop_using(
+    app: &App,
+    caller: &Caller,
+    client: &AuthenticatedClient,
     mut told: Told,
     kind: Kind,
     stop: Stop,
+    used: Vec<OneTime>,
 ) -> Stop {
     let now = told.at;
     if let Stop::Refused(Cause::Plain(Plain::AssertionReplayed)) = stop {
@@ -108,10 +122,12 @@ pub async fn record_stop(
         Stop::Refused(cause) => told.refuse(cause),
         Stop::Failed(_) => told.fail(),
     }
-    let entry =
-        Entry { one_time: client.one_time().to_vec(), change: Change::Nothing, told: Some(told), now };
+    let entry = Entry { one_time: used, change: Change::Nothing, told: Some(told), now };
     match (app.store.record(entry).await, stop) {
-        (Ok(Recorded::Replayed), _) => replayed(app, caller, client, kind, now).await,
+        (Ok(Recorded::Replayed(Plain::AssertionReplayed)), _) => {
+            replayed(app, caller, client, kind, now).await
+        }
+        (Ok(Recorded::Replayed(cause)), _) => cause.into(),
         (Ok(_), stop) | (Err(_), stop @ Stop::Failed(_)) => stop,
         (Err(error), Stop::Refused(_)) => Stop::Failed(error.into()),
     }

@@ -94,7 +94,7 @@ async fn run(
     };
     let entry = Entry { one_time: client.one_time().to_vec(), change, told: Some(told(event.clone())), now };
     match app.store.record(entry).await? {
-        Recorded::Replayed => Err(Plain::AssertionReplayed.into()),
+        Recorded::Replayed(cause) => Err(cause.into()),
         _ => Ok(()),
     }
 }

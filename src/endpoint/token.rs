@@ -4,7 +4,6 @@ mod exchange;
 mod grant;
 mod phases;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpResponse;
@@ -12,7 +11,7 @@ use actix_web::HttpResponse;
 use self::phases::{Call, Stopped};
 use crate::app::{App, Failure, Stop};
 use crate::audit::Kind;
-use crate::decision::Report;
+use crate::decision::Check;
 use crate::endpoint::forms::FormEndpoint;
 use crate::endpoint::phases::authenticate;
 use crate::http::caller::Caller;
@@ -36,7 +35,7 @@ impl FormEndpoint for Token {
     }
 
     fn reply(answer: &TokenResponse) -> HttpResponse {
-        reply::ok(answer)
+        reply::token(answer)
     }
 
     fn observe(app: &App, took: Duration) {
@@ -70,16 +69,18 @@ async fn token_by(app: &App, caller: &Caller, params: &Params) -> Option<Result<
         Ok(client) => client,
         Err(stop) => return Some(Err(stop)),
     };
-    let call = Call { app, caller, world: &world, client: &client, now };
-    let outcome = match grant::read(client.client(), params, &world.config) {
-        Ok(request) => answer(&call, &request).await,
-        Err((check, cause)) => {
-            let report = Report::of_client(client.client().id.clone()).refused_at(check, cause.clone());
-            Err(Stopped::Unrecorded(Arc::new(report), cause.into()))
-        }
+    let (proof, fault) = match Call::proof_of(app, &world.config, caller, client.client(), now) {
+        Ok(proof) => (proof, None),
+        Err(cause) => (None, Some(cause)),
+    };
+    let call = Call { app, caller, world: &world, client: &client, proof: proof.as_ref(), now };
+    let outcome = match (fault, grant::read(client.client(), params, &world.config)) {
+        (Some(cause), _) => Err(call.refused(Check::Proof, cause)),
+        (None, Err((check, cause))) => Err(call.refused(check, cause)),
+        (None, Ok(request)) => answer(&call, &request).await,
     };
     match outcome {
-        Ok(response) => Some(Ok(response)),
+        Ok(response) => Some(Ok(TokenResponse { dpop_nonce: call.next_nonce(), ..response })),
         Err(Stopped::Superseded) => None,
         Err(stopped) => Some(Err(call.record(stopped).await)),
     }

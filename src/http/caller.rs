@@ -16,6 +16,8 @@ pub struct Caller {
     pub recorded_source: Option<IpAddr>,
     /// Every `Authorization` header, as received.
     pub authorization: Vec<Vec<u8>>,
+    /// Every `DPoP` header (RFC 9449 §4.1), as received.
+    pub dpop: Vec<Vec<u8>>,
     /// The identifier of this request.
     pub request: RequestId,
 }
@@ -39,6 +41,7 @@ impl Caller {
             source,
             recorded_source: recorded_part(source, recorded),
             authorization: authorization.map(|value| value.as_bytes().to_vec()).collect(),
+            dpop: request.headers().get_all("dpop").map(|value| value.as_bytes().to_vec()).collect(),
             request: id,
         }
     }

@@ -8,14 +8,26 @@ use serde_json::json;
 use crate::http::caller::Caller;
 use crate::http::throttle::Throttle;
 use crate::oauth::exchange::refusal_body;
-use crate::oauth::{Cause, Plain, RequestId};
+use crate::oauth::{Cause, Plain, RequestId, TokenResponse};
 
 /// Seconds after which a failed request is worth trying again.
 const RETRY_AFTER: &str = "2";
 
+/// The header with the nonce for the next DPoP proof (RFC 9449 §8).
+pub const DPOP_NONCE: &str = "dpop-nonce";
+
 /// A success with a JSON body.
 pub fn ok(body: &impl Serialize) -> HttpResponse {
     sensitive(StatusCode::OK).json(body)
+}
+
+/// A token (RFC 6749 §5.1), with the nonce for the next DPoP proof where one is demanded.
+pub fn token(answer: &TokenResponse) -> HttpResponse {
+    let mut builder = sensitive(StatusCode::OK);
+    if let Some(nonce) = &answer.dpop_nonce {
+        builder.insert_header((DPOP_NONCE, nonce.as_str()));
+    }
+    builder.json(answer)
 }
 
 /// A success without a body.
@@ -44,6 +56,9 @@ pub fn refused(caller: &Caller, cause: &Cause) -> HttpResponse {
     }
     if let Cause::Plain(Plain::MethodNotAllowed) = cause {
         builder.insert_header((header::ALLOW, "POST"));
+    }
+    if let Cause::NonceDemanded { nonce } = cause {
+        builder.insert_header((DPOP_NONCE, nonce.as_ref()));
     }
     if matches!(cause, Cause::Plain(Plain::BodyTooLarge | Plain::BodyTimeout)) {
         builder.force_close();
@@ -79,7 +94,10 @@ mod tests {
     fn refusal(cause: Plain, authorization: Vec<Vec<u8>>) -> HttpResponse {
         let request = RequestId::new(Uuid::nil());
         let source = IpAddr::from([192, 0, 2, 1]);
-        refused(&Caller { source, recorded_source: None, authorization, request }, &cause.into())
+        refused(
+            &Caller { source, recorded_source: None, authorization, dpop: Vec::new(), request },
+            &cause.into(),
+        )
     }
 
     fn header_of(response: &HttpResponse, name: header::HeaderName) -> Option<&str> {

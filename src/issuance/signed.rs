@@ -86,6 +86,7 @@ impl SignedToken {
             kid: self.kid.clone(),
             grounds: grounds.clone(),
             as_of,
+            bound_to: proposal.bound_to,
             hash: self.hash,
             revoked: None,
         }

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::VerifyingKey;
 use jsonwebtoken::DecodingKey;
+use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use serde_json::{Map, Value};
 
 use super::{Algorithm, JoseError};
@@ -95,6 +96,17 @@ impl PublicKey {
             Ok(true) => Ok(()),
             Ok(false) | Err(_) => Err(JoseError::Signature),
         }
+    }
+
+    /// Its SHA-256 thumbprint (RFC 7638).
+    ///
+    /// # Errors
+    /// [`JoseError::Key`], but not for keys that were read from a JWK.
+    pub fn thumbprint(&self) -> Result<[u8; 32], JoseError> {
+        let jwk = Jwk::from_decoding_key(&self.0.key, Some(library(self.0.algorithm)));
+        let text = jwk.and_then(|jwk| jwk.thumbprint(ThumbprintHash::SHA256)).map_err(|_| JoseError::Key)?;
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| JoseError::Key)?;
+        bytes.try_into().map_err(|_| JoseError::Key)
     }
 
     /// Whether both are the same key for the same algorithm.

@@ -161,6 +161,16 @@ impl SigningKey {
     }
 }
 
+impl SigningKey {
+    /// A compact JWS of `claims` with this `typ`, whose header has the public key: a DPoP proof (RFC 9449 §4.2).
+    pub fn sign_proof(&self, typ: &str, claims: &Value) -> Result<String, JoseError> {
+        let mut jwk = self.jwk.clone();
+        jwk.retain(|name, _| matches!(name.as_str(), "kty" | "crv" | "x" | "y" | "n" | "e"));
+        let header = serde_json::json!({ "alg": self.algorithm.as_str(), "typ": typ, "jwk": jwk });
+        self.sign_compact(&URL_SAFE_NO_PAD.encode(header.to_string()), claims.to_string().as_bytes())
+    }
+}
+
 impl Private {
     fn parse(algorithm: Algorithm, pkcs8: &[u8]) -> Option<Self> {
         let rsa = |padding| RsaKeyPair::from_pkcs8(pkcs8).ok().map(|pair| Self::Rsa(pair, padding));

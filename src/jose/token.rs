@@ -17,7 +17,7 @@ const MAX_TOKEN: usize = 16 * 1024;
 pub(super) const MAX_KID: usize = 128;
 
 /// The header of a scanned token. Everything else in it (`jku`, `jwk`, `x5u`, `x5c`, …) is ignored
-/// and never used to find a key (8725-3.10-02).
+/// and never used to find a key (8725-3.10-02), but for `jwk` in [`UnverifiedToken::scan_with_own_key`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// `alg`, one of those Deputy knows.
@@ -59,6 +59,24 @@ impl<'a> UnverifiedToken<'a> {
     /// The first of [`JoseError::Malformed`], [`JoseError::Critical`], [`JoseError::Algorithm`],
     /// [`JoseError::Kind`], [`JoseError::Claim`].
     pub fn scan(token: &'a str) -> Result<Self, JoseError> {
+        Self::scan_whole(token).map(|(scanned, _)| scanned)
+    }
+
+    /// As [`UnverifiedToken::scan`], of a token that brings its own public key in the header parameter `jwk`, as a DPoP
+    /// proof does (RFC 9449 §4.2).
+    ///
+    /// # Errors
+    /// Also [`JoseError::Key`]: `jwk` is missing, not public, or no key for the token's algorithm.
+    pub fn scan_with_own_key(token: &'a str) -> Result<(Self, PublicKey), JoseError> {
+        let (scanned, header) = Self::scan_whole(token)?;
+        let jwk = header.get("jwk").and_then(Value::as_object).ok_or(JoseError::Key)?;
+        let mut keys = PublicKey::from_jwk(jwk)?.into_iter();
+        let key = keys.find(|key| key.algorithm() == scanned.header.algorithm).ok_or(JoseError::Key)?;
+        Ok((scanned, key))
+    }
+
+    /// The token with all members of its header.
+    fn scan_whole(token: &'a str) -> Result<(Self, Map<String, Value>), JoseError> {
         let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
         if token.len() > MAX_TOKEN || !token.bytes().all(legal) {
             return Err(JoseError::Malformed);
@@ -69,18 +87,14 @@ impl<'a> UnverifiedToken<'a> {
         else {
             return Err(JoseError::Malformed);
         };
-        let header = parse_object(&decode(header_segment)?, Limits::HEADER)?;
+        let members = parse_object(&decode(header_segment)?, Limits::HEADER)?;
         let claims = parse_object(&decode(claims_segment)?, Limits::CLAIMS)?;
         // Before the signature, so that `alg` `none` with its empty one is named as what it is.
-        let header = read_header(&header)?;
+        let header = read_header(&members)?;
         decode(signature_segment)?;
         check_times(&claims)?;
-        Ok(Self {
-            header,
-            claims,
-            signing_input: &token[..header_segment.len() + 1 + claims_segment.len()],
-            signature_segment,
-        })
+        let signing_input = &token[..header_segment.len() + 1 + claims_segment.len()];
+        Ok((Self { header, claims, signing_input, signature_segment }, members))
     }
 
     pub const fn header(&self) -> &Header {

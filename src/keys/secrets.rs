@@ -14,11 +14,14 @@ use zeroize::Zeroizing;
 
 use super::KeyError;
 use crate::base::entropy::Entropy;
+use crate::base::time::Timestamp;
 use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
 use crate::oauth::{AgentId, ClientId, Digest, Issuer, TaskId, WorkloadId};
 
 /// Bytes of a master key.
 pub const MASTER: usize = 32;
+/// Bytes of the keyed hash in a DPoP nonce.
+const NONCE_MAC: usize = 16;
 /// First byte of a sealed value: AES-256-GCM with a 96-bit nonce in front.
 const SEAL_VERSION: u8 = 1;
 
@@ -61,6 +64,7 @@ pub struct NodeSecrets {
     pairwise_subject: hmac::Key,
     pairwise_txn: hmac::Key,
     agent_id: hmac::Key,
+    dpop_nonce: hmac::Key,
     sealing: Sealing,
 }
 
@@ -167,6 +171,7 @@ impl NodeSecrets {
             pairwise_subject: mac("pairwise subject"),
             pairwise_txn: mac("pairwise txn"),
             agent_id: mac("agent id"),
+            dpop_nonce: mac("dpop nonce"),
             sealing: Sealing {
                 signing_key: sealing_key(derive(&extracted, "sealing of signing keys").as_slice()),
                 answer: sealing_key(derive(&extracted, "sealing of answers").as_slice()),
@@ -208,6 +213,23 @@ impl NodeSecrets {
             }
         };
         AgentId::new(format!("{AGENT_PREFIX}{}", BASE32_NOPAD.encode(&digest[..16]).to_ascii_lowercase()))
+    }
+
+    /// A nonce for DPoP proofs (RFC 9449 §8) that was made now: the time, and a keyed hash of it that nobody else can
+    /// make. It is good on every node that has the master key, and none of them has to remember it.
+    pub fn dpop_nonce(&self, now: Timestamp) -> String {
+        let time = now.millis().to_be_bytes();
+        let mac = tag(&self.dpop_nonce, &[&time]);
+        URL_SAFE_NO_PAD.encode([&time[..], &mac[..NONCE_MAC]].concat())
+    }
+
+    /// When [`NodeSecrets::dpop_nonce`] made this nonce; `None` if it did not.
+    pub fn dpop_nonce_time(&self, nonce: &str) -> Option<Timestamp> {
+        use subtle::ConstantTimeEq as _;
+        let bytes = URL_SAFE_NO_PAD.decode(nonce).ok()?;
+        let (time, mac) = bytes.split_first_chunk::<8>()?;
+        let is_ours = tag(&self.dpop_nonce, &[time])[..NONCE_MAC].ct_eq(mac);
+        bool::from(is_ours).then(|| Timestamp::from_millis(i64::from_be_bytes(*time)))
     }
 
     /// Seals with AES-256-GCM, a random nonce in front.

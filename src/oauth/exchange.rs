@@ -19,8 +19,10 @@ pub mod token_type {
     pub const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 }
 
-/// The `token_type` of every token that this server issues (RFC 6750).
+/// The `token_type` of a token that is bound to no key (RFC 6750).
 pub const BEARER: &str = "Bearer";
+/// The `token_type` of a token that is bound to the key of a DPoP proof (RFC 9449 §5).
+pub const DPOP: &str = "DPoP";
 
 /// The `typ` of each kind of token that this server issues.
 pub mod own_typ {
@@ -182,7 +184,7 @@ pub struct TokenResponse {
     pub access_token: String,
     /// `…:access_token`.
     pub issued_token_type: &'static str,
-    /// `Bearer`.
+    /// `Bearer` or `DPoP`.
     pub token_type: &'static str,
     /// Seconds from `iat` to `exp`.
     pub expires_in: i64,
@@ -191,6 +193,9 @@ pub struct TokenResponse {
     /// The task, at hop 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
+    /// The nonce for the next DPoP proof, which goes into the header `DPoP-Nonce` (RFC 9449 §8.2).
+    #[serde(skip)]
+    pub dpop_nonce: Option<String>,
 }
 
 impl std::fmt::Debug for TokenResponse {
@@ -214,6 +219,9 @@ pub fn refusal_body(cause: &Cause, request: super::ids::RequestId) -> Value {
         if let Some(max_age) = max_age {
             body.insert("max_age".into(), (*max_age).into());
         }
+    }
+    if let Cause::CredentialPinned { retry_after } = cause {
+        body.insert("retry_after".into(), (*retry_after).into());
     }
     Value::Object(body)
 }

@@ -1,6 +1,8 @@
-//! What may be used once only, such as the `jti` of a client assertion (RFC 7523 §3).
+//! What may be used once only: the `jti` of a client assertion (RFC 7523 §3) or of a DPoP proof (RFC 9449 §11.1).
 
+use super::fingerprint::Jkt;
 use super::ids::{ClientId, Digest};
+use super::refusal::Plain;
 use crate::base::time::Timestamp;
 
 /// Something that may be used once only. It is used up in the transaction that records the answer to its
@@ -16,6 +18,15 @@ pub enum OneTime {
         /// Until when the assertion could still pass the checks of its times, leeway included.
         until: Timestamp,
     },
+    /// A DPoP proof (RFC 9449 §11.1).
+    Proof {
+        /// The key that made it; nobody can use up the `jti` of another key.
+        key: Jkt,
+        /// SHA-256 of the `jti`.
+        jti: Digest,
+        /// Until when the proof could still pass the check of its time.
+        until: Timestamp,
+    },
 }
 
 impl OneTime {
@@ -23,6 +34,15 @@ impl OneTime {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Assertion { .. } => "assertion",
+            Self::Proof { .. } => "proof",
+        }
+    }
+
+    /// The cause of a refusal because it was used before.
+    pub const fn replayed(&self) -> Plain {
+        match self {
+            Self::Assertion { .. } => Plain::AssertionReplayed,
+            Self::Proof { .. } => Plain::ProofReplayed,
         }
     }
 
@@ -30,20 +50,21 @@ impl OneTime {
     pub fn owner(&self) -> &[u8] {
         match self {
             Self::Assertion { client, .. } => client.as_str().as_bytes(),
+            Self::Proof { key, .. } => key.digest(),
         }
     }
 
     /// What is used up, as a hash, unique for its owner.
     pub const fn jti(&self) -> &Digest {
         match self {
-            Self::Assertion { jti, .. } => jti,
+            Self::Assertion { jti, .. } | Self::Proof { jti, .. } => jti,
         }
     }
 
     /// Until when the use has to be remembered.
     pub const fn until(&self) -> Timestamp {
         match self {
-            Self::Assertion { until, .. } => *until,
+            Self::Assertion { until, .. } | Self::Proof { until, .. } => *until,
         }
     }
 }

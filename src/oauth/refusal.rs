@@ -1,6 +1,7 @@
 //! Every refusal that Deputy can give: its true cause for the audit, and its answer on the wire.
 
 use std::fmt;
+use std::sync::Arc;
 
 mod cause;
 mod fault;
@@ -27,6 +28,10 @@ pub enum ErrorCode {
     InvalidAuthorizationDetails,
     /// 400, only at `/revoke`.
     UnsupportedTokenType,
+    /// 400 (RFC 9449 §5).
+    InvalidDpopProof,
+    /// 400 with `DPoP-Nonce` (RFC 9449 §8).
+    UseDpopNonce,
     /// 429 with `Retry-After`.
     SlowDown,
 }
@@ -43,6 +48,8 @@ impl ErrorCode {
             Self::InvalidTarget => "invalid_target",
             Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::UnsupportedTokenType => "unsupported_token_type",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
             Self::SlowDown => "slow_down",
         }
     }
@@ -72,6 +79,16 @@ pub enum Cause {
         acr_values: Vec<String>,
         /// The age of `auth_time` demanded, in seconds.
         max_age: Option<u32>,
+    },
+    /// The DPoP proof lacks a current nonce (RFC 9449 §8).
+    NonceDemanded {
+        /// The one to use.
+        nonce: Arc<str>,
+    },
+    /// The platform credential of the actor is pinned to another key than the one that the request proves, if any.
+    CredentialPinned {
+        /// Seconds until the credential expires.
+        retry_after: i64,
     },
 }
 
@@ -103,6 +120,8 @@ impl Cause {
             Self::Plain(plain) => plain.word(),
             Self::Token(_, fault) => fault.word(),
             Self::Assurance { .. } => "assurance_insufficient",
+            Self::NonceDemanded { .. } => "nonce_demanded",
+            Self::CredentialPinned { .. } => "credential_pinned",
         }
     }
 
@@ -113,6 +132,11 @@ impl Cause {
             Self::Plain(plain) => plain.meaning(),
             Self::Token(_, fault) => fault.meaning(),
             Self::Assurance { .. } => "The login does not meet the level that a requested scope requires.",
+            Self::NonceDemanded { .. } => "The DPoP proof has no `nonce`, or one that is not current.",
+            Self::CredentialPinned { .. } => {
+                "The actor's credential was first used with another key, and this request does not prove that key: the \
+                 key is lost, or the credential is stolen."
+            }
         }
     }
 
@@ -123,6 +147,8 @@ impl Cause {
             Self::Token(PresentedAs::Actor, _) => ACTOR_TOKEN,
             Self::Token(PresentedAs::Credential, _) => cause::CLIENT,
             Self::Assurance { .. } => ASSURANCE,
+            Self::NonceDemanded { .. } => NONCE,
+            Self::CredentialPinned { .. } => PINNED,
             Self::Plain(plain) => plain.wire(),
         }
     }
@@ -134,6 +160,8 @@ impl Cause {
         all.extend(TokenFault::ALL.iter().map(|&fault| Cause::actor(fault)));
         all.extend(TokenFault::ALL.iter().map(|&fault| Cause::credential(fault)));
         all.push(Cause::Assurance { acr_values: Vec::new(), max_age: None });
+        all.push(Cause::NonceDemanded { nonce: Arc::from("") });
+        all.push(Cause::CredentialPinned { retry_after: 0 });
         all
     }
 }
@@ -184,6 +212,21 @@ const ASSURANCE: Wire = wire(
     "the login is too weak or too old for a requested scope; sign the user in again with the acr_values and max_age of this answer",
     "RFC 8693 §2.2.2, RFC 9470 §3",
 );
+const NONCE: Wire = wire(
+    400,
+    ErrorCode::UseDpopNonce,
+    "nonce_demanded",
+    "repeat the request with a new DPoP proof that has the nonce of the DPoP-Nonce header",
+    "RFC 9449 §8",
+);
+const PINNED: Wire = wire(
+    400,
+    ErrorCode::InvalidRequest,
+    "credential_pinned",
+    "the credential of the actor is bound to another key; prove that key, or obtain a new credential",
+    "RFC 8693 §2.2.2",
+);
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())

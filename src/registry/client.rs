@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{KeySource, Reach};
+use super::{KeySource, Proof, Reach};
 use crate::base::time::Timestamp;
 use crate::jose::Algorithm;
 use crate::oauth::{ClientId, GrantType, Scope, ScopeToken, TargetId};
@@ -25,6 +25,16 @@ pub enum ClientAuthentication {
     ClientSecretPost(Vec<ClientSecret>),
     /// The credential of its agents' platform, by a class that lists the client: nothing is registered for it.
     Workload,
+}
+
+impl ClientAuthentication {
+    /// Whether it is itself proof of a key, so that a credential that was seen is worth nothing.
+    pub const fn proves_key(&self) -> bool {
+        match self {
+            Self::PrivateKeyJwt { .. } => true,
+            Self::ClientSecretBasic(_) | Self::ClientSecretPost(_) | Self::Workload => false,
+        }
+    }
 }
 
 /// One of at most two live secrets, as read from its file; never printed.
@@ -83,6 +93,8 @@ pub struct Client {
     pub grants: BTreeSet<GrantType>,
     /// A client with a secret may be the actor itself only with this.
     pub may_act_as_agent: bool,
+    /// Whether it has to prove a key at the token endpoint.
+    pub proof: Proof,
     /// Scopes at most.
     pub scopes: Scope,
     /// Targets at most.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::{Offset, TimeZone};
 
+use super::TargetProof;
 use crate::base::time::Lifetime;
 use crate::oauth::{ClientId, Scope, ScopeToken, TargetId};
 
@@ -55,6 +56,8 @@ pub struct Target {
     /// The client that may exchange its tokens onward.
     pub exchange_client: Option<ClientId>,
     pub onward: BTreeSet<TargetId>,
+    /// What it can do with tokens that are bound to a key.
+    pub proof: TargetProof,
     /// Overrides `tokens.lifetime`.
     pub lifetime: Option<Lifetime>,
     /// Overrides `tokens.subject`.

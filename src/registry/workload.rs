@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{KeySource, Reach};
+use super::{KeySource, Pin, Proof, Reach};
 use crate::base::time::Lifetime;
 use crate::base::words::words;
 use crate::jose::Algorithm;
@@ -40,6 +40,10 @@ pub struct WorkloadIssuer {
     pub instance_id_claim: Option<String>,
     /// `exp - iat` at most.
     pub max_token_lifetime: Lifetime,
+    /// Whether its agents have to prove a key.
+    pub proof: Proof,
+    /// Whether its tokens are pinned to the key that is first proven beside them.
+    pub pin: Pin,
     /// First match wins.
     pub classes: Vec<Arc<AgentClass>>,
 }

@@ -121,6 +121,9 @@ pub enum Error {
     /// The client assertion could not be signed.
     #[error("the client assertion could not be signed")]
     Assertion,
+    /// The proof of a key could not be signed.
+    #[error("the proof of the key could not be signed")]
+    Proof,
     /// No whole response came.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),

@@ -24,6 +24,12 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer
 /// The lifetime of a client assertion, in seconds.
 const ASSERTION_SECONDS: i64 = 60;
 
+/// The header of a proof (RFC 9449 §4.1).
+const PROOF: &str = "dpop";
+/// The header in which a server demands a nonce, and the error with which it does (RFC 9449 §8).
+const NONCE: &str = "dpop-nonce";
+const USE_NONCE: &str = "use_dpop_nonce";
+
 /// A client's private key. Opaque, because users of the SDK outside this library have no use for what signs.
 #[derive(Clone)]
 pub struct ClientKey(Arc<SigningKey>);
@@ -173,6 +179,8 @@ pub struct Client {
     endpoints: Endpoints,
     id: String,
     credential: Credential,
+    /// What it gets is bound to this key.
+    proof_key: Option<ClientKey>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -193,7 +201,8 @@ impl Client {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { issuer: issuer.to_owned(), endpoints, id: id.to_owned(), credential, clock, entropy }
+        let (issuer, id) = (issuer.to_owned(), id.to_owned());
+        Self { issuer, endpoints, id, credential, proof_key: None, clock, entropy }
     }
 
     /// The same with the clock and the entropy of this machine.
@@ -208,17 +217,32 @@ impl Client {
         )
     }
 
+    /// The same client, which proves that it holds `key` with each request for a token (DPoP, RFC 9449).
+    #[must_use]
+    pub fn proving(mut self, key: impl Into<ClientKey>) -> Self {
+        self.proof_key = Some(key.into());
+        self
+    }
+
     /// The server's issuer identifier.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// Exchanges a token.
+    /// Exchanges a token. Where the server demands a nonce in the proof of a key, the request is repeated once with it
+    /// (RFC 9449 §8).
     ///
     /// # Errors
     /// [`Error::Refused`] with what the server said, or why no such answer came.
     pub async fn exchange(&self, http: &impl Transport, exchange: &Exchange<'_>) -> Result<Issued, Error> {
-        let response = self.post(http, Endpoint::Token, exchange.params()).await?;
+        let mut response = self.post(http, Endpoint::Token, exchange.params()).await?;
+        if self.proof_key.is_some()
+            && response.json()["error"] == USE_NONCE
+            && let Some(nonce) = response.headers.get(NONCE).and_then(|nonce| nonce.to_str().ok())
+        {
+            let request = self.request_with(Endpoint::Token, exchange.params(), Some(nonce))?;
+            response = http.send(request).await?;
+        }
         Issued::read(accepted(&response)?)
     }
 
@@ -258,6 +282,15 @@ impl Client {
     /// # Errors
     /// The server has no such endpoint, or no assertion could be signed.
     pub fn request(&self, endpoint: Endpoint, params: &[(&str, &str)]) -> Result<Request, Error> {
+        self.request_with(endpoint, params, None)
+    }
+
+    fn request_with(
+        &self,
+        endpoint: Endpoint,
+        params: &[(&str, &str)],
+        nonce: Option<&str>,
+    ) -> Result<Request, Error> {
         let mut request = Request::new(Method::POST, self.endpoints.url(endpoint)?);
         let mut form = Serializer::new(String::new());
         form.extend_pairs(params);
@@ -286,7 +319,14 @@ impl Client {
                 form.append_pair("client_id", &self.id).append_pair("client_secret", secret.expose_secret());
             }
         }
+        let proof = match (endpoint, &self.proof_key) {
+            (Endpoint::Token, Some(key)) => Some(self.proof(&key.0, request.url(), nonce)?),
+            _ => None,
+        };
         let headers = request.headers_mut();
+        if let Some(proof) = proof {
+            headers.insert(PROOF, HeaderValue::from_str(&proof).map_err(|_| Error::Proof)?);
+        }
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         *request.body_mut() = Some(form.finish().into());
@@ -297,6 +337,18 @@ impl Client {
         if !self.id.is_empty() {
             form.append_pair("client_id", &self.id);
         }
+    }
+
+    /// A new proof of a key for one request to this URL (RFC 9449 §4.2).
+    fn proof(&self, key: &SigningKey, url: &Url, nonce: Option<&str>) -> Result<String, Error> {
+        let jti = handle::<16>(&*self.entropy).map_err(|_| Error::Proof)?;
+        let mut claims = json!({
+            "jti": jti, "htm": Method::POST.as_str(), "htu": url.as_str(), "iat": self.clock.now().seconds(),
+        });
+        if let Some(nonce) = nonce {
+            claims["nonce"] = nonce.into();
+        }
+        key.sign_proof("dpop+jwt", &claims).map_err(|_| Error::Proof)
     }
 
     /// A new assertion for this issuer alone.

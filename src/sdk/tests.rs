@@ -118,6 +118,52 @@ async fn an_exchange_sends_its_parameters_and_reads_the_token() {
     }
 }
 
+/// Demands a nonce of every proof that has none, and keeps the proofs.
+#[derive(Default)]
+struct Demanding(Mutex<Vec<String>>);
+
+impl Transport for Demanding {
+    async fn send(&self, request: Request) -> Result<Response, Unreachable> {
+        let proof = request.headers().get("dpop").map(|proof| proof.to_str().unwrap().to_owned()).unwrap();
+        let (scanned, key) = UnverifiedToken::scan_with_own_key(&proof).unwrap();
+        let has_nonce = scanned.verify(&key).unwrap().text("nonce").unwrap() == Some("nonce-1");
+        self.0.lock().unwrap().push(proof);
+        let (status, body) = match has_nonce {
+            true => (200, json!({ "access_token": "secret", "token_type": "DPoP" })),
+            false => (400, json!({ "error": "use_dpop_nonce" })),
+        };
+        let headers = HeaderMap::from_iter([("dpop-nonce".parse().unwrap(), "nonce-1".parse().unwrap())]);
+        let status = StatusCode::from_u16(status).unwrap();
+        Ok(Response { status, headers, body: body.to_string().into_bytes() })
+    }
+}
+
+#[tokio::test]
+async fn a_client_proves_its_key_to_the_token_endpoint_and_repeats_a_request_with_the_nonce_demanded() {
+    let key = SigningKey::generate(Algorithm::ES256).unwrap();
+    let thumbprint = key.public().unwrap().thumbprint().unwrap();
+    let (client, http) = (client(Credential::Basic("s".into())).proving(key), Demanding::default());
+    client.exchange(&http, &Exchange::of_id_token("token")).await.unwrap();
+    let proofs = http.0.into_inner().unwrap();
+    let mut ids = Vec::new();
+    for proof in &proofs {
+        let (scanned, key) = UnverifiedToken::scan_with_own_key(proof).unwrap();
+        assert_eq!(scanned.header().typ.as_deref(), Some("dpop+jwt"));
+        assert_eq!(key.thumbprint().unwrap(), thumbprint);
+        let claims = scanned.verify(&key).unwrap();
+        for (name, expected) in [("htm", "POST"), ("htu", "https://deputy.example/token")] {
+            assert_eq!(claims.text(name).unwrap(), Some(expected));
+        }
+        assert_eq!(claims.time("iat").unwrap(), Some(Timestamp::from_seconds(NOW)));
+        ids.push(claims.text("jti").unwrap().unwrap().to_owned());
+    }
+    assert_eq!(ids.len(), 2);
+    assert_ne!(ids[0], ids[1]);
+    // Nothing else is bound to a key.
+    let introspection = client.request(Endpoint::Introspection, &[]).unwrap();
+    assert!(introspection.headers().get("dpop").is_none());
+}
+
 #[tokio::test]
 async fn a_refusal_is_an_error_with_its_members() {
     let body = json!({ "error": "invalid_request", "error_description": "why", "reason": "finer", "request_id": "id" });

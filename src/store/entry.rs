@@ -6,7 +6,7 @@ use crate::delegation::record::{AgentState, EndReason};
 use crate::delegation::stops::{StopNumber, Stoppable};
 use crate::issuance::SignedToken;
 pub use crate::keys::KeyRow;
-use crate::oauth::{AgentId, Cause, Issuer, Jti, OneTime, SubjectRef, TaskId};
+use crate::oauth::{AgentId, Cause, Issuer, Jti, OneTime, Plain, SubjectRef, TaskId};
 
 /// One thing to write: all of it in one transaction, or none.
 #[derive(Clone, Debug)]
@@ -148,8 +148,8 @@ pub enum Recorded {
         /// Whether what it names was met before; absent where that is not recorded.
         is_known: Option<bool>,
     },
-    /// Nothing was written: something that may be used once only was used before.
-    Replayed,
+    /// Nothing was written: something that may be used once only was used before. The cause says what.
+    Replayed(Plain),
     /// Nothing was written: what the caller believed no longer holds. Read again, derive again.
     Changed,
     /// Nothing was written: the configuration that decided is no longer in force.

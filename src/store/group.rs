@@ -39,6 +39,15 @@ fn uses_of(entries: &[&Entry]) -> Vec<Hash> {
     uses
 }
 
+/// The credentials that are pinned to a key, by their hashes.
+fn pinned_by(issues: &[&SignedToken]) -> Vec<Hash> {
+    let used = issues.iter().filter_map(|issue| issue.terms().pin.as_ref());
+    let mut hashes: Vec<Hash> = used.map(|used| Hash(*used.credential.hash.digest())).collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    hashes
+}
+
 /// Begins a transaction, and does everything but to commit it.
 pub(super) async fn write_group<S: Transaction>(
     session: &mut S,
@@ -52,11 +61,14 @@ pub(super) async fn write_group<S: Transaction>(
         Change::Control(control) => control.is_numbered(),
         Change::Nothing | Change::Issue(..) => false,
     });
-    let (number, used, logins) = session.begin_with(has_stops, &uses_of(entries), &wanted.id_tokens).await?;
+    let (uses, pinned) = (uses_of(entries), pinned_by(&issues));
+    let (number, used, logins, pins) =
+        session.begin_with(has_stops, &uses, &wanted.id_tokens, &pinned).await?;
     if number < transaction.known.number {
         return Err(StoreError::Behind.into());
     }
     ledger.know_used(used);
+    ledger.know_pins(pins);
     ledger.begin(number);
 
     let mut audit: Vec<AuditColumns> = Vec::with_capacity(entries.len());
@@ -64,8 +76,8 @@ pub(super) async fn write_group<S: Transaction>(
     let mut is_loaded = false;
     // Controls come first. What new tokens depend on is read when the first of them is reached.
     for entry in entries {
-        if ledger.is_replay(entry) {
-            transaction.recorded.push(Ok(Recorded::Replayed));
+        if let Some(cause) = ledger.find_replay(entry) {
+            transaction.recorded.push(Ok(Recorded::Replayed(cause)));
             continue;
         }
         let mut effect = Effect::default();
@@ -115,6 +127,9 @@ fn conclude(
             let is_idle = entry.change.is_chore() && effect.ended.is_empty();
             if let Some(told) = told.filter(|_| !is_idle) {
                 audit.push(head.append(&told, &effect));
+                if let Some(pinned) = &effect.pin {
+                    audit.push(head.append(&told.of_pin(pinned, None), &Effect::default()));
+                }
             }
             return Recorded::Done {
                 died: effect.died,
@@ -142,6 +157,9 @@ fn conclude(
     }
     if let Some(told) = told {
         audit.push(head.append(&told, &Effect::default()));
+        if let (Some(pinned), Recorded::Refused(cause)) = (&effect.pin, &recorded) {
+            audit.push(head.append(&told.of_pin(pinned, Some(cause)), &Effect::default()));
+        }
     }
     recorded
 }

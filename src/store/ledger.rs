@@ -7,22 +7,25 @@ use super::agents::AgentRow;
 use super::entry::Recorded;
 use super::logins::{AnswerRow, LoginRow};
 use super::one_time::OneTimeRow;
+use super::pins::PinRow;
 use super::readings::Gathered;
 use super::rows::{Hash, Key};
 use super::subjects::SubjectRow;
 use super::tasks::{EngagementRow, TaskRow};
 use super::tokens::TokenRow;
 use super::{Entry, StoreError, one_time};
-use crate::audit::Effect;
+use crate::audit::{Effect, PinEvent, Pinned};
 use crate::base::digest::sha256_of_parts;
-use crate::base::time::Timestamp;
+use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::decision::{Confirmed, FirstHop, Origin, Placement, Terms, confirm};
+use crate::delegation::binding::{PinnedUse, Pinning};
 use crate::delegation::plan::{LoginRecord, TaskPlan};
 use crate::delegation::record::{Agent, Delegation, Lineage, Login, Subject, Task};
 use crate::delegation::recorded::{self, TokenRecord};
 use crate::delegation::stops::{StopNumber, Stops};
 use crate::issuance::SignedToken;
-use crate::oauth::{AgentId, Digest, Issuer, Jti, LoginId, SubjectRef, TaskId};
+use crate::oauth::{AgentId, Cause, Digest, Issuer, Jkt, Jti, LoginId, OneTime, Plain, SubjectRef, TaskId};
+use crate::verification::Credential;
 
 /// Every record that the new tokens of a group depend on, and what becomes of them.
 #[derive(Debug, Default)]
@@ -35,6 +38,8 @@ pub(super) struct Ledger {
     tokens: HashMap<Jti, Delegation>,
     is_key_trusted: HashMap<String, bool>,
     used: HashSet<Hash>,
+    /// The keys that credentials are pinned to.
+    pins: HashMap<Hash, Jkt>,
     /// The stops that the transaction has seen, which every row that it writes carries.
     as_of: StopNumber,
     stops: Stops,
@@ -52,11 +57,16 @@ pub(super) struct Writes {
     pub(super) engagements: Vec<EngagementRow>,
     pub(super) tokens: Vec<TokenRow>,
     pub(super) one_time: Vec<OneTimeRow>,
+    pub(super) pins: Vec<PinRow>,
 }
 
 impl Ledger {
     pub(super) fn know_used(&mut self, keys: impl IntoIterator<Item = Hash>) {
         self.used.extend(keys);
+    }
+
+    pub(super) fn know_pins(&mut self, rows: Vec<PinRow>) {
+        self.pins.extend(rows.into_iter().map(|row| (row.credential, Jkt::new(row.jkt.0))));
     }
 
     pub(super) fn know(&mut self, gathered: Gathered) -> Result<(), StoreError> {
@@ -125,9 +135,10 @@ impl Ledger {
 }
 
 impl Ledger {
-    /// Whether anything that the entry uses once was used before, in the database or earlier in the group.
-    pub(super) fn is_replay(&self, entry: &Entry) -> bool {
-        entry.one_time.iter().any(|used| self.used.contains(&one_time::key(used)))
+    /// The first of what the entry uses once that was used before, in the database or earlier in the group, as a cause.
+    pub(super) fn find_replay(&self, entry: &Entry) -> Option<Plain> {
+        let used = entry.one_time.iter().find(|used| self.used.contains(&one_time::key(used)));
+        used.map(OneTime::replayed)
     }
 
     /// Uses up what an entry that is going to be written may use once only.
@@ -165,6 +176,7 @@ impl Ledger {
         if self.is_stillborn(&delegation, terms, placement) {
             return Err(Recorded::Changed);
         }
+        let pinned = terms.pin.as_ref().map(|used| self.check_pin(used, terms, effect, now)).transpose()?;
         match &terms.origin {
             Origin::FirstHop(hop) => self.write_first_hop(token, hop, placement)?,
             Origin::Later { .. } if placement.is_new_in_task => {
@@ -172,12 +184,44 @@ impl Ledger {
             }
             Origin::Later { .. } => {}
         }
+        if let Some(row) = pinned.flatten() {
+            self.pins.insert(row.credential, Jkt::new(row.jkt.0));
+            self.writes.pins.push(row);
+        }
         effect.is_changed = true;
         effect.agent_created = self.add_agent(&terms.actor, now);
         effect.subject = Some(placement.subject);
         effect.jti = Some(terms.jti);
         self.writes.tokens.push(TokenRow::from(&delegation));
         Ok(())
+    }
+
+    /// The row that pins the credential to the first key, if this is the first.
+    ///
+    /// # Errors
+    /// The credential is pinned to another key than the one that was proven, if any.
+    fn check_pin(
+        &self,
+        used: &PinnedUse,
+        terms: &Terms,
+        effect: &mut Effect,
+        now: Timestamp,
+    ) -> Result<Option<PinRow>, Recorded> {
+        let Credential { hash, expires_at } = used.credential;
+        let credential = Hash(*hash.digest());
+        match used.judge(self.pins.get(&credential).copied()) {
+            Pinning::Unpinned | Pinning::Same => Ok(None),
+            Pinning::First(key) => {
+                effect.pin = Some(Pinned::First(PinEvent::of(used, &terms.actor.id)));
+                let until = expires_at.plus(FOREIGN_LEEWAY).millis();
+                Ok(Some(PinRow { credential, jkt: Hash(*key.digest()), until }))
+            }
+            Pinning::Refused => {
+                effect.pin = Some(Pinned::Refused(PinEvent::of(used, &terms.actor.id)));
+                let retry_after = (expires_at.seconds() - now.seconds()).max(1);
+                Err(Recorded::Refused(Cause::CredentialPinned { retry_after }))
+            }
+        }
     }
 
     /// Whether a stop that was numbered after this transaction began would end what it is about to write. Then it has to

@@ -106,6 +106,7 @@ diesel::table! {
         policy -> Text,
         rules -> Text,
         as_of -> BigInt,
+        jkt -> Nullable<Binary>,
         hash -> Binary,
         revoked_at -> Nullable<BigInt>,
         revoked_why -> Nullable<Text>,
@@ -115,6 +116,14 @@ diesel::table! {
 diesel::table! {
     one_time (hash) {
         hash -> Binary,
+        until -> BigInt,
+    }
+}
+
+diesel::table! {
+    pin (credential) {
+        credential -> Binary,
+        jkt -> Binary,
         until -> BigInt,
     }
 }

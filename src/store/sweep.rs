@@ -16,7 +16,7 @@ const ROWS: i64 = 1000;
 /// token is taken, so that one that fed a task is known for as long as it could begin another.
 const RETENTION: Lifetime = Lifetime::from_seconds(90_000);
 
-/// Ends tasks whose time is up; removes one-time uses, tokens and logins past their use.
+/// Ends tasks whose time is up; removes one-time uses, pins, tokens and logins past their use.
 pub(super) async fn sweep<S: Transaction>(
     session: &mut S,
     effect: &mut audit::Effect,
@@ -29,6 +29,8 @@ pub(super) async fn sweep<S: Transaction>(
     // A clock may still be behind this one by as much as is tolerated: there, what was used could be taken once more.
     let uses = session.old_uses(now.minus(CLOCK_TOLERANCE).millis(), ROWS).await?;
     session.delete_uses(&uses).await?;
+    let pins = session.old_pins(now.minus(CLOCK_TOLERANCE).millis(), ROWS).await?;
+    session.delete_pins(&pins).await?;
 
     // Children expire no later than their parents, and tokens no later than their login.
     let until = now.minus(RETENTION);
@@ -37,7 +39,8 @@ pub(super) async fn sweep<S: Transaction>(
     let logins = session.old_logins(made_before(until), until.millis(), ROWS).await?;
     session.delete_logins(&logins).await?;
 
-    effect.is_changed = !(ended.is_empty() && uses.is_empty() && tokens.is_empty() && logins.is_empty());
+    let is_clean = uses.is_empty() && pins.is_empty() && tokens.is_empty() && logins.is_empty();
+    effect.is_changed = !(ended.is_empty() && is_clean);
     effect.ended = ended.into_iter().map(Into::into).collect();
     effect.ended_why = Some(EndReason::Expired);
     Ok(())

@@ -8,6 +8,7 @@ use super::logins::{LoginRow, Logins};
 use super::numbers::Numbers;
 use super::one_time::OneTimeUses;
 use super::parties::Parties;
+use super::pins::{PinRow, Pins};
 use super::readings::Readings;
 use super::rows::{Hash, Key};
 use super::statement::{Done, Failure};
@@ -26,6 +27,7 @@ pub(super) trait Transaction:
     + Logins
     + Tokens
     + OneTimeUses
+    + Pins
     + Keys
     + Parties
     + StopRows
@@ -39,13 +41,15 @@ pub(super) trait Transaction:
     /// Begins a transaction.
     async fn begin(&mut self) -> Done;
     /// Begins a transaction by reading how many stops there have been, or by raising that number where `has_stops`.
-    /// Gives it, those of the one-time uses that are recorded already, and the logins that the login tokens made.
+    /// Gives it, those of the one-time uses that are recorded already, the logins that the login tokens made, and the keys
+    /// that the credentials are pinned to.
     async fn begin_with(
         &mut self,
         has_stops: bool,
         uses: &[Hash],
         id_tokens: &[Hash],
-    ) -> Result<(StopNumber, Vec<Hash>, Vec<LoginRow>), Failure>;
+        credentials: &[Hash],
+    ) -> Result<(StopNumber, Vec<Hash>, Vec<LoginRow>, Vec<PinRow>), Failure>;
     /// How many stops there have been, with those of this transaction.
     async fn count_stops(&mut self, has_stops: bool) -> Result<StopNumber, Failure>;
     /// Inserts all that a group came to.
@@ -68,6 +72,7 @@ macro_rules! transaction {
         $crate::store::logins::logins!($session, $db);
         $crate::store::tokens::tokens!($session, $db);
         $crate::store::one_time::one_time!($session, $db);
+        $crate::store::pins::pins!($session, $db);
         $crate::store::keys::keys!($session, $db);
         $crate::store::parties::parties!($session, $db);
         $crate::store::stops::stops!($session, $db);
@@ -82,6 +87,7 @@ macro_rules! transaction {
             use $crate::store::logins::{LoginRow, Logins as _};
             use $crate::store::numbers::Numbers as _;
             use $crate::store::one_time::OneTimeUses as _;
+            use $crate::store::pins::{PinRow, Pins as _};
             use $crate::store::rows::{Hash, Key};
             use $crate::store::statement::{Done, Failure};
             use $crate::store::stops::STOP_COUNTER;
@@ -101,15 +107,17 @@ macro_rules! transaction {
                     has_stops: bool,
                     uses: &[Hash],
                     id_tokens: &[Hash],
-                ) -> Result<(StopNumber, Vec<Hash>, Vec<LoginRow>), Failure> {
-                    let ((), stops, known, logins) = $db!(
+                    credentials: &[Hash],
+                ) -> Result<(StopNumber, Vec<Hash>, Vec<LoginRow>, Vec<PinRow>), Failure> {
+                    let ((), stops, known, logins, pins) = $db!(
                         all self,
                         begin(),
                         count_stops(has_stops),
                         used_before(uses),
                         logins_of_id_tokens(id_tokens),
+                        pins(credentials),
                     );
-                    Ok((stops, known, logins))
+                    Ok((stops, known, logins, pins))
                 }
                 async fn count_stops(&mut self, has_stops: bool) -> Result<StopNumber, Failure> {
                     let number = match has_stops {
@@ -119,7 +127,7 @@ macro_rules! transaction {
                     Ok(StopNumber::new(number))
                 }
                 async fn insert_all(&mut self, writes: &Writes, audit: &[AuditColumns]) -> Done {
-                    let _: ((), (), (), (), (), (), (), (), ()) = $db!(
+                    let _: ((), (), (), (), (), (), (), (), (), ()) = $db!(
                         all self,
                         insert_subjects(&writes.subjects),
                         insert_agents(&writes.agents),
@@ -129,6 +137,7 @@ macro_rules! transaction {
                         open_engagements(&writes.engagements),
                         insert_tokens(&writes.tokens),
                         insert_uses(&writes.one_time),
+                        insert_pins(&writes.pins),
                         insert_audit(audit),
                     );
                     Ok(())

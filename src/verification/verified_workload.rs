@@ -3,10 +3,28 @@
 
 use std::sync::Arc;
 
+use crate::base::digest::sha256;
+use crate::base::time::Timestamp;
+use crate::jose::UnverifiedToken;
 #[cfg(test)]
 use crate::oauth::WorkloadIdForm;
-use crate::oauth::{Issuer, WorkloadId, WorkloadIdKind};
+use crate::oauth::{CredentialHash, Issuer, WorkloadId, WorkloadIdKind};
 use crate::registry::AgentClass;
+
+/// One credential of a platform, whatever it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credential {
+    pub hash: CredentialHash,
+    /// `exp`.
+    pub expires_at: Timestamp,
+}
+
+impl Credential {
+    /// The hash of what was signed.
+    pub(super) fn hash(signing_input: &str) -> CredentialHash {
+        CredentialHash::new(sha256([signing_input.as_bytes()]))
+    }
+}
 
 /// A workload's credential whose issuer, signature, audience and times were verified.
 #[derive(Clone, Debug)]
@@ -17,6 +35,7 @@ pub struct VerifiedWorkload {
     id: WorkloadId,
     workload: String,
     issued_at: i64,
+    credential: Credential,
 }
 
 impl VerifiedWorkload {
@@ -28,8 +47,9 @@ impl VerifiedWorkload {
         id: WorkloadId,
         workload: String,
         issued_at: i64,
+        credential: Credential,
     ) -> Self {
-        Self { issuer, class, subject, id, workload, issued_at }
+        Self { issuer, class, subject, id, workload, issued_at, credential }
     }
 
     /// A workload for tests of what comes after verification.
@@ -37,7 +57,17 @@ impl VerifiedWorkload {
     pub(crate) fn for_tests(issuer: Issuer, class: Arc<AgentClass>, subject: Option<&str>, id: &str) -> Self {
         let id =
             WorkloadId { kind: WorkloadIdKind::Instance, form: WorkloadIdForm::Text, text: id.to_owned() };
-        Self::new(issuer, class, subject.map(str::to_owned), id, "workload-1".to_owned(), i64::MAX)
+        let hash = CredentialHash::new(sha256([id.text.as_bytes()]));
+        let credential = Credential { hash, expires_at: Timestamp::from_seconds(i64::from(u32::MAX)) };
+        Self::new(
+            issuer,
+            class,
+            subject.map(str::to_owned),
+            id,
+            "workload-1".to_owned(),
+            i64::MAX,
+            credential,
+        )
     }
 
     /// The workload issuer that vouches for it.
@@ -73,5 +103,17 @@ impl VerifiedWorkload {
     /// `iat` in whole seconds since the epoch; the earliest time where the credential does not say it.
     pub const fn issued_at(&self) -> i64 {
         self.issued_at
+    }
+
+    /// Whether `token` is this credential: the same text was signed. An ECDSA signature can be varied by its presenter,
+    /// and so the whole token.
+    pub fn is(&self, token: &str) -> bool {
+        UnverifiedToken::scan(token)
+            .is_ok_and(|scanned| Credential::hash(scanned.signing_input()) == self.credential.hash)
+    }
+
+    /// The credential itself, to be pinned to a key.
+    pub const fn credential(&self) -> Credential {
+        self.credential
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::VerifiedWorkload;
 use super::id_token::FOREIGN_CLAIMS;
+use super::{Credential, VerifiedWorkload};
 use crate::base::text::is_shown;
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::jose::{Claims, UnverifiedToken};
@@ -27,6 +27,7 @@ pub fn check_kind(token: &UnverifiedToken<'_>) -> Result<(), TokenFault> {
 pub fn judge(
     issuer: &WorkloadIssuer,
     claims: &Claims,
+    signed: &str,
     now: Timestamp,
 ) -> Result<VerifiedWorkload, TokenFault> {
     // Deputy's own value and nothing beside it: a token for another service is not for us.
@@ -34,7 +35,7 @@ pub fn judge(
         [only] if *only == issuer.audience => {}
         _ => return Err(TokenFault::Audience),
     }
-    check_times(issuer, claims, now)?;
+    let expires_at = check_times(issuer, claims, now)?;
     let subject = match claims.text("sub").map_err(|_| TokenFault::Subject)? {
         Some(sub) if sub.is_empty() || sub.len() > MAX_ID => return Err(TokenFault::Subject),
         sub => sub.map(str::to_owned),
@@ -57,10 +58,13 @@ pub fn judge(
     };
     // A stop that was lifted takes later credentials only, and one of unknown age is none.
     let issued_at = claims.time("iat")?.map_or(i64::MIN, Timestamp::seconds);
-    Ok(VerifiedWorkload::new(issuer.issuer.clone(), Arc::clone(class), subject, id, workload, issued_at))
+    let credential = Credential { hash: Credential::hash(signed), expires_at };
+    let issuer = issuer.issuer.clone();
+    Ok(VerifiedWorkload::new(issuer, Arc::clone(class), subject, id, workload, issued_at, credential))
 }
 
-fn check_times(issuer: &WorkloadIssuer, claims: &Claims, now: Timestamp) -> Result<(), TokenFault> {
+/// Gives `exp`.
+fn check_times(issuer: &WorkloadIssuer, claims: &Claims, now: Timestamp) -> Result<Timestamp, TokenFault> {
     let soon = now.plus(FOREIGN_LEEWAY);
     let expires_at = claims.time("exp")?.ok_or(TokenFault::Claim)?;
     if now >= expires_at.plus(FOREIGN_LEEWAY) {
@@ -78,7 +82,7 @@ fn check_times(issuer: &WorkloadIssuer, claims: &Claims, now: Timestamp) -> Resu
     if expires_at > begins.plus(issuer.max_token_lifetime) {
         return Err(TokenFault::TooOld);
     }
-    Ok(())
+    Ok(expires_at)
 }
 
 fn class<'a>(issuer: &'a WorkloadIssuer, claims: &Claims) -> Option<&'a Arc<AgentClass>> {

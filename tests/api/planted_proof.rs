@@ -4,13 +4,14 @@
 use crate::planted::faults_under;
 
 /// Each proof type, once in `src/planted_proof.rs`.
-const PROOFS: [&str; 7] = [
+const PROOFS: [&str; 8] = [
     "AuthenticatedClient",
     "Claims",
     "Permit",
     "SignedToken",
     "VerifiedLogin",
     "VerifiedOwn",
+    "VerifiedProof",
     "VerifiedWorkload",
 ];
 

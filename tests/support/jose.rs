@@ -50,6 +50,14 @@ impl Key {
         })
     }
 
+    /// The SHA-256 thumbprint of the public key (RFC 7638 §3.2).
+    pub fn thumbprint(&self) -> String {
+        let jwk = self.jwk();
+        let text = format!(r#"{{"crv":"P-256","kty":"EC","x":{},"y":{}}}"#, jwk["x"], jwk["y"]);
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+        URL_SAFE_NO_PAD.encode(digest.as_ref())
+    }
+
     /// A key set of this one key.
     pub fn jwks(&self) -> Value {
         json!({"keys": [self.jwk()]})

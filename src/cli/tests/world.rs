@@ -41,7 +41,8 @@ fn sound(port: u16, management: u16) -> String {
 }
 
 /// What an operator would write otherwise than the tests need it: resource servers have no grants, every target can be
-/// introspected, every client is of use, and no target leads onward in a circle.
+/// introspected, every client is of use, the agents of a platform prove a key,
+/// and no target leads onward in a circle.
 const CHANGES: &[(&str, &str)] = &[
     (
         "secret_file = \"secrets/tickets-api\"",
@@ -49,6 +50,7 @@ const CHANGES: &[(&str, &str)] = &[
     ),
     ("secret_file = \"secrets/files-api\"", "secret_file = \"secrets/files-api\"\ngrants = []"),
     ("identifier = \"age-agent\"", "identifier = \"age-agent\"\nresource_server = \"no-exchange\""),
+    ("stable_id_claim = \"sub\"\n", "stable_id_claim = \"sub\"\nproof = \"required\"\n"),
     ("clients = [\"stranger\"]", "clients = [\"stranger\", \"svc5\"]"),
     ("onward = [\"deep1\", \"deep3\"]", "onward = [\"deep3\"]"),
 ];

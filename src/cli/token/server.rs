@@ -87,7 +87,7 @@ impl Caller {
         }
         if let Some(file) = &self.client_key_file {
             let pem = read_secret_file(file)?;
-            return self.read_key(pem.expose_secret()).map(|key| Credential::Key(key.into()));
+            return self.read_client_key(pem.expose_secret()).map(|key| Credential::Key(key.into()));
         }
         let secret = match &self.client_secret_file {
             Some(file) => read_secret_file(file)?,
@@ -104,7 +104,7 @@ impl Caller {
     }
 
     /// Reads the client's key from PKCS#8 PEM.
-    fn read_key(&self, pem: &str) -> Result<SigningKey, CliError> {
+    fn read_client_key(&self, pem: &str) -> Result<SigningKey, CliError> {
         let algorithms = match &self.client_key_algorithm {
             None => ALGORITHMS.to_vec(),
             Some(name) => match Algorithm::parse(name).filter(|algorithm| ALGORITHMS.contains(algorithm)) {
@@ -117,16 +117,7 @@ impl Caller {
                 }
             },
         };
-        let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes())
-            .map(|der| Zeroizing::new(der.secret_pkcs8_der().to_vec()));
-        let key = der.ok().and_then(|der| {
-            algorithms.into_iter().find_map(|algorithm| SigningKey::from_pkcs8(algorithm, der.clone()).ok())
-        });
-        let Some(key) = key else {
-            let text = "the client key is no PKCS#8 PEM of a P-256, Ed25519 or RSA (2048 bits or more) key, or \
-                        does not fit the algorithm; `openssl pkcs8 -topk8 -nocrypt` converts other forms";
-            return Err(CliError::Failed(text.to_owned()));
-        };
+        let key = parse_key(pem, &algorithms, "client key")?;
         Ok(match &self.client_key_id {
             Some(kid) => key.named(kid),
             None => key,
@@ -179,6 +170,27 @@ fn refused(refusal: &Refusal) -> CliError {
         Some("policy_denied") => CliError::Refused(text),
         _ => CliError::Failed(text),
     }
+}
+
+/// Reads a private key from PKCS#8 PEM for the first of these algorithms that it fits.
+fn parse_key(pem: &str, algorithms: &[Algorithm], what: &str) -> Result<SigningKey, CliError> {
+    let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes())
+        .map(|der| Zeroizing::new(der.secret_pkcs8_der().to_vec()));
+    let key = der.ok().and_then(|der| {
+        algorithms.iter().find_map(|algorithm| SigningKey::from_pkcs8(*algorithm, der.clone()).ok())
+    });
+    key.ok_or_else(|| {
+        CliError::Failed(format!(
+            "the {what} is no PKCS#8 PEM of a P-256, Ed25519 or RSA (2048 bits or more) key, or does not fit the \
+             algorithm; `openssl pkcs8 -topk8 -nocrypt` converts other forms"
+        ))
+    })
+}
+
+/// Reads the key that a token is to be bound to, as `deputy key make` writes it.
+pub(super) fn read_proof_key(file: &Path) -> Result<SigningKey, CliError> {
+    let pem = read_secret_file(file)?;
+    parse_key(pem.expose_secret(), &ALGORITHMS, "DPoP key")
 }
 
 fn read_secret_file(file: &Path) -> Result<SecretString, CliError> {

@@ -61,8 +61,8 @@ async fn a_pod_with_nothing_but_its_token_is_its_client_and_its_agent() {
         let platform = client.platform().unwrap();
         assert_eq!(platform.way(), way);
         assert_eq!(platform.workload().instance(), Some("pod-uid"));
-        assert!(platform.is(&token));
-        assert!(!platform.is(&credential(&world, json!({"jti": "another"}))));
+        assert!(platform.workload().is(&token));
+        assert!(!platform.workload().is(&credential(&world, json!({"jti": "another"}))));
     }
 }
 

@@ -6,6 +6,7 @@ use super::{Bound, Denial, Held, Unknown, Walk};
 use crate::base::time::Timestamp;
 use crate::decision::report::Report;
 use crate::delegation::actor::Acting;
+use crate::delegation::binding::check_holder;
 use crate::delegation::plan::{Asking, LoginRecord, TaskPlan, plan};
 use crate::delegation::record::{Login, Subject, Task};
 use crate::delegation::rules::{self, Ends, Source};
@@ -42,6 +43,7 @@ impl<'a> Walk<'a> {
         report.who.task = Some(task.id);
         report.who.login = Some(login.id);
         let right = rules::bind(self.config, source, acting).map_err(Cause::subject)?;
+        check_holder(right, self.question.proven()).map_err(|fault| self.cause(fault))?;
         let chain = rules::extend_chain(right, &acting.id, self.config.tasks.max_chain_depth)?;
         let issued_at = Timestamp::from_seconds(self.now.seconds());
         let ends = Ends { task: task.expires_at, login: login.ends_at };

@@ -7,6 +7,7 @@ use crate::decision::facts::exchange_facts;
 use crate::decision::report::{PolicyReport, Proposal, Report};
 use crate::delegation::actor::Acting;
 use crate::delegation::assurance::Demands;
+use crate::delegation::binding::bound_to;
 use crate::delegation::record::{Grounds, TokenKind};
 use crate::delegation::rules::{self, Reach, Right};
 use crate::delegation::stops::Stops;
@@ -56,6 +57,7 @@ impl Walk<'_> {
                 Right::Onward(parent) => Some(parent.target.clone()),
                 Right::Login | Right::Continue(_) => None,
             },
+            bound_to: bound_to(reach, &acting.client, self.question.proven())?,
             issued_at: bound.issued_at,
             expires_at,
         };

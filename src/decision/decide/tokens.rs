@@ -7,6 +7,7 @@ use crate::decision::question::SubjectResult;
 use crate::decision::report::Report;
 use crate::decision::usable::is_named;
 use crate::delegation::actor::Acting;
+use crate::delegation::binding::check_demanded;
 use crate::delegation::fault::Fault;
 use crate::delegation::plan::{LoginRecord, check_agent, check_credential, check_user};
 use crate::delegation::record::live;
@@ -66,6 +67,7 @@ impl<'a> Walk<'a> {
         report.who.agent = Some(acting.id.clone());
         report.who.class = Some(acting.class().to_owned());
         acting.check().map_err(Cause::actor)?;
+        check_demanded(&self.config.registry, acting, self.question.proven())?;
         let agent = acting.to_agent(self.now);
         let checked = match held {
             Held::Login(_, record) => check_agent(record.agent.as_ref(), &acting.client.id),

@@ -1,7 +1,7 @@
 use super::*;
 use crate::base::time::Lifetime;
 use crate::oauth::{Issuer, TargetId};
-use crate::registry::ClaimCondition;
+use crate::registry::{ClaimCondition, TargetProof};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -21,6 +21,7 @@ fn target(identifier: &str, scopes: &[(&str, ScopeRule)]) -> Target {
         resource_server: None,
         exchange_client: None,
         onward: BTreeSet::new(),
+        proof: TargetProof::Optional,
         lifetime: None,
         subject: None,
         sector: identifier.to_owned(),

@@ -46,7 +46,7 @@ pub(super) async fn record(
         Recorded::Impossible(Impossible::KeyPrepared) => {
             Err(NotDone::Impossible("a key is already prepared; it signs at its `active_from`".to_owned()))
         }
-        Recorded::Refused(_) | Recorded::Changed | Recorded::Superseded | Recorded::Replayed => {
+        Recorded::Refused(_) | Recorded::Changed | Recorded::Superseded | Recorded::Replayed(_) => {
             Err(NotDone::Invalid(format!("the {what} is in a state that does not allow this")))
         }
     }

@@ -18,6 +18,7 @@ fn caller(credentials: &str) -> Caller {
         source: IpAddr::from([192, 0, 2, 1]),
         recorded_source: Some(IpAddr::from([192, 0, 2, 0])),
         authorization: vec![format!("Basic {}", STANDARD.encode(credentials)).into_bytes()],
+        dpop: Vec::new(),
         request: RequestId::new(Uuid::from_u128(1)),
     }
 }

@@ -18,7 +18,7 @@ use crate::endpoint::own::{self, Found, Presenting};
 use crate::issuance::{self, Issued, answer_label};
 use crate::keys::{AgentOf, KeyError, SealPurpose};
 use crate::oauth::{
-    Audience, ExchangeRequest, Jti, LoginId, NamedTask, Plain, SubjectRef, SubjectToken, TaskId, TokenFault,
+    Audience, Cause, ExchangeRequest, Jti, LoginId, NamedTask, SubjectRef, SubjectToken, TaskId, TokenFault,
     TokenResponse,
 };
 use crate::store::{self, Change, Entry};
@@ -42,13 +42,11 @@ struct Exchange<'a> {
 impl Exchange<'_> {
     /// The only loop: it decides anew what changed between reading and writing.
     async fn run(self) -> Result<TokenResponse, Stopped> {
-        let Call { app, world, client, now, .. } = *self.call;
+        let Call { app, world, client, proof, now, .. } = *self.call;
         let (verified, found) = self.verify().await;
-        let fresh = fresh_ids(app.entropy.as_ref(), now).map_err(|error| {
-            let report = Report::of_client(client.client().id.clone());
-            Stopped::Unrecorded(Arc::new(report), Stop::Failed(error.into()))
-        })?;
-        let question = Question { client, request: self.request, verified: &verified, fresh: &fresh };
+        let fresh = fresh_ids(app.entropy.as_ref(), now)
+            .map_err(|error| Stopped::Unrecorded(Arc::new(self.call.report()), Stop::Failed(error.into())))?;
+        let question = Question { client, request: self.request, verified: &verified, proof, fresh: &fresh };
         let failed = |failure: Failure| {
             let report = Report::of(&question, &world.config);
             Stopped::Unrecorded(Arc::new(report), Stop::Failed(failure))
@@ -74,16 +72,19 @@ impl Exchange<'_> {
             let unrecorded = |stop| Stopped::Unrecorded(Arc::clone(&report), stop);
             let issued = self.issue(permit).map_err(|error| unrecorded(Stop::Failed(error.into())))?;
             let entry = Entry {
-                one_time: client.one_time().to_vec(),
+                one_time: self.call.one_time(),
                 change: Change::Issue(Box::new(issued.signed), world.config.generation),
                 told: Some(self.call.told(Arc::clone(&report))),
                 now,
             };
             match app.store.record(entry).await {
                 Ok(store::Recorded::Done { .. }) => return Ok(issued.response),
-                Ok(store::Recorded::Refused(cause)) => return Err(Stopped::Recorded(cause.into())),
+                Ok(store::Recorded::Refused(cause)) => {
+                    self.alert(&cause);
+                    return Err(Stopped::Recorded(cause.into()));
+                }
                 Ok(store::Recorded::Superseded) => return Err(Stopped::Superseded),
-                Ok(store::Recorded::Replayed) => return Err(unrecorded(Plain::AssertionReplayed.into())),
+                Ok(store::Recorded::Replayed(cause)) => return Err(unrecorded(cause.into())),
                 Ok(store::Recorded::Changed | store::Recorded::NotFound | store::Recorded::Impossible(_)) => {
                     app.refresh_keys().await.map_err(failed)?;
                     recorded = self.read(&verified).await.map_err(failed)?;
@@ -92,6 +93,16 @@ impl Exchange<'_> {
             }
         }
         Err(failed(Failure::Contention))
+    }
+
+    /// Tells the operator of a pinned credential that came without its key. The audit has which.
+    fn alert(self, cause: &Cause) {
+        let Call { app, caller, client, .. } = *self.call;
+        if let Cause::CredentialPinned { .. } = cause {
+            app.metrics.pins_refused.inc();
+            tracing::warn!(client.id = %client.client().id, request.id = %caller.request,
+                "a pinned credential came without its key: the key is lost, or the credential is stolen");
+        }
     }
 
     fn issue(self, permit: Permit) -> Result<Issued, KeyError> {
@@ -129,7 +140,7 @@ impl Exchange<'_> {
         let client = Arc::clone(self.call.client.client());
         let secrets = &self.call.app.secrets;
         if let Some(credential) = self.call.client.platform() {
-            if self.request.actor.as_ref().is_some_and(|token| !credential.is(token.as_str())) {
+            if self.request.actor.as_ref().is_some_and(|token| !credential.workload().is(token.as_str())) {
                 return Err(TokenFault::OtherCredential.into());
             }
             let workload = credential.workload().clone();

@@ -63,6 +63,16 @@ const POLICY: Wire = wire(
     "RFC 8693 §2.2.2",
 );
 
+/// Something is wrong with the DPoP proof.
+const PROOF: Wire = wire(
+    400,
+    InvalidDpopProof,
+    "proof_invalid",
+    "send one DPoP header with a new proof: typ dpop+jwt, a listed alg, the public key as jwk, htm POST, htu of the \
+     token endpoint, the current time as iat, and a jti that was never used",
+    "RFC 9449 §4.3, RFC 9449 §5",
+);
+
 causes! {
     // Every endpoint: the HTTP request and its form.
     MethodNotAllowed "method_not_allowed", "The HTTP method is not POST."
@@ -149,6 +159,36 @@ causes! {
         => CLIENT;
     AssertionReplayed "assertion_replayed", "The assertion was used before."
         => CLIENT;
+
+    // The token endpoint: proof of possession.
+    ProofMissing "proof_missing",
+        "The request has no DPoP proof, and the client, the workload issuer, the target or the subject token demands one."
+        => wire(400, InvalidDpopProof, "proof_missing",
+            "send a DPoP proof: the client, the agent, the target or the subject token demands one",
+            "RFC 9449 §5, RFC 9449 §5.2");
+    ProofRepeated "proof_repeated", "The request has more than one `DPoP` header."
+        => PROOF;
+    ProofMalformed "proof_malformed",
+        "The DPoP proof is empty, longer than 4 KiB, not a JWT, or one of its claims has the wrong type."
+        => PROOF;
+    ProofType "proof_type", "The `typ` of the DPoP proof is not `dpop+jwt`."
+        => PROOF;
+    ProofAlgorithm "proof_algorithm", "The `alg` of the DPoP proof is not one of `dpop.algorithms`."
+        => PROOF;
+    ProofKey "proof_key", "The `jwk` of the DPoP proof is missing, is not a public key, or does not fit its `alg`."
+        => PROOF;
+    ProofSignature "proof_signature", "The signature of the DPoP proof does not verify with its `jwk`."
+        => PROOF;
+    ProofMethod "proof_method", "`htm` of the DPoP proof is not the method of the request."
+        => PROOF;
+    ProofUrl "proof_url", "`htu` of the DPoP proof is not the URL of the token endpoint."
+        => PROOF;
+    ProofTime "proof_time", "`iat` of the DPoP proof is missing, or more than 60 seconds from now; or `exp` or `nbf` forbid it."
+        => PROOF;
+    ProofJti "proof_jti", "The DPoP proof has no `jti`, or one of more than 256 characters."
+        => PROOF;
+    ProofReplayed "proof_replayed", "The DPoP proof was used before."
+        => PROOF;
 
     // The token endpoint: the grant.
     GrantTypeMissing "grant_type_missing", "`grant_type` is missing."

@@ -59,6 +59,7 @@ faults! {
         "A client, target, agent, class, workload or workload issuer that the token names was stopped since it was issued.";
     PartyRemoved "party_removed", "A party that the token names is no longer configured.";
     NotYours "not_yours", "The client is neither the current actor nor registered to exchange tokens of this audience.";
+    OtherKey "other_key", "The token is bound to another key than the one that the request proves.";
     MayAct "may_act", "`may_act` names another party, or is malformed.";
     LoginSpent "login_spent", "The ID token was already used for a task that has ended.";
     TaskUnknown "task_unknown", "`task` does not name a running task of this user, client and agent.";

@@ -139,11 +139,11 @@ async fn a_replayed_assertion_writes_nothing(world: World) {
     let token = token_of(&replay);
     let recorded = store.record(replay).await.unwrap();
 
-    assert!(matches!(recorded, Recorded::Replayed), "{recorded:?}");
+    assert!(matches!(recorded, Recorded::Replayed(_)), "{recorded:?}");
     assert!(store.find_lineage(token.jti).await.unwrap().is_none());
     assert_eq!(rows(&store).await, before);
     let mut of_other_client = world.later(&task_token, &assistant);
-    let OneTime::Assertion { jti, until, .. } = used;
+    let (jti, until) = (*used.jti(), used.until());
     of_other_client.one_time = vec![OneTime::Assertion { client: ClientId::new("other"), jti, until }];
     world.issued(&store, of_other_client).await;
 }
@@ -169,7 +169,7 @@ async fn a_replay_in_one_group_is_found(world: World) {
 
     drop(announced);
     let done = answers.iter().filter(|answer| matches!(answer, Ok(Recorded::Done { .. }))).count();
-    let replayed = answers.iter().filter(|answer| matches!(answer, Ok(Recorded::Replayed))).count();
+    let replayed = answers.iter().filter(|answer| matches!(answer, Ok(Recorded::Replayed(_)))).count();
     assert_eq!((done, replayed), (1, 7));
     assert_eq!(store.list_delegations(task_token.task, 1000).await.unwrap().len(), 2);
 }
@@ -185,7 +185,7 @@ async fn a_refusal_spends_its_assertion_with_its_row(world: World) {
     let before = rows(&store).await;
 
     assert!(matches!(store.record(refusal).await.unwrap(), Recorded::Done { .. }));
-    assert!(matches!(store.record(again).await.unwrap(), Recorded::Replayed));
+    assert!(matches!(store.record(again).await.unwrap(), Recorded::Replayed(_)));
 
     assert_eq!(rows(&store).await, before + 1);
 }
@@ -199,7 +199,7 @@ async fn of_several_one_time_uses_one_used_before_stops_all(world: World) {
 
     let mut both = world.entry(Change::Nothing);
     both.one_time = vec![fresh.clone(), used];
-    assert!(matches!(store.record(both).await.unwrap(), Recorded::Replayed));
+    assert!(matches!(store.record(both).await.unwrap(), Recorded::Replayed(_)));
 
     // The other was not used up by it.
     let mut alone = world.entry(Change::Nothing);
@@ -253,7 +253,7 @@ async fn a_refusal_found_while_writing_has_its_row_and_uses_the_assertion_up(wor
     let before = rows(&store).await;
 
     assert!(matches!(store.record(late).await.unwrap(), Recorded::Refused(_)));
-    assert!(matches!(store.record(again).await.unwrap(), Recorded::Replayed));
+    assert!(matches!(store.record(again).await.unwrap(), Recorded::Replayed(_)));
 
     let all = store.list_audit(&AuditFilter::default()).await.unwrap();
     assert_eq!(all.len(), before + 1, "one refusal, one row");

@@ -38,7 +38,7 @@ async fn an_assertion_is_spent_once_across_nodes() {
 
         let answers = [first.unwrap(), second.unwrap()];
         let done = answers.iter().filter(|answer| matches!(answer, Recorded::Done { .. })).count();
-        let replayed = answers.iter().filter(|answer| matches!(answer, Recorded::Replayed)).count();
+        let replayed = answers.iter().filter(|answer| matches!(answer, Recorded::Replayed(_))).count();
         assert_eq!((done, replayed), (1, 1), "{answers:?}");
     }
 }

@@ -74,7 +74,7 @@ async fn what_was_used_is_known_for_as_long_as_a_clock_may_be_behind(world: Worl
     assert!(matches!(uses(START).await, Recorded::Done { .. }));
     world.advance(300 + CLOCK_TOLERANCE.seconds() - 1);
     while world.control(&store, Control::Sweep).await.1 {}
-    assert!(matches!(uses(START).await, Recorded::Replayed));
+    assert!(matches!(uses(START).await, Recorded::Replayed(_)));
 
     world.advance(2);
     while world.control(&store, Control::Sweep).await.1 {}

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use deputy::testing::Exchange;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use crate::jose::claims_of;
+use crate::jose::{Key, claims_of};
 use crate::process_support::{Answer, Backend, Caller, World, on_both_databases};
 
 const CYCLES: usize = 10;
@@ -97,6 +98,8 @@ impl Progress {
 struct Client {
     assistant: Caller,
     b: Caller,
+    /// The key that some of its tokens are bound to.
+    key: Key,
     base: String,
     progress: Arc<Progress>,
     log: Log,
@@ -131,7 +134,15 @@ impl Client {
                     self.revoke(at_b).await?;
                 }
             } else {
-                let answer = assistant.try_exchange(&base, &self.token(task), "tickets", SCOPE).await;
+                let from = self.token(task);
+                let answer = if turn.is_multiple_of(2) {
+                    // Bound to a key.
+                    let proof = assistant.proof(&self.key);
+                    let exchange = Exchange::of_access_token(&from).audience("tickets").scope(SCOPE);
+                    assistant.try_exchange_proving(&base, &exchange, &proof).await
+                } else {
+                    assistant.try_exchange(&base, &from, "tickets", SCOPE).await
+                };
                 let access = self.took(answer, Some(task), Some(task))?;
                 if turn.is_multiple_of(4) {
                     self.revoke(access).await?;
@@ -198,6 +209,7 @@ async fn load_and_kill(world: &Arc<World>, enough: usize, variables: &[(&str, St
             let client = Client {
                 assistant: world.caller("assistant"),
                 b: world.caller("agent-b"),
+                key: Key::new("proof"),
                 base: server.base.clone(),
                 progress: Arc::clone(&progress),
                 log: Log::default(),
@@ -240,7 +252,12 @@ async fn check(world: &World, logs: &[Log]) -> Vec<String> {
         let is_alive = if token.is_task_token {
             assistant.exchange(&base, &token.token, "tickets", SCOPE).await.status == 200
         } else {
-            api.introspect(&base, &token.token).await.is_active()
+            let said = api.introspect(&base, &token.token).await;
+            let is_bound = claims_of(&token.token).get("cnf").is_some();
+            if said.is_active() && (said.json["token_type"] == "DPoP") != is_bound {
+                broken.push(format!("{}: its binding to a key was lost", token.jti));
+            }
+            said.is_active()
         };
         match (log.fate(token), is_alive) {
             (Fate::Alive, false) => {

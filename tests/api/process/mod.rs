@@ -9,6 +9,7 @@ mod disk;
 mod nodes;
 mod platform;
 mod probe;
+mod proofs;
 mod provider;
 mod random_chains;
 mod record;

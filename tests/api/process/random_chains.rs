@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use deputy::testing::Exchange;
 use serde_json::Value;
 
-use crate::jose::claims_of;
+use crate::jose::{Key, claims_of};
 use crate::process_support::world::SCOPES;
 use crate::process_support::{Backend, World, on_both_databases};
 
@@ -99,6 +100,7 @@ on_both_databases! {
         let mut server = world.start().await;
         let base = server.base.clone();
         let mut dice = Dice(0x0dd_ba11);
+        let keys = [Key::new("one"), Key::new("other")];
         let (mut granted, mut refused) = (0, 0);
         for number in 0..CHAINS {
             let told = format!("chain {number}");
@@ -121,7 +123,16 @@ on_both_databases! {
                 }
                 .to_owned();
                 let target = dice.one_of(&TARGETS);
-                let answer = world.caller(&who).exchange(&base, &token, target, &scope).await;
+                let caller = world.caller(&who);
+                let proven = [None, Some(&keys[0]), Some(&keys[1])][dice.roll(3)];
+                let answer = match proven {
+                    None => caller.exchange(&base, &token, target, &scope).await,
+                    Some(key) => {
+                        let exchange = Exchange::of_access_token(&token).audience(target).scope(&scope);
+                        let proof = caller.proof(key);
+                        caller.try_exchange_proving(&base, &exchange, &proof).await.expect("an answer")
+                    }
+                };
                 let told = format!("{told}: {who} asks {scope} at {target}");
                 if answer.status != 200 {
                     assert_eq!(answer.status, 400, "{told}: {}", answer.text);
@@ -131,6 +142,8 @@ on_both_databases! {
                 granted += 1;
                 let is_continued = width.audience == world.issuer();
                 let next = answer.token();
+                let bound_to = claims_of(&next)["cnf"]["jkt"].as_str().map(str::to_owned);
+                assert_eq!(bound_to, proven.map(Key::thumbprint), "{told}: bound to a key that was not proven");
                 let next_width = Width::of(&next);
                 next_width.assert_not_wider_than(&width, is_continued, &told);
                 (token, width) = (next, next_width);

@@ -86,6 +86,8 @@ pub struct Caller {
     issuer: String,
     key: Key,
     http: Http,
+    /// For requests with a header of their own.
+    plain: reqwest::Client,
     witness: Arc<Witness>,
 }
 
@@ -93,7 +95,8 @@ impl Caller {
     /// The client `id`, whose registered key is `key`.
     pub fn new(id: &str, issuer: &str, key: Key, witness: Arc<Witness>) -> Self {
         let http = Http::new(&HttpOptions::default()).expect("a transport");
-        Self { id: id.to_owned(), issuer: issuer.to_owned(), key, http, witness }
+        let plain = reqwest::Client::builder().no_proxy().build().expect("a client");
+        Self { id: id.to_owned(), issuer: issuer.to_owned(), key, http, plain, witness }
     }
 
     /// A fresh client assertion (RFC 7523 §2.2).
@@ -154,6 +157,38 @@ impl Caller {
 
     async fn try_token(&self, base: &str, exchange: &Exchange<'_>) -> Option<Answer> {
         self.try_post_with(base, Endpoint::Token, &self.assertion(), exchange.params()).await
+    }
+
+    /// A fresh proof that whoever asks the token endpoint holds `key` (RFC 9449 §4.2).
+    pub fn proof(&self, key: &Key) -> String {
+        let header = json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": key.jwk()});
+        let claims = json!({
+            "jti": fresh_id(), "htm": "POST", "htu": format!("{}/token", self.issuer), "iat": self.witness.now(),
+        });
+        self.witness.saw(key.sign_text(&header.to_string(), &claims.to_string()))
+    }
+
+    /// An exchange with this proof; `None` if no whole answer came.
+    pub async fn try_exchange_proving(
+        &self,
+        base: &str,
+        exchange: &Exchange<'_>,
+        proof: &str,
+    ) -> Option<Answer> {
+        let (endpoints, credential) =
+            (Endpoints::of_deputy(base), Credential::Assertion(self.assertion().into()));
+        let client = Client::of_system(&self.issuer, endpoints, &self.id, credential);
+        let mut request = client.request(Endpoint::Token, exchange.params()).expect("a request");
+        request.headers_mut().insert("dpop", proof.parse().expect("a header"));
+        let response = self.plain.execute(request).await.ok()?;
+        let status = response.status().as_u16();
+        let text = response.text().await.ok()?;
+        let json: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+        match json["access_token"].as_str() {
+            Some(token) => _ = self.witness.saw(token.to_owned()),
+            None => self.witness.answers.lock().expect("the witness").push_str(&format!("{text}\n")),
+        }
+        Some(Answer { status, text, json })
     }
 
     /// The first hop: exchanges an ID token for a token for `audience`.

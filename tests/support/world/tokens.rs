@@ -107,6 +107,16 @@ impl World {
         jwt(self.key_of(client), claims.as_object_mut().unwrap())
     }
 
+    /// A fresh proof that whoever asks for a token holds `key` (RFC 9449 §4.2).
+    pub fn proof(&self, key: &Key) -> Jwt {
+        let mut claims = json!({
+            "jti": format!("p-{}", self.next()), "htm": "POST", "htu": format!("{}/token", self.issuer),
+            "iat": self.now(),
+        });
+        let proof = jwt(key, claims.as_object_mut().unwrap());
+        proof.without_header("kid").header("typ", "dpop+jwt").header("jwk", key.jwk())
+    }
+
     /// The good exchange at hop 0: the assistant hands in Alice's ID token for `tickets`.
     pub fn tx(&self) -> Request<'_> {
         self.exchange("assistant", &self.id_token().sign(), ID_TOKEN_TYPE)

@@ -7,6 +7,13 @@ use crate::doctor::Status::{Failed, Warning};
 
 pub(super) const MEANING: &[Case] = &[
     (
+        "agents that need not prove a key",
+        |w| w.edit("proof = \"required\"\n", ""),
+        "proof",
+        Warning,
+        "proof = \"required\"",
+    ),
+    (
         "no relying party",
         |w| {
             while let Some(from) = w.text.find("[[identity_provider.relying_party]]") {

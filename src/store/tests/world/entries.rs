@@ -83,6 +83,7 @@ impl World {
                 classes: vec![actor.class.clone()],
                 ancestors: Vec::new(),
                 onward_from: None,
+                bound_to: None,
                 issued_at: self.now(),
                 expires_at,
             },
@@ -96,6 +97,7 @@ impl World {
             facts,
             grounds: Grounds::default(),
             origin: Origin::FirstHop(Box::new(hop)),
+            pin: None,
             answer: None,
             answers: Vec::new(),
         };
@@ -133,6 +135,7 @@ impl World {
                 classes,
                 ancestors,
                 onward_from: None,
+                bound_to: None,
                 issued_at: from.issued_at,
                 expires_at: from.expires_at.min(self.now().plus(Lifetime::from_seconds(300))),
             },
@@ -146,6 +149,7 @@ impl World {
             facts: Arc::new(facts_of(&sign_in)),
             grounds: Grounds::default(),
             origin: Origin::Later { parent: from.jti },
+            pin: None,
             answer: None,
             answers: Vec::new(),
         };

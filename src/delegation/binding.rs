@@ -1,0 +1,198 @@
+//! To which key a token is bound, by which key a bound token may be exchanged, and to which key a platform's
+//! credential is pinned. Everything is a function of what was proven in this request and of what is recorded.
+
+use super::actor::Acting;
+use super::fault::Fault;
+use super::rules::{Reach, Right};
+use crate::oauth::{Issuer, Jkt, Plain, TokenFault};
+use crate::registry::{Client, Pin, Proof, Registry, TargetProof};
+use crate::verification::Credential;
+
+/// Whether the agent's workload issuer demands a proof that is not there.
+///
+/// # Errors
+/// [`Plain::ProofMissing`]
+pub fn check_demanded(registry: &Registry, acting: &Acting, proven: Option<Jkt>) -> Result<(), Plain> {
+    let issuer = acting.workload_issuer().and_then(|issuer| registry.workload_issuers.get(issuer));
+    match issuer.map(|issuer| issuer.proof) {
+        Some(Proof::Required) if proven.is_none() => Err(Plain::ProofMissing),
+        Some(Proof::Required | Proof::Optional) | None => Ok(()),
+    }
+}
+
+/// Whether the subject token may be exchanged by who proved this key. A bound token is continued by its key alone. To go
+/// onward from it needs no proof by its key: possession was proven to the audience that exchanges it.
+///
+/// # Errors
+/// [`Plain::ProofMissing`]; [`TokenFault::OtherKey`].
+pub fn check_holder(right: Right<'_>, proven: Option<Jkt>) -> Result<(), Fault> {
+    let bound_to = match right {
+        Right::Continue(parent) => parent.bound_to,
+        Right::Login | Right::Onward(_) => None,
+    };
+    match (bound_to, proven) {
+        (None, _) => Ok(()),
+        (Some(_), None) => Err(Fault::Request(Plain::ProofMissing)),
+        (Some(key), Some(proven)) if key == proven => Ok(()),
+        (Some(_), Some(_)) => Err(Fault::Subject(TokenFault::OtherKey)),
+    }
+}
+
+/// The key that the new token is bound to. A task token is bound only where the client's own credential is one that
+/// could be stolen; a token for a target, unless the target cannot check it.
+///
+/// # Errors
+/// [`Plain::ProofMissing`]: the target takes bound tokens only.
+pub fn bound_to(reach: &Reach, client: &Client, proven: Option<Jkt>) -> Result<Option<Jkt>, Plain> {
+    match reach {
+        Reach::Task(_) => Ok(proven.filter(|_| !client.authentication.proves_key())),
+        Reach::One(target) => match (target.proof, proven) {
+            (TargetProof::None, _) => Ok(None),
+            (TargetProof::Required, None) => Err(Plain::ProofMissing),
+            (TargetProof::Required | TargetProof::Optional, proven) => Ok(proven),
+        },
+    }
+}
+
+/// One use of a credential that its issuer has pinned to the first key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinnedUse {
+    pub credential: Credential,
+    /// Who issued the credential.
+    pub issuer: Issuer,
+    /// The key that the request proved.
+    pub proven: Option<Jkt>,
+}
+
+impl PinnedUse {
+    /// The use of the actor's credential; `None` for a client's own agent, and where the issuer pins nothing.
+    pub fn of(registry: &Registry, acting: &Acting, proven: Option<Jkt>) -> Option<Self> {
+        let workload = acting.workload.as_ref()?;
+        let pin = registry.workload_issuers.get(workload.issuer()).map(|issuer| issuer.pin);
+        match pin.unwrap_or_default() {
+            Pin::FirstKey => {
+                Some(Self { credential: workload.credential(), issuer: workload.issuer().clone(), proven })
+            }
+            Pin::Off => None,
+        }
+    }
+
+    /// What this use means, by the key that the credential is recorded to be pinned to.
+    pub fn judge(&self, pinned: Option<Jkt>) -> Pinning {
+        match (pinned, self.proven) {
+            (None, None) => Pinning::Unpinned,
+            (None, Some(first)) => Pinning::First(first),
+            (Some(pinned), Some(proven)) if pinned == proven => Pinning::Same,
+            (Some(_), _) => Pinning::Refused,
+        }
+    }
+}
+
+/// What the use of a credential means for the key that it is pinned to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pinning {
+    /// No key was proven, now or before.
+    Unpinned,
+    /// This key is the first, and from now on the only one.
+    First(Jkt),
+    /// It is the key that was first.
+    Same,
+    /// It is another key, or none: the key is lost, or the credential is stolen.
+    Refused,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::decision::fixtures::{age_agent, config, delegation, own_agent, valid_world};
+    use crate::delegation::record::TokenKind;
+    use crate::oauth::{ClientId, TargetId};
+
+    const ONE: Jkt = Jkt::new([1; 32]);
+    const OTHER: Jkt = Jkt::new([2; 32]);
+    const PROVEN: [Option<Jkt>; 3] = [None, Some(ONE), Some(OTHER)];
+
+    #[test]
+    fn a_bound_task_token_is_continued_by_its_key_alone() {
+        let mut token = delegation(TokenKind::Task, "x", "tickets:search");
+        token.bound_to = Some(ONE);
+        let continued = PROVEN.map(|proven| check_holder(Right::Continue(&token), proven));
+        assert_eq!(
+            continued,
+            [Err(Fault::Request(Plain::ProofMissing)), Ok(()), Err(Fault::Subject(TokenFault::OtherKey))]
+        );
+        token.bound_to = None;
+        assert_eq!(PROVEN.map(|proven| check_holder(Right::Continue(&token), proven)), [Ok(()); 3]);
+    }
+
+    #[test]
+    fn the_audience_of_a_bound_token_goes_onward_by_any_key_or_none() {
+        let mut token = delegation(TokenKind::Access, "age-agent", "age_over_18");
+        token.bound_to = Some(ONE);
+        assert_eq!(PROVEN.map(|proven| check_holder(Right::Onward(&token), proven)), [Ok(()); 3]);
+    }
+
+    #[test]
+    fn a_target_says_whether_its_tokens_are_bound() {
+        let config = config();
+        let client = &config.registry.clients[&ClientId::new("assistant")];
+        let bound = |proof| {
+            let mut target = (*config.registry.targets[&TargetId::new("tickets")]).clone();
+            target.proof = proof;
+            let reach = Reach::One(Arc::new(target));
+            [None, Some(ONE)].map(|proven| bound_to(&reach, client, proven))
+        };
+        assert_eq!(bound(TargetProof::Optional), [Ok(None), Ok(Some(ONE))]);
+        assert_eq!(bound(TargetProof::Required), [Err(Plain::ProofMissing), Ok(Some(ONE))]);
+        assert_eq!(bound(TargetProof::None), [Ok(None), Ok(None)]);
+    }
+
+    #[test]
+    fn a_task_token_is_bound_where_the_clients_credential_could_be_stolen() {
+        let config = config();
+        let bound = |client| {
+            let client = &config.registry.clients[&ClientId::new(client)];
+            bound_to(&Reach::Task(Vec::new()), client, Some(ONE))
+        };
+        assert_eq!(bound("assistant"), Ok(None), "its assertions prove a key already");
+        assert_eq!(bound("tickets-api"), Ok(Some(ONE)), "it has a secret");
+    }
+
+    #[test]
+    fn the_first_proven_key_is_the_only_one_and_a_request_without_a_proof_binds_nothing() {
+        let world = valid_world();
+        let acting = age_agent(&world);
+        let judged = |pinned| {
+            PROVEN.map(|proven| PinnedUse::of(&world.config.registry, &acting, proven).unwrap().judge(pinned))
+        };
+        assert_eq!(judged(None), [Pinning::Unpinned, Pinning::First(ONE), Pinning::First(OTHER)]);
+        assert_eq!(judged(Some(ONE)), [Pinning::Refused, Pinning::Same, Pinning::Refused]);
+    }
+
+    #[test]
+    fn nothing_is_pinned_of_a_clients_own_agent_or_where_it_is_off() {
+        let mut registry = valid_world().config.registry.clone();
+        let own = own_agent(&valid_world(), "assistant");
+        assert_eq!(PinnedUse::of(&registry, &own, Some(ONE)), None);
+        for issuer in registry.workload_issuers.values_mut() {
+            Arc::make_mut(issuer).pin = Pin::Off;
+        }
+        assert_eq!(PinnedUse::of(&registry, &age_agent(&valid_world()), Some(ONE)), None);
+    }
+
+    #[test]
+    fn an_issuer_that_demands_a_proof_gets_one() {
+        let world = valid_world();
+        let mut registry = world.config.registry.clone();
+        for issuer in registry.workload_issuers.values_mut() {
+            Arc::make_mut(issuer).proof = Proof::Required;
+        }
+        let acting = age_agent(&world);
+        assert_eq!(check_demanded(&registry, &acting, None), Err(Plain::ProofMissing));
+        assert_eq!(check_demanded(&registry, &acting, Some(ONE)), Ok(()));
+        assert_eq!(check_demanded(&registry, &own_agent(&world, "assistant"), None), Ok(()));
+        assert_eq!(check_demanded(&world.config.registry, &acting, None), Ok(()));
+    }
+}
