@@ -10,7 +10,9 @@ pub mod refusal;
 pub mod scope;
 mod workload_id;
 
-pub use exchange::{Audience, ExchangeRequest, NamedTask, SubjectToken, TokenResponse};
+pub use exchange::{
+    AskedScope, Audience, DeclaredType, ExchangeRequest, NamedTask, SubjectToken, TokenResponse,
+};
 pub use grant::{GrantType, TokenRequest};
 pub use ids::{
     AgentId, ClientId, Digest, Issuer, Jti, LoginId, Purpose, RequestId, SubjectRef, TargetId, TaskId,
