@@ -24,7 +24,7 @@ mod verified_workload;
 mod workload;
 
 pub use access_token::source as access_token_source;
-pub use kind::{Because, SubjectKind, kind_of};
+pub use kind::{SubjectKind, kind_of};
 pub use login_facts::{LoginFacts, LoginToken, access_token_party};
 pub use may_act::MayAct;
 pub use own::{Compared, PresentedOwn};

@@ -11,7 +11,7 @@ use crate::base::digest::sha256;
 use crate::base::time::Timestamp;
 use crate::jose::Claims;
 use crate::oauth::{ClientId, Scope, ScopeToken, TokenFault};
-use crate::registry::{AccessTokenSource, AccessTokenType, IdentityProvider};
+use crate::registry::{AccessTokenSource, AccessTokenType, IdentityProvider, When};
 
 /// The claims that name the application to which a token was issued; the first one that is there counts.
 const PARTIES: [&str; 4] = ["azp", "client_id", "cid", "appid"];
@@ -30,7 +30,7 @@ pub fn judge(
     now: Timestamp,
 ) -> Result<VerifiedLogin, TokenFault> {
     let members = claims.members();
-    let (_, source) = source(provider, members)?;
+    let (_, source) = source(provider, members, |when| when.holds(claims))?;
     if !source.types.contains(&typ) {
         return Err(TokenFault::Kind);
     }
@@ -83,13 +83,15 @@ pub fn judge(
     })
 }
 
-/// The first entry of the provider whose audience, party and `when` all match, with its position.
+/// The first entry of the provider whose audience, party and `when` all match, with its position. `holds` says whether a
+/// condition does.
 ///
 /// # Errors
 /// What no entry matches: the audience, else the party, else the condition.
 pub fn source<'a>(
     provider: &'a IdentityProvider,
     claims: &Map<String, Value>,
+    holds: impl Fn(&When) -> bool,
 ) -> Result<(usize, &'a AccessTokenSource), TokenFault> {
     let audiences: Vec<&str> = match claims.get("aud") {
         Some(Value::String(one)) => vec![one],
@@ -111,7 +113,7 @@ pub fn source<'a>(
         return Err(TokenFault::AuthorizedParty);
     }
     of_party
-        .find(|(_, source)| source.when.as_ref().is_none_or(|when| when.holds_in(claims)))
+        .find(|(_, source)| source.when.as_ref().is_none_or(&holds))
         .ok_or(TokenFault::Condition)
 }
 

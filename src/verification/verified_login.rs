@@ -40,11 +40,6 @@ impl VerifiedLogin {
         Self { ceiling: Some(ceiling), ..self }
     }
 
-    /// A login for tests with a scope ceiling.
-    #[cfg(test)]
-    pub(crate) fn limited_for_tests(self, ceiling: Scope) -> Self {
-        self.with_ceiling(ceiling)
-    }
 
     /// A login for tests of what comes after verification.
     #[cfg(test)]
