@@ -114,7 +114,7 @@ fn claims<'a>(config: &'a Config, secrets: &NodeSecrets, terms: &'a Terms) -> Cl
         },
         acr: facts.acr.as_deref().filter(|_| shows_acr),
         amr: if is_pairwise_target { &[] } else { &facts.amr },
-        auth_time: (!is_pairwise_target).then_some(facts.auth_time),
+        auth_time: facts.auth_time.filter(|_| !is_pairwise_target),
         answer: Answer(terms.answer.as_ref()),
     }
 }

@@ -11,7 +11,9 @@ pub mod refusal;
 pub mod scope;
 mod workload_id;
 
-pub use exchange::{Audience, ExchangeRequest, NamedTask, SubjectToken, TokenResponse};
+pub use exchange::{
+    AskedScope, Audience, DeclaredType, ExchangeRequest, NamedTask, SubjectToken, TokenResponse,
+};
 pub use fingerprint::{CredentialHash, Jkt};
 pub use grant::{GrantType, TokenRequest};
 pub use ids::{

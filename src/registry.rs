@@ -2,7 +2,9 @@
 //!
 //! The types say what a party is, wherever its registration comes from; today that is the configuration file.
 
+mod access_token;
 mod client;
+mod condition;
 mod conflicts;
 pub mod forms;
 mod keys;
@@ -17,7 +19,9 @@ use std::sync::Arc;
 
 use crate::oauth::{ClientId, Issuer, Scope, ScopeToken, TargetId};
 
+pub use access_token::{AccessTokenMark, AccessTokenSource, AccessTokenType};
 pub use client::{Client, ClientAuthentication, ClientSecret};
+pub use condition::{ClaimCheck, ClaimMatch, When};
 pub use conflicts::{Conflict, Party};
 pub use keys::{KeySource, Network, Reach};
 pub use possession::{Pin, Proof, TargetProof};
@@ -53,6 +57,14 @@ impl Registry {
             | ClientAuthentication::Workload => None,
         });
         providers.chain(issuers).chain(clients)
+    }
+
+    /// What a client gets for a target if it names no scope: the client's own list for it replaces the target's. There is
+    /// none for a target that is not the client's, so that the answer does not say whether it exists.
+    pub fn default_scope<'a>(&'a self, client: &'a Client, target: &TargetId) -> Option<&'a Scope> {
+        let own = client.default_scopes.get(target);
+        let of_target = || self.targets.get(target).and_then(|target| target.default_scopes.as_ref());
+        own.or_else(of_target).filter(|scope| !scope.is_empty() && client.targets.contains(target))
     }
 
     /// The words of `scope` that some target defines.

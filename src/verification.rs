@@ -7,11 +7,13 @@ use crate::base::time::{Lifetime, Timestamp};
 use crate::config::Config;
 use crate::jose::{Header, JoseError, PublicKey, UnverifiedToken};
 use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
-use crate::oauth::{ClientId, TokenFault};
+use crate::oauth::{ClientId, DeclaredType, TokenFault};
 use crate::registry::{KeySource, Reach, Registry};
 
+mod access_token;
 mod dpop;
 mod id_token;
+mod kind;
 mod levels;
 mod login_facts;
 mod may_act;
@@ -23,7 +25,9 @@ mod verified_proof;
 mod verified_workload;
 mod workload;
 
-pub use login_facts::LoginFacts;
+pub use access_token::source as access_token_source;
+pub use kind::{SubjectKind, kind_of};
+pub use login_facts::{LoginFacts, LoginToken, access_token_party};
 pub use may_act::MayAct;
 pub use own::{Compared, PresentedOwn};
 pub use verified_login::VerifiedLogin;
@@ -144,15 +148,16 @@ impl Verifier {
         self.keys.forget_fetched();
     }
 
-    /// Verifies an ID token presented by `client`.
+    /// Verifies a token of an identity provider presented by `client`: an ID token or an access token. Which of the two it
+    /// is, it says itself; it has to agree with the declared type, and is judged as that kind alone.
     ///
     /// # Errors
     /// [`NotVerified::Fault`] with the first thing wrong with the token; [`NotVerified::Unavailable`]
     /// where the provider's keys cannot be had and none are known.
-    pub async fn id_token(
+    pub async fn login(
         &self,
         config: &Config,
-        token: &str,
+        (token, declared): (&str, DeclaredType),
         client: &ClientId,
         now: Timestamp,
     ) -> Result<VerifiedLogin, NotVerified> {
@@ -162,7 +167,13 @@ impl Verifier {
             .claimed_issuer()
             .and_then(|issuer| config.registry.identity_providers.get(issuer))
             .ok_or(TokenFault::IssuerUntrusted)?;
-        id_token::check_kind(&scanned)?;
+        // 8725-3.11-01, 8725-3.12-01: the kind, before any key is looked for.
+        let (kind, _) = kind_of(scanned.header(), scanned.unverified_claims(), &provider.id_token_claims)?;
+        kind.check_declared(declared)?;
+        if kind == SubjectKind::AccessToken && provider.access_tokens.is_empty() {
+            return Err(TokenFault::IssuerUntrusted.into());
+        }
+        let typ = kind::header_type(scanned.header())?;
         if !provider.algorithms.contains(&scanned.header().algorithm) {
             return Err(TokenFault::Algorithm.into());
         }
@@ -175,13 +186,17 @@ impl Verifier {
         };
         let key = self.keys.key(spec, scanned.header(), now).await?;
         let signed = scanned.signing_input();
-        Ok(id_token::judge(config, provider, &scanned.verify(&key)?, signed, client, now)?)
+        let claims = scanned.verify(&key)?;
+        Ok(match kind {
+            SubjectKind::IdToken => id_token::judge(config, provider, &claims, signed, client, now)?,
+            SubjectKind::AccessToken => access_token::judge(provider, (&claims, typ), signed, client, now)?,
+        })
     }
 
     /// Verifies a workload's token and finds its class.
     ///
     /// # Errors
-    /// As [`Verifier::id_token`].
+    /// As [`Verifier::login`].
     pub async fn workload(
         &self,
         config: &Config,

@@ -111,7 +111,7 @@ async fn declared_as_another_type() {
     let world = World::start(Setup::default()).await;
     let id_token = world.id_token().sign();
     let request = world.tx().set("subject_token", &id_token).set("subject_token_type", ACCESS_TOKEN_TYPE);
-    refuses(&world, "an ID token as access token", request, SUBJECT, "issuer_untrusted").await;
+    refuses(&world, "an ID token as access token", request, SUBJECT, "kind").await;
     let own = world.files_token().await;
     let request = world.onward_tx(&own).set("subject_token_type", ID_TOKEN_TYPE);
     refuses(&world, "an access token as ID token", request, SUBJECT, "issuer_untrusted|kind").await;

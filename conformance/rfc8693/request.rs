@@ -227,7 +227,7 @@ async fn a_token_is_judged_by_its_declared_type_only() {
     let workload = || world.workload_token("planner").sign();
 
     let as_own = world.tx().set("subject_token_type", ACCESS_TOKEN_TYPE);
-    refuses(&world, "an ID token as access token", as_own, SUBJECT, "issuer_untrusted").await;
+    refuses(&world, "an ID token as access token", as_own, SUBJECT, "kind").await;
     for token in [own.clone(), task, workload()] {
         let request = world.tx().set("subject_token", &token);
         refuses(&world, "another token as ID token", request, SUBJECT, "issuer_untrusted|kind").await;

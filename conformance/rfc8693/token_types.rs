@@ -9,7 +9,7 @@ use crate::world::{ACCESS_TOKEN_TYPE, GRANT_TYPE, ID_TOKEN_TYPE, JWT_TYPE, Setup
 pub fn cases() -> Cases {
     vec![
         case("8693-3-01", type_identifiers_are_compared_as_exact_strings),
-        case("8693-3-02", an_access_token_is_one_of_this_server),
+        case("8693-3-02", an_access_token_is_one_of_this_server_or_one_that_a_provider_is_configured_for),
         case("8693-3-03", an_id_token_is_validated_as_a_relying_party_would),
         case("8693-3-04", a_jwt_is_taken_only_where_an_issuer_has_a_profile_for_it),
         case("8693-3-05", a_refresh_token_is_refused_everywhere),
@@ -51,7 +51,16 @@ async fn type_identifiers_are_compared_as_exact_strings() {
     }
 }
 
-async fn an_access_token_is_one_of_this_server() {
+/// An entry for access tokens of the provider, whose audience the assistant is.
+const ENTRY: &str = r#"
+[[identity_provider.access_token]]
+audience = "https://gateway.example"
+client = "assistant"
+authorized_parties = ["booking-app"]
+
+[[identity_provider.assurance]]"#;
+
+async fn an_access_token_is_one_of_this_server_or_one_that_a_provider_is_configured_for() {
     let world = World::start(Setup::default()).await;
     let own = world.files_token().await;
     world.onward_tx(&own).send().await.granted();
@@ -62,6 +71,17 @@ async fn an_access_token_is_one_of_this_server() {
     let elsewhere = elsewhere.header("kid", provider.key.kid.as_str()).sign();
     refuses(&world, "another server's", world.onward_tx(&elsewhere), SUBJECT, "issuer_untrusted").await;
     refuses(&world, "opaque", world.onward_tx("2YotnFZFEjr1zCsicMWpAA"), SUBJECT, "malformed").await;
+
+    let opted_in = World::start(Setup::default().replace("\n[[identity_provider.assurance]]", ENTRY)).await;
+    for (server, is_taken) in [(&world, false), (&opted_in, true)] {
+        let access = server.id_token().header("typ", "at+jwt").claim("aud", "https://gateway.example");
+        let access = access.claim("client_id", "booking-app").claim("scope", "openid").sign();
+        let request = server.tx().set("subject_token", &access).set("subject_token_type", ACCESS_TOKEN_TYPE);
+        match is_taken {
+            true => _ = request.send().await.granted(),
+            false => _ = refuses(server, "no entry", request, SUBJECT, "issuer_untrusted").await,
+        }
+    }
 }
 
 async fn an_id_token_is_validated_as_a_relying_party_would() {
@@ -94,12 +114,17 @@ async fn an_id_token_is_validated_as_a_relying_party_would() {
 
 async fn a_jwt_is_taken_only_where_an_issuer_has_a_profile_for_it() {
     let world = World::start(Setup::default()).await;
-    let wire = malformed("subject_token_type_unsupported");
-    let request = world.tx().set("subject_token_type", JWT_TYPE);
-    refuses(&world, "an ID token as jwt", request, wire, "subject_token_type_unsupported").await;
+    world.tx().set("subject_token_type", JWT_TYPE).send().await.granted();
     let own = world.files_token().await;
-    let request = world.onward_tx(&own).set("subject_token_type", JWT_TYPE);
-    refuses(&world, "an access token as jwt", request, wire, "subject_token_type_unsupported").await;
+    world.onward_tx(&own).set("subject_token_type", JWT_TYPE).send().await.granted();
+    for (what, token) in [
+        ("an unknown issuer's", world.id_token().claim("iss", "https://elsewhere.example")),
+        ("a workload's", world.workload_token("planner")),
+        ("an access token without an entry", world.id_token().claim("scope", "openid")),
+    ] {
+        let request = world.tx().set("subject_token", &token.sign()).set("subject_token_type", JWT_TYPE);
+        refuses(&world, what, request, SUBJECT, "issuer_untrusted").await;
+    }
 
     // A workload issuer is configured with such a profile, for actors.
     world.tx().actor(&world.workload_token("planner").sign()).send().await.granted();

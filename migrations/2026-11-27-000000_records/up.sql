@@ -15,6 +15,7 @@ CREATE TABLE subject (
     issuer TEXT NOT NULL,
     upstream TEXT NOT NULL,
     cutoff BIGINT,
+    is_stopped BOOLEAN NOT NULL,
     stopped BIGINT NOT NULL,
     UNIQUE (issuer, upstream)
 );
@@ -55,9 +56,11 @@ CREATE INDEX task_of_agent ON task (agent, id);
 CREATE INDEX task_open_until ON task (expires_at) WHERE ended_at IS NULL;
 CREATE INDEX task_open_of_subject ON task (subject, id) WHERE ended_at IS NULL;
 CREATE INDEX task_open ON task (id) WHERE ended_at IS NULL;
+CREATE INDEX task_of_session ON task (session, client, ended_why, id) WHERE session IS NOT NULL;
 
--- `slot` is what the ID token is used up for, once each: a hash of (client, agent) where it begins a task,
--- else the id of the task it joins.
+-- `slot` is what the token is used up for, once each: a hash of (client, agent, how many tasks it has fed for them) where
+-- it begins a task, else the id of the task it joins. `audience` is that of an access token and absent for an ID token;
+-- `known_until` is when the token itself can be used no longer, until which its uses have to be known.
 CREATE TABLE login (
     id BYTEA NOT NULL PRIMARY KEY,
     task BYTEA NOT NULL,
@@ -68,11 +71,14 @@ CREATE TABLE login (
     levels TEXT NOT NULL,
     acr TEXT,
     amr TEXT NOT NULL,
-    auth_time BIGINT NOT NULL,
+    audience TEXT,
+    issued_at BIGINT NOT NULL,
+    auth_time BIGINT,
     session BYTEA,
     policy_claims TEXT NOT NULL,
     as_of BIGINT NOT NULL,
     ends_at BIGINT NOT NULL,
+    known_until BIGINT NOT NULL,
     UNIQUE (id_token_hash, slot)
 );
 

@@ -9,6 +9,7 @@ use crate::oauth::{
     AgentId, CredentialHash, Jkt, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId,
 };
 use crate::policy::PolicyRecord;
+use crate::verification::LoginToken;
 
 /// A token request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +43,9 @@ pub struct ExchangeEvent {
     /// The provider; at the first hop only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
+    /// The audience of the provider's access token that was presented, as configured; absent for an ID token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_audience: Option<String>,
     /// The assurance levels that the login met; at the first hop only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub levels: Vec<String>,
@@ -59,6 +63,9 @@ pub struct ExchangeEvent {
     /// The scope that was asked for, as far as the configuration knows its words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope_asked: Option<Scope>,
+    /// Whether the request named no scope, so that `scope_asked` is the default that is configured.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scope_defaulted: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
     /// `exp` of the issued token, in whole seconds since the epoch.
@@ -104,12 +111,17 @@ pub(super) fn told(report: &Report, effect: &Effect) -> (Outcome, ExchangeEvent)
         purpose: who.purpose.clone(),
         login: who.login.filter(|_| !is_unbegun),
         provider: who.presented.as_ref().map(|facts| facts.provider.to_string()),
+        subject_audience: who.presented.as_ref().and_then(|facts| match &facts.token {
+            LoginToken::IdToken => None,
+            LoginToken::AccessToken { audience, .. } => Some(audience.clone()),
+        }),
         levels: who.presented.iter().flat_map(|facts| facts.levels.iter().cloned()).collect(),
         jti: effect.jti,
         parent: who.parent,
         token_kind: granted.map(|grant| grant.kind),
         target: report.asked.target.clone(),
         scope_asked: report.asked.scope.clone(),
+        scope_defaulted: report.asked.is_default_scope,
         scope: granted.map(|grant| grant.scope.clone()),
         expires_at: granted.map(|grant| grant.expires_at.seconds()),
         jkt: who.proven,

@@ -4,6 +4,7 @@
 mod exchange;
 mod inspect;
 mod introspect;
+mod kind;
 mod revoke;
 mod server;
 

@@ -1,14 +1,16 @@
 //! `[[client]]`: who may ask, how it proves who it is, and its ceiling.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+
+use serde_json::json;
 
 use super::keys::{key_source, reach};
 use super::secrets::{RawSecretFile, secrets};
 use super::section::Section;
 use super::table::table;
 use crate::jose::Algorithm;
-use crate::oauth::GrantType;
+use crate::oauth::{GrantType, Scope, ScopeToken, TargetId};
 use crate::registry::{Client, ClientAuthentication, ClientSecret, Network, Proof, forms};
 
 table! {
@@ -58,6 +60,10 @@ table! {
         /// The only targets that the client may reach.
         #[schemars(example = ["tickets"])]
         targets: Vec<String>,
+        /// For a target, the scopes that are granted if the client names none. They replace the `default_scopes` of the
+        /// target; an empty list means that the client has to name them.
+        #[schemars(example = json!({"tickets": ["tickets:search"]}), extend("x-default" = "those of the target"))]
+        default_scopes: BTreeMap<String, Vec<String>>,
         /// The yes/no scopes that the client's own agent may have answered. Each counts as one of `scopes`.
         #[schemars(example = ["age_over_18"])]
         answers: Vec<String>,
@@ -87,6 +93,7 @@ pub(super) fn client(section: &Section<'_>, mut raw: RawClient) -> Option<Client
     let grants = grants(section, &raw.grants);
     let targets = section.targets("targets", &raw.targets);
     let (answers, scopes) = section.scopes(&raw.answers, &raw.scopes);
+    let default_scopes = default_scopes(section, &raw.default_scopes);
     let (may_act_as_agent, proof) = (raw.may_act_as_agent, raw.proof);
     if section.is_refused("authentication") {
         return None;
@@ -111,8 +118,24 @@ pub(super) fn client(section: &Section<'_>, mut raw: RawClient) -> Option<Client
         proof,
         scopes,
         targets,
+        default_scopes,
         answers,
     })
+}
+
+fn default_scopes(section: &Section<'_>, raw: &BTreeMap<String, Vec<String>>) -> BTreeMap<TargetId, Scope> {
+    let mut defaults = BTreeMap::new();
+    for (target, words) in raw {
+        let place = section.at("default_scopes");
+        if !place.exists(target, target, &section.known().targets, "target") {
+            continue;
+        }
+        let words = words.iter().enumerate();
+        let words: Vec<ScopeToken> =
+            words.filter_map(|(n, word)| place.scope_token(&format!("{target}[{n}]"), word)).collect();
+        defaults.insert(TargetId::new(target.as_str()), Scope::from_tokens(&words));
+    }
+    defaults
 }
 
 fn grants(section: &Section<'_>, grants: &[String]) -> BTreeSet<GrantType> {

@@ -61,12 +61,24 @@ impl Form<'_> {
             | (Kind::Flag, Value::Boolean(_))
             | (Kind::Moment, Value::Datetime(_))
             | (Kind::Scalar, Value::String(_) | Value::Integer(_) | Value::Boolean(_)) => {}
-            (Kind::Table, Value::Table(table)) => self.table(table, &key.path, path),
-            (Kind::Texts, Value::Array(items)) => {
-                for (position, item) in items.iter().enumerate().filter(|(_, item)| !item.is_str()) {
-                    self.wrong_type(&format!("{path}[{position}]"), Kind::Text, item);
+            (Kind::Scalars, Value::Array(items)) => {
+                let is_scalar =
+                    |item: &Value| matches!(item, Value::String(_) | Value::Integer(_) | Value::Boolean(_));
+                for (position, item) in items.iter().enumerate().filter(|(_, item)| !is_scalar(item)) {
+                    self.wrong_type(&format!("{path}[{position}]"), Kind::Scalar, item);
                 }
             }
+            (Kind::Lists, Value::Table(table)) => {
+                for (name, item) in table {
+                    let path = join(path, name);
+                    match item {
+                        Value::Array(items) => self.texts(items, &path),
+                        other => self.wrong_type(&path, Kind::Texts, other),
+                    }
+                }
+            }
+            (Kind::Table, Value::Table(table)) => self.table(table, &key.path, path),
+            (Kind::Texts, Value::Array(items)) => self.texts(items, path),
             (Kind::Tables, Value::Array(items)) => {
                 for (position, item) in items.iter_mut().enumerate() {
                     self.inner(item, &format!("{}[]", key.path), &format!("{path}[{position}]"));
@@ -78,6 +90,12 @@ impl Form<'_> {
                 }
             }
             (kind, other) => self.wrong_type(path, kind, other),
+        }
+    }
+
+    fn texts(&mut self, items: &[Value], path: &str) {
+        for (position, item) in items.iter().enumerate().filter(|(_, item)| !item.is_str()) {
+            self.wrong_type(&format!("{path}[{position}]"), Kind::Text, item);
         }
     }
 
@@ -93,7 +111,8 @@ impl Form<'_> {
         let fix = match wanted {
             Kind::Tables => "write one `[[…]]` block for each",
             Kind::Map => "write `name = { … }` for each, `{}` for the defaults",
-            Kind::Texts => "write a list: `[\"…\"]`",
+            Kind::Texts | Kind::Scalars => "write a list: `[\"…\"]`",
+            Kind::Lists => "write `name = [\"…\"]` for each",
             _ => "",
         };
         self.unreadable.push(self.places.problem(path, what, fix.to_owned()));

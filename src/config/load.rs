@@ -109,7 +109,7 @@ fn sections(top: &Section<'_>, raw: RawConfig) -> Option<Config> {
         Policy { directory: raw.policy.directory.map(|directory| top.file(directory)), ..raw.policy };
 
     let identity_providers = list(top, "identity_provider", raw.identity_provider, |section, raw| {
-        let provider = providers::provider(section, raw)?;
+        let provider = providers::provider(section, raw, own)?;
         Some((provider.issuer.clone(), provider))
     });
     let workload_issuers = list(top, "workload_issuer", raw.workload_issuer, |section, raw| {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::access_tokens::{RawAccessToken, access_tokens, id_token_claims};
 use super::keys::{key_source, reach};
 use super::section::Section;
 use super::table::table;
@@ -57,6 +58,12 @@ table! {
         keys_stale_seconds: u32 = 86_400,
         #[schemars(extend("x-default" = "none: no ID token of the provider is accepted"))]
         relying_party: Vec<RawRelyingParty>,
+        #[schemars(extend("x-default" = "none: no access token of the provider is accepted"))]
+        access_token: Vec<RawAccessToken>,
+        /// The marks of an access token that the provider's ID tokens have as well: `scope`, `scp`, `client_id`, `cid`,
+        /// `appid`. A token with one of them is an ID token if it also has `nonce`, `at_hash` or `c_hash`.
+        #[schemars(example = ["client_id"])]
+        id_token_claims: Vec<String>,
         #[schemars(extend("x-default" = "`mfa`, which is `mfa` in `amr`"))]
         assurance: Vec<RawAssurance>,
     }
@@ -108,7 +115,11 @@ pub(super) fn token_algorithms() -> Vec<String> {
     TOKEN_ALGORITHMS.map(|algorithm| algorithm.as_str().to_owned()).into()
 }
 
-pub(super) fn provider(section: &Section<'_>, raw: RawProvider) -> Option<IdentityProvider> {
+pub(super) fn provider(
+    section: &Section<'_>,
+    raw: RawProvider,
+    own_issuer: Option<&Issuer>,
+) -> Option<IdentityProvider> {
     if let Some(issuer) = &raw.issuer {
         section.accept("issuer", forms::foreign_issuer(issuer));
     }
@@ -123,6 +134,7 @@ pub(super) fn provider(section: &Section<'_>, raw: RawProvider) -> Option<Identi
             section.refuse(&format!("policy_claims[{position}]"), what, "remove it");
         }
     }
+    let assurance = assurance(section, raw.assurance);
     Some(IdentityProvider {
         algorithms,
         reach,
@@ -134,7 +146,9 @@ pub(super) fn provider(section: &Section<'_>, raw: RawProvider) -> Option<Identi
         infer_mfa_from_amr: raw.infer_mfa_from_amr,
         keys_stale: Lifetime::from_seconds(raw.keys_stale_seconds),
         relying_parties: relying_parties(section, raw.relying_party),
-        assurance: assurance(section, raw.assurance),
+        access_tokens: access_tokens(section, raw.access_token, &assurance, own_issuer),
+        id_token_claims: id_token_claims(section, &raw.id_token_claims),
+        assurance,
         issuer: Issuer::new(raw.issuer?),
     })
 }

@@ -21,6 +21,10 @@ pub enum Kind {
     Moment,
     /// A string, whole number or boolean.
     Scalar,
+    /// A list of such values.
+    Scalars,
+    /// A table from names of the operator's choice to lists of strings.
+    Lists,
     /// `[section]` or `{ … }`.
     Table,
     /// `[[section]]`.
@@ -39,6 +43,8 @@ impl Kind {
             Self::Texts => "list of strings",
             Self::Moment => "date-time",
             Self::Scalar => "string, integer or boolean",
+            Self::Scalars => "list of strings, integers or booleans",
+            Self::Lists => "table of lists of strings",
             Self::Table => "table",
             Self::Tables => "list of tables",
             Self::Map => "table of tables",
@@ -58,8 +64,10 @@ impl Kind {
             ["integer"] => Self::Number,
             ["boolean"] => Self::Flag,
             ["array"] if is_object(&schema["items"]) => Self::Tables,
+            ["array"] if types(&schema["items"]).len() > 1 => Self::Scalars,
             ["array"] => Self::Texts,
             ["object"] if is_object(schema) => Self::Table,
+            ["object"] if types(&schema["additionalProperties"]) == ["array"] => Self::Lists,
             ["object"] => Self::Map,
             ["string", _, ..] => Self::Scalar,
             _ if schema["format"] == "date-time" => Self::Moment,

@@ -8,7 +8,7 @@ use super::section::Section;
 use super::server::MAX_TOKEN_LIFETIME;
 use super::table::table;
 use crate::base::time::Lifetime;
-use crate::oauth::{ClientId, ScopeToken};
+use crate::oauth::{ClientId, Scope, ScopeToken};
 use crate::registry::{AnswerRule, MFA, ScopeRule, SubjectForm, Target, TargetProof, Zone, forms};
 
 table! {
@@ -23,6 +23,10 @@ table! {
         /// The yes/no scopes that are answered in the target's tokens. Each counts as one of `scopes`.
         #[schemars(example = json!({"age_over_18": {"zone": "UTC+01:00"}}))]
         pub(super) answers: BTreeMap<String, RawAnswerRule>,
+        /// The scopes that are granted if a request names none: those of them that the client, the class of the agent and
+        /// the subject token have. A task token always needs `scope`.
+        #[schemars(example = ["tickets:search"], extend("x-default" = "none: `scope` is required"))]
+        default_scopes: Vec<String>,
         /// The client that may introspect the target's tokens.
         #[schemars(example = &"tickets-api")]
         resource_server: Option<String>,
@@ -115,8 +119,12 @@ pub(super) fn target(section: &Section<'_>, raw: RawTarget) -> Option<Target> {
             section.refuse(&format!("claims[{position}]"), what, "only `acr` can be listed");
         }
     }
+    let defaults = raw.default_scopes.iter().enumerate();
+    let defaults: Vec<ScopeToken> =
+        defaults.filter_map(|(n, word)| section.scope_token(&format!("default_scopes[{n}]"), word)).collect();
     let identifier = identifier?;
     Some(Target {
+        default_scopes: (!defaults.is_empty()).then(|| Scope::from_tokens(&defaults)),
         scopes,
         answers,
         resource_server: client("resource_server", raw.resource_server),

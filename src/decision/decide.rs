@@ -136,7 +136,7 @@ impl<'a> Walk<'a> {
         let acting = self.actor(held, report).at(Check::Actor)?;
         let bound = self.binding(held, acting, report).at(Check::Binding)?;
         let reach = self.target(&bound, acting, held.stops()).at(Check::Target)?;
-        let proposal = self.scope(&bound, acting, &reach, report).at(Check::Scope)?;
+        let proposal = self.scope(held, &bound, acting, &reach, report).at(Check::Scope)?;
         self.details().at(Check::Details)?;
         let demands = self.assurance(held, &bound, &proposal, &reach).at(Check::Assurance)?;
         let grounds = self.policy(&bound, acting, &proposal, demands, report).at(Check::Policy)?;

@@ -84,7 +84,9 @@ pub(crate) fn facts() -> LoginFacts {
         levels: BTreeSet::from(["mfa".to_owned(), "phishing_resistant".to_owned()]),
         acr: Some("phr".to_owned()),
         amr: vec!["hwk".to_owned(), "mfa".to_owned()],
-        auth_time: NOW.seconds() - 30,
+        token: crate::verification::LoginToken::IdToken,
+        issued_at: NOW.seconds() - 5,
+        auth_time: Some(NOW.seconds() - 30),
         session: None,
         policy_claims: serde_json::Map::new(),
     }
@@ -236,7 +238,14 @@ fn later(what: &str) -> String {
 }
 
 fn parse(form: &str) -> ExchangeRequest {
-    ExchangeRequest::parse(&Params::parse(form.as_bytes()).unwrap(), &Issuer::new(DEPUTY)).unwrap()
+    let own = Issuer::new(DEPUTY);
+    let reading = crate::oauth::exchange::Reading {
+        issuer: &own,
+        // The tokens of these forms say nothing of their issuer.
+        claimed_issuer: &|_| None,
+        default_scope: &|_| None,
+    };
+    ExchangeRequest::parse(&Params::parse(form.as_bytes()).unwrap(), reading).unwrap()
 }
 
 fn own(world: &World, client: &str, token: &Delegation) -> Verified {
@@ -302,6 +311,7 @@ pub(crate) fn lineage(world: &World, token: Delegation) -> Lineage {
             issuer: Issuer::new(PROVIDER),
             upstream: "alice".to_owned(),
             cutoff: None,
+            is_stopped: false,
             stopped: StopNumber::default(),
         },
         agents: vec![Agent { state: AgentState::Active, ..agent(&own_agent(world, "assistant")) }],

@@ -296,7 +296,7 @@ fn play(world: &World, asks: &[Ask], plant: Plant) -> Result<usize, String> {
         let Ok(permit) = scene.decide().outcome else { continue };
         let mut terms = permit.terms().clone();
         plant(&mut terms);
-        if terms.proposal.scope != scene.request.scope && held.is_none() {
+        if terms.proposal.scope != *scene.request.scope.words() && held.is_none() {
             return Err("granted what was not asked".to_owned());
         }
         if held.is_none() && terms.proposal.chain != [actor.id.clone()] {

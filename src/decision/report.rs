@@ -89,6 +89,8 @@ pub struct Asked {
     /// The target; Deputy's issuer where a task token was asked for.
     pub target: Option<TargetId>,
     pub scope: Option<Scope>,
+    /// Whether no scope was requested, so that `scope` is the default that is configured.
+    pub is_default_scope: bool,
 }
 
 /// The client, the agent, the user and the task of a request, as far as they are known when the checks end.
@@ -185,7 +187,7 @@ impl Report {
     /// The report of a request of which only the client is known.
     pub const fn of_client(client: ClientId) -> Self {
         Self {
-            asked: Asked { target: None, scope: None },
+            asked: Asked { target: None, scope: None, is_default_scope: false },
             who: Who {
                 client,
                 way: None,
@@ -213,12 +215,13 @@ impl Report {
     pub fn of(question: &Question<'_>, config: &Config) -> Self {
         let (client, request) = (question.client.client(), question.request);
         let mut report = Self::of_client(client.id.clone());
-        let is_known = request.scope.is_subset_of(&client.scopes);
-        let scope =
-            if is_known { request.scope.clone() } else { config.registry.known_part_of(&request.scope) };
+        let words = request.scope.words();
+        let is_known = words.is_subset_of(&client.scopes);
+        let scope = if is_known { words.clone() } else { config.registry.known_part_of(words) };
         report.who.way = Some(question.way_in());
         report.asked = Asked {
             scope: (!scope.is_empty()).then_some(scope),
+            is_default_scope: request.scope.is_default(),
             target: match &request.audience {
                 Audience::Target(target) => {
                     config.registry.targets.contains_key(target).then(|| target.clone())

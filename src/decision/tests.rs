@@ -39,7 +39,7 @@ fn a_valid_request_passes_every_check_and_is_permitted() {
         assert!(report.checks().iter().all(|(_, found)| *found == Found::Passed));
         let policy = report.policy.expect("policy was asked");
         assert_eq!(policy.decision.record.decision, "permit");
-        assert_eq!(permit.terms().proposal.scope, scene.request.scope);
+        assert_eq!(&permit.terms().proposal.scope, scene.request.scope.words());
     }
 }
 
@@ -64,7 +64,8 @@ const FIRST_HOP: &[FaultAt] = &[
         scene.request.audience = crate::oauth::Audience::Target(TargetId::new("nowhere"));
     }),
     (Check::Scope, "scope_unknown_at_target", |scene| {
-        scene.request.scope = crate::oauth::Scope::parse("unheard-of").unwrap();
+        scene.request.scope =
+            crate::oauth::AskedScope::These(crate::oauth::Scope::parse("unheard-of").unwrap());
     }),
     (Check::Details, "authorization_details", |scene| scene.request.has_authorization_details = true),
     (Check::Assurance, "assurance_insufficient", |scene| {

@@ -6,6 +6,7 @@ use crate::delegation::actor::CLIENT_CLASS;
 use crate::delegation::record::{Agent, Delegation, Lineage, Provenance, TokenKind, live};
 use crate::oauth::ClientId;
 use crate::registry::Registry;
+use crate::verification::LoginToken;
 
 /// Whether the token is active for this resource server (RFC 7662 §2.2): an access token for its target, issued
 /// to a client that is still registered, and still valid. The resource server cannot tell why any
@@ -28,8 +29,12 @@ pub fn is_active_for(config: &Config, server: &ClientId, lineage: &Lineage, now:
 pub fn is_named(registry: &Registry, lineage: &Lineage) -> bool {
     let Lineage { delegation, ancestors, task, login, subject, agents, .. } = lineage;
     let provider = registry.identity_providers.get(&login.provider);
-    let is_relying_party_named =
-        provider.is_some_and(|provider| provider.relying_parties.contains_key(&login.relying_party));
+    let is_relying_party_named = provider.is_some_and(|provider| match &login.token {
+        LoginToken::IdToken => provider.relying_parties.contains_key(&login.relying_party),
+        LoginToken::AccessToken { audience, .. } => provider.access_tokens.iter().any(|source| {
+            source.audience == *audience && source.authorized_parties.contains(&login.relying_party)
+        }),
+    });
     let has_class = |class: &String| {
         class == CLIENT_CLASS
             || registry

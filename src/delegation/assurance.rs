@@ -9,9 +9,10 @@ use crate::oauth::{Cause, Scope, ScopeToken};
 use crate::registry::{AssuranceLevel, ClaimTest, MFA, ScopeRule, Target};
 use crate::verification::LoginFacts;
 
-/// Whole seconds since the user signed in; negative where the provider's clock is ahead of ours.
-pub const fn login_age_seconds(login: &LoginFacts, now: Timestamp) -> i64 {
-    now.seconds().saturating_sub(login.auth_time)
+/// Whole seconds since the user signed in; negative where the provider's clock is ahead of ours. A login that does not
+/// say when that was counts as made at the epoch, which is older than any age that can be demanded.
+pub fn login_age_seconds(login: &LoginFacts, now: Timestamp) -> i64 {
+    now.seconds().saturating_sub(login.auth_time.unwrap_or(0))
 }
 
 /// What the targets in reach demand for a scope, taken together. Policy sees it too.

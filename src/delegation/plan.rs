@@ -5,7 +5,7 @@ use super::record::{Agent, AgentState, Login, Subject, Task};
 use super::stops::{Stops, actor_names, is_cut_off, login_names};
 use crate::base::time::Timestamp;
 use crate::oauth::{ClientId, LoginId, Plain, Purpose, TaskId, TokenFault};
-use crate::verification::LoginFacts;
+use crate::verification::{LoginFacts, LoginToken};
 
 /// What is recorded of a login token, its user and the agent that is to act.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,9 @@ pub struct LoginRecord {
     pub agent: Option<Agent>,
     /// Every login that this token made, with its task, oldest first, of any client and agent.
     pub uses: Vec<(Login, Task)>,
+    /// Of an access token with a session: tasks of the same session that the same client began. Among them are the newest
+    /// of this agent that had not ended, and one that was stopped if there is any.
+    pub of_session: Vec<Task>,
     /// The task that the request names, if it exists.
     pub named: Option<Task>,
     /// The stops of what the login and the agent name.
@@ -25,12 +28,18 @@ pub struct LoginRecord {
 impl LoginRecord {
     /// A task among those that were read.
     pub fn task(&self, id: TaskId) -> Option<&Task> {
-        self.uses.iter().map(|(_, task)| task).chain(&self.named).find(|task| task.id == id)
+        let tasks = self.uses.iter().map(|(_, task)| task).chain(&self.named).chain(&self.of_session);
+        tasks.into_iter().find(|task| task.id == id)
     }
 
     /// Whether a task of this user is dead by a stop of what it names.
     fn is_stopped(&self, task: &Task) -> bool {
         self.subject.as_ref().is_some_and(|subject| self.stops.end_task(task, subject))
+    }
+
+    /// Whether a task was stopped: it ended by a stop, or is dead by one that was not yet noted in its row.
+    fn was_stopped(&self, task: &Task) -> bool {
+        task.ended.is_some_and(|ended| ended.why.is_stop()) || (task.ended.is_none() && self.is_stopped(task))
     }
 
     /// A login among those that were read.
@@ -69,11 +78,11 @@ pub enum TaskPlan {
 }
 
 /// Plans what the token does: it joins the task that is named, or the live one that it fed for this client and
-/// agent, or begins one.
+/// agent, or begins one. An access token that is new joins the newest live task of its session in the same way.
 ///
 /// # Errors
-/// [`Fault::Subject`] where the user was stopped since the login, where the token fed a task that is over, or
-/// where the named task is not one of this user, client and agent. [`Fault::Actor`] as [`check_agent`].
+/// [`Fault::Subject`] where the user was stopped since the login, where the token is spent ([`is_spent`]), where a task
+/// of its session was stopped, or where the named task is not one of this user, client and agent. [`Fault::Actor`] as [`check_agent`].
 /// [`Fault::Request`] where the purpose differs from the one that the task began with, or where the token has begun as
 /// many tasks as it may.
 pub fn plan(record: &LoginRecord, asking: &Asking<'_>, now: Timestamp) -> Result<TaskPlan, Fault> {
@@ -83,22 +92,32 @@ pub fn plan(record: &LoginRecord, asking: &Asking<'_>, now: Timestamp) -> Result
 
     let is_theirs = |task: &Task| task.client == *asking.client && task.agent == asking.agent.id;
     let is_live = |task: &Task| task.is_live(now) && !record.is_stopped(task);
-    let is_spent = record.uses.iter().any(|(_, task)| !is_live(task));
+    let is_same_user =
+        |task: &Task| record.subject.as_ref().is_some_and(|subject| subject.reference == task.subject);
     let fed = record.uses.iter().find(|(_, task)| {
         is_theirs(task) && is_live(task) && asking.named_task.is_none_or(|id| id == task.id)
     });
 
     let (task, plan) = match (asking.named_task, fed) {
         (_, Some((login, task))) => (task, TaskPlan::Join(task.id, login.id)),
-        (_, None) if is_spent => return Err(Fault::Subject(TokenFault::LoginSpent)),
+        (_, None) if is_spent(record, asking.login, now) => {
+            return Err(Fault::Subject(TokenFault::LoginSpent));
+        }
         (None, None) if record.uses.len() >= asking.max_per_login as usize => {
             return Err(Fault::Request(Plain::TooManyTasks));
         }
-        (None, None) => return Ok(TaskPlan::Begin),
+        (None, None) => {
+            let of_session = record.of_session.iter();
+            let joined = of_session.filter(|task| is_theirs(task) && is_same_user(task) && is_live(task));
+            match joined.max_by_key(|task| task.id) {
+                Some(task) => (task, TaskPlan::JoinWithNewLogin(task.id)),
+                None if record.of_session.iter().any(|task| record.was_stopped(task)) => {
+                    return Err(Fault::Subject(TokenFault::SessionStopped));
+                }
+                None => return Ok(TaskPlan::Begin),
+            }
+        }
         (Some(id), None) => {
-            let is_same_user = |task: &Task| {
-                record.subject.as_ref().is_some_and(|subject| subject.reference == task.subject)
-            };
             let task = record
                 .named
                 .as_ref()
@@ -113,12 +132,26 @@ pub fn plan(record: &LoginRecord, asking: &Asking<'_>, now: Timestamp) -> Result
     }
 }
 
+/// Whether the token may begin or newly join nothing, whatever agent or client presents it. An ID token is proof of one
+/// sign-in and is spent by any task of it that is over. An access token stays good for as long as its provider says, and
+/// is spent only by a task of it that was stopped.
+fn is_spent(record: &LoginRecord, login: &LoginFacts, now: Timestamp) -> bool {
+    record.uses.iter().any(|(_, task)| match &login.token {
+        LoginToken::IdToken => !task.is_live(now) || record.is_stopped(task),
+        LoginToken::AccessToken { .. } => record.was_stopped(task),
+    })
+}
+
 /// Whether a login may still be used: its user, session, relying party and provider were not stopped since. A user
 /// never met was not.
 pub fn check_user(record: &LoginRecord, login: &LoginFacts) -> Result<(), TokenFault> {
-    let cutoff = record.subject.as_ref().and_then(|user| user.cutoff);
-    let names = login_names(&login.provider, &login.relying_party, login.session);
-    if is_cut_off(cutoff, login.auth_time) || record.stops.prevent(login.auth_time, names) {
+    let user = record.subject.as_ref();
+    let is_cut_off = is_cut_off(user.and_then(|user| user.cutoff), login.since());
+    // Without `auth_time`, a renewed token of an old sign-in looks like a new one.
+    let is_undated = login.auth_time.is_none();
+    let is_stopped =
+        is_undated && (user.is_some_and(|user| user.is_stopped) || record.stops.stand(login_names(login)));
+    if is_cut_off || is_stopped || record.stops.prevent(login.since(), login_names(login)) {
         return Err(TokenFault::SubjectCutOff);
     }
     Ok(())
@@ -128,7 +161,7 @@ pub fn check_user(record: &LoginRecord, login: &LoginFacts) -> Result<(), TokenF
 /// lifted since the login or since the agent's credential was issued.
 fn check_actor_stops(stops: &Stops, asking: &Asking<'_>) -> Result<(), TokenFault> {
     let is_prevented = |time| stops.prevent(time, actor_names(asking.agent, asking.client));
-    if is_prevented(asking.login.auth_time) {
+    if is_prevented(asking.login.since()) {
         return Err(TokenFault::AgentCutOff);
     }
     check_credential(stops, asking.agent, asking.client, asking.credential_at)

@@ -26,6 +26,9 @@ pub struct Subject {
     pub upstream: String,
     /// Logins up to this time begin nothing.
     pub cutoff: Option<Timestamp>,
+    /// Whether a stop of theirs stands. Then a login that does not say when they signed in begins nothing, however new the
+    /// token is.
+    pub is_stopped: bool,
     /// The number of their last stop, or of its lift.
     pub stopped: StopNumber,
 }
@@ -78,6 +81,13 @@ words! {
         PartyRemoved => "party_removed",
         /// The signing key was revoked.
         KeyRevoked => "key_revoked",
+    }
+}
+
+impl EndReason {
+    /// Whether a task that ended like this was stopped: it was neither finished by its own agent, nor over by the clock.
+    pub const fn is_stop(self) -> bool {
+        !matches!(self, Self::TaskDone | Self::Expired)
     }
 }
 
@@ -147,8 +157,8 @@ pub struct Login {
     pub facts: Arc<LoginFacts>,
     /// The stops that there had been when it was recorded.
     pub as_of: StopNumber,
-    /// Nothing that comes from it lives longer: the earlier of the task's end and `auth_time` plus the
-    /// provider's session limit.
+    /// Nothing that comes from it lives longer: the earliest of the task's end, the session's beginning plus the
+    /// provider's limit, and the `exp` of an access token.
     pub ends_at: Timestamp,
 }
 

@@ -183,21 +183,40 @@ pub fn choose_target(
     Ok(Reach::One(target.clone()))
 }
 
+/// Those of the default scopes of a target that the subject token and the ceiling (the client's and the class's) hold:
+/// what is granted if a request names none. `limit` is the most that the subject token grants.
+///
+/// # Errors
+/// [`Plain::ScopeMissing`]: none of them is left.
+pub fn default_scope(limit: Option<&Scope>, acting: &Acting, defaults: &Scope) -> Result<Scope, Plain> {
+    let is_held = |word: &ScopeToken| {
+        let word = Scope::from_tokens([word]);
+        limit.is_none_or(|limit| word.is_subset_of(limit)) && acting.check_scope(&word).is_ok()
+    };
+    let words: Vec<ScopeToken> =
+        defaults.tokens().filter_map(ScopeToken::parse).filter(|word| is_held(word)).collect();
+    if words.is_empty() { Err(Plain::ScopeMissing) } else { Ok(Scope::from_tokens(&words)) }
+}
+
 /// Scope never grows (8693-F-01): what was asked has to be in the subject token, at the target (for a
-/// task token at some target in reach), the client's and the class's; it is granted whole or refused.
+/// task token at some target in reach), the client's and the class's; it is granted whole or refused. `limit` is the
+/// most that the subject token grants; a login has none unless it is an access token that is its own ceiling.
 ///
 /// # Errors
 /// The first of the four that lacks a word.
-pub fn narrow_scope(right: Right<'_>, acting: &Acting, reach: &Reach, asked: &Scope) -> Result<(), Plain> {
+pub fn narrow_scope(
+    limit: Option<&Scope>,
+    acting: &Acting,
+    reach: &Reach,
+    asked: &Scope,
+) -> Result<(), Plain> {
     let is_defined = match reach {
         Reach::One(target) => asked.is_subset_of(&target.scope()),
         Reach::Task(targets) => asked
             .tokens()
             .all(|word| targets.iter().any(|target| target.scopes.keys().any(|own| own.as_str() == word))),
     };
-    if let Right::Continue(parent) | Right::Onward(parent) = right
-        && !asked.is_subset_of(&parent.scope)
-    {
+    if limit.is_some_and(|limit| !asked.is_subset_of(limit)) {
         return Err(Plain::ScopeNotInSubject);
     }
     if !is_defined {

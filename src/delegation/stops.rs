@@ -4,7 +4,7 @@
 //! and is dead if something that it names was stopped under a higher number. So a stop is one small row, whatever
 //! depends on it, and no clocks are compared.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::base::words::words;
 use crate::oauth::{AgentId, ClientId, Digest, Issuer, SubjectRef, TargetId};
 use crate::registry::Registry;
+use crate::verification::{LoginFacts, access_token_party};
 
 /// How many stops and lifts there had been at some moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -52,7 +53,7 @@ words! {
         Target => "target",
         /// An identity provider.
         Provider => "provider",
-        /// A client of an identity provider whose tokens are taken.
+        /// A client of an identity provider whose ID tokens are taken, or whose access tokens for an audience are.
         RelyingParty => "relying_party",
         /// A workload issuer.
         Issuer => "issuer",
@@ -159,8 +160,11 @@ pub fn configured(registry: &Registry) -> Vec<Stoppable> {
     parties.extend(registry.targets.keys().cloned().map(Stoppable::Target));
     for (issuer, provider) in &registry.identity_providers {
         parties.push(Stoppable::Provider(issuer.clone()));
-        let relying_parties = provider.relying_parties.keys();
-        parties.extend(relying_parties.map(|id| Stoppable::RelyingParty(issuer.clone(), id.clone())));
+        let mut relying_parties: BTreeSet<String> = provider.relying_parties.keys().cloned().collect();
+        relying_parties.extend(provider.access_tokens.iter().flat_map(|source| {
+            source.authorized_parties.iter().map(|party| access_token_party(&source.audience, party))
+        }));
+        parties.extend(relying_parties.into_iter().map(|id| Stoppable::RelyingParty(issuer.clone(), id)));
     }
     for (issuer, registered) in &registry.workload_issuers {
         parties.push(Stoppable::Issuer(issuer.clone()));
@@ -240,6 +244,11 @@ impl Stops {
         self.any(parties, |kind, stop| stop.prevents(kind, time))
     }
 
+    /// Whether a stop of one of these parties stands.
+    pub fn stand(&self, parties: impl IntoIterator<Item = Stoppable>) -> bool {
+        self.any(parties, |_, stop| stop.stands)
+    }
+
     /// Whether a task is dead by a stop of what its row names. Its user and its agent carry their own.
     pub fn end_task(&self, task: &Task, subject: &Subject) -> bool {
         task.as_of < subject.stopped || self.end(task.as_of, task_names(task, subject))
@@ -247,8 +256,7 @@ impl Stops {
 
     /// Whether a login is dead by a stop of what its row names.
     pub fn end_login(&self, login: &Login, subject: &Subject) -> bool {
-        login.as_of < subject.stopped
-            || self.end(login.as_of, login_names(&login.provider, &login.relying_party, login.session))
+        login.as_of < subject.stopped || self.end(login.as_of, login_names(login))
     }
 
     /// Whether a token is dead by a stop of what its row names; `agents` are those of its chain.
@@ -275,13 +283,10 @@ fn task_names(task: &Task, subject: &Subject) -> impl Iterator<Item = Stoppable>
 }
 
 /// The parties that a login names besides its user.
-pub fn login_names(
-    provider: &Issuer,
-    relying_party: &str,
-    session: Option<Digest>,
-) -> impl Iterator<Item = Stoppable> {
-    let relying_party = Stoppable::RelyingParty(provider.clone(), relying_party.to_owned());
-    [Stoppable::Provider(provider.clone()), relying_party].into_iter().chain(session.map(Stoppable::Session))
+pub fn login_names(login: &LoginFacts) -> impl Iterator<Item = Stoppable> {
+    let provider = &login.provider;
+    let party = Stoppable::RelyingParty(provider.clone(), login.party());
+    [Stoppable::Provider(provider.clone()), party].into_iter().chain(login.session.map(Stoppable::Session))
 }
 
 fn token_names(token: &Delegation, agents: &[Agent]) -> impl Iterator<Item = Stoppable> {

@@ -24,6 +24,11 @@ impl Claims {
         Self(claims)
     }
 
+    /// Every claim, unchanged.
+    pub const fn members(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
     /// A claim, unchanged.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)

@@ -11,11 +11,11 @@ use super::scope::Scope;
 
 /// Token type identifiers (RFC 8693 §3) that mean something here.
 pub mod token_type {
-    /// An access token issued by this server.
+    /// An access token: of this server, or of an identity provider.
     pub const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
     /// An OpenID Connect ID token.
     pub const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
-    /// Any JWT; here a workload's credential.
+    /// Any JWT: a workload's credential, or a subject token that says itself which kind it is.
     pub const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 }
 
@@ -49,13 +49,67 @@ impl std::fmt::Debug for PresentedToken {
     }
 }
 
-/// The subject token by its declared type.
+/// What the caller says that a subject token is (`subject_token_type`, RFC 8693 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeclaredType {
+    IdToken,
+    AccessToken,
+    /// Any JWT: the token says itself which kind it is.
+    Jwt,
+}
+
+impl DeclaredType {
+    fn parse(urn: &str) -> Option<Self> {
+        match urn {
+            token_type::ID_TOKEN => Some(Self::IdToken),
+            token_type::ACCESS_TOKEN => Some(Self::AccessToken),
+            token_type::JWT => Some(Self::Jwt),
+            _ => None,
+        }
+    }
+}
+
+/// The subject token by who issued it, as far as it says so itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SubjectToken {
-    /// Hop 0.
-    IdToken(PresentedToken),
+    /// Hop 0: a token of an identity provider, with its declared type.
+    Login(PresentedToken, DeclaredType),
     /// A later hop.
     Own(PresentedToken),
+}
+
+/// The scope that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AskedScope {
+    /// These words, all of which are granted or none.
+    These(Scope),
+    /// None was named: those of these words, which are configured for the target, that the ceiling and the subject token
+    /// hold.
+    Default(Scope),
+}
+
+impl AskedScope {
+    /// The words, as far as they are known before the subject token is.
+    pub const fn words(&self) -> &Scope {
+        match self {
+            Self::These(scope) | Self::Default(scope) => scope,
+        }
+    }
+
+    pub const fn is_default(&self) -> bool {
+        matches!(self, Self::Default(_))
+    }
+}
+
+/// What the parser of an exchange has to know besides the parameters.
+#[derive(Clone, Copy)]
+pub struct Reading<'a> {
+    /// Deputy's own issuer.
+    pub issuer: &'a Issuer,
+    /// The `iss` that a token claims, unverified.
+    pub claimed_issuer: &'a dyn Fn(&str) -> Option<String>,
+    /// The scope that is configured for requests that name this target and no scope.
+    pub default_scope: &'a dyn Fn(&TargetId) -> Option<Scope>,
 }
 
 /// What the token is to be for, by name.
@@ -88,8 +142,8 @@ pub struct ExchangeRequest {
     pub actor: Option<PresentedToken>,
     /// `resource` and `audience`.
     pub audience: Audience,
-    /// `scope`.
-    pub scope: Scope,
+    /// `scope`, or what is configured for a request without it.
+    pub scope: AskedScope,
     /// The `task` parameter.
     pub task: NamedTask,
     /// The `purpose` parameter.
@@ -103,7 +157,7 @@ impl ExchangeRequest {
     ///
     /// # Errors
     /// The first fault found.
-    pub fn parse(params: &Params, issuer: &Issuer) -> Result<Self, Cause> {
+    pub fn parse(params: &Params, reading: Reading<'_>) -> Result<Self, Cause> {
         let subject = params.get("subject_token").ok_or(Plain::SubjectTokenMissing)?;
         let subject_type = params.get("subject_token_type").ok_or(Plain::SubjectTokenTypeMissing)?;
         let actor = match (params.get("actor_token"), params.get("actor_token_type")) {
@@ -113,12 +167,8 @@ impl ExchangeRequest {
             (Some(token), Some(token_type::JWT)) => Some(PresentedToken(token.to_owned())),
             (Some(_), Some(_)) => return Err(Plain::ActorTokenTypeUnsupported.into()),
         };
-        let subject = PresentedToken(subject.to_owned());
-        let subject = match subject_type {
-            token_type::ID_TOKEN => SubjectToken::IdToken(subject),
-            token_type::ACCESS_TOKEN => SubjectToken::Own(subject),
-            _ => return Err(Plain::SubjectTokenTypeUnsupported.into()),
-        };
+        let declared = DeclaredType::parse(subject_type).ok_or(Plain::SubjectTokenTypeUnsupported)?;
+        let subject = subject_token(subject, declared, reading);
         if params.get("requested_token_type").is_some_and(|asked| asked != token_type::ACCESS_TOKEN) {
             return Err(Plain::RequestedTokenTypeUnsupported.into());
         }
@@ -134,9 +184,8 @@ impl ExchangeRequest {
         if matches!(subject, SubjectToken::Own(_)) && (task != NamedTask::None || purpose.is_some()) {
             return Err(Plain::TaskOnLaterHop.into());
         }
-        let audience = parse_audience(params, issuer)?;
-        let scope = params.get("scope").ok_or(Plain::ScopeMissing)?;
-        let scope = Scope::parse(scope).ok_or(Plain::ScopeMalformed)?;
+        let audience = parse_audience(params, reading.issuer)?;
+        let scope = parse_scope(params, &audience, reading)?;
         Ok(Self {
             subject,
             actor,
@@ -146,6 +195,34 @@ impl ExchangeRequest {
             purpose,
             has_authorization_details: params.get("authorization_details").is_some(),
         })
+    }
+}
+
+/// A token of Deputy's own comes from Deputy by its `iss`. An ID token never does, and the form of a token that has no
+/// `iss` is a fault of whichever kind it was declared to be.
+fn subject_token(token: &str, declared: DeclaredType, reading: Reading<'_>) -> SubjectToken {
+    let presented = PresentedToken(token.to_owned());
+    if declared == DeclaredType::IdToken {
+        return SubjectToken::Login(presented, declared);
+    }
+    match (reading.claimed_issuer)(token) {
+        Some(issuer) if issuer == reading.issuer.as_str() => SubjectToken::Own(presented),
+        None if declared == DeclaredType::AccessToken => SubjectToken::Own(presented),
+        _ => SubjectToken::Login(presented, declared),
+    }
+}
+
+/// `scope`. It may be left out for a target that has default scopes (RFC 6749 §3.3), and never for a task token.
+fn parse_scope(params: &Params, audience: &Audience, reading: Reading<'_>) -> Result<AskedScope, Cause> {
+    match (params.get("scope"), audience) {
+        (Some(scope), _) => Ok(AskedScope::These(Scope::parse(scope).ok_or(Plain::ScopeMalformed)?)),
+        (None, Audience::Target(target)) => {
+            let scope = (reading.default_scope)(target).ok_or(Plain::ScopeMissing)?;
+            Ok(AskedScope::Default(scope))
+        }
+        (None, Audience::Deputy | Audience::Several | Audience::DeputyAsResource) => {
+            Err(Plain::ScopeMissing.into())
+        }
     }
 }
 
@@ -234,7 +311,17 @@ mod tests {
 
     fn parse(rest: &str) -> Result<ExchangeRequest, Cause> {
         let params = Params::parse(format!("{BASE}&{rest}").as_bytes())?;
-        ExchangeRequest::parse(&params, &Issuer::new("https://deputy.example"))
+        read(&params)
+    }
+
+    /// A token is written as its issuer here. The target `c` has a default scope.
+    fn read(params: &Params) -> Result<ExchangeRequest, Cause> {
+        let reading = Reading {
+            issuer: &Issuer::new("https://deputy.example"),
+            claimed_issuer: &|token| token.starts_with("https:").then(|| token.to_owned()),
+            default_scope: &|target| (target.as_str() == "c").then(|| Scope::parse("d e")).flatten(),
+        };
+        ExchangeRequest::parse(params, reading)
     }
 
     fn refused(rest: &str) -> Plain {
@@ -280,7 +367,40 @@ mod tests {
         for scope in ["a%20%20b", "a%09b", "%20a", "a%20", "a%22b", "a%5cb", "%c3%a9"] {
             assert_eq!(refused(&format!("audience=b&scope={scope}")), Plain::ScopeMalformed, "{scope}");
         }
-        assert_eq!(parse("audience=b&scope=b%20a").unwrap().scope, Scope::parse("a b").unwrap());
+        let asked = parse("audience=b&scope=b%20a").unwrap().scope;
+        assert_eq!(asked, AskedScope::These(Scope::parse("a b").unwrap()));
+    }
+
+    #[test]
+    fn scope_may_be_left_out_for_a_target_with_default_scopes_alone() {
+        let asked = parse("audience=c").unwrap().scope;
+        assert_eq!(asked, AskedScope::Default(Scope::parse("d e").unwrap()));
+        assert_eq!(parse("audience=c&scope=a").unwrap().scope, AskedScope::These(Scope::parse("a").unwrap()));
+        assert_eq!(refused("audience=c&audience=c2"), Plain::ScopeMissing);
+        assert_eq!(refused("audience=https://deputy.example"), Plain::ScopeMissing);
+    }
+
+    #[test]
+    fn the_issuer_says_whether_a_token_is_deputys_own_and_an_id_token_never_is() {
+        let own = "https://deputy.example";
+        let subject = |token: &str, kind: &str| {
+            let form = format!(
+                "subject_token={token}&subject_token_type=urn:ietf:params:oauth:token-type:{kind}&audience=b&scope=a"
+            );
+            read(&Params::parse(form.as_bytes()).unwrap()).unwrap().subject
+        };
+        let is_own = |token: &str, kind: &str| matches!(subject(token, kind), SubjectToken::Own(_));
+        assert!(is_own(own, "access_token") && is_own(own, "jwt") && !is_own(own, "id_token"));
+        assert!(!is_own("https://op.example", "access_token") && !is_own("https://op.example", "jwt"));
+        // A text without an issuer is a malformed token of Deputy's own, or a malformed JWT of anybody's.
+        assert!(is_own("opaque", "access_token") && !is_own("opaque", "jwt"));
+        let declared = |kind: &str| match subject("https://op.example", kind) {
+            SubjectToken::Login(_, declared) => declared,
+            SubjectToken::Own(_) => panic!("{kind}"),
+        };
+        assert_eq!(declared("id_token"), DeclaredType::IdToken);
+        assert_eq!(declared("access_token"), DeclaredType::AccessToken);
+        assert_eq!(declared("jwt"), DeclaredType::Jwt);
     }
 
     #[test]

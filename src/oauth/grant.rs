@@ -1,8 +1,8 @@
 //! The grants of the token endpoint (RFC 6749 §4, §4.5). This list is the one that metadata, the errors about
 //! grants and the configuration reference are made from.
 
-use super::exchange::ExchangeRequest;
-use super::ids::Issuer;
+use super::exchange::{ExchangeRequest, Reading};
+
 use super::params::Params;
 use super::refusal::{Cause, Plain};
 use crate::base::words::words;
@@ -58,9 +58,9 @@ impl TokenRequest {
     ///
     /// # Errors
     /// The first fault found, in the order that the grant's own parser states.
-    pub fn parse(grant: GrantType, params: &Params, issuer: &Issuer) -> Result<Self, Cause> {
+    pub fn parse(grant: GrantType, params: &Params, reading: Reading<'_>) -> Result<Self, Cause> {
         match grant {
-            GrantType::TokenExchange => ExchangeRequest::parse(params, issuer).map(Self::Exchange),
+            GrantType::TokenExchange => ExchangeRequest::parse(params, reading).map(Self::Exchange),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Clients (RFC 6749 §2): who they are, how they authenticate, and the most that they may ask for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{KeySource, Proof, Reach};
 use crate::base::time::Timestamp;
@@ -99,6 +99,8 @@ pub struct Client {
     pub scopes: Scope,
     /// Targets at most.
     pub targets: BTreeSet<TargetId>,
+    /// What it gets for a target if it names no scope. It replaces the target's own default.
+    pub default_scopes: BTreeMap<TargetId, Scope>,
     /// Yes/no scopes its own agent may have answered.
     pub answers: BTreeSet<ScopeToken>,
 }

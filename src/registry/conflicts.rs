@@ -45,6 +45,7 @@ impl Registry {
         search.exchange_clients_may_exchange();
         search.credentials_are_told_apart();
         search.platform_credentials_suffice_alone();
+        search.default_scopes_can_be_granted();
         search.plain_http_stays_on_this_machine();
         search.found
     }
@@ -190,6 +191,35 @@ impl<'a> Search<'a> {
                 let fix = "list the client under `clients` of a `[[workload_issuer.class]]`";
                 self.add(Party::Client(id), "authentication", what, fix);
             }
+        }
+    }
+
+    /// A target defines its default scopes, and can answer no more than one yes/no scope in a token.
+    fn default_scopes_can_be_granted(&mut self) {
+        let of_targets = self.registry.targets.values().filter_map(|target| {
+            let scope = target.default_scopes.as_ref()?;
+            Some((Party::Target(&target.identifier), "default_scopes".to_owned(), target, scope))
+        });
+        let of_clients = self.registry.clients.values().flat_map(|client| {
+            client.default_scopes.iter().filter_map(|(id, scope)| {
+                let target = self.registry.targets.get(id)?;
+                Some((Party::Client(&client.id), format!("default_scopes.{id}"), target, scope))
+            })
+        });
+        let mut faults = Vec::new();
+        for (party, key, target, scope) in of_targets.chain(of_clients) {
+            let has = |word: &str| target.scopes.keys().any(|own| own.as_str() == word);
+            if let Some(word) = scope.tokens().find(|word| !has(word)) {
+                let what = format!("lists `{word}`, which target `{}` does not define", target.identifier);
+                faults.push((party, key.clone(), what, "list scopes of the target"));
+            }
+            if target.answers.keys().filter(|answer| scope.contains(answer.as_str())).count() > 1 {
+                let what = "lists more than one yes/no scope, and a token carries one answer".to_owned();
+                faults.push((party, key, what, "keep one of them"));
+            }
+        }
+        for (party, key, what, fix) in faults {
+            self.add(party, key, what, fix);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{KeySource, Reach};
+use super::{AccessTokenMark, AccessTokenSource, KeySource, Reach};
 use crate::base::time::Lifetime;
 use crate::jose::Algorithm;
 use crate::oauth::{ClientId, Issuer};
@@ -61,6 +61,10 @@ pub struct IdentityProvider {
     pub keys_stale: Lifetime,
     /// Relying parties whose ID tokens are taken, by their client id at the provider.
     pub relying_parties: BTreeMap<String, RelyingParty>,
+    /// Access tokens that are taken as subject tokens; the first that matches counts.
+    pub access_tokens: Vec<AccessTokenSource>,
+    /// Marks of an access token that the ID tokens of this provider have as well.
+    pub id_token_claims: BTreeSet<AccessTokenMark>,
     /// Levels by name. `mfa` is always defined.
     pub assurance: BTreeMap<String, AssuranceLevel>,
 }

@@ -51,6 +51,8 @@ pub struct Target {
     pub scopes: BTreeMap<ScopeToken, ScopeRule>,
     /// Yes/no scopes it has answered.
     pub answers: BTreeMap<ScopeToken, AnswerRule>,
+    /// What is granted, as far as it may be, if a request names no scope.
+    pub default_scopes: Option<Scope>,
     /// The client that may introspect its tokens.
     pub resource_server: Option<ClientId>,
     /// The client that may exchange its tokens onward.

@@ -95,7 +95,8 @@ pub(super) async fn write_group<S: Transaction>(
             Change::Issue(token, _) => {
                 if !is_loaded {
                     let known = Arc::clone(&transaction.known).up_to(session, number).await?;
-                    load::load(session, &mut ledger, &mut wanted, &logins, &issues, &known).await?;
+                    load::load(session, &mut ledger, &mut wanted, &logins, &issues, (&known, entry.now))
+                        .await?;
                     transaction.known = known;
                     is_loaded = true;
                 }

@@ -8,7 +8,7 @@ use super::entry::Recorded;
 use super::logins::{AnswerRow, LoginRow};
 use super::one_time::OneTimeRow;
 use super::pins::PinRow;
-use super::readings::Gathered;
+use super::readings::{Gathered, of_session};
 use super::rows::{Hash, Key};
 use super::subjects::SubjectRow;
 use super::tasks::{EngagementRow, TaskRow};
@@ -270,7 +270,7 @@ impl Ledger {
     ) -> Result<(), Recorded> {
         let terms = token.terms();
         let slot = match hop.plan {
-            TaskPlan::Begin => beginning(&hop.task),
+            TaskPlan::Begin => beginning(&hop.task, self.times_used(terms)),
             TaskPlan::Join(task, _) | TaskPlan::JoinWithNewLogin(task) => Key::from(task),
         };
         let login = Login { as_of: self.as_of, ..hop.login.clone() };
@@ -310,6 +310,13 @@ impl Ledger {
         is_new
     }
 
+    /// How many tasks the login token of this first hop has fed for the same client and agent.
+    fn times_used(&self, terms: &Terms) -> u64 {
+        let is_theirs = |task: &&Task| task.client == terms.client && task.agent == terms.actor.id;
+        let logins = self.logins.values().filter(|login| login.id_token_hash == terms.facts.id_token_hash);
+        logins.filter_map(|login| self.tasks.get(&login.task)).filter(is_theirs).count() as u64
+    }
+
     fn login_record(&self, terms: &Terms, named: Option<TaskId>) -> LoginRecord {
         let name = (terms.subject.issuer.clone(), terms.subject.upstream.clone());
         let mut uses: Vec<(Login, Task)> = self
@@ -323,6 +330,15 @@ impl Ledger {
             subject: self.names.get(&name).and_then(|reference| self.subjects.get(reference)).cloned(),
             agent: self.agents.get(&terms.actor.id).cloned(),
             uses,
+            of_session: match of_session(&terms.facts, &terms.actor) {
+                None => Vec::new(),
+                Some(_) => self
+                    .tasks
+                    .values()
+                    .filter(|task| task.session == terms.facts.session && task.client == terms.client)
+                    .cloned()
+                    .collect(),
+            },
             named: named.and_then(|id| self.tasks.get(&id)).cloned(),
             stops: self.stops.clone(),
         }
@@ -352,11 +368,12 @@ impl Ledger {
     }
 }
 
-/// What an ID token is used up for when it begins a task: to begin one for this client and agent. Where it
-/// joins a task, that is the task's id. (ID token, slot) is unique in the database, so two nodes that begin
-/// at once begin one task.
-fn beginning(task: &Task) -> Key {
-    let digest = sha256_of_parts([task.client.as_str().as_bytes(), task.agent.as_str().as_bytes()]);
+/// What a login token is used up for when it begins a task: to begin the how-manyeth one for this client and agent. Where
+/// it joins a task, that is the task's id. (Token, slot) is unique in the database, so two nodes that begin at once begin
+/// one task.
+fn beginning(task: &Task, times_used: u64) -> Key {
+    let (client, agent) = (task.client.as_str(), task.agent.as_str());
+    let digest = sha256_of_parts([client.as_bytes(), agent.as_bytes(), &times_used.to_be_bytes()]);
     let mut slot = [0; 16];
     slot.copy_from_slice(&digest[..16]);
     Key(slot)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::StoreError;
 use super::ledger::Ledger;
 use super::logins::LoginRow;
-use super::readings::Wanted;
+use super::readings::{Wanted, of_session};
 use super::rows::{Hash, Key};
 use super::statement::{Done, Failure, Lock};
 use super::stops::{Known, Memory, STOP_COUNTER};
@@ -14,6 +14,7 @@ use super::subjects::SubjectRow;
 use super::tasks::TaskRow;
 use super::tokens::TokenRow;
 use super::transaction::Transaction;
+use crate::base::time::Timestamp;
 use crate::delegation::plan::LoginRecord;
 use crate::delegation::record::{Agent, Lineage, Login, LoginFacts, Subject, Task};
 use crate::delegation::stops::StopNumber;
@@ -28,12 +29,16 @@ pub(super) async fn load<S: Transaction>(
     wanted: &mut Wanted,
     logins: &[LoginRow],
     issues: &[&SignedToken],
-    known: &Known,
+    (known, now): (&Known, Timestamp),
 ) -> Done {
     for row in logins {
         ledger.know_login(row.clone())?;
     }
     wanted.fed_by(logins);
+    for of in std::mem::take(&mut wanted.sessions) {
+        let tasks = session.tasks_of_session(&of, now.millis()).await?;
+        wanted.add_tasks(tasks);
+    }
     let gathered = session.gather(wanted).await?;
     // The ancestors of a token are read from its path, not taken from the caller.
     let unnamed = unnamed_ancestors(&gathered.tokens, wanted)?;
@@ -93,6 +98,7 @@ pub(super) async fn login_record<S: Transaction>(
     upstream: &str,
     agent: Option<&Agent>,
     named: Option<TaskId>,
+    now: Timestamp,
 ) -> Result<LoginRecord, Failure> {
     let known = memory.known();
     let number = session.number(STOP_COUNTER).await?.unwrap_or(0);
@@ -100,6 +106,11 @@ pub(super) async fn login_record<S: Transaction>(
     let logins: Vec<LoginRow> = session.logins_of_id_tokens(&[Hash(login.id_token_hash)]).await?;
     let mut ids: BTreeSet<Key> = logins.iter().map(|login| login.task).collect();
     ids.extend(named.map(Key::from));
+    let of_session = match agent.and_then(|agent| of_session(login, agent)) {
+        Some(of) => session.tasks_of_session(&of, now.millis()).await?,
+        None => Vec::new(),
+    };
+    ids.extend(&of_session);
     let tasks: Vec<TaskRow> = session.tasks(&ids.iter().copied().collect::<Vec<_>>(), Lock::None).await?;
     let tasks = tasks.into_iter().map(Task::try_from).collect::<Result<Vec<_>, _>>()?;
     let find = |id: TaskId| tasks.iter().find(|task| task.id == id).cloned();
@@ -123,6 +134,7 @@ pub(super) async fn login_record<S: Transaction>(
         subject: subjects.into_iter().next().map(Subject::from),
         agent: agents.pop().map(Agent::try_from).transpose()?,
         uses,
+        of_session: of_session.into_iter().filter_map(|id| find(id.into())).collect(),
         named: named.and_then(find),
         stops,
     })

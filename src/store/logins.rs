@@ -9,6 +9,7 @@ use crate::base::time::Timestamp;
 use crate::delegation::record::{Login, LoginFacts};
 use crate::delegation::stops::StopNumber;
 use crate::oauth::Issuer;
+use crate::verification::LoginToken;
 
 row! {
     LoginRow of login {
@@ -21,17 +22,24 @@ row! {
         levels: String,
         acr: Option<String>,
         amr: String,
-        auth_time: i64,
+        audience: Option<String>,
+        issued_at: i64,
+        auth_time: Option<i64>,
         session: Option<Hash>,
         policy_claims: String,
         as_of: i64,
         ends_at: i64,
+        known_until: i64,
     }
 }
 
 impl LoginRow {
     /// The row of a login that uses its ID token up for `slot`.
     pub(super) fn new(login: &Login, slot: Key) -> Result<Self, StoreError> {
+        let (audience, known_until) = match &login.token {
+            LoginToken::IdToken => (None, login.ends_at),
+            LoginToken::AccessToken { audience, expires_at } => (Some(audience.clone()), *expires_at),
+        };
         Ok(Self {
             id: login.id.into(),
             task: login.task.into(),
@@ -42,12 +50,15 @@ impl LoginRow {
             levels: serde_json::to_string(&login.levels).map_err(|_| bad("login", "levels"))?,
             acr: login.acr.clone(),
             amr: serde_json::to_string(&login.amr).map_err(|_| bad("login", "amr"))?,
+            audience,
+            issued_at: login.issued_at,
             auth_time: login.auth_time,
             session: login.session.map(Hash),
             policy_claims: serde_json::to_string(&login.policy_claims)
                 .map_err(|_| bad("login", "policy_claims"))?,
             as_of: login.as_of.get(),
             ends_at: login.ends_at.millis(),
+            known_until: known_until.millis(),
         })
     }
 }
@@ -63,6 +74,13 @@ impl TryFrom<LoginRow> for Login {
             levels: serde_json::from_str(&row.levels).map_err(|_| bad("login", "levels"))?,
             acr: row.acr,
             amr: serde_json::from_str(&row.amr).map_err(|_| bad("login", "amr"))?,
+            token: match row.audience {
+                None => LoginToken::IdToken,
+                Some(audience) => {
+                    LoginToken::AccessToken { audience, expires_at: Timestamp::from_millis(row.known_until) }
+                }
+            },
+            issued_at: row.issued_at,
             auth_time: row.auth_time,
             session: row.session.map(|session| session.0),
             policy_claims: serde_json::from_str(&row.policy_claims)
@@ -122,7 +140,7 @@ macro_rules! logins {
                 }
                 async fn old_logins(&mut self, bound: Key, until: i64, limit: i64) -> Rows<Key> {
                     let query = login::table
-                        .filter(login::id.lt(bound).and(login::ends_at.lt(until)))
+                        .filter(login::id.lt(bound).and(login::known_until.lt(until)))
                         .order(login::id)
                         .limit(limit)
                         .select(login::id);

@@ -86,9 +86,10 @@ impl Store {
         upstream: &str,
         agent: Option<&Agent>,
         named: Option<TaskId>,
+        now: Timestamp,
     ) -> Result<LoginRecord, StoreError> {
         let memory = &self.inner.memory;
-        read!(self, |session| load::login_record(session, memory, login, upstream, agent, named))
+        read!(self, |session| load::login_record(session, memory, login, upstream, agent, named, now))
     }
 
     /// A delegation with every record that its validity depends on.

@@ -6,18 +6,21 @@ use super::logins::LoginRow;
 use super::rows::{Hash, Key};
 use super::statement::Failure;
 use super::subjects::SubjectRow;
-use super::tasks::TaskRow;
+use super::tasks::{OfSession, TaskRow};
 use super::tokens::TokenRow;
 use crate::decision::Origin;
 use crate::delegation::record::{Agent, Delegation, Lineage, Login, Subject, Task};
 use crate::delegation::stops::Stops;
 use crate::issuance::SignedToken;
+use crate::verification::{LoginFacts, LoginToken};
 
 /// The keys of all that the tokens of a group depend on, each list sorted, so that locks are taken in one order.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
     /// The login tokens of first hops.
     pub(super) id_tokens: Vec<Hash>,
+    /// The sessions of first hops with an access token.
+    pub(super) sessions: Vec<OfSession>,
     /// The users of first hops, by provider and name there.
     pub(super) names: Vec<(String, String)>,
     /// The tasks that first hops name or that their login tokens fed.
@@ -45,6 +48,7 @@ impl Wanted {
             match &terms.origin {
                 Origin::FirstHop(hop) => {
                     wanted.id_tokens.push(Hash(terms.facts.id_token_hash));
+                    wanted.sessions.extend(of_session(&terms.facts, &terms.actor));
                     let subject = &terms.subject;
                     wanted.names.push((subject.issuer.as_str().to_owned(), subject.upstream.clone()));
                     wanted.tasks.extend(hop.named_task.map(Key::from));
@@ -59,6 +63,7 @@ impl Wanted {
             }
         }
         sort(&mut wanted.id_tokens);
+        sort(&mut wanted.sessions);
         sort(&mut wanted.names);
         sort(&mut wanted.tasks_of_parents);
         sort(&mut wanted.logins);
@@ -70,9 +75,27 @@ impl Wanted {
 
     /// Adds the tasks that login tokens fed.
     pub(super) fn fed_by(&mut self, logins: &[LoginRow]) {
-        self.tasks.extend(logins.iter().map(|login| login.task));
+        self.add_tasks(logins.iter().map(|login| login.task));
+    }
+
+    /// Adds tasks of first hops.
+    pub(super) fn add_tasks(&mut self, tasks: impl IntoIterator<Item = Key>) {
+        self.tasks.extend(tasks);
         sort(&mut self.tasks);
     }
+}
+
+/// The session whose tasks have to be known: that of an access token, which a renewed one joins.
+pub(super) fn of_session(login: &LoginFacts, agent: &Agent) -> Option<OfSession> {
+    let session = match &login.token {
+        LoginToken::IdToken => None,
+        LoginToken::AccessToken { .. } => login.session,
+    };
+    Some(OfSession {
+        session: Hash(session?),
+        client: agent.client.as_str().to_owned(),
+        agent: agent.id.as_str().to_owned(),
+    })
 }
 
 fn sort<T: Ord>(keys: &mut Vec<T>) {

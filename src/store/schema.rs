@@ -13,6 +13,7 @@ diesel::table! {
         issuer -> Text,
         upstream -> Text,
         cutoff -> Nullable<BigInt>,
+        is_stopped -> Bool,
         stopped -> BigInt,
     }
 }
@@ -62,11 +63,14 @@ diesel::table! {
         levels -> Text,
         acr -> Nullable<Text>,
         amr -> Text,
-        auth_time -> BigInt,
+        audience -> Nullable<Text>,
+        issued_at -> BigInt,
+        auth_time -> Nullable<BigInt>,
         session -> Nullable<Binary>,
         policy_claims -> Text,
         as_of -> BigInt,
         ends_at -> BigInt,
+        known_until -> BigInt,
     }
 }
 

@@ -14,6 +14,7 @@ row! {
         issuer: String,
         upstream: String,
         cutoff: Option<i64>,
+        is_stopped: bool,
         stopped: i64,
     }
 }
@@ -25,6 +26,7 @@ impl From<&Subject> for SubjectRow {
             issuer: subject.issuer.as_str().to_owned(),
             upstream: subject.upstream.clone(),
             cutoff: millis(subject.cutoff),
+            is_stopped: subject.is_stopped,
             stopped: subject.stopped.get(),
         }
     }
@@ -37,6 +39,7 @@ impl From<SubjectRow> for Subject {
             issuer: Issuer::new(row.issuer),
             upstream: row.upstream,
             cutoff: row.cutoff.map(Timestamp::from_millis),
+            is_stopped: row.is_stopped,
             stopped: StopNumber::new(row.stopped),
         }
     }
@@ -49,7 +52,8 @@ pub(super) trait Subjects {
     /// May give more than asked for.
     async fn subjects_named(&mut self, names: &[(String, String)], lock: Lock) -> Rows<SubjectRow>;
     async fn insert_subjects(&mut self, rows: &[SubjectRow]) -> Done;
-    async fn stop_subject(&mut self, subject: Key, cutoff: i64, number: i64) -> Done;
+    /// Notes a stop of a user, or its lift.
+    async fn stop_subject(&mut self, subject: Key, cutoff: i64, stands: bool, number: i64) -> Done;
 }
 
 /// Implements [`Subjects`] for a session type; `$db` runs its queries.
@@ -109,10 +113,13 @@ macro_rules! subjects {
                 async fn insert_subjects(&mut self, rows: &[SubjectRow]) -> Done {
                     $db!(insert self, subject, rows)
                 }
-                async fn stop_subject(&mut self, key: Key, cutoff: i64, number: i64) -> Done {
+                async fn stop_subject(&mut self, key: Key, cutoff: i64, stands: bool, number: i64) -> Done {
                     $db!(execute self,
-                        diesel::update(subject::table.find(key))
-                            .set((subject::cutoff.eq(cutoff), subject::stopped.eq(number)))
+                        diesel::update(subject::table.find(key)).set((
+                            subject::cutoff.eq(cutoff),
+                            subject::is_stopped.eq(stands),
+                            subject::stopped.eq(number),
+                        ))
                     )?;
                     Ok(())
                 }

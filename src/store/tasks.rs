@@ -4,7 +4,7 @@ use super::rows::{Hash, Key, bad, ended, row};
 use super::statement::{Done, Lock, Rows};
 use super::{StoreError, schema};
 use crate::base::time::Timestamp;
-use crate::delegation::record::Task;
+use crate::delegation::record::{EndReason, Task};
 use crate::delegation::stops::StopNumber;
 use crate::oauth::{AgentId, ClientId, Purpose};
 
@@ -91,6 +91,19 @@ pub(super) fn distinct(rows: &[EngagementRow]) -> Vec<EngagementRow> {
 /// What a walk over open tasks has to know of each: its id, client, session, and the stops as of which it began.
 pub(super) type OpenTask = (Key, String, Option<Hash>, i64);
 
+/// A session of a user, with a client and the agent that is to act for it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct OfSession {
+    pub(super) session: Hash,
+    pub(super) client: String,
+    pub(super) agent: String,
+}
+
+/// The words of the ends that are stops.
+pub(super) fn stops() -> impl Iterator<Item = &'static str> {
+    EndReason::ALL.iter().filter(|why| why.is_stop()).map(|why| why.word())
+}
+
 /// How tasks end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct End<'a> {
@@ -103,6 +116,8 @@ pub(super) struct End<'a> {
 pub(super) trait Tasks {
     async fn tasks(&mut self, ids: &[Key], lock: Lock) -> Rows<TaskRow>;
     async fn newest_tasks(&mut self, live_at: Option<i64>, limit: i64) -> Rows<TaskRow>;
+    /// Of the tasks that a client began in a session: the newest of this agent that has not ended, and one that was stopped.
+    async fn tasks_of_session(&mut self, of: &OfSession, now: i64) -> Rows<Key>;
     async fn tasks_with(&mut self, agent: &str, live_at: Option<i64>, limit: i64) -> Rows<TaskRow>;
     /// The next open tasks of one user after `place`.
     async fn next_of_subject(&mut self, subject: Key, place: Key, limit: i64) -> Rows<OpenTask>;
@@ -134,7 +149,7 @@ macro_rules! tasks {
             use $crate::store::rows::Key;
             use $crate::store::schema::{engagement, subject, task};
             use $crate::store::statement::{Done, Lock, Rows};
-            use $crate::store::tasks::{End, EngagementRow, OpenTask, TaskRow, Tasks};
+            use $crate::store::tasks::{End, EngagementRow, OfSession, OpenTask, TaskRow, Tasks, stops};
 
             impl Tasks for $session<'_> {
                 async fn tasks(&mut self, ids: &[Key], lock: Lock) -> Rows<TaskRow> {
@@ -149,6 +164,22 @@ macro_rules! tasks {
                             Ok($db!(load self, query.filter(live))?)
                         }
                     }
+                }
+                async fn tasks_of_session(&mut self, of: &OfSession, now: i64) -> Rows<Key> {
+                    let theirs =
+                        task::table.filter(task::session.eq(of.session).and(task::client.eq(&of.client)));
+                    let is_open = task::ended_why.is_null().and(task::expires_at.gt(now));
+                    let open = theirs
+                        .clone()
+                        .filter(is_open.and(task::agent.eq(&of.agent)))
+                        .order(task::id.desc())
+                        .limit(1)
+                        .select(task::id);
+                    let mut found: Vec<Key> = $db!(load self, open)?;
+                    // The index has the reasons one after the other, so that no session is too long for it.
+                    let stopped = theirs.filter(task::ended_why.eq_any(stops())).limit(1).select(task::id);
+                    found.append(&mut $db!(load self, stopped)?);
+                    Ok(found)
                 }
                 async fn tasks_with(
                     &mut self,

@@ -3,6 +3,7 @@
 //! PostgreSQL is the server of `DEPUTY_TEST_POSTGRES_URL` (a superuser's URL); each test makes a database
 //! of its own there. Without it the PostgreSQL half fails, unless `DEPUTY_TEST_WITHOUT_POSTGRES=1`.
 
+mod access_tokens;
 mod audit;
 mod controls;
 mod inspect;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{LoginFacts, MayAct, PredicateClaims, VerifiedLogin, check_subject, levels};
+use super::{LoginFacts, LoginToken, MayAct, PredicateClaims, VerifiedLogin, check_subject, levels};
 use crate::base::digest::{sha256, sha256_of_parts};
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::config::Config;
-use crate::jose::{Claims, UnverifiedToken};
-use crate::oauth::{ClientId, TokenFault};
+use crate::jose::Claims;
+use crate::oauth::{ClientId, Digest, TokenFault};
 use crate::registry::IdentityProvider;
 
 /// Claims that only other kinds of token have: logout tokens, DPoP proofs, introspection responses
@@ -18,18 +18,6 @@ use crate::registry::IdentityProvider;
 pub(super) const FOREIGN_CLAIMS: [&str; 4] = ["events", "htm", "htu", "token_introspection"];
 /// The longest `acr`, `amr` member, `azp` or `sid` taken, in bytes.
 const MAX_TEXT: usize = 255;
-
-/// Refuses other kinds of token before any key is looked for (8725-3.11-01, 8725-3.12-01).
-pub fn check_kind(token: &UnverifiedToken<'_>) -> Result<(), TokenFault> {
-    let claims = token.unverified_claims();
-    let is_foreign = FOREIGN_CLAIMS.iter().any(|&name| claims.contains_key(name));
-    let is_access_token = claims.contains_key("scope") || claims.contains_key("client_id");
-    if token.header().is_plain_jwt() && !is_foreign && !is_access_token {
-        Ok(())
-    } else {
-        Err(TokenFault::Kind)
-    }
-}
 
 /// Judges the claims of an ID token whose signature was verified with a key of `provider`. Its issuer is right,
 /// because `provider` was found by it. `signed` is the text that was signed.
@@ -55,18 +43,16 @@ pub fn judge(
     let auth_time = check_times(provider, claims, issued_at, now)?;
     let subject = subject(provider, claims, sub)?;
     let acr = bounded(claims.text("acr")?)?;
-    let amr: Vec<String> = claims.texts("amr")?.unwrap_or_default().into_iter().map(str::to_owned).collect();
-    if !amr.iter().all(|value| is_taken(value)) {
-        return Err(TokenFault::Claim);
-    }
-    let session = bounded(claims.text("sid")?)?
-        .map(|sid| sha256_of_parts([provider.issuer.as_str().as_bytes(), sid.as_bytes()]));
+    let amr = levels::amr(claims)?;
+    let session = session(provider, claims)?;
 
     let facts = LoginFacts {
         id_token_hash: sha256([signed.as_bytes()]),
         provider: provider.issuer.clone(),
         relying_party,
-        auth_time,
+        token: LoginToken::IdToken,
+        issued_at: issued_at.seconds(),
+        auth_time: Some(auth_time),
         levels: levels::met(provider, claims, &amr),
         acr,
         amr,
@@ -101,6 +87,25 @@ fn relying_party(provider: &IdentityProvider, claims: &Claims) -> Result<String,
     }
 }
 
+/// `iat` and `exp` of a token that may be of any age: it has not expired, and begins no later than now.
+pub(super) fn times(claims: &Claims, now: Timestamp) -> Result<(Timestamp, Timestamp), TokenFault> {
+    let expires_at = claims.time("exp")?.ok_or(TokenFault::Claim)?;
+    let issued_at = claims.time("iat")?.ok_or(TokenFault::Claim)?;
+    if now >= expires_at.plus(FOREIGN_LEEWAY) {
+        return Err(TokenFault::Expired);
+    }
+    if claims.time("nbf")?.is_some_and(|nbf| nbf > now.plus(FOREIGN_LEEWAY)) {
+        return Err(TokenFault::NotYetValid);
+    }
+    check_not_ahead(issued_at, now)?;
+    Ok((issued_at, expires_at))
+}
+
+/// Refuses a time that lies in the future.
+pub(super) fn check_not_ahead(time: Timestamp, now: Timestamp) -> Result<(), TokenFault> {
+    if time > now.plus(FOREIGN_LEEWAY) { Err(TokenFault::IssuedAhead) } else { Ok(()) }
+}
+
 /// Checks `nbf`, how old and how far ahead `iat` is, and `auth_time`, which `iat` never replaces
 /// (OIDC-3.1.3.7-07, -09). Returns `auth_time` in seconds.
 fn check_times(
@@ -130,19 +135,25 @@ fn check_times(
 }
 
 /// The user's identifier. `sub` is checked even if another claim names the user: every ID token has one.
-fn subject(provider: &IdentityProvider, claims: &Claims, sub: &str) -> Result<String, TokenFault> {
+pub(super) fn subject(provider: &IdentityProvider, claims: &Claims, sub: &str) -> Result<String, TokenFault> {
     check_subject(sub)?;
     let named = claims.find(&provider.subject_claim).and_then(Value::as_str).ok_or(TokenFault::Subject)?;
     check_subject(named)?;
     Ok(named.to_owned())
 }
 
+/// The session, by a hash of `sid` together with the issuer.
+pub(super) fn session(provider: &IdentityProvider, claims: &Claims) -> Result<Option<Digest>, TokenFault> {
+    let sid = bounded(claims.text("sid")?)?;
+    Ok(sid.map(|sid| sha256_of_parts([provider.issuer.as_str().as_bytes(), sid.as_bytes()])))
+}
+
 /// Whether a text is short enough to be recorded, and without control characters, which no record of it can hold.
-fn is_taken(text: &str) -> bool {
+pub(super) fn is_taken(text: &str) -> bool {
     text.len() <= MAX_TEXT && !text.chars().any(char::is_control)
 }
 
-fn bounded(text: Option<&str>) -> Result<Option<String>, TokenFault> {
+pub(super) fn bounded(text: Option<&str>) -> Result<Option<String>, TokenFault> {
     match text {
         Some(text) if !is_taken(text) => Err(TokenFault::Claim),
         text => Ok(text.map(str::to_owned)),
@@ -150,7 +161,7 @@ fn bounded(text: Option<&str>) -> Result<Option<String>, TokenFault> {
 }
 
 /// Those of the listed claims that are present, by the names that the list has for them.
-fn pick<'a>(claims: &Claims, names: impl Iterator<Item = &'a str>) -> Map<String, Value> {
+pub(super) fn pick<'a>(claims: &Claims, names: impl Iterator<Item = &'a str>) -> Map<String, Value> {
     names.filter_map(|name| Some((name.to_owned(), claims.find(name)?.clone()))).collect()
 }
 

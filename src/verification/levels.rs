@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::id_token::is_taken;
 use crate::jose::Claims;
+use crate::oauth::TokenFault;
 use crate::registry::{AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider, MFA};
 
 /// The factor that an `amr` value shows (RFC 8176 §2). Values that are not listed here show nothing.
@@ -22,6 +24,15 @@ fn factor(amr: &str) -> Option<Factor> {
         "face" | "fpt" | "iris" | "retina" | "vbm" => Some(Factor::Are),
         _ => None,
     }
+}
+
+/// The values of `amr`; none if it is absent.
+///
+/// # Errors
+/// [`TokenFault::Claim`]: it is no array of short texts.
+pub fn amr(claims: &Claims) -> Result<Vec<String>, TokenFault> {
+    let amr: Vec<String> = claims.texts("amr")?.unwrap_or_default().into_iter().map(str::to_owned).collect();
+    if amr.iter().all(|value| is_taken(value)) { Ok(amr) } else { Err(TokenFault::Claim) }
 }
 
 /// The names of the levels that `claims` meet at `provider`. Values are compared exactly; no order of

@@ -4,10 +4,13 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::{LoginFacts, MayAct, PredicateClaims};
+use super::{LoginFacts, LoginToken, MayAct, PredicateClaims};
+use crate::base::time::Timestamp;
+use crate::oauth::Scope;
 use crate::registry::IdentityProvider;
 
-/// An ID token that was checked as a relying party would check it (OIDC Core §3.1.3.7, security BCP).
+/// An ID token that was checked as a relying party would check it (OIDC Core §3.1.3.7, security BCP), or an access token
+/// that was checked as its audience would.
 ///
 /// It reads like its [`LoginFacts`].
 #[derive(Debug)]
@@ -17,6 +20,7 @@ pub struct VerifiedLogin {
     subject: String,
     may_act: Option<MayAct>,
     predicate_claims: PredicateClaims,
+    ceiling: Option<Scope>,
 }
 
 impl VerifiedLogin {
@@ -28,7 +32,12 @@ impl VerifiedLogin {
         may_act: Option<MayAct>,
         predicate_claims: PredicateClaims,
     ) -> Self {
-        Self { facts: Arc::new(facts), provider, subject, may_act, predicate_claims }
+        Self { facts: Arc::new(facts), provider, subject, may_act, predicate_claims, ceiling: None }
+    }
+
+    /// The same login, whose token grants no more than this scope.
+    pub(super) fn with_ceiling(self, ceiling: Scope) -> Self {
+        Self { ceiling: Some(ceiling), ..self }
     }
 
     /// A login for tests of what comes after verification.
@@ -61,6 +70,24 @@ impl VerifiedLogin {
     /// Who may act next, if the token says so (RFC 8693 §4.4).
     pub const fn may_act(&self) -> Option<&MayAct> {
         self.may_act.as_ref()
+    }
+
+    /// The most scope that may be asked for with it; absent if the token does not limit it.
+    pub const fn ceiling(&self) -> Option<&Scope> {
+        self.ceiling.as_ref()
+    }
+
+    /// When the user's session ends: no task that it begins lives longer.
+    pub fn session_ends_at(&self) -> Timestamp {
+        Timestamp::from_seconds(self.facts.since()).plus(self.provider.max_session)
+    }
+
+    /// When the login ends: no token that comes of it lives longer. An access token ends it by its own `exp`.
+    pub fn ends_at(&self) -> Timestamp {
+        match &self.facts.token {
+            LoginToken::IdToken => self.session_ends_at(),
+            LoginToken::AccessToken { expires_at, .. } => self.session_ends_at().min(*expires_at),
+        }
     }
 
     /// The claims that predicates need. They are not recorded.

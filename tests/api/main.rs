@@ -15,6 +15,7 @@ mod world;
 
 use process_support::scan;
 
+mod access_tokens;
 mod examples;
 mod identity;
 mod planted;

@@ -38,10 +38,10 @@ pub struct Exchange {
     /// The target by URI
     #[arg(long, value_name = "URI")]
     resource: Vec<String>,
-    /// Scopes, separated by spaces
+    /// Scopes, separated by spaces; may be left out for a target that has default scopes
     #[arg(long)]
-    scope: String,
-    /// The task to join, with an ID token only
+    scope: Option<String>,
+    /// The task to join, with a token of the identity provider only
     #[arg(long, value_name = "ID")]
     task: Option<String>,
     /// Why, when a task begins; for policy and the audit log
@@ -59,7 +59,10 @@ impl Exchange {
         };
         let subject_token = read_token(&self.subject_token_file)?;
         let actor_token = self.actor_token_file.as_deref().map(read_token).transpose()?;
-        let mut request = sdk::Exchange::of(subject_token.expose_secret(), &kind).scope(&self.scope);
+        let mut request = sdk::Exchange::of(subject_token.expose_secret(), &kind);
+        if let Some(scope) = &self.scope {
+            request = request.scope(scope);
+        }
         if let Some(token) = &actor_token {
             request = request.actor(token.expose_secret());
         }

@@ -85,6 +85,7 @@ impl<'a> Walk<'a> {
             issuer: login.provider().issuer.clone(),
             upstream: login.subject().to_owned(),
             cutoff: None,
+            is_stopped: false,
             stopped: StopNumber::default(),
         })
     }
@@ -98,7 +99,7 @@ impl<'a> Walk<'a> {
         subject: &Subject,
     ) -> Result<(Task, Login), Denial> {
         let fresh = self.question.fresh;
-        let session_end = Timestamp::from_seconds(login.auth_time).plus(login.provider().max_session);
+        let session_end = login.session_ends_at();
         let task = match plan {
             TaskPlan::Begin => {
                 let started_at = Timestamp::from_seconds(self.now.seconds());
@@ -128,7 +129,7 @@ impl<'a> Walk<'a> {
             task: task.id,
             facts: Arc::clone(login.facts()),
             as_of: StopNumber::default(),
-            ends_at: task.expires_at.min(session_end),
+            ends_at: task.expires_at.min(login.ends_at()),
         };
         Ok((task, login))
     }

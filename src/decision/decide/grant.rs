@@ -11,7 +11,7 @@ use crate::delegation::binding::bound_to;
 use crate::delegation::record::{Grounds, TokenKind};
 use crate::delegation::rules::{self, Reach, Right};
 use crate::delegation::stops::Stops;
-use crate::oauth::{Cause, Plain, TargetId};
+use crate::oauth::{AskedScope, Cause, Plain, TargetId};
 
 impl Walk<'_> {
     /// Chooses the target: it is registered, and the client and the subject token can reach it. The scope takes part,
@@ -19,7 +19,7 @@ impl Walk<'_> {
     pub(super) fn target(self, bound: &Bound<'_>, acting: &Acting, stops: &Stops) -> Result<Reach, Plain> {
         let request = self.question.request;
         let reach =
-            rules::choose_target(self.config, bound.right, acting, &request.audience, &request.scope)?;
+            rules::choose_target(self.config, bound.right, acting, &request.audience, request.scope.words())?;
         match &reach {
             Reach::One(target) if stops.close(&target.identifier) => Err(Plain::TargetStopped),
             Reach::One(_) | Reach::Task(_) => Ok(reach),
@@ -27,17 +27,26 @@ impl Walk<'_> {
     }
 
     /// Checks that each requested scope is in the subject token, is defined by the target, and is allowed for the
-    /// client and the agent's class. Returns the complete proposal.
+    /// client and the agent's class. Where none was requested, it chooses from the default scopes. Returns the complete
+    /// proposal.
     pub(super) fn scope(
         self,
+        held: Held<'_>,
         bound: &Bound<'_>,
         acting: &Acting,
         reach: &Reach,
         report: &mut Report,
     ) -> Result<Proposal, Plain> {
-        let asked = &self.question.request.scope;
-        rules::narrow_scope(bound.right, acting, reach, asked)?;
-        let answer = rules::answered(reach, asked)?;
+        let limit = match held {
+            Held::Login(login, _) => login.ceiling(),
+            Held::Token(lineage, _) => Some(&lineage.delegation.scope),
+        };
+        let scope = match &self.question.request.scope {
+            AskedScope::These(asked) => asked.clone(),
+            AskedScope::Default(words) => rules::default_scope(limit, acting, words)?,
+        };
+        rules::narrow_scope(limit, acting, reach, &scope)?;
+        let answer = rules::answered(reach, &scope)?;
         let (kind, target, target_config) = match reach {
             Reach::Task(_) => (TokenKind::Task, TargetId::new(self.config.issuer.as_str()), None),
             Reach::One(target) => (TokenKind::Access, target.identifier.clone(), Some(Arc::clone(target))),
@@ -48,7 +57,7 @@ impl Walk<'_> {
             kind,
             target,
             target_config,
-            scope: asked.clone(),
+            scope,
             answer,
             chain: bound.chain.clone(),
             classes: rules::classes(bound.right, acting.class()),

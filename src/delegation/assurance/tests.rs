@@ -18,6 +18,7 @@ fn target(identifier: &str, scopes: &[(&str, ScopeRule)]) -> Target {
         identifier: TargetId::new(identifier),
         scopes: scopes.iter().map(|(word, rule)| (ScopeToken::parse(word).unwrap(), rule.clone())).collect(),
         answers: BTreeMap::new(),
+        default_scopes: None,
         resource_server: None,
         exchange_client: None,
         onward: BTreeSet::new(),
@@ -63,7 +64,9 @@ fn check(scope: &str, reach: &[&Target], levels: &[&str], age: i64) -> Result<()
         levels,
         acr: None,
         amr: Vec::new(),
-        auth_time: NOW.seconds().saturating_sub(age),
+        token: crate::verification::LoginToken::IdToken,
+        issued_at: NOW.seconds(),
+        auth_time: Some(NOW.seconds().saturating_sub(age)),
         session: None,
         policy_claims: serde_json::Map::new(),
     };

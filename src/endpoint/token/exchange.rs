@@ -118,8 +118,8 @@ impl Exchange<'_> {
         let config = world.config.as_ref();
         let id = &client.client().id;
         let (subject, found) = match &self.request.subject {
-            SubjectToken::IdToken(token) => {
-                let login = app.verifier.id_token(config, token.as_str(), id, now).await;
+            SubjectToken::Login(token, declared) => {
+                let login = app.verifier.login(config, (token.as_str(), *declared), id, now).await;
                 (SubjectResult::Login(login.map(Box::new)), Ok(None))
             }
             SubjectToken::Own(token) => {
@@ -176,9 +176,9 @@ impl Exchange<'_> {
                     NamedTask::None | NamedTask::Unreadable => None,
                 };
                 let agent = verified.actor.as_ref().ok().map(|acting| acting.to_agent(self.call.now));
-                let store = &self.call.app.store;
-                let record =
-                    store.find_login_record(login.facts(), login.subject(), agent.as_ref(), named).await?;
+                let Call { app, now, .. } = *self.call;
+                let (facts, user) = (login.facts(), login.subject());
+                let record = app.store.find_login_record(facts, user, agent.as_ref(), named, now).await?;
                 Ok(Recorded::Login(Box::new(record)))
             }
             SubjectResult::Own(Ok(own)) => {
@@ -201,7 +201,7 @@ impl Exchange<'_> {
     async fn recorded_answer(self, lineage: &Lineage) -> Result<Option<SealedAnswer>, Failure> {
         let Audience::Target(id) = &self.request.audience else { return Ok(None) };
         let Some(target) = self.call.world.config.registry.targets.get(id) else { return Ok(None) };
-        let Ok(Some(scope)) = answered(&Reach::One(Arc::clone(target)), &self.request.scope) else {
+        let Ok(Some(scope)) = answered(&Reach::One(Arc::clone(target)), self.request.scope.words()) else {
             return Ok(None);
         };
         let login = lineage.login.id;

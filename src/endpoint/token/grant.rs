@@ -2,6 +2,8 @@
 
 use crate::config::Config;
 use crate::decision::Check;
+use crate::jose::UnverifiedToken;
+use crate::oauth::exchange::Reading;
 use crate::oauth::{Cause, GrantType, Params, Plain, TokenRequest};
 use crate::registry::Client;
 
@@ -15,7 +17,12 @@ pub fn read(client: &Client, params: &Params, config: &Config) -> Result<TokenRe
     if !client.may_use(grant) {
         return Err((Check::GrantAllowed, Plain::GrantNotRegistered.into()));
     }
-    TokenRequest::parse(grant, params, &config.issuer).map_err(|cause| (Check::Parameters, cause))
+    let reading = Reading {
+        issuer: &config.issuer,
+        claimed_issuer: &|token| UnverifiedToken::scan(token).ok()?.claimed_issuer().map(str::to_owned),
+        default_scope: &|target| config.registry.default_scope(client, target).cloned(),
+    };
+    TokenRequest::parse(grant, params, reading).map_err(|cause| (Check::Parameters, cause))
 }
 
 #[cfg(test)]
@@ -52,7 +59,9 @@ mod tests {
     #[test]
     fn a_request_of_a_registered_grant_is_parsed() {
         let request = read_as(all(), &exchange(GOOD)).unwrap();
-        assert!(matches!(request, TokenRequest::Exchange(request) if request.scope.to_string() == "a"));
+        assert!(
+            matches!(request, TokenRequest::Exchange(request) if request.scope.words().to_string() == "a")
+        );
     }
 
     #[test]

@@ -30,10 +30,16 @@ faults! {
     SignatureChanged "signature_changed",
         "The token is one that Deputy issued, but its signature was changed into the other one that is valid.";
     Kind "kind", "`typ` or the claims are those of another kind of token.";
-    IssuerUntrusted "issuer_untrusted", "`iss` is not configured.";
+    IssuerUntrusted "issuer_untrusted", "`iss` is not configured, or not for this kind of token.";
     Audience "audience", "`aud` is not what this kind of token requires.";
-    RelyingParty "relying_party", "The client may not use tokens of the relying party to which the token was issued.";
+    RelyingParty "relying_party", "The client may not use tokens that were issued to this relying party or for this audience.";
     AuthorizedParty "authorized_party", "`azp` is missing or wrong.";
+    Condition "condition", "The claims meet the `when` of no `access_token` entry for this audience and party.";
+    NotAPerson "not_a_person", "The access token was issued to an application for itself, not for a person.";
+    ForeignChain "foreign_chain",
+        "The access token names a party that acts for the user already, which an exchange would drop from the chain.";
+    BoundToKey "bound_to_key",
+        "The access token is bound to a key by `cnf`, and the client is not the audience at which possession was proven.";
     Subject "subject", "`sub` is missing, empty, too long, not ASCII, or of a reserved form.";
     Claim "claim", "A claim is missing or has the wrong type.";
     Expired "expired", "The token has expired.";
@@ -61,7 +67,10 @@ faults! {
     NotYours "not_yours", "The client is neither the current actor nor registered to exchange tokens of this audience.";
     OtherKey "other_key", "The token is bound to another key than the one that the request proves.";
     MayAct "may_act", "`may_act` names another party, or is malformed.";
-    LoginSpent "login_spent", "The ID token was already used for a task that has ended.";
+    LoginSpent "login_spent",
+        "The ID token was already used for a task that has ended, or the access token for one that was stopped.";
+    SessionStopped "session_stopped",
+        "A task of this session was stopped, so that no access token of the session begins another for this client.";
     TaskUnknown "task_unknown", "`task` does not name a running task of this user, client and agent.";
     NoClass "no_class", "The claims of the workload meet the condition of no agent class.";
     ClassNotForClient "class_not_for_client", "The agent class does not list this client.";

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::base::time::Timestamp;
 use crate::oauth::{AgentId, ClientId, Issuer, Purpose, Scope, ScopeToken, TargetId};
 use crate::policy::Facts;
-use crate::verification::LoginFacts;
+use crate::verification::{LoginFacts, LoginToken};
 
 /// A file of cases that cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,7 +178,9 @@ impl Case {
             levels: facts.levels,
             acr: facts.acr,
             amr: facts.amr,
-            auth_time: self.now.seconds().saturating_sub(facts.login_age_seconds),
+            token: LoginToken::IdToken,
+            issued_at: self.now.seconds(),
+            auth_time: Some(self.now.seconds().saturating_sub(facts.login_age_seconds)),
             session: None,
             policy_claims: facts.claims,
         };

@@ -73,7 +73,7 @@ pub(super) async fn lift<S: Transaction>(
     }
     let Some(before) = before.filter(|row| row.stands) else { return Ok(Ok(())) };
     if let Stoppable::User(reference) = party {
-        session.stop_subject(reference.into(), at.now.millis(), at.number.get()).await?;
+        session.stop_subject(reference.into(), at.now.millis(), false, at.number.get()).await?;
     }
     // A target is stopped for tokens only, which are no older than their lift is.
     let not_before = (party.kind() != StopKind::Target).then_some(at.now.millis());
@@ -130,7 +130,7 @@ async fn stop_user<S: Transaction>(
     match &found {
         Some(subject) => {
             let cutoff = subject.cutoff.unwrap_or(i64::MIN).max(at.now.millis());
-            session.stop_subject(subject.reference, cutoff, at.number.get()).await?;
+            session.stop_subject(subject.reference, cutoff, true, at.number.get()).await?;
         }
         // The row makes a first exchange that is under way conflict with the stop, and be judged again.
         None => {
@@ -139,6 +139,7 @@ async fn stop_user<S: Transaction>(
                 issuer: provider.clone(),
                 upstream: upstream.to_owned(),
                 cutoff: Some(at.now),
+                is_stopped: true,
                 stopped: at.number,
             };
             session.insert_subjects(&[SubjectRow::from(&subject)]).await?;

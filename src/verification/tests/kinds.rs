@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use crate::client_auth::{NotAuthenticated, Request, authenticate};
 use crate::jose::Algorithm;
 use crate::keys::{KeyRing, new_key};
-use crate::oauth::Params;
+use crate::oauth::{DeclaredType, Params};
 use crate::testing::doubles::SeededEntropy;
 use crate::verification::PresentedOwn;
 use crate::verification::fixtures::*;
@@ -29,7 +29,7 @@ async fn taken_at(world: &World, ring: &KeyRing, token: &str) -> Vec<&'static st
     assert!(!matches!(assertion, Err(NotAuthenticated::Unavailable(_))));
     let taken = [
         PresentedOwn::read(config, token, NOW).is_ok_and(|presented| presented.verify(ring).is_ok()),
-        verifier.id_token(config, token, &world.client_id(), NOW).await.is_ok(),
+        verifier.login(config, (token, DeclaredType::IdToken), &world.client_id(), NOW).await.is_ok(),
         verifier.workload(config, token, NOW).await.is_ok(),
         assertion.is_ok(),
     ];

@@ -37,7 +37,7 @@ impl Setup {
         Self { base: Some(toml.to_owned()), ..Self::default() }
     }
 
-    /// Replaces text of the configuration; it must be there.
+    /// Replaces text of the configuration; it must be there. `@issuer@` in the new text is replaced with that of the world.
     pub fn replace(mut self, from: &str, to: &str) -> Self {
         self.replacements.push((from.to_owned(), to.to_owned()));
         self
@@ -128,7 +128,7 @@ impl Setup {
             ],
         );
         for (from, to) in &self.replacements {
-            toml = replaced(&toml, from, to);
+            toml = replaced(&toml, from, &filled(to, &[("issuer", issuer)]));
         }
         toml.push_str(&self.tail);
         Made { toml, workload_key, client_keys }

@@ -18,19 +18,23 @@ use crate::oauth::{
 use crate::registry::AgentLifetime;
 use crate::store::Store;
 use crate::store::entry::{Change, Entry};
+use crate::verification::LoginToken;
 
 /// As many tasks may a sign-in begin.
 pub(crate) const MAX_PER_LOGIN: u32 = 3;
 /// The session of every sign-in.
 pub(crate) const SESSION: [u8; 32] = [9; 32];
 
-/// One ID token as presented.
+/// One login token as presented.
 #[derive(Clone, Debug)]
 pub(crate) struct SignIn {
     pub(crate) hash: [u8; 32],
     pub(crate) issuer: Issuer,
     pub(crate) upstream: String,
-    pub(crate) auth_time: i64,
+    pub(crate) token: LoginToken,
+    pub(crate) auth_time: Option<i64>,
+    pub(crate) issued_at: i64,
+    pub(crate) session: Option<[u8; 32]>,
     pub(crate) named: Option<TaskId>,
 }
 
@@ -39,7 +43,8 @@ impl World {
     pub(crate) async fn hop_zero(&self, store: &Store, sign_in: &SignIn, actor: &Agent) -> Entry {
         let facts = Arc::new(facts_of(sign_in));
         let upstream = sign_in.upstream.as_str();
-        let record = store.find_login_record(&facts, upstream, Some(actor), sign_in.named).await.unwrap();
+        let record =
+            store.find_login_record(&facts, upstream, Some(actor), sign_in.named, self.now()).await.unwrap();
         let asking = Asking {
             client: &actor.client,
             agent: actor,
@@ -59,7 +64,7 @@ impl World {
         let subject = self.subject(sign_in);
         let hop = FirstHop {
             plan,
-            task: self.task(task, &subject, actor, expires_at),
+            task: self.task(task, &subject, (actor, sign_in.session), expires_at),
             login: Login {
                 id: login,
                 task,
@@ -193,17 +198,24 @@ impl World {
             issuer: sign_in.issuer.clone(),
             upstream: sign_in.upstream.clone(),
             cutoff: None,
+            is_stopped: false,
             stopped: StopNumber::default(),
         }
     }
 
-    fn task(&self, id: TaskId, subject: &Subject, actor: &Agent, expires_at: Timestamp) -> Task {
+    fn task(
+        &self,
+        id: TaskId,
+        subject: &Subject,
+        (actor, session): (&Agent, Option<[u8; 32]>),
+        expires_at: Timestamp,
+    ) -> Task {
         Task {
             id,
             client: actor.client.clone(),
             agent: actor.id.clone(),
             subject: subject.reference,
-            session: Some(SESSION),
+            session,
             purpose: None,
             as_of: StopNumber::default(),
             started_at: self.now(),
@@ -217,9 +229,21 @@ impl World {
             hash: self.fresh_hash(),
             issuer: Issuer::new("https://login.example"),
             upstream: upstream.to_owned(),
-            auth_time: self.now().seconds() - 5,
+            token: LoginToken::IdToken,
+            auth_time: Some(self.now().seconds() - 5),
+            issued_at: self.now().seconds() - 5,
+            session: Some(SESSION),
             named: None,
         }
+    }
+
+    /// An access token of the user, as the provider renews it every hour, without `auth_time` and of no session.
+    pub(crate) fn access_token(&self, upstream: &str) -> SignIn {
+        let token = LoginToken::AccessToken {
+            audience: "https://gateway.example".to_owned(),
+            expires_at: self.now().plus(Lifetime::from_seconds(3600)),
+        };
+        SignIn { token, auth_time: None, session: None, ..self.sign_in(upstream) }
     }
 
     /// A service account of the client's own.
@@ -263,8 +287,10 @@ fn facts_of(sign_in: &SignIn) -> LoginFacts {
         levels: BTreeSet::from(["mfa".to_owned()]),
         acr: Some("phr".to_owned()),
         amr: vec!["hwk".to_owned(), "mfa".to_owned()],
+        token: sign_in.token.clone(),
+        issued_at: sign_in.issued_at,
         auth_time: sign_in.auth_time,
-        session: Some(SESSION),
+        session: sign_in.session,
         policy_claims: serde_json::Map::new(),
     }
 }

@@ -1,0 +1,113 @@
+//! For which kind of token Deputy would take one, and why: what `deputy token inspect` says besides the content. It needs
+//! no network, and believes nothing.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::config::Config;
+use crate::jose::UnverifiedToken;
+use crate::oauth::ClientId;
+use crate::oauth::exchange::own_typ;
+use crate::registry::IdentityProvider;
+use crate::verification::{SubjectKind, access_token_source, kind_of};
+
+/// What a token would be taken for.
+pub(super) struct Taken {
+    /// The kind; absent where no kind of subject token fits.
+    pub(super) kind: Option<&'static str>,
+    /// The word or mark that decided.
+    pub(super) because: String,
+    /// What the configuration says of it; absent without a configuration.
+    pub(super) matches: Option<String>,
+}
+
+impl Taken {
+    /// Reads the kind of a token, and which entry of the configuration it would match.
+    pub(super) fn read(token: &str, config: Option<&Config>) -> Self {
+        let scanned = match UnverifiedToken::scan(token) {
+            Ok(scanned) => scanned,
+            Err(error) => {
+                return Self { kind: None, because: format!("it is refused: {error}"), matches: None };
+            }
+        };
+        let issuer = scanned.claimed_issuer().unwrap_or_default();
+        let (header, claims) = (scanned.header(), scanned.unverified_claims());
+        let is_own = config.is_some_and(|config| config.issuer.as_str() == issuer);
+        if header.typ.as_deref() == Some(own_typ::TASK) {
+            let because = format!("the header `typ` is `{}`", own_typ::TASK);
+            let matches = config.map(|config| own(config, is_own));
+            return Self { kind: Some("task token"), because, matches };
+        }
+        let provider = config.and_then(|config| config.registry.identity_providers.get(issuer));
+        let none = BTreeSet::new();
+        let (kind, because) =
+            match kind_of(header, claims, provider.map_or(&none, |provider| &provider.id_token_claims)) {
+                Ok((kind, because)) => (Some(kind), because.to_string()),
+                Err(_) => {
+                    let because = "a word or a claim in it is that of another kind, or two words disagree";
+                    (None, because.to_owned())
+                }
+            };
+        let matches = config.map(|config| match (provider, kind) {
+            _ if is_own => own(config, is_own),
+            (Some(provider), Some(kind)) => of_provider(provider, kind, claims),
+            (Some(_), None) => "no entry: it is refused with the cause `kind`".to_owned(),
+            (None, _) if config.registry.workload_issuers.contains_key(issuer) => {
+                format!("workload issuer `{issuer}`: it is taken as `actor_token`, not as `subject_token`")
+            }
+            (None, _) => "no configured issuer: it is refused with the cause `issuer_untrusted`".to_owned(),
+        });
+        Self { kind: kind.map(SubjectKind::name), because, matches }
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        json!({"kind": self.kind, "because": self.because, "matches": self.matches})
+    }
+}
+
+fn own(config: &Config, is_own: bool) -> String {
+    match is_own {
+        true => "Deputy itself: it is compared with its record".to_owned(),
+        false => format!("nothing: its `iss` is not `{}`", config.issuer),
+    }
+}
+
+fn of_provider(provider: &IdentityProvider, kind: SubjectKind, claims: &Map<String, Value>) -> String {
+    let issuer = &provider.issuer;
+    match kind {
+        SubjectKind::IdToken => {
+            let audiences = match claims.get("aud") {
+                Some(Value::String(one)) => vec![one.as_str()],
+                Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
+                _ => Vec::new(),
+            };
+            let mut parties =
+                provider.relying_parties.iter().filter(|(id, _)| audiences.contains(&id.as_str()));
+            match parties.next() {
+                Some((id, party)) => {
+                    format!("relying party `{id}` of `{issuer}`, from {}", clients(&party.clients))
+                }
+                None => "no relying party: it is refused with the cause `audience`".to_owned(),
+            }
+        }
+        SubjectKind::AccessToken => match access_token_source(provider, claims, |when| when.holds_in(claims))
+        {
+            Ok((position, source)) => format!(
+                "`access_token` entry {} of `{issuer}` (audience `{}`), from {}",
+                position + 1,
+                source.audience,
+                clients(&source.clients)
+            ),
+            Err(_) if provider.access_tokens.is_empty() => {
+                format!("nothing: `{issuer}` has no `access_token` entry")
+            }
+            Err(fault) => format!("no `access_token` entry: it is refused with the cause `{}`", fault.word()),
+        },
+    }
+}
+
+fn clients(clients: &BTreeSet<ClientId>) -> String {
+    let names: Vec<String> = clients.iter().map(|client| format!("`{client}`")).collect();
+    format!("the client{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", "))
+}
