@@ -15,7 +15,21 @@ use super::stops::StopRows;
 use super::subjects::Subjects;
 use super::tasks::{End, Tasks};
 use super::tokens::Tokens;
+use crate::base::time::Timestamp;
 use crate::delegation::stops::StopNumber;
+
+/// What a transaction finds when it begins.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    /// How many stops there have been.
+    pub(super) number: StopNumber,
+    /// Those of the one-time uses that are recorded already.
+    pub(super) used: Vec<Hash>,
+    /// The logins that the login tokens made.
+    pub(super) logins: Vec<LoginRow>,
+    /// What the clock of the database server shows, where there is one.
+    pub(super) clock: Option<Timestamp>,
+}
 
 /// One connection, inside or outside a transaction. Keys are given sorted, so that locks are taken in
 /// one order.
@@ -39,13 +53,12 @@ pub(super) trait Transaction:
     /// Begins a transaction.
     async fn begin(&mut self) -> Done;
     /// Begins a transaction by reading how many stops there have been, or by raising that number where `has_stops`.
-    /// Gives it, those of the one-time uses that are recorded already, and the logins that the login tokens made.
     async fn begin_with(
         &mut self,
         has_stops: bool,
         uses: &[Hash],
         id_tokens: &[Hash],
-    ) -> Result<(StopNumber, Vec<Hash>, Vec<LoginRow>), Failure>;
+    ) -> Result<Beginning, Failure>;
     /// How many stops there have been, with those of this transaction.
     async fn count_stops(&mut self, has_stops: bool) -> Result<StopNumber, Failure>;
     /// Inserts all that a group came to.
@@ -75,20 +88,22 @@ macro_rules! transaction {
         $crate::store::audit::audit!($session, $db);
 
         const _: () = {
+            use $crate::base::time::Timestamp;
             use $crate::delegation::stops::StopNumber;
             use $crate::store::agents::Agents as _;
             use $crate::store::audit::{AuditColumns, AuditRows as _};
             use $crate::store::ledger::Writes;
-            use $crate::store::logins::{LoginRow, Logins as _};
+            use $crate::store::logins::Logins as _;
             use $crate::store::numbers::Numbers as _;
             use $crate::store::one_time::OneTimeUses as _;
+            use $crate::store::readings::Readings as _;
             use $crate::store::rows::{Hash, Key};
             use $crate::store::statement::{Done, Failure};
             use $crate::store::stops::STOP_COUNTER;
             use $crate::store::subjects::Subjects as _;
             use $crate::store::tasks::{End, Tasks as _};
             use $crate::store::tokens::Tokens as _;
-            use $crate::store::transaction::Transaction;
+            use $crate::store::transaction::{Beginning, Transaction};
 
             impl Transaction for $session<'_> {
                 const LOCKS: bool = $db!(locks);
@@ -101,15 +116,16 @@ macro_rules! transaction {
                     has_stops: bool,
                     uses: &[Hash],
                     id_tokens: &[Hash],
-                ) -> Result<(StopNumber, Vec<Hash>, Vec<LoginRow>), Failure> {
-                    let ((), stops, known, logins) = $db!(
+                ) -> Result<Beginning, Failure> {
+                    let ((), number, used, logins, clock) = $db!(
                         all self,
                         begin(),
                         count_stops(has_stops),
                         used_before(uses),
                         logins_of_id_tokens(id_tokens),
+                        clock(),
                     );
-                    Ok((stops, known, logins))
+                    Ok(Beginning { number, used, logins, clock: clock.map(Timestamp::from_millis) })
                 }
                 async fn count_stops(&mut self, has_stops: bool) -> Result<StopNumber, Failure> {
                     let number = match has_stops {

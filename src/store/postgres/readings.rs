@@ -106,6 +106,13 @@ subquery! {
 }
 
 subquery! {
+    /// The clock of the server in milliseconds. `now()` would be the beginning of the transaction.
+    ServerClock: BigInt, |out| {
+        out.push_sql("(extract(epoch FROM clock_timestamp()) * 1000)::bigint");
+    }
+}
+
+subquery! {
     /// How many stops there have been.
     StopCount: BigInt, |out| {
         out.push_sql(r#"(SELECT "count"."value" FROM "meta" AS "count" WHERE "count"."name" = 'stops')"#);
@@ -158,9 +165,7 @@ impl Readings for Session<'_> {
     }
 
     async fn clock(&mut self) -> Result<Option<i64>, Failure> {
-        // `now()` would be the beginning of the transaction.
-        let millis = diesel::dsl::sql::<BigInt>("(extract(epoch FROM clock_timestamp()) * 1000)::bigint");
-        Ok(Some(diesel::select(millis).get_result(&mut { self.0 }).await?))
+        Ok(Some(diesel::select(ServerClock).get_result(&mut { self.0 }).await?))
     }
 
     async fn gather(&mut self, wanted: &Wanted) -> Result<Gathered, Failure> {

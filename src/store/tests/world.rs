@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use self::configuration::configuration;
-use self::database::{TestDatabase, administer, run};
+use self::database::{TestDatabase, administer, clock_of, run, show};
 use crate::audit::{Event, Requester, RevocationEvent, TaskEndEvent, Told, What};
 use crate::base::entropy::{Entropy, SystemEntropy, uuid_v7};
 use crate::base::time::{Lifetime, Timestamp};
@@ -70,7 +70,8 @@ impl World {
         url.set_path(&name);
         url.set_query(None);
         let url = PostgresUrl { url: url.to_string(), tls: PostgresTls::Disabled };
-        let database = config::Database::Postgres(url);
+        let database = config::Database::Postgres(url.clone());
+        run(&url.url, &clock_of(&name)).await.unwrap();
         Some(Self::with(TempDir::new().unwrap(), database, Some(TestDatabase { admin, name })))
     }
 
@@ -173,8 +174,18 @@ impl World {
         Timestamp::from_millis(self.now.load(Ordering::SeqCst))
     }
 
-    pub(crate) fn advance(&self, seconds: u32) {
+    /// Moves every clock of the world: that of the nodes, and that of the database server.
+    pub(crate) async fn advance(&self, seconds: u32) {
         self.now.fetch_add(Lifetime::from_seconds(seconds).millis(), Ordering::SeqCst);
+        if self.is_postgres() {
+            self.tamper_all(&show(self.now())).await;
+        }
+    }
+
+    /// Sets every clock of the world to this time.
+    pub(crate) async fn set_back(&self, to: Timestamp) {
+        self.now.store(to.millis(), Ordering::SeqCst);
+        self.advance(0).await;
     }
 
     pub(crate) fn id(&self) -> Uuid {

@@ -196,6 +196,15 @@ impl World {
         [(CLOCK_OFFSET, seconds.to_string())]
     }
 
+    /// The same for everything: the clock of a PostgreSQL server moves with those of the processes. Those that are
+    /// connected already keep to the old one.
+    pub async fn set_every_clock(&self, seconds: i64) -> [(&'static str, String); 1] {
+        if let Database::Postgres(database) = &self.database {
+            database.move_clock(seconds).await;
+        }
+        self.set_clock_offset(seconds)
+    }
+
     /// Starts the first process.
     pub async fn start(&self) -> Server {
         self.start_node(0, &[]).await.expect("a start")
@@ -219,6 +228,11 @@ impl World {
     /// The same with further environment variables.
     pub async fn deputy_with(&self, arguments: &[&str], variables: &[(&str, String)]) -> Output {
         command(&self.nodes[0].config, arguments, variables).output().await.expect("deputy can be run")
+    }
+
+    /// Runs a verb of the command line against the configuration of this process.
+    pub async fn deputy_of(&self, node: usize, arguments: &[&str]) -> Output {
+        command(&self.nodes[node].config, arguments, &[]).output().await.expect("deputy can be run")
     }
 
     /// One of the world's clients.

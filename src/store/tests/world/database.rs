@@ -1,5 +1,8 @@
 //! One PostgreSQL database for one test.
 
+use super::START;
+use crate::base::time::Timestamp;
+
 /// Takes its database with it.
 pub(super) struct TestDatabase {
     pub(super) admin: String,
@@ -14,6 +17,24 @@ impl Drop for TestDatabase {
         });
         dropping.join().unwrap();
     }
+}
+
+/// Gives the database of this name a clock that shows what a test sets, in place of its server's own: what is not
+/// written with a schema is looked up in the path.
+pub(super) fn clock_of(name: &str) -> String {
+    format!(
+        "CREATE SCHEMA test_clock; CREATE TABLE test_clock.shown (millis bigint NOT NULL); \
+         INSERT INTO test_clock.shown VALUES (0); \
+         CREATE FUNCTION test_clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE \
+         AS 'SELECT to_timestamp(millis / 1000.0) FROM test_clock.shown'; \
+         ALTER DATABASE {name} SET search_path = public, test_clock, pg_catalog; {}",
+        show(START)
+    )
+}
+
+/// Sets that clock.
+pub(super) fn show(time: Timestamp) -> String {
+    format!("UPDATE test_clock.shown SET millis = {}", time.millis())
 }
 
 /// Runs statements on a connection of its own.
