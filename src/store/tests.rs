@@ -11,6 +11,7 @@ mod logins;
 mod migration;
 mod nodes;
 mod parties;
+mod releases;
 mod round_trips;
 mod stops;
 mod tampering;

@@ -63,8 +63,8 @@ pub(super) trait Transaction:
     async fn count_stops(&mut self, has_stops: bool) -> Result<StopNumber, Failure>;
     /// Inserts all that a group came to.
     async fn insert_all(&mut self, writes: &Writes, audit: &[AuditColumns]) -> Done;
-    /// Ends tasks that are locked, with their engagements and answers.
-    async fn end(&mut self, tasks: &[Key], end: &End<'_>) -> Done;
+    /// Ends tasks that are locked, with the engagements of these agents and their answers.
+    async fn end(&mut self, tasks: &[Key], agents: &[String], end: &End<'_>) -> Done;
     async fn commit(&mut self) -> Done;
     async fn rollback(&mut self) -> Done;
 }
@@ -149,11 +149,11 @@ macro_rules! transaction {
                     );
                     Ok(())
                 }
-                async fn end(&mut self, tasks: &[Key], end: &End<'_>) -> Done {
+                async fn end(&mut self, tasks: &[Key], agents: &[String], end: &End<'_>) -> Done {
                     let ((), (), ()) = $db!(
                         all self,
                         end_tasks(tasks, end),
-                        end_engagements_in(tasks, end.at),
+                        end_engagements(tasks, agents, end.at),
                         delete_answers_of_tasks(tasks),
                     );
                     Ok(())

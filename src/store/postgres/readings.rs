@@ -172,7 +172,7 @@ impl Readings for Session<'_> {
         let mut tasks = [wanted.tasks.as_slice(), wanted.tasks_of_parents.as_slice()].concat();
         tasks.sort_unstable();
         tasks.dedup();
-        let (subjects_of_tasks, subjects_named, agents, tasks, key_states, logins, tokens) = super::postgres!(
+        let (subjects_of_tasks, subjects_named, agents, tasks, key_states, logins, tokens, to_release) = super::postgres!(
             all self,
             subjects_of_tasks(&tasks, Lock::Share),
             subjects_named(&wanted.names, Lock::Share),
@@ -181,9 +181,11 @@ impl Readings for Session<'_> {
             key_states(Lock::Share),
             logins(&wanted.logins),
             tokens(&wanted.ancestors),
+            tasks_to_release(1),
         );
         let mut subjects = subjects_of_tasks;
         subjects.extend(subjects_named);
-        Ok(Gathered { subjects, agents, tasks, logins, tokens, keys: key_states })
+        let is_releasing = !to_release.is_empty();
+        Ok(Gathered { subjects, agents, tasks, logins, tokens, keys: key_states, is_releasing })
     }
 }

@@ -45,7 +45,7 @@ pub(super) async fn tree(world: &World, store: &Store) -> Tree {
     Tree { assistant, verifier, root, access, onward, beside }
 }
 
-async fn state(store: &Store, agent: &Agent) -> AgentState {
+pub(super) async fn state(store: &Store, agent: &Agent) -> AgentState {
     store.find_agent(&agent.id).await.unwrap().unwrap().state
 }
 

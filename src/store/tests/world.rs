@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use self::configuration::configuration;
-use self::database::{TestDatabase, administer, clock_of, run, show};
+use self::database::{TestDatabase, administer, clock_of, count, count_sqlite, run, show};
 use crate::audit::{Event, Requester, RevocationEvent, TaskEndEvent, Told, What};
 use crate::base::entropy::{Entropy, SystemEntropy, uuid_v7};
 use crate::base::time::{Lifetime, Timestamp};
@@ -133,6 +133,15 @@ impl World {
                 run(&url.url, &statements.replace("%d", &database.name)).await
             }
             _ => panic!("no database"),
+        }
+    }
+
+    /// How many rows of a table there are for which this holds.
+    pub(crate) async fn count(&self, table: &str, which: &str) -> u64 {
+        let question = format!("SELECT count(*) FROM {table} WHERE {which}");
+        match &self.config.database {
+            config::Database::Sqlite(path) => count_sqlite(path, &question),
+            config::Database::Postgres(url) => count(&url.url, &question).await,
         }
     }
 

@@ -1,7 +1,14 @@
 //! One PostgreSQL database for one test.
 
+use std::path::Path;
+
+use diesel::RunQueryDsl as _;
+use diesel::dsl::sql;
+use diesel::sql_types::BigInt;
+
 use super::START;
 use crate::base::time::Timestamp;
+use crate::store::sqlite;
 
 /// Takes its database with it.
 pub(super) struct TestDatabase {
@@ -50,4 +57,20 @@ pub(super) async fn run(url: &str, statement: &str) -> Result<(), String> {
     drop(client);
     driver.await.unwrap().unwrap();
     done.map_err(|error| error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string))
+}
+
+/// What a question for one number is answered with.
+pub(super) async fn count(url: &str, question: &str) -> u64 {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let counted: i64 = client.query_one(question, &[]).await.unwrap().get(0);
+    counted.try_into().unwrap()
+}
+
+/// The same of a file.
+pub(super) fn count_sqlite(path: &Path, question: &str) -> u64 {
+    let mut connection = sqlite::connect(path, sqlite::Use::Read).unwrap();
+    let counted: i64 =
+        diesel::select(sql::<BigInt>(&format!("({question})"))).get_result(&mut connection).unwrap();
+    counted.try_into().unwrap()
 }
