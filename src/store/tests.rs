@@ -13,6 +13,7 @@ mod nodes;
 mod parties;
 mod releases;
 mod round_trips;
+mod steps;
 mod stops;
 mod tampering;
 mod times;

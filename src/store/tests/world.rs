@@ -3,6 +3,7 @@
 mod configuration;
 mod database;
 mod entries;
+mod hold;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -26,6 +27,7 @@ use crate::store::entry::{Change, Control, Entry, KeyRow, Recorded, Whom};
 use crate::store::{Opening, Store, StoreError, sqlite};
 use crate::testing::doubles::SeededEntropy;
 pub(crate) use entries::{MAX_PER_LOGIN, SESSION, SignIn};
+pub(crate) use hold::Hold;
 
 /// When the stories begin.
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -170,11 +172,17 @@ impl World {
         url.url = changed.into();
     }
 
-    /// Holds a lock in PostgreSQL until what is given back is dropped.
-    pub(crate) async fn hold_lock(&self, statement: &str) -> tokio_postgres::Client {
+    /// A connection of its own to PostgreSQL.
+    pub(crate) async fn connect(&self) -> tokio_postgres::Client {
         let config::Database::Postgres(url) = &self.config.database else { panic!("no PostgreSQL") };
         let (client, connection) = tokio_postgres::connect(&url.url, tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(connection);
+        client
+    }
+
+    /// Holds a lock in PostgreSQL until what is given back is dropped.
+    pub(crate) async fn hold_lock(&self, statement: &str) -> tokio_postgres::Client {
+        let client = self.connect().await;
         client.batch_execute(&format!("BEGIN; {statement}")).await.unwrap();
         client
     }

@@ -94,6 +94,14 @@ impl PostgresDatabase {
         run(&self.url(), statement).await;
     }
 
+    /// What a question for one number is answered with.
+    pub async fn number(&self, question: &str) -> i64 {
+        let (client, connection) =
+            tokio_postgres::connect(&self.url(), tokio_postgres::NoTls).await.expect("the test server");
+        tokio::spawn(connection);
+        client.query_one(question, &[]).await.expect("a number").get(0)
+    }
+
     /// Runs a statement on the server, outside this database.
     pub async fn administer(&self, statement: &str) {
         run(self.server.as_str(), statement).await;

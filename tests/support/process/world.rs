@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use diesel::connection::SimpleConnection as _;
-use diesel::{Connection as _, SqliteConnection};
+use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -154,6 +154,21 @@ impl World {
                 connection.batch_execute(statement).expect("the statement");
             }
             Database::Postgres(database) => database.run(statement).await,
+        }
+    }
+
+    /// What a question for one number is answered with, behind Deputy's back.
+    pub async fn number(&self, question: &str) -> i64 {
+        match &self.database {
+            Database::Sqlite => {
+                let file = self.path(&self.nodes[0].data_dir).join("deputy.db");
+                let mut connection =
+                    SqliteConnection::establish(file.to_str().expect("a path")).expect("the database");
+                connection.batch_execute("PRAGMA busy_timeout = 60000").expect("a pragma");
+                let question = diesel::dsl::sql::<diesel::sql_types::BigInt>(&format!("({question})"));
+                diesel::select(question).get_result(&mut connection).expect("a number")
+            }
+            Database::Postgres(database) => database.number(question).await,
         }
     }
 
