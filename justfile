@@ -40,6 +40,10 @@ scale:
         DEPUTY_TEST_BINARY=$PWD/target/release/deputy \
         cargo test --locked --test api -- --ignored --nocapture --test-threads 1 process::scale
 
+# two controls on two nodes, the second at every statement of the first
+controls:
+    just test-postgres --lib -- --ignored --nocapture no_control_undoes_another_that_it_meets
+
 # the figures of docs/performance.md (release build), both databases; `just bench --help` lists options
 bench *args:
     #!/usr/bin/env bash

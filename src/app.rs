@@ -3,9 +3,10 @@
 mod failure;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod reference;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::RwLock;
@@ -25,6 +26,7 @@ use crate::store::Store;
 use crate::verification::Verifier;
 
 pub use failure::{Failure, Stop};
+pub use reference::Reference;
 
 /// The parts of a running server: what a request needs. `server` puts them together.
 pub struct App {
@@ -49,8 +51,8 @@ pub struct App {
     pub introspections: Counted,
     /// The highest time that this process or the database has seen, in milliseconds.
     pub highest: AtomicI64,
-    /// Whether the clock was too far from that of the database when they were last compared.
-    pub clock_disagrees: AtomicBool,
+    /// The clock of the database server, where there is one.
+    pub reference: Reference,
     /// When an unknown key last made this process read the keys again, in milliseconds.
     pub keys_refreshed: AtomicI64,
 }
@@ -60,10 +62,16 @@ impl App {
     /// the clock is set back.
     ///
     /// # Errors
+    /// [`Failure::ClockDisagrees`]: the clock is further from that of the database server than is tolerated.
     /// [`Failure::ClockBehind`]: the clock is further behind than can be waited for.
     pub fn now(&self) -> Result<Timestamp, Failure> {
+        if !self.clock_agrees() {
+            return Err(Failure::ClockDisagrees);
+        }
         let latest = self.latest();
-        if self.clock.now().plus(CLOCK_TOLERANCE) < latest {
+        // Other nodes may be ahead of the clock of the database by as much as this one is behind it.
+        let now = self.clock.now();
+        if self.reference.now().map_or(now, |reference| now.max(reference)).plus(CLOCK_TOLERANCE) < latest {
             self.metrics.clock_behind.set(1);
             return Err(Failure::ClockBehind);
         }
@@ -71,17 +79,27 @@ impl App {
         Ok(latest)
     }
 
-    /// The later of the clock and the highest time seen: the time for what has to be answered in any case.
+    /// The later of the clock and the highest time seen: the time for what has to be answered in any case. A clock that
+    /// disagrees with that of the database server is not used, so that it leaves no time behind that others cannot have.
     pub fn latest(&self) -> Timestamp {
-        let now = self.clock.now();
+        let clock = self.clock.now();
+        let now = self.reference.now().filter(|reference| !clock.agrees_with(*reference)).unwrap_or(clock);
         Timestamp::from_millis(self.highest.fetch_max(now.millis(), Ordering::SeqCst)).max(now)
     }
 
     /// Whether the clock of this machine and that of the database server are not further apart than the tolerance. A
-    /// node whose clock disagrees is not ready, and removes nothing. An SQLite database has no clock of its own.
-    pub async fn clock_agrees(&self) -> Result<bool, Failure> {
-        let database = self.store.database_time().await?;
-        Ok(database.is_none_or(|database| is_close(self.clock.now(), database)))
+    /// node whose clock disagrees is not ready, issues nothing and removes nothing. An SQLite database has no clock of
+    /// its own.
+    pub fn clock_agrees(&self) -> bool {
+        self.reference.now().is_none_or(|reference| self.clock.now().agrees_with(reference))
+    }
+
+    /// Reads the clock of the database server.
+    pub async fn read_reference(&self) -> Result<(), Failure> {
+        if let Some(shown) = self.store.database_time().await? {
+            self.reference.note(shown);
+        }
+        Ok(())
     }
 
     /// The configuration and the policy that one request is decided by from its beginning to its end.
@@ -110,9 +128,6 @@ impl App {
     /// [`Failure`]: the first reason why not.
     pub fn readiness(&self) -> Result<(), Failure> {
         self.now()?;
-        if self.clock_disagrees.load(Ordering::SeqCst) {
-            return Err(Failure::ClockDisagrees);
-        }
         self.store.writes()?;
         Ok(self.store.has_room()?)
     }
@@ -123,11 +138,6 @@ impl App {
         self.ring.store(Arc::new(renewed));
         Ok(())
     }
-}
-
-/// Whether two clocks are not further apart than the tolerance.
-fn is_close(one: Timestamp, other: Timestamp) -> bool {
-    one.millis_since(other).abs() <= CLOCK_TOLERANCE.millis()
 }
 
 #[cfg(test)]
@@ -155,16 +165,33 @@ mod tests {
     #[actix_web::test]
     async fn a_server_whose_clock_disagrees_with_that_of_the_database_is_not_ready() {
         let parts = Parts::new(|_| {}).await;
+        parts.reference.note(NOW);
         assert!(parts.readiness().is_ok());
-        parts.clock_disagrees.store(true, Ordering::SeqCst);
-        assert!(matches!(parts.readiness(), Err(Failure::ClockDisagrees)));
+        for wrong in [NOW.plus(Lifetime::from_seconds(172_800)), NOW.minus(Lifetime::from_seconds(172_800))] {
+            parts.clock.set(wrong);
+            assert!(matches!(parts.readiness(), Err(Failure::ClockDisagrees)));
+            assert!(parts.latest().agrees_with(NOW), "its time is not used for anything");
+        }
+        parts.clock.set(NOW);
+        assert!(parts.readiness().is_ok(), "it goes on when its clock is right again");
+    }
+
+    #[actix_web::test]
+    async fn a_clock_behind_that_of_the_database_goes_on_beside_one_that_is_ahead() {
+        let parts = Parts::new(|_| {}).await;
+        let ahead = NOW.plus(Lifetime::from_seconds(59));
+        parts.highest.store(ahead.millis(), Ordering::SeqCst);
+        parts.clock.set(NOW.minus(Lifetime::from_seconds(59)));
+        assert!(matches!(parts.now(), Err(Failure::ClockBehind)), "a file has no clock that vouches for it");
+        parts.reference.note(NOW);
+        assert_eq!(parts.now().unwrap(), ahead);
     }
 
     #[test]
     fn clocks_agree_up_to_the_tolerance_in_both_directions() {
         let beyond = Lifetime::from_seconds(CLOCK_TOLERANCE.seconds() + 1);
-        assert!(is_close(NOW, NOW.plus(CLOCK_TOLERANCE)) && is_close(NOW.plus(CLOCK_TOLERANCE), NOW));
-        assert!(!is_close(NOW, NOW.plus(beyond)) && !is_close(NOW.plus(beyond), NOW));
+        assert!(NOW.agrees_with(NOW.plus(CLOCK_TOLERANCE)) && NOW.plus(CLOCK_TOLERANCE).agrees_with(NOW));
+        assert!(!NOW.agrees_with(NOW.plus(beyond)) && !NOW.plus(beyond).agrees_with(NOW));
     }
 
     #[actix_web::test]

@@ -51,7 +51,6 @@ impl Server {
     pub async fn start(config: Config, surroundings: Surroundings) -> Result<Self, ServerError> {
         let app = start::start(config, surroundings).await?;
         record::process(&app, ProcessAct::Start, None).await.map_err(StartError::from)?;
-        readiness::compare_clock(&app).await;
         let running = listeners::start(&app, &app.config.load())?;
         let (stopping, stopped) = watch::channel(false);
         let side = background::start(&app, &stopped);

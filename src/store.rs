@@ -84,6 +84,9 @@ pub enum StoreError {
     /// The database has forgotten stops that this process has seen.
     #[error("the database is behind: it has forgotten stops that were acknowledged")]
     Behind,
+    /// What was to be written is by a clock that disagrees with that of the database server. Nothing was written.
+    #[error("the clock of this machine is more than a minute from that of the database: set it right first")]
+    ClockDisagrees,
     /// Anything else that stops the start, in words.
     #[error("{0}")]
     Unusable(String),

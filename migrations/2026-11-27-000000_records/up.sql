@@ -37,7 +37,8 @@ CREATE TABLE agent (
 CREATE INDEX agent_first_seen ON agent (first_seen);
 CREATE INDEX agent_live ON agent (issuer, class) WHERE ended_at IS NULL;
 
--- `ended_row` is the audit row of its end, as chain and number.
+-- `ended_row` is the audit row of its end, as chain and number; `to_release` says that it has ended and agents are still
+-- engaged in it.
 CREATE TABLE task (
     id BYTEA NOT NULL PRIMARY KEY,
     client TEXT NOT NULL,
@@ -50,13 +51,15 @@ CREATE TABLE task (
     expires_at BIGINT NOT NULL,
     ended_at BIGINT,
     ended_why TEXT,
-    ended_row TEXT
+    ended_row TEXT,
+    to_release BOOLEAN NOT NULL
 );
 CREATE INDEX task_of_agent ON task (agent, id);
 CREATE INDEX task_open_until ON task (expires_at) WHERE ended_at IS NULL;
 CREATE INDEX task_open_of_subject ON task (subject, id) WHERE ended_at IS NULL;
 CREATE INDEX task_open ON task (id) WHERE ended_at IS NULL;
 CREATE INDEX task_of_session ON task (session, client, ended_why, id) WHERE session IS NOT NULL;
+CREATE INDEX task_to_release ON task (id) WHERE to_release;
 
 -- `slot` is what the token is used up for, once each: a hash of (client, agent, how many tasks it has fed for them) where
 -- it begins a task, else the id of the task it joins. `audience` is that of an access token and absent for an ID token;
@@ -100,7 +103,7 @@ CREATE TABLE engagement (
     ended_at BIGINT,
     PRIMARY KEY (agent, task)
 );
-CREATE INDEX engagement_of_task ON engagement (task);
+CREATE INDEX engagement_open ON engagement (task, agent) WHERE ended_at IS NULL;
 
 -- `path` is the task's id, the ancestors' and the token's own, 16 bytes each: a task and every subtree
 -- is one range of its index. `jkt` is the thumbprint of the key that the token is bound to.

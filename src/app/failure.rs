@@ -35,7 +35,7 @@ impl Failure {
     /// Whether something may have been recorded although the request failed: the store promises nothing of an entry
     /// whose commit it did not see.
     pub const fn may_have_changed(&self) -> bool {
-        matches!(self, Self::Store(error) if !matches!(error, StoreError::Busy))
+        matches!(self, Self::Store(error) if !matches!(error, StoreError::Busy | StoreError::ClockDisagrees))
     }
 }
 

@@ -3,13 +3,13 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::AtomicI64;
 
 use actix_web::web;
 use arc_swap::ArcSwap;
 use tokio::sync::RwLock;
 
-use super::App;
+use super::{App, Reference};
 use crate::audit::Row;
 use crate::audit::counted::Counted;
 use crate::base::time::Clock;
@@ -58,7 +58,7 @@ impl Parts {
             metrics: Metrics::new().unwrap(),
             introspections: Counted::default(),
             highest: AtomicI64::new(NOW.millis()),
-            clock_disagrees: AtomicBool::new(false),
+            reference: Reference::default(),
             keys_refreshed: AtomicI64::new(NOW.millis()),
             config: ArcSwap::from_pointee(config),
             changing: RwLock::default(),

@@ -55,6 +55,11 @@ impl Timestamp {
     pub const fn millis_since(self, earlier: Timestamp) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// Whether two clocks that show these times agree: they are not further apart than [`CLOCK_TOLERANCE`].
+    pub const fn agrees_with(self, other: Timestamp) -> bool {
+        self.millis_since(other).saturating_abs() <= CLOCK_TOLERANCE.millis()
+    }
 }
 
 impl fmt::Debug for Timestamp {
@@ -96,7 +101,7 @@ impl Lifetime {
 pub const FOREIGN_LEEWAY: Lifetime = Lifetime::from_seconds(60);
 
 /// The system clock may be this far behind the highest time recorded. Beyond it nothing is issued, because what had
-/// expired would become valid again.
+/// expired would become valid again. It may also be this far from the clock of a database server, in either direction.
 pub const CLOCK_TOLERANCE: Lifetime = Lifetime::from_seconds(60);
 
 /// Where `now` comes from. Read once a request and passed on as a value.

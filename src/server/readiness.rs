@@ -2,7 +2,6 @@
 //! database for its time, so that nobody who asks whether the server is ready has to wait for the database.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -18,7 +17,7 @@ const ASK_EVERY: Duration = Duration::from_secs(1);
 pub(super) async fn watch(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     tokio::select! {
         () = tell(&app) => {}
-        () = compare_clocks(&app) => {}
+        () = read_reference(&app) => {}
         _ = stopped.changed() => {}
     }
 }
@@ -42,19 +41,12 @@ async fn tell(app: &App) {
     }
 }
 
-async fn compare_clocks(app: &App) {
+async fn read_reference(app: &App) {
     let mut ticks = tokio::time::interval(ASK_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        compare_clock(app).await;
-    }
-}
-
-/// Notes whether the clock agrees with that of the database.
-pub(super) async fn compare_clock(app: &App) {
-    // A database that does not answer makes the server unready by itself.
-    if let Ok(agrees) = app.clock_agrees().await {
-        app.clock_disagrees.store(!agrees, Ordering::SeqCst);
+        // A database that does not answer makes the server unready by itself.
+        let _ = app.read_reference().await;
     }
 }

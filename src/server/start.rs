@@ -1,13 +1,13 @@
 //! The start: a configuration becomes the parts of a running server. The only file that names every concrete part.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::AtomicI64;
 
 use arc_swap::ArcSwap;
 use tokio::sync::RwLock;
 
 use super::record;
-use crate::app::{App, Failure};
+use crate::app::{App, Failure, Reference};
 use crate::audit::counted::Counted;
 use crate::audit::{ConfigurationEvent, Event, KeyAct, KeyEvent, Outcome, Told};
 use crate::base::entropy::{Entropy, SystemEntropy};
@@ -87,10 +87,19 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Arc<App
     let now = clock.now();
     let store =
         Store::open(Opening { config: &config, secrets: &secrets, entropy: entropy.as_ref() }).await?;
-    let highest = store.highest_time().await?.unwrap_or(now);
-    if now.plus(CLOCK_TOLERANCE) < highest {
+    let recorded = store.highest_time().await?;
+    let highest = recorded.unwrap_or(now);
+    let database = store.database_time().await?;
+    // Where the clock of the database server vouches for both, another node is ahead of it and this one behind.
+    let is_vouched =
+        database.is_some_and(|shown| now.agrees_with(shown) && highest <= shown.plus(CLOCK_TOLERANCE));
+    if now.plus(CLOCK_TOLERANCE) < highest && !is_vouched {
         store.close().await?;
         return Err(StartError::ClockBehind { now, highest });
+    }
+    let reference = Reference::default();
+    if let Some(shown) = database {
+        reference.note(shown);
     }
     let policy = ActivePolicy::open(&config.policy)?;
     let certificate = config.tls.as_ref().map(Certificate::read).transpose()?;
@@ -103,8 +112,8 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Arc<App
         certificate,
         metrics: Metrics::new()?,
         introspections: Counted::default(),
-        highest: AtomicI64::new(highest.max(now).millis()),
-        clock_disagrees: AtomicBool::new(false),
+        highest: AtomicI64::new(recorded.unwrap_or_default().millis()),
+        reference,
         keys_refreshed: AtomicI64::new(now.millis()),
         config: ArcSwap::from_pointee(config),
         changing: RwLock::default(),
@@ -113,6 +122,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Arc<App
         clock,
         entropy,
     });
+    let now = app.latest();
     make_first_key(&app, now).await?;
     take_effect(&app, &app.config.load_full(), now).await?;
     record::policy(&app, now, Outcome::Granted).await?;

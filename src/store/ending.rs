@@ -4,18 +4,18 @@
 use super::agents::AgentRow;
 use super::control::At;
 use super::count::names;
-use super::rows::Key;
+use super::rows::{Key, bad};
 use super::statement::{Done, Failure, Lock};
 use super::stops::{BEGINNING, StopRow};
 use super::tasks::{End, OpenTask, TaskRow};
 use super::transaction::Transaction;
 use crate::audit;
 use crate::base::time::Lifetime;
-use crate::delegation::record::{Agent, AgentState, EndReason};
+use crate::delegation::record::{AgentState, EndReason};
 use crate::delegation::stops::Stoppable;
 use crate::registry::AgentLifetime;
 
-/// Tasks ended by one entry at most.
+/// Tasks ended by one entry at most, and agents released that entered them.
 pub(super) const BATCH: i64 = 25;
 /// Open tasks that are looked at for one batch at most.
 const LOOKED_AT: i64 = 1000;
@@ -31,8 +31,9 @@ pub(super) struct Ending<'a> {
     pub(super) at: At<'a>,
 }
 
-/// Ends those of these tasks that have not ended, with their engagements and answers; retires `task`-class agents that
-/// work in no other live task. Gives the tasks that it ended.
+/// Ends those of these tasks that have not ended, with their answers, and releases the first of the agents engaged in
+/// them: `task`-class agents that work in no other live task retire. The others are released by [`walk`]. Gives the tasks
+/// that it ended.
 pub(super) async fn end<S: Transaction>(
     session: &mut S,
     ids: &[Key],
@@ -41,8 +42,8 @@ pub(super) async fn end<S: Transaction>(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let engaged = session.engaged_in(ids).await?;
-    let mut agents = session.agents(&engaged, Lock::Update).await?;
+    let engaged = session.engaged_in(ids, BATCH).await?;
+    let agents = session.agents(&engaged, Lock::Update).await?;
     let mut ids = ids.to_vec();
     ids.sort_unstable();
     let open: Vec<TaskRow> = session.tasks(&ids, Lock::Update).await?;
@@ -50,24 +51,78 @@ pub(super) async fn end<S: Transaction>(
     if open.is_empty() {
         return Ok(open);
     }
-    // An agent that was engaged before the task could be locked.
-    let engaged_since: Vec<String> =
-        session.engaged_in(&open).await?.into_iter().filter(|agent| !engaged.contains(agent)).collect();
-    if !engaged_since.is_empty() {
-        agents.extend(session.agents(&engaged_since, Lock::Update).await?);
-    }
+    // The next ones, and whoever was engaged before the task could be locked.
+    let to_release =
+        session.engaged_in(&open, BATCH + 1).await?.iter().any(|agent| engaged.binary_search(agent).is_err());
     let Ending { why, at } = ending;
-    session.end(&open, &End { at: at.now.millis(), why: why.word(), row: at.row }).await?;
+    let end = End { at: at.now.millis(), why: why.word(), row: at.row, to_release };
+    session.end(&open, &engaged, &end).await?;
     retire_idle(session, agents, ending).await?;
     Ok(open)
 }
 
-/// Ends a batch of the tasks that an unfinished stop ended. It is called again as long as it changes something.
+/// Releases a batch of the agents that are still engaged in tasks which have ended.
+async fn release<S: Transaction>(
+    session: &mut S,
+    effect: &mut audit::Effect,
+    at: At<'_>,
+) -> Result<(), Failure> {
+    let mut tasks = session.tasks_to_release(BATCH).await?;
+    let Some(why) = tasks.first().and_then(|task| task.ended_why.clone()) else { return Ok(()) };
+    tasks.retain(|task| task.ended_why.as_ref() == Some(&why));
+    let why = EndReason::parse(&why).ok_or(bad("task", "ended_why"))?;
+    let tasks: Vec<Key> = tasks.into_iter().map(|task| task.id).collect();
+    let engaged = session.engaged_in(&tasks, BATCH).await?;
+    let agents = session.agents(&engaged, Lock::Update).await?;
+    session.end_engagements(&tasks, &engaged, at.now.millis()).await?;
+    retire_idle(session, agents, Ending { why, at }).await?;
+    if (engaged.len() as i64) < BATCH {
+        session.note_released(&tasks).await?;
+    }
+    effect.is_changed = true;
+    Ok(())
+}
+
+/// These agents as they are once the tasks that have ended have released them: one that was made for a task and has none
+/// left is retired, whether or not that is on record yet.
+pub(super) async fn as_released<S: Transaction>(
+    session: &mut S,
+    mut rows: Vec<AgentRow>,
+) -> Result<Vec<AgentRow>, Failure> {
+    let ids: Vec<String> = rows.iter().filter(|row| may_retire(row)).map(|row| row.id.clone()).collect();
+    if ids.is_empty() {
+        return Ok(rows);
+    }
+    let leaving = session.leaving(&ids).await?;
+    if leaving.is_empty() {
+        return Ok(rows);
+    }
+    let busy = session.busy_agents(&ids, i64::MIN).await?;
+    for (id, ended_at, ended_why) in leaving {
+        if let Some(row) = rows.iter_mut().find(|row| row.id == id && !busy.contains(&row.id)) {
+            AgentState::Retired.word().clone_into(&mut row.state);
+            (row.ended_at, row.ended_why) = (ended_at, ended_why);
+        }
+    }
+    Ok(rows)
+}
+
+/// Whether an agent was made for a task and is not over.
+fn may_retire(row: &AgentRow) -> bool {
+    row.lifetime == AgentLifetime::Task.word() && row.ended_at.is_none()
+}
+
+/// Releases a batch of agents, or ends a batch of the tasks that an unfinished stop ended. It is called again as long as
+/// it changes something.
 pub(super) async fn walk<S: Transaction>(
     session: &mut S,
     effect: &mut audit::Effect,
     at: At<'_>,
 ) -> Result<(), Failure> {
+    release(session, effect, at).await?;
+    if effect.is_changed {
+        return Ok(());
+    }
     for stop in session.unfinished_stops(UNFINISHED).await? {
         let (mut found, next) = concerned(session, &stop, stop.place.unwrap_or(BEGINNING)).await?;
         found.retain(|(_, as_of)| *as_of < stop.number || matches!(stop.party(), Ok(Stoppable::Agent(_))));
@@ -129,14 +184,7 @@ async fn concerned<S: Transaction>(
 /// Retires those of these agents that were made for a task and have none left.
 async fn retire_idle<S: Transaction>(session: &mut S, rows: Vec<AgentRow>, ending: Ending<'_>) -> Done {
     let Ending { why, at } = ending;
-    let mut candidates = Vec::new();
-    for row in rows {
-        let agent = Agent::try_from(row.clone())?;
-        let is_over = matches!(agent.state, AgentState::Retired | AgentState::Banned);
-        if agent.lifetime == AgentLifetime::Task && !is_over {
-            candidates.push(row);
-        }
-    }
+    let candidates: Vec<AgentRow> = rows.into_iter().filter(may_retire).collect();
     if candidates.is_empty() {
         return Ok(());
     }

@@ -12,10 +12,14 @@ use super::readings::Wanted;
 use super::rows::Hash;
 use super::statement::Failure;
 use super::stops::Known;
-use super::transaction::Transaction;
+use super::transaction::{Beginning, Transaction};
 use super::{StoreError, control, load, one_time};
 use crate::audit::Effect;
+use crate::base::time::{CLOCK_TOLERANCE, Lifetime, Timestamp};
 use crate::issuance::SignedToken;
+
+/// For so long at most a request may have been under way before it is written.
+const UNDER_WAY: Lifetime = Lifetime::from_seconds(30);
 
 /// What a transaction came to, to be kept once it is committed.
 pub(super) struct Committed {
@@ -62,7 +66,7 @@ pub(super) async fn write_group<S: Transaction>(
         Change::Nothing | Change::Issue(..) => false,
     });
     let (uses, pinned) = (uses_of(entries), pinned_by(&issues));
-    let (number, used, logins, pins) =
+    let Beginning { number, used, logins, pins, clock } =
         session.begin_with(has_stops, &uses, &wanted.id_tokens, &pinned).await?;
     if number < transaction.known.number {
         return Err(StoreError::Behind.into());
@@ -78,6 +82,10 @@ pub(super) async fn write_group<S: Transaction>(
     for entry in entries {
         if let Some(cause) = ledger.find_replay(entry) {
             transaction.recorded.push(Ok(Recorded::Replayed(cause)));
+            continue;
+        }
+        if clock.is_some_and(|shown| is_by_a_wrong_clock(entry, shown)) {
+            transaction.recorded.push(Err(StoreError::ClockDisagrees));
             continue;
         }
         let mut effect = Effect::default();
@@ -108,7 +116,7 @@ pub(super) async fn write_group<S: Transaction>(
     }
     transaction.has_written = !audit.is_empty();
     session.insert_all(&ledger.writes, &audit).await?;
-    note_time(session, entries, is_clock_reset, transaction).await
+    note_time(session, newest(entries, clock), is_clock_reset, transaction).await
 }
 
 /// What becomes of an entry after it was judged, with the row that tells of it.
@@ -175,14 +183,28 @@ fn issues_of<'a>(entries: &[&'a Entry]) -> Vec<&'a SignedToken> {
         .collect()
 }
 
+/// Whether an entry whose effect depends on the time was made by a clock that disagrees with that of the database server.
+fn is_by_a_wrong_clock(entry: &Entry, shown: Timestamp) -> bool {
+    let depends_on_time =
+        matches!(entry.change, Change::Issue(..) | Change::Control(Control::Sweep | Control::ResetClock));
+    depends_on_time && !(entry.now.agrees_with(shown) || entry.now.plus(UNDER_WAY).agrees_with(shown))
+}
+
+/// The newest time of these entries. A time that is further ahead of the clock of the database server than is tolerated
+/// is none: nobody whose clock is right could go on after it.
+fn newest(entries: &[&Entry], shown: Option<Timestamp>) -> Option<i64> {
+    let is_possible = |at: &Timestamp| shown.is_none_or(|shown| *at <= shown.plus(CLOCK_TOLERANCE));
+    entries.iter().map(|entry| entry.now).filter(is_possible).max().map(Timestamp::millis)
+}
+
 /// Keeps the highest time seen; writes it down when it has gone on by a second, or was reset.
 async fn note_time<S: Transaction>(
     session: &mut S,
-    entries: &[&Entry],
+    newest: Option<i64>,
     is_reset: bool,
     transaction: &mut Committed,
 ) -> Result<(), Failure> {
-    let newest = entries.iter().map(|entry| entry.now.millis()).max().unwrap_or(0);
+    let Some(newest) = newest else { return Ok(()) };
     if is_reset {
         session.set_number(HIGHEST_TIME, newest).await?;
         (transaction.highest, transaction.highest_written) = (newest, newest);

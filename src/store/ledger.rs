@@ -70,7 +70,7 @@ impl Ledger {
     }
 
     pub(super) fn know(&mut self, gathered: Gathered) -> Result<(), StoreError> {
-        let Gathered { subjects, agents, tasks, logins, tokens, keys } = gathered;
+        let Gathered { subjects, agents, tasks, logins, tokens, keys, is_releasing: _ } = gathered;
         subjects.into_iter().for_each(|row| self.know_subject(row));
         agents.into_iter().try_for_each(|row| self.know_agent(row))?;
         tasks.into_iter().try_for_each(|row| self.know_task(row))?;

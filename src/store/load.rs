@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::StoreError;
 use super::ledger::Ledger;
 use super::logins::LoginRow;
 use super::readings::{Wanted, of_session};
@@ -14,6 +13,7 @@ use super::subjects::SubjectRow;
 use super::tasks::TaskRow;
 use super::tokens::TokenRow;
 use super::transaction::Transaction;
+use super::{StoreError, ending};
 use crate::base::time::Timestamp;
 use crate::delegation::plan::LoginRecord;
 use crate::delegation::record::{Agent, Lineage, Login, LoginFacts, Subject, Task};
@@ -39,7 +39,10 @@ pub(super) async fn load<S: Transaction>(
         let tasks = session.tasks_of_session(&of, now.millis()).await?;
         wanted.add_tasks(tasks);
     }
-    let gathered = session.gather(wanted).await?;
+    let mut gathered = session.gather(wanted).await?;
+    if gathered.is_releasing {
+        gathered.agents = ending::as_released(session, gathered.agents).await?;
+    }
     // The ancestors of a token are read from its path, not taken from the caller.
     let unnamed = unnamed_ancestors(&gathered.tokens, wanted)?;
     ledger.know(gathered)?;

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::agents::AgentRow;
 use super::audit::AuditColumns;
 use super::rows::Key;
 use super::statement::{Failure, Lock};
 use super::tokens::Range;
 use super::transaction::Transaction;
-use super::{AuditFilter, StoreError};
+use super::{AuditFilter, StoreError, ending};
 use crate::audit::Row;
 use crate::base::time::Timestamp;
 use crate::delegation::record::{Delegation, Task};
@@ -170,4 +171,22 @@ impl TryFrom<AuditColumns> for Row {
     fn try_from(columns: AuditColumns) -> Result<Self, StoreError> {
         Self::parse(&columns.body).map_err(|_| StoreError::Row { table: "audit", column: "body" })
     }
+}
+
+/// These agents, as they are when all that has ended is on record.
+pub(super) async fn agents<S: Transaction>(
+    session: &mut S,
+    ids: &[String],
+) -> Result<Vec<AgentRow>, Failure> {
+    let rows = session.agents(ids, Lock::None).await?;
+    ending::as_released(session, rows).await
+}
+
+/// The newest agents, as they are when all that has ended is on record.
+pub(super) async fn newest_agents<S: Transaction>(
+    session: &mut S,
+    limit: i64,
+) -> Result<Vec<AgentRow>, Failure> {
+    let rows = session.newest_agents(limit).await?;
+    ending::as_released(session, rows).await
 }

@@ -1,7 +1,6 @@
 //! What can be asked of the store outside of a transaction that writes. Every reading fails with a [`StoreError`] if
 //! the database fails, or if a row does not parse.
 
-use super::agents::Agents as _;
 use super::keys::Keys as _;
 use super::logins::Logins as _;
 use super::numbers::{HIGHEST_TIME, Numbers as _};
@@ -110,13 +109,13 @@ impl Store {
 
     pub async fn find_agent(&self, id: &AgentId) -> Result<Option<Agent>, StoreError> {
         let ids = [id.as_str().to_owned()];
-        let mut rows = read!(self, |session| session.agents(&ids, Lock::None))?;
+        let mut rows = read!(self, |session| lookup::agents(session, &ids))?;
         rows.pop().map(Agent::try_from).transpose()
     }
 
     /// Agents, newest first, at most `limit`.
     pub async fn list_agents(&self, limit: u32) -> Result<Vec<Agent>, StoreError> {
-        let rows = read!(self, |session| session.newest_agents(limit.into()))?;
+        let rows = read!(self, |session| lookup::newest_agents(session, limit.into()))?;
         rows.into_iter().map(Agent::try_from).collect()
     }
 

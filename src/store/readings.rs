@@ -113,6 +113,8 @@ pub(super) struct Gathered {
     pub(super) tokens: Vec<TokenRow>,
     /// Every key identifier, and when the key was revoked.
     pub(super) keys: Vec<(String, Option<i64>)>,
+    /// Whether agents are still to be released from tasks that have ended.
+    pub(super) is_releasing: bool,
 }
 
 /// One token with all that its validity depends on, as rows of one moment.

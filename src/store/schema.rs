@@ -49,6 +49,7 @@ diesel::table! {
         ended_at -> Nullable<BigInt>,
         ended_why -> Nullable<Text>,
         ended_row -> Nullable<Text>,
+        to_release -> Bool,
     }
 }
 

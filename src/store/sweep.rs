@@ -26,8 +26,9 @@ pub(super) async fn sweep<S: Transaction>(
     let expired = session.expired_tasks(now.millis(), BATCH).await?;
     let ended = ending::end(session, &expired, Ending { why: EndReason::Expired, at }).await?;
 
-    // A clock may still be behind this one by as much as is tolerated: there, what was used could be taken once more.
-    let uses = session.old_uses(now.minus(CLOCK_TOLERANCE).millis(), ROWS).await?;
+    // A clock may be as far behind that of the database as this one is ahead of it: there, what was used could be taken
+    // once more.
+    let uses = session.old_uses(now.minus(CLOCK_TOLERANCE).minus(CLOCK_TOLERANCE).millis(), ROWS).await?;
     session.delete_uses(&uses).await?;
     let pins = session.old_pins(now.minus(CLOCK_TOLERANCE).millis(), ROWS).await?;
     session.delete_pins(&pins).await?;

@@ -22,6 +22,7 @@ row! {
         ended_at: Option<i64>,
         ended_why: Option<String>,
         ended_row: Option<String>,
+        to_release: bool,
     }
 }
 
@@ -40,6 +41,7 @@ impl From<&Task> for TaskRow {
             ended_at: task.ended.map(|ended| ended.at.millis()),
             ended_why: task.ended.map(|ended| ended.why.word().to_owned()),
             ended_row: None,
+            to_release: false,
         }
     }
 }
@@ -111,7 +113,12 @@ pub(super) struct End<'a> {
     pub(super) why: &'a str,
     /// The audit row that names them, as chain and number.
     pub(super) row: &'a str,
+    /// Whether agents are left that are still engaged in them.
+    pub(super) to_release: bool,
 }
+
+/// An agent that is engaged in a task which has ended, with when and why that was.
+pub(super) type Leaving = (String, Option<i64>, Option<String>);
 
 pub(super) trait Tasks {
     async fn tasks(&mut self, ids: &[Key], lock: Lock) -> Rows<TaskRow>;
@@ -128,14 +135,21 @@ pub(super) trait Tasks {
     /// Those of these agents that are engaged in a task which has not ended and not expired.
     async fn busy_agents(&mut self, agents: &[String], now: i64) -> Rows<String>;
     async fn expired_tasks(&mut self, now: i64, limit: i64) -> Rows<Key>;
-    /// Agents engaged in those of these tasks that have not ended: by beginning them or by an open engagement.
-    async fn engaged_in(&mut self, tasks: &[Key]) -> Rows<String>;
+    /// Agents engaged in these tasks: those that began one that has not ended, and the first so many by an open
+    /// engagement.
+    async fn engaged_in(&mut self, tasks: &[Key], limit: i64) -> Rows<String>;
+    /// Those of these agents that are engaged in a task which has ended and has agents to release.
+    async fn leaving(&mut self, agents: &[String]) -> Rows<Leaving>;
+    /// The next tasks that have ended and have agents to release.
+    async fn tasks_to_release(&mut self, limit: i64) -> Rows<TaskRow>;
+    /// No agent is engaged in these tasks any longer.
+    async fn note_released(&mut self, tasks: &[Key]) -> Done;
     async fn insert_tasks(&mut self, rows: &[TaskRow]) -> Done;
     /// Ends those of these tasks that have not ended.
     async fn end_tasks(&mut self, tasks: &[Key], end: &End<'_>) -> Done;
     /// Keeps what is there, and opens again what had ended.
     async fn open_engagements(&mut self, rows: &[EngagementRow]) -> Done;
-    async fn end_engagements_in(&mut self, tasks: &[Key], at: i64) -> Done;
+    async fn end_engagements(&mut self, tasks: &[Key], agents: &[String], at: i64) -> Done;
 }
 
 /// Implements [`Tasks`] for a session type; `$db` runs its queries.
@@ -149,7 +163,9 @@ macro_rules! tasks {
             use $crate::store::rows::Key;
             use $crate::store::schema::{engagement, subject, task};
             use $crate::store::statement::{Done, Lock, Rows};
-            use $crate::store::tasks::{End, EngagementRow, OfSession, OpenTask, TaskRow, Tasks, stops};
+            use $crate::store::tasks::{
+                End, EngagementRow, Leaving, OfSession, OpenTask, TaskRow, Tasks, stops,
+            };
 
             impl Tasks for $session<'_> {
                 async fn tasks(&mut self, ids: &[Key], lock: Lock) -> Rows<TaskRow> {
@@ -269,18 +285,42 @@ macro_rules! tasks {
                         .select(task::id);
                     Ok($db!(load self, query)?)
                 }
-                async fn engaged_in(&mut self, tasks: &[Key]) -> Rows<String> {
+                async fn engaged_in(&mut self, tasks: &[Key], limit: i64) -> Rows<String> {
                     let began = task::table
                         .filter(task::id.eq_any(tasks).and(task::ended_at.is_null()))
                         .select(task::agent);
                     let entered = engagement::table
                         .filter(engagement::task.eq_any(tasks).and(engagement::ended_at.is_null()))
-                        .select(engagement::agent);
+                        .order(engagement::agent)
+                        .limit(limit)
+                        .select(engagement::agent)
+                        .distinct();
                     let mut agents: Vec<String> = $db!(load self, began)?;
                     agents.append(&mut $db!(load self, entered)?);
                     agents.sort_unstable();
                     agents.dedup();
                     Ok(agents)
+                }
+                async fn leaving(&mut self, agents: &[String]) -> Rows<Leaving> {
+                    let query = task::table
+                        .inner_join(engagement::table.on(engagement::task.eq(task::id)))
+                        .filter(task::to_release)
+                        .filter(engagement::agent.eq_any(agents).and(engagement::ended_at.is_null()))
+                        .select((engagement::agent, task::ended_at, task::ended_why));
+                    Ok($db!(load self, query)?)
+                }
+                async fn tasks_to_release(&mut self, limit: i64) -> Rows<TaskRow> {
+                    let query = task::table
+                        .filter(task::to_release)
+                        .order(task::id)
+                        .limit(limit)
+                        .select(TaskRow::as_select());
+                    Ok($db!(load self, query)?)
+                }
+                async fn note_released(&mut self, tasks: &[Key]) -> Done {
+                    let rows = task::table.filter(task::id.eq_any(tasks));
+                    $db!(execute self, diesel::update(rows).set(task::to_release.eq(false)))?;
+                    Ok(())
                 }
                 async fn insert_tasks(&mut self, rows: &[TaskRow]) -> Done {
                     $db!(insert self, task, rows)
@@ -292,6 +332,7 @@ macro_rules! tasks {
                             task::ended_at.eq(end.at),
                             task::ended_why.eq(end.why),
                             task::ended_row.eq(end.row),
+                            task::to_release.eq(end.to_release),
                         ))
                     )?;
                     Ok(())
@@ -306,9 +347,10 @@ macro_rules! tasks {
                             .set(engagement::ended_at.eq(None::<i64>))
                     })
                 }
-                async fn end_engagements_in(&mut self, keys: &[Key], at: i64) -> Done {
+                async fn end_engagements(&mut self, keys: &[Key], agents: &[String], at: i64) -> Done {
                     let rows = engagement::table
-                        .filter(engagement::task.eq_any(keys).and(engagement::ended_at.is_null()));
+                        .filter(engagement::task.eq_any(keys).and(engagement::agent.eq_any(agents)))
+                        .filter(engagement::ended_at.is_null());
                     $db!(execute self, diesel::update(rows).set(engagement::ended_at.eq(at)))?;
                     Ok(())
                 }

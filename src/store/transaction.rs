@@ -16,7 +16,23 @@ use super::stops::StopRows;
 use super::subjects::Subjects;
 use super::tasks::{End, Tasks};
 use super::tokens::Tokens;
+use crate::base::time::Timestamp;
 use crate::delegation::stops::StopNumber;
+
+/// What a transaction finds when it begins.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    /// How many stops there have been.
+    pub(super) number: StopNumber,
+    /// Those of the one-time uses that are recorded already.
+    pub(super) used: Vec<Hash>,
+    /// The logins that the login tokens made.
+    pub(super) logins: Vec<LoginRow>,
+    /// The keys that the credentials are pinned to.
+    pub(super) pins: Vec<PinRow>,
+    /// What the clock of the database server shows, where there is one.
+    pub(super) clock: Option<Timestamp>,
+}
 
 /// One connection, inside or outside a transaction. Keys are given sorted, so that locks are taken in
 /// one order.
@@ -41,21 +57,19 @@ pub(super) trait Transaction:
     /// Begins a transaction.
     async fn begin(&mut self) -> Done;
     /// Begins a transaction by reading how many stops there have been, or by raising that number where `has_stops`.
-    /// Gives it, those of the one-time uses that are recorded already, the logins that the login tokens made, and the keys
-    /// that the credentials are pinned to.
     async fn begin_with(
         &mut self,
         has_stops: bool,
         uses: &[Hash],
         id_tokens: &[Hash],
         credentials: &[Hash],
-    ) -> Result<(StopNumber, Vec<Hash>, Vec<LoginRow>, Vec<PinRow>), Failure>;
+    ) -> Result<Beginning, Failure>;
     /// How many stops there have been, with those of this transaction.
     async fn count_stops(&mut self, has_stops: bool) -> Result<StopNumber, Failure>;
     /// Inserts all that a group came to.
     async fn insert_all(&mut self, writes: &Writes, audit: &[AuditColumns]) -> Done;
-    /// Ends tasks that are locked, with their engagements and answers.
-    async fn end(&mut self, tasks: &[Key], end: &End<'_>) -> Done;
+    /// Ends tasks that are locked, with the engagements of these agents and their answers.
+    async fn end(&mut self, tasks: &[Key], agents: &[String], end: &End<'_>) -> Done;
     async fn commit(&mut self) -> Done;
     async fn rollback(&mut self) -> Done;
 }
@@ -80,21 +94,23 @@ macro_rules! transaction {
         $crate::store::audit::audit!($session, $db);
 
         const _: () = {
+            use $crate::base::time::Timestamp;
             use $crate::delegation::stops::StopNumber;
             use $crate::store::agents::Agents as _;
             use $crate::store::audit::{AuditColumns, AuditRows as _};
             use $crate::store::ledger::Writes;
-            use $crate::store::logins::{LoginRow, Logins as _};
+            use $crate::store::logins::Logins as _;
             use $crate::store::numbers::Numbers as _;
             use $crate::store::one_time::OneTimeUses as _;
-            use $crate::store::pins::{PinRow, Pins as _};
+            use $crate::store::pins::Pins as _;
+            use $crate::store::readings::Readings as _;
             use $crate::store::rows::{Hash, Key};
             use $crate::store::statement::{Done, Failure};
             use $crate::store::stops::STOP_COUNTER;
             use $crate::store::subjects::Subjects as _;
             use $crate::store::tasks::{End, Tasks as _};
             use $crate::store::tokens::Tokens as _;
-            use $crate::store::transaction::Transaction;
+            use $crate::store::transaction::{Beginning, Transaction};
 
             impl Transaction for $session<'_> {
                 const LOCKS: bool = $db!(locks);
@@ -108,16 +124,18 @@ macro_rules! transaction {
                     uses: &[Hash],
                     id_tokens: &[Hash],
                     credentials: &[Hash],
-                ) -> Result<(StopNumber, Vec<Hash>, Vec<LoginRow>, Vec<PinRow>), Failure> {
-                    let ((), stops, known, logins, pins) = $db!(
+                ) -> Result<Beginning, Failure> {
+                    let ((), number, used, logins, pins, clock) = $db!(
                         all self,
                         begin(),
                         count_stops(has_stops),
                         used_before(uses),
                         logins_of_id_tokens(id_tokens),
                         pins(credentials),
+                        clock(),
                     );
-                    Ok((stops, known, logins, pins))
+                    let clock = clock.map(Timestamp::from_millis);
+                    Ok(Beginning { number, used, logins, pins, clock })
                 }
                 async fn count_stops(&mut self, has_stops: bool) -> Result<StopNumber, Failure> {
                     let number = match has_stops {
@@ -142,11 +160,11 @@ macro_rules! transaction {
                     );
                     Ok(())
                 }
-                async fn end(&mut self, tasks: &[Key], end: &End<'_>) -> Done {
+                async fn end(&mut self, tasks: &[Key], agents: &[String], end: &End<'_>) -> Done {
                     let ((), (), ()) = $db!(
                         all self,
                         end_tasks(tasks, end),
-                        end_engagements_in(tasks, end.at),
+                        end_engagements(tasks, agents, end.at),
                         delete_answers_of_tasks(tasks),
                     );
                     Ok(())

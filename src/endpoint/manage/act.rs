@@ -145,7 +145,7 @@ pub async fn revoke_key(app: web::Data<App>, kid: web::Path<String>) -> HttpResp
 pub async fn refresh_keys(app: web::Data<App>) -> HttpResponse {
     app.verifier.forget_fetched();
     let event = Event::Key(KeyEvent { act: KeyAct::Refreshed, kid: None, changed: None });
-    let told = operator::told(app.clock.now(), event);
+    let told = operator::told(app.latest(), event);
     let recorded = app.store.record(Entry::note(told)).await;
     answer(recorded.map(|_| json!({"refreshed": true})).map_err(NotDone::from))
 }

@@ -26,7 +26,13 @@ async fn run(app: &App) -> Result<(), Failure> {
 /// Ends everything that was issued, and makes `now` the highest time seen. The keys' times move with the
 /// clock first: should the second entry fail, they are only older than they need to be. Audited, as an act of the
 /// user `uid`.
+///
+/// # Errors
+/// [`StoreError::ClockDisagrees`]: the clock of the database server shows another time, so this one is not right either.
 pub async fn set_back(store: &Store, uid: Option<u32>, now: Timestamp) -> Result<(), StoreError> {
+    if store.database_time().await?.is_some_and(|shown| !now.agrees_with(shown)) {
+        return Err(StoreError::ClockDisagrees);
+    }
     let highest = store.highest_time().await?.unwrap_or(now);
     let told = |event| Told::of_operator(now, uid, event);
     if now < highest {

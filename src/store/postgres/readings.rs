@@ -106,6 +106,13 @@ subquery! {
 }
 
 subquery! {
+    /// The clock of the server in milliseconds. `now()` would be the beginning of the transaction.
+    ServerClock: BigInt, |out| {
+        out.push_sql("(extract(epoch FROM clock_timestamp()) * 1000)::bigint");
+    }
+}
+
+subquery! {
     /// How many stops there have been.
     StopCount: BigInt, |out| {
         out.push_sql(r#"(SELECT "count"."value" FROM "meta" AS "count" WHERE "count"."name" = 'stops')"#);
@@ -158,16 +165,14 @@ impl Readings for Session<'_> {
     }
 
     async fn clock(&mut self) -> Result<Option<i64>, Failure> {
-        // `now()` would be the beginning of the transaction.
-        let millis = diesel::dsl::sql::<BigInt>("(extract(epoch FROM clock_timestamp()) * 1000)::bigint");
-        Ok(Some(diesel::select(millis).get_result(&mut { self.0 }).await?))
+        Ok(Some(diesel::select(ServerClock).get_result(&mut { self.0 }).await?))
     }
 
     async fn gather(&mut self, wanted: &Wanted) -> Result<Gathered, Failure> {
         let mut tasks = [wanted.tasks.as_slice(), wanted.tasks_of_parents.as_slice()].concat();
         tasks.sort_unstable();
         tasks.dedup();
-        let (subjects_of_tasks, subjects_named, agents, tasks, key_states, logins, tokens) = super::postgres!(
+        let (subjects_of_tasks, subjects_named, agents, tasks, key_states, logins, tokens, to_release) = super::postgres!(
             all self,
             subjects_of_tasks(&tasks, Lock::Share),
             subjects_named(&wanted.names, Lock::Share),
@@ -176,9 +181,11 @@ impl Readings for Session<'_> {
             key_states(Lock::Share),
             logins(&wanted.logins),
             tokens(&wanted.ancestors),
+            tasks_to_release(1),
         );
         let mut subjects = subjects_of_tasks;
         subjects.extend(subjects_named);
-        Ok(Gathered { subjects, agents, tasks, logins, tokens, keys: key_states })
+        let is_releasing = !to_release.is_empty();
+        Ok(Gathered { subjects, agents, tasks, logins, tokens, keys: key_states, is_releasing })
     }
 }

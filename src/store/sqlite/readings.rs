@@ -87,6 +87,7 @@ impl Readings for Session<'_> {
         gathered.subjects = self.subjects(&references, Lock::None).await?;
         gathered.subjects.extend(self.subjects_named(&wanted.names, Lock::None).await?);
         gathered.agents = self.agents(&wanted.agents, Lock::None).await?;
+        gathered.is_releasing = !self.tasks_to_release(1).await?.is_empty();
         gathered.keys = self.key_states(Lock::None).await?;
         for jti in &wanted.parents {
             if let Some((token, login, task, subject)) = self.joined(*jti)? {

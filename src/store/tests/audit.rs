@@ -308,9 +308,9 @@ async fn the_newest_rows_are_found_whichever_task_they_are_in(world: World) {
     let (_, older) = world.begin(&store, &assistant).await;
     let handed = world.exchange(&store, &older, &assistant).await;
     world.exchange(&store, &handed, &verifier).await;
-    world.advance(10);
+    world.advance(10).await;
     let (_, newer) = world.begin(&store, &assistant).await;
-    world.advance(10);
+    world.advance(10).await;
     for _ in 0..3 {
         world.exchange(&store, &older, &assistant).await;
     }

@@ -214,7 +214,7 @@ async fn an_agent_is_created_by_its_first_exchange_only(world: World) {
     let access = world.exchange(&store, &task_token, &world.principal()).await;
 
     let first = world.exchange(&store, &access, &verifier).await;
-    world.advance(10);
+    world.advance(10).await;
     let mut later = verifier.clone();
     later.class = "another".to_owned();
     let second = world.exchange(&store, &access, &later).await;
@@ -277,7 +277,7 @@ async fn an_expired_token_seeds_nothing(world: World) {
     let store = world.open().await;
     let assistant = world.principal();
     let (_, task_token) = world.begin(&store, &assistant).await;
-    world.advance(3600);
+    world.advance(3600).await;
 
     let recorded = store.record(world.later(&task_token, &assistant)).await.unwrap();
 

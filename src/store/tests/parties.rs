@@ -152,7 +152,7 @@ async fn a_killed_party_ends_what_names_it_and_lets_nothing_begin(world: World) 
         }
         let lift = Control::Lift { what: Whom::Other(party.clone()) };
         assert!(world.control(&store, lift).await.1, "{party}");
-        world.advance(FOREIGN_LEEWAY.seconds() + 6);
+        world.advance(FOREIGN_LEEWAY.seconds() + 6).await;
     }
 }
 
@@ -160,11 +160,11 @@ async fn a_lifted_stop_takes_later_logins_only(world: World) {
     let store = world.open().await;
     let party = Stoppable::Client(ClientId::new("assistant"));
     world.control(&store, kill(party.clone())).await;
-    world.advance(3600);
+    world.advance(3600).await;
     world.control(&store, Control::Lift { what: Whom::Other(party) }).await;
     let why = Cause::actor(TokenFault::AgentCutOff);
     assert_begins_nothing(&world, &store, "ulla", &world.principal(), why).await;
-    world.advance(FOREIGN_LEEWAY.seconds() + 6);
+    world.advance(FOREIGN_LEEWAY.seconds() + 6).await;
     world.begin(&store, &world.principal()).await;
 }
 
@@ -185,7 +185,7 @@ async fn a_stop_and_an_issue_of_one_group_leave_nothing_alive_that_was_decided_b
             }
         }
         world.control(&store, Control::Lift { what: Whom::Other(party.clone()) }).await;
-        world.advance(FOREIGN_LEEWAY.seconds() + 6);
+        world.advance(FOREIGN_LEEWAY.seconds() + 6).await;
     }
 }
 
@@ -203,7 +203,7 @@ async fn a_stop_of_one_node_holds_on_every_node(world: World) {
         let refused = other.record(world.later(&tree.access, &world.instance())).await.unwrap();
         assert!(matches!(refused, Recorded::Refused(_)), "{refused:?}");
         world.control(&one, Control::Lift { what: Whom::Other(party) }).await;
-        world.advance(FOREIGN_LEEWAY.seconds() + 6);
+        world.advance(FOREIGN_LEEWAY.seconds() + 6).await;
     }
 }
 

@@ -217,12 +217,12 @@ async fn postgresql_is_asked_this_often() {
     ];
     let expected = [
         ("introspection, reading", (1, 1, 0)),
-        ("first hop, writing", (4, 12, 0)),
-        ("first hop with an assertion, writing", (4, 14, 0)),
-        ("continue, writing", (4, 11, 0)),
-        ("onward, writing", (4, 12, 0)),
-        ("16 onward in one group, writing", (4, 12, 0)),
-        ("revocation of an access token, writing", (8, 8, 1)),
+        ("first hop, writing", (4, 14, 0)),
+        ("first hop with an assertion, writing", (4, 16, 0)),
+        ("continue, writing", (4, 13, 0)),
+        ("onward, writing", (4, 14, 0)),
+        ("16 onward in one group, writing", (4, 14, 0)),
+        ("revocation of an access token, writing", (8, 9, 1)),
     ];
     assert_eq!(counted, expected);
 }

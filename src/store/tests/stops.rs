@@ -45,7 +45,7 @@ pub(super) async fn tree(world: &World, store: &Store) -> Tree {
     Tree { assistant, verifier, root, access, onward, beside }
 }
 
-async fn state(store: &Store, agent: &Agent) -> AgentState {
+pub(super) async fn state(store: &Store, agent: &Agent) -> AgentState {
     store.find_agent(&agent.id).await.unwrap().unwrap().state
 }
 
@@ -325,7 +325,7 @@ async fn a_stopped_user_needs_a_new_login(world: World) {
     assert_eq!(task.ended.map(|ended| ended.why), Some(EndReason::KillSwitch));
 
     // The sign-in of this world lies five seconds back.
-    world.advance(FOREIGN_LEEWAY.seconds() + 6);
+    world.advance(FOREIGN_LEEWAY.seconds() + 6).await;
     let (_, anew) = world.begin(&store, &assistant).await;
     assert_eq!(world.life(&store, &anew).await, Ok(()));
     walk(&world, &store).await;

@@ -3,12 +3,12 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::on_each_database;
-use super::world::{END_OF_RETENTION, START, World};
-use crate::base::time::{CLOCK_TOLERANCE, process_clock};
+use super::world::{END_OF_RETENTION, START, World, end};
+use crate::base::time::{CLOCK_TOLERANCE, Lifetime};
 use crate::config;
 use crate::delegation::record::{AgentState, EndReason};
 use crate::oauth::TokenFault;
-use crate::store::entry::{Change, Control, Recorded};
+use crate::store::entry::{Change, Control, Entry, Recorded};
 use crate::store::{AuditFilter, StoreError, postgres, sqlite, verify};
 
 on_each_database! {
@@ -26,7 +26,7 @@ on_each_database! {
 
 async fn the_highest_time_is_kept_and_only_reset_goes_back(world: World) {
     let store = world.open().await;
-    world.advance(100);
+    world.advance(100).await;
     store.record(world.entry(Change::Nothing)).await.unwrap();
     let highest = world.now();
 
@@ -40,6 +40,7 @@ async fn the_highest_time_is_kept_and_only_reset_goes_back(world: World) {
     assert_eq!(store.highest_time().await.unwrap(), Some(highest));
     let mut reset = world.entry(Change::Control(Control::ResetClock));
     reset.now = START;
+    world.set_back(START).await;
     store.record(reset).await.unwrap();
     assert_eq!(store.highest_time().await.unwrap(), Some(START));
 }
@@ -51,7 +52,7 @@ async fn a_sweep_ends_what_is_over(world: World) {
     let access = world.exchange(&store, &root, &world.principal()).await;
     world.exchange(&store, &access, &verifier).await;
     assert_eq!(world.control(&store, Control::Sweep).await, (0, false));
-    world.advance(3600);
+    world.advance(3600).await;
     assert_eq!(world.life(&store, &root).await, Err(TokenFault::Expired));
 
     assert_eq!(world.control(&store, Control::Sweep).await, (0, true));
@@ -72,20 +73,65 @@ async fn what_was_used_is_known_for_as_long_as_a_clock_may_be_behind(world: Worl
         store.record(entry).await.unwrap()
     };
     assert!(matches!(uses(START).await, Recorded::Done { .. }));
-    world.advance(300 + CLOCK_TOLERANCE.seconds() - 1);
+    world.advance(300 + 2 * CLOCK_TOLERANCE.seconds() - 1).await;
     while world.control(&store, Control::Sweep).await.1 {}
     assert!(matches!(uses(START).await, Recorded::Replayed(_)));
 
-    world.advance(2);
+    world.advance(2).await;
     while world.control(&store, Control::Sweep).await.1 {}
     assert!(matches!(uses(world.now()).await, Recorded::Done { .. }), "nothing is kept for ever");
 }
 
 async fn only_a_server_has_a_clock_of_its_own(world: World) {
-    let before = process_clock().now();
-    let shown = world.open().await.database_time().await.unwrap();
-    assert_eq!(shown.is_some(), world.is_postgres());
-    assert!(shown.is_none_or(|shown| (0..60_000).contains(&shown.millis_since(before))));
+    let store = world.open().await;
+    world.advance(10).await;
+    assert_eq!(store.database_time().await.unwrap(), world.is_postgres().then(|| world.now()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_time_that_the_clock_of_the_database_denies_is_not_kept() {
+    let Some(world) = World::postgres().await else { return };
+    let store = world.open().await;
+    let ahead = |seconds| world.now().plus(Lifetime::from_seconds(seconds));
+    let note = async |at| {
+        store.record(Entry { now: at, ..world.entry(Change::Nothing) }).await.unwrap();
+        store.highest_time().await.unwrap().unwrap()
+    };
+    assert_eq!(note(ahead(59)).await, ahead(59));
+    assert_eq!(note(ahead(61)).await, ahead(59));
+    assert_eq!(note(ahead(172_800)).await, ahead(59));
+    store.close().await.unwrap();
+    drop(store);
+    let store = world.reopen().await;
+    assert_eq!(store.highest_time().await.unwrap(), Some(ahead(59)), "and not written at the end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_issued_removed_or_reset_by_a_clock_that_the_database_denies() {
+    let Some(world) = World::postgres().await else { return };
+    let store = world.open().await;
+    let (_, root) = world.begin(&store, &world.principal()).await;
+    let two_days = Lifetime::from_seconds(172_800);
+    for wrong in [world.now().plus(two_days), world.now().minus(two_days)] {
+        let issue = world.later(&root, &world.principal());
+        let sweep = world.entry(Change::Control(Control::Sweep));
+        let reset = world.entry(Change::Control(Control::ResetClock));
+        for entry in [issue, sweep, reset] {
+            let recorded = store.record(Entry { now: wrong, ..entry }).await;
+            assert!(matches!(recorded, Err(StoreError::ClockDisagrees)), "{recorded:?}");
+        }
+        let token = world.exchange(&store, &root, &world.principal()).await;
+        assert_eq!(world.life(&store, &token).await, Ok(()), "a node with the right clock goes on");
+        assert_eq!(world.control(&store, Control::Sweep).await, (0, false));
+    }
+    // A request that was under way for a while is written all the same.
+    let mut slow = world.later(&root, &world.principal());
+    slow.now = world.now().minus(Lifetime::from_seconds(59 + 20));
+    assert!(matches!(store.record(slow).await.unwrap(), Recorded::Done { .. }));
+    let mut stop = world.entry(Change::Control(end(root.task)));
+    stop.now = world.now().plus(two_days);
+    assert!(matches!(store.record(stop).await.unwrap(), Recorded::Done { .. }), "a stop needs no clock");
+    assert!(world.life(&store, &root).await.is_err());
 }
 
 async fn a_sweep_removes_rows_past_their_use(world: World) {
@@ -95,11 +141,11 @@ async fn a_sweep_removes_rows_past_their_use(world: World) {
     let mut entry = world.later(&root, &verifier);
     entry.one_time = vec![world.assertion()];
     let access = world.issued(&store, entry).await;
-    world.advance(3600);
+    world.advance(3600).await;
     while world.control(&store, Control::Sweep).await.1 {}
     assert!(store.find_lineage(access.jti).await.unwrap().is_some(), "kept to be explained");
     let recent = {
-        world.advance(END_OF_RETENTION);
+        world.advance(END_OF_RETENTION).await;
         let (_, recent) = world.begin(&store, &world.principal()).await;
         recent
     };
@@ -117,7 +163,7 @@ async fn an_id_token_that_fed_a_task_is_known_for_as_long_as_any_is_taken(world:
     let store = world.open().await;
     let (sign_in, root) = world.begin(&store, &world.principal()).await;
     // The configuration takes no ID token older than a day; its clock may be a minute ahead.
-    world.advance(86_400 + 60);
+    world.advance(86_400 + 60).await;
 
     while world.control(&store, Control::Sweep).await.1 {}
 

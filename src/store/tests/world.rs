@@ -3,6 +3,7 @@
 mod configuration;
 mod database;
 mod entries;
+mod hold;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use self::configuration::configuration;
-use self::database::{TestDatabase, administer, run};
+use self::database::{TestDatabase, administer, clock_of, count, count_sqlite, run, show};
 use crate::audit::{Event, Requester, RevocationEvent, TaskEndEvent, Told, What};
 use crate::base::entropy::{Entropy, SystemEntropy, uuid_v7};
 use crate::base::time::{Lifetime, Timestamp};
@@ -26,6 +27,7 @@ use crate::store::entry::{Change, Control, Entry, KeyRow, Recorded, Whom};
 use crate::store::{Opening, Store, StoreError, sqlite};
 use crate::testing::doubles::SeededEntropy;
 pub(crate) use entries::{MAX_PER_LOGIN, SESSION, SignIn};
+pub(crate) use hold::Hold;
 
 /// When the stories begin.
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -70,7 +72,8 @@ impl World {
         url.set_path(&name);
         url.set_query(None);
         let url = PostgresUrl { url: url.to_string(), tls: PostgresTls::Disabled };
-        let database = config::Database::Postgres(url);
+        let database = config::Database::Postgres(url.clone());
+        run(&url.url, &clock_of(&name)).await.unwrap();
         Some(Self::with(TempDir::new().unwrap(), database, Some(TestDatabase { admin, name })))
     }
 
@@ -135,6 +138,15 @@ impl World {
         }
     }
 
+    /// How many rows of a table there are for which this holds.
+    pub(crate) async fn count(&self, table: &str, which: &str) -> u64 {
+        let question = format!("SELECT count(*) FROM {table} WHERE {which}");
+        match &self.config.database {
+            config::Database::Sqlite(path) => count_sqlite(path, &question),
+            config::Database::Postgres(url) => count(&url.url, &question).await,
+        }
+    }
+
     /// The database as messages name it: the file, or the PostgreSQL database.
     pub(crate) fn database_name(&self) -> String {
         match (&self.config.database, &self.database) {
@@ -160,11 +172,17 @@ impl World {
         url.url = changed.into();
     }
 
-    /// Holds a lock in PostgreSQL until what is given back is dropped.
-    pub(crate) async fn hold_lock(&self, statement: &str) -> tokio_postgres::Client {
+    /// A connection of its own to PostgreSQL.
+    pub(crate) async fn connect(&self) -> tokio_postgres::Client {
         let config::Database::Postgres(url) = &self.config.database else { panic!("no PostgreSQL") };
         let (client, connection) = tokio_postgres::connect(&url.url, tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(connection);
+        client
+    }
+
+    /// Holds a lock in PostgreSQL until what is given back is dropped.
+    pub(crate) async fn hold_lock(&self, statement: &str) -> tokio_postgres::Client {
+        let client = self.connect().await;
         client.batch_execute(&format!("BEGIN; {statement}")).await.unwrap();
         client
     }
@@ -173,8 +191,18 @@ impl World {
         Timestamp::from_millis(self.now.load(Ordering::SeqCst))
     }
 
-    pub(crate) fn advance(&self, seconds: u32) {
+    /// Moves every clock of the world: that of the nodes, and that of the database server.
+    pub(crate) async fn advance(&self, seconds: u32) {
         self.now.fetch_add(Lifetime::from_seconds(seconds).millis(), Ordering::SeqCst);
+        if self.is_postgres() {
+            self.tamper_all(&show(self.now())).await;
+        }
+    }
+
+    /// Sets every clock of the world to this time.
+    pub(crate) async fn set_back(&self, to: Timestamp) {
+        self.now.store(to.millis(), Ordering::SeqCst);
+        self.advance(0).await;
     }
 
     pub(crate) fn id(&self) -> Uuid {

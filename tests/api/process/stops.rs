@@ -203,3 +203,48 @@ async fn stop_all(nodes: &mut [Server]) {
         node.stop().await;
     }
 }
+
+on_both_databases! {
+    async fn agents_are_released_after_a_restart_too(backend: Backend) {
+        const LEFT: &str = "SELECT count(*) FROM agent WHERE state = 'active' AND lifetime = 'task'";
+        let world = World::new(backend).await;
+        let mut server = world.start().await;
+        let [assistant, age] = ["assistant", "age-agent"].map(|id| world.caller(id));
+        // The background work comes once a second, and may by chance be done before the process is killed.
+        let mut left = 0;
+        for _ in 0..3 {
+            let base = server.base.clone();
+            let begun = assistant.sign_in(&base, &world.id_token("ann"), world.issuer(), "tickets:search age_over_18").await;
+            let handed_on = assistant.exchange(&base, &begun.token(), "age-agent", "age_over_18").await.token();
+            for _ in 0..10 {
+                let workloads: Vec<String> = (0..20).map(|_| world.workload_token()).collect();
+                let hops = workloads.iter().map(|workload| age.exchange_as(&base, &handed_on, workload, "tickets", "age_over_18"));
+                for answer in futures_util::future::join_all(hops).await {
+                    assert_eq!(answer.status, 200, "{}", answer.text);
+                }
+            }
+            assert_eq!(deputy(&world, &["task", "end", &begun.task()]).await.0, 0);
+            server.kill_9().await;
+            left = world.number(LEFT).await;
+            server = world.start().await;
+            let (_, shown) = deputy(&world, &["agent", "list"]).await;
+            let agents = shown["agents"].as_array().expect("agents");
+            let active = agents.iter().filter(|agent| agent["state"] == "active").count();
+            assert_eq!(active, 1, "only the assistant's own agent: {shown}");
+            if left > 0 {
+                break;
+            }
+        }
+        assert!(left > 0, "the process was never killed half way");
+        for _ in 0..100 {
+            if world.number(LEFT).await == 0 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        assert_eq!(world.number(LEFT).await, 0);
+        assert!(world.deputy(&["audit", "verify"]).await.status.success());
+        server.stop().await;
+        world.finish().await;
+    }
+}

@@ -37,6 +37,8 @@ impl Witness {
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
+    /// `Retry-After`, where it is told.
+    pub retry_after: Option<String>,
     /// The body as received.
     pub text: String,
     /// The body as JSON; null if it is none.
@@ -136,7 +138,9 @@ impl Caller {
                 answers.push_str(&format!("{:?}\n{text}\n", response.headers));
             }
         }
-        Some(Answer { status: response.status.as_u16(), text, json })
+        let retry_after = response.headers.get("retry-after").and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.map(ToOwned::to_owned);
+        Some(Answer { status: response.status.as_u16(), retry_after, text, json })
     }
 
     /// Posts a form by another credential than the client's key.

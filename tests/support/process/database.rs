@@ -94,9 +94,30 @@ impl PostgresDatabase {
         run(&self.url(), statement).await;
     }
 
+    /// What a question for one number is answered with.
+    pub async fn number(&self, question: &str) -> i64 {
+        let (client, connection) =
+            tokio_postgres::connect(&self.url(), tokio_postgres::NoTls).await.expect("the test server");
+        tokio::spawn(connection);
+        client.query_one(question, &[]).await.expect("a number").get(0)
+    }
+
     /// Runs a statement on the server, outside this database.
     pub async fn administer(&self, statement: &str) {
         run(self.server.as_str(), statement).await;
+    }
+
+    /// From now on the clock of the server is this far ahead of the system's, for processes that use this database. A
+    /// function that is not written with its schema is looked up in the path.
+    pub async fn move_clock(&self, seconds: i64) {
+        let statement = format!(
+            "CREATE SCHEMA IF NOT EXISTS test_clock; \
+             CREATE OR REPLACE FUNCTION test_clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE \
+             AS 'SELECT pg_catalog.clock_timestamp() + make_interval(secs => {seconds})'; \
+             ALTER DATABASE {} SET search_path = public, test_clock, pg_catalog",
+            self.name
+        );
+        self.run(&statement).await;
     }
 
     /// Removes it; connections of servers under test are cut.

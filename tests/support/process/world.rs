@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use diesel::connection::SimpleConnection as _;
-use diesel::{Connection as _, SqliteConnection};
+use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -157,6 +157,21 @@ impl World {
         }
     }
 
+    /// What a question for one number is answered with, behind Deputy's back.
+    pub async fn number(&self, question: &str) -> i64 {
+        match &self.database {
+            Database::Sqlite => {
+                let file = self.path(&self.nodes[0].data_dir).join("deputy.db");
+                let mut connection =
+                    SqliteConnection::establish(file.to_str().expect("a path")).expect("the database");
+                connection.batch_execute("PRAGMA busy_timeout = 60000").expect("a pragma");
+                let question = diesel::dsl::sql::<diesel::sql_types::BigInt>(&format!("({question})"));
+                diesel::select(question).get_result(&mut connection).expect("a number")
+            }
+            Database::Postgres(database) => database.number(question).await,
+        }
+    }
+
     /// A second process of the same issuer on the same database; gives its number, for [`World::start_node`].
     pub fn add_node(&mut self) -> usize {
         let node = Node::new(self.directory.path(), self.nodes.len() + 1);
@@ -196,6 +211,15 @@ impl World {
         [(CLOCK_OFFSET, seconds.to_string())]
     }
 
+    /// The same for everything: the clock of a PostgreSQL server moves with those of the processes. Those that are
+    /// connected already keep to the old one.
+    pub async fn set_every_clock(&self, seconds: i64) -> [(&'static str, String); 1] {
+        if let Database::Postgres(database) = &self.database {
+            database.move_clock(seconds).await;
+        }
+        self.set_clock_offset(seconds)
+    }
+
     /// Starts the first process.
     pub async fn start(&self) -> Server {
         self.start_node(0, &[]).await.expect("a start")
@@ -219,6 +243,11 @@ impl World {
     /// The same with further environment variables.
     pub async fn deputy_with(&self, arguments: &[&str], variables: &[(&str, String)]) -> Output {
         command(&self.nodes[0].config, arguments, variables).output().await.expect("deputy can be run")
+    }
+
+    /// Runs a verb of the command line against the configuration of this process.
+    pub async fn deputy_of(&self, node: usize, arguments: &[&str]) -> Output {
+        command(&self.nodes[node].config, arguments, &[]).output().await.expect("deputy can be run")
     }
 
     /// One of the world's clients.

@@ -1,5 +1,15 @@
 //! One PostgreSQL database for one test.
 
+use std::path::Path;
+
+use diesel::RunQueryDsl as _;
+use diesel::dsl::sql;
+use diesel::sql_types::BigInt;
+
+use super::START;
+use crate::base::time::Timestamp;
+use crate::store::sqlite;
+
 /// Takes its database with it.
 pub(super) struct TestDatabase {
     pub(super) admin: String,
@@ -16,6 +26,24 @@ impl Drop for TestDatabase {
     }
 }
 
+/// Gives the database of this name a clock that shows what a test sets, in place of its server's own: what is not
+/// written with a schema is looked up in the path.
+pub(super) fn clock_of(name: &str) -> String {
+    format!(
+        "CREATE SCHEMA test_clock; CREATE TABLE test_clock.shown (millis bigint NOT NULL); \
+         INSERT INTO test_clock.shown VALUES (0); \
+         CREATE FUNCTION test_clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE \
+         AS 'SELECT to_timestamp(millis / 1000.0) FROM test_clock.shown'; \
+         ALTER DATABASE {name} SET search_path = public, test_clock, pg_catalog; {}",
+        show(START)
+    )
+}
+
+/// Sets that clock.
+pub(super) fn show(time: Timestamp) -> String {
+    format!("UPDATE test_clock.shown SET millis = {}", time.millis())
+}
+
 /// Runs statements on a connection of its own.
 pub(super) async fn administer(url: &str, statement: &str) {
     run(url, statement).await.unwrap();
@@ -29,4 +57,20 @@ pub(super) async fn run(url: &str, statement: &str) -> Result<(), String> {
     drop(client);
     driver.await.unwrap().unwrap();
     done.map_err(|error| error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string))
+}
+
+/// What a question for one number is answered with.
+pub(super) async fn count(url: &str, question: &str) -> u64 {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let counted: i64 = client.query_one(question, &[]).await.unwrap().get(0);
+    counted.try_into().unwrap()
+}
+
+/// The same of a file.
+pub(super) fn count_sqlite(path: &Path, question: &str) -> u64 {
+    let mut connection = sqlite::connect(path, sqlite::Use::Read).unwrap();
+    let counted: i64 =
+        diesel::select(sql::<BigInt>(&format!("({question})"))).get_result(&mut connection).unwrap();
+    counted.try_into().unwrap()
 }
