@@ -73,10 +73,10 @@ async fn an_access_token_is_found_again_as_it_was(world: World) {
 async fn a_token_of_twenty_minutes_begins_a_task_and_joins_it(world: World) {
     let store = world.open().await;
     let (token, assistant) = (world.access_token("alice"), world.principal());
-    world.advance(1200);
+    world.advance(1200).await;
 
     let first = task_of(&world, &store, &token, &assistant).await;
-    world.advance(1200);
+    world.advance(1200).await;
     let second = task_of(&world, &store, &token, &assistant).await;
 
     assert_eq!(first, second);
@@ -104,10 +104,10 @@ async fn a_token_whose_task_ran_out_begins_another(world: World) {
     let store = world.open().await;
     let (token, assistant) = (world.access_token("alice"), world.principal());
     let first = task_of(&world, &store, &token, &assistant).await;
-    world.advance(3601);
+    world.advance(3601).await;
 
     let unswept = task_of(&world, &store, &token, &assistant).await;
-    world.advance(3601);
+    world.advance(3601).await;
     world.control(&store, Control::Sweep).await;
     let swept = task_of(&world, &store, &token, &assistant).await;
 
@@ -156,7 +156,7 @@ async fn the_uses_of_a_token_are_known_until_it_expires(world: World) {
         LoginToken::AccessToken { audience: "https://gateway.example".to_owned(), expires_at: month };
     let task = task_of(&world, &store, &token, &assistant).await;
     end(&world, &store, task, EndReason::Operator).await;
-    world.advance(2 * END_OF_RETENTION);
+    world.advance(2 * END_OF_RETENTION).await;
     world.control(&store, Control::Sweep).await;
 
     let refusal = first_hop(&world, &store, &token, &assistant).await;
@@ -198,7 +198,7 @@ async fn a_renewed_token_of_the_session_joins_its_newest_live_task(world: World)
     let assistant = world.principal();
     let token = of_session(&world, "alice");
     let first = task_of(&world, &store, &token, &assistant).await;
-    world.advance(600);
+    world.advance(600).await;
 
     let renewed = of_session(&world, "alice");
     let joined = first_hop(&world, &store, &renewed, &assistant).await.unwrap();
@@ -259,7 +259,7 @@ async fn an_undated_login_of_a_stopped_user_is_refused_until_the_lift(world: Wor
     let assistant = world.principal();
     let what = user(&world, "alice");
     world.control(&store, Control::Stop { what: what.clone(), why: EndReason::KillSwitch }).await;
-    world.advance(600);
+    world.advance(600).await;
 
     let undated = first_hop(&world, &store, &world.access_token("alice"), &assistant).await;
     let dated = SignIn { auth_time: Some(world.now().seconds()), ..world.access_token("alice") };
@@ -270,7 +270,7 @@ async fn an_undated_login_of_a_stopped_user_is_refused_until_the_lift(world: Wor
     world.control(&store, Control::Lift { what }).await;
     let old = first_hop(&world, &store, &world.access_token("alice"), &assistant).await;
     assert_eq!(old.unwrap_err(), refused(TokenFault::SubjectCutOff));
-    world.advance(600);
+    world.advance(600).await;
     assert!(first_hop(&world, &store, &world.access_token("alice"), &assistant).await.is_ok());
 }
 
@@ -278,7 +278,7 @@ async fn an_undated_login_of_a_stopped_session_is_refused(world: World) {
     let store = world.open().await;
     let assistant = world.principal();
     world.control(&store, kill(Stoppable::Session(SESSION))).await;
-    world.advance(600);
+    world.advance(600).await;
 
     let undated = first_hop(&world, &store, &of_session(&world, "alice"), &assistant).await;
     let dated = SignIn { auth_time: Some(world.now().seconds()), ..of_session(&world, "alice") };

@@ -75,7 +75,7 @@ async fn the_first_key_is_the_only_one_until_the_credential_expires(world: World
     let (exchange, pin) = ((Kind::Exchange, "granted", None), (Kind::Pin, "granted", None));
     assert_eq!(told(&store, 2).await, [exchange.clone(), pin]);
 
-    world.advance(100);
+    world.advance(100).await;
     for proven in [Some(OTHER), None] {
         let refused = entry(&world, &root, &verifier, 1, proven);
         let token = token_of(&refused);
@@ -131,10 +131,10 @@ async fn a_pin_is_kept_as_long_as_the_credential_could_be_taken(world: World) {
     let (_, root) = world.begin(&store, &assistant).await;
     assert_done(&recorded(&world, &store, (&root, &verifier), 1, Some(ONE)).await);
     let kept = LIFE + FOREIGN_LEEWAY.seconds() + CLOCK_TOLERANCE.seconds();
-    world.advance(kept - 1);
+    world.advance(kept - 1).await;
     while world.control(&store, Control::Sweep).await.1 {}
     assert_pinned(&recorded(&world, &store, (&root, &verifier), 1, Some(OTHER)).await, 1);
-    world.advance(2);
+    world.advance(2).await;
     while world.control(&store, Control::Sweep).await.1 {}
     assert_done(&recorded(&world, &store, (&root, &verifier), 1, Some(OTHER)).await);
 }
