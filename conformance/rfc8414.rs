@@ -179,6 +179,7 @@ async fn what_is_listed_works_and_nothing_else_does() {
         "revocation_endpoint",
         "jwks_uri",
         "response_types_supported",
+        "dpop_signing_alg_values_supported",
         "grant_types_supported",
         "scopes_supported",
         "token_endpoint_auth_methods_supported",

@@ -342,8 +342,11 @@ impl Client {
     /// A new proof of a key for one request to this URL (RFC 9449 §4.2).
     fn proof(&self, key: &SigningKey, url: &Url, nonce: Option<&str>) -> Result<String, Error> {
         let jti = handle::<16>(&*self.entropy).map_err(|_| Error::Proof)?;
+        let mut htu = url.clone();
+        htu.set_query(None);
+        htu.set_fragment(None);
         let mut claims = json!({
-            "jti": jti, "htm": Method::POST.as_str(), "htu": url.as_str(), "iat": self.clock.now().seconds(),
+            "jti": jti, "htm": Method::POST.as_str(), "htu": htu.as_str(), "iat": self.clock.now().seconds(),
         });
         if let Some(nonce) = nonce {
             claims["nonce"] = nonce.into();

@@ -2,7 +2,13 @@
 //! is a change of both.
 
 use super::world::{World, revoke};
+use crate::base::time::Lifetime;
+use crate::delegation::binding::PinnedUse;
+use crate::oauth::{CredentialHash, Issuer, Jkt, OneTime};
 use crate::store::entry::Recorded;
+use crate::verification::Credential;
+
+const HOUR: Lifetime = Lifetime::from_seconds(3600);
 
 /// What one connection or several sent to the server.
 mod wire {
@@ -225,4 +231,34 @@ async fn postgresql_is_asked_this_often() {
         ("revocation of an access token, writing", (8, 9, 1)),
     ];
     assert_eq!(counted, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proof_and_a_pin_add_statements_and_no_round_trip() {
+    let Some(mut world) = World::postgres().await else { return };
+    let counter = wire::Counter::before(world.postgres_address()).await;
+    world.connect_through(counter.port);
+    let store = world.open().await;
+    let (assistant, verifier) = (world.principal(), world.instance());
+    let (_, root) = world.begin(&store, &assistant).await;
+    let access = world.exchange(&store, &root, &assistant).await;
+    let key = Jkt::new([1; 32]);
+    let proving = |credential: [u8; 32]| {
+        let mut entry = world.changed(&world.later(&access, &verifier), |terms, _| {
+            let credential =
+                Credential { hash: CredentialHash::new(credential), expires_at: world.now().plus(HOUR) };
+            let issuer = Issuer::new("https://workloads.example");
+            terms.pin = Some(PinnedUse { credential, issuer, proven: Some(key) });
+        });
+        entry.one_time = vec![OneTime::Proof { key, jti: world.fresh_hash(), until: world.now() }];
+        entry
+    };
+    let first = least!(counter, {
+        world.issued(&store, proving(world.fresh_hash())).await;
+    });
+    let again = least!(counter, {
+        world.issued(&store, proving([7; 32])).await;
+    });
+    // Each proof is looked up and recorded, and so is each first key.
+    assert_eq!([first, again], [(4, 16, 0), (4, 15, 0)]);
 }

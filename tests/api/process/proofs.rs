@@ -148,41 +148,27 @@ async fn of_two_first_keys_at_two_processes_one_wins_on_postgres() {
     world.finish().await;
 }
 
+/// Runs a verb that needs no configuration; gives its JSON.
+async fn run(arguments: &[&str]) -> Value {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_deputy"));
+    let output = command.args(arguments).output().await.expect("deputy can be run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_command_line_binds_a_token_to_a_key_that_it_made_and_sends_the_nonce_that_is_demanded() {
     let change = |toml: String| format!("{toml}\n[dpop]\nnonce = \"required\"\n");
     let world = World::of(Backend::Sqlite, Plan { change, ..Plan::default() }).await;
     let mut server = world.start().await;
-    let keys = world.path("keys");
-    let made =
-        world.deputy(&["key", "make", "agent", "--json", "--dir", keys.to_str().expect("a path")]).await;
-    let made: Value = serde_json::from_slice(&made.stdout).expect("JSON");
-    std::fs::write(world.path("id-token"), world.id_token("ann")).expect("a file");
     let file = |name: &str| world.path(name).to_str().expect("a path").to_owned();
-    let exchanged = world
-        .deputy(&[
-            "token",
-            "exchange",
-            "--json",
-            "--issuer",
-            world.issuer(),
-            "--client-id",
-            "basic-app",
-            "--client-secret-file",
-            &file("secrets/basic-app"),
-            "--subject-token-file",
-            &file("id-token"),
-            "--dpop-key",
-            &file("keys/agent.pem"),
-            "--audience",
-            "tickets",
-            "--scope",
-            "tickets:search",
-        ])
-        .await;
-    let said = String::from_utf8_lossy(&exchanged.stderr).into_owned();
-    assert!(exchanged.status.success(), "{said}");
-    let answer: Value = serde_json::from_slice(&exchanged.stdout).expect("JSON");
+    let made = run(&["key", "make", "agent", "--json", "--dir", &file("keys")]).await;
+    std::fs::write(world.path("id-token"), world.id_token("ann")).expect("a file");
+    let (secret, id_token, key) = (file("secrets/basic-app"), file("id-token"), file("keys/agent.pem"));
+    let who = ["--issuer", world.issuer(), "--client-id", "basic-app", "--client-secret-file", &secret];
+    let what = ["--subject-token-file", &id_token, "--audience", "tickets", "--scope", "tickets:search"];
+    let arguments = [&["token", "exchange", "--json", "--dpop-key", &key][..], &who, &what].concat();
+    let answer = run(&arguments).await;
     assert_eq!(answer["token_type"], "DPoP");
     // The `kid` of a key that Deputy made is its thumbprint.
     assert_eq!(claims_of(answer["access_token"].as_str().expect("a token"))["cnf"]["jkt"], made["kid"]);
