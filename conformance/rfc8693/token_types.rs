@@ -76,8 +76,7 @@ async fn an_access_token_is_one_of_this_server_or_one_that_a_provider_is_configu
     for (server, is_taken) in [(&world, false), (&opted_in, true)] {
         let access = server.id_token().header("typ", "at+jwt").claim("aud", "https://gateway.example");
         let access = access.claim("client_id", "booking-app").claim("scope", "openid").sign();
-        let request =
-            server.tx().set("subject_token", &access).set("subject_token_type", ACCESS_TOKEN_TYPE);
+        let request = server.tx().set("subject_token", &access).set("subject_token_type", ACCESS_TOKEN_TYPE);
         match is_taken {
             true => _ = request.send().await.granted(),
             false => _ = refuses(server, "no entry", request, SUBJECT, "issuer_untrusted").await,

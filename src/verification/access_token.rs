@@ -112,9 +112,7 @@ pub fn source<'a>(
     if of_party.peek().is_none() {
         return Err(TokenFault::AuthorizedParty);
     }
-    of_party
-        .find(|(_, source)| source.when.as_ref().is_none_or(&holds))
-        .ok_or(TokenFault::Condition)
+    of_party.find(|(_, source)| source.when.as_ref().is_none_or(&holds)).ok_or(TokenFault::Condition)
 }
 
 /// The application to which the token was issued.

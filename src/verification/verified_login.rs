@@ -40,7 +40,6 @@ impl VerifiedLogin {
         Self { ceiling: Some(ceiling), ..self }
     }
 
-
     /// A login for tests of what comes after verification.
     #[cfg(test)]
     pub(crate) fn for_tests(
