@@ -173,11 +173,14 @@ async fn a_token_that_an_application_got_for_itself_is_nobodys() {
     }
 }
 
+/// A kind of token, how one is made, and the cause of its refusal under each declared type.
+type Kind<'a> = (&'static str, Box<dyn Fn() -> Jwt + 'a>, [Option<&'static str>; 3]);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_kind_is_taken_under_its_own_type_and_under_jwt() {
     let world = World::start(setup()).await;
     let types = [ID_TOKEN_TYPE, ACCESS_TOKEN_TYPE, JWT_TYPE];
-    let expected: [(&str, Box<dyn Fn() -> Jwt>, [Option<&str>; 3]); 5] = [
+    let expected: [Kind<'_>; 5] = [
         ("an ID token", Box::new(|| world.id_token()), [None, Some("kind"), None]),
         ("an access token", Box::new(|| persons(&world)), [Some("kind"), None, None]),
         (

@@ -150,6 +150,15 @@ fn deputys_issuer_as_audience_lists_clients() {
 }
 
 #[test]
+fn one_issuer_does_not_sign_users_tokens_and_agents_credentials_for_one_audience() {
+    let workloads = "\n[[workload_issuer]]\nissuer = \"https://login.example\"\njwks_file = \"w.json\"\n";
+    let with = |audience: &str| file("entry", "") + workloads + &format!("audience = \"{audience}\"\n");
+    let said = said(&with("https://gateway.example"));
+    assert!(said.contains("which is that of agents' credentials of the same issuer"), "{said}");
+    assert!(parse(&with("https://deputy.example")).is_ok());
+}
+
+#[test]
 fn the_default_scopes_of_a_client_replace_those_of_the_target() {
     let default = |client: &str, target: &str| {
         let text = HEAD
