@@ -19,7 +19,14 @@ pub fn authenticated_client() -> AuthenticatedClient {
 }
 
 pub fn verified_login() -> VerifiedLogin {
-    VerifiedLogin { facts: any(), provider: any(), subject: any(), may_act: any(), predicate_claims: any() }
+    VerifiedLogin {
+        facts: any(),
+        provider: any(),
+        subject: any(),
+        may_act: any(),
+        predicate_claims: any(),
+        ceiling: any(),
+    }
 }
 
 pub fn verified_workload() -> VerifiedWorkload {

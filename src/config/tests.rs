@@ -1,5 +1,6 @@
 //! A valid file, one thing changed, what is said about it.
 
+mod access_tokens;
 mod examples;
 mod page;
 mod refused;

@@ -1,12 +1,13 @@
 //! What loads, and probably does not say what was meant.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::Findings;
 use crate::config::Config;
 use crate::delegation::rules::ANSWER_LIFETIME;
 use crate::oauth::{GrantType, TargetId};
-use crate::registry::{Network, Proof, Reach, Registry, Target};
+use crate::registry::{IdentityProvider, Network, Proof, Reach, Registry, Target};
 
 pub(super) fn check(findings: &mut Findings, config: &Config) {
     providers(findings, &config.registry);
@@ -31,13 +32,14 @@ fn providers(findings: &mut Findings, registry: &Registry) {
             "add `[[identity_provider]]`",
         );
     }
-    for provider in
-        registry.identity_providers.values().filter(|provider| provider.relying_parties.is_empty())
-    {
+    let is_unused = |provider: &&Arc<IdentityProvider>| {
+        provider.relying_parties.is_empty() && provider.access_tokens.is_empty()
+    };
+    for provider in registry.identity_providers.values().filter(is_unused) {
         let what = format!("no ID token of provider `{}` is taken: it has no relying party", provider.issuer);
         findings.warn(ID, what, "add `[[identity_provider.relying_party]]` with the application's client id");
     }
-    findings.ok_unless_reported(ID, "every provider has a relying party whose ID tokens are taken");
+    findings.ok_unless_reported(ID, "every provider has a party whose tokens are taken");
 }
 
 fn clients(findings: &mut Findings, registry: &Registry) {
@@ -45,8 +47,10 @@ fn clients(findings: &mut Findings, registry: &Registry) {
     let sources: BTreeSet<_> = registry
         .identity_providers
         .values()
-        .flat_map(|provider| provider.relying_parties.values())
-        .flat_map(|party| &party.clients)
+        .flat_map(|provider| {
+            let of_id_tokens = provider.relying_parties.values().map(|party| &party.clients);
+            of_id_tokens.chain(provider.access_tokens.iter().map(|source| &source.clients)).flatten()
+        })
         .collect();
     for client in registry.clients.values() {
         let is_onward = registry.targets_of_exchange_client(&client.id).next().is_some();

@@ -239,6 +239,14 @@ impl<'a> Search<'a> {
                     "give one of the two another audience",
                 );
             }
+            if provider.access_tokens.iter().any(|source| source.audience == workload.audience) {
+                let what = format!(
+                    "has the audience `{}`, which is that of agents' credentials of the same issuer",
+                    workload.audience
+                );
+                let fix = "give one of the two another audience";
+                self.add(Party::Provider(issuer), "access_token", what, fix);
+            }
         }
     }
 }

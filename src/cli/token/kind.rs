@@ -111,3 +111,107 @@ fn clients(clients: &BTreeSet<ClientId>) -> String {
     let names: Vec<String> = clients.iter().map(|client| format!("`{client}`")).collect();
     format!("the client{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+    use crate::testing::definition;
+
+    const ENTRIES: &str = r#"
+[[identity_provider.access_token]]
+audience = "https://gateway.example"
+client = "assistant"
+authorized_parties = ["other-app"]
+
+[[identity_provider.access_token]]
+audience = "https://gateway.example"
+client = "assistant"
+authorized_parties = ["travel-app"]
+
+[[identity_provider.assurance]]"#;
+
+    fn config() -> Config {
+        let text = definition::on_loopback("https://deputy.example", "https://op.example", "");
+        let text = text.replace("\n[[identity_provider.assurance]]", ENTRIES) + definition::TLS;
+        Config::parse(&text, Path::new(definition::DIRECTORY)).unwrap()
+    }
+
+    /// What is said of an unsigned token.
+    fn said(
+        config: Option<&Config>,
+        header: &Value,
+        claims: &Value,
+    ) -> (Option<&'static str>, String, String) {
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let token = format!("{}.{}.c2ln", part(header), part(claims));
+        let taken = Taken::read(&token, config);
+        (taken.kind, taken.because, taken.matches.unwrap_or_default())
+    }
+
+    #[test]
+    fn the_kind_and_what_decides_it_are_said_without_a_configuration() {
+        let cases = [
+            (json!({"typ": "at+jwt"}), json!({}), Some("access token"), "the header `typ` is `at+jwt`"),
+            (json!({}), json!({"typ": "Bearer"}), Some("access token"), "the claim `typ` is `Bearer`"),
+            (
+                json!({}),
+                json!({"scp": "a"}),
+                Some("access token"),
+                "it has the claim `scp`, and no word names its kind",
+            ),
+            (json!({"typ": "task+jwt"}), json!({}), Some("task token"), "the header `typ` is `task+jwt`"),
+            (
+                json!({"typ": "JWT"}),
+                json!({"nonce": "n"}),
+                Some("ID token"),
+                "no word names its kind, and no claim marks it as an access token",
+            ),
+            (
+                json!({}),
+                json!({"typ": "Refresh"}),
+                None,
+                "a word or a claim in it is that of another kind, or two words disagree",
+            ),
+        ];
+        for (mut header, claims, kind, because) in cases {
+            header["alg"] = json!("ES256");
+            assert_eq!(said(None, &header, &claims), (kind, because.to_owned(), String::new()), "{claims}");
+        }
+    }
+
+    #[test]
+    fn with_a_configuration_the_entry_that_would_match_is_named() {
+        let config = config();
+        let header = json!({"alg": "ES256"});
+        let access = json!({"iss": "https://op.example", "aud": "https://gateway.example", "scope": "a"});
+        let of = |name: &str, value: &str| {
+            let mut claims = access.clone();
+            claims[name] = json!(value);
+            said(Some(&config), &header, &claims).2
+        };
+        assert_eq!(
+            of("azp", "travel-app"),
+            "`access_token` entry 2 of `https://op.example` (audience `https://gateway.example`), from the client \
+             `assistant`"
+        );
+        assert_eq!(
+            of("azp", "nobody"),
+            "no `access_token` entry: it is refused with the cause `authorized_party`"
+        );
+        assert_eq!(
+            of("iss", "https://nobody.example"),
+            "no configured issuer: it is refused with the cause `issuer_untrusted`"
+        );
+        assert_eq!(of("iss", "https://deputy.example"), "Deputy itself: it is compared with its record");
+        let id_token = json!({"iss": "https://op.example", "aud": "other-app"});
+        assert_eq!(
+            said(Some(&config), &header, &id_token).2,
+            "relying party `other-app` of `https://op.example`, from the client `stranger`"
+        );
+    }
+}

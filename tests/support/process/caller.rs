@@ -186,13 +186,15 @@ impl Caller {
         request.headers_mut().insert("dpop", proof.parse().expect("a header"));
         let response = self.plain.execute(request).await.ok()?;
         let status = response.status().as_u16();
+        let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.map(ToOwned::to_owned);
         let text = response.text().await.ok()?;
         let json: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
         match json["access_token"].as_str() {
             Some(token) => _ = self.witness.saw(token.to_owned()),
             None => self.witness.answers.lock().expect("the witness").push_str(&format!("{text}\n")),
         }
-        Some(Answer { status, text, json })
+        Some(Answer { status, retry_after, text, json })
     }
 
     /// The first hop: exchanges an ID token for a token for `audience`.
