@@ -2,7 +2,9 @@
 //!
 //! `config/` reads the TOML file (see `docs/configuration.md`) into these types.
 
+mod classes;
 mod clients;
+mod conditions;
 mod database;
 mod environment;
 mod error;

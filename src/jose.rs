@@ -13,7 +13,7 @@ mod signing;
 mod token;
 
 pub use algorithm::Algorithm;
-pub use claims::Claims;
+pub use claims::{Claims, find_claim};
 #[cfg(test)]
 pub use json::{Limits, parse_object};
 pub use key::PublicKey;

@@ -21,4 +21,4 @@ pub use params::Params;
 pub use refusal::ActorOrSubject;
 pub use refusal::{Cause, Plain, TokenFault};
 pub use scope::{Scope, ScopeToken};
-pub use workload_id::{WorkloadId, WorkloadIdForm, WorkloadIdKind};
+pub use workload_id::{WorkloadId, WorkloadIdForm, WorkloadIdKind, WorkloadIdValue};

@@ -3,10 +3,12 @@
 //! The types say what a party is, wherever its registration comes from; today that is the configuration file.
 
 mod client;
+mod condition;
 mod conflicts;
 pub mod forms;
 mod keys;
 mod predicate;
+mod preset;
 mod provider;
 mod target;
 mod workload;
@@ -17,12 +19,14 @@ use std::sync::Arc;
 use crate::oauth::{ClientId, Issuer, Scope, ScopeToken, TargetId};
 
 pub use client::{Client, ClientAuthentication, ClientSecret};
+pub use condition::{ClaimCheck, ClaimMatch, When};
 pub use conflicts::{Conflict, Party};
-pub use keys::{KeySource, Network, Reach};
+pub use keys::{KeySource, KeysToken, Network, Reach};
 pub use predicate::{LeapDay, Predicate, Question, is_reserved_claim};
+pub use preset::{OWNERS_AT_GITHUB, Preset, is_any_cluster};
 pub use provider::{AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider, MFA, RelyingParty};
 pub use target::{AnswerRule, ScopeRule, SubjectForm, Target, Zone};
-pub use workload::{AgentClass, AgentLifetime, WorkloadIssuer};
+pub use workload::{AgentClass, AgentLifetime, BuildClaims, IdClaims, IdPart, IdReading, WorkloadIssuer};
 
 /// Every registered party, by its identifier.
 #[derive(Clone, Debug, Default)]

@@ -26,7 +26,8 @@ pub use may_act::MayAct;
 pub use own::{Compared, PresentedOwn};
 pub use verified_login::VerifiedLogin;
 pub use verified_own::VerifiedOwn;
-pub use verified_workload::VerifiedWorkload;
+pub use verified_workload::{Build, VerifiedWorkload};
+pub use workload::explained::Explained;
 
 pub use remote::{
     DiscoveryFault, FetchError, HttpKeys, KeyCache, KeyFault, KeySpec, MAX_DOCUMENT, ReadFiles, RemoteKeys,

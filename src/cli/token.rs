@@ -10,7 +10,8 @@ mod server;
 use clap::Subcommand;
 
 use super::{CliError, Output};
-use server::{Caller, TokenFile, read_token};
+pub(super) use server::read_token;
+use server::{Caller, TokenFile};
 
 /// The verbs about tokens.
 #[derive(Debug, Subcommand)]

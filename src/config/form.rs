@@ -62,7 +62,14 @@ impl Form<'_> {
             | (Kind::Moment, Value::Datetime(_))
             | (Kind::Scalar, Value::String(_) | Value::Integer(_) | Value::Boolean(_)) => {}
             (Kind::Table, Value::Table(table)) => self.table(table, &key.path, path),
-            (Kind::Texts, Value::Array(items)) => {
+            (Kind::TextOrTexts, Value::String(_)) => {}
+            (Kind::Scalars, Value::Array(items)) => {
+                let is_scalar = |item: &Value| item.is_str() || item.is_integer() || item.is_bool();
+                for (position, item) in items.iter().enumerate().filter(|(_, item)| !is_scalar(item)) {
+                    self.wrong_type(&format!("{path}[{position}]"), Kind::Scalar, item);
+                }
+            }
+            (Kind::Texts | Kind::TextOrTexts, Value::Array(items)) => {
                 for (position, item) in items.iter().enumerate().filter(|(_, item)| !item.is_str()) {
                     self.wrong_type(&format!("{path}[{position}]"), Kind::Text, item);
                 }
@@ -93,7 +100,7 @@ impl Form<'_> {
         let fix = match wanted {
             Kind::Tables => "write one `[[…]]` block for each",
             Kind::Map => "write `name = { … }` for each, `{}` for the defaults",
-            Kind::Texts => "write a list: `[\"…\"]`",
+            Kind::Texts | Kind::Scalars => "write a list: `[\"…\"]`",
             _ => "",
         };
         self.unreadable.push(self.places.problem(path, what, fix.to_owned()));

@@ -17,6 +17,10 @@ pub enum Kind {
     Number,
     Flag,
     Texts,
+    /// A string, or a list of strings.
+    TextOrTexts,
+    /// A list of strings, whole numbers and booleans.
+    Scalars,
     /// An offset date-time (RFC 3339), unquoted.
     Moment,
     /// A string, whole number or boolean.
@@ -37,6 +41,8 @@ impl Kind {
             Self::Number => "integer",
             Self::Flag => "boolean",
             Self::Texts => "list of strings",
+            Self::TextOrTexts => "string or list of strings",
+            Self::Scalars => "list of strings, integers and booleans",
             Self::Moment => "date-time",
             Self::Scalar => "string, integer or boolean",
             Self::Table => "table",
@@ -58,9 +64,11 @@ impl Kind {
             ["integer"] => Self::Number,
             ["boolean"] => Self::Flag,
             ["array"] if is_object(&schema["items"]) => Self::Tables,
+            ["array"] if types(&schema["items"]).len() > 1 => Self::Scalars,
             ["array"] => Self::Texts,
             ["object"] if is_object(schema) => Self::Table,
             ["object"] => Self::Map,
+            ["string", "array"] => Self::TextOrTexts,
             ["string", _, ..] => Self::Scalar,
             _ if schema["format"] == "date-time" => Self::Moment,
             _ => Self::Text,

@@ -2,6 +2,7 @@
 
 mod examples;
 mod page;
+mod platforms;
 mod refused;
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! What has to hold between registered parties, and between them and Deputy itself.
 
+use std::collections::BTreeMap;
+
 use super::forms::Fault;
 use super::{ClientAuthentication, KeySource, MFA, Registry, SubjectForm};
 use crate::base::nearest::nearest;
@@ -42,6 +44,7 @@ impl Registry {
         search.subjects_are_unambiguous();
         search.exchange_clients_may_exchange();
         search.credentials_are_told_apart();
+        search.classes_are_told_apart();
         search.plain_http_stays_on_this_machine();
         search.found
     }
@@ -155,10 +158,19 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Where one issuer signs users' ID tokens and agents' credentials, their audiences must differ.
+    /// Where one issuer signs users' ID tokens and agents' credentials, its preset has to prove that a token is a
+    /// workload's, and the audiences must differ.
     fn credentials_are_told_apart(&mut self) {
         for (issuer, workload) in &self.registry.workload_issuers {
             let Some(provider) = self.registry.identity_providers.get(issuer) else { continue };
+            if !workload.preset.proves_a_workload() {
+                let what = format!(
+                    "is an identity provider too, and the preset `{}` cannot tell a workload from a person",
+                    workload.preset.word()
+                );
+                let fix = "use an issuer that signs for workloads only";
+                self.add(Party::WorkloadIssuer(issuer), "issuer", what, fix);
+            }
             if provider.relying_parties.contains_key(&workload.audience) {
                 let what = format!(
                     "has `{}`, which is the audience of agents' credentials of the same issuer",
@@ -170,6 +182,22 @@ impl<'a> Search<'a> {
                     what,
                     "give one of the two another audience",
                 );
+            }
+        }
+    }
+
+    /// A class is named in policy, audit and stops without its issuer.
+    fn classes_are_told_apart(&mut self) {
+        let mut known: BTreeMap<&str, &Issuer> = BTreeMap::new();
+        for (issuer, workload) in &self.registry.workload_issuers {
+            for (position, class) in workload.classes.iter().enumerate() {
+                let Some(other) = known.insert(&class.name, issuer) else { continue };
+                let what = match other == issuer {
+                    true => format!("is `{}` a second time for this issuer", class.name),
+                    false => format!("is `{}`, as is a class of `{other}`", class.name),
+                };
+                let key = format!("class[{position}].name");
+                self.add(Party::WorkloadIssuer(issuer), key, what, "choose another name");
             }
         }
     }

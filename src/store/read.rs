@@ -119,6 +119,12 @@ impl Store {
         rows.into_iter().map(Agent::try_from).collect()
     }
 
+    /// Agents that are over by themselves at `now` and not on record as retired, at most `limit`.
+    pub async fn list_agents_over(&self, now: Timestamp, limit: u32) -> Result<Vec<Agent>, StoreError> {
+        let rows = read!(self, |session| session.agents_over(now.millis(), limit.into()))?;
+        rows.into_iter().map(Agent::try_from).collect()
+    }
+
     pub async fn find_task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
         let ids = [id.into()];
         let mut rows = read!(self, |session| session.tasks(&ids, Lock::None))?;

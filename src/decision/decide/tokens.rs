@@ -68,7 +68,7 @@ impl<'a> Walk<'a> {
         acting.check().map_err(Cause::actor)?;
         let agent = acting.to_agent(self.now);
         let checked = match held {
-            Held::Login(_, record) => check_agent(record.agent.as_ref(), &acting.client.id),
+            Held::Login(_, record) => check_agent(record.agent.as_ref(), &acting.client.id, self.now),
             Held::Token(..) => Ok(()),
         };
         checked
