@@ -24,10 +24,10 @@ table! {
         lifetime: Option<AgentLifetime>,
         /// How long an agent of `lifetime = "instance"` may be idle before it is retired. Its last exchange counts to
         /// within 15 seconds.
-        #[schemars(range(min = 60, max = 31_536_000), extend("x-default" = "`3600` with `instance`"))]
+        #[schemars(range(min = 60, max = 31_536_000), example = &900, extend("x-default" = "`3600` with `instance`"))]
         idle_seconds: Option<u32>,
         /// How long an agent of the class lives at most. It is retired then, and does not come back.
-        #[schemars(range(min = 60, max = 315_360_000))]
+        #[schemars(range(min = 60, max = 315_360_000), example = &86_400)]
         ttl_seconds: Option<u32>,
         /// The claim with the name of the software that an agent runs. It is recorded and decides nothing.
         #[schemars(example = &"app.name")]

@@ -61,7 +61,7 @@ table! {
         #[schemars(example = &"instance", extend("x-default" = "by preset; `generic`: none"))]
         instance_id_claim: Option<TextOrTexts>,
         /// The greatest difference between `exp` and `iat` of the issuer's tokens.
-        #[schemars(range(min = 1, max = 86_400), extend("x-default" = "`3600`; `kubernetes`: `86400`"))]
+        #[schemars(range(min = 1, max = 86_400), example = &600, extend("x-default" = "`3600`; `kubernetes`: `86400`"))]
         max_token_lifetime_seconds: Option<u32>,
         #[schemars(extend("x-default" = "none: no agent of the issuer is known"))]
         class: Vec<RawClass>,

@@ -3,4 +3,5 @@
 mod id_token;
 mod kinds;
 mod own;
+mod platforms;
 mod workload;
