@@ -23,14 +23,7 @@ pub fn verified_login() -> VerifiedLogin {
 }
 
 pub fn verified_workload() -> VerifiedWorkload {
-    VerifiedWorkload {
-        issuer: any(),
-        class: any(),
-        subject: any(),
-        id: any(),
-        workload: any(),
-        issued_at: any(),
-    }
+    VerifiedWorkload { issuer: any(), class: any(), named: any(), issued_at: any(), build: any() }
 }
 
 pub fn verified_own() -> VerifiedOwn {
