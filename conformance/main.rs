@@ -46,6 +46,7 @@ mod rfc8693;
 mod rfc8707;
 mod rfc9068;
 mod strict;
+mod workload_identity;
 mod yes_no;
 
 fn main() {
@@ -75,6 +76,7 @@ fn main() {
         rfc8693::cases(),
         rfc8707::cases(),
         rfc9068::cases(),
+        workload_identity::cases(),
         yes_no::cases(),
     ];
     harness::run(files);

@@ -21,6 +21,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod token;
+mod workload;
 
 use std::path::PathBuf;
 
@@ -76,6 +77,9 @@ enum Verb {
     /// List, show or end tasks
     #[command(subcommand)]
     Task(task::Task),
+    /// Say what Deputy reads in the credential of a workload
+    #[command(subcommand)]
+    Workload(workload::Workload),
     /// Stop something at once and until it is lifted: everything that names it is dead, and nothing new begins
     #[command(after_help = "\
 Examples: deputy kill user 'https://login.example|ada'
@@ -150,6 +154,7 @@ impl Cli {
             Verb::Token(verb) => verb.run(&mut output).await,
             Verb::Agent(verb) => verb.run(&mut output).await,
             Verb::Task(verb) => verb.run(&mut output).await,
+            Verb::Workload(verb) => verb.run(&mut output).await,
             Verb::Kill(verb) => verb.run(&mut output).await,
             Verb::Lift(verb) => verb.run(&mut output).await,
             Verb::Stops(config) => kill::list(&config, &mut output).await,

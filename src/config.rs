@@ -3,6 +3,7 @@
 //! `config/` reads the TOML file (see `docs/configuration.md`) into these types.
 
 mod access_tokens;
+mod classes;
 mod clients;
 mod conditions;
 mod database;

@@ -25,4 +25,4 @@ pub use params::Params;
 pub use refusal::PresentedAs;
 pub use refusal::{Cause, Plain, TokenFault};
 pub use scope::{Scope, ScopeToken};
-pub use workload_id::{WorkloadId, WorkloadIdForm, WorkloadIdKind};
+pub use workload_id::{WorkloadId, WorkloadIdForm, WorkloadIdKind, WorkloadIdValue};

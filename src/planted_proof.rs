@@ -33,11 +33,10 @@ pub fn verified_workload() -> VerifiedWorkload {
     VerifiedWorkload {
         issuer: any(),
         class: any(),
-        subject: any(),
-        id: any(),
-        workload: any(),
+        named: any(),
         issued_at: any(),
         credential: any(),
+        build: any(),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod forms;
 mod keys;
 mod possession;
 mod predicate;
+mod preset;
 mod provider;
 mod target;
 mod workload;
@@ -23,12 +24,13 @@ pub use access_token::{AccessTokenMark, AccessTokenSource, AccessTokenType};
 pub use client::{Client, ClientAuthentication, ClientSecret};
 pub use condition::{ClaimCheck, ClaimMatch, When};
 pub use conflicts::{Conflict, Party};
-pub use keys::{KeySource, Network, Reach};
+pub use keys::{KeySource, KeysToken, Network, Reach};
 pub use possession::{Pin, Proof, TargetProof};
 pub use predicate::{LeapDay, Predicate, Question, is_reserved_claim};
+pub use preset::{OWNERS_AT_GITHUB, Preset, is_any_cluster};
 pub use provider::{AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider, MFA, RelyingParty};
 pub use target::{AnswerRule, ScopeRule, SubjectForm, Target, Zone};
-pub use workload::{AgentClass, AgentLifetime, WorkloadIssuer};
+pub use workload::{AgentClass, AgentLifetime, BuildClaims, IdClaims, IdPart, IdReading, WorkloadIssuer};
 
 /// Every registered party, by its identifier.
 #[derive(Clone, Debug, Default)]

@@ -17,8 +17,7 @@ use crate::base::entropy::{SystemEntropy, uuid_v7};
 use crate::base::time::{Clock as _, Lifetime, SystemClock, Timestamp};
 use crate::keys::{AgentOf, NodeSecrets, SealPurpose};
 use crate::oauth::{
-    Cause, ClientId, Issuer, Jti, LoginId, RequestId, ScopeToken, TargetId, WorkloadId, WorkloadIdForm,
-    WorkloadIdKind,
+    Cause, ClientId, Issuer, Jti, LoginId, RequestId, ScopeToken, TargetId, WorkloadId, WorkloadIdKind,
 };
 use crate::registry::{Network, Reach};
 use crate::store::AuditFilter;
@@ -157,7 +156,7 @@ impl Server {
         if issuer == "client" {
             return secrets.agent_id(AgentOf::Client(&ClientId::new(id))).to_string();
         }
-        let id = WorkloadId { kind: WorkloadIdKind::Stable, form: WorkloadIdForm::Text, text: id.to_owned() };
+        let id = WorkloadId::of_text(WorkloadIdKind::Stable, id);
         secrets.agent_id(AgentOf::Workload(&Issuer::new(issuer), &id)).to_string()
     }
 

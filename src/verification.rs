@@ -33,7 +33,8 @@ pub use own::{Compared, PresentedOwn};
 pub use verified_login::VerifiedLogin;
 pub use verified_own::VerifiedOwn;
 pub use verified_proof::VerifiedProof;
-pub use verified_workload::{Credential, VerifiedWorkload};
+pub use verified_workload::{Build, Credential, VerifiedWorkload};
+pub use workload::explained::Explained;
 
 pub use remote::{
     DiscoveryFault, FetchError, HttpKeys, KeyCache, KeyFault, KeySpec, MAX_DOCUMENT, ReadFiles, RemoteKeys,

@@ -20,6 +20,8 @@ CREATE TABLE subject (
     UNIQUE (issuer, upstream)
 );
 
+-- `idle` is how long it may be idle, and `ends_at` when it is over by itself: the earlier of `expires_at` and of what
+-- `last_seen` and `idle` come to.
 CREATE TABLE agent (
     id TEXT NOT NULL PRIMARY KEY,
     client TEXT NOT NULL,
@@ -32,10 +34,18 @@ CREATE TABLE agent (
     ended_at BIGINT,
     ended_why TEXT,
     stopped BIGINT NOT NULL,
-    first_seen BIGINT NOT NULL
+    first_seen BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    idle BIGINT,
+    expires_at BIGINT,
+    ends_at BIGINT,
+    software TEXT,
+    version TEXT,
+    image TEXT
 );
 CREATE INDEX agent_first_seen ON agent (first_seen);
 CREATE INDEX agent_live ON agent (issuer, class) WHERE ended_at IS NULL;
+CREATE INDEX agent_open_until ON agent (ends_at) WHERE ended_at IS NULL AND ends_at IS NOT NULL;
 
 -- `ended_row` is the audit row of its end, as chain and number; `to_release` says that it has ended and agents are still
 -- engaged in it.

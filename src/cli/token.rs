@@ -11,7 +11,8 @@ mod server;
 use clap::Subcommand;
 
 use super::{CliError, Output};
-use server::{Caller, TokenFile, read_proof_key, read_token};
+pub(super) use server::read_token;
+use server::{Caller, TokenFile, read_proof_key};
 
 /// The verbs about tokens.
 #[derive(Debug, Subcommand)]

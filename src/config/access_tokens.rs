@@ -97,11 +97,7 @@ fn source(
         authorized_parties: parties,
         types,
         asserted_levels: raw.asserted_levels.into_iter().collect(),
-        when: match when {
-            // A condition that was refused is none that holds for every token.
-            Some(when) => Some(when?),
-            None => None,
-        },
+        when,
         requires_auth_time: raw.require_auth_time,
         is_scope_ceiling: raw.scope_ceiling,
     })

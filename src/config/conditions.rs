@@ -1,8 +1,4 @@
-//! `when`: one condition on a claim, or several that all have to hold.
-
-use schemars::JsonSchema;
-use serde::Deserialize;
-use serde_json::{Value, json};
+//! `when`: conditions on the claims of a token.
 
 use super::raw::Scalar;
 use super::section::Section;
@@ -10,119 +6,103 @@ use super::table::table;
 use crate::registry::{ClaimCheck, ClaimMatch, When};
 
 table! {
-    /// What the tokens have in common: one condition, or `all` of several.
+    /// What the tokens of the class have in common: one check of a claim, or several in `all`. Only claims whose value
+    /// the issuer decides are taken. Members of objects are named with dots (`kubernetes.io.namespace`).
     pub(super) struct RawWhen {
-        /// A claim of the token, by name or dotted path.
+        /// A claim of the token.
         #[schemars(example = &"namespace", extend("x-default" = "this or `all`"))]
         claim: Option<String>,
         /// The value that the claim must have, its type included.
-        #[schemars(example = &"age-agents")]
+        #[schemars(example = &"age-agents", extend("x-default" = "this, `in`, `contains` or `under`"))]
         equals: Option<Scalar>,
-        /// The values of which the claim must have one, their types included.
-        #[schemars(example = json!(["age-agents", "planners"]))]
-        r#in: Option<Scalars>,
-        /// The value that the claim, an array, must hold.
-        #[schemars(example = &"staff")]
+        /// The values of which the claim must have one.
+        #[schemars(example = ["prod", "staging"], extend("x-default" = "this, `equals`, `contains` or `under`"))]
+        r#in: Option<Vec<Scalar>>,
+        /// The value that the claim, a list, must have among others.
+        #[schemars(example = &"agents", extend("x-default" = "this, `equals`, `in` or `under`"))]
         contains: Option<Scalar>,
-        /// The prefix, ending with `/`, below which the claim must be, in whole segments.
-        #[schemars(example = &"acme/payments/")]
+        /// The prefix that the claim, a path, must have, and whole segments after it. It ends with a slash.
+        #[schemars(example = &"acme/shop/.github/workflows/", extend("x-default" = "this, `equals`, `in` or `contains`"))]
         under: Option<String>,
-        #[schemars(extend("x-default" = "this or `claim`"))]
+        #[schemars(extend("x-default" = "the check beside it"))]
         all: Vec<RawCheck>,
     }
 }
 
 table! {
-    /// Conditions that all have to hold.
+    /// Checks of claims, all of which have to hold.
     pub(super) struct RawCheck {
-        /// A claim of the token, by name or dotted path.
+        /// A claim of the token.
         #[schemars(required, example = &"namespace")]
         claim: Option<String>,
         /// The value that the claim must have, its type included.
-        #[schemars(example = &"age-agents")]
+        #[schemars(example = &"age-agents", extend("x-default" = "this, `in`, `contains` or `under`"))]
         equals: Option<Scalar>,
-        /// The values of which the claim must have one, their types included.
-        #[schemars(example = json!(["age-agents", "planners"]))]
-        r#in: Option<Scalars>,
-        /// The value that the claim, an array, must hold.
-        #[schemars(example = &"staff")]
+        /// The values of which the claim must have one.
+        #[schemars(example = ["prod", "staging"], extend("x-default" = "this, `equals`, `contains` or `under`"))]
+        r#in: Option<Vec<Scalar>>,
+        /// The value that the claim, a list, must have among others.
+        #[schemars(example = &"agents", extend("x-default" = "this, `equals`, `in` or `under`"))]
         contains: Option<Scalar>,
-        /// The prefix, ending with `/`, below which the claim must be, in whole segments.
-        #[schemars(example = &"acme/payments/")]
+        /// The prefix that the claim, a path, must have, and whole segments after it. It ends with a slash.
+        #[schemars(example = &"acme/shop/.github/workflows/", extend("x-default" = "this, `equals`, `in` or `contains`"))]
         under: Option<String>,
     }
 }
 
-/// Values of the operator's choice, kept with their types.
-#[derive(Deserialize)]
-pub(super) struct Scalars(Vec<Value>);
-
-impl JsonSchema for Scalars {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Scalars".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"type": "array", "items": {"type": ["string", "integer", "boolean"]}})
-    }
-}
-
-/// The condition of a `when`; `None` where it was refused.
-pub(super) fn when(section: &Section<'_>, raw: RawWhen) -> Option<When> {
+/// The condition of `section`, the table `when` itself. A part that is refused makes the whole file be refused, so that
+/// what is left of the condition is never used.
+pub(super) fn when(section: &Section<'_>, raw: RawWhen) -> When {
     let RawWhen { claim, equals, r#in, contains, under, all } = raw;
-    let one = RawCheck { claim, equals, r#in, contains, under };
-    let is_one = one.claim.is_some() || one.has_test();
-    match (is_one, all.is_empty()) {
-        (true, true) => Some(When { all: vec![check(section, one)?] }),
-        (false, false) => {
-            let checks = all.into_iter().enumerate().map(|(n, raw)| check(&section.item("all", n), raw));
-            Some(When { all: checks.collect::<Option<_>>()? })
-        }
+    let has_own =
+        claim.is_some() || equals.is_some() || r#in.is_some() || contains.is_some() || under.is_some();
+    let own = RawCheck { claim, equals, r#in, contains, under };
+    match (has_own, all.is_empty()) {
         (true, false) => {
-            section.refuse("", "has both a condition of its own and `all`", "move the condition into `all`");
-            None
+            section.refuse("all", "is set beside a check", "move that check into `all`");
+            When { all: Vec::new() }
         }
         (false, true) => {
-            let fix = "write `{ claim = \"…\", equals = \"…\" }` or `{ all = [{ … }, { … }] }`";
-            section.refuse("", "has no condition, so that it would hold for every token", fix);
-            None
+            let fix = "write `when = { claim = \"…\", equals = \"…\" }`, or remove it";
+            section.refuse("", "checks nothing", fix);
+            When { all: Vec::new() }
         }
-    }
-}
-
-impl RawCheck {
-    const fn has_test(&self) -> bool {
-        self.equals.is_some() || self.r#in.is_some() || self.contains.is_some() || self.under.is_some()
+        (true, true) => {
+            if own.claim.is_none() && !section.has("claim") {
+                section.refuse("claim", "is missing", "name the claim that is checked");
+            }
+            When { all: check(section, own).into_iter().collect() }
+        }
+        (false, false) => {
+            let checks = all.into_iter().enumerate();
+            When { all: checks.filter_map(|(n, raw)| check(&section.item("all", n), raw)).collect() }
+        }
     }
 }
 
 fn check(section: &Section<'_>, raw: RawCheck) -> Option<ClaimCheck> {
-    let Some(claim) = raw.claim else {
-        if !section.is_refused("claim") {
-            section.refuse("claim", "is missing", "name a claim of the token");
-        }
-        return None;
-    };
+    let claim = raw.claim?;
+    let values = |values: Vec<Scalar>| values.into_iter().map(|value| value.0).collect::<Vec<_>>();
     let test = match (raw.equals, raw.r#in, raw.contains, raw.under) {
         (Some(value), None, None, None) => ClaimMatch::Equals(value.0),
-        (None, Some(values), None, None) if !values.0.is_empty() => ClaimMatch::In(values.0),
-        (None, Some(_), None, None) => {
-            section.refuse("in", "lists no values", "name at least one");
-            return None;
-        }
+        (None, Some(list), None, None) => ClaimMatch::In(values(list)),
         (None, None, Some(value), None) => ClaimMatch::Contains(value.0),
-        (None, None, None, Some(prefix)) if prefix.ends_with('/') && prefix.len() > 1 => {
-            ClaimMatch::Under(prefix)
-        }
-        (None, None, None, Some(_)) => {
-            section.refuse("under", "does not end with `/`", "write the prefix with its `/`: `\"acme/\"`");
-            return None;
-        }
+        (None, None, None, Some(prefix)) => ClaimMatch::Under(prefix),
         _ => {
             let what = "needs exactly one of `equals`, `in`, `contains` and `under`";
             section.refuse("", what, "keep one of them");
             return None;
         }
     };
+    match &test {
+        ClaimMatch::In(values) if values.is_empty() => {
+            section.refuse("in", "is empty: no token would meet it", "name at least one value");
+        }
+        ClaimMatch::Under(prefix) if !prefix.ends_with('/') || prefix.len() < 2 => {
+            let what = "is no prefix of whole segments";
+            section.refuse("under", what, "write it with a slash at the end, as in `acme/shop/`");
+        }
+        _ => {}
+    }
     Some(ClaimCheck { claim, test })
 }

@@ -61,9 +61,9 @@ impl Form<'_> {
             | (Kind::Flag, Value::Boolean(_))
             | (Kind::Moment, Value::Datetime(_))
             | (Kind::Scalar, Value::String(_) | Value::Integer(_) | Value::Boolean(_)) => {}
+            (Kind::TextOrTexts, Value::String(_)) => {}
             (Kind::Scalars, Value::Array(items)) => {
-                let is_scalar =
-                    |item: &Value| matches!(item, Value::String(_) | Value::Integer(_) | Value::Boolean(_));
+                let is_scalar = |item: &Value| item.is_str() || item.is_integer() || item.is_bool();
                 for (position, item) in items.iter().enumerate().filter(|(_, item)| !is_scalar(item)) {
                     self.wrong_type(&format!("{path}[{position}]"), Kind::Scalar, item);
                 }
@@ -78,7 +78,7 @@ impl Form<'_> {
                 }
             }
             (Kind::Table, Value::Table(table)) => self.table(table, &key.path, path),
-            (Kind::Texts, Value::Array(items)) => self.texts(items, path),
+            (Kind::Texts | Kind::TextOrTexts, Value::Array(items)) => self.texts(items, path),
             (Kind::Tables, Value::Array(items)) => {
                 for (position, item) in items.iter_mut().enumerate() {
                     self.inner(item, &format!("{}[]", key.path), &format!("{path}[{position}]"));

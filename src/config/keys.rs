@@ -13,7 +13,7 @@ pub(super) fn reach(
     proxy: Option<&str>,
 ) -> Reach {
     let proxy = proxy.and_then(|text| section.accept("proxy", forms::proxy(text)));
-    Reach { network, tls_ca_file: tls_ca_file.map(|file| section.file(file)), proxy }
+    Reach { network, tls_ca_file: tls_ca_file.map(|file| section.file(file)), proxy, token: None }
 }
 
 /// `jwks_uri` or `jwks_file`, never both; `None` where neither is given.

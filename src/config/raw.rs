@@ -53,3 +53,30 @@ impl JsonSchema for Scalar {
         schemars::json_schema!({"type": ["string", "integer", "boolean"]})
     }
 }
+
+/// One text, or several.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum TextOrTexts {
+    Text(String),
+    Texts(Vec<String>),
+}
+
+impl TextOrTexts {
+    pub(super) fn into_texts(self) -> Vec<String> {
+        match self {
+            Self::Text(text) => vec![text],
+            Self::Texts(texts) => texts,
+        }
+    }
+}
+
+impl JsonSchema for TextOrTexts {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "TextOrTexts".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": ["string", "array"], "items": {"type": "string"}})
+    }
+}

@@ -17,12 +17,14 @@ pub enum Kind {
     Number,
     Flag,
     Texts,
+    /// A string, or a list of strings.
+    TextOrTexts,
+    /// A list of strings, whole numbers and booleans.
+    Scalars,
     /// An offset date-time (RFC 3339), unquoted.
     Moment,
     /// A string, whole number or boolean.
     Scalar,
-    /// A list of such values.
-    Scalars,
     /// A table from names of the operator's choice to lists of strings.
     Lists,
     /// `[section]` or `{ … }`.
@@ -41,9 +43,10 @@ impl Kind {
             Self::Number => "integer",
             Self::Flag => "boolean",
             Self::Texts => "list of strings",
+            Self::TextOrTexts => "string or list of strings",
+            Self::Scalars => "list of strings, integers and booleans",
             Self::Moment => "date-time",
             Self::Scalar => "string, integer or boolean",
-            Self::Scalars => "list of strings, integers or booleans",
             Self::Lists => "table of lists of strings",
             Self::Table => "table",
             Self::Tables => "list of tables",
@@ -69,6 +72,7 @@ impl Kind {
             ["object"] if is_object(schema) => Self::Table,
             ["object"] if types(&schema["additionalProperties"]) == ["array"] => Self::Lists,
             ["object"] => Self::Map,
+            ["string", "array"] => Self::TextOrTexts,
             ["string", _, ..] => Self::Scalar,
             _ if schema["format"] == "date-time" => Self::Moment,
             _ => Self::Text,

@@ -3,6 +3,7 @@
 mod access_tokens;
 mod examples;
 mod page;
+mod platforms;
 mod refused;
 
 use std::path::{Path, PathBuf};

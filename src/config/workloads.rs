@@ -1,34 +1,47 @@
-//! `[[workload_issuer]]`: the issuers of agents' credentials and the classes of their agents.
+//! `[[workload_issuer]]`: the issuers of agents' credentials.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::classes::{RawClass, class};
 use super::keys::{key_source, reach};
 use super::providers::{TOKEN_ALGORITHMS, token_algorithms};
-use super::raw::Scalar;
+use super::raw::TextOrTexts;
 use super::section::Section;
 use super::table::table;
 use crate::base::time::Lifetime;
+use crate::jose::Algorithm;
 use crate::oauth::Issuer;
-use crate::registry::{AgentClass, AgentLifetime, Network, Pin, Proof, WorkloadIssuer, forms};
+use crate::registry::{
+    AgentClass, IdClaims, KeySource, KeysToken, Network, Pin, Preset, Proof, Reach, WorkloadIssuer, forms,
+    is_any_cluster,
+};
 
 table! {
     /// The issuers of agents' credentials.
     pub(super) struct RawWorkloadIssuer {
         /// The issuer, compared byte for byte with `iss`.
-        #[schemars(required, example = &"https://kubernetes.default.svc")]
+        #[schemars(required, example = &"https://oidc.cluster-a.example")]
         pub(super) issuer: Option<String>,
-        /// The kind of issuer.
-        preset: Preset,
+        /// The platform. It fills in the keys that say so, and refuses what its platform does not vouch for.
+        preset: Preset = Preset::Generic,
         /// The only audience that the issuer's tokens may have.
         #[schemars(example = &"https://deputy.example", extend("x-default" = "Deputy's issuer"))]
         audience: Option<String>,
         /// The URL of the issuer's keys.
-        #[schemars(example = &"https://workloads.example/keys", extend("x-default" = "this or `jwks_file`"))]
+        #[schemars(
+            example = &"https://workloads.example/keys",
+            extend("x-default" = "this or `jwks_file`; `github`: `/.well-known/jwks` at the issuer")
+        )]
         jwks_uri: Option<String>,
         /// A file in which the issuer's keys are pinned.
         #[schemars(example = &"workloads.jwks.json", extend("x-default" = "this or `jwks_uri`"))]
         jwks_file: Option<String>,
+        /// A file with the bearer token that is presented to `jwks_uri`, for the key server of a cluster that answers
+        /// nobody else. It is read anew at each fetch and sent to that origin alone. `network` has to be `private`, and
+        /// `tls_ca_file` has to be set.
+        #[schemars(example = &"/var/run/secrets/kubernetes.io/serviceaccount/token")]
+        keys_token_file: Option<PathBuf>,
         /// The addresses that `jwks_uri` may resolve to.
         #[schemars(example = &"private")]
         network: Network,
@@ -39,16 +52,18 @@ table! {
         #[schemars(example = &"http://proxy.example:3128")]
         proxy: Option<String>,
         /// The algorithms that the issuer's tokens may be signed with.
-        #[schemars(example = ["ES256"])]
-        algorithms: Vec<String> = token_algorithms(),
-        /// The claim that identifies the workload permanently.
-        stable_id_claim: String = "sub".into(),
-        /// The claim that identifies one instance and never recurs. A class with `lifetime = "task"` needs it.
-        #[schemars(example = &"instance")]
-        instance_id_claim: Option<String>,
+        #[schemars(example = ["ES256"], extend("x-default" = "by preset; `generic`: `RS256`, `PS256`, `ES256`, `ES384`, `EdDSA`"))]
+        algorithms: Option<Vec<String>>,
+        /// The claim that identifies the workload permanently, or several that do so together.
+        #[schemars(example = ["project_id", "pipeline"], extend("x-default" = "by preset; `generic`: `sub`"))]
+        stable_id_claim: Option<TextOrTexts>,
+        /// The claim that identifies one instance and never recurs, or several that do so together. A class with
+        /// `lifetime = "task"` or `"instance"` needs it.
+        #[schemars(example = &"instance", extend("x-default" = "by preset; `generic`: none"))]
+        instance_id_claim: Option<TextOrTexts>,
         /// The greatest difference between `exp` and `iat` of the issuer's tokens.
-        #[schemars(range(min = 1, max = 86_400))]
-        max_token_lifetime_seconds: u32 = 3600,
+        #[schemars(range(min = 1, max = 86_400), example = &600, extend("x-default" = "`3600`; `kubernetes`: `86400`"))]
+        max_token_lifetime_seconds: Option<u32>,
         /// Whether agents of the issuer must prove a key (DPoP, RFC 9449).
         #[schemars(example = &"required")]
         proof: Proof,
@@ -60,115 +75,152 @@ table! {
     }
 }
 
-table! {
-    /// The classes of agents. The first class that matches applies.
-    pub(super) struct RawClass {
-        /// The name of the class in policy and audit.
-        #[schemars(required, example = &"age-verification")]
-        name: Option<String>,
-        #[schemars(extend("x-default" = "any token of the issuer"))]
-        when: Option<RawWhen>,
-        /// How long an agent of the class lives.
-        #[schemars(required, example = &"task")]
-        lifetime: Option<AgentLifetime>,
-        /// The clients that may present the agents of the class.
-        #[schemars(example = ["age-agent"], extend("x-default" = "required"))]
-        clients: Vec<String>,
-        /// The most scopes that its agents may get.
-        #[schemars(example = ["age_over_18"])]
-        scopes: Vec<String>,
-        /// The only targets that its agents may reach.
-        #[schemars(example = ["tickets"])]
-        targets: Vec<String>,
-        /// The yes/no scopes that its agents may have answered. Each counts as one of `scopes`.
-        #[schemars(example = ["age_over_18"])]
-        answers: Vec<String>,
-    }
-}
-
-table! {
-    /// What the tokens of the class have in common.
-    pub(super) struct RawWhen {
-        /// A claim of the token.
-        #[schemars(required, example = &"namespace")]
-        claim: Option<String>,
-        /// The value that the claim must have, its type included.
-        #[schemars(required, example = &"age-agents")]
-        equals: Option<Scalar>,
-    }
-}
-
-/// The kinds of issuers.
-#[derive(Clone, Copy, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Preset {
-    /// Any issuer of JWTs.
-    #[default]
-    Generic,
-}
-
-/// The class of a client's own agent in policy and audit.
-const OWN_AGENT_CLASS: &str = "client";
+/// As many claims may be one identifier.
+const MOST_CLAIMS: usize = 8;
+/// The issuer of the tokens that clusters wrote into secrets of old, which never expire.
+const LEGACY_ISSUER: &str = "kubernetes/serviceaccount";
 
 pub(super) fn workload_issuer(
     section: &Section<'_>,
     raw: RawWorkloadIssuer,
     own_issuer: Option<&Issuer>,
 ) -> Option<WorkloadIssuer> {
-    if let Some(issuer) = &raw.issuer {
-        section.accept("issuer", forms::workload_issuer(issuer));
+    let preset = raw.preset;
+    match raw.issuer.as_deref() {
+        Some(LEGACY_ISSUER) => {
+            let what = "is that of legacy service account tokens, which never expire";
+            section.refuse(
+                "issuer",
+                what,
+                "use projected service account tokens and the issuer of the cluster",
+            );
+        }
+        Some(issuer) => drop(section.accept("issuer", forms::workload_issuer(issuer))),
+        None => {}
     }
-    let Preset::Generic = raw.preset;
-    let audience = raw.audience.or_else(|| own_issuer.map(|issuer| issuer.as_str().to_owned()));
-    let keys = key_source(section, raw.jwks_uri.as_deref(), raw.jwks_file.as_deref());
-    if !section.has("jwks_uri") && !section.has("jwks_file") {
-        section.refuse("jwks_uri", "is missing", "give `jwks_uri` or `jwks_file`");
-    }
+    let audience = raw.audience.clone().or_else(|| own_issuer.map(|issuer| issuer.as_str().to_owned()));
+    check_audience(section, preset, raw.issuer.as_deref(), audience.as_deref());
+    let keys = keys(section, &raw);
+    check_shared_name(section, raw.issuer.as_deref(), keys.as_ref());
     let reach = reach(section, raw.network, raw.tls_ca_file, raw.proxy.as_deref());
-    let algorithms = section.algorithms("algorithms", &raw.algorithms, &TOKEN_ALGORITHMS);
-    let has_instances = section.has("instance_id_claim");
+    let reach = with_token(section, reach, raw.keys_token_file, keys.as_ref());
+    let names = raw.algorithms.unwrap_or_else(|| algorithms(preset));
+    let algorithms = section.algorithms("algorithms", &names, &TOKEN_ALGORITHMS);
+    let stable_id = id(section, preset, "stable_id_claim", raw.stable_id_claim);
+    let instance_id = id(section, preset, "instance_id_claim", raw.instance_id_claim);
+    let instance_id = instance_id.or_else(|| preset.instance_id());
     let mut classes: Vec<Arc<AgentClass>> = Vec::new();
     for (position, raw) in raw.class.into_iter().enumerate() {
         let place = section.item("class", position);
-        let Some(class) = class(&place, raw, has_instances) else { continue };
-        if classes.iter().any(|other| other.name == class.name) {
-            let what = format!("is `{}` a second time for this issuer", class.name);
-            place.refuse("name", what, "choose another name");
-        }
-        if let Some(before) = classes.iter().find(|other| other.when.is_none()) {
+        let Some(class) = class(&place, raw, preset, instance_id.is_some()) else { continue };
+        if let Some(before) = classes.iter().find(|other| other.when.is_none() && other.events.is_none()) {
             let what = format!("is never reached: class `{}` before it takes every token", before.name);
             place.refuse("", what, "move the class without `when` to the end");
         }
         classes.push(Arc::new(class));
     }
+    let lifetime = raw.max_token_lifetime_seconds.map(Lifetime::from_seconds);
     Some(WorkloadIssuer {
         issuer: Issuer::new(raw.issuer?),
+        preset,
         audience: audience?,
         keys: keys?,
         reach,
         algorithms,
-        stable_id_claim: raw.stable_id_claim,
-        instance_id_claim: raw.instance_id_claim,
+        stable_id: stable_id.unwrap_or_else(|| preset.stable_id()),
+        instance_id,
         proof: raw.proof,
         pin: raw.pin,
-        max_token_lifetime: Lifetime::from_seconds(raw.max_token_lifetime_seconds),
+        max_token_lifetime: lifetime.unwrap_or_else(|| preset.max_token_lifetime()),
         classes,
     })
 }
 
-fn class(section: &Section<'_>, raw: RawClass, has_instances: bool) -> Option<AgentClass> {
-    if raw.name.as_deref() == Some(OWN_AGENT_CLASS) {
-        let what = "is `client`, which is the class of a client's own agent";
-        section.refuse("name", what, "choose another name");
+fn algorithms(preset: Preset) -> Vec<String> {
+    let names = |algorithms: &[Algorithm]| algorithms.iter().map(|a| a.as_str().to_owned()).collect();
+    preset.algorithms().map_or_else(token_algorithms, names)
+}
+
+/// A token for the API server of a cluster is a credential there: whoever can read what reaches Deputy could use it.
+fn check_audience(section: &Section<'_>, preset: Preset, issuer: Option<&str>, audience: Option<&str>) {
+    let Some(audience) = audience else { return };
+    let is_api_server =
+        is_any_cluster(audience) || (preset == Preset::Kubernetes && issuer == Some(audience));
+    if is_api_server {
+        let what = format!("is `{audience}`, the audience of the cluster's own API server");
+        let fix = "use an audience of Deputy's own, and request tokens for it in the pods";
+        section.refuse("audience", what, fix);
     }
-    let when = raw.when.and_then(|when| Some((when.claim?, when.equals?.0)));
-    if raw.lifetime == Some(AgentLifetime::Task) && !has_instances {
-        let what =
-            "is `task`, but the issuer has no `instance_id_claim`: retiring one agent would ban all of them";
-        section.refuse("lifetime", what, "name the claim of the instance, or write `principal`");
+}
+
+fn keys(section: &Section<'_>, raw: &RawWorkloadIssuer) -> Option<KeySource> {
+    let has_keys = section.has("jwks_uri") || section.has("jwks_file");
+    let known = raw.issuer.as_deref().and_then(|issuer| raw.preset.jwks_uri(issuer));
+    if !has_keys && known.is_none() {
+        section.refuse("jwks_uri", "is missing", "give `jwks_uri` or `jwks_file`");
     }
-    let clients = section.clients("clients", &raw.clients, "present its agents");
-    let targets = section.targets("targets", &raw.targets);
-    let (answers, scopes) = section.scopes(&raw.answers, &raw.scopes);
-    Some(AgentClass { name: raw.name?, when, lifetime: raw.lifetime?, clients, scopes, targets, answers })
+    let uri = raw.jwks_uri.as_deref().or_else(|| known.as_deref().filter(|_| !has_keys));
+    key_source(section, uri, raw.jwks_file.as_deref())
+}
+
+/// The API server of every default cluster has the same name, so that fetched keys could be those of another cluster.
+fn check_shared_name(section: &Section<'_>, issuer: Option<&str>, keys: Option<&KeySource>) {
+    if issuer.is_some_and(is_any_cluster) && matches!(keys, Some(KeySource::Uri(_))) {
+        let what = "is the issuer of every cluster that was not given another";
+        let fix = "pin the keys of this cluster with `jwks_file`, or give the cluster an issuer of its own";
+        section.refuse("issuer", what, fix);
+    }
+}
+
+/// The one fetch that carries a credential goes to a server inside the cluster, whose certificate a CA of the cluster
+/// has signed.
+fn with_token(section: &Section<'_>, reach: Reach, file: Option<PathBuf>, keys: Option<&KeySource>) -> Reach {
+    let Some(file) = file else { return reach };
+    let url = match keys {
+        Some(KeySource::Uri(url)) if url.scheme() == "https" => url,
+        Some(_) => {
+            let what = "is set, but no keys are fetched over `https://`";
+            section.refuse("keys_token_file", what, "remove it, or give `jwks_uri`");
+            return reach;
+        }
+        None => return reach,
+    };
+    let is_in_cluster = match url.host() {
+        Some(url::Host::Domain(name)) => name.ends_with(".svc") || name.contains(".svc."),
+        Some(url::Host::Ipv4(address)) => address.is_private() || address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_unique_local() || address.is_loopback(),
+        None => false,
+    };
+    let missing = match () {
+        () if !is_in_cluster => Some("the host of `jwks_uri` is not a service of the cluster (`….svc`)"),
+        () if reach.network != Network::Private => Some("`network` is not `private`"),
+        () if reach.tls_ca_file.is_none() => Some("there is no `tls_ca_file`"),
+        () if reach.proxy.is_some() => Some("`proxy` is set"),
+        () => None,
+    };
+    if let Some(missing) = missing {
+        let fix = "a token is sent only within a cluster, to a server that the cluster's own CA vouches for";
+        section.refuse("keys_token_file", format!("is set, but {missing}"), fix);
+    }
+    Reach { token: Some(KeysToken { file: section.file(file), origin: url.origin() }), ..reach }
+}
+
+/// The claims of an identifier that the operator names.
+fn id(section: &Section<'_>, preset: Preset, key: &str, claims: Option<TextOrTexts>) -> Option<IdClaims> {
+    let claims = claims?.into_texts();
+    if claims.is_empty() || claims.len() > MOST_CLAIMS || claims.iter().any(|claim| claim.trim().is_empty()) {
+        let what = format!("names no claim, an empty one, or more than {MOST_CLAIMS}");
+        section.refuse(key, what, "name the claims that identify a workload");
+    }
+    for claim in &claims {
+        if preset.is_chosen_by_caller(claim) {
+            let what = format!("names `{claim}`, whose value the caller chooses");
+            section.refuse(key, what, "name claims whose value the issuer decides");
+        }
+        if preset.is_recycled(claim) {
+            let what = format!("names `{claim}`, a name that another workload can get later");
+            section.refuse(key, what, "name identifiers that never recur, such as `repository_id`");
+        }
+    }
+    Some(IdClaims::of(claims))
 }

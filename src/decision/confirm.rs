@@ -47,7 +47,7 @@ pub fn confirm(permit: &Permit, locked: &Recorded, now: Timestamp) -> Confirmed 
                 return Confirmed::Refused(Cause::subject(fault));
             }
             let agent = record.actor.as_ref();
-            let checked = check_agent(agent, &terms.client).and_then(|()| {
+            let checked = check_agent(agent, &terms.client, now).and_then(|()| {
                 check_credential(&lineage.stops, &terms.actor, &terms.client, terms.credential_at)
             });
             if let Err(fault) = checked {

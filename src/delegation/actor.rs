@@ -98,7 +98,7 @@ impl Acting {
                 Some(workload) => Provenance::Workload {
                     issuer: workload.issuer().clone(),
                     workload: workload.workload().to_owned(),
-                    instance: workload.instance().map(str::to_owned),
+                    instance: workload.instance(),
                 },
             },
             class: self.class().to_owned(),
@@ -107,6 +107,10 @@ impl Acting {
             ended: None,
             stopped: StopNumber::default(),
             first_seen: now,
+            last_seen: now,
+            idle: self.workload_class().and_then(|class| class.idle),
+            expires_at: self.workload_class().and_then(|class| class.ttl).map(|ttl| now.plus(ttl)),
+            build: self.workload.as_ref().map(|workload| workload.build().clone()).unwrap_or_default(),
         }
     }
 

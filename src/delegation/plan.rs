@@ -1,7 +1,7 @@
 //! Whether a login token begins a task or joins one, from what is recorded of it.
 
 use super::fault::Fault;
-use super::record::{Agent, AgentState, Login, Subject, Task};
+use super::record::{Agent, Login, Subject, Task};
 use super::stops::{Stops, actor_names, is_cut_off, login_names};
 use crate::base::time::Timestamp;
 use crate::oauth::{ClientId, LoginId, Plain, Purpose, TaskId, TokenFault};
@@ -87,7 +87,7 @@ pub enum TaskPlan {
 /// many tasks as it may.
 pub fn plan(record: &LoginRecord, asking: &Asking<'_>, now: Timestamp) -> Result<TaskPlan, Fault> {
     check_user(record, asking.login).map_err(Fault::Subject)?;
-    check_agent(record.agent.as_ref(), asking.client).map_err(Fault::Actor)?;
+    check_agent(record.agent.as_ref(), asking.client, now).map_err(Fault::Actor)?;
     check_actor_stops(&record.stops, asking).map_err(Fault::Actor)?;
 
     let is_theirs = |task: &Task| task.client == *asking.client && task.agent == asking.agent.id;
@@ -190,12 +190,12 @@ pub fn check_credential(
 ///
 /// # Errors
 /// [`TokenFault::OtherClientsAgent`] (8693-F-04), [`TokenFault::AgentEnded`].
-pub fn check_agent(agent: Option<&Agent>, client: &ClientId) -> Result<(), TokenFault> {
+pub fn check_agent(agent: Option<&Agent>, client: &ClientId, now: Timestamp) -> Result<(), TokenFault> {
     let Some(agent) = agent else { return Ok(()) };
     if agent.client != *client {
         return Err(TokenFault::OtherClientsAgent);
     }
-    if agent.state != AgentState::Active {
+    if !agent.may_act(now) {
         return Err(TokenFault::AgentEnded);
     }
     Ok(())

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::stops::{StopNumber, Stops};
-use crate::base::time::Timestamp;
+use crate::base::time::{Lifetime, Timestamp};
 use crate::base::words::words;
 pub use crate::oauth::Digest;
 use crate::oauth::{
     AgentId, ClientId, Issuer, Jkt, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId, TokenFault,
 };
 use crate::registry::AgentLifetime;
-pub use crate::verification::LoginFacts;
+pub use crate::verification::{Build, LoginFacts};
 
 /// A user: (`iss`, `sub`) at their provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,8 @@ words! {
         TaskDone => "task_done",
         /// Its time was up.
         Expired => "expired",
+        /// It was idle for longer than an instance of its class may be.
+        Idle => "idle",
         /// Its client revoked it.
         Revoked => "revoked",
         /// An operator ended the task.
@@ -117,6 +119,56 @@ pub struct Agent {
     pub stopped: StopNumber,
     /// Created in the transaction of its first exchange.
     pub first_seen: Timestamp,
+    /// Its last exchange, to within [`SEEN_STEP`].
+    pub last_seen: Timestamp,
+    /// How long it may be idle, as its class had it when it was created.
+    pub idle: Option<Lifetime>,
+    /// When its time is up, as its class had it when it was created.
+    pub expires_at: Option<Timestamp>,
+    /// What its platform said at its last exchange of the software that it runs.
+    pub build: Build,
+}
+
+/// An exchange is written down as an agent's last one when the one written is older than this.
+pub const SEEN_STEP: Lifetime = Lifetime::from_seconds(15);
+
+impl Agent {
+    /// From when on it is over by itself, and why: its time is up, or it was idle for too long. The last exchange may be
+    /// later than the one that is written down, so that an agent is never idle too early.
+    pub fn end_by_itself(&self) -> Option<Ended> {
+        let up = self.expires_at.map(|at| Ended { at, why: EndReason::Expired });
+        let idle = self.idle.map(|idle| {
+            let at = self.last_seen.plus(SEEN_STEP).plus(idle);
+            Ended { at, why: EndReason::Idle }
+        });
+        up.into_iter().chain(idle).min_by_key(|end| end.at)
+    }
+
+    /// Whether it is over at `now`, although that is not on record yet.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.end_by_itself().is_some_and(|end| now >= end.at)
+    }
+
+    /// The record of an agent that was never met, as its first exchange at `now` creates it.
+    pub fn seen_first(&self, now: Timestamp) -> Self {
+        let ttl = self.expires_at.map(|at| at.millis_since(self.first_seen));
+        let expires_at = ttl.map(|millis| Timestamp::from_millis(now.millis().saturating_add(millis)));
+        Self { first_seen: now, last_seen: now, expires_at, ..self.clone() }
+    }
+
+    /// Notes an exchange at `now`, with what its platform says of it now. Gives the record if it is to be written.
+    pub fn see(&mut self, presented: &Self, now: Timestamp) -> Option<&mut Self> {
+        (now > self.last_seen.plus(SEEN_STEP)).then(|| {
+            self.last_seen = now;
+            self.build = presented.build.clone();
+            self
+        })
+    }
+
+    /// Whether it may act at `now`.
+    pub fn may_act(&self, now: Timestamp) -> bool {
+        self.state == AgentState::Active && !self.is_over(now)
+    }
 }
 
 /// One purpose for which one user lets one agent act.
@@ -278,8 +330,7 @@ pub fn live(lineage: &Lineage, now: Timestamp) -> Result<(), TokenFault> {
     if now >= login.ends_at {
         return Err(TokenFault::LoginEnded);
     }
-    if agents.len() != delegation.chain.len() || agents.iter().any(|agent| agent.state != AgentState::Active)
-    {
+    if agents.len() != delegation.chain.len() || !agents.iter().all(|agent| agent.may_act(now)) {
         return Err(TokenFault::AgentEnded);
     }
     if stops.end_task(task, subject) || stops.end_login(login, subject) {

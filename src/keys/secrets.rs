@@ -208,8 +208,9 @@ impl NodeSecrets {
         let digest = match of {
             AgentOf::Client(client) => tag(&self.agent_id, &[b"client", client.as_str().as_bytes()]),
             AgentOf::Workload(issuer, id) => {
-                let words = ["workload", issuer.as_str(), id.kind.word(), id.form.word(), &id.text];
-                tag(&self.agent_id, &words.map(str::as_bytes))
+                let mut words = vec!["workload", issuer.as_str(), id.kind.word()];
+                words.extend(id.values.iter().flat_map(|value| [value.form.word(), value.text.as_str()]));
+                tag(&self.agent_id, &words.into_iter().map(str::as_bytes).collect::<Vec<_>>())
             }
         };
         AgentId::new(format!("{AGENT_PREFIX}{}", BASE32_NOPAD.encode(&digest[..16]).to_ascii_lowercase()))

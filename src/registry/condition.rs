@@ -1,34 +1,35 @@
-//! Conditions on the claims of a token (`when`): which tokens a class of agents or an `access_token` entry is about.
+//! Conditions on the claims of a verified token: what the tokens of a class have in common.
 
 use serde_json::{Map, Value};
 
 use crate::jose::{Claims, find_claim};
 
-/// `when`: every one of the checks holds. One without checks would hold for every token, and the configuration never
-/// makes one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A condition, which holds if all of its checks do. Without any check it holds for no token: a condition that was
+/// read wrongly must not let everything in.
+#[derive(Clone, Debug, PartialEq)]
 pub struct When {
     pub all: Vec<ClaimCheck>,
 }
 
-/// One check of one claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What one claim has to be.
+#[derive(Clone, Debug, PartialEq)]
 pub struct ClaimCheck {
-    /// The claim, by name or dotted path.
+    /// The name of the claim. Members of objects are named with dots, and the longest name that leads somewhere counts.
     pub claim: String,
     pub test: ClaimMatch,
 }
 
-/// What a claim has to be. Values are compared with their types.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How a claim is compared. Values are compared with their types: `1` is not `"1"`.
+#[derive(Clone, Debug, PartialEq)]
 pub enum ClaimMatch {
-    /// This value.
+    /// The claim is this value.
     Equals(Value),
-    /// One of these values.
+    /// The claim is one of these values.
     In(Vec<Value>),
-    /// An array that holds this value.
+    /// The claim is a list that has this value.
     Contains(Value),
-    /// A path below this prefix, which ends with `/`: whole segments, none of them empty, `.` or `..`.
+    /// The claim is a text with this prefix, which ends with a slash, and whole segments after it. A text with an empty
+    /// segment or one that is `.` or `..` is below nothing.
     Under(String),
 }
 
@@ -40,24 +41,30 @@ impl When {
 
     /// The same for claims that nobody has verified: only to tell an operator what would match.
     pub fn holds_in(&self, claims: &Map<String, Value>) -> bool {
-        self.all.iter().all(|check| {
-            find_claim(claims, &check.claim).is_some_and(|value| !value.is_null() && check.test.holds(value))
-        })
+        !self.all.is_empty() && self.all.iter().all(|check| check.holds(claims))
+    }
+
+    /// Every claim that it names.
+    pub fn claims(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().map(|check| check.claim.as_str())
     }
 }
 
-impl ClaimMatch {
-    fn holds(&self, value: &Value) -> bool {
-        match self {
-            Self::Equals(wanted) => value == wanted,
-            Self::In(listed) => listed.contains(value),
-            Self::Contains(wanted) => value.as_array().is_some_and(|values| values.contains(wanted)),
-            Self::Under(prefix) => value
-                .as_str()
-                .and_then(|path| path.strip_prefix(prefix.as_str()))
-                .is_some_and(|rest| rest.split('/').all(|segment| !matches!(segment, "" | "." | ".."))),
+impl ClaimCheck {
+    fn holds(&self, claims: &Map<String, Value>) -> bool {
+        let Some(found) = find_claim(claims, &self.claim) else { return false };
+        match &self.test {
+            ClaimMatch::Equals(value) => found == value,
+            ClaimMatch::In(values) => values.contains(found),
+            ClaimMatch::Contains(value) => found.as_array().is_some_and(|members| members.contains(value)),
+            ClaimMatch::Under(prefix) => found.as_str().is_some_and(|text| is_under(text, prefix)),
         }
     }
+}
+
+fn is_under(text: &str, prefix: &str) -> bool {
+    let rest = prefix.ends_with('/').then(|| text.strip_prefix(prefix)).flatten();
+    rest.is_some_and(|rest| rest.split('/').all(|segment| !matches!(segment, "" | "." | "..")))
 }
 
 #[cfg(test)]
@@ -66,52 +73,76 @@ mod tests {
 
     use super::*;
 
-    fn holds(test: ClaimMatch, claims: &Value) -> bool {
-        let when = When { all: vec![ClaimCheck { claim: "a.b".to_owned(), test }] };
-        when.holds_in(claims.as_object().unwrap())
+    fn claims(value: Value) -> Claims {
+        let Value::Object(claims) = value else { panic!("no object") };
+        Claims::for_tests(claims)
+    }
+
+    fn holds(test: ClaimMatch, claim: Value) -> bool {
+        let check = ClaimCheck { claim: "c".to_owned(), test };
+        When { all: vec![check] }.holds(&claims(json!({"c": claim})))
     }
 
     #[test]
-    fn values_are_compared_with_their_types() {
-        assert!(holds(ClaimMatch::Equals(json!(1)), &json!({"a": {"b": 1}})));
-        assert!(!holds(ClaimMatch::Equals(json!(1)), &json!({"a": {"b": "1"}})));
-        assert!(!holds(ClaimMatch::Equals(json!(null)), &json!({"a": {"b": null}})));
-        assert!(!holds(ClaimMatch::Equals(json!(1)), &json!({"a": 1})));
-        let listed = ClaimMatch::In(vec![json!("x"), json!(true)]);
-        assert!(holds(listed.clone(), &json!({"a.b": true})));
-        assert!(!holds(listed.clone(), &json!({"a.b": "true"})));
-        assert!(!holds(listed, &json!({"a.b": ["x"]})));
+    fn a_value_is_compared_with_its_type() {
+        let equals = |value: Value, claim: Value| holds(ClaimMatch::Equals(value), claim);
+        assert!(
+            equals(json!("1"), json!("1")) && equals(json!(1), json!(1)) && equals(json!(true), json!(true))
+        );
+        assert!(!equals(json!("1"), json!(1)) && !equals(json!(1), json!("1")));
+        assert!(!equals(json!("a"), json!(["a"])), "a list is not its member");
+        assert!(!equals(json!("a"), json!("A")), "no case is folded");
+
+        let one_of = || ClaimMatch::In(vec![json!("a"), json!(2)]);
+        assert!(holds(one_of(), json!("a")) && holds(one_of(), json!(2)));
+        assert!(
+            !holds(one_of(), json!("2")) && !holds(one_of(), json!(["a"])) && !holds(one_of(), json!(null))
+        );
+
+        let contains = || ClaimMatch::Contains(json!("a"));
+        assert!(holds(contains(), json!(["b", "a"])));
+        assert!(
+            !holds(contains(), json!("a"))
+                && !holds(contains(), json!([]))
+                && !holds(contains(), json!(["ab"]))
+        );
     }
 
     #[test]
-    fn contains_is_about_arrays_alone() {
-        let contains = ClaimMatch::Contains(json!("x"));
-        assert!(holds(contains.clone(), &json!({"a.b": ["y", "x"]})));
-        assert!(!holds(contains.clone(), &json!({"a.b": "x"})));
-        assert!(!holds(contains, &json!({"a.b": [["x"]]})));
-    }
-
-    #[test]
-    fn under_takes_whole_segments_and_no_way_out() {
-        let under = |path: &str| holds(ClaimMatch::Under("acme/team/".to_owned()), &json!({"a.b": path}));
-        assert!(under("acme/team/app"));
-        assert!(under("acme/team/app/sub"));
-        for path in
-            ["acme/team", "acme/team/", "acme/teammate/app", "acme/team/../other", "acme/team//app", "x"]
-        {
-            assert!(!under(path), "{path}");
+    fn a_path_is_below_a_prefix_only_by_whole_segments() {
+        let under = |claim: &str| holds(ClaimMatch::Under("acme/shop/".to_owned()), json!(claim));
+        assert!(under("acme/shop/a") && under("acme/shop/a/b.yml@refs/heads/main"));
+        for claim in [
+            "acme/shop",
+            "acme/shop/",
+            "acme/shopping/a",
+            "acme/shop/../evil/a",
+            "acme/shop/./a",
+            "acme/shop//a",
+            "acme/shop/a/",
+            "x/acme/shop/a",
+            "ACME/shop/a",
+        ] {
+            assert!(!under(claim), "{claim}");
         }
+        assert!(!holds(ClaimMatch::Under("acme/shop/".to_owned()), json!(["acme/shop/a"])));
+        assert!(
+            !holds(ClaimMatch::Under("acme/sh".to_owned()), json!("acme/shop")),
+            "no prefix of a segment"
+        );
     }
 
     #[test]
-    fn every_check_has_to_hold() {
-        let check = |claim: &str, value: Value| ClaimCheck {
+    fn a_condition_holds_if_every_check_does_and_there_is_one() {
+        let check = |claim: &str, value: &str| ClaimCheck {
             claim: claim.to_owned(),
-            test: ClaimMatch::Equals(value),
+            test: ClaimMatch::Equals(json!(value)),
         };
-        let when = When { all: vec![check("x", json!(1)), check("y", json!(2))] };
-        assert!(when.holds_in(json!({"x": 1, "y": 2}).as_object().unwrap()));
-        assert!(!when.holds_in(json!({"x": 1, "y": 3}).as_object().unwrap()));
-        assert!(!when.holds_in(json!({"x": 1}).as_object().unwrap()));
+        let both = When { all: vec![check("a.b.c", "1"), check("d", "2")] };
+        assert!(both.holds(&claims(json!({"a.b": {"c": "1"}, "d": "2"}))));
+        assert!(!both.holds(&claims(json!({"a.b": {"c": "1"}, "d": "3"}))));
+        assert!(!both.holds(&claims(json!({"a.b": {"c": "1"}}))));
+        assert!(!When { all: Vec::new() }.holds(&claims(json!({"d": "2"}))));
+        assert_eq!(both.claims().collect::<Vec<_>>(), ["a.b.c", "d"]);
     }
 }

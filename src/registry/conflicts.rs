@@ -1,6 +1,6 @@
 //! What has to hold between registered parties, and between them and Deputy itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::forms::Fault;
 use super::{ClientAuthentication, KeySource, MFA, Registry, SubjectForm};
@@ -46,6 +46,7 @@ impl Registry {
         search.credentials_are_told_apart();
         search.platform_credentials_suffice_alone();
         search.default_scopes_can_be_granted();
+        search.classes_are_told_apart();
         search.plain_http_stays_on_this_machine();
         search.found
     }
@@ -223,10 +224,19 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Where one issuer signs users' ID tokens and agents' credentials, their audiences must differ.
+    /// Where one issuer signs users' ID tokens and agents' credentials, its preset has to prove that a token is a
+    /// workload's, and the audiences must differ.
     fn credentials_are_told_apart(&mut self) {
         for (issuer, workload) in &self.registry.workload_issuers {
             let Some(provider) = self.registry.identity_providers.get(issuer) else { continue };
+            if !workload.preset.proves_a_workload() {
+                let what = format!(
+                    "is an identity provider too, and the preset `{}` cannot tell a workload from a person",
+                    workload.preset.word()
+                );
+                let fix = "use an issuer that signs for workloads only";
+                self.add(Party::WorkloadIssuer(issuer), "issuer", what, fix);
+            }
             if provider.relying_parties.contains_key(&workload.audience) {
                 let what = format!(
                     "has `{}`, which is the audience of agents' credentials of the same issuer",
@@ -246,6 +256,22 @@ impl<'a> Search<'a> {
                 );
                 let fix = "give one of the two another audience";
                 self.add(Party::Provider(issuer), "access_token", what, fix);
+            }
+        }
+    }
+
+    /// A class is named in policy, audit and stops without its issuer.
+    fn classes_are_told_apart(&mut self) {
+        let mut known: BTreeMap<&str, &Issuer> = BTreeMap::new();
+        for (issuer, workload) in &self.registry.workload_issuers {
+            for (position, class) in workload.classes.iter().enumerate() {
+                let Some(other) = known.insert(&class.name, issuer) else { continue };
+                let what = match other == issuer {
+                    true => format!("is `{}` a second time for this issuer", class.name),
+                    false => format!("is `{}`, as is a class of `{other}`", class.name),
+                };
+                let key = format!("class[{position}].name");
+                self.add(Party::WorkloadIssuer(issuer), key, what, "choose another name");
             }
         }
     }

@@ -34,4 +34,14 @@ pub struct Reach {
     pub tls_ca_file: Option<PathBuf>,
     /// An egress proxy.
     pub proxy: Option<url::Url>,
+    /// A token that is presented to the key server of a cluster.
+    pub token: Option<KeysToken>,
+}
+
+/// A file that holds a bearer token, and the only origin that it is presented to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeysToken {
+    /// Read anew at each fetch, because a platform renews it.
+    pub file: PathBuf,
+    pub origin: url::Origin,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{KeySource, Pin, Proof, Reach};
+use super::{KeySource, Pin, Preset, Proof, Reach, When};
 use crate::base::time::Lifetime;
 use crate::base::words::words;
 use crate::jose::Algorithm;
@@ -16,16 +16,69 @@ words! {
     AgentLifetime {
         /// An instance, retired with its last task.
         Task => "task",
+        /// An instance: stays, dormant, between tasks, and is retired when it was idle for too long or its time is up.
+        Instance => "instance",
         /// A service account: stays, dormant, between tasks.
         Principal => "principal",
     }
 }
 
-/// `[[workload_issuer]]` (preset `generic`).
+impl AgentLifetime {
+    /// Whether such an agent is one instance of its workload, which never recurs.
+    pub const fn is_of_an_instance(self) -> bool {
+        matches!(self, Self::Task | Self::Instance)
+    }
+}
+
+/// The claims that together are an identifier, each with how it is read. The list is never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdClaims(pub Vec<IdPart>);
+
+/// One value of an identifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdPart {
+    /// The first of these claims that the token has.
+    pub claims: Vec<String>,
+    pub reading: IdReading,
+    /// Whether the identifier goes without it where the token has none of them.
+    pub is_optional: bool,
+}
+
+/// How a claim of an identifier is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdReading {
+    Whole,
+    /// The path of a workflow of GitHub, without the branch, tag or commit that it is from.
+    Path,
+}
+
+impl IdClaims {
+    /// Claims that a token must have, each taken whole.
+    pub fn of<S: Into<String>>(claims: impl IntoIterator<Item = S>) -> Self {
+        Self(claims.into_iter().map(|claim| IdPart::new([claim])).collect())
+    }
+
+    /// Every claim that it names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|part| &part.claims).map(String::as_str)
+    }
+}
+
+impl IdPart {
+    /// The first of these claims, which a token must have, taken whole.
+    pub fn new<S: Into<String>>(claims: impl IntoIterator<Item = S>) -> Self {
+        let claims = claims.into_iter().map(Into::into).collect();
+        Self { claims, reading: IdReading::Whole, is_optional: false }
+    }
+}
+
+/// `[[workload_issuer]]`
 #[derive(Clone, Debug)]
 pub struct WorkloadIssuer {
     /// Compared byte for byte.
     pub issuer: Issuer,
+    /// The kind of platform. It decides which tokens are refused.
+    pub preset: Preset,
     /// The only audience its tokens may have.
     pub audience: String,
     /// `jwks_uri` or `jwks_file`.
@@ -34,10 +87,10 @@ pub struct WorkloadIssuer {
     pub reach: Reach,
     /// Allowed for its tokens.
     pub algorithms: BTreeSet<Algorithm>,
-    /// The claim that names the workload for good.
-    pub stable_id_claim: String,
-    /// The claim that names this instance and never recurs.
-    pub instance_id_claim: Option<String>,
+    /// The claims that identify the workload for good.
+    pub stable_id: IdClaims,
+    /// The claims that identify this instance and never recur.
+    pub instance_id: Option<IdClaims>,
     /// `exp - iat` at most.
     pub max_token_lifetime: Lifetime,
     /// Whether its agents have to prove a key.
@@ -51,12 +104,20 @@ pub struct WorkloadIssuer {
 /// `[[workload_issuer.class]]`
 #[derive(Clone, Debug)]
 pub struct AgentClass {
-    /// Its name in policy and audit.
+    /// Its name in policy and audit, which no other class has, of whichever issuer.
     pub name: String,
-    /// `when = { claim, equals }`; absent means any.
-    pub when: Option<(String, serde_json::Value)>,
+    /// Absent means any token of the issuer.
+    pub when: Option<When>,
+    /// The events of GitHub Actions that start its workflows; absent means any but those of pull requests.
+    pub events: Option<BTreeSet<String>>,
     /// How long its agents live.
     pub lifetime: AgentLifetime,
+    /// How long an instance may be idle.
+    pub idle: Option<Lifetime>,
+    /// How long its agents live at most.
+    pub ttl: Option<Lifetime>,
+    /// The claims that say what its agents run.
+    pub build: BuildClaims,
     /// The clients that may present its agents.
     pub clients: BTreeSet<ClientId>,
     /// Scopes at most.
@@ -65,4 +126,12 @@ pub struct AgentClass {
     pub targets: BTreeSet<TargetId>,
     /// Yes/no scopes it may have answered.
     pub answers: BTreeSet<ScopeToken>,
+}
+
+/// The names of the claims that say what an agent runs. They are recorded and shown, and decide nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuildClaims {
+    pub software: Option<String>,
+    pub version: Option<String>,
+    pub image: Option<String>,
 }

@@ -9,9 +9,10 @@ use tokio::task::JoinHandle;
 
 use super::{readiness, record};
 use crate::app::{App, Failure};
-use crate::audit::{Event, Outcome, TasksEndEvent, Told};
+use crate::audit::{AgentStateEvent, Event, Outcome, TasksEndEvent, Told};
 #[cfg(debug_assertions)]
 use crate::base::fault;
+use crate::delegation::record::AgentState;
 use crate::endpoint::{introspect, phases};
 use crate::policy::{PolicyError, ReloadOutcome};
 use crate::store::{Control, Entry, Recorded};
@@ -22,6 +23,8 @@ const TIDY_EVERY: Duration = Duration::from_secs(1);
 const WALK_EVERY: Duration = Duration::from_secs(1);
 /// How often tasks whose time is up are ended on record.
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
+/// Agents that are over are read so many at a time.
+const AGENTS: u32 = 100;
 
 /// A part of the background work, by name. It ends when the server stops.
 pub(super) type Part = (&'static str, JoinHandle<()>);
@@ -68,7 +71,7 @@ pub async fn walk(app: &App, is_stopping: impl Fn() -> bool) -> Result<(), Failu
     chore(app, &Control::Walk, is_stopping).await
 }
 
-/// Ends tasks whose time is up and removes rows past their use. Nothing depends on it.
+/// Ends tasks and agents whose time is up, and removes rows past their use. Nothing depends on it.
 pub async fn sweep(app: &App, is_stopping: impl Fn() -> bool) -> Result<(), Failure> {
     // Other nodes rely on the rows that a sweep removes, so it takes a clock on which they agree.
     if !app.clock_agrees() {
@@ -77,7 +80,34 @@ pub async fn sweep(app: &App, is_stopping: impl Fn() -> bool) -> Result<(), Fail
         );
         return Ok(());
     }
-    chore(app, &Control::Sweep, is_stopping).await
+    chore(app, &Control::Sweep, &is_stopping).await?;
+    end_agents(app, is_stopping).await
+}
+
+/// Retires agents that are over by themselves on record, each with its row.
+async fn end_agents(app: &App, is_stopping: impl Fn() -> bool) -> Result<(), Failure> {
+    loop {
+        let over = app.store.list_agents_over(app.now()?, AGENTS).await?;
+        let mut has_ended = false;
+        for agent in &over {
+            let (now, end) = (app.now()?, agent.end_by_itself());
+            let Some(end) = end.filter(|_| !is_stopping()) else { return Ok(()) };
+            let event = AgentStateEvent {
+                agent: agent.id.clone(),
+                state: AgentState::Retired,
+                why: end.why,
+                changed: None,
+                number: None,
+            };
+            let told = Told::of_server(now, Outcome::Granted, Event::AgentState(event));
+            let control = Control::EndAgent { agent: agent.id.clone() };
+            let recorded = app.store.record(Entry::control(control, told)).await?;
+            has_ended |= matches!(recorded, Recorded::Done { changed: true, .. });
+        }
+        if !has_ended || over.len() < AGENTS as usize {
+            return Ok(());
+        }
+    }
 }
 
 /// Repeats a chore as long as it changes something. Each is a small batch, so that requests come between, and a stop of

@@ -54,6 +54,7 @@ pub(super) async fn run<S: Transaction>(
         }
         Control::TakeEffect { parties, .. } => party::take_effect(session, parties, effect, at).await,
         Control::Walk => ending::walk(session, effect, at).await.map(Ok),
+        Control::EndAgent { agent } => party::end_agent(session, agent, effect, at).await,
         Control::Sweep => sweep::sweep(session, effect, at).await.map(Ok),
         Control::AddFirstKey(new) => keys::add_first(session, new, effect).await,
         Control::RotateKeys { new } => keys::rotate(session, new, effect, at).await,

@@ -49,7 +49,7 @@ pub enum Change {
 impl Change {
     /// Whether it is a small part of work that can wait for requests.
     pub const fn is_chore(&self) -> bool {
-        matches!(self, Self::Control(Control::Walk | Control::Sweep))
+        matches!(self, Self::Control(Control::Walk | Control::Sweep | Control::EndAgent { .. }))
     }
 }
 
@@ -73,6 +73,8 @@ pub enum Control {
     TakeEffect { generation: u64, parties: Vec<Stoppable> },
     /// Ends a batch of the tasks that a stop ended, so that each has its row.
     Walk,
+    /// Retires an agent that is over by itself: its time is up, or it was idle for too long. Nothing is done if it is not.
+    EndAgent { agent: AgentId },
     /// Ends a batch of tasks whose time is up, retires their `task`-class agents, removes rows past their use.
     Sweep,
     /// Adds the very first signing key, unless another node has made one.
@@ -110,7 +112,11 @@ impl Control {
             | Self::RevokeKey { .. }
             | Self::SetKeysBack { .. } => true,
             Self::SetAgentState { state, .. } => matches!(state, AgentState::Suspended | AgentState::Banned),
-            Self::RevokeToken { .. } | Self::EndTask { .. } | Self::Walk | Self::Sweep => false,
+            Self::RevokeToken { .. }
+            | Self::EndTask { .. }
+            | Self::EndAgent { .. }
+            | Self::Walk
+            | Self::Sweep => false,
         }
     }
 }

@@ -116,6 +116,9 @@ pub(super) async fn write_group<S: Transaction>(
     }
     transaction.has_written = !audit.is_empty();
     session.insert_all(&ledger.writes, &audit).await?;
+    if !ledger.writes.seen.is_empty() {
+        session.note_seen(&ledger.writes.seen).await?;
+    }
     note_time(session, newest(entries, clock), is_clock_reset, transaction).await
 }
 
@@ -132,8 +135,8 @@ fn conclude(
     let recorded = match judged {
         Ok(()) => {
             ledger.use_up(entry);
-            // A batch that ended no task is no event.
-            let is_idle = entry.change.is_chore() && effect.ended.is_empty();
+            // A chore that ended no task and no agent is no event.
+            let is_idle = entry.change.is_chore() && effect.ended.is_empty() && effect.agent.is_none();
             if let Some(told) = told.filter(|_| !is_idle) {
                 audit.push(head.append(&told, &effect));
                 if let Some(pinned) = &effect.pin {

@@ -51,6 +51,8 @@ pub(super) struct Ledger {
 pub(super) struct Writes {
     pub(super) subjects: Vec<SubjectRow>,
     pub(super) agents: Vec<AgentRow>,
+    /// Known agents whose last exchange is written down.
+    pub(super) seen: Vec<AgentRow>,
     pub(super) tasks: Vec<TaskRow>,
     pub(super) logins: Vec<LoginRow>,
     pub(super) answers: Vec<AnswerRow>,
@@ -303,9 +305,12 @@ impl Ledger {
     fn add_agent(&mut self, actor: &Agent, now: Timestamp) -> bool {
         let is_new = !self.agents.contains_key(&actor.id);
         if is_new {
-            let agent = Agent { first_seen: now, ..actor.clone() };
+            let agent = actor.seen_first(now);
             self.writes.agents.push(AgentRow::from(&agent));
             self.agents.insert(agent.id.clone(), agent);
+        } else if let Some(agent) = self.agents.get_mut(&actor.id).and_then(|known| known.see(actor, now)) {
+            self.writes.seen.retain(|row| row.id != agent.id.as_str());
+            self.writes.seen.push(AgentRow::from(&*agent));
         }
         is_new
     }

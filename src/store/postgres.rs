@@ -307,6 +307,9 @@ macro_rules! postgres {
             $crate::store::statement::Lock::Update => $query.for_update().load(&mut { $self.0 }).await?,
         }
     };
+    (free $self:ident, $query:expr) => {
+        $query.for_no_key_update().skip_locked().load(&mut { $self.0 }).await?
+    };
     (by $self:ident, $row:ident, $table:ident, $column:ident, $keys:expr, $lock:expr) => {{
         use diesel::{ExpressionMethods as _, QueryDsl as _, SelectableHelper as _};
         let rows: Vec<$row> = if $keys.is_empty() {

@@ -1,6 +1,7 @@
 //! What can be asked of the store outside of a transaction that writes. Every reading fails with a [`StoreError`] if
 //! the database fails, or if a row does not parse.
 
+use super::agents::Agents as _;
 use super::keys::Keys as _;
 use super::logins::Logins as _;
 use super::numbers::{HIGHEST_TIME, Numbers as _};
@@ -116,6 +117,12 @@ impl Store {
     /// Agents, newest first, at most `limit`.
     pub async fn list_agents(&self, limit: u32) -> Result<Vec<Agent>, StoreError> {
         let rows = read!(self, |session| lookup::newest_agents(session, limit.into()))?;
+        rows.into_iter().map(Agent::try_from).collect()
+    }
+
+    /// Agents that are over by themselves at `now` and not on record as retired, at most `limit`.
+    pub async fn list_agents_over(&self, now: Timestamp, limit: u32) -> Result<Vec<Agent>, StoreError> {
+        let rows = read!(self, |session| session.agents_over(now.millis(), limit.into()))?;
         rows.into_iter().map(Agent::try_from).collect()
     }
 

@@ -32,6 +32,13 @@ diesel::table! {
         ended_why -> Nullable<Text>,
         stopped -> BigInt,
         first_seen -> BigInt,
+        last_seen -> BigInt,
+        idle -> Nullable<BigInt>,
+        expires_at -> Nullable<BigInt>,
+        ends_at -> Nullable<BigInt>,
+        software -> Nullable<Text>,
+        version -> Nullable<Text>,
+        image -> Nullable<Text>,
     }
 }
 

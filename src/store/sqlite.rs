@@ -240,6 +240,9 @@ macro_rules! sqlite {
         let _: $crate::store::statement::Lock = $lock;
         $query.load(&mut *$self.0)?
     }};
+    (free $self:ident, $query:expr) => {
+        $query.load(&mut *$self.0)?
+    };
     (by $self:ident, $row:ident, $table:ident, $column:ident, $keys:expr, $lock:expr) => {{
         use diesel::{ExpressionMethods as _, QueryDsl as _, SelectableHelper as _};
         let _: $crate::store::statement::Lock = $lock;

@@ -8,6 +8,7 @@ mod audit;
 mod controls;
 mod inspect;
 mod issues;
+mod lives;
 mod logins;
 mod migration;
 mod nodes;

@@ -163,15 +163,20 @@ pub fn workload_issuer() -> WorkloadIssuer {
     let class = |name: &str, namespace: &str, lifetime| {
         Arc::new(AgentClass {
             name: name.to_owned(),
-            when: Some(("kubernetes.io.namespace".to_owned(), json!(namespace))),
+            when: Some(When {
+                all: vec![ClaimCheck {
+                    claim: "kubernetes.io.namespace".to_owned(),
+                    test: ClaimMatch::Equals(json!(namespace)),
+                }],
+            }),
             lifetime,
             clients: BTreeSet::from([ClientId::new("assistant")]),
             ..AgentClass::clone(&defined.classes[0])
         })
     };
     WorkloadIssuer {
-        stable_id_claim: "kubernetes.io.serviceaccount.uid".to_owned(),
-        instance_id_claim: Some("kubernetes.io.pod.uid".to_owned()),
+        stable_id: IdClaims::of(["kubernetes.io.serviceaccount.uid"]),
+        instance_id: Some(IdClaims::of(["kubernetes.io.pod.uid"])),
         classes: vec![
             class("age-verifier", "shop", AgentLifetime::Task),
             class("batch", "batch", AgentLifetime::Principal),

@@ -41,7 +41,7 @@ pub type Fetched<'a> = Pin<Box<dyn Future<Output = Result<Document, FetchError>>
 
 /// Fetches documents of others. The real one is [`HttpKeys`].
 pub trait RemoteKeys: Send + Sync {
-    /// GETs `url`, at most `limit` bytes, without credentials, cookies or redirects.
+    /// GETs `url`, at most `limit` bytes, without cookies, redirects, and credentials other than the token of `reach`.
     fn fetch<'a>(&'a self, url: &'a Url, reach: &'a Reach, limit: usize, is_local: bool) -> Fetched<'a>;
 
     /// Forgets the trust roots that were read, so that the next fetch reads them again.

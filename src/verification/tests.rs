@@ -5,4 +5,5 @@ mod dpop;
 mod id_token;
 mod kinds;
 mod own;
+mod platforms;
 mod workload;

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use crate::base::digest::sha256;
 use crate::base::time::Timestamp;
 use crate::jose::UnverifiedToken;
-#[cfg(test)]
-use crate::oauth::WorkloadIdForm;
 use crate::oauth::{CredentialHash, Issuer, WorkloadId, WorkloadIdKind};
 use crate::registry::AgentClass;
 
@@ -31,11 +29,29 @@ impl Credential {
 pub struct VerifiedWorkload {
     issuer: Issuer,
     class: Arc<AgentClass>,
-    subject: Option<String>,
-    id: WorkloadId,
-    workload: String,
+    named: Named,
     issued_at: i64,
     credential: Credential,
+    build: Build,
+}
+
+/// How a credential names its workload.
+#[derive(Clone, Debug)]
+pub(super) struct Named {
+    /// `sub`
+    pub(super) subject: Option<String>,
+    /// The id that names the agent.
+    pub(super) id: WorkloadId,
+    /// The stable id, or the instance id where there is no other.
+    pub(super) workload: String,
+}
+
+/// What a platform says of the software that an agent runs. It is shown to operators, and decides nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Build {
+    pub software: Option<String>,
+    pub version: Option<String>,
+    pub image: Option<String>,
 }
 
 impl VerifiedWorkload {
@@ -43,31 +59,25 @@ impl VerifiedWorkload {
     pub(super) fn new(
         issuer: Issuer,
         class: Arc<AgentClass>,
-        subject: Option<String>,
-        id: WorkloadId,
-        workload: String,
+        named: Named,
         issued_at: i64,
         credential: Credential,
+        build: Build,
     ) -> Self {
-        Self { issuer, class, subject, id, workload, issued_at, credential }
+        Self { issuer, class, named, issued_at, credential, build }
     }
 
     /// A workload for tests of what comes after verification.
     #[cfg(test)]
     pub(crate) fn for_tests(issuer: Issuer, class: Arc<AgentClass>, subject: Option<&str>, id: &str) -> Self {
-        let id =
-            WorkloadId { kind: WorkloadIdKind::Instance, form: WorkloadIdForm::Text, text: id.to_owned() };
-        let hash = CredentialHash::new(sha256([id.text.as_bytes()]));
+        let named = Named {
+            subject: subject.map(str::to_owned),
+            id: WorkloadId::of_text(WorkloadIdKind::Instance, id),
+            workload: "workload-1".to_owned(),
+        };
+        let hash = CredentialHash::new(sha256([id.as_bytes()]));
         let credential = Credential { hash, expires_at: Timestamp::from_seconds(i64::from(u32::MAX)) };
-        Self::new(
-            issuer,
-            class,
-            subject.map(str::to_owned),
-            id,
-            "workload-1".to_owned(),
-            i64::MAX,
-            credential,
-        )
+        Self::new(issuer, class, named, i64::MAX, credential, Build::default())
     }
 
     /// The workload issuer that vouches for it.
@@ -82,22 +92,27 @@ impl VerifiedWorkload {
 
     /// `sub` of the credential.
     pub fn subject(&self) -> Option<&str> {
-        self.subject.as_deref()
+        self.named.subject.as_deref()
     }
 
-    /// The id that names the agent: the stable id; for a class of lifetime `task` the instance id.
+    /// The id that names the agent: the stable id; for a class whose agents are instances the instance id.
     pub const fn id(&self) -> &WorkloadId {
-        &self.id
+        &self.named.id
     }
 
     /// The stable id, or the instance id where the credential has no other.
     pub fn workload(&self) -> &str {
-        &self.workload
+        &self.named.workload
     }
 
-    /// The instance id, for a class of lifetime `task`.
-    pub fn instance(&self) -> Option<&str> {
-        (self.id.kind == WorkloadIdKind::Instance).then_some(self.id.text.as_str())
+    /// The instance id, for a class whose agents are instances.
+    pub fn instance(&self) -> Option<String> {
+        (self.named.id.kind == WorkloadIdKind::Instance).then(|| self.named.id.text())
+    }
+
+    /// What the credential says of the software that the workload runs.
+    pub const fn build(&self) -> &Build {
+        &self.build
     }
 
     /// `iat` in whole seconds since the epoch; the earliest time where the credential does not say it.

@@ -1,19 +1,30 @@
-//! Verifies the credential of a workload by the rules of its issuer (preset `generic`).
+//! Verifies the credential of a workload by the rules of its issuer. What only one platform has is in a file of its own.
+
+pub mod explained;
+mod github;
+mod kubernetes;
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::id_token::FOREIGN_CLAIMS;
+use super::verified_workload::{Build, Named};
 use super::{Credential, VerifiedWorkload};
 use crate::base::text::is_shown;
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::jose::{Claims, UnverifiedToken};
-use crate::oauth::{TokenFault, WorkloadId, WorkloadIdForm, WorkloadIdKind};
-use crate::registry::{AgentClass, AgentLifetime, WorkloadIssuer};
+use crate::oauth::{TokenFault, WorkloadId, WorkloadIdForm, WorkloadIdKind, WorkloadIdValue};
+use crate::registry::{AgentClass, BuildClaims, IdClaims, IdPart, IdReading, Preset, WorkloadIssuer};
 
-/// The longest `sub` or id of a workload taken, in bytes.
+/// The longest `sub` or value of an id taken, in bytes.
 const MAX_ID: usize = 512;
+/// The longest id of several values, in bytes.
+const MAX_TEXT: usize = 1024;
+/// The longest text taken of what an agent runs, in bytes.
+const MAX_BUILD: usize = 256;
+/// Claims that no credential of a workload has: those of logout tokens, DPoP proofs and introspection responses. What
+/// marks an access token, such as `scope`, marks no other kind here: platforms write it into their credentials.
+const FOREIGN_CLAIMS: [&str; 4] = ["events", "htm", "htu", "token_introspection"];
 
 /// Refuses other kinds of token before any key is looked for. `JOSE` is what SPIFFE allows besides `JWT`.
 pub fn check_kind(token: &UnverifiedToken<'_>) -> Result<(), TokenFault> {
@@ -35,32 +46,34 @@ pub fn judge(
         [only] if *only == issuer.audience => {}
         _ => return Err(TokenFault::Audience),
     }
+    if issuer.preset == Preset::Kubernetes {
+        kubernetes::check(claims)?;
+    }
     let expires_at = check_times(issuer, claims, now)?;
     let subject = match claims.text("sub").map_err(|_| TokenFault::Subject)? {
         Some(sub) if sub.is_empty() || sub.len() > MAX_ID => return Err(TokenFault::Subject),
         sub => sub.map(str::to_owned),
     };
-    let class = class(issuer, claims).ok_or(TokenFault::NoClass)?;
-    let stable = || id(claims, WorkloadIdKind::Stable, &issuer.stable_id_claim);
-    let (id, workload) = match class.lifetime {
-        AgentLifetime::Principal => {
-            let stable = stable()?;
-            let workload = stable.text.clone();
-            (stable, workload)
-        }
-        AgentLifetime::Task => {
-            // Refused at load without; were it ever missing, there is no id that never recurs.
-            let claim = issuer.instance_id_claim.as_ref().ok_or(TokenFault::Claim)?;
-            let instance = id(claims, WorkloadIdKind::Instance, claim)?;
-            let workload = stable().map_or_else(|_| instance.text.clone(), |stable| stable.text);
-            (instance, workload)
-        }
+    let class = class(issuer, claims)?;
+    let stable = || id(claims, WorkloadIdKind::Stable, &issuer.stable_id);
+    let (id, workload) = if class.lifetime.is_of_an_instance() {
+        // Refused at load without; were it ever missing, there is no id that never recurs.
+        let of_instance = issuer.instance_id.as_ref().ok_or(TokenFault::Claim)?;
+        let instance = id(claims, WorkloadIdKind::Instance, of_instance)?;
+        let workload = stable().unwrap_or_else(|_| instance.clone()).text();
+        (instance, workload)
+    } else {
+        let stable = stable()?;
+        let workload = stable.text();
+        (stable, workload)
     };
     // A stop that was lifted takes later credentials only, and one of unknown age is none.
     let issued_at = claims.time("iat")?.map_or(i64::MIN, Timestamp::seconds);
     let credential = Credential { hash: Credential::hash(signed), expires_at };
+    let named = Named { subject, id, workload };
+    let build = build(claims, &class.build);
     let issuer = issuer.issuer.clone();
-    Ok(VerifiedWorkload::new(issuer, Arc::clone(class), subject, id, workload, issued_at, credential))
+    Ok(VerifiedWorkload::new(issuer, Arc::clone(class), named, issued_at, credential, build))
 }
 
 /// Gives `exp`.
@@ -85,21 +98,56 @@ fn check_times(issuer: &WorkloadIssuer, claims: &Claims, now: Timestamp) -> Resu
     Ok(expires_at)
 }
 
-fn class<'a>(issuer: &'a WorkloadIssuer, claims: &Claims) -> Option<&'a Arc<AgentClass>> {
-    issuer
-        .classes
-        .iter()
-        .find(|class| class.when.as_ref().is_none_or(|(claim, equals)| claims.find(claim) == Some(equals)))
+/// The first class whose condition the claims meet, and which takes what started a workflow.
+fn class<'a>(issuer: &'a WorkloadIssuer, claims: &Claims) -> Result<&'a Arc<AgentClass>, TokenFault> {
+    let fitting =
+        || issuer.classes.iter().filter(|class| class.when.as_ref().is_none_or(|when| when.holds(claims)));
+    if issuer.preset != Preset::Github {
+        return fitting().next().ok_or(TokenFault::NoClass);
+    }
+    let event = github::event(claims)?;
+    let found = fitting().find(|class| github::takes(class, event));
+    found.ok_or_else(|| if fitting().next().is_some() { TokenFault::Event } else { TokenFault::NoClass })
 }
 
-/// The id: a string, or a whole number as some issuers write theirs.
-fn id(claims: &Claims, kind: WorkloadIdKind, path: &str) -> Result<WorkloadId, TokenFault> {
-    let (form, text) = match claims.find(path) {
-        Some(Value::String(text)) => (WorkloadIdForm::Text, text.clone()),
-        Some(Value::Number(number)) if number.is_u64() => (WorkloadIdForm::Number, number.to_string()),
+/// The id, of all its parts in order.
+fn id(claims: &Claims, kind: WorkloadIdKind, of: &IdClaims) -> Result<WorkloadId, TokenFault> {
+    let mut values = Vec::with_capacity(of.0.len());
+    for part in &of.0 {
+        match value(claims, part)? {
+            Some(value) => values.push(value),
+            None if part.is_optional => {}
+            None => return Err(TokenFault::Claim),
+        }
+    }
+    let id = WorkloadId { kind, values };
+    let is_taken = (1..=MAX_TEXT).contains(&id.text().len());
+    if is_taken { Ok(id) } else { Err(TokenFault::Claim) }
+}
+
+/// One value: a string, or a whole number as some issuers write theirs.
+fn value(claims: &Claims, part: &IdPart) -> Result<Option<WorkloadIdValue>, TokenFault> {
+    let Some(found) = part.claims.iter().find_map(|claim| claims.find(claim)) else { return Ok(None) };
+    let (form, text) = match found {
+        Value::String(text) => (WorkloadIdForm::Text, text.clone()),
+        Value::Number(number) if number.is_u64() => (WorkloadIdForm::Number, number.to_string()),
         _ => return Err(TokenFault::Claim),
+    };
+    let text = match part.reading {
+        IdReading::Whole => text,
+        IdReading::Path => github::path(&text).to_owned(),
     };
     // What is recorded is text, in which no database takes NUL and an operator expects to see every character.
     let is_taken = (1..=MAX_ID).contains(&text.len()) && text.chars().all(is_shown);
-    if is_taken { Ok(WorkloadId { kind, form, text }) } else { Err(TokenFault::Claim) }
+    if is_taken { Ok(Some(WorkloadIdValue { form, text })) } else { Err(TokenFault::Claim) }
+}
+
+/// What the workload runs. It decides nothing, so that what cannot be recorded is left out.
+fn build(claims: &Claims, of: &BuildClaims) -> Build {
+    let text = |claim: &Option<String>| {
+        let found = claims.find(claim.as_deref()?)?.as_str()?;
+        let is_taken = (1..=MAX_BUILD).contains(&found.len()) && found.chars().all(is_shown);
+        is_taken.then(|| found.to_owned())
+    };
+    Build { software: text(&of.software), version: text(&of.version), image: text(&of.image) }
 }

@@ -215,7 +215,7 @@ impl TokenFile {
 }
 
 /// A token: the content of a file, or of standard input, without the white space around it.
-pub(super) fn read_token(file: &Path) -> Result<SecretString, CliError> {
+pub(in crate::cli) fn read_token(file: &Path) -> Result<SecretString, CliError> {
     let mut text = String::new();
     let read = if file.as_os_str() == "-" {
         std::io::stdin().read_to_string(&mut text).map(|_| ())

@@ -143,7 +143,7 @@ fn every_example_of_the_reference_is_toml_of_its_type() {
             Kind::Texts | Kind::Scalars => "array",
             Kind::Moment => "datetime",
             Kind::Map | Kind::Lists => "table",
-            Kind::Scalar => "",
+            Kind::Scalar | Kind::TextOrTexts => "",
         };
         let table: toml::Table = toml::from_str(&format!("x = {}", key.example)).expect(&key.path);
         let found = table["x"].type_str();

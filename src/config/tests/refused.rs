@@ -101,7 +101,7 @@ fn a_value_that_is_not_legal_has_no_further_consequences() {
         (
             "lifetime = \"task\"",
             "lifetime = \"tasks\"",
-            "`workload_issuer.class.lifetime` is `tasks`; write `task` or `principal`",
+            "`workload_issuer.class.lifetime` is `tasks`; write `task` or `instance` or `principal`",
         ),
         (
             "id = \"assistant\"",
@@ -288,6 +288,16 @@ fn two_providers_need_pairwise_subjects() {
         "assurance]]\nname = \"strong\"\nany_of = [{ claim = \"acr\", in = [\"phr\"]",
     ));
     assert!(undefined.contains("provider `https://other.example` does not define"), "{undefined}");
+}
+
+#[test]
+fn an_issuer_of_people_is_no_issuer_of_agents() {
+    let text = VALID.replace("https://workloads.example", "https://login.example");
+    let said = said(&text);
+    assert!(
+        said.contains("`workload_issuer.issuer` is an identity provider too, and the preset `generic`"),
+        "{said}"
+    );
 }
 
 #[test]

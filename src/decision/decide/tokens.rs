@@ -70,7 +70,7 @@ impl<'a> Walk<'a> {
         check_demanded(&self.config.registry, acting, self.question.proven())?;
         let agent = acting.to_agent(self.now);
         let checked = match held {
-            Held::Login(_, record) => check_agent(record.agent.as_ref(), &acting.client.id),
+            Held::Login(_, record) => check_agent(record.agent.as_ref(), &acting.client.id, self.now),
             Held::Token(..) => Ok(()),
         };
         checked

@@ -82,7 +82,12 @@ fn who_is_it(text: &mut String, agent: &Agent) {
             )
         }
     };
-    let _ = writeln!(text, "  first seen {}", agent.first_seen);
+    let runs = [&agent.build.software, &agent.build.version, &agent.build.image];
+    let runs: Vec<&str> = runs.into_iter().flatten().map(String::as_str).collect();
+    if !runs.is_empty() {
+        let _ = writeln!(text, "  runs {}, as its platform said", runs.join(", "));
+    }
+    let _ = writeln!(text, "  first seen {}, last seen {}", agent.first_seen, agent.last_seen);
 }
 
 fn who_authorised_it(text: &mut String, agent: &Agent, rows: &[Row], by_task: &BTreeMap<TaskId, Vec<Row>>) {
@@ -236,7 +241,10 @@ fn when_did_it_end(text: &mut String, agent: &Agent, by_task: &BTreeMap<TaskId, 
         (AgentState::Retired, Some(ended)) => writeln!(text, "  retired {}: {}", ended.at, ended.why.word()),
         (AgentState::Banned, Some(ended)) => writeln!(text, "  banned {}: {}", ended.at, ended.why.word()),
         (AgentState::Suspended, _) => writeln!(text, "  suspended, not ended"),
-        _ => writeln!(text, "  it has not ended"),
+        _ => match agent.end_by_itself() {
+            Some(end) => writeln!(text, "  it ends {} ({}), if not used before", end.at, end.why.word()),
+            None => writeln!(text, "  it has not ended"),
+        },
     };
     for (task, story) in by_task.iter().rev().take(TASKS_TOLD) {
         let end = story.iter().rev().find_map(|row| Some((row, row.end_of(*task)?)));

@@ -183,6 +183,11 @@ pub fn agent_json(agent: &Agent) -> Value {
         "state": agent.state,
         "ended": ended_json(agent.ended),
         "first_seen": agent.first_seen.to_string(),
+        "last_seen": agent.last_seen.to_string(),
+        "ends_at": agent.end_by_itself().map(|end| end.at.to_string()),
+        "software": agent.build.software,
+        "version": agent.build.version,
+        "image": agent.build.image,
     })
 }
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::app::fixtures::Parts;
 use crate::audit::{Event, Kind, Outcome, VerbEvent};
 use crate::base::time::{Lifetime, Timestamp};
-use crate::delegation::record::{Agent, AgentState, EndReason, Ended, Provenance};
+use crate::delegation::record::{Agent, AgentState, Build, EndReason, Ended, Provenance};
 use crate::delegation::stops::StopNumber;
 use crate::endpoint::route::Place;
 use crate::endpoint::routes::ROUTES;
@@ -143,12 +143,29 @@ fn an_agent_is_shown_with_who_vouches_for_it_and_how_it_ended() {
         ended: Some(Ended { at: NOW, why: EndReason::KillSwitch }),
         stopped: StopNumber::new(1),
         first_seen: NOW,
+        last_seen: NOW,
+        idle: Some(Lifetime::from_seconds(60)),
+        expires_at: Some(NOW.plus(Lifetime::from_seconds(600))),
+        build: Build { software: Some("age".to_owned()), version: Some("1.2".to_owned()), image: None },
     };
     let shown = show::agent_json(&agent);
     assert_eq!(shown["workload_issuer"], "https://cluster.example");
     assert_eq!((&shown["state"], &shown["lifetime"]), (&json!("banned"), &json!("task")));
     assert_eq!(shown["ended"], json!({"at": NOW.to_string(), "why": "kill_switch"}));
-    let own = Agent { provenance: Provenance::Client, state: AgentState::Active, ended: None, ..agent };
+    assert_eq!((&shown["software"], &shown["version"]), (&json!("age"), &json!("1.2")));
+    let idle_end = NOW.plus(Lifetime::from_seconds(75)).to_string();
+    assert_eq!((&shown["last_seen"], &shown["ends_at"]), (&json!(NOW.to_string()), &json!(idle_end)));
+    let active = Agent { state: AgentState::Active, ended: None, ..agent.clone() };
+    let text = explain::tell(&active, &[], &std::collections::BTreeMap::new());
+    assert!(text.contains("  runs age, 1.2, as its platform said\n"), "{text}");
+    assert!(text.contains(&format!("  it ends {idle_end} (idle), if not used before\n")), "{text}");
+    let own = Agent {
+        provenance: Provenance::Client,
+        idle: None,
+        expires_at: None,
+        build: Build::default(),
+        ..active
+    };
     let shown = show::agent_json(&own);
     assert_eq!((&shown["workload_issuer"], &shown["ended"]), (&Value::Null, &Value::Null));
 

@@ -2,7 +2,7 @@ use std::os::unix::fs::symlink;
 
 use super::*;
 use crate::base::entropy::{EntropyUnavailable, SystemEntropy};
-use crate::oauth::{Jti, WorkloadIdForm, WorkloadIdKind};
+use crate::oauth::{Jti, WorkloadIdForm, WorkloadIdKind, WorkloadIdValue};
 use crate::testing::doubles::SeededEntropy;
 
 fn secrets() -> NodeSecrets {
@@ -132,7 +132,10 @@ fn a_pairwise_txn_is_stable_in_a_sector_and_reads_as_no_task() {
 fn an_agent_id_is_agent_and_128_bits_in_lower_case_base32() {
     let secrets = secrets();
     let issuer = Issuer::new("https://cluster.example");
-    let workload = |kind, form, text: &str| WorkloadId { kind, form, text: text.to_owned() };
+    let workload = |kind, form, text: &str| WorkloadId {
+        kind,
+        values: vec![WorkloadIdValue { form, text: text.to_owned() }],
+    };
     let (stable, written) = (WorkloadIdKind::Stable, WorkloadIdForm::Text);
     let of = |id: &WorkloadId| secrets.agent_id(AgentOf::Workload(&issuer, id));
     let id = of(&workload(stable, written, "12345"));
@@ -148,6 +151,15 @@ fn an_agent_id_is_agent_and_128_bits_in_lower_case_base32() {
         secrets.agent_id(AgentOf::Client(&ClientId::new("12345"))),
     ];
     assert!(!others.contains(&id), "{others:?}");
+
+    let of_two = |texts: [&str; 2]| {
+        let value = |text: &str| WorkloadIdValue { form: written, text: text.to_owned() };
+        of(&WorkloadId { kind: stable, values: texts.map(value).to_vec() })
+    };
+    assert_eq!(of_two(["12", "345"]), of_two(["12", "345"]));
+    assert_ne!(of_two(["12", "345"]), of_two(["123", "45"]), "each value counts with its length");
+    assert_ne!(of_two(["12", "345"]), of_two(["345", "12"]));
+    assert_ne!(of_two(["12345", ""]), id);
 }
 
 #[test]

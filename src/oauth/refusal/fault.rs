@@ -73,6 +73,9 @@ faults! {
         "A task of this session was stopped, so that no access token of the session begins another for this client.";
     TaskUnknown "task_unknown", "`task` does not name a running task of this user, client and agent.";
     NoClass "no_class", "The claims of the workload meet the condition of no agent class.";
+    Event "event",
+        "The workflow was started by an event that no agent class takes; one of a pull request has to be listed.";
+    LegacyToken "legacy_token", "The token is a legacy service account token, which never expires.";
     ClassNotForClient "class_not_for_client", "The agent class does not list this client.";
     OtherClientsAgent "other_clients_agent", "The agent belongs to another client.";
     OtherCredential "other_credential",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{At, Outcome};
 use crate::audit;
-use crate::delegation::record::{Agent, AgentState, EndReason, Ended, Provenance, Subject};
+use crate::delegation::record::{Agent, AgentState, Build, EndReason, Ended, Provenance, Subject};
 use crate::delegation::stops::{StopKind, StopNumber, Stoppable};
 use crate::oauth::{AgentId, ClientId, Issuer, SubjectRef};
 use crate::registry::AgentLifetime;
@@ -198,6 +198,33 @@ pub(super) async fn set_agent_state<S: Transaction>(
     Ok(Ok(()))
 }
 
+/// Retires an agent that is over by itself, which nothing depends on: every use checks it. Its last exchange is read
+/// under lock, so that one which was a moment ago counts.
+pub(super) async fn end_agent<S: Transaction>(
+    session: &mut S,
+    id: &AgentId,
+    effect: &mut audit::Effect,
+    at: At<'_>,
+) -> Result<Outcome, Failure> {
+    let Some(row) = session.agents(&[id.as_str().to_owned()], Lock::Update).await?.pop() else {
+        return Ok(Ok(()));
+    };
+    let mut agent = Agent::try_from(row)?;
+    let Some(end) = agent.end_by_itself().filter(|end| at.now >= end.at && agent.ended.is_none()) else {
+        return Ok(Ok(()));
+    };
+    agent.state = AgentState::Retired;
+    agent.ended = Some(end);
+    // The tasks that it began are ended one batch after the other. Most instances began none, and leave no stop.
+    if !session.next_of_agent(id.as_str(), BEGINNING, 1).await?.is_empty() {
+        session.put_stop(&row_of_agent(id, end.why, at)).await?;
+    }
+    session.change_agent(&AgentRow::from(&agent)).await?;
+    effect.agent = Some(id.clone());
+    effect.is_changed = true;
+    Ok(Ok(()))
+}
+
 fn row_of_agent(id: &AgentId, why: EndReason, at: At<'_>) -> StopRow {
     row(&Stoppable::Agent(id.clone()), why, at)
 }
@@ -214,6 +241,10 @@ fn never_met(id: &AgentId, at: At<'_>) -> Agent {
         ended: Some(Ended { at: at.now, why: EndReason::KillSwitch }),
         stopped: at.number,
         first_seen: at.now,
+        last_seen: at.now,
+        idle: None,
+        expires_at: None,
+        build: Build::default(),
     }
 }
 

@@ -12,7 +12,7 @@ use super::{FetchError, MAX_DOCUMENT, RemoteKeys, provider_metadata};
 use crate::base::time::{Lifetime, Timestamp};
 use crate::jose::{Header, KeySet, PublicKey};
 use crate::oauth::Issuer;
-use crate::registry::{KeySource, Network, Reach};
+use crate::registry::{KeySource, KeysToken, Network, Reach};
 
 /// Shortest and longest time a fetched set is taken without looking again (JWKS-08).
 const FRESH: (Lifetime, Lifetime) = (Lifetime::from_seconds(300), Lifetime::from_seconds(86_400));
@@ -54,6 +54,7 @@ struct SourceName {
     is_public: bool,
     tls_ca_file: Option<PathBuf>,
     proxy: Option<Url>,
+    token: Option<KeysToken>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -277,6 +278,7 @@ impl KeyCache {
             is_public: reach.network == Network::Public,
             tls_ca_file: reach.tls_ca_file.clone(),
             proxy: reach.proxy.clone(),
+            token: reach.token.clone(),
         };
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let source = sources.entry(name).or_insert_with(|| {

@@ -1,14 +1,17 @@
 //! Fetching over HTTPS with reqwest and rustls.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{ACCEPT, CACHE_CONTROL, HeaderMap};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderValue};
 use url::{Host, Url};
+use zeroize::Zeroizing;
 
 use super::address::is_public;
 use super::{Document, FetchError, Fetched, RemoteKeys};
@@ -19,6 +22,8 @@ use crate::registry::{Network, Reach};
 /// The limits of FETCH-05: for the connection, and from the first byte out to the last byte in.
 const CONNECT: Duration = Duration::from_secs(2);
 const TOTAL: Duration = Duration::from_secs(5);
+/// The most bytes of a file with a token.
+const MAX_TOKEN: u64 = 16 * 1024;
 
 /// What makes one HTTP client differ from another.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -29,7 +34,7 @@ enum ClientKey {
     Reach(bool, Option<PathBuf>, Option<Url>),
 }
 
-/// Fetches by HTTPS: redirects off, no cookies, no credentials, no decompression, short timeouts, and
+/// Fetches by HTTPS: redirects off, no cookies, no credentials but a `keys_token_file`, no decompression, short timeouts, and
 /// for `network = "public"` only addresses that are public, checked on what is really connected to.
 #[derive(Default)]
 pub struct HttpKeys {
@@ -62,8 +67,9 @@ impl RemoteKeys for HttpKeys {
         Box::pin(async move {
             check_url(url, reach, is_local)?;
             let client = self.client(url, reach)?;
+            let token = token(url, reach)?;
             // Once more around everything, so that a body that drips cannot outlast the limit.
-            match tokio::time::timeout(TOTAL, get(&client, url, limit)).await {
+            match tokio::time::timeout(TOTAL, get(&client, url, limit, token)).await {
                 Ok(fetched) => fetched,
                 Err(_) => Err(fault("no answer within 5 s")),
             }
@@ -98,8 +104,38 @@ fn check_url(url: &Url, reach: &Reach, is_local: bool) -> Result<(), FetchError>
     Ok(())
 }
 
-async fn get(client: &reqwest::Client, url: &Url, limit: usize) -> Result<Document, FetchError> {
-    let request = client.get(url.clone()).header(ACCEPT, "application/json, application/jwk-set+json");
+/// The header with the token that is presented to this origin, where one is. Nothing else that is fetched carries a
+/// credential.
+fn token(url: &Url, reach: &Reach) -> Result<Option<HeaderValue>, FetchError> {
+    let Some(token) =
+        reach.token.as_ref().filter(|token| url.scheme() == "https" && url.origin() == token.origin)
+    else {
+        return Ok(None);
+    };
+    let named = |what: &str| FetchError(format!("keys_token_file `{}` {what}", token.file.display()));
+    let file = File::open(&token.file).map_err(|error| named(&error.to_string()))?;
+    let mut text = Zeroizing::new(String::new());
+    file.take(MAX_TOKEN + 1).read_to_string(&mut text).map_err(|_| named("is not readable text"))?;
+    let written = text.trim();
+    if written.is_empty() || text.len() as u64 > MAX_TOKEN {
+        return Err(named("holds no token, or more than one"));
+    }
+    let header = Zeroizing::new(format!("Bearer {written}"));
+    let mut header = HeaderValue::from_str(&header).map_err(|_| named("holds no token, or more than one"))?;
+    header.set_sensitive(true);
+    Ok(Some(header))
+}
+
+async fn get(
+    client: &reqwest::Client,
+    url: &Url,
+    limit: usize,
+    token: Option<HeaderValue>,
+) -> Result<Document, FetchError> {
+    let mut request = client.get(url.clone()).header(ACCEPT, "application/json, application/jwk-set+json");
+    if let Some(token) = token {
+        request = request.header(AUTHORIZATION, token);
+    }
     let mut response = request.send().await.map_err(|error| FetchError(describe(&error)))?;
     if response.status() != reqwest::StatusCode::OK {
         return Err(FetchError(format!("answered {}", response.status().as_u16())));

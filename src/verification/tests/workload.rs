@@ -21,14 +21,14 @@ async fn changed(world: &World, changes: Value) -> Result<VerifiedWorkload, Toke
 async fn a_task_class_is_known_by_its_instance_and_a_principal_by_its_stable_id() {
     let world = World::new();
     let verified = changed(&world, json!({})).await.unwrap();
-    assert_eq!((verified.id().text.as_str(), verified.class().name.as_str()), ("pod-uid", "age-verifier"));
+    assert_eq!((verified.id().text().as_str(), verified.class().name.as_str()), ("pod-uid", "age-verifier"));
     assert_eq!(verified.subject(), Some("system:serviceaccount:shop:age"));
     assert_eq!(verified.issuer().as_str(), WORKLOADS);
     let batch = json!({"kubernetes.io": {
         "namespace": "batch", "serviceaccount": {"uid": "sa-uid"}, "pod": {"uid": "pod-uid"},
     }});
     let verified = changed(&world, batch).await.unwrap();
-    assert_eq!((verified.id().text.as_str(), verified.class().name.as_str()), ("sa-uid", "batch"));
+    assert_eq!((verified.id().text().as_str(), verified.class().name.as_str()), ("sa-uid", "batch"));
 }
 
 #[tokio::test]
@@ -77,8 +77,11 @@ async fn a_missing_or_unusable_id_is_refused() {
     let number = changed(&world, json!({"kubernetes.io": io})).await.unwrap();
     let text = json!({"namespace": "shop", "pod": {"uid": "42"}});
     let text = changed(&world, json!({"kubernetes.io": text})).await.unwrap();
-    assert_eq!((number.id().text.as_str(), text.id().text.as_str()), ("42", "42"));
-    assert_eq!((number.id().form, text.id().form), (WorkloadIdForm::Number, WorkloadIdForm::Text));
+    assert_eq!((number.id().text().as_str(), text.id().text().as_str()), ("42", "42"));
+    assert_eq!(
+        (number.id().values[0].form, text.id().values[0].form),
+        (WorkloadIdForm::Number, WorkloadIdForm::Text)
+    );
     assert_eq!(number.id().kind, WorkloadIdKind::Instance);
 }
 

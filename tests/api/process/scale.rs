@@ -40,9 +40,9 @@ fn fill(backend: Backend, n: u64) -> Vec<String> {
             with(rows, n)
         ),
         format!(
-            "INSERT INTO agent (id, client, issuer, workload, instance, class, lifetime, state, stopped, first_seen) \
+            "INSERT INTO agent (id, client, issuer, workload, instance, class, lifetime, state, stopped, first_seen, last_seen) \
              {}SELECT 'agent_' || {number}, 'age-agent', 'https://workloads.example', 'age-verification', \
-             'pod-' || {number}, 'age-verification', 'task', 'active', 0, {now} FROM g",
+             'pod-' || {number}, 'age-verification', 'task', 'active', 0, {now}, {now} FROM g",
             with(rows, n)
         ),
         format!(

@@ -169,3 +169,28 @@ async fn a_client_exchanges_introspects_and_revokes_by_the_command_line_and_no_t
     server.stop().await;
     world.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_can_ask_what_deputy_reads_in_a_credential_without_a_server() {
+    let world = World::new(Backend::Sqlite).await;
+    let explain = async |token: &str| {
+        std::fs::write(world.path("credential"), token).unwrap();
+        let file = world.path("credential").display().to_string();
+        verb(&world, &format!("workload explain --json --token {file}")).await
+    };
+    let token = world.workload_token();
+    let taken = explain(&token).await.json();
+    assert_eq!((&taken["accepted"], &taken["class"]), (&true.into(), &"age-verification".into()));
+    assert!(taken["agent"].as_str().unwrap().starts_with("agent_"), "{taken}");
+    assert!(taken["instance"].is_string() && taken["claims"]["kind"] == "age", "{taken}");
+
+    assert_eq!(explain(&token).await.json()["agent"], taken["agent"]);
+    assert_ne!(explain(&world.workload_token()).await.json()["agent"], taken["agent"], "another instance");
+
+    let unknown = explain(&world.id_token("alice")).await;
+    let said: Value = serde_json::from_str(&unknown.out).unwrap();
+    assert_eq!((unknown.code, &said["cause"]), (1, &"issuer_untrusted".into()));
+    assert!(said["fix"].as_str().unwrap().contains("[[workload_issuer]]"), "{said}");
+    std::fs::remove_file(world.path("credential")).unwrap();
+    world.finish().await;
+}

@@ -8,7 +8,7 @@ use crate::base::time::{Lifetime, Timestamp};
 use crate::decision::{FirstHop, Origin, Permit, Proposal, Terms};
 use crate::delegation::plan::{Asking, TaskPlan, plan};
 use crate::delegation::record::{
-    Agent, AgentState, Delegation, Grounds, Login, LoginFacts, Provenance, Subject, Task, TokenKind,
+    Agent, AgentState, Build, Delegation, Grounds, Login, LoginFacts, Provenance, Subject, Task, TokenKind,
 };
 use crate::delegation::stops::StopNumber;
 use crate::issuance::{SealedAnswerRow, SignedToken};
@@ -258,6 +258,10 @@ impl World {
             ended: None,
             stopped: StopNumber::default(),
             first_seen: self.now(),
+            last_seen: self.now(),
+            idle: None,
+            expires_at: None,
+            build: Build::default(),
         }
     }
 

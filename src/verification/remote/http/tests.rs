@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use super::super::server::{Answer, Server};
 use super::*;
+use crate::registry::KeysToken;
 
 const LIMIT: usize = 512 * 1024;
 
@@ -172,4 +173,42 @@ async fn a_proxy_is_used_where_it_is_configured() {
     // It answers CONNECT with 404: the request ends there, and nothing was resolved here.
     assert!(fetch("https://op.invalid/jwks", &reach, false).await.is_err());
     assert!(proxy.last_headers().iter().any(|(name, value)| name == "host" && value.contains("op.invalid")));
+}
+
+#[tokio::test]
+async fn a_token_is_presented_to_its_own_origin_alone_and_read_anew_at_each_fetch() {
+    let dir = tempfile::tempdir().unwrap();
+    let (server, pem) = Server::start_tls();
+    server.set("/jwks", Answer::json("{}"));
+    let (ca, file) = (dir.path().join("ca.pem"), dir.path().join("token"));
+    std::fs::write(&ca, pem).unwrap();
+    std::fs::write(&file, "first-token\n").unwrap();
+    let url = server.url("/jwks");
+    let with = |origin: url::Origin| {
+        let token = KeysToken { file: file.clone(), origin };
+        Reach { tls_ca_file: Some(ca.clone()), token: Some(token), ..private() }
+    };
+    let sent = || {
+        server.last_headers().into_iter().find(|(name, _)| name == "authorization").map(|(_, value)| value)
+    };
+    let reach = with(url.origin());
+    fetch(url.as_str(), &reach, false).await.unwrap();
+    assert_eq!(sent().as_deref(), Some("Bearer first-token"));
+
+    std::fs::write(&file, "second-token").unwrap();
+    fetch(url.as_str(), &reach, false).await.unwrap();
+    assert_eq!(sent().as_deref(), Some("Bearer second-token"));
+
+    let elsewhere = with("https://other.example/".parse::<Url>().unwrap().origin());
+    fetch(url.as_str(), &elsewhere, false).await.unwrap();
+    assert_eq!(sent(), None);
+
+    for unfit in ["", "  \n", "two\nlines", "a\u{0}b", &"x".repeat(17_000)] {
+        std::fs::write(&file, unfit).unwrap();
+        let fault = fetch(url.as_str(), &reach, false).await.unwrap_err();
+        assert!(fault.contains("holds no token, or more than one") && !fault.contains("lines"), "{fault}");
+    }
+    std::fs::remove_file(&file).unwrap();
+    let fault = fetch(url.as_str(), &reach, false).await.unwrap_err();
+    assert!(fault.contains("keys_token_file") && fault.contains("No such file"), "{fault}");
 }

@@ -1,0 +1,140 @@
+//! `[[workload_issuer.class]]`: what the agents of an issuer may be.
+
+use std::collections::BTreeSet;
+
+use super::conditions::{self, RawWhen};
+use super::section::Section;
+use super::table::table;
+use crate::base::time::Lifetime;
+use crate::registry::{AgentClass, AgentLifetime, BuildClaims, ClaimMatch, OWNERS_AT_GITHUB, Preset, When};
+
+table! {
+    /// The classes of agents. The first class that matches applies.
+    pub(super) struct RawClass {
+        /// The name of the class in policy and audit. No other class has it, of whichever issuer.
+        #[schemars(required, example = &"age-verification")]
+        name: Option<String>,
+        #[schemars(extend("x-default" = "any token of the issuer; required with `github`"))]
+        when: Option<RawWhen>,
+        /// The events of GitHub Actions by which the workflows of the class may be started.
+        #[schemars(example = ["push", "workflow_dispatch"], extend("x-default" = "any but those of pull requests"))]
+        events: Option<Vec<String>>,
+        /// How long an agent of the class lives.
+        #[schemars(required, example = &"task")]
+        lifetime: Option<AgentLifetime>,
+        /// How long an agent of `lifetime = "instance"` may be idle before it is retired. Its last exchange counts to
+        /// within 15 seconds.
+        #[schemars(range(min = 60, max = 31_536_000), example = &900, extend("x-default" = "`3600` with `instance`"))]
+        idle_seconds: Option<u32>,
+        /// How long an agent of the class lives at most. It is retired then, and does not come back.
+        #[schemars(range(min = 60, max = 315_360_000), example = &86_400)]
+        ttl_seconds: Option<u32>,
+        /// The claim with the name of the software that an agent runs. It is recorded and decides nothing.
+        #[schemars(example = &"app.name")]
+        software: Option<String>,
+        /// The claim with the version of the software.
+        #[schemars(example = &"app.version")]
+        version: Option<String>,
+        /// The claim with the image that an agent runs.
+        #[schemars(example = &"app.image")]
+        image: Option<String>,
+        /// The clients that may present the agents of the class.
+        #[schemars(example = ["age-agent"], extend("x-default" = "required"))]
+        clients: Vec<String>,
+        /// The most scopes that its agents may get.
+        #[schemars(example = ["age_over_18"])]
+        scopes: Vec<String>,
+        /// The only targets that its agents may reach.
+        #[schemars(example = ["tickets"])]
+        targets: Vec<String>,
+        /// The yes/no scopes that its agents may have answered. Each counts as one of `scopes`.
+        #[schemars(example = ["age_over_18"])]
+        answers: Vec<String>,
+    }
+}
+
+/// The class of a client's own agent in policy and audit.
+const OWN_AGENT_CLASS: &str = "client";
+/// How long an instance may be idle where its class does not say it.
+const IDLE_SECONDS: u32 = 3600;
+
+pub(super) fn class(
+    section: &Section<'_>,
+    raw: RawClass,
+    preset: Preset,
+    has_instances: bool,
+) -> Option<AgentClass> {
+    if raw.name.as_deref() == Some(OWN_AGENT_CLASS) {
+        let what = "is `client`, which is the class of a client's own agent";
+        section.refuse("name", what, "choose another name");
+    }
+    let when = raw.when.map(|when| conditions::when(&section.at("when"), when));
+    check_condition(section, preset, when.as_ref());
+    let events = raw.events.map(|events| checked_events(section, preset, events));
+    let is_instance = raw.lifetime.is_some_and(AgentLifetime::is_of_an_instance);
+    if is_instance && !has_instances {
+        let word = raw.lifetime.map_or("task", AgentLifetime::word);
+        let what = format!(
+            "is `{word}`, but the issuer has no `instance_id_claim`: retiring one agent would ban all of them"
+        );
+        section.refuse("lifetime", what, "name the claim of the instance, or write `principal`");
+    }
+    let idle = match (raw.lifetime, raw.idle_seconds) {
+        (Some(AgentLifetime::Instance), seconds) => Some(seconds.unwrap_or(IDLE_SECONDS)),
+        (Some(AgentLifetime::Task | AgentLifetime::Principal), Some(_)) => {
+            let what = "is for a class with `lifetime = \"instance\"`";
+            let fix = "remove it: an agent that was idle for too long would never come back";
+            section.refuse("idle_seconds", what, fix);
+            None
+        }
+        _ => None,
+    };
+    let clients = section.clients("clients", &raw.clients, "present its agents");
+    let targets = section.targets("targets", &raw.targets);
+    let (answers, scopes) = section.scopes(&raw.answers, &raw.scopes);
+    Some(AgentClass {
+        name: raw.name?,
+        when,
+        events,
+        lifetime: raw.lifetime?,
+        idle: idle.map(Lifetime::from_seconds),
+        ttl: raw.ttl_seconds.map(Lifetime::from_seconds),
+        build: BuildClaims { software: raw.software, version: raw.version, image: raw.image },
+        clients,
+        scopes,
+        targets,
+        answers,
+    })
+}
+
+/// A class is chosen by what the issuer vouches for. Where an issuer signs for everybody, a class says whose workloads
+/// it takes.
+fn check_condition(section: &Section<'_>, preset: Preset, when: Option<&When>) {
+    for claim in when.into_iter().flat_map(When::claims) {
+        if preset.is_chosen_by_caller(claim) {
+            let what = format!("checks `{claim}`, whose value the caller chooses");
+            section.refuse("when", what, "check claims whose value the issuer decides");
+        }
+    }
+    let names_owner = when.into_iter().flat_map(|when| &when.all).any(|check| {
+        OWNERS_AT_GITHUB.contains(&check.claim.as_str())
+            && matches!(check.test, ClaimMatch::Equals(_) | ClaimMatch::In(_))
+    });
+    if preset.is_shared() && !names_owner {
+        let owners: Vec<_> = OWNERS_AT_GITHUB.iter().map(|claim| format!("`{claim}`")).collect();
+        let what =
+            format!("does not say whose workflows the class takes: it checks none of {}", owners.join(", "));
+        let fix = "add such a check: GitHub signs tokens for everybody, and names can be taken over";
+        section.refuse("when", what, fix);
+    }
+}
+
+fn checked_events(section: &Section<'_>, preset: Preset, events: Vec<String>) -> BTreeSet<String> {
+    if preset != Preset::Github {
+        section.refuse("events", "is for issuers with `preset = \"github\"`", "remove it");
+    }
+    if events.is_empty() {
+        section.refuse("events", "is empty: no workflow would be taken", "name the events, or remove it");
+    }
+    events.into_iter().collect()
+}
