@@ -15,6 +15,7 @@ mod world;
 
 use process_support::scan;
 
+mod callers;
 mod examples;
 mod identity;
 mod planted;
