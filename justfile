@@ -26,6 +26,10 @@ test-postgres *args:
     trap postgres_stop EXIT
     postgres_start && cargo test --locked {{ args }}
 
+# the callers of docs/callers against the real binary: who asks how, and what came of it
+callers *args:
+    tests/callers/table {{ args }}
+
 # the normative sentences: requirement → passed, or skipped with the reason
 conformance *args:
     cargo test --locked --test conformance -- {{ args }}

@@ -16,6 +16,7 @@ mod world;
 use process_support::scan;
 
 mod access_tokens;
+mod callers;
 mod examples;
 mod identity;
 mod planted;

@@ -9,6 +9,7 @@ import { canary, closeServer, listen } from './world.js';
 
 const CLIENT = { id: 'booking-app', secret: 'a secret of the booking app, known to the provider' };
 const CALLBACK = 'http://127.0.0.1/callback';
+const LEVELS = { acr: 'phr', amr: ['pwd', 'hwk', 'mfa'] };
 const USER = { name: 'ann', password: 'correct horse battery staple', passkey: 'touched' };
 
 export async function startProvider() {
@@ -32,7 +33,18 @@ export async function startProvider() {
     acrValues: ['phr'],
     claims: { openid: ['sub', 'acr', 'amr', 'birthdate', 'email'] },
     conformIdTokenClaims: false,
-    features: { devInteractions: { enabled: false } },
+    // An access token is a JWT for the resource that the application asks for (RFC 9068), and says how the user signed in.
+    features: {
+      devInteractions: { enabled: false },
+      resourceIndicators: {
+        enabled: true,
+        useGrantedResource: () => true,
+        getResourceServerInfo: (_context, resource) => ({
+          audience: resource, scope: 'travel', accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } },
+        }),
+      },
+    },
+    extraTokenClaims: (_context, token) => (token.kind === 'AccessToken' ? LEVELS : undefined),
     interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
     findAccount: (_context, accountId) => ({
       accountId,
@@ -64,17 +76,25 @@ async function interact(provider, request, response) {
     if (form.get('user') !== name || form.get('password') !== password || form.get('passkey') !== passkey) {
       return response.writeHead(403).end();
     }
-    const login = { accountId: name, acr: 'phr', amr: ['pwd', 'hwk', 'mfa'] };
+    const login = { accountId: name, ...LEVELS };
     return provider.interactionFinished(request, response, { login }, { mergeWithLastSubmission: false });
   }
   const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
   grant.addOIDCScope('openid');
+  if (params.resource) grant.addResourceScope(params.resource, 'travel');
   const consent = { grantId: await grant.save() };
   return provider.interactionFinished(request, response, { consent }, { mergeWithLastSubmission: true });
 }
 
 // The user: authorization code with PKCE, as the booking app's own relying party does it (openid-client).
-export async function signIn(issuer) {
+export const signIn = async (issuer) => (await tokensOf(issuer)).id_token;
+
+// The access token that the same user's booking app sends to a resource.
+export const accessToken = async (issuer, resource) => (
+  (await tokensOf(issuer, { resource, scope: 'openid travel' })).access_token
+);
+
+async function tokensOf(issuer, asked = {}) {
   const config = await client.discovery(new URL(issuer), CLIENT.id, CLIENT.secret, undefined, {
     execute: [client.allowInsecureRequests], // loopback
   });
@@ -89,14 +109,14 @@ export async function signIn(issuer) {
     code_challenge_method: 'S256',
     state: expectedState,
     nonce: expectedNonce,
+    ...asked,
   });
   const callback = await walk(url, {
     user: USER.name, password: USER.password, passkey: USER.passkey, agree: 'yes',
   });
-  const tokens = await client.authorizationCodeGrant(config, callback, {
+  return client.authorizationCodeGrant(config, callback, {
     pkceCodeVerifier, expectedState, expectedNonce, idTokenExpected: true,
-  });
-  return tokens.id_token;
+  }, asked.resource ? { resource: asked.resource } : undefined);
 }
 
 // A browser without a screen: follows redirects, keeps cookies, fills in each form it is shown.
