@@ -16,6 +16,7 @@ const CLUSTER: &str = "[[workload_issuer]]\nissuer = \"https://oidc.cluster-a.ex
 const GITHUB: &str =
     "[[workload_issuer]]\nissuer = \"https://token.actions.githubusercontent.com\"\npreset = \"github\"\n";
 const FIRST_WHEN: &str = "when = { claim = \"kind\", equals = \"age\" }";
+const COURIER_WHEN: &str = "when = { claim = \"kind\", equals = \"courier\" }";
 const SECOND_WHEN: &str = "when = { claim = \"kind\", equals = \"planner\" }";
 /// A condition that says whose workflows a class takes.
 const OURS: &str = "when = { claim = \"repository_owner_id\", equals = \"4411\" }";
@@ -27,7 +28,7 @@ fn with(head: &str) -> String {
 
 /// The valid file with GitHub as its workload issuer.
 fn at_github() -> String {
-    with(GITHUB).replace(FIRST_WHEN, OURS).replace(SECOND_WHEN, OURS)
+    with(GITHUB).replace(COURIER_WHEN, OURS).replace(FIRST_WHEN, OURS).replace(SECOND_WHEN, OURS)
 }
 
 fn issuer(text: &str) -> WorkloadIssuer {

@@ -100,12 +100,14 @@ impl Stage {
             request.form.iter().map(|(name, value)| (&**name, self.filled(request, value))).collect();
         let response = post.form(&form).send().await.unwrap();
         let status = response.status().as_u16();
+        let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.map(ToOwned::to_owned);
         let text = response.text().await.unwrap();
         let json: Value = serde_json::from_str(&text).unwrap_or_default();
         if let Some(token) = json["access_token"].as_str() {
             self.world.witness.saw(token.to_owned());
         }
-        Answer { status, text, json }
+        Answer { status, retry_after, text, json }
     }
 
     /// A value with its placeholders filled in.
