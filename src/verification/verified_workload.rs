@@ -37,7 +37,7 @@ pub struct VerifiedWorkload {
 
 /// How a credential names its workload.
 #[derive(Clone, Debug)]
-pub(super) struct Named {
+pub struct Named {
     /// `sub`
     pub(super) subject: Option<String>,
     /// The id that names the agent.
