@@ -42,33 +42,20 @@ macro_rules! played {
 }
 
 played! {
-    #[ignore = "until access tokens as subjects and clients of a platform are merged"]
     agentcore: "agentcore",
-    #[ignore = "until access tokens as subjects are merged"]
     agentgateway: "agentgateway",
-    #[ignore = "until access tokens as subjects and clients of a platform are merged"]
     authbridge: "authbridge",
-    #[ignore = "until access tokens as subjects are merged"]
     bifrost: "bifrost",
-    #[ignore = "until access tokens as subjects are merged"]
     contextforge: "contextforge",
-    #[ignore = "until access tokens as subjects and clients of a platform are merged"]
     github_actions: "github-actions",
     google_auth: "google-auth",
-    #[ignore = "until access tokens as subjects and clients of a platform are merged"]
     kagent: "kagent",
-    #[ignore = "until access tokens as subjects and clients of a platform are merged"]
     keycard: "keycard",
-    #[ignore = "until access tokens as subjects and clients of a platform are merged"]
     kubernetes: "kubernetes",
-    #[ignore = "until access tokens as subjects and clients of a platform are merged"]
     kubernetes_mcp_server: "kubernetes-mcp-server",
     libraries: "libraries",
-    #[ignore = "until access tokens as subjects are merged"]
     litellm: "litellm",
-    #[ignore = "until access tokens as subjects are merged"]
     spring_security: "spring-security",
-    #[ignore = "until access tokens as subjects are merged"]
     toolhive: "toolhive",
     vault: "vault",
 }

@@ -16,9 +16,6 @@ const ID_TOKEN = 'urn:ietf:params:oauth:token-type:id_token';
 const TICKETS = 'https://tickets.example';
 const SCOPE = 'tickets:search';
 // What these need is being built: without it the pages' configurations do not load. Remove each with what it skips.
-const SUBJECTS = { skip: 'until access tokens as subjects are merged' };
-const PLATFORMS = { skip: 'until access tokens as subjects and clients of a platform are merged' };
-const PROOFS = { skip: 'until proofs of possession are merged' };
 
 // Runs a program with an input, and reads the JSON that it prints last.
 async function run(program, parameters, input = '') {
@@ -68,7 +65,7 @@ describe('stock callers', () => {
   const userToken = async (audience) => world.saw(await accessToken(provider.issuer, audience));
   const idToken = async () => world.saw(await signIn(provider.issuer));
 
-  test('kagent exchanges the token of a session by its plugin for the agent framework', PLATFORMS, () => (
+  test('kagent exchanges the token of a session by its plugin for the agent framework', () => (
     on('kagent', 0, async ({ issuer, audience, platformToken }) => {
       const part = { issuer, subject_token: await userToken(audience), platform_token: await platformToken() };
       reached(await python('agentsts', { ...part, resource: [TICKETS] }));
@@ -76,7 +73,7 @@ describe('stock callers', () => {
     })
   ));
 
-  test('the SDK of Keycard exchanges by secret', SUBJECTS, () => (
+  test('the SDK of Keycard exchanges by secret', () => (
     on('keycard', 0, async ({ issuer, audience, secret }) => {
       const answer = await python('keycard', {
         issuer, client: 'mcp-server', secret, subject_token: await userToken(audience), audience: TICKETS,
@@ -86,7 +83,7 @@ describe('stock callers', () => {
     })
   ));
 
-  test('the SDK of Keycard exchanges by the token of the platform alone', PLATFORMS, () => (
+  test('the SDK of Keycard exchanges by the token of the platform alone', () => (
     on('keycard', 1, async ({ issuer, audience, platformToken }) => {
       const part = { issuer, subject_token: await userToken(audience), audience: TICKETS };
       reached(await python('keycard', { ...part, platform_token: await platformToken() }));
@@ -118,7 +115,7 @@ describe('stock callers', () => {
     })
   ));
 
-  test('requests-oauth2client gets a token that is bound to its own key', PROOFS, () => (
+  test('requests-oauth2client gets a token that is bound to its own key', () => (
     on('libraries', 0, async ({ issuer, jwk }) => {
       const part = { issuer, client: 'assistant', jwk, subject_token: await idToken(), audience: TICKETS, scope: SCOPE };
       const answer = await python('requests-oauth2client', { ...part, dpop: true });
@@ -127,7 +124,7 @@ describe('stock callers', () => {
     })
   ));
 
-  test('openid-client gets a token that is bound to its own key', PROOFS, () => (
+  test('openid-client gets a token that is bound to its own key', () => (
     on('libraries', 0, async ({ issuer, privateKey }) => {
       const authentication = client.PrivateKeyJwt({ key: privateKey, kid: 'client-1' });
       const config = await client.discovery(new URL(issuer), 'assistant', undefined, authentication, {
@@ -154,7 +151,7 @@ describe('stock callers', () => {
     })
   ));
 
-  test('Spring Security exchanges the JWT with which a request arrived', SUBJECTS, () => (
+  test('Spring Security exchanges the JWT with which a request arrived', () => (
     on('spring-security', 0, async ({ issuer, audience, secret }) => {
       const parameters = [issuer, 'booking-service', secret, await userToken(audience), SCOPE];
       reached(await java('Spring', ...parameters, TICKETS));

@@ -95,7 +95,7 @@ fn what_would_let_in_too_much_or_nothing_is_refused() {
         ("entry", "when = { claim = \"a\" }", "needs exactly one of `equals`, `in`, `contains` and `under`"),
         ("entry", "when = { equals = 1 }", "when.claim` is missing"),
         ("entry", "when = { claim = \"a\", equals = 1, in = [1] }", "needs exactly one of"),
-        ("entry", "when = { claim = \"a\", in = [] }", "lists no values"),
+        ("entry", "when = { claim = \"a\", in = [] }", "is empty: no token would meet it"),
         ("entry", "when = { claim = \"a\", in = [[1]] }", "must be a string, integer or boolean"),
         ("entry", "when = { claim = \"a\", under = \"acme\" }", "does not end with `/`"),
         (
