@@ -15,7 +15,6 @@ const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 const ID_TOKEN = 'urn:ietf:params:oauth:token-type:id_token';
 const TICKETS = 'https://tickets.example';
 const SCOPE = 'tickets:search';
-// What these need is being built: without it the pages' configurations do not load. Remove each with what it skips.
 
 // Runs a program with an input, and reads the JSON that it prints last.
 async function run(program, parameters, input = '') {
