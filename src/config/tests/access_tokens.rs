@@ -101,7 +101,7 @@ fn what_would_let_in_too_much_or_nothing_is_refused() {
         (
             "entry",
             "when = { claim = \"a\", equals = 1, all = [{ claim = \"b\", equals = 1 }] }",
-            "move the condition into",
+            "move that check into",
         ),
         (
             "entry",
