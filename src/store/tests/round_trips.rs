@@ -260,5 +260,5 @@ async fn a_proof_and_a_pin_add_statements_and_no_round_trip() {
         world.issued(&store, proving([7; 32])).await;
     });
     // Each proof is looked up and recorded, and so is each first key.
-    assert_eq!([first, again], [(4, 16, 0), (4, 15, 0)]);
+    assert_eq!([first, again], [(4, 18, 0), (4, 17, 0)]);
 }
