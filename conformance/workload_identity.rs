@@ -63,6 +63,7 @@ fn github() -> Setup {
         .replace(HEAD, GITHUB)
         .replace(&of_kind("age"), &of_owner("age"))
         .replace(&of_kind("planner"), &of_owner("planner"))
+        .replace(&of_kind("courier"), &of_owner("courier"))
 }
 
 /// The token of a pod, as a cluster projects it.
