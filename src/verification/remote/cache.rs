@@ -16,8 +16,13 @@ use crate::registry::{KeySource, KeysToken, Network, Reach};
 
 /// Shortest and longest time a fetched set is taken without looking again (JWKS-08).
 const FRESH: (Lifetime, Lifetime) = (Lifetime::from_seconds(300), Lifetime::from_seconds(86_400));
-/// An unknown `kid` causes at most one fetch in this time per source (7515-4.1.4-01).
+/// One unknown `kid` causes at most one fetch in this time (7515-4.1.4-01).
 const UNKNOWN_KID_PAUSE: Lifetime = Lifetime::from_seconds(60);
+/// Unknown `kid`s cause at most one fetch in this time per source, whichever they are. Each of those fetches would find
+/// any new key.
+const SOURCE_PAUSE: Lifetime = Lifetime::from_seconds(5);
+/// As many unknown `kid`s are remembered per source. Beyond that all are forgotten, and [`SOURCE_PAUSE`] alone counts.
+const MAX_MISSED: usize = 256;
 /// After a failed fetch none is tried for this time.
 const FAILURE_PAUSE: Lifetime = Lifetime::from_seconds(10);
 /// Until when a file is not read again by itself: only a reload reads it.
@@ -66,14 +71,25 @@ enum Place {
 
 /// The key sets of every source asked for so far. Sources are configured, so their number is bounded.
 pub struct KeyCache {
-    remote: Box<dyn RemoteKeys>,
+    remote: Arc<dyn RemoteKeys>,
     sources: Mutex<HashMap<SourceName, Arc<Source>>>,
+}
+
+/// What is fetched, and how.
+#[derive(Clone)]
+struct Fetch {
+    remote: Arc<dyn RemoteKeys>,
+    place: Place,
+    reach: Reach,
+    is_local: bool,
+    /// The key for which the source is asked.
+    wanted: Header,
 }
 
 /// One source: what is known of it, and a lock held while it is being asked.
 struct Source {
     known: ArcSwap<Known>,
-    asking: tokio::sync::Mutex<()>,
+    asking: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Clone, Default)]
@@ -82,6 +98,8 @@ struct Known {
     good: Option<Good>,
     /// When it was last asked, and what went wrong if it did.
     asked: Option<(Timestamp, Option<String>)>,
+    /// The `kid`s that a look did not find, and when that was.
+    missed: HashMap<Option<String>, Timestamp>,
 }
 
 #[derive(Clone)]
@@ -95,6 +113,12 @@ impl Known {
     /// Whether the source was asked less than `pause` ago. A clock set back counts as long ago.
     fn was_asked_within(&self, pause: Lifetime, now: Timestamp) -> bool {
         self.asked.as_ref().is_some_and(|(at, _)| (0..pause.millis()).contains(&now.millis_since(*at)))
+    }
+
+    /// Whether a look for this key found, less than its pause ago, that there is none.
+    fn has_missed(&self, header: &Header, now: Timestamp) -> bool {
+        let within = 0..UNKNOWN_KID_PAUSE.millis();
+        self.missed.get(&header.kid).is_some_and(|at| within.contains(&now.millis_since(*at)))
     }
 
     fn has_failed(&self) -> bool {
@@ -135,13 +159,14 @@ impl KeyCache {
         for source in sources.values() {
             let known = source.known.load();
             let good = known.good.clone().map(|good| Good { fresh_until: now, ..good });
-            source.known.store(Arc::new(Known { good, asked: None }));
+            source.known.store(Arc::new(Known { good, ..Known::default() }));
         }
         drop(sources);
         for (path, keys) in files.0 {
             let good = Good { keys, had_at: now, fresh_until: FOR_EVER };
             let source = self.source(&Place::File(path), &Reach::default());
-            source.known.store(Arc::new(Known { good: Some(good), asked: Some((now, None)) }));
+            let known = Known { good: Some(good), asked: Some((now, None)), ..Known::default() };
+            source.known.store(Arc::new(known));
         }
     }
 
@@ -151,12 +176,26 @@ impl KeyCache {
         sources.retain(|name, _| matches!(name.place, Place::File(_)));
     }
 
-    /// A cache over this way of fetching.
-    pub fn new(remote: Box<dyn RemoteKeys>) -> Self {
-        Self { remote, sources: Mutex::default() }
+    /// Waits until no source is being asked.
+    #[cfg(test)]
+    async fn settled(&self) {
+        let sources: Vec<_> =
+            self.sources.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        for source in sources {
+            drop(source.asking.lock().await);
+        }
     }
 
-    /// The key of `spec` that fits `header`.
+    /// A cache over this way of fetching.
+    pub fn new(remote: Box<dyn RemoteKeys>) -> Self {
+        Self { remote: remote.into(), sources: Mutex::default() }
+    }
+
+    /// The key of `spec` that fits `header`. Where one is known, a look for newer ones goes on beside the request.
+    ///
+    /// # Errors
+    /// [`KeyFault::Unknown`] where the source was asked and has no such key; [`KeyFault::Unavailable`] where it could
+    /// not be asked, so that the key may be one of its new ones.
     pub async fn key(
         &self,
         spec: KeySpec<'_>,
@@ -168,28 +207,44 @@ impl KeyCache {
         };
         let source = self.source(&place, spec.reach);
         let mut known = source.known.load_full();
-        let is_served = known.usable(spec.stale, now).is_some_and(|good| good.keys.choose(header).is_some());
-        // A request that lacks a key waits for the fetch that is under way; requests whose key is known do not wait.
-        let turn = if !is_served {
-            Some(source.asking.lock().await)
-        } else if Self::wants_look(&known, spec, header, now) {
-            source.asking.try_lock().ok()
-        } else {
-            None
+        let fetch = || Fetch {
+            remote: Arc::clone(&self.remote),
+            place: place.clone(),
+            reach: spec.reach.clone(),
+            is_local: spec.is_local,
+            wanted: header.clone(),
         };
-        if let Some(_turn) = turn {
+        if known.usable(spec.stale, now).is_some_and(|good| good.keys.choose(header).is_some()) {
+            if Self::wants_look(&known, spec, header, now)
+                && let Ok(turn) = Arc::clone(&source.asking).try_lock_owned()
+            {
+                let (fetch, source) = (fetch(), Arc::clone(&source));
+                tokio::spawn(async move {
+                    fetch.look(&source, now).await;
+                    drop(turn);
+                });
+            }
+        } else {
+            // A request that lacks a key waits for the fetch that is under way.
+            let _turn = source.asking.lock().await;
             known = source.known.load_full();
             if Self::wants_look(&known, spec, header, now) {
-                self.look(&source, &place, spec, now).await;
+                fetch().look(&source, now).await;
                 known = source.known.load_full();
             }
         }
+        let fault = || {
+            let fault = known.asked.as_ref().and_then(|(_, fault)| fault.clone());
+            KeyFault::Unavailable(fault.unwrap_or_else(|| "never fetched".to_owned()))
+        };
         match known.usable(spec.stale, now) {
-            Some(good) => good.keys.choose(header).cloned().ok_or(KeyFault::Unknown),
-            None => {
-                let why = known.asked.as_ref().and_then(|(_, fault)| fault.clone());
-                Err(KeyFault::Unavailable(why.unwrap_or_else(|| "never fetched".to_owned())))
-            }
+            None => Err(fault()),
+            Some(good) => match good.keys.choose(header) {
+                Some(key) => Ok(key.clone()),
+                // Nobody knows whether it is a new one.
+                None if known.has_failed() => Err(fault()),
+                None => Err(KeyFault::Unknown),
+            },
         }
     }
 
@@ -204,70 +259,10 @@ impl KeyCache {
             Some(good) => {
                 good.fresh_until != FOR_EVER
                     && good.keys.choose(header).is_none()
-                    && !known.was_asked_within(UNKNOWN_KID_PAUSE, now)
+                    && !known.was_asked_within(SOURCE_PAUSE, now)
+                    && !known.has_missed(header, now)
             }
         }
-    }
-
-    /// Asks the source once. A failure leaves the last good copy in place.
-    async fn look(&self, source: &Source, place: &Place, spec: KeySpec<'_>, now: Timestamp) {
-        let before = source.known.load_full();
-        // Noted before the first byte goes out: a caller that goes away must not make the next one ask
-        // again at once.
-        let asking = Some((now, Some("a fetch was given up".to_owned())));
-        source.known.store(Arc::new(Known { good: before.good.clone(), asked: asking }));
-        let after = match self.fetch(place, spec).await {
-            Ok((keys, max_age)) => {
-                let fresh = max_age.unwrap_or(FRESH.0).clamp(FRESH.0, FRESH.1);
-                let fresh_until = match place {
-                    Place::File(_) => FOR_EVER,
-                    Place::Discovery(_) | Place::Uri(_) => now.plus(fresh),
-                };
-                let good = Good { keys: Arc::new(keys), had_at: now, fresh_until };
-                Known { good: Some(good), asked: Some((now, None)) }
-            }
-            Err(FetchError(what)) => {
-                tracing::warn!(keys.source = %place, "keys were not renewed: {what}");
-                Known { good: before.good.clone(), asked: Some((now, Some(what))) }
-            }
-        };
-        source.known.store(Arc::new(after));
-    }
-
-    async fn fetch(
-        &self,
-        place: &Place,
-        spec: KeySpec<'_>,
-    ) -> Result<(KeySet, Option<Lifetime>), FetchError> {
-        let document = match place {
-            Place::File(path) => {
-                // A local file of bounded use, once a few minutes: not worth another thread.
-                let body = std::fs::read(path).map_err(|error| FetchError(error.to_string()))?;
-                super::Document { body, max_age: None }
-            }
-            Place::Uri(url) => self.remote.fetch(url, spec.reach, MAX_DOCUMENT, spec.is_local).await?,
-            Place::Discovery(issuer) => {
-                let url = self.discover(issuer, spec).await?;
-                self.remote.fetch(&url, spec.reach, MAX_DOCUMENT, spec.is_local).await?
-            }
-        };
-        let keys = KeySet::parse(&document.body)
-            .map_err(|_| FetchError("not a key set within the limits".to_owned()))?;
-        // An empty set is believed: an issuer that withdrew every key wants none of them to be trusted.
-        if keys.is_empty() {
-            tracing::warn!(keys.source = %place, "the key set has no usable key");
-        }
-        Ok((keys, document.max_age))
-    }
-
-    /// Where the provider's key set is.
-    async fn discover(&self, issuer: &Issuer, spec: KeySpec<'_>) -> Result<Url, FetchError> {
-        let metadata = provider_metadata(self.remote.as_ref(), issuer, spec.reach, spec.is_local)
-            .await
-            .map_err(|fault| FetchError(fault.to_string()))?;
-        let metadata: CoreProviderMetadata = serde_json::from_slice(&metadata)
-            .map_err(|error| FetchError(format!("provider metadata: {error}")))?;
-        Ok(metadata.jwks_uri().url().clone())
     }
 
     fn source(&self, place: &Place, reach: &Reach) -> Arc<Source> {
@@ -281,10 +276,77 @@ impl KeyCache {
             token: reach.token.clone(),
         };
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        let source = sources.entry(name).or_insert_with(|| {
-            Arc::new(Source { known: ArcSwap::default(), asking: tokio::sync::Mutex::new(()) })
-        });
+        let source = sources
+            .entry(name)
+            .or_insert_with(|| Arc::new(Source { known: ArcSwap::default(), asking: Arc::default() }));
         Arc::clone(source)
+    }
+}
+
+impl Fetch {
+    /// Asks the source once. A failure leaves the last good copy in place.
+    async fn look(&self, source: &Source, now: Timestamp) {
+        let before = source.known.load_full();
+        // Noted before the first byte goes out: a caller that goes away must not make the next one ask
+        // again at once.
+        let asking = Some((now, Some("a fetch was given up".to_owned())));
+        source.known.store(Arc::new(Known { asked: asking, ..Known::clone(&before) }));
+        let after = match self.fetch().await {
+            Ok((keys, max_age)) => {
+                let fresh = max_age.unwrap_or(FRESH.0).clamp(FRESH.0, FRESH.1);
+                let fresh_until = match self.place {
+                    Place::File(_) => FOR_EVER,
+                    Place::Discovery(_) | Place::Uri(_) => now.plus(fresh),
+                };
+                let mut missed = before.missed.clone();
+                missed.retain(|_, at| (0..UNKNOWN_KID_PAUSE.millis()).contains(&now.millis_since(*at)));
+                if keys.choose(&self.wanted).is_none() {
+                    if missed.len() >= MAX_MISSED {
+                        missed.clear();
+                    }
+                    missed.insert(self.wanted.kid.clone(), now);
+                }
+                let good = Good { keys: Arc::new(keys), had_at: now, fresh_until };
+                Known { good: Some(good), asked: Some((now, None)), missed }
+            }
+            Err(FetchError(what)) => {
+                tracing::warn!(keys.source = %self.place, "keys were not renewed: {what}");
+                Known { asked: Some((now, Some(what))), ..Known::clone(&before) }
+            }
+        };
+        source.known.store(Arc::new(after));
+    }
+
+    async fn fetch(&self) -> Result<(KeySet, Option<Lifetime>), FetchError> {
+        let document = match &self.place {
+            Place::File(path) => {
+                // A local file of bounded use, once a few minutes: not worth another thread.
+                let body = std::fs::read(path).map_err(|error| FetchError(error.to_string()))?;
+                super::Document { body, max_age: None }
+            }
+            Place::Uri(url) => self.remote.fetch(url, &self.reach, MAX_DOCUMENT, self.is_local).await?,
+            Place::Discovery(issuer) => {
+                let url = self.discover(issuer).await?;
+                self.remote.fetch(&url, &self.reach, MAX_DOCUMENT, self.is_local).await?
+            }
+        };
+        let keys = KeySet::parse(&document.body)
+            .map_err(|_| FetchError("not a key set within the limits".to_owned()))?;
+        // An empty set is believed: an issuer that withdrew every key wants none of them to be trusted.
+        if keys.is_empty() {
+            tracing::warn!(keys.source = %self.place, "the key set has no usable key");
+        }
+        Ok((keys, document.max_age))
+    }
+
+    /// Where the provider's key set is.
+    async fn discover(&self, issuer: &Issuer) -> Result<Url, FetchError> {
+        let metadata = provider_metadata(self.remote.as_ref(), issuer, &self.reach, self.is_local)
+            .await
+            .map_err(|fault| FetchError(fault.to_string()))?;
+        let metadata: CoreProviderMetadata = serde_json::from_slice(&metadata)
+            .map_err(|error| FetchError(format!("provider metadata: {error}")))?;
+        Ok(metadata.jwks_uri().url().clone())
     }
 }
 
