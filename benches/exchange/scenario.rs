@@ -4,7 +4,7 @@ use deputy::testing::{Client, Credential, Endpoint, Endpoints, Exchange};
 use serde_json::{Value, json};
 
 use super::definition::{WORKLOADS, key_clients, secret_of};
-use super::jose::fresh_id;
+use super::jose::{Key, fresh_id};
 use super::process_support::world::PROVIDER;
 use super::world::World;
 
@@ -29,6 +29,9 @@ pub enum Scenario {
     HopZeroAssertion,
     /// The same by an agent never seen before.
     HopZeroNewAgent,
+    /// An ID token becomes an access token that is bound to the agent's own key: the credential of its platform is all
+    /// that the agent has, beside the proof of that key.
+    HopZeroPod,
 }
 
 /// Tokens that one scenario got and another needs.
@@ -60,13 +63,14 @@ impl Tokens {
 
 impl Scenario {
     /// In this order, as each needs tokens of those before.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::HopZeroSecret,
         Self::Continue,
         Self::Onward,
         Self::Introspect,
         Self::HopZeroAssertion,
         Self::HopZeroNewAgent,
+        Self::HopZeroPod,
     ];
 
     /// One word for it.
@@ -75,6 +79,7 @@ impl Scenario {
             Self::HopZeroSecret => "hop0-secret",
             Self::HopZeroAssertion => "hop0-assertion",
             Self::HopZeroNewAgent => "hop0-new-agent",
+            Self::HopZeroPod => "hop0-pod",
             Self::Continue => "hop1-continue",
             Self::Onward => "hop1-onward",
             Self::Introspect => "introspect",
@@ -84,7 +89,7 @@ impl Scenario {
     /// Whose tokens it needs.
     pub const fn needs(self) -> Option<Self> {
         match self {
-            Self::HopZeroSecret | Self::HopZeroAssertion | Self::HopZeroNewAgent => None,
+            Self::HopZeroSecret | Self::HopZeroAssertion | Self::HopZeroNewAgent | Self::HopZeroPod => None,
             Self::Continue => Some(Self::HopZeroSecret),
             Self::Onward => Some(Self::Continue),
             Self::Introspect => Some(Self::Onward),
@@ -97,7 +102,7 @@ impl Scenario {
         match self {
             Self::HopZeroSecret | Self::Continue => (1, 1),
             Self::Onward => (2, 1),
-            Self::HopZeroAssertion | Self::HopZeroNewAgent => (3, 1),
+            Self::HopZeroAssertion | Self::HopZeroNewAgent | Self::HopZeroPod => (3, 1),
             Self::Introspect => (1, 0),
         }
     }
@@ -113,6 +118,10 @@ impl Scenario {
     /// `count` requests, ready to be sent.
     pub fn requests(self, world: &World, tokens: &Tokens, count: usize) -> Vec<Vec<u8>> {
         let signer = Signer { world, now: now() };
+        let pods: Vec<Pod> = match self {
+            Self::HopZeroPod => (0..AGENTS).map(|_| signer.pod()).collect(),
+            _ => Vec::new(),
+        };
         (0..count)
             .map(|number| match self {
                 Self::HopZeroSecret => {
@@ -141,9 +150,16 @@ impl Scenario {
                 }
                 Self::HopZeroAssertion => signer.by_assistant(number, &signer.planner(number)),
                 Self::HopZeroNewAgent => signer.by_assistant(number, &signer.instance()),
+                Self::HopZeroPod => signer.by_pod(number, &pods[number % pods.len()]),
             })
             .collect()
     }
+}
+
+/// An agent that has nothing but the credential of its platform and a key that it made.
+struct Pod {
+    credential: String,
+    key: Key,
 }
 
 /// Signs what the parties around Deputy sign.
@@ -199,6 +215,23 @@ impl Signer<'_> {
         self.token("assistant", &exchange.actor(actor))
     }
 
+    fn pod(&self) -> Pod {
+        let of = json!({ "sub": "courier", "kind": "courier", "instance": fresh_id() });
+        Pod { credential: self.workload(&of), key: Key::new("pod") }
+    }
+
+    fn by_pod(&self, number: usize, pod: &Pod) -> Vec<u8> {
+        let id_token = self.id_token(number);
+        let exchange = Exchange::of_id_token(&id_token).audience("tickets").scope("tickets:search");
+        let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": pod.key.jwk() });
+        let claims = json!({
+            "jti": fresh_id(), "htm": "POST", "htu": format!("{}/token", self.world.issuer()), "iat": self.now,
+        });
+        let proof = pod.key.sign_text(&header.to_string(), &claims.to_string());
+        let credential = Credential::Platform(pod.credential.as_str().into());
+        self.bytes("couriers", credential, Endpoint::Token, exchange.params(), Some(&proof))
+    }
+
     fn token(&self, client: &str, exchange: &Exchange<'_>) -> Vec<u8> {
         self.request(client, Endpoint::Token, exchange.params())
     }
@@ -209,6 +242,17 @@ impl Signer<'_> {
             true => Credential::Assertion(self.assertion(client).into()),
             false => Credential::Basic(secret_of(client).into()),
         };
+        self.bytes(client, credential, endpoint, params, None)
+    }
+
+    fn bytes(
+        &self,
+        client: &str,
+        credential: Credential,
+        endpoint: Endpoint,
+        params: &[(&str, &str)],
+        proof: Option<&str>,
+    ) -> Vec<u8> {
         let issuer = self.world.issuer();
         let client = Client::of_system(issuer, Endpoints::of_deputy(issuer), client, credential);
         let request = client.request(endpoint, params).expect("a request");
@@ -217,6 +261,9 @@ impl Signer<'_> {
             .into_bytes();
         for (name, value) in request.headers() {
             bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        }
+        if let Some(proof) = proof {
+            bytes.extend(format!("DPoP: {proof}\r\n").into_bytes());
         }
         bytes.extend(format!("Content-Length: {}\r\n\r\n", body.len()).into_bytes());
         bytes.extend_from_slice(body);
