@@ -45,7 +45,9 @@ faults! {
     Expired "expired", "The token has expired.";
     NotYetValid "not_yet_valid", "`nbf` lies in the future.";
     IssuedAhead "issued_ahead", "`iat` lies in the future.";
-    TooOld "too_old", "`iat` is older than this kind of token may be, or the lifetime is longer than is allowed.";
+    TooOld "too_old",
+        "`iat` is older than this kind of token may be, or the lifetime is longer than is allowed. An ID token that is \
+         too old to begin a task still joins the live task that it fed.";
     AuthTimeMissing "auth_time_missing", "`auth_time` is missing.";
     SessionTooOld "session_too_old", "The login is older than a session may be.";
     TooLittleLife "too_little_life", "Too little of the lifetime is left to issue another token.";
