@@ -37,7 +37,8 @@ faults! {
     Condition "condition", "The claims meet the `when` of no `access_token` entry for this audience and party.";
     NotAPerson "not_a_person", "The access token was issued to an application for itself, not for a person.";
     ForeignChain "foreign_chain",
-        "The access token names a party that acts for the user already, which an exchange would drop from the chain.";
+        "The access token, or the credential of a workload, names a party that acts already, which an exchange would drop \
+         from the chain.";
     BoundToKey "bound_to_key",
         "The access token is bound to a key by `cnf`, and the client is not the audience at which possession was proven.";
     Subject "subject", "`sub` is missing, empty, too long, not ASCII, or of a reserved form.";
