@@ -222,8 +222,11 @@ async fn proving(world: &World, credential: &Jwt, key: &Key) -> Answer {
     world.tx().actor(&credential.sign()).header("DPoP", &world.proof(key).sign()).send().await
 }
 
+/// The next credential that a platform gives.
+type Fresh = fn(&World) -> Jwt;
+
 async fn a_proof_beside_a_credential_binds_it_to_the_key() {
-    let platforms: [(Setup, fn(&World) -> Jwt); 2] = [
+    let platforms: [(Setup, Fresh); 2] = [
         (cluster("instance"), |world| pod(world, "account-1", "pod-1")),
         (github(), |world| job(world, json!({}))),
     ];
