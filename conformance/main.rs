@@ -20,6 +20,7 @@ mod scan;
 #[path = "../tests/support/world/mod.rs"]
 mod world;
 
+mod agent_drafts;
 mod client_all;
 mod client_secret_basic;
 mod delegation_profile;
@@ -54,6 +55,7 @@ fn main() {
     // One on each line, so that two changes that each add a file do not conflict.
     #[rustfmt::skip]
     let files = vec![
+        agent_drafts::cases(),
         client_all::cases(),
         client_secret_basic::cases(),
         delegation_profile::cases(),

@@ -19,6 +19,7 @@ pub fn cases() -> Cases {
         case("OIDC-3.1.3.7-05", the_authorized_party_is_the_mapped_client),
         case("OIDC-3.1.3.7-06", the_provider_signs_with_a_configured_algorithm),
         case("OIDC-3.1.3.7-07", it_is_a_fresh_receipt),
+        case("OIDC-3.1.3.7-07", its_age_limits_what_it_begins_and_not_what_it_goes_on_with),
         case("OIDC-2-01", a_user_is_issuer_and_subject),
         case("OIDC-2-01", the_same_subject_of_two_providers_is_two_users),
         case("OIDC-3.1.3.7-08", a_logout_token_is_no_login),
@@ -323,8 +324,36 @@ async fn the_same_id_token_joins_its_task() {
 
     assert_eq!(first.body["task"], second.body["task"], "one ID token, one task");
     assert_ne!(first.granted(), second.granted(), "answers are not kept");
-    world.advance(700);
-    refuses(&world, "past its age limit", hand_in(), SUBJECT, "expired|too_old").await;
+    world.advance(660);
+    refuses(&world, "past its exp", hand_in(), SUBJECT, "expired").await;
+}
+
+async fn its_age_limits_what_it_begins_and_not_what_it_goes_on_with() {
+    let world = World::start(Setup::default()).await;
+    let other_task = world.tx().send().await.body["task"].as_str().unwrap().to_owned();
+    let id_token = world.id_token().claim("exp", world.now() + 1300).sign();
+    let unused = world.id_token().claim("exp", world.now() + 1300);
+    let hand_in = || world.tx().set("subject_token", &id_token);
+    let task = hand_in().send().await.body["task"].as_str().unwrap().to_owned();
+    world.advance(1200);
+
+    for request in [hand_in(), hand_in().set("task", &task)] {
+        assert_eq!(
+            request.send().await.body["task"].as_str(),
+            Some(&*task),
+            "it joins the live task that it fed"
+        );
+    }
+    let planner = world.workload_token("planner").sign();
+    refuses(&world, "another agent", hand_in().actor(&planner), SUBJECT, "too_old").await;
+    refuses(&world, "another client", hand_in().basic("basic-app"), SUBJECT, "too_old").await;
+    refuses(&world, "a task that it did not feed", hand_in().set("task", &other_task), SUBJECT, "too_old")
+        .await;
+    each_refused(&world, vec![("one that was never used", unused, "too_old")]).await;
+
+    let ended = world.admin("POST", &format!("/tasks/{task}/end"), json!({})).await;
+    assert_eq!(ended.status, 200, "{}", ended.text);
+    refuses(&world, "its task is over", hand_in(), SUBJECT, "too_old").await;
 }
 
 async fn an_email_links_no_one() {

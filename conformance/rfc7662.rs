@@ -21,6 +21,7 @@ pub fn cases() -> Cases {
         case("7662-2.2-01", active_is_a_boolean),
         case("7662-2.2-02", each_violated_condition_alone_makes_a_token_inactive),
         case("7662-2.2-03", all_inactive_tokens_look_the_same),
+        case("AGD-15", all_inactive_tokens_look_the_same),
         case("7662-2.2-04", an_inactive_token_is_no_error),
         case("7662-2.2-05", an_active_token_is_answered_with_its_own_claims),
         case("7662-2.2-06", the_token_type_is_bearer),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::definition::{DEFINITION, UNLIMITED, replaced};
-use crate::expect::{ACTOR, actors, refuses, refuses_config};
+use crate::expect::{self, ACTOR, Wire, actors, refuses, refuses_config};
 use crate::harness::{Cases, case, skip};
 use crate::logs;
 use crate::world::{Answer, Jwt, Key, Setup, World, claims_of, hmac_signed, unsigned};
@@ -19,8 +19,9 @@ pub fn cases() -> Cases {
         case("WLI-06", an_account_that_is_made_again_is_another_agent),
         case("WLI-06", two_pods_of_one_account_are_two_instances_and_one_principal),
         case("WLI-07", what_the_caller_chooses_decides_nothing),
-        skip("WLI-08", "proof of possession beside a platform's credential is not built yet"),
-        skip("WLI-09", "a platform's credential may be used again; the pin to a key is not built yet"),
+        case("WLI-08", a_proof_beside_a_credential_binds_it_to_the_key),
+        case("WLI-08", a_platform_that_hands_one_credential_to_many_may_turn_the_pin_off),
+        case("WLI-09", a_credential_that_comes_again_with_another_key_is_refused),
         case("WLI-10", the_issuer_of_every_cluster_needs_pinned_keys),
         case("WLI-11", workflows_are_known_by_numbers_and_not_for_pull_requests),
         skip(
@@ -33,9 +34,14 @@ pub fn cases() -> Cases {
         case("WLI-15", the_credential_of_a_platform_is_kept_nowhere),
         case("WLI-16", keys_that_rotate_are_found_and_old_ones_serve_for_a_while),
         case("WLI-17", a_platform_is_one_line),
+        case("AGD-12", an_agent_is_recorded_at_its_first_sight),
+        case("AGD-13", an_unknown_issuer_costs_no_request),
+        case("AGD-14", keys_come_from_the_configuration_alone),
     ]
 }
 
+/// A pinned credential without its key.
+const PINNED: Wire = (400, "invalid_request", "credential_pinned");
 const HEAD: &str = "[[workload_issuer]]\nissuer = \"https://workloads.example\"\njwks_file = \"workloads.json\"\n\
                     stable_id_claim = \"sub\"\ninstance_id_claim = \"instance\"\n";
 const CLUSTER: &str = "[[workload_issuer]]\nissuer = \"https://workloads.example\"\npreset = \"kubernetes\"\n\
@@ -209,6 +215,63 @@ async fn what_the_caller_chooses_decides_nothing() {
         let id = format!("preset = \"github\"\nstable_id_claim = [\"repository_id\", \"{claim}\"]");
         refuses_config(&world, "preset = \"github\"", &id, "whose value the caller chooses");
     }
+}
+
+/// A pod's exchange with a proof by this key.
+async fn proving(world: &World, credential: &Jwt, key: &Key) -> Answer {
+    world.tx().actor(&credential.sign()).header("DPoP", &world.proof(key).sign()).send().await
+}
+
+/// The next credential that a platform gives.
+type Fresh = fn(&World) -> Jwt;
+
+async fn a_proof_beside_a_credential_binds_it_to_the_key() {
+    let platforms: [(Setup, Fresh); 2] = [
+        (cluster("instance"), |world| pod(world, "account-1", "pod-1")),
+        (github(), |world| job(world, json!({}))),
+    ];
+    for (setup, fresh) in platforms {
+        let world = World::start(setup).await;
+        let (key, other) = (Key::new("agent"), Key::new("other"));
+        let credential = fresh(&world);
+        let token = proving(&world, &credential, &key).await;
+        assert_eq!(token.claims()["cnf"]["jkt"], key.thumbprint(), "the token is bound too");
+        proving(&world, &credential, &key).await.granted();
+        expect::is_refused("another key", &proving(&world, &credential, &other).await, PINNED);
+        expect::is_refused("no key", &sent(&world, &credential).await, PINNED);
+        proving(&world, &fresh(&world), &other).await.granted();
+    }
+}
+
+async fn a_platform_that_hands_one_credential_to_many_may_turn_the_pin_off() {
+    let off = cluster("principal").replace(CLUSTER, &format!("{CLUSTER}pin = \"off\"\n"));
+    let world = World::start(off).await;
+    let credential = pod(&world, "account-1", "pod-1");
+    for process in ["one", "other"] {
+        let key = Key::new(process);
+        let answer = proving(&world, &credential, &key).await;
+        assert_eq!(answer.claims()["cnf"]["jkt"], key.thumbprint());
+    }
+}
+
+/// Until it expires, by itself and whatever else the request asks for. That it may come again with its own key is where
+/// Deputy differs: platforms hand the same credential out many times.
+async fn a_credential_that_comes_again_with_another_key_is_refused() {
+    let world = World::start(cluster("instance")).await;
+    let (key, thief) = (Key::new("agent"), Key::new("thief"));
+    let credential = pod(&world, "account-1", "pod-1");
+    proving(&world, &credential, &key).await.granted();
+    let task = world.task_tx().set("scope", "tickets:search").actor(&credential.sign());
+    let stolen = task.header("DPoP", &world.proof(&thief).sign());
+    let told = stolen.send().await;
+    expect::is_refused("for a task token", &told, PINNED);
+    assert_eq!(told.body["retry_after"], 300);
+    world.advance(299);
+    proving(&world, &credential, &key).await.granted();
+    expect::is_refused("a second before it expires", &proving(&world, &credential, &thief).await, PINNED);
+    world.advance(61);
+    let expired = proving(&world, &credential, &thief).await;
+    expect::is_refused("expired", &expired, ACTOR);
 }
 
 async fn the_issuer_of_every_cluster_needs_pinned_keys() {

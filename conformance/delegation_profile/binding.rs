@@ -10,6 +10,8 @@ pub fn cases() -> Cases {
         case("8693-F-05", a_token_is_exchanged_by_those_it_belongs_to),
         case("8693-F-06", an_audience_exchanges_onward_only_where_registered),
         case("8693-F-09", no_agent_is_in_a_chain_twice),
+        case("AGD-02", a_token_is_exchanged_by_those_it_belongs_to),
+        case("AGD-06", an_audience_exchanges_onward_only_where_registered),
     ]
 }
 

@@ -13,6 +13,9 @@ pub fn cases() -> Cases {
         case("8693-F-02", lifetime_does_not_grow),
         case("8693-F-02", a_task_is_bound_by_the_session_of_its_login),
         case("8693-F-03", a_token_about_to_end_is_not_exchanged),
+        case("AGD-06", scope_is_within_each_of_its_bounds),
+        case("AGD-06", scope_does_not_grow_along_any_chain),
+        case("AGD-06", lifetime_does_not_grow),
     ]
 }
 

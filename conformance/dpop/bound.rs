@@ -19,7 +19,11 @@ pub fn cases() -> Cases {
         case("NEG-CX-25", a_bound_token_is_continued_by_its_key_alone),
         case("DPOP-TASK-01", a_task_token_is_bound_where_the_credential_could_be_stolen),
         case("DPOP-LOST-01", a_lost_key_is_replaced_by_a_new_first_hop),
+        case("DPOP-LOST-01", a_key_that_is_lost_after_twenty_minutes_is_replaced_by_the_same_id_token),
         case("DPOP-TARGET-01", a_target_says_whether_its_tokens_are_bound),
+        case("AGD-11", a_proof_binds_the_token_to_its_key),
+        case("AGD-11", a_bound_token_is_continued_by_its_key_alone),
+        case("AGD-11", the_audience_goes_onward_and_binds_to_its_own_key),
     ]
 }
 
@@ -135,6 +139,25 @@ async fn a_lost_key_is_replaced_by_a_new_first_hop() {
     let task = second.granted();
     let continued = world.onward("assistant", &task, "tickets", "tickets:search").basic("basic-app");
     proving(&world, continued, &new).send().await.granted();
+}
+
+async fn a_key_that_is_lost_after_twenty_minutes_is_replaced_by_the_same_id_token() {
+    let world = World::start(Setup::default()).await;
+    let (lost, new) = (Key::new("lost"), Key::new("new"));
+    let id_token = world.id_token().claim("exp", world.now() + 3600).sign();
+    let hop_zero = || task_of_secret_client(&world).set("subject_token", &id_token);
+    let first = proving(&world, hop_zero(), &lost).send().await;
+    let bound_to_lost = first.granted();
+    world.advance(1200);
+
+    let second = proving(&world, hop_zero(), &new).send().await;
+    assert_eq!(first.body["task"], second.body["task"], "it joins the live task that it fed");
+    assert_eq!(second.claims()["cnf"]["jkt"], new.thumbprint());
+    let continued =
+        |task: &str| world.onward("assistant", task, "tickets", "tickets:search").basic("basic-app");
+    proving(&world, continued(&second.granted()), &new).send().await.granted();
+    let with_new = proving(&world, continued(&bound_to_lost), &new);
+    refuses(&world, "the task token of the lost key", with_new, SUBJECT, "other_key").await;
 }
 
 async fn a_target_says_whether_its_tokens_are_bound() {

@@ -99,7 +99,7 @@ async fn a_token_does_not_begin_before_nbf_and_leeway() {
     }
 }
 
-/// The greatest ages: an ID token may start something for 600 s, an assertion is good for 300 s, a
+/// The greatest ages: an ID token may begin a task for 600 s, an assertion is good for 300 s, a
 /// workload's credential lives an hour at most.
 async fn iat_is_neither_ahead_nor_too_old() {
     let world = World::start(Setup::default()).await;

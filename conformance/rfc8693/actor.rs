@@ -23,6 +23,12 @@ pub fn cases() -> Cases {
         case("8693-5-01", a_token_needs_a_rule_that_permits_it),
         case("8693-5-02", plain_http_is_only_for_loopback),
         case("8693-6-01", a_token_holds_only_what_the_target_needs),
+        case("AGD-01", act_is_an_object_that_identifies_the_actor),
+        case("AGD-01", act_holds_identity_members_only),
+        case("AGD-04", an_exchange_onward_adds_one_level_and_copies_the_rest),
+        case("AGD-05", the_depth_of_a_chain_is_capped),
+        case("AGD-07", there_is_no_impersonation_token),
+        case("AGD-15", introspection_reports_act_as_it_stands),
     ]
 }
 
@@ -80,8 +86,8 @@ async fn act_holds_identity_members_only() {
         "sub": "intruder", "exp": 1, "nbf": 9_999_999_999_i64, "aud": "elsewhere", "scope": "admin",
         "cnf": {"jkt": "x"},
     });
-    let id_token = world.id_token().claim("act", odd.clone()).sign();
-    let workload = world.workload_token("planner").claim("act", odd).sign();
+    let id_token = world.id_token().claim("act", odd).sign();
+    let workload = world.workload_token("planner").sign();
     let claims = world.tx().set("subject_token", &id_token).actor(&workload).send().await.claims();
     assert_eq!(actors(&claims), [world.agent_of_workload("workload-planner").to_string()]);
 

@@ -38,7 +38,8 @@ table! {
         /// A file in which the provider's keys are pinned (RFC 7517 §5).
         #[schemars(example = &"providers/login.jwks.json", extend("x-default" = "by discovery"))]
         jwks_file: Option<String>,
-        /// The greatest age by `iat` of an ID token that may start something.
+        /// The greatest age by `iat` of an ID token that begins a task, or joins one that it has not fed. The live task
+        /// that it fed it joins until its own `exp`.
         #[schemars(range(min = 1, max = 86_400))]
         max_id_token_age_seconds: u32 = 600,
         /// The longest life of anything that comes of one `auth_time`.

@@ -141,11 +141,12 @@ impl<'a> Walk<'a> {
         let demands = self.assurance(held, &bound, &proposal, &reach).at(Check::Assurance)?;
         let grounds = self.policy(&bound, acting, &proposal, demands, report).at(Check::Policy)?;
         let (answer, answers) = self.answer(held, &bound, &proposal, report).at(Check::Answer)?;
-        Ok(self.permit(bound, acting, proposal, grounds, (answer, answers)))
+        Ok(self.permit(held, bound, acting, proposal, grounds, (answer, answers)))
     }
 
     fn permit(
         self,
+        held: Held<'_>,
         bound: Bound<'_>,
         acting: &Acting,
         proposal: Proposal,
@@ -160,6 +161,10 @@ impl<'a> Walk<'a> {
                 plan: plan.unwrap_or(TaskPlan::Begin),
                 task,
                 login,
+                begins_until: match held {
+                    Held::Login(login, _) => login.begins_until(),
+                    Held::Token(..) => None,
+                },
                 max_per_login: self.config.tasks.max_per_login,
                 // It was read before, so it is one that names a task.
                 named_task: self.named_task().unwrap_or_default(),

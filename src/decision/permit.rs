@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::report::Proposal;
+use crate::base::time::Timestamp;
 use crate::delegation::answers::SealedAnswer;
 use crate::delegation::binding::PinnedUse;
 use crate::delegation::plan::TaskPlan;
@@ -80,6 +81,8 @@ pub struct FirstHop {
     pub task: Task,
     /// The login as it is added, or as it was found.
     pub login: Login,
+    /// Until when the login token may begin a task, or join one that it has not fed; absent if it always may.
+    pub begins_until: Option<Timestamp>,
     /// As many tasks may one login token begin.
     pub max_per_login: u32,
     /// The `task` parameter.

@@ -58,6 +58,8 @@ pub struct Asking<'a> {
     pub credential_at: Option<i64>,
     /// What the login token says.
     pub login: &'a LoginFacts,
+    /// Until when the login token may begin a task, or join one that it has not fed; absent if it always may.
+    pub begins_until: Option<Timestamp>,
     /// As many tasks may one login token begin.
     pub max_per_login: u32,
     /// The `task` parameter.
@@ -81,8 +83,8 @@ pub enum TaskPlan {
 /// agent, or begins one. An access token that is new joins the newest live task of its session in the same way.
 ///
 /// # Errors
-/// [`Fault::Subject`] where the user was stopped since the login, where the token is spent ([`is_spent`]), where a task
-/// of its session was stopped, or where the named task is not one of this user, client and agent. [`Fault::Actor`] as [`check_agent`].
+/// [`Fault::Subject`] where the user was stopped since the login, where the token fed no live task and is too old to begin
+/// or newly join one, where it is spent ([`is_spent`]), where a task of its session was stopped, or where the named task is not one of this user, client and agent. [`Fault::Actor`] as [`check_agent`].
 /// [`Fault::Request`] where the purpose differs from the one that the task began with, or where the token has begun as
 /// many tasks as it may.
 pub fn plan(record: &LoginRecord, asking: &Asking<'_>, now: Timestamp) -> Result<TaskPlan, Fault> {
@@ -100,6 +102,9 @@ pub fn plan(record: &LoginRecord, asking: &Asking<'_>, now: Timestamp) -> Result
 
     let (task, plan) = match (asking.named_task, fed) {
         (_, Some((login, task))) => (task, TaskPlan::Join(task.id, login.id)),
+        (_, None) if asking.begins_until.is_some_and(|until| now > until) => {
+            return Err(Fault::Subject(TokenFault::TooOld));
+        }
         (_, None) if is_spent(record, asking.login, now) => {
             return Err(Fault::Subject(TokenFault::LoginSpent));
         }
@@ -200,3 +205,6 @@ pub fn check_agent(agent: Option<&Agent>, client: &ClientId, now: Timestamp) -> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,7 +47,7 @@ pub struct IdentityProvider {
     pub reach: Reach,
     /// Discovery, or pinned keys.
     pub keys: KeySource,
-    /// Oldest `iat` of an ID token that may start something.
+    /// The greatest age by `iat` of an ID token that begins a task, or joins one that it has not fed.
     pub max_id_token_age: Lifetime,
     /// Longest life of anything from one `auth_time`.
     pub max_session: Lifetime,

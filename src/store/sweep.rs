@@ -13,7 +13,7 @@ use crate::delegation::record::EndReason;
 /// Rows removed from a table by one sweep at most.
 const ROWS: i64 = 1000;
 /// How long an expired token can still be explained (and its login with it): an hour longer than any ID
-/// token is taken, so that one that fed a task is known for as long as it could begin another.
+/// token may begin a task, so that one that fed a task is known for as long as it could begin another.
 const RETENTION: Lifetime = Lifetime::from_seconds(90_000);
 
 /// Ends tasks whose time is up; removes one-time uses, pins, tokens and logins past their use.

@@ -90,6 +90,17 @@ impl VerifiedLogin {
         }
     }
 
+    /// Until when the token may begin a task, or join one that it has not fed: an ID token until it has its provider's
+    /// greatest age. Absent for an access token, which only its own `exp` limits.
+    pub fn begins_until(&self) -> Option<Timestamp> {
+        match &self.facts.token {
+            LoginToken::IdToken => {
+                Some(Timestamp::from_seconds(self.facts.issued_at).plus(self.provider.max_id_token_age))
+            }
+            LoginToken::AccessToken { .. } => None,
+        }
+    }
+
     /// The claims that predicates need. They are not recorded.
     pub const fn predicate_claims(&self) -> &PredicateClaims {
         &self.predicate_claims

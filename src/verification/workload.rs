@@ -46,6 +46,10 @@ pub fn judge(
         [only] if *only == issuer.audience => {}
         _ => return Err(TokenFault::Audience),
     }
+    // The chain would be dropped: an agent comes in as itself, and the exchange adds the level that names it.
+    if claims.get("act").is_some() {
+        return Err(TokenFault::ForeignChain);
+    }
     if issuer.preset == Preset::Kubernetes {
         kubernetes::check(claims)?;
     }

@@ -62,6 +62,7 @@ impl<'a> Walk<'a> {
             agent: &acting.to_agent(self.now),
             credential_at: acting.credential_at(),
             login: login.facts(),
+            begins_until: login.begins_until(),
             max_per_login: self.config.tasks.max_per_login,
             named_task: self.named_task()?,
             purpose: self.question.request.purpose.as_ref(),

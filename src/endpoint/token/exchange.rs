@@ -158,10 +158,14 @@ impl Exchange<'_> {
     }
 
     /// A first hop with a login token that names no task is decided unread: most such tokens are new, and the
-    /// writing transaction proves what was assumed.
+    /// writing transaction proves what was assumed. One that is too old to begin anything is of use only if it is known.
     fn needs_reading(self, verified: &Verified) -> bool {
         match &verified.subject {
-            SubjectResult::Login(result) => result.is_ok() && self.request.task != NamedTask::None,
+            SubjectResult::Login(Ok(login)) => {
+                let is_too_old = login.begins_until().is_some_and(|until| self.call.now > until);
+                is_too_old || self.request.task != NamedTask::None
+            }
+            SubjectResult::Login(Err(_)) => false,
             // Its record was read to recognise it.
             SubjectResult::Own(_) => false,
         }

@@ -37,7 +37,8 @@ faults! {
     Condition "condition", "The claims meet the `when` of no `access_token` entry for this audience and party.";
     NotAPerson "not_a_person", "The access token was issued to an application for itself, not for a person.";
     ForeignChain "foreign_chain",
-        "The access token names a party that acts for the user already, which an exchange would drop from the chain.";
+        "The access token, or the credential of a workload, names a party that acts already, which an exchange would drop \
+         from the chain.";
     BoundToKey "bound_to_key",
         "The access token is bound to a key by `cnf`, and the client is not the audience at which possession was proven.";
     Subject "subject", "`sub` is missing, empty, too long, not ASCII, or of a reserved form.";
@@ -45,7 +46,9 @@ faults! {
     Expired "expired", "The token has expired.";
     NotYetValid "not_yet_valid", "`nbf` lies in the future.";
     IssuedAhead "issued_ahead", "`iat` lies in the future.";
-    TooOld "too_old", "`iat` is older than this kind of token may be, or the lifetime is longer than is allowed.";
+    TooOld "too_old",
+        "`iat` is older than this kind of token may be, or the lifetime is longer than is allowed. An ID token that is \
+         too old to begin a task still joins the live task that it fed.";
     AuthTimeMissing "auth_time_missing", "`auth_time` is missing.";
     SessionTooOld "session_too_old", "The login is older than a session may be.";
     TooLittleLife "too_little_life", "Too little of the lifetime is left to issue another token.";

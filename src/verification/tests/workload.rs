@@ -103,6 +103,18 @@ async fn the_audience_is_ours_alone() {
 }
 
 #[tokio::test]
+async fn a_credential_whose_holder_acts_for_another_is_refused() {
+    let world = World::new();
+    for act in [json!({"sub": "another"}), json!("another"), json!({})] {
+        assert_eq!(
+            changed(&world, json!({"act": act})).await.unwrap_err(),
+            TokenFault::ForeignChain,
+            "{act}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn times_are_judged_with_sixty_seconds_of_leeway() {
     let world = World::new();
     let now = NOW.seconds();

@@ -119,6 +119,9 @@ fn fix(config: &Config, issuer: Option<&WorkloadIssuer>, fault: TokenFault) -> S
         }
         TokenFault::NoClass => "add a `[[workload_issuer.class]]` whose `when` fits these claims",
         TokenFault::Event => "list the event under `events` of the class, if strangers may start its agents",
+        TokenFault::ForeignChain => {
+            "present the credential of the agent itself: this one has `act`, so that its holder acts for another"
+        }
         TokenFault::LegacyToken => "use a projected service account token (`serviceAccountToken` in the pod)",
         // Faults of other tokens.
         _ => "see `docs/errors.md`",

@@ -1,5 +1,7 @@
 //! An agent whose platform's credential is all that it has, through the real binary.
 
+mod keys;
+
 use deputy::testing::{Credential, Endpoint};
 use serde_json::Value;
 

@@ -179,10 +179,20 @@ impl Caller {
         exchange: &Exchange<'_>,
         proof: &str,
     ) -> Option<Answer> {
-        let (endpoints, credential) =
-            (Endpoints::of_deputy(base), Credential::Assertion(self.assertion().into()));
-        let client = Client::of_system(&self.issuer, endpoints, &self.id, credential);
-        let mut request = client.request(Endpoint::Token, exchange.params()).expect("a request");
+        let credential = Credential::Assertion(self.assertion().into());
+        self.try_ask_proving(base, credential, exchange.params(), proof).await
+    }
+
+    /// A token request by this credential with this proof; `None` if no whole answer came.
+    pub async fn try_ask_proving(
+        &self,
+        base: &str,
+        credential: Credential,
+        form: &[(&str, &str)],
+        proof: &str,
+    ) -> Option<Answer> {
+        let client = Client::of_system(&self.issuer, Endpoints::of_deputy(base), &self.id, credential);
+        let mut request = client.request(Endpoint::Token, form).expect("a request");
         request.headers_mut().insert("dpop", proof.parse().expect("a header"));
         let response = self.plain.execute(request).await.ok()?;
         let status = response.status().as_u16();

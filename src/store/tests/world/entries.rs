@@ -34,6 +34,7 @@ pub(crate) struct SignIn {
     pub(crate) token: LoginToken,
     pub(crate) auth_time: Option<i64>,
     pub(crate) issued_at: i64,
+    pub(crate) begins_until: Option<Timestamp>,
     pub(crate) session: Option<[u8; 32]>,
     pub(crate) named: Option<TaskId>,
 }
@@ -50,6 +51,7 @@ impl World {
             agent: actor,
             credential_at: None,
             login: &facts,
+            begins_until: sign_in.begins_until,
             max_per_login: MAX_PER_LOGIN,
             named_task: sign_in.named,
             purpose: None,
@@ -72,6 +74,7 @@ impl World {
                 as_of: StopNumber::default(),
                 ends_at: expires_at,
             },
+            begins_until: sign_in.begins_until,
             max_per_login: MAX_PER_LOGIN,
             named_task: sign_in.named,
             purpose: None,
@@ -232,6 +235,7 @@ impl World {
             token: LoginToken::IdToken,
             auth_time: Some(self.now().seconds() - 5),
             issued_at: self.now().seconds() - 5,
+            begins_until: None,
             session: Some(SESSION),
             named: None,
         }
