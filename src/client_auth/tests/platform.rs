@@ -136,7 +136,11 @@ async fn an_svid_authenticates_only_as_what_it_is() {
         ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe"),
         ("client_assertion", &svid),
     ]);
-    assert_eq!(answer(&world, &as_svid).await.map(drop), Err(Plain::AssertionIncomplete.into()), "not served");
+    assert_eq!(
+        answer(&world, &as_svid).await.map(drop),
+        Err(Plain::AssertionIncomplete.into()),
+        "not served"
+    );
 }
 
 #[tokio::test]
