@@ -97,11 +97,11 @@ fn what_would_let_in_too_much_or_nothing_is_refused() {
         ("entry", "when = { claim = \"a\", equals = 1, in = [1] }", "needs exactly one of"),
         ("entry", "when = { claim = \"a\", in = [] }", "is empty: no token would meet it"),
         ("entry", "when = { claim = \"a\", in = [[1]] }", "must be a string, integer or boolean"),
-        ("entry", "when = { claim = \"a\", under = \"acme\" }", "does not end with `/`"),
+        ("entry", "when = { claim = \"a\", under = \"acme\" }", "is no prefix of whole segments"),
         (
             "entry",
             "when = { claim = \"a\", equals = 1, all = [{ claim = \"b\", equals = 1 }] }",
-            "move the condition into",
+            "move that check into",
         ),
         (
             "entry",
