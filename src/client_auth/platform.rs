@@ -12,6 +12,9 @@ use crate::verification::{NotVerified, VerifiedWorkload, Verifier};
 
 use super::Rejected;
 
+/// How a SPIFFE ID begins. A JWT-SVID has one as its `sub`.
+const SPIFFE_ID: &str = "spiffe://";
+
 /// How the credential came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlatformWay {
@@ -46,6 +49,9 @@ pub fn is_from_platform(config: &Config, token: &UnverifiedToken<'_>) -> bool {
 
 /// Verifies the credential and finds the client that it authenticates: the one that `client_id` names, else the only
 /// one of its class that authenticates so. Also gives back the key that the credential names.
+///
+/// A JWT-SVID authenticates nobody here: its issuer is the trust domain of its `sub`, never its `iss`, and it has an
+/// assertion type of its own (draft-ietf-oauth-spiffe-client-auth §3.1).
 pub async fn prove(
     config: &Config,
     verifier: &Verifier,
@@ -56,6 +62,9 @@ pub async fn prove(
 ) -> Result<(Arc<Client>, PlatformCredential, Option<String>), Rejected> {
     let fault = |fault: TokenFault| Rejected::For(Cause::credential(fault));
     let scanned = UnverifiedToken::scan(token).map_err(|error| fault(error.into()))?;
+    if scanned.claimed_subject().is_some_and(|subject| subject.starts_with(SPIFFE_ID)) {
+        return Err(fault(TokenFault::Kind));
+    }
     let kid = scanned.header().kid.clone();
     let workload = match verifier.workload(config, token, now).await {
         Ok(workload) => workload,

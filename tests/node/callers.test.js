@@ -3,11 +3,14 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { calculateJwkThumbprint, decodeJwt } from 'jose';
 import * as client from 'openid-client';
-import { stage } from './page.js';
+import { request, stage } from './page.js';
 import { accessToken, signIn, startProvider } from './provider.js';
 
 const GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange';
@@ -15,6 +18,7 @@ const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 const ID_TOKEN = 'urn:ietf:params:oauth:token-type:id_token';
 const TICKETS = 'https://tickets.example';
 const SCOPE = 'tickets:search';
+const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 // Runs a program with an input, and reads the JSON that it prints last.
 async function run(program, parameters, input = '') {
@@ -63,6 +67,55 @@ describe('stock callers', () => {
 
   const userToken = async (audience) => world.saw(await accessToken(provider.issuer, audience));
   const idToken = async () => world.saw(await signIn(provider.issuer));
+
+  // A pod that has nothing but the token which the cluster projects for it, and the token of the user who asks.
+  for (const [page, projected] of [
+    ['kubernetes', '/var/run/secrets/deputy/token'],
+    ['kagent', '/var/run/secrets/kubernetes.io/serviceaccount/token'],
+  ]) {
+    test(`a pod sends the request of ${page}.md, as it is written there for curl`, () => (
+      on(page, 0, async ({ issuer, audience, platformToken }) => {
+        const directory = await mkdtemp(path.join(tmpdir(), 'deputy-pod-'));
+        const [pod, user] = ['token', 'user_token'].map((name) => path.join(directory, name));
+        try {
+          await writeFile(pod, await platformToken());
+          await writeFile(user, await userToken(audience));
+          const line = request(page, [
+            ['https://deputy.example', issuer], [`@${projected}`, `@${pod}`], ['@user_token', `@${user}`],
+          ]);
+          reached(await run('sh', ['-c', line]));
+        } finally {
+          await rm(directory, { recursive: true });
+        }
+      })
+    ));
+  }
+
+  test('openid-client in a pod gets a bound token, and the token of the pod is of no use without the key', () => (
+    on('kubernetes', 0, async ({ issuer, audience, platformToken }) => {
+      const token = await platformToken();
+      const projected = (_server, _client, body) => {
+        body.set('client_assertion_type', JWT_BEARER);
+        body.set('client_assertion', token);
+      };
+      const config = await client.discovery(new URL(issuer), 'booking-agent', undefined, projected, {
+        algorithm: 'oauth2', execute: [client.allowInsecureRequests],
+      });
+      const ask = async (keys) => client.genericGrantRequest(config, GRANT, {
+        subject_token: await userToken(audience), subject_token_type: ACCESS_TOKEN, audience: TICKETS, scope: SCOPE,
+      }, keys && { DPoP: client.getDPoPHandle(config, keys) });
+      const [own, foreign] = [await client.randomDPoPKeyPair('ES256'), await client.randomDPoPKeyPair('ES256')];
+      const { cnf, act } = reached(await ask(own));
+      assert.equal(cnf.jkt, await calculateJwkThumbprint(await crypto.subtle.exportKey('jwk', own.publicKey)));
+      assert.deepEqual(reached(await ask(own)).act, act, 'the same pod, the same agent');
+      for (const stolen of [foreign, undefined]) {
+        await assert.rejects(ask(stolen), (refused) => {
+          assert.deepEqual([refused.status, refused.error, refused.cause.reason], [400, 'invalid_request', 'credential_pinned']);
+          return true;
+        });
+      }
+    })
+  ));
 
   test('kagent exchanges the token of a session by its plugin for the agent framework', () => (
     on('kagent', 0, async ({ issuer, audience, platformToken }) => {
@@ -147,6 +200,14 @@ describe('stock callers', () => {
       reached(answer);
       assert.equal(answer.issued_token_type, ACCESS_TOKEN);
       assert.equal((await java('Nimbus', ...parameters, 'tickets:refund')).error, 'invalid_scope');
+    })
+  ));
+
+  test('Nimbus gets a token that is bound to its own key', () => (
+    on('libraries', 0, async ({ issuer, jwk }) => {
+      const answer = await java('Nimbus', issuer, 'assistant', JSON.stringify(jwk), await idToken(), TICKETS, SCOPE, 'dpop');
+      assert.equal(answer.token_type, 'DPoP');
+      assert.match(reached(answer).cnf.jkt, /^[\w-]{43}$/);
     })
   ));
 

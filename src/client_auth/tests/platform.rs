@@ -125,6 +125,25 @@ async fn every_fault_of_the_credential_is_one_of_the_client() {
 }
 
 #[tokio::test]
+async fn an_svid_authenticates_only_as_what_it_is() {
+    let world = world(&["pods"]);
+    let svid = credential(&world, json!({"sub": "spiffe://agents.example/ns/agents/sa/booking"}));
+    for body in [as_assertion(&svid, &[]), as_actor_token(&svid, &[])] {
+        let cause = answer(&world, &body).await.map(drop).unwrap_err();
+        assert_eq!(cause, Cause::credential(TokenFault::Kind), "its issuer is not its `iss`");
+    }
+    let as_svid = form(&[
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe"),
+        ("client_assertion", &svid),
+    ]);
+    assert_eq!(
+        answer(&world, &as_svid).await.map(drop),
+        Err(Plain::AssertionIncomplete.into()),
+        "not served"
+    );
+}
+
+#[tokio::test]
 async fn no_method_falls_through_to_another() {
     let world = world(&["pods"]);
     let token = credential(&world, json!({}));

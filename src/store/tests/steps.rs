@@ -104,7 +104,7 @@ async fn no_control_undoes_another_that_it_meets_half_way() {
 
 /// Each ordered pair at every statement of the first: `just controls`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes"]
+#[ignore = "the test above in full, by `just controls`"]
 async fn no_control_undoes_another_that_it_meets_at_any_statement() {
     let Some(nodes) = Nodes::start().await else { return };
     let mut met = 0;

@@ -110,6 +110,16 @@ impl Stage {
         Answer { status, retry_after, text, json }
     }
 
+    /// The cause that the audit has for a refusal.
+    pub async fn audited_cause(&self, answer: &Answer) -> String {
+        let id = answer.json["request_id"].as_str().unwrap();
+        let trace = self.world.deputy(&["--json", "audit", "trace", "--request", id]).await;
+        let trace: Value = serde_json::from_slice(&trace.stdout).unwrap();
+        let rows = trace["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), 1, "one refusal, one row: {trace}");
+        rows[0]["row"]["cause"].as_str().unwrap().to_owned()
+    }
+
     /// A value with its placeholders filled in.
     fn filled(&self, request: &Request, value: &str) -> String {
         let saw = |token: String| self.world.witness.saw(token);
