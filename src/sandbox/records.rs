@@ -35,7 +35,12 @@ impl Records {
 
     /// The audit row of a request: of the token it issued or revoked, or of the request id in its refusal.
     pub async fn row_of(&self, call: &Call) -> anyhow::Result<Option<Value>> {
-        let is_revocation = call.path == "/revoke";
+        let event = if call.path == "/revoke" { "revocation" } else { "exchange" };
+        self.row_of_event(call, event).await
+    }
+
+    /// The audit row of this event that a request left.
+    pub async fn row_of_event(&self, call: &Call, event: &str) -> anyhow::Result<Option<Value>> {
         let presented =
             || call.params.iter().find(|(name, _)| name == "token").map(|(_, token)| token.as_str());
         let jti =
@@ -48,7 +53,6 @@ impl Records {
         let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let answer = self.get("/audit/trace", &query).await?;
         let rows = answer.get("rows").and_then(Value::as_array).cloned().unwrap_or_default();
-        let event = if is_revocation { "revocation" } else { "exchange" };
         let of_event = |row: &&Value| row.pointer("/row/event").and_then(Value::as_str) == Some(event);
         Ok(rows.iter().rev().find(of_event).and_then(|stored| stored.get("row").cloned()))
     }

@@ -160,7 +160,8 @@ pub fn verdict(line: &str, is_good: bool, look: Look) -> String {
 fn spoken(call: &Call) -> String {
     let mut text = format!("{} -> {}  {} {}", call.from, call.to, call.method, call.path);
     if let Some(token) = &call.bearer {
-        text += &format!("  Bearer {}", shown::bearer(token));
+        let scheme = if call.proof_by.is_some() { "DPoP" } else { "Bearer" };
+        text += &format!("  {scheme} {}", shown::bearer(token));
     }
     for (name, value) in &call.params {
         // The fixed half of client authentication tells a reader nothing.
@@ -175,6 +176,9 @@ fn spoken(call: &Call) -> String {
             .replace("urn:ietf:params:oauth:token-type:", "");
         let value = if value.contains(' ') { format!("\"{value}\"") } else { value };
         text += &format!("  {name}={value}");
+    }
+    if let Some(key) = &call.proof_by {
+        text += &format!("  proof-by={}", shown::brief_key(key));
     }
     if call.token().is_some() {
         text += &format!("  => {}", call.status);

@@ -70,7 +70,13 @@ pub fn body(call: &Call) -> Value {
 
 /// A value with long opaque strings cut, for people: enough stays to see which are equal.
 pub fn brief(value: &Value) -> Value {
-    map("", value, &|_, text| brief_id(text))
+    map("", value, &|name, text| if name == "jkt" { brief_key(text) } else { brief_id(text) })
+}
+
+/// The thumbprint of a key, cut: enough stays to see which are equal.
+pub fn brief_key(thumbprint: &str) -> String {
+    let start: String = thumbprint.chars().take(8).collect();
+    format!("{start}…")
 }
 
 /// Cuts what is an opaque identifier: an agent's, a pairwise subject or transaction, a UUID.
