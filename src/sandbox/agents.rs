@@ -93,25 +93,21 @@ pub struct Agent {
 }
 
 impl Pods {
-    /// Starts an agent of this party: in a new pod of the service account, as the client of this id.
-    pub async fn start(&self, party: &'static str, account: &str, client: &str) -> anyhow::Result<Agent> {
+    /// Starts an agent of this party, in a new pod of the service account.
+    pub async fn start(&self, party: &'static str, account: &str) -> anyhow::Result<Agent> {
         let pod_token = self.launcher.start(party, account).await?;
-        let deputy = self.holder_of(&pod_token, party, client)?;
+        let deputy = self.holder_of(&pod_token, party)?;
         Ok(Agent { deputy, pod_token })
     }
 
-    /// Whoever holds the token of a pod: authenticates by it alone, and proves a key that was made just now.
-    pub fn holder_of(
-        &self,
-        pod_token: &str,
-        party: &'static str,
-        client: &str,
-    ) -> anyhow::Result<DeputyClient> {
+    /// Whoever holds the token of a pod: authenticates by it alone, and proves a key that was made just now. It says no
+    /// client id: the class of the pod lists one client.
+    pub fn holder_of(&self, pod_token: &str, party: &'static str) -> anyhow::Result<DeputyClient> {
         let key = SigningKey::generate(Algorithm::ES256)?;
         let credential = Credential::Platform(pod_token.into());
         let endpoints = Endpoints::of_deputy(&self.issuer);
         let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
-        let client = Client::new(&self.issuer, endpoints, client, credential, clock, entropy).proving(key);
+        let client = Client::new(&self.issuer, endpoints, "", credential, clock, entropy).proving(key);
         Ok(DeputyClient { wire: self.launcher.wire.of(party), client })
     }
 }

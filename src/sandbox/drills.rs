@@ -124,11 +124,11 @@ async fn too_deep(stage: &mut Stage) -> anyhow::Result<()> {
     let task_token = stage.new_task("ticket:carry").await?;
     let mut token = stage.cut(&task_token, "courier-desk", "ticket:carry").await?;
     for to in ["courier-van", "courier-desk", "courier-van"] {
-        let courier = stage.pods.start("courier", "courier", "couriers").await?;
+        let courier = stage.pods.start("courier", "courier").await?;
         token = token_of(&courier.deputy.narrow(&token, to, "ticket:carry").await?)?;
     }
     let depth = Decoded::read(&token).map(|token| chain_of(&token).len()).unwrap_or_default();
-    let fourth = stage.pods.start("courier", "courier", "couriers").await?;
+    let fourth = stage.pods.start("courier", "courier").await?;
     let call = fourth.deputy.narrow(&token, "courier-desk", "ticket:carry").await?;
 
     let mut step =
@@ -147,7 +147,7 @@ async fn replay(stage: &mut Stage, leftovers: &Leftovers) -> anyhow::Result<()> 
     let booking = stage.assistant.book(&leftovers.booking, None).await?;
     let task_token = stage.new_task("age_over_18").await?;
     let token = stage.cut(&task_token, "age-agent", "age_over_18").await?;
-    let retired = stage.pods.holder_of(&leftovers.pod_token, "age agent", "age-agent")?;
+    let retired = stage.pods.holder_of(&leftovers.pod_token, "age agent")?;
     let dead = retired.narrow(&token, TARGET, "age_over_18").await?;
     let old = stage.assistant.deputy.narrow(&leftovers.for_age_agent, TARGET, "age_over_18").await?;
 

@@ -96,7 +96,7 @@ pub async fn granted(
     step.means = Some(format!(
         "for Alice; acts: {}; good at: {}; may: {}; {lives} s",
         named.join(", asked by "),
-        if grant.kind == "task+jwt" { "Deputy alone" } else { grant.audience },
+        if grant.kind == "task+jwt" { "Deputy" } else { grant.audience },
         grant.scope,
     ));
     step.token = Some(token);

@@ -87,10 +87,9 @@ async fn begin_task(
     stage.tape.take();
     let issuer = stage.issuer.clone();
     let mut step = part("2", "The login becomes a task, and the assistant gets a task token")
-        .saying("The platform gave the assistant's pod a token, and the assistant made a key when it started: that is all it holds.")
-        .saying("It shows the pod's token (client_assertion), proves the key, and hands the ID token to Deputy with what it is for.")
-        .saying("It gets a token that names Alice (sub) and itself (act) and is bound to the key (cnf): a thief can do nothing with")
-        .saying("it. No API takes this token; smaller ones are cut from it while the task lives.")
+        .saying("The assistant holds its pod's token and a key that it made. With these two it hands the ID token to Deputy and says")
+        .saying("what it is for. It gets a token that names Alice (sub) and itself (act), and is worth nothing without the key (cnf).")
+        .saying("No API takes this token; smaller ones are cut from it while the task lives.")
         .after(started)
         .with_call(&call);
     let grant =
@@ -133,8 +132,8 @@ async fn search(stage: &mut Stage, task_token: &str) -> anyhow::Result<Option<St
 
     let found = stage.assistant.search(&token).await?;
     let mut step = part("3b", "The assistant searches")
-        .saying("The tickets API checks the token twice: by itself with Deputy's public keys, and by asking Deputy if it still lives.")
-        .saying("And it wants a proof of the key that the token is bound to, made for this one request.")
+        .saying("The tickets API checks the token by itself with Deputy's public keys, asks Deputy if it still lives, and wants a")
+        .saying("proof of the assistant's key, made for this one request.")
         .after(stage.tape.take().into_iter().filter(|call| call.from == "tickets API").collect())
         .with_call(&found);
     step.expect("status", 200, found.status);

@@ -20,7 +20,7 @@ pub const ROLE: &str = "age-verification";
 impl AgeAgent {
     /// A fresh agent.
     pub async fn start(&self) -> anyhow::Result<Agent> {
-        self.pods.start("age agent", ROLE, "age-agent").await
+        self.pods.start("age agent", ROLE).await
     }
 
     async fn check(&self, token: &str) -> anyhow::Result<HttpResponse> {

@@ -11,7 +11,7 @@ use crate::sandbox::provider::PHISHING_RESISTANT;
 pub async fn task_token(stage: &mut Stage) -> anyhow::Result<()> {
     let task_token = stage.new_task("tickets:search").await?;
     let search = stage.cut(&task_token, TARGET, "tickets:search").await?;
-    let thief = stage.pods.start("thief", "assistant", "assistant").await?.deputy;
+    let thief = stage.pods.start("thief", "assistant").await?.deputy;
     let call = thief.narrow(&task_token, TARGET, "tickets:search").await?;
     let (signed, _) = task_token.rsplit_once('.').unwrap_or_default();
     let forged = format!("{signed}.{}", "A".repeat(86));
@@ -54,7 +54,7 @@ pub async fn pod_token(stage: &mut Stage) -> anyhow::Result<()> {
     let id_token = stage.sign_in(PHISHING_RESISTANT).await?;
     let begun = stage.assistant.begin_task(&id_token, "tickets:search", "a drill").await?;
     let task_token = token_of(&begun)?;
-    let thief = stage.pods.holder_of(&stage.assistant.pod_token, "thief", "assistant")?;
+    let thief = stage.pods.holder_of(&stage.assistant.pod_token, "thief")?;
     let by_task = thief.narrow(&task_token, TARGET, "tickets:search").await?;
     let call = thief.begin_task(&id_token, "tickets:search", "a drill").await?;
     let rightful = stage.assistant.deputy.narrow(&task_token, TARGET, "tickets:search").await?;

@@ -92,7 +92,7 @@ impl Makings {
         };
         let redirect_uri = format!("{}/callback", at_assistant.url);
         let provider = Arc::new(self.provider(&at_provider.url, &alice, &redirect_uri)?);
-        let Agent { deputy, pod_token } = pods.start("assistant", "assistant", "assistant").await?;
+        let Agent { deputy, pod_token } = pods.start("assistant", "assistant").await?;
         let assistant = Arc::new(Assistant {
             deputy,
             pod_token,
