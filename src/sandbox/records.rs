@@ -72,13 +72,16 @@ fn brief_line(line: &str) -> String {
         .trim_end()
         .split(' ')
         .map(|word| {
-            let bare = word.trim_end_matches([',', ':', ';', ')']);
+            let is_mark = [',', ':', ';', ')', '`'];
+            let opened = word.strip_prefix('`').unwrap_or(word);
+            let bare = opened.trim_end_matches(is_mark);
             let cut = match bare.split_once('T').filter(|(_, time)| time.ends_with('Z')) {
                 Some((_, time)) => time.to_owned(),
                 None if bare.starts_with("agent_") => bare.to_owned(),
                 None => brief_id(bare),
             };
-            format!("{cut}{}", &word[bare.len()..])
+            let (before, after) = (&word[..word.len() - opened.len()], &opened[bare.len()..]);
+            format!("{before}{cut}{after}")
         })
         .collect();
     words.join(" ")

@@ -87,9 +87,8 @@ async fn begin_task(
     stage.tape.take();
     let issuer = stage.issuer.clone();
     let mut step = part("2", "The login becomes a task, and the assistant gets a task token")
-        .saying("The assistant holds its pod's token and a key that it made. With these two it hands the ID token to Deputy and says")
-        .saying("what it is for. It gets a token that names Alice (sub) and itself (act), and is worth nothing without the key (cnf).")
-        .saying("No API takes this token; smaller ones are cut from it while the task lives.")
+        .saying("The assistant holds its pod's token and a key that it made. For the ID token Deputy gives it a task token, which")
+        .saying("names Alice (sub) and itself (act) and needs the key (cnf). No API takes it: smaller ones are cut from it.")
         .after(started)
         .with_call(&call);
     let grant =
@@ -132,8 +131,7 @@ async fn search(stage: &mut Stage, task_token: &str) -> anyhow::Result<Option<St
 
     let found = stage.assistant.search(&token).await?;
     let mut step = part("3b", "The assistant searches")
-        .saying("The tickets API checks the token by itself with Deputy's public keys, asks Deputy if it still lives, and wants a")
-        .saying("proof of the assistant's key, made for this one request.")
+        .saying("The tickets API verifies the token, asks Deputy if it still lives, and wants a proof of the key for this request.")
         .after(stage.tape.take().into_iter().filter(|call| call.from == "tickets API").collect())
         .with_call(&found);
     step.expect("status", 200, found.status);
@@ -225,7 +223,7 @@ async fn book(stage: &mut Stage, booking: &str, answer: &str) -> anyhow::Result<
     let booked = stage.assistant.book(booking, Some(answer)).await?;
     stage.tape.take();
     let mut step = part("6", "Booked")
-        .saying("Two tokens, one story: same user, same task, and the answer was got for the very agent that books.")
+        .saying("Two tokens, one story: same user, same task, and the answer's inner act is the agent that books and proves its key.")
         .with_call(&booked);
     step.expect("status", 200, booked.status);
     stage.tell(step);

@@ -79,7 +79,7 @@ pub fn without_repeated_issuer(claims: &Value) -> Value {
     let mut level = told.get_mut("act");
     while let Some(Value::Object(act)) = level {
         if act.get("iss") == claims.get("iss") {
-            act.remove("iss");
+            act.retain(|name, _| name != "iss");
         }
         level = act.get_mut("act");
     }
