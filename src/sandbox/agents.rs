@@ -1,11 +1,20 @@
-//! The agents and those who would like to be: clients of Deputy that authenticate with a key of their own.
+//! The agents, and how one starts: it holds the token of its pod and a key that it makes itself, and nothing else.
 
 mod age;
 mod assistant;
 mod booking_app;
 
-use super::wire::{Call, Wire};
-use crate::sdk::{Client, Exchange};
+use std::sync::Arc;
+
+use reqwest::Method;
+use url::Url;
+
+use super::platform::Launcher;
+use super::wire::{Access, Call, Wire};
+use crate::base::entropy::Entropy;
+use crate::base::time::Clock;
+use crate::jose::{Algorithm, SigningKey};
+use crate::sdk::{Client, Credential, Endpoints, Exchange};
 
 pub use age::{AgeAgent, ROLE, routes as age_agent_routes};
 pub use assistant::{Assistant, routes as assistant_routes};
@@ -29,15 +38,32 @@ impl DeputyClient {
         self.exchange(&Exchange::of_access_token(token).audience(audience).scope(scope)).await
     }
 
-    /// The same in the name of an agent that shows its own credential.
-    pub async fn hand_on(
+    /// Begins a task with an ID token: asks for a task token (`audience` is Deputy itself).
+    pub async fn begin_task(&self, id_token: &str, scope: &str, purpose: &str) -> anyhow::Result<Call> {
+        let request = Exchange::of_id_token(id_token).audience(self.client.issuer()).scope(scope);
+        self.exchange(&request.with("purpose", purpose)).await
+    }
+
+    /// Searches at the tickets API, which is at `base`.
+    pub async fn search(&self, base: &str, token: &str) -> anyhow::Result<Call> {
+        self.use_token("tickets API", Method::GET, &format!("{base}/search?q=Friday"), token, None).await
+    }
+
+    /// Sends a request that is authorized by an access token, with a proof of its key for this request (RFC 9449 §7).
+    pub async fn use_token(
         &self,
+        to: &'static str,
+        method: Method,
+        url: &str,
         token: &str,
-        actor: &str,
-        audience: &str,
-        scope: &str,
+        form: Option<&[(&str, &str)]>,
     ) -> anyhow::Result<Call> {
-        self.exchange(&Exchange::of_access_token(token).actor(actor).audience(audience).scope(scope)).await
+        let proof = self.client.proof_of_use(&method, &Url::parse(url)?, token)?;
+        let access = match &proof {
+            Some(proof) => Access::Bound { token, proof },
+            None => Access::Bearer(token),
+        };
+        self.wire.send(to, method, url, access, form).await
     }
 
     /// Revokes a token of its own.
@@ -45,5 +71,43 @@ impl DeputyClient {
         let line = self.wire.to("Deputy");
         let outcome = self.client.revoke(&line, token).await;
         line.call(outcome)
+    }
+}
+
+/// Starts agents: has a pod started for each, in which the agent makes its key.
+#[derive(Clone)]
+pub struct Pods {
+    pub launcher: Launcher,
+    /// Deputy's issuer identifier.
+    pub issuer: String,
+    /// The one clock of all parties.
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// An agent in its pod.
+pub struct Agent {
+    pub deputy: DeputyClient,
+    /// The token of its pod.
+    pub pod_token: String,
+}
+
+impl Pods {
+    /// Starts an agent of this party, in a new pod of the service account.
+    pub async fn start(&self, party: &'static str, account: &str) -> anyhow::Result<Agent> {
+        let pod_token = self.launcher.start(party, account).await?;
+        let deputy = self.holder_of(&pod_token, party)?;
+        Ok(Agent { deputy, pod_token })
+    }
+
+    /// Whoever holds the token of a pod: authenticates by it alone, and proves a key that was made just now. It says no
+    /// client id: the class of the pod lists one client.
+    pub fn holder_of(&self, pod_token: &str, party: &'static str) -> anyhow::Result<DeputyClient> {
+        let key = SigningKey::generate(Algorithm::ES256)?;
+        let credential = Credential::Platform(pod_token.into());
+        let endpoints = Endpoints::of_deputy(&self.issuer);
+        let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
+        let client = Client::new(&self.issuer, endpoints, "", credential, clock, entropy).proving(key);
+        Ok(DeputyClient { wire: self.launcher.wire.of(party), client })
     }
 }

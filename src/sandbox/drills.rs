@@ -2,8 +2,8 @@
 
 mod flight;
 mod tampering;
+mod theft;
 
-use super::agents::ROLE;
 use super::evidence::{chain_of, refused};
 use super::provider::PHISHING_RESISTANT;
 use super::stage::Stage;
@@ -22,7 +22,8 @@ pub async fn play(stage: &mut Stage, leftovers: &Leftovers) -> anyhow::Result<()
     no_mfa(stage).await?;
     escalation(stage).await?;
     too_deep(stage).await?;
-    stolen(stage).await?;
+    theft::task_token(stage).await?;
+    theft::pod_token(stage).await?;
     replay(stage, leftovers).await?;
     flight::play(stage).await?;
     tampering::play(stage, leftovers).await
@@ -65,8 +66,8 @@ async fn expired(stage: &mut Stage) -> anyhow::Result<()> {
     let old = stage.cut(&task_token, "age-agent", "age_over_18").await?;
     stage.clock.advance(Lifetime::from_seconds(301));
     let at_api = stage.assistant.search(&search).await?;
-    let credential = stage.launcher.start(ROLE).await?;
-    let call = stage.age_agent.deputy.hand_on(&old, &credential, TARGET, "age_over_18").await?;
+    let late = stage.age_agent.start().await?;
+    let call = late.deputy.narrow(&old, TARGET, "age_over_18").await?;
     let fresh = stage.assistant.deputy.narrow(&task_token, TARGET, "tickets:search").await?;
 
     let mut step =
@@ -123,12 +124,12 @@ async fn too_deep(stage: &mut Stage) -> anyhow::Result<()> {
     let task_token = stage.new_task("ticket:carry").await?;
     let mut token = stage.cut(&task_token, "courier-desk", "ticket:carry").await?;
     for to in ["courier-van", "courier-desk", "courier-van"] {
-        let credential = stage.launcher.start("courier").await?;
-        token = token_of(&stage.couriers.hand_on(&token, &credential, to, "ticket:carry").await?)?;
+        let courier = stage.pods.start("courier", "courier").await?;
+        token = token_of(&courier.deputy.narrow(&token, to, "ticket:carry").await?)?;
     }
     let depth = Decoded::read(&token).map(|token| chain_of(&token).len()).unwrap_or_default();
-    let credential = stage.launcher.start("courier").await?;
-    let call = stage.couriers.hand_on(&token, &credential, "courier-desk", "ticket:carry").await?;
+    let fourth = stage.pods.start("courier", "courier").await?;
+    let call = fourth.deputy.narrow(&token, "courier-desk", "ticket:carry").await?;
 
     let mut step =
         drill(4, "a chain too deep (assistant, then courier after courier)").with_call(&call).denied(
@@ -141,52 +142,26 @@ async fn too_deep(stage: &mut Stage) -> anyhow::Result<()> {
     stage.tell_refused(step, &call, ["invalid_request", "chain_too_deep", "chain_too_deep"]).await
 }
 
-async fn stolen(stage: &mut Stage) -> anyhow::Result<()> {
-    let task_token = stage.new_task("age_over_18").await?;
-    let token = stage.cut(&task_token, "age-agent", "age_over_18").await?;
-    let call = stage.newsletter.narrow(&token, TARGET, "age_over_18").await?;
-    let (signed, _) = token.rsplit_once('.').unwrap_or_default();
-    let forged = format!("{signed}.{}", "A".repeat(86));
-    let forgery = stage.newsletter.narrow(&forged, TARGET, "age_over_18").await?;
-    let credential = stage.launcher.start(ROLE).await?;
-    let rightful = stage.age_agent.deputy.hand_on(&token, &credential, TARGET, "age_over_18").await?;
-
-    let mut step = drill(5, "a stolen token in other hands").with_call(&call).denied(
-        "the newsletter, a registered client, with a token stolen on its way to the age agent",
-        "Alice's age_over_18",
-        "a token is exchanged only by the agent it names, or by the service it was made for",
-        "the same token shown by the age agent with its own credential: tried, and granted",
-    );
-    let told = |call: &Call| {
-        let mut body = call.body.clone();
-        if let Some(members) = body.as_object_mut() {
-            members.remove("request_id");
-        }
-        format!("{} {body}", call.status)
-    };
-    step.text.push(
-        "to the thief a stolen token and a forged one look the same; the record tells them apart".into(),
-    );
-    step.expect("told the same as for a forged token", told(&forgery), told(&call));
-    step.expect("the rightful holder passes", 200, rightful.status);
-    stage.tell_refused(step, &call, ["invalid_request", UNACCEPTABLE, "not_yours"]).await
-}
-
 async fn replay(stage: &mut Stage, leftovers: &Leftovers) -> anyhow::Result<()> {
     let call = stage.assistant.begin_task(&leftovers.id_token, "tickets:search", "the same again").await?;
     let booking = stage.assistant.book(&leftovers.booking, None).await?;
     let task_token = stage.new_task("age_over_18").await?;
     let token = stage.cut(&task_token, "age-agent", "age_over_18").await?;
-    let dead = stage.age_agent.deputy.hand_on(&token, &leftovers.credential, TARGET, "age_over_18").await?;
+    let retired = stage.pods.holder_of(&leftovers.pod_token, "age agent")?;
+    let dead = retired.narrow(&token, TARGET, "age_over_18").await?;
     let old = stage.assistant.deputy.narrow(&leftovers.for_age_agent, TARGET, "age_over_18").await?;
 
-    let mut step = drill(6, "replay after the task ended").with_call(&call).denied(
+    let mut step = drill(7, "replay after the task ended").with_call(&call).denied(
         "the assistant, with the ID token of the story",
         "a new task",
         "an ID token that fed a task which is over begins no other",
         "a new login: tried, and granted",
     );
-    step.text.push(format!("the retired age agent's credential: {} {}", dead.status, dead.text("reason")));
+    step.text.push(format!(
+        "the token of the retired age agent's pod: {} {}",
+        dead.status,
+        dead.text("reason")
+    ));
     step.expect("the retired agent stays retired", "actor_token_unacceptable", dead.text("reason"));
     step.expect("the old booking token at its API", 401, booking.status);
     step.expect("the old token for the age agent", UNACCEPTABLE, old.text("reason"));

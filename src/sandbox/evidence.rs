@@ -79,6 +79,9 @@ pub async fn granted(
     step.expect("aud", grant.audience, token.text("aud"));
     step.expect("scope", grant.scope, token.text("scope"));
     step.expect("act", grant.chain.join(" < "), named.join(" < "));
+    let bound_to = token.claims.pointer("/cnf/jkt").cloned().unwrap_or_default();
+    step.expect("bound to the key that the agent proved", call.proof_by.clone(), bound_to);
+    step.expect("token_type", "DPoP", call.text("token_type"));
     step.expect_that(&format!("at most {} s", grant.seconds), (1..=grant.seconds).contains(&lives), lives);
     step.expect_that("no birthdate", !has_birthdate(call, &token), "there is one");
     let of_row =
@@ -93,7 +96,7 @@ pub async fn granted(
     step.means = Some(format!(
         "for Alice; acts: {}; good at: {}; may: {}; {lives} s",
         named.join(", asked by "),
-        if grant.kind == "task+jwt" { "Deputy alone" } else { grant.audience },
+        if grant.kind == "task+jwt" { "Deputy" } else { grant.audience },
         grant.scope,
     ));
     step.token = Some(token);

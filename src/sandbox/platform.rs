@@ -1,51 +1,64 @@
-//! The platform that agents run on: it starts instances and vouches for each with a credential of its
-//! own (the "workload issuer" of Deputy's configuration). Deputy knows its keys, not the instances.
+//! The platform that agents run on, a small cluster like Kubernetes: it starts pods and gives each a projected token
+//! that names the pod and its service account. Deputy has the cluster's keys, and knows none of the pods.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::web::{Data, Form, Json, ServiceConfig, get, post};
+use actix_web::web::{Data, Form, ServiceConfig, post};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
+use uuid::Uuid;
 
-use super::provider::jwks;
 use super::wire::Wire;
-use crate::base::entropy::{Entropy, handle};
+use crate::base::entropy::{Entropy, uuid_v7};
 use crate::base::time::Clock;
 use crate::jose::SigningKey;
 
-const CREDENTIAL_SECONDS: i64 = 600;
+/// The issuer identifier of the cluster. Its keys are pinned in a file, so that nothing is ever fetched from it.
+pub const ISSUER: &str = "https://oidc.cluster.example";
+/// The namespace of all pods.
+const NAMESPACE: &str = "agents";
+/// The lifetime of a projected token where the pod asks for no other.
+const TOKEN_SECONDS: i64 = 3600;
 
 pub struct Platform {
-    pub issuer: String,
-    /// Whom its credentials are for: Deputy.
+    /// Whom its tokens are for: Deputy.
     pub audience: String,
-    /// What an operator's software shows to have an instance started.
+    /// What an operator's software shows to have a pod started.
     pub launch_key: String,
+    /// The service accounts with their uids.
+    pub accounts: HashMap<&'static str, Uuid>,
     pub key: SigningKey,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
 }
 
 impl Platform {
-    /// Starts an instance: an id that never comes again, and a credential that names it.
-    fn start(&self, role: &str) -> anyhow::Result<serde_json::Value> {
-        let instance = format!("{role}-{}", handle::<6>(&*self.entropy)?);
-        let now = self.clock.now().seconds();
-        let credential = self.key.sign_jwt(
+    /// Starts a pod: a uid that never comes again, and a token that names it. `None` without such a service account.
+    fn start(&self, account: &str) -> anyhow::Result<Option<serde_json::Value>> {
+        let Some(account_uid) = self.accounts.get(account) else { return Ok(None) };
+        let now = self.clock.now();
+        let (uid, jti) = (uuid_v7(&*self.entropy, now)?, uuid_v7(&*self.entropy, now)?);
+        let pod = format!("{account}-{}", &uid.simple().to_string()[27..]);
+        let now = now.seconds();
+        let token = self.key.sign_jwt(
             "JWT",
             &json!({
-                "iss": self.issuer, "sub": format!("workload:{role}"), "aud": self.audience,
-                "iat": now, "exp": now + CREDENTIAL_SECONDS, "jti": handle::<16>(&*self.entropy)?,
-                "role": role, "instance_id": instance,
+                "iss": ISSUER, "sub": format!("system:serviceaccount:{NAMESPACE}:{account}"),
+                "aud": [self.audience], "iat": now, "nbf": now, "exp": now + TOKEN_SECONDS, "jti": jti,
+                "kubernetes.io": {
+                    "namespace": NAMESPACE,
+                    "pod": { "name": pod, "uid": uid },
+                    "serviceaccount": { "name": account, "uid": account_uid },
+                },
             }),
         )?;
-        Ok(json!({ "instance_id": instance, "credential": credential }))
+        Ok(Some(json!({ "pod": pod, "token": token })))
     }
 }
 
-/// What an operator's software needs to have instances started.
+/// What an operator's software needs to have pods started.
 #[derive(Clone)]
 pub struct Launcher {
     pub wire: Wire,
@@ -55,19 +68,18 @@ pub struct Launcher {
 }
 
 impl Launcher {
-    /// Has an instance of this role started and brings its credential.
-    pub async fn start(&self, role: &str) -> anyhow::Result<String> {
-        let url = format!("{}/instances", self.platform);
-        let started = self.wire.post("platform", &url, &[("role", role)], Some(&self.launch_key)).await?;
+    /// Has a pod of this service account started for a party, and brings the pod's token.
+    pub async fn start(&self, party: &'static str, account: &str) -> anyhow::Result<String> {
+        let url = format!("{}/pods", self.platform);
+        let form = [("service_account", account)];
+        let started = self.wire.of(party).post("platform", &url, &form, Some(&self.launch_key)).await?;
         anyhow::ensure!(started.status == 201, "the platform answered {}", started.status);
-        Ok(started.text("credential").to_owned())
+        Ok(started.text("token").to_owned())
     }
 }
 
 pub fn routes(config: &mut ServiceConfig) {
-    config
-        .route("/jwks", get().to(async |platform: Data<Platform>| Json(jwks(&platform.key))))
-        .route("/instances", post().to(serve_start));
+    config.route("/pods", post().to(serve_start));
 }
 
 async fn serve_start(
@@ -79,9 +91,9 @@ async fn serve_start(
     if shown != Some(&format!("Bearer {}", platform.launch_key)) {
         return HttpResponse::Unauthorized().json(json!({ "error": "launch_key" }));
     }
-    match form.get("role").map(|role| platform.start(role)) {
-        Some(Ok(started)) => HttpResponse::Created().json(started),
+    match form.get("service_account").map(|account| platform.start(account)) {
+        Some(Ok(Some(started))) => HttpResponse::Created().json(started),
         Some(Err(_)) => HttpResponse::ServiceUnavailable().finish(),
-        None => HttpResponse::BadRequest().json(json!({ "error": "role" })),
+        Some(Ok(None)) | None => HttpResponse::BadRequest().json(json!({ "error": "service_account" })),
     }
 }

@@ -35,7 +35,12 @@ impl Records {
 
     /// The audit row of a request: of the token it issued or revoked, or of the request id in its refusal.
     pub async fn row_of(&self, call: &Call) -> anyhow::Result<Option<Value>> {
-        let is_revocation = call.path == "/revoke";
+        let event = if call.path == "/revoke" { "revocation" } else { "exchange" };
+        self.row_of_event(call, event).await
+    }
+
+    /// The audit row of this event that a request left.
+    pub async fn row_of_event(&self, call: &Call, event: &str) -> anyhow::Result<Option<Value>> {
         let presented =
             || call.params.iter().find(|(name, _)| name == "token").map(|(_, token)| token.as_str());
         let jti =
@@ -48,7 +53,6 @@ impl Records {
         let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let answer = self.get("/audit/trace", &query).await?;
         let rows = answer.get("rows").and_then(Value::as_array).cloned().unwrap_or_default();
-        let event = if is_revocation { "revocation" } else { "exchange" };
         let of_event = |row: &&Value| row.pointer("/row/event").and_then(Value::as_str) == Some(event);
         Ok(rows.iter().rev().find(of_event).and_then(|stored| stored.get("row").cloned()))
     }
@@ -68,13 +72,16 @@ fn brief_line(line: &str) -> String {
         .trim_end()
         .split(' ')
         .map(|word| {
-            let bare = word.trim_end_matches([',', ':', ';', ')']);
+            let is_mark = [',', ':', ';', ')', '`'];
+            let opened = word.strip_prefix('`').unwrap_or(word);
+            let bare = opened.trim_end_matches(is_mark);
             let cut = match bare.split_once('T').filter(|(_, time)| time.ends_with('Z')) {
                 Some((_, time)) => time.to_owned(),
                 None if bare.starts_with("agent_") => bare.to_owned(),
                 None => brief_id(bare),
             };
-            format!("{cut}{}", &word[bare.len()..])
+            let (before, after) = (&word[..word.len() - opened.len()], &opened[bare.len()..]);
+            format!("{before}{cut}{after}")
         })
         .collect();
     words.join(" ")

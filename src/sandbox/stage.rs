@@ -9,10 +9,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use anyhow::Context as _;
 
 use super::Options;
-use super::agents::{AgeAgent, Assistant, DeputyClient};
+use super::agents::{AgeAgent, Assistant, Pods};
 use super::evidence::Names;
 use super::narrator::Narrator;
-use super::platform::Launcher;
 use super::records::Records;
 use super::serve::{self, free_address};
 use super::step::{Part, Step};
@@ -59,13 +58,10 @@ pub struct Stage {
     pub alice: User,
     pub assistant: Arc<Assistant>,
     pub age_agent: Arc<AgeAgent>,
-    /// The couriers' client, for a drill.
-    pub couriers: DeputyClient,
-    /// The thief's client, for a drill.
-    pub newsletter: DeputyClient,
     /// The viewer's client, for the curl lines.
     pub you: Client,
-    pub launcher: Launcher,
+    /// What starts agents.
+    pub pods: Pods,
     /// Where the tickets API is, for the curl lines.
     pub tickets_url: String,
     /// How many steps were told, and how many things differed, in each part.
@@ -92,15 +88,13 @@ impl Stage {
             entropy,
         };
         let mut servers = Vec::new();
-        let (launcher, platform) = makings.platform(&mut servers)?;
-        let parties = makings.parties(&launcher, &mut servers)?;
-        let couriers = makings.client("couriers", "courier")?;
-        let newsletter = makings.client("newsletter", "newsletter")?;
+        let pods = makings.platform(&mut servers)?;
+        let parties = makings.parties(&pods, &mut servers).await?;
         let you = makings.client_with_secret("you")?;
 
         let policy = options.policy.as_ref().map(std::fs::canonicalize).transpose();
         let policy = policy.context("read the policy directory")?;
-        let toml = deputy_toml([public, management], &parties.alice.provider, &platform, policy.as_deref());
+        let toml = deputy_toml([public, management], &parties.alice.provider, policy.as_deref());
         let Makings { issuer, directory, clock, entropy, .. } = makings;
         let mut master = [0; 32];
         entropy.fill(&mut master)?;
@@ -121,10 +115,8 @@ impl Stage {
             alice: parties.alice,
             assistant: parties.assistant,
             age_agent: parties.age_agent,
-            couriers,
-            newsletter,
             you,
-            launcher,
+            pods,
             tickets_url: parties.tickets_url,
             entropy,
             directory,

@@ -21,9 +21,10 @@ pub fn welcome(stage: &Stage) {
         format!("  Alice            the user; signs in at her identity provider       {}", stage.alice.provider),
         "  the assistant    an AI agent that books for Alice; it never becomes Alice".to_owned(),
         "  the age agent    a second agent, born to answer one question: is she 18?".to_owned(),
+        "                   both hold the token of their pod and a key that they made; no secret is set up for them".to_owned(),
         format!("  the tickets API  sells to those whose tokens it can verify          {}", stage.tickets_url),
         format!("  Deputy           turns one login into small tokens, on the record   {}", stage.issuer),
-        "In a token: sub = for whom, act = who acts (newest first), aud = where it is good, scope = what it allows.".to_owned(),
+        "In a token: sub = for whom, act = who acts (newest first), aud = where, scope = what it allows, cnf = by which key.".to_owned(),
     ];
     stage
         .narrator

@@ -20,8 +20,8 @@ pub struct Leftovers {
     pub id_token: String,
     /// The access token for booking.
     pub booking: String,
-    /// The credential of the age agent's instance.
-    pub credential: String,
+    /// The token of the age agent's pod.
+    pub pod_token: String,
     /// The token that the age agent exchanged.
     pub for_age_agent: String,
     /// Where the audit log tells how the task began.
@@ -34,16 +34,18 @@ fn part(id: &str, title: &str) -> Step {
 
 /// Plays it. `None` if it cannot go on because a step came out otherwise than it should.
 pub async fn play(stage: &mut Stage) -> anyhow::Result<Option<Leftovers>> {
+    // The assistant was started before the story.
+    let started = stage.tape.take();
     let Some(id_token) = sign_in(stage).await? else { return Ok(None) };
-    let Some((task_token, first_row)) = begin_task(stage, &id_token).await? else { return Ok(None) };
+    let Some((task_token, first_row)) = begin_task(stage, started, &id_token).await? else { return Ok(None) };
     let Some(search) = search(stage, &task_token).await? else { return Ok(None) };
     let Some(booking) = try_to_book(stage, &task_token).await? else { return Ok(None) };
     let Some(for_age_agent) = hand_over(stage, &task_token).await? else { return Ok(None) };
-    let Some((answer, credential)) = answer(stage, &for_age_agent, &booking).await? else { return Ok(None) };
+    let Some((answer, pod_token)) = answer(stage, &for_age_agent, &booking).await? else { return Ok(None) };
     book(stage, &booking, &answer).await?;
     let tokens = [("search", &search), ("booking", &booking), ("age answer", &answer)];
     end(stage, &task_token, &for_age_agent, &tokens).await?;
-    Ok(Some(Leftovers { id_token, booking, credential, for_age_agent, first_row }))
+    Ok(Some(Leftovers { id_token, booking, pod_token, for_age_agent, first_row }))
 }
 
 async fn sign_in(stage: &mut Stage) -> anyhow::Result<Option<String>> {
@@ -76,13 +78,18 @@ async fn sign_in(stage: &mut Stage) -> anyhow::Result<Option<String>> {
     Ok(id_token)
 }
 
-async fn begin_task(stage: &mut Stage, id_token: &str) -> anyhow::Result<Option<(String, i64)>> {
+async fn begin_task(
+    stage: &mut Stage,
+    started: Vec<Call>,
+    id_token: &str,
+) -> anyhow::Result<Option<(String, i64)>> {
     let call = stage.assistant.begin_task(id_token, SCOPE, PURPOSE).await?;
     stage.tape.take();
     let issuer = stage.issuer.clone();
     let mut step = part("2", "The login becomes a task, and the assistant gets a task token")
-        .saying("The assistant hands the ID token to Deputy and says what it is for. It gets a token that names both: Alice")
-        .saying("(sub) and itself (act). No API takes this token; smaller ones are cut from it while the task lives.")
+        .saying("The assistant holds its pod's token and a key that it made. For the ID token Deputy gives it a task token, which")
+        .saying("names Alice (sub) and itself (act) and needs the key (cnf). No API takes it: smaller ones are cut from it.")
+        .after(started)
         .with_call(&call);
     let grant =
         Grant { kind: "task+jwt", audience: &issuer, scope: SCOPE, chain: &["the assistant"], seconds: 3600 };
@@ -124,7 +131,7 @@ async fn search(stage: &mut Stage, task_token: &str) -> anyhow::Result<Option<St
 
     let found = stage.assistant.search(&token).await?;
     let mut step = part("3b", "The assistant searches")
-        .saying("The tickets API checks the token twice: by itself with Deputy's public keys, and by asking Deputy if it still lives.")
+        .saying("The tickets API verifies the token, asks Deputy if it still lives, and wants a proof of the key for this request.")
         .after(stage.tape.take().into_iter().filter(|call| call.from == "tickets API").collect())
         .with_call(&found);
     step.expect("status", 200, found.status);
@@ -175,13 +182,13 @@ async fn answer(
     let handed_back = stage.assistant.ask_age_agent(for_age_agent).await?;
     let calls = stage.tape.take();
     let of = |path: &str| calls.iter().find(|call| call.path == path).cloned();
-    let (Some(birth), Some(exchange)) = (of("/instances"), of("/token")) else {
+    let (Some(birth), Some(exchange)) = (of("/pods"), of("/token")) else {
         anyhow::bail!("the age agent answered {} without asking Deputy", handed_back.status);
     };
     let mut step = part("5", "The age agent is born, answers one question, and knows no birthdate")
-        .saying("The platform starts a fresh instance and vouches for it; Deputy has never heard of it and needs no registration.")
-        .saying("The instance shows the assistant's token and its own credential. Deputy looks at the birthdate of Alice's login")
-        .saying("and answers yes or no. The chain now reads: the age agent, asked by the assistant, for Alice.")
+        .saying("The platform starts a fresh pod; Deputy has never heard of it and needs no registration. The agent in it makes a key")
+        .saying("and shows the assistant's token with the token of its own pod. Deputy looks at the birthdate of Alice's login and")
+        .saying("answers yes or no. The chain now reads: the age agent, asked by the assistant, for Alice.")
         .after(vec![birth.clone()])
         .with_call(&exchange);
     let grant = Grant {
@@ -199,19 +206,24 @@ async fn answer(
             step.expect(&format!("{claim} as in the booking token"), booking.text(claim), answer.text(claim));
         }
         step.expect("inner act as there", booking.claims["act"].clone(), answer.claims["act"]["act"].clone());
+        step.expect_that(
+            "it has a key of its own",
+            answer.claims["cnf"] != booking.claims["cnf"],
+            "it is the assistant's",
+        );
         step.expect("the agent is new", true, row.get("agent_created").cloned().unwrap_or_default());
     }
     stage.tell(step);
-    let credential = birth.text("credential").to_owned();
+    let pod_token = birth.text("token").to_owned();
     let answer = handed_back.body.get("age_answer").and_then(Value::as_str).map(str::to_owned);
-    Ok(answer.map(|answer| (answer, credential)))
+    Ok(answer.map(|answer| (answer, pod_token)))
 }
 
 async fn book(stage: &mut Stage, booking: &str, answer: &str) -> anyhow::Result<()> {
     let booked = stage.assistant.book(booking, Some(answer)).await?;
     stage.tape.take();
     let mut step = part("6", "Booked")
-        .saying("Two tokens, one story: same user, same task, and the answer was got for the very agent that books.")
+        .saying("Two tokens, one story: same user, same task, and the answer's inner act is the agent that books and proves its key.")
         .with_call(&booked);
     step.expect("status", 200, booked.status);
     stage.tell(step);

@@ -1,11 +1,14 @@
 //! The tickets API: a resource server that believes only what it can verify, and verifies twice:
-//! offline by Deputy's keys (RFC 9068 §4) and by asking Deputy whether the token still lives (RFC 7662).
+//! offline by Deputy's keys (RFC 9068 §4) and by asking Deputy whether the token still lives (RFC 7662). A token that
+//! is bound to a key is taken only with a proof of that key (RFC 9449 §7).
+
+mod possession;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use actix_web::http::header::WWW_AUTHENTICATE;
 use actix_web::web::{Data, Form, Json, Query, ServiceConfig, get, post};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::{Value, json};
@@ -14,6 +17,7 @@ use super::wire::{Wire, lock};
 use crate::base::time::Clock;
 use crate::jose::{Claims, KeySet, UnverifiedToken};
 use crate::sdk::{Client, Introspection};
+use possession::{Proofs, Shown};
 
 /// Its name at Deputy: `aud` of the tokens it takes.
 pub const TARGET: &str = "tickets";
@@ -23,8 +27,12 @@ pub struct Tickets {
     /// Its client at Deputy, for introspection.
     pub deputy: Client,
     pub clock: Arc<dyn Clock>,
+    /// Where it is: what a proof has to name.
+    pub url: String,
     /// Deputy's keys, once fetched.
     pub keys: Mutex<Option<Arc<KeySet>>>,
+    /// The proofs that were taken.
+    pub proofs: Mutex<Proofs>,
 }
 
 /// What it answers instead of what was asked for.
@@ -41,6 +49,11 @@ impl Problem {
         Self { status: StatusCode::UNAUTHORIZED, error: "invalid_token", why: why.into() }
     }
 
+    fn proof(why: &'static str) -> Self {
+        let why = format!("possession: the proof is {why}");
+        Self { status: StatusCode::UNAUTHORIZED, error: "invalid_dpop_proof", why }
+    }
+
     fn forbidden(error: &'static str, why: impl Into<String>) -> Self {
         Self { status: StatusCode::FORBIDDEN, error, why: why.into() }
     }
@@ -49,9 +62,11 @@ impl Problem {
 impl ResponseError for Problem {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
-        // RFC 6750 §3
+        // RFC 6750 §3, RFC 9449 §7.1
         if self.status != StatusCode::SERVICE_UNAVAILABLE {
-            response.insert_header((WWW_AUTHENTICATE, format!("Bearer error=\"{}\"", self.error)));
+            for scheme in ["Bearer", "DPoP"] {
+                response.append_header((WWW_AUTHENTICATE, format!("{scheme} error=\"{}\"", self.error)));
+            }
         }
         response.json(json!({ "error": self.error, "why": self.why }))
     }
@@ -97,7 +112,7 @@ impl Tickets {
         if !active {
             return Err(Problem::token("introspection: no longer active"));
         }
-        let differs = ["iss", "sub", "aud", "scope", "act", "txn", "jti"]
+        let differs = ["iss", "sub", "aud", "scope", "act", "txn", "jti", "cnf"]
             .into_iter()
             .find(|claim| body.get(claim) != offline.get(claim));
         match differs {
@@ -106,8 +121,8 @@ impl Tickets {
         }
     }
 
-    /// Verifies both ways, and that the scope is there.
-    async fn accept(&self, token: &str, scope: &str) -> Result<Claims, Problem> {
+    /// Verifies a token both ways, and that the scope is there.
+    async fn verify(&self, token: &str, scope: &str) -> Result<Claims, Problem> {
         let verified = self.verify_offline(token).await?;
         self.ask_deputy(token, &verified).await?;
         if !text(&verified, "scope").split(' ').any(|word| word == scope) {
@@ -119,25 +134,35 @@ impl Tickets {
         Ok(verified)
     }
 
-    async fn search(&self, token: &str, wanted: &str) -> Result<Value, Problem> {
-        self.accept(token, "tickets:search").await?;
+    /// The same for the token that a request is authorized by. Whoever shows it has to hold its key.
+    async fn accept(&self, shown: &Shown, scope: &str) -> Result<Claims, Problem> {
+        let verified = self.verify(&shown.token, scope).await?;
+        self.check_possession(&verified, shown)?;
+        Ok(verified)
+    }
+
+    async fn search(&self, shown: &Shown, wanted: &str) -> Result<Value, Problem> {
+        let verified = self.accept(shown, "tickets:search").await?;
+        let checked = ["offline", "introspection", "proof"];
+        let checked = checked.into_iter().take(if verified.get("cnf").is_some() { 3 } else { 2 });
         Ok(json!({
-            "found": [format!("moonlight-concert, {wanted}, 38 EUR, adults only")],
-            "checked": "offline, introspection",
+            "found": [format!("moonlight-concert, {wanted}, 38 EUR, 18+")],
+            "checked": checked.collect::<Vec<_>>().join(", "),
         }))
     }
 
     /// Sells to users who were shown to be of age: by an answer about the same user, in the same task, got
-    /// for the very agent that books.
-    async fn book(&self, token: &str, form: &HashMap<String, String>) -> Result<Value, Problem> {
-        let booking = self.accept(token, "tickets:book").await?;
+    /// for the very agent that books. The answer authorizes nothing by itself, so that it needs no proof of the key of
+    /// the agent that got it: the agent that books hands it in.
+    async fn book(&self, shown: &Shown, form: &HashMap<String, String>) -> Result<Value, Problem> {
+        let booking = self.accept(shown, "tickets:book").await?;
         let Some(answer) = form.get("age_answer").filter(|answer| !answer.is_empty()) else {
             return Err(Problem::forbidden(
                 "age_not_shown",
                 "send an age answer: age_over_18, as a token of its own",
             ));
         };
-        let answer = self.accept(answer, "age_over_18").await?;
+        let answer = self.verify(answer, "age_over_18").await?;
         for claim in ["sub", "txn"] {
             if answer.get(claim).is_none() || answer.get(claim) != booking.get(claim) {
                 return Err(Problem::forbidden("age_not_shown", format!("the answer is of another {claim}")));
@@ -152,7 +177,7 @@ impl Tickets {
         }
         Ok(json!({
             "booked": { "event": form.get("event"), "seat": "row 7, seat 12" },
-            "checked": ["both tokens twice", "same sub", "same txn", "the answer's inner act is the booking's act"],
+            "checked": ["sub", "txn", "act"],
         }))
     }
 }
@@ -171,19 +196,13 @@ pub fn routes(config: &mut ServiceConfig) {
     config.route("/search", get().to(serve_search)).route("/book", post().to(serve_book));
 }
 
-fn bearer(request: &HttpRequest) -> Result<&str, Problem> {
-    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header.and_then(|value| value.strip_prefix("Bearer "));
-    token.ok_or_else(|| Problem::token("no bearer token"))
-}
-
 async fn serve_search(
     request: HttpRequest,
     tickets: Data<Tickets>,
     query: Query<HashMap<String, String>>,
 ) -> Result<Json<Value>, Problem> {
     let wanted = query.get("q").map_or("any", String::as_str);
-    tickets.search(bearer(&request)?, wanted).await.map(Json)
+    tickets.search(&Shown::read(&request)?, wanted).await.map(Json)
 }
 
 async fn serve_book(
@@ -191,7 +210,7 @@ async fn serve_book(
     tickets: Data<Tickets>,
     form: Form<HashMap<String, String>>,
 ) -> Result<Json<Value>, Problem> {
-    tickets.book(bearer(&request)?, &form).await.map(Json)
+    tickets.book(&Shown::read(&request)?, &form).await.map(Json)
 }
 
 #[cfg(test)]

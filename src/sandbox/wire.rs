@@ -3,13 +3,19 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, Request};
 use serde_json::Value;
 use url::Url;
 use url::form_urlencoded::{Serializer, parse};
 
+use crate::jose::UnverifiedToken;
 use crate::sdk::{Error, Http, HttpOptions, Response, Transport, Unreachable};
+
+/// The header of a proof (RFC 9449 §4.1).
+pub const PROOF: &str = "dpop";
 
 /// One request and its answer, as the tape records them. It holds whole tokens; the narrator shortens them before it
 /// shows a call.
@@ -22,8 +28,10 @@ pub struct Call {
     pub path: String,
     /// Query or form, in order.
     pub params: Vec<(String, String)>,
-    /// The bearer token, if one was sent.
+    /// The token that it was authorized by, if one was sent.
     pub bearer: Option<String>,
+    /// The thumbprint of the key that it proved (RFC 9449), if it proved one.
+    pub proof_by: Option<String>,
     pub status: u16,
     /// Where it redirects to.
     pub location: Option<String>,
@@ -41,6 +49,18 @@ impl Call {
     pub fn token(&self) -> Option<&str> {
         self.body.get("access_token").and_then(Value::as_str)
     }
+}
+
+/// What a request to an API is authorized by.
+#[derive(Clone, Copy)]
+pub enum Access<'a> {
+    Nothing,
+    Bearer(&'a str),
+    /// A token that is bound to a key, with a proof of that key for this very request (RFC 9449 §7.1).
+    Bound {
+        token: &'a str,
+        proof: &'a str,
+    },
 }
 
 /// What every party has said so far.
@@ -86,7 +106,7 @@ impl Wire {
 
     /// Fetches a URL. A query in it is shown as parameters.
     pub async fn get(&self, to: &'static str, url: &str, bearer: Option<&str>) -> anyhow::Result<Call> {
-        self.send(to, Method::GET, url, bearer, None).await
+        self.send(to, Method::GET, url, bearer.map_or(Access::Nothing, Access::Bearer), None).await
     }
 
     pub async fn post(
@@ -96,21 +116,30 @@ impl Wire {
         form: &[(&str, &str)],
         bearer: Option<&str>,
     ) -> anyhow::Result<Call> {
-        self.send(to, Method::POST, url, bearer, Some(form)).await
+        self.send(to, Method::POST, url, bearer.map_or(Access::Nothing, Access::Bearer), Some(form)).await
     }
 
-    async fn send(
+    /// Sends any request, with a form where there is one.
+    pub async fn send(
         &self,
         to: &'static str,
         method: Method,
         url: &str,
-        bearer: Option<&str>,
+        access: Access<'_>,
         form: Option<&[(&str, &str)]>,
     ) -> anyhow::Result<Call> {
         let mut request =
             Request::new(method, Url::parse(url).with_context(|| format!("`{url}` is no URL"))?);
-        if let Some(token) = bearer {
-            request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}"))?);
+        let headers = request.headers_mut();
+        match access {
+            Access::Nothing => (),
+            Access::Bearer(token) => {
+                headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}"))?);
+            }
+            Access::Bound { token, proof } => {
+                headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("DPoP {token}"))?);
+                headers.insert(PROOF, HeaderValue::from_str(proof)?);
+            }
         }
         if let Some(form) = form {
             let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
@@ -143,7 +172,7 @@ impl Line<'_> {
 
 impl Transport for Line<'_> {
     async fn send(&self, request: Request) -> Result<Response, Unreachable> {
-        let text = |headers: &HeaderMap, name| {
+        let text = |headers: &HeaderMap, name: &str| {
             headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
         let form = request.body().and_then(reqwest::Body::as_bytes).map(|body| parse(body).into_owned());
@@ -157,15 +186,17 @@ impl Transport for Line<'_> {
             method: request.method().to_string(),
             path: request.url().path().to_owned(),
             params,
-            bearer: text(request.headers(), AUTHORIZATION)
-                .and_then(|value| value.strip_prefix("Bearer ").map(str::to_owned)),
+            bearer: text(request.headers(), AUTHORIZATION.as_str()).and_then(|value| {
+                ["Bearer ", "DPoP "].iter().find_map(|scheme| value.strip_prefix(scheme)).map(str::to_owned)
+            }),
+            proof_by: text(request.headers(), PROOF).and_then(|proof| thumbprint_in(&proof)),
             status: 0,
             location: None,
             body: Value::Null,
         };
         let response = self.wire.http.send(request).await?;
         call.status = response.status.as_u16();
-        call.location = text(&response.headers, LOCATION);
+        call.location = text(&response.headers, LOCATION.as_str());
         call.body = serde_json::from_slice(&response.body)
             .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&response.body)));
         if let Some(tape) = &self.wire.tape {
@@ -174,6 +205,12 @@ impl Transport for Line<'_> {
         *lock(&self.heard) = Some(call);
         Ok(response)
     }
+}
+
+/// The thumbprint of the key in the header of a proof (RFC 7638).
+fn thumbprint_in(proof: &str) -> Option<String> {
+    let (_, key) = UnverifiedToken::scan_with_own_key(proof).ok()?;
+    key.thumbprint().ok().map(|thumbprint| URL_SAFE_NO_PAD.encode(thumbprint))
 }
 
 /// Locks, also after a panic elsewhere: the sandbox keeps nothing that could be half written.

@@ -1,5 +1,5 @@
 //! What the sandbox lays out on disk: one directory, gone when it ends, with Deputy's configuration,
-//! the public keys of its clients, and later its database.
+//! the public keys of the platform, and later its database.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write as _;
@@ -62,12 +62,7 @@ impl Drop for Directory {
 ///
 /// The tests have a definition of their own (`tests/world/deputy.toml`). This one is part of the program: its viewer reads
 /// it, so it names only the parties of the story.
-pub fn deputy_toml(
-    [public, management]: [SocketAddr; 2],
-    provider: &str,
-    platform: &str,
-    policy: Option<&Path>,
-) -> String {
+pub fn deputy_toml([public, management]: [SocketAddr; 2], provider: &str, policy: Option<&Path>) -> String {
     // A TOML basic string and a JSON string escape the characters of a path in the same way.
     let policy = policy.map_or(String::new(), |directory| {
         format!("\n[policy]\ndirectory = {}\n", serde_json::Value::from(directory.to_string_lossy()))
@@ -76,7 +71,7 @@ pub fn deputy_toml(
         .replace("@public@", &public.to_string())
         .replace("@management@", &management.to_string())
         .replace("@provider@", provider)
-        .replace("@platform@", platform)
+        .replace("@platform@", super::platform::ISSUER)
         .replace("@policy@", &policy)
 }
 
@@ -84,6 +79,8 @@ pub fn deputy_toml(
 mod tests {
     use super::*;
     use crate::base::entropy::{SystemEntropy, handle};
+    use crate::jose::{Algorithm, SigningKey};
+    use crate::sandbox::provider::jwks;
 
     #[test]
     fn nothing_is_left_of_a_directory_that_was_dropped() {
@@ -110,8 +107,10 @@ mod tests {
         for name in ["tickets-api.secret", "you.secret"] {
             directory.write(name, handle::<32>(&SystemEntropy::default()).unwrap()).unwrap();
         }
+        let key = SigningKey::generate(Algorithm::ES256).unwrap();
+        directory.write("cluster.jwks.json", jwks(&key).to_string()).unwrap();
         let addresses = [([127, 0, 0, 1], 4001).into(), ([127, 0, 0, 1], 4002).into()];
-        let toml = deputy_toml(addresses, "http://127.0.0.1:4003", "http://127.0.0.1:4004", None);
+        let toml = deputy_toml(addresses, "http://127.0.0.1:4003", None);
         let config = crate::config::Config::parse(&toml, directory.path());
         assert!(config.is_ok(), "{}", config.unwrap_err());
     }

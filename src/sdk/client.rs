@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Request, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -13,6 +13,7 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::answer::accepted;
 use super::{Error, Introspection, Issued, Response, Transport};
+use crate::base::digest::sha256;
 use crate::base::entropy::{Entropy, SystemEntropy, handle};
 use crate::base::time::{Clock, SystemClock};
 use crate::jose::SigningKey;
@@ -320,7 +321,10 @@ impl Client {
             }
         }
         let proof = match (endpoint, &self.proof_key) {
-            (Endpoint::Token, Some(key)) => Some(self.proof(&key.0, request.url(), nonce)?),
+            (Endpoint::Token, Some(key)) => {
+                let extra = nonce.map(|nonce| ("nonce", nonce.to_owned()));
+                Some(self.proof(&key.0, &Method::POST, request.url(), extra)?)
+            }
             _ => None,
         };
         let headers = request.headers_mut();
@@ -339,17 +343,34 @@ impl Client {
         }
     }
 
-    /// A new proof of a key for one request to this URL (RFC 9449 §4.2).
-    fn proof(&self, key: &SigningKey, url: &Url, nonce: Option<&str>) -> Result<String, Error> {
+    /// A proof for the use of an access token in one request to a resource server (RFC 9449 §7.1): the value of the
+    /// header `DPoP`. `None` for a client that proves no key.
+    ///
+    /// # Errors
+    /// [`Error::Proof`]
+    pub fn proof_of_use(&self, method: &Method, url: &Url, token: &str) -> Result<Option<String>, Error> {
+        let ath = || URL_SAFE_NO_PAD.encode(sha256([token.as_bytes()]));
+        let key = self.proof_key.as_ref();
+        key.map(|key| self.proof(&key.0, method, url, Some(("ath", ath())))).transpose()
+    }
+
+    /// A new proof of a key for one request to this URL (RFC 9449 §4.2), with one more claim.
+    fn proof(
+        &self,
+        key: &SigningKey,
+        method: &Method,
+        url: &Url,
+        extra: Option<(&str, String)>,
+    ) -> Result<String, Error> {
         let jti = handle::<16>(&*self.entropy).map_err(|_| Error::Proof)?;
         let mut htu = url.clone();
         htu.set_query(None);
         htu.set_fragment(None);
         let mut claims = json!({
-            "jti": jti, "htm": Method::POST.as_str(), "htu": htu.as_str(), "iat": self.clock.now().seconds(),
+            "jti": jti, "htm": method.as_str(), "htu": htu.as_str(), "iat": self.clock.now().seconds(),
         });
-        if let Some(nonce) = nonce {
-            claims["nonce"] = nonce.into();
+        if let Some((name, value)) = extra {
+            claims[name] = value.into();
         }
         key.sign_proof("dpop+jwt", &claims).map_err(|_| Error::Proof)
     }

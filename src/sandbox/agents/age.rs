@@ -1,4 +1,4 @@
-//! The age-verification agent: a service that has a fresh instance started for each question.
+//! The age-verification agent: a service that has a fresh agent started, in a pod of its own, for each question.
 
 use std::collections::HashMap;
 
@@ -6,23 +6,25 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Form, ServiceConfig, post};
 use serde_json::json;
 
-use super::DeputyClient;
-use crate::sandbox::platform::Launcher;
+use super::{Agent, Pods};
 use crate::sandbox::tickets;
 
 /// The service behind the agent. It keeps nothing between two questions.
 pub struct AgeAgent {
-    pub deputy: DeputyClient,
-    pub launcher: Launcher,
+    pub pods: Pods,
 }
 
-/// The role its instances have at the platform.
+/// The service account of its pods.
 pub const ROLE: &str = "age-verification";
 
 impl AgeAgent {
+    /// A fresh agent.
+    pub async fn start(&self) -> anyhow::Result<Agent> {
+        self.pods.start("age agent", ROLE).await
+    }
+
     async fn check(&self, token: &str) -> anyhow::Result<HttpResponse> {
-        let credential = self.launcher.start(ROLE).await?;
-        let answer = self.deputy.hand_on(token, &credential, tickets::TARGET, "age_over_18").await?;
+        let answer = self.start().await?.deputy.narrow(token, tickets::TARGET, "age_over_18").await?;
         Ok(match answer.token() {
             Some(token) => HttpResponse::Ok().json(json!({ "age_answer": token })),
             None => HttpResponse::Forbidden()

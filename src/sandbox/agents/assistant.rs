@@ -4,14 +4,16 @@ use std::collections::HashMap;
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Query, ServiceConfig, get};
+use reqwest::Method;
 use serde_json::json;
 
 use super::{BookingApp, DeputyClient};
 use crate::sandbox::wire::Call;
-use crate::sdk::Exchange;
 
 pub struct Assistant {
     pub deputy: DeputyClient,
+    /// The token of its pod, which a drill steals.
+    pub pod_token: String,
     /// Where its users sign in and come back.
     pub app: BookingApp,
     pub tickets: String,
@@ -21,20 +23,19 @@ pub struct Assistant {
 impl Assistant {
     /// Begins a task with an ID token: asks for a task token (`audience` is Deputy itself).
     pub async fn begin_task(&self, id_token: &str, scope: &str, purpose: &str) -> anyhow::Result<Call> {
-        let request = Exchange::of_id_token(id_token).audience(self.deputy.client.issuer()).scope(scope);
-        self.deputy.exchange(&request.with("purpose", purpose)).await
+        self.deputy.begin_task(id_token, scope, purpose).await
     }
 
     pub async fn search(&self, token: &str) -> anyhow::Result<Call> {
-        let url = format!("{}/search?q=Friday", self.tickets);
-        self.deputy.wire.get("tickets API", &url, Some(token)).await
+        self.deputy.search(&self.tickets, token).await
     }
 
     /// Books with a token, and an age answer if there is one.
     pub async fn book(&self, token: &str, age_answer: Option<&str>) -> anyhow::Result<Call> {
         let mut form = vec![("event", "moonlight-concert")];
         form.extend(age_answer.map(|answer| ("age_answer", answer)));
-        self.deputy.wire.post("tickets API", &format!("{}/book", self.tickets), &form, Some(token)).await
+        let url = format!("{}/book", self.tickets);
+        self.deputy.use_token("tickets API", Method::POST, &url, token, Some(&form)).await
     }
 
     /// Hands a token to the age agent, which hands its answer back.

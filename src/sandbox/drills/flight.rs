@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::super::agents::Assistant;
+use super::super::agents::{Assistant, DeputyClient};
 use super::super::stage::Stage;
 use super::super::tickets::TARGET;
-use super::super::wire::Wire;
 use super::drill;
 
 /// Calls that go on at once.
@@ -51,7 +50,7 @@ pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
     let refused = uses.iter().filter(|one| one.status == 401).count();
     let late = uses.iter().filter(|one| one.started >= acknowledged && one.status == 200).count();
 
-    let mut step = drill(7, "revocation in mid-flight").with_call(&revoked).denied(
+    let mut step = drill(8, "revocation in mid-flight").with_call(&revoked).denied(
         "four callers at once, searching with one token without pause",
         "to go on searching",
         "a 200 on revocation is a promise: durable, and true for every question asked after it",
@@ -79,13 +78,13 @@ async fn use_it(
     token: String,
     is_over: Arc<AtomicBool>,
 ) -> anyhow::Result<Vec<Use>> {
-    let wire: Wire = assistant.deputy.wire.off_tape();
-    let url = format!("{}/search?q=Friday", assistant.tickets);
+    let (wire, client) = (assistant.deputy.wire.off_tape(), assistant.deputy.client.clone());
+    let deputy = DeputyClient { wire, client };
     let mut uses = Vec::new();
     let mut refused = 0;
     while !is_over.load(Ordering::SeqCst) && refused < GIVES_UP_AFTER {
         let started = Instant::now();
-        let answer = wire.get("tickets API", &url, Some(&token)).await?;
+        let answer = deputy.search(&assistant.tickets, &token).await?;
         refused += usize::from(answer.status == 401);
         uses.push(Use { started, ended: Instant::now(), status: answer.status });
     }

@@ -27,7 +27,7 @@ pub async fn play(stage: &mut Stage, leftovers: &Leftovers) -> anyhow::Result<()
     let edited = edit(&database, was.as_bytes(), is.as_bytes())?;
     let (after, said) = verify(&config).await?;
 
-    let mut step = drill(8, "an edited audit row (in a copy of the database)").denied(
+    let mut step = drill(9, "an edited audit row (in a copy of the database)").denied(
         "someone who can write to the database",
         "to have Alice's purpose read 90 EUR instead of 40",
         "every row is hashed over the one before it; one changed character breaks the chain there",

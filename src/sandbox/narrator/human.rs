@@ -4,6 +4,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
 use super::shown;
+use crate::oauth::exchange::token_type::ACCESS_TOKEN;
 use crate::sandbox::step::{Part, Step};
 use crate::sandbox::wire::Call;
 use crate::sdk::Decoded;
@@ -98,7 +99,7 @@ pub fn step(step: &Step, look: Look) -> String {
     }
     if let Some(token) = &step.token {
         let typ = token.header.get("typ").and_then(Value::as_str).unwrap_or("JWT");
-        let claims = members(&shown::brief(&shown::value(&token.claims)));
+        let claims = members(&shown::brief(&shown::without_repeated_issuer(&shown::value(&token.claims))));
         tell(
             &mut lines,
             Kind::Token,
@@ -160,11 +161,12 @@ pub fn verdict(line: &str, is_good: bool, look: Look) -> String {
 fn spoken(call: &Call) -> String {
     let mut text = format!("{} -> {}  {} {}", call.from, call.to, call.method, call.path);
     if let Some(token) = &call.bearer {
-        text += &format!("  Bearer {}", shown::bearer(token));
+        let scheme = if call.proof_by.is_some() { "DPoP" } else { "Bearer" };
+        text += &format!("  {scheme} {}", shown::bearer(token));
     }
     for (name, value) in &call.params {
-        // The fixed half of client authentication tells a reader nothing.
-        if name == "client_assertion_type" {
+        // The fixed half of client authentication tells a reader nothing, and a token of Deputy's is shown with its kind.
+        if name == "client_assertion_type" || (name == "subject_token_type" && value == ACCESS_TOKEN) {
             continue;
         }
         // Tokens begin alike: what kind it is tells more than how it begins.
@@ -175,6 +177,9 @@ fn spoken(call: &Call) -> String {
             .replace("urn:ietf:params:oauth:token-type:", "");
         let value = if value.contains(' ') { format!("\"{value}\"") } else { value };
         text += &format!("  {name}={value}");
+    }
+    if let Some(key) = &call.proof_by {
+        text += &format!("  proof-by={}", shown::brief_key(key));
     }
     if call.token().is_some() {
         text += &format!("  => {}", call.status);

@@ -41,7 +41,7 @@ fn request(call: &Call) -> Value {
     }
     json!({
         "from": call.from, "to": call.to, "method": call.method, "path": call.path,
-        "bearer": call.bearer.as_deref().map(shown::bearer), "params": params,
+        "bearer": call.bearer.as_deref().map(shown::bearer), "proof_by": call.proof_by, "params": params,
     })
 }
 

@@ -70,7 +70,26 @@ pub fn body(call: &Call) -> Value {
 
 /// A value with long opaque strings cut, for people: enough stays to see which are equal.
 pub fn brief(value: &Value) -> Value {
-    map("", value, &|_, text| brief_id(text))
+    map("", value, &|name, text| if name == "jkt" { brief_key(text) } else { brief_id(text) })
+}
+
+/// The claims of a token without the issuer of each actor where it is that of the token.
+pub fn without_repeated_issuer(claims: &Value) -> Value {
+    let mut told = claims.clone();
+    let mut level = told.get_mut("act");
+    while let Some(Value::Object(act)) = level {
+        if act.get("iss") == claims.get("iss") {
+            act.retain(|name, _| name != "iss");
+        }
+        level = act.get_mut("act");
+    }
+    told
+}
+
+/// The thumbprint of a key, cut: enough stays to see which are equal.
+pub fn brief_key(thumbprint: &str) -> String {
+    let start: String = thumbprint.chars().take(8).collect();
+    format!("{start}…")
 }
 
 /// Cuts what is an opaque identifier: an agent's, a pairwise subject or transaction, a UUID.
@@ -109,7 +128,7 @@ pub fn row(row: &Value) -> Map<String, Value> {
         // Left out where it repeats the member beside it.
         let is_told_already = match name {
             "scope_asked" => row.get("scope").is_some(),
-            "class" => row.get("class").and_then(Value::as_str) == Some("client"),
+            "class" => row.get("class") == row.get("client") || row["class"] == "client",
             "chain" => row.get("chain").and_then(Value::as_array).is_some_and(|chain| chain.len() < 2),
             _ => false,
         };

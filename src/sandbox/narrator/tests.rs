@@ -25,6 +25,7 @@ fn full_step() -> (Step, String) {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec(),
         bearer: Some(token.clone()),
+        proof_by: None,
         status: 200,
         location: None,
         body: json!({ "access_token": token, "scope": "tickets:search" }),

@@ -1,11 +1,12 @@
 //! Makes the parties of the sandbox and has them serve, each on a loopback port of its own.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use openidconnect::{IssuerUrl, RedirectUrl};
 
 use super::super::BIRTHDATE;
-use super::super::agents::{self, AgeAgent, Assistant, BOOKING_APP, BookingApp, DeputyClient};
+use super::super::agents::{self, AgeAgent, Agent, Assistant, BOOKING_APP, BookingApp, Pods};
 use super::super::platform::{self, Launcher, Platform};
 use super::super::provider::{self, Account, Provider, jwks};
 use super::super::serve::{Server, bind};
@@ -14,7 +15,8 @@ use super::super::user::User;
 use super::super::wire::Wire;
 use super::super::world::Directory;
 use super::SandboxClock;
-use crate::base::entropy::{Entropy, handle};
+use crate::base::entropy::{Entropy, handle, uuid_v7};
+use crate::base::time::Clock as _;
 use crate::jose::{Algorithm, SigningKey};
 use crate::sdk::{Client, Credential, Endpoints};
 
@@ -43,47 +45,43 @@ fn new_key() -> anyhow::Result<SigningKey> {
 }
 
 impl Makings {
-    /// A client with a key of its own, whose public part is written where Deputy's configuration names it.
-    pub fn client(&self, id: &str, name: &'static str) -> anyhow::Result<DeputyClient> {
-        let key = new_key()?;
-        self.directory.write(&format!("{id}.jwks.json"), jwks(&key).to_string())?;
-        Ok(DeputyClient { wire: self.wire.of(name), client: self.at_deputy(id, Credential::Key(key.into())) })
-    }
-
     /// A client with a secret, which is written where Deputy's configuration names it.
     pub fn client_with_secret(&self, id: &str) -> anyhow::Result<Client> {
         let secret = handle::<32>(&*self.entropy)?;
         self.directory.write(&format!("{id}.secret"), &secret)?;
-        Ok(self.at_deputy(id, Credential::Basic(secret.into())))
-    }
-
-    fn at_deputy(&self, id: &str, credential: Credential) -> Client {
         let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
-        Client::new(&self.issuer, Endpoints::of_deputy(&self.issuer), id, credential, clock, entropy)
+        let endpoints = Endpoints::of_deputy(&self.issuer);
+        Ok(Client::new(&self.issuer, endpoints, id, Credential::Basic(secret.into()), clock, entropy))
     }
 
-    /// The platform, serving: what has its instances started, and its issuer identifier.
-    pub fn platform(&self, servers: &mut Vec<Server>) -> anyhow::Result<(Launcher, String)> {
+    /// The platform, serving, with its keys written where Deputy's configuration names them: what starts agents on it.
+    pub fn platform(&self, servers: &mut Vec<Server>) -> anyhow::Result<Pods> {
         let listener = bind()?;
+        let mut accounts = HashMap::new();
+        for account in ["assistant", agents::ROLE, "courier"] {
+            accounts.insert(account, uuid_v7(&*self.entropy, self.clock.now())?);
+        }
         let platform = Arc::new(Platform {
-            issuer: listener.url.clone(),
             audience: self.issuer.clone(),
             launch_key: handle::<20>(&*self.entropy)?,
+            accounts,
             key: new_key()?,
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
         });
+        self.directory.write("cluster.jwks.json", jwks(&platform.key).to_string())?;
         let launcher = Launcher {
-            wire: self.wire.of("age agent"),
+            wire: self.wire.clone(),
             platform: listener.url.clone(),
             launch_key: platform.launch_key.clone(),
         };
         servers.push(listener.serve(&platform, platform::routes)?);
-        Ok((launcher, platform.issuer.clone()))
+        let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
+        Ok(Pods { launcher, issuer: self.issuer.clone(), clock, entropy })
     }
 
     /// The identity provider with its user, the assistant, the age agent and the tickets API, all serving.
-    pub fn parties(&self, launcher: &Launcher, servers: &mut Vec<Server>) -> anyhow::Result<Parties> {
+    pub async fn parties(&self, pods: &Pods, servers: &mut Vec<Server>) -> anyhow::Result<Parties> {
         let (at_provider, at_assistant, at_tickets, at_age_agent) = (bind()?, bind()?, bind()?, bind()?);
         let alice = User {
             wire: self.wire.of("Alice"),
@@ -94,8 +92,10 @@ impl Makings {
         };
         let redirect_uri = format!("{}/callback", at_assistant.url);
         let provider = Arc::new(self.provider(&at_provider.url, &alice, &redirect_uri)?);
+        let Agent { deputy, pod_token } = pods.start("assistant", "assistant").await?;
         let assistant = Arc::new(Assistant {
-            deputy: self.client("assistant", "assistant")?,
+            deputy,
+            pod_token,
             app: BookingApp {
                 wire: self.wire.of("assistant"),
                 provider: IssuerUrl::new(at_provider.url.clone())?,
@@ -108,13 +108,14 @@ impl Makings {
             tickets: at_tickets.url.clone(),
             age_agent: at_age_agent.url.clone(),
         });
-        let age_agent =
-            Arc::new(AgeAgent { deputy: self.client("age-agent", "age agent")?, launcher: launcher.clone() });
+        let age_agent = Arc::new(AgeAgent { pods: pods.clone() });
         let tickets = Arc::new(Tickets {
             wire: self.wire.of("tickets API"),
             deputy: self.client_with_secret("tickets-api")?,
             clock: self.clock.clone(),
+            url: at_tickets.url.clone(),
             keys: Mutex::default(),
+            proofs: Mutex::default(),
         });
         let tickets_url = at_tickets.url.clone();
         servers.push(at_provider.serve(&provider, provider::routes)?);

@@ -1,5 +1,7 @@
 //! The API against an issuer whose tokens can be anything: what Deputy would never issue must not book.
 
+mod possession;
+
 use super::super::provider::jwks;
 use super::super::serve::{Server, bind};
 use super::super::wire::{Call, Tape};
@@ -45,7 +47,9 @@ fn world() -> World {
             Arc::new(SystemEntropy::default()),
         ),
         clock: clock.clone(),
+        url: at_api.url.clone(),
         keys: Mutex::default(),
+        proofs: Mutex::default(),
     });
     let issuing = |config: &mut ServiceConfig| {
         config

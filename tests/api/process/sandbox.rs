@@ -14,7 +14,7 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What the sandbox's user was born on.
 const BIRTHDATE: &str = "1991-05-17";
-const DRILLS: usize = 8;
+const DRILLS: usize = 9;
 
 /// A place for the sandbox's temporary files, so that what is left of them is seen.
 struct Place(TempDir);
@@ -129,8 +129,40 @@ async fn as_json_each_step_is_one_object_with_the_documented_members() {
     assert_eq!(claims["act"]["act"].get("act"), None, "{claims}");
     assert_eq!(answer["decision"]["policy"]["decision"], "permit");
     assert_eq!(answer["audit"]["agent_created"], true);
+    assert_eq!(claims["cnf"]["jkt"], answer["request"]["proof_by"]);
+    let task = steps.iter().find(|step| step["step"] == "2").expect("the task token");
+    assert_eq!(task["token"]["claims"]["cnf"]["jkt"], task["request"]["proof_by"]);
+    assert_ne!(task["request"]["proof_by"], answer["request"]["proof_by"], "each agent has a key of its own");
+    assert_eq!(task["request"]["params"].get("client_id"), None, "the pod's token names the client");
     assert!(!text.contains(BIRTHDATE) && longest_opaque(&text) < 80);
     assert_eq!(place.left_behind(), Vec::<PathBuf>::new());
+}
+
+#[tokio::test]
+async fn what_is_stolen_fails_in_other_hands_and_the_record_says_why() {
+    let place = Place::new();
+    let output = place.run(&["--once", "--json"]).await;
+    let text = text(&output);
+    let drill = |name: &str| {
+        let steps = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("one object a line"));
+        steps.into_iter().find(|step| step["step"] == name).expect("the drill")
+    };
+    for (name, reason, cause) in [
+        ("drill-5", "subject_token_unacceptable", "not_yours"),
+        ("drill-6", "credential_pinned", "credential_pinned"),
+    ] {
+        let step = drill(name);
+        assert_eq!(
+            (&step["response"]["status"], &step["response"]["body"]["reason"]),
+            (&400.into(), &reason.into())
+        );
+        assert_eq!(step["audit"]["cause"], cause, "{step}");
+        assert_eq!(step["audit"]["jkt"], step["request"]["proof_by"], "the key of the thief is on record");
+        assert_eq!(step["request"]["from"], "thief");
+    }
+    let by_task_token =
+        "the same thief with the assistant's task token: 400 subject_token_unacceptable [cause other_key]";
+    assert!(drill("drill-6")["text"].as_array().expect("lines").contains(&by_task_token.into()));
 }
 
 #[tokio::test]
