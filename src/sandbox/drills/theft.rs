@@ -57,7 +57,7 @@ pub async fn pod_token(stage: &mut Stage) -> anyhow::Result<()> {
     let thief = stage.pods.holder_of(&stage.assistant.pod_token, "thief")?;
     let by_task = thief.narrow(&task_token, TARGET, "tickets:search").await?;
     let call = thief.begin_task(&id_token, "tickets:search", "a drill").await?;
-    let rightful = stage.assistant.deputy.narrow(&task_token, TARGET, "tickets:search").await?;
+    let rightful = stage.assistant.begin_task(&id_token, "tickets:search", "a drill").await?;
 
     let mut step: Step =
         drill(6, "the token of the assistant's pod is stolen too, but not its key").with_call(&call).denied(
