@@ -167,6 +167,9 @@ async fn without_kid_the_only_key_of_its_algorithm_does() {
     // The provider's keys are asked for again, the files are read again.
     world.advance(301);
     world.reload(|toml| toml).await;
+    // The request whose key is known begins the look, and does not wait for it.
+    JwtParameter::IdToken.takes(&world, "with kid", &JwtParameter::IdToken.good(&world).await.sign()).await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     for parameter in JwtParameter::FOREIGN {
         let good = parameter.good(&world).await;
         let token = good.clone().without_header("kid").sign();
