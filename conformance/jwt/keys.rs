@@ -156,7 +156,8 @@ async fn without_kid_the_only_key_of_its_algorithm_does() {
     let own = JwtParameter::Own.good(&world).await.without_header("kid").sign();
     JwtParameter::Own.refuses(&world, "no kid", &own, "key_unknown").await;
 
-    let second = Key::new("second").jwk();
+    let second_key = Key::new("second");
+    let second = second_key.jwk();
     world.provider.publish(json!({"keys": [world.provider.key.jwk(), second]}));
     for (file, key) in
         [("workloads.json", &world.workload_key), ("clients/assistant.json", world.key_of("assistant"))]
@@ -167,9 +168,9 @@ async fn without_kid_the_only_key_of_its_algorithm_does() {
     // The provider's keys are asked for again, the files are read again.
     world.advance(301);
     world.reload(|toml| toml).await;
-    // The request whose key is known begins the look, and does not wait for it.
-    JwtParameter::IdToken.takes(&world, "with kid", &JwtParameter::IdToken.good(&world).await.sign()).await;
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    // A request whose key is not known waits until the provider was asked.
+    let by_second = world.id_token().header("kid", "second").signed_by(&second_key).sign();
+    JwtParameter::IdToken.takes(&world, "the second key", &by_second).await;
     for parameter in JwtParameter::FOREIGN {
         let good = parameter.good(&world).await;
         let token = good.clone().without_header("kid").sign();

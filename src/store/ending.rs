@@ -51,7 +51,7 @@ pub(super) async fn end<S: Transaction>(
     if open.is_empty() {
         return Ok(open);
     }
-    // The next ones, and whoever was engaged before the task could be locked.
+    // The next agents, and any that was engaged before the task could be locked.
     let to_release =
         session.engaged_in(&open, BATCH + 1).await?.iter().any(|agent| engaged.binary_search(agent).is_err());
     let Ending { why, at } = ending;
@@ -108,7 +108,7 @@ pub(super) async fn as_released<S: Transaction>(
 }
 
 /// Whether an agent was made for a task and is not over.
-fn may_retire(row: &AgentRow) -> bool {
+pub(super) fn may_retire(row: &AgentRow) -> bool {
     row.lifetime == AgentLifetime::Task.word() && row.ended_at.is_none()
 }
 

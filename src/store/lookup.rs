@@ -1,6 +1,6 @@
 //! Readings that take more than one statement or a choice of statements.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::agents::AgentRow;
 use super::audit::AuditColumns;
@@ -179,7 +179,7 @@ pub(super) async fn agents<S: Transaction>(
     ids: &[String],
 ) -> Result<Vec<AgentRow>, Failure> {
     let rows = session.agents(ids, Lock::None).await?;
-    ending::as_released(session, rows).await
+    shown(session, rows).await
 }
 
 /// The newest agents, as they are when all that has ended is on record.
@@ -188,5 +188,24 @@ pub(super) async fn newest_agents<S: Transaction>(
     limit: i64,
 ) -> Result<Vec<AgentRow>, Failure> {
     let rows = session.newest_agents(limit).await?;
-    ending::as_released(session, rows).await
+    shown(session, rows).await
+}
+
+/// These agents, those that wait for their release as retired. A batch may be released between two readings, so that an
+/// agent which neither waits nor was over is read once more.
+async fn shown<S: Transaction>(session: &mut S, rows: Vec<AgentRow>) -> Result<Vec<AgentRow>, Failure> {
+    let mut rows = ending::as_released(session, rows).await?;
+    let unsure: Vec<String> =
+        rows.iter().filter(|row| ending::may_retire(row)).map(|row| row.id.clone()).collect();
+    if !unsure.is_empty() {
+        let again = session.agents(&unsure, Lock::None).await?;
+        let mut again: HashMap<String, AgentRow> =
+            again.into_iter().map(|row| (row.id.clone(), row)).collect();
+        for row in &mut rows {
+            if let Some(later) = again.remove(&row.id) {
+                *row = later;
+            }
+        }
+    }
+    Ok(rows)
 }
