@@ -122,7 +122,7 @@ impl App {
     }
 
     /// Whether a token could be issued: the clock is not behind and agrees with that of the database, and the store
-    /// writes and has room. It waits for nothing.
+    /// writes and has space. It waits for nothing.
     ///
     /// # Errors
     /// [`Failure`]: the first reason why not.

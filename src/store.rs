@@ -222,7 +222,7 @@ impl Store {
         self.inner.health.writes()
     }
 
-    /// Whether the disk of the database has room. Of a PostgreSQL server nothing is known.
+    /// Whether the disk of the database has space. Of a PostgreSQL server nothing is known.
     ///
     /// # Errors
     /// [`StoreError::Database`]: how little.

@@ -141,7 +141,7 @@ fn algorithms(preset: Preset) -> Vec<String> {
     preset.algorithms().map_or_else(token_algorithms, names)
 }
 
-/// A token for the API server of a cluster is a credential there: whoever can read what reaches Deputy could use it.
+/// A token for the API server of a cluster is a credential there: anyone who can read what reaches Deputy could use it.
 fn check_audience(section: &Section<'_>, preset: Preset, issuer: Option<&str>, audience: Option<&str>) {
     let Some(audience) = audience else { return };
     let is_api_server =

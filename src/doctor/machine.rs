@@ -1,4 +1,4 @@
-//! The machine: ports, limits and the room on its disks.
+//! The machine: ports, limits and the space on its disks.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
@@ -62,7 +62,7 @@ fn open_files(findings: &mut Findings) {
     }
 }
 
-/// Room for some weeks of a small installation.
+/// Space for some weeks of a small installation.
 const LITTLE: u64 = 512 << 20;
 
 fn disk_space(findings: &mut Findings, config: &Config) {
@@ -85,7 +85,7 @@ fn disk_space(findings: &mut Findings, config: &Config) {
 
 fn judge_space(findings: &mut Findings, id: &'static str, (what, path): (&str, &Path), free: u64) {
     let found = format!("{} MiB are free for {what} ({})", free >> 20, path.display());
-    let fix = "make room on that disk, or move it to a larger one";
+    let fix = "free some space on that disk, or move it to a larger one";
     if free < disk::SPARE + disk::LOW {
         findings.fail(id, found, fix);
     } else if free < LITTLE {

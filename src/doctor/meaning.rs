@@ -247,7 +247,7 @@ fn proxies(findings: &mut Findings, config: &Config) {
     findings.ok_unless_reported(ID, what);
 }
 
-/// A credential of a platform is worth something to whoever steals it, unless its agent has to prove a key.
+/// A credential of a platform is worth something to anyone who steals it, unless its agent has to prove a key.
 fn proofs(findings: &mut Findings, registry: &Registry) {
     const ID: &str = "proof";
     for issuer in registry.workload_issuers.values().filter(|issuer| issuer.proof == Proof::Optional) {

@@ -10,7 +10,7 @@ pub async fn healthz() -> HttpResponse {
 }
 
 /// `GET /readyz`: a token could be issued. A commit that wrote succeeded within the last two seconds, into the
-/// database that was opened and has room, and the clock is not behind and agrees with that of the database. The log says why not, where that is found.
+/// database that was opened and has space, and the clock is not behind and agrees with that of the database. The log says why not, where that is found.
 pub async fn readyz(app: web::Data<App>) -> HttpResponse {
     match app.readiness() {
         Ok(()) => HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ready\n"),

@@ -245,7 +245,7 @@ impl NodeSecrets {
     ) -> Result<Vec<u8>, KeyError> {
         let mut nonce = [0; NONCE_LEN];
         entropy.fill(&mut nonce)?;
-        // With room for the tag, so that the plain text is not left behind by a move.
+        // With space for the tag, so that the plain text is not left behind by a move.
         let mut body = Vec::with_capacity(plain.len() + AES_256_GCM.tag_len());
         body.extend_from_slice(plain);
         self.sealing

@@ -14,7 +14,7 @@ pub struct AccessTokenSource {
     /// The clients that may present such tokens. Unless the audience is Deputy's issuer it is the one that is the
     /// audience.
     pub clients: BTreeSet<ClientId>,
-    /// Whether the audience is the client that presents the token, which then saw a proof of possession at its own door.
+    /// Whether the audience is the client that presents the token, which then saw the proof of possession itself.
     pub is_client: bool,
     /// The applications at the provider to which the tokens were issued.
     pub authorized_parties: BTreeSet<String>,

@@ -3,7 +3,7 @@
 use crate::base::words::words;
 
 words! {
-    /// Whether Deputy demands a DPoP proof at its own door.
+    /// Whether Deputy demands a DPoP proof in a request for a token.
     #[derive(Default, schemars::JsonSchema)]
     #[schemars(rename_all = "snake_case")]
     Proof {

@@ -33,7 +33,7 @@ const CHOSEN_AT_GITHUB: [&str; 6] =
     ["actor", "actor_id", "triggering_actor", "head_ref", "base_ref", "workflow"];
 /// The claims of GitHub that are names, which another repository or owner can get later.
 const NAMES_AT_GITHUB: [&str; 3] = ["sub", "repository", "repository_owner"];
-/// The claims of a pod that whoever makes it chooses.
+/// The claims of a pod whose values its creator chooses.
 const CHOSEN_IN_KUBERNETES: [&str; 2] = ["aud", "kubernetes.io.pod.name"];
 /// The claims of GitHub that say for good whose workflow it is. GitHub signs for everybody who has a repository there.
 pub const OWNERS_AT_GITHUB: [&str; 3] = ["repository_owner_id", "repository_id", "enterprise_id"];

@@ -100,7 +100,7 @@ impl Pods {
         Ok(Agent { deputy, pod_token })
     }
 
-    /// Whoever holds the token of a pod: authenticates by it alone, and proves a key that was made just now. It says no
+    /// The holder of the token of a pod, who authenticates by it alone and proves a key that was made just now. It says no
     /// client id: the class of the pod lists one client.
     pub fn holder_of(&self, pod_token: &str, party: &'static str) -> anyhow::Result<DeputyClient> {
         let key = SigningKey::generate(Algorithm::ES256)?;

@@ -134,7 +134,7 @@ impl Tickets {
         Ok(verified)
     }
 
-    /// The same for the token that a request is authorized by. Whoever shows it has to hold its key.
+    /// The same for the token that a request is authorized by. Anyone who shows it has to hold its key.
     async fn accept(&self, shown: &Shown, scope: &str) -> Result<Claims, Problem> {
         let verified = self.verify(&shown.token, scope).await?;
         self.check_possession(&verified, shown)?;

@@ -1,4 +1,4 @@
-//! Room on the disk of an SQLite database: how much is left, and a file that is given up when nothing is left, so that
+//! Space on the disk of an SQLite database: how much is left, and a file that is given up when nothing is left, so that
 //! what is to be stopped can still be stopped.
 
 use std::fs::File;
@@ -11,7 +11,7 @@ use crate::store::statement::Failure;
 
 /// The size of the spare file.
 pub const SPARE: u64 = 8 << 20;
-/// With less room than this a server is not ready.
+/// With less space than this a server is not ready.
 pub const LOW: u64 = 8 << 20;
 
 /// How many bytes this process can still write to the file system of `path`.
@@ -23,7 +23,7 @@ pub fn free(path: &Path) -> io::Result<u64> {
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-/// Whether the disk of this database has room.
+/// Whether the disk of this database has space.
 ///
 /// # Errors
 /// [`StoreError::Database`]: it has less than [`LOW`].
@@ -51,7 +51,7 @@ fn directory(database: &Path) -> &Path {
     database.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A file beside the database that only takes up room.
+/// A file beside the database that only takes up space.
 pub(super) struct Spare(PathBuf);
 
 impl Spare {
@@ -61,7 +61,7 @@ impl Spare {
         Self(name.into())
     }
 
-    /// Makes the file if there is room for it and as much again as a server needs. Gives back whether it is there.
+    /// Makes the file if there is space for it and as much again as a server needs. Gives back whether it is there.
     pub(super) fn keep(&self) -> bool {
         let is_kept = |found: std::fs::Metadata| found.blocks().saturating_mul(512) >= SPARE;
         if std::fs::metadata(&self.0).is_ok_and(is_kept) {
@@ -70,13 +70,13 @@ impl Spare {
         let has_room = free(directory(&self.0)).is_ok_and(|free| free >= SPARE + LOW);
         let is_made = has_room && make(&self.0).is_ok();
         if !is_made {
-            // Half a file would take room that others need.
+            // Half a file would take space that others need.
             let _ = std::fs::remove_file(&self.0);
         }
         is_made
     }
 
-    /// Removes the file. Gives back whether that made room.
+    /// Removes the file. Gives back whether that freed any.
     pub(super) fn give_up(&self) -> bool {
         std::fs::remove_file(&self.0).is_ok()
     }

@@ -181,7 +181,7 @@ impl Engine {
     pub(super) fn new(connection: SqliteConnection, path: &Path) -> Self {
         let spare = Spare::beside(path);
         if !spare.keep() {
-            tracing::warn!("the disk of the database is nearly full: no room can be kept for stops");
+            tracing::warn!("the disk of the database is nearly full: no space can be kept for stops");
         }
         Self { connection, files: file::Files::of(path), spare }
     }

@@ -29,7 +29,7 @@ const GROUP_TRIES: u32 = 3;
 const SINGLE_TRIES: u32 = 5;
 
 /// What is said of everything that is not written in order that stops can be.
-const FULL: &str = "the disk is full: only stops are written until there is room again";
+const FULL: &str = "the disk is full: only stops are written until there is space again";
 
 /// A connection that one thread writes with.
 pub(super) trait Engine: Send + 'static {
@@ -44,10 +44,10 @@ pub(super) trait Engine: Send + 'static {
     /// Whether what was committed is where others will find it.
     fn check(&mut self) -> Result<(), Failure>;
 
-    /// Whether room is kept for stops, or could be again.
+    /// Whether space is kept for stops, or could be again.
     fn keep_room(&mut self) -> bool;
 
-    /// Gives up the room that is kept for stops. `false`: there is none.
+    /// Gives up the space that is kept for stops. `false`: there is none.
     fn give_room(&mut self) -> bool;
 }
 
@@ -63,7 +63,7 @@ pub(super) struct Writer<E> {
     /// When something was last written, or tried.
     beat: Instant,
     heartbeat: String,
-    /// Whether the room that was kept for stops is given up, because the disk is full. Nothing else is written then.
+    /// Whether the space that was kept for stops is given up, because the disk is full. Nothing else is written then.
     is_short: bool,
     notary: Notary,
     chain: String,
@@ -346,7 +346,7 @@ impl<E: Engine> Writer<E> {
     }
 }
 
-/// Whether an entry stops something or changes who may do what, so that room is kept for it.
+/// Whether an entry stops something or changes who may do what, so that space is kept for it.
 const fn is_stop(entry: &Entry) -> bool {
     matches!(entry.change, Change::Control(_)) && !entry.change.is_chore()
 }

@@ -1,4 +1,4 @@
-//! Possession: a token that is bound to a key is taken from whoever proves that key in the same request (RFC 9449 §7).
+//! Possession: a token that is bound to a key is taken from anyone who proves that key in the same request (RFC 9449 §7).
 
 use std::collections::HashMap;
 

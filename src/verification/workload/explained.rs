@@ -81,7 +81,7 @@ fn names(issuer: &WorkloadIssuer) -> Vec<String> {
     names
 }
 
-/// What the operator, or whoever runs the workload, has to change.
+/// What the operator, or anyone who runs the workload, has to change.
 fn fix(config: &Config, issuer: Option<&WorkloadIssuer>, fault: TokenFault) -> String {
     let audience = issuer.map_or(config.issuer.as_str(), |issuer| issuer.audience.as_str());
     let text = match fault {

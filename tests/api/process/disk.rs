@@ -39,7 +39,7 @@ async fn on_a_full_disk_stops_are_written_and_nothing_else_is() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!spare(&world).exists());
     for _ in 0..20 {
-        assert_eq!(sign_in(&world, &server).await, 503, "the room for stops was used for something else");
+        assert_eq!(sign_in(&world, &server).await, 503, "the space for stops was used for something else");
     }
     assert!(end(&later_ended).await.status.success());
     assert_eq!(assistant.revoke(&server.base, &revoked).await.status, 200);
@@ -49,7 +49,7 @@ async fn on_a_full_disk_stops_are_written_and_nothing_else_is() {
     disk.empty();
 
     until(&server.management, 200).await;
-    assert!(spare(&world).exists(), "there is room for the next time");
+    assert!(spare(&world).exists(), "there is space for the next time");
     assert_eq!(sign_in(&world, &server).await, 200);
     for token in [token_of_ended, token_of_later_ended, revoked] {
         assert!(!api.introspect(&server.base, &token).await.is_active());

@@ -163,7 +163,7 @@ impl Caller {
         self.try_post_with(base, Endpoint::Token, &self.assertion(), exchange.params()).await
     }
 
-    /// A fresh proof that whoever asks the token endpoint holds `key` (RFC 9449 §4.2).
+    /// A fresh proof that the sender of a request to the token endpoint holds `key` (RFC 9449 §4.2).
     pub fn proof(&self, key: &Key) -> String {
         let header = json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": key.jwk()});
         let claims = json!({

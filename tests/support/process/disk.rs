@@ -27,7 +27,7 @@ impl SmallDisk {
         self.0.path()
     }
 
-    /// Takes all room that is left, until [`SmallDisk::empty`].
+    /// Takes all space that is left, until [`SmallDisk::empty`].
     pub fn fill(&self) {
         let mut file = File::create(self.filler()).expect("a file");
         for size in [1 << 20, 4096, 1] {

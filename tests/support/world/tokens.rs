@@ -107,7 +107,7 @@ impl World {
         jwt(self.key_of(client), claims.as_object_mut().unwrap())
     }
 
-    /// A fresh proof that whoever asks for a token holds `key` (RFC 9449 §4.2).
+    /// A fresh proof that the sender of a request for a token holds `key` (RFC 9449 §4.2).
     pub fn proof(&self, key: &Key) -> Jwt {
         let mut claims = json!({
             "jti": format!("p-{}", self.next()), "htm": "POST", "htu": format!("{}/token", self.issuer),
