@@ -373,9 +373,9 @@ impl Ledger {
     }
 }
 
-/// What a login token is used up for when it begins a task: to begin the how-manyeth one for this client and agent. Where
-/// it joins a task, that is the task's id. (Token, slot) is unique in the database, so two nodes that begin at once begin
-/// one task.
+/// What a login token is used up for when it begins a task: the hash of the client, the agent, and the number of tasks that
+/// the token has fed for them. Where it joins a task, that is the task's id. (Token, slot) is unique in the database, so
+/// two nodes that begin at once begin one task.
 fn beginning(task: &Task, times_used: u64) -> Key {
     let (client, agent) = (task.client.as_str(), task.agent.as_str());
     let digest = sha256_of_parts([client.as_bytes(), agent.as_bytes(), &times_used.to_be_bytes()]);

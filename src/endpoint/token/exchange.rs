@@ -135,25 +135,23 @@ impl Exchange<'_> {
         (Verified { subject, actor: self.actor().await }, found)
     }
 
-    /// The actor: the agent of the actor token where one was sent, else the client's own.
+    /// The actor: the agent that the credential of a platform names, as the credential of the client or as the actor token;
+    /// else the client's own.
     async fn actor(self) -> Result<Acting, NotVerified> {
+        let Call { app, world, now, .. } = *self.call;
         let client = Arc::clone(self.call.client.client());
-        let secrets = &self.call.app.secrets;
-        if let Some(credential) = self.call.client.platform() {
-            if self.request.actor.as_ref().is_some_and(|token| !credential.workload().is(token.as_str())) {
+        let workload = match (self.call.client.platform(), &self.request.actor) {
+            (None, None) => {
+                let id = app.secrets.agent_id(AgentOf::Client(&client.id));
+                return Ok(Acting { id, client, workload: None });
+            }
+            (None, Some(token)) => app.verifier.workload(&world.config, token.as_str(), now).await?,
+            (Some(credential), Some(token)) if !credential.workload().is(token.as_str()) => {
                 return Err(TokenFault::OtherCredential.into());
             }
-            let workload = credential.workload().clone();
-            let id = secrets.agent_id(AgentOf::Workload(workload.issuer(), workload.id()));
-            return Ok(Acting { id, client, workload: Some(workload) });
-        }
-        let Some(token) = &self.request.actor else {
-            let id = secrets.agent_id(AgentOf::Client(&client.id));
-            return Ok(Acting { id, client, workload: None });
+            (Some(credential), _) => credential.workload().clone(),
         };
-        let workload =
-            self.call.app.verifier.workload(&self.call.world.config, token.as_str(), self.call.now).await?;
-        let id = secrets.agent_id(AgentOf::Workload(workload.issuer(), workload.id()));
+        let id = app.secrets.agent_id(AgentOf::Workload(workload.issuer(), workload.id()));
         Ok(Acting { id, client, workload: Some(workload) })
     }
 

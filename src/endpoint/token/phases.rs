@@ -62,7 +62,7 @@ impl Call<'_> {
         self.client.one_time().iter().chain(proof).cloned().collect()
     }
 
-    /// The nonce for the next proof of who sent one now.
+    /// The nonce for the next proof of a sender that has sent one with this request.
     pub fn next_nonce(&self) -> Option<String> {
         let is_demanded = self.world.config.dpop.nonce == DpopNonce::Required;
         (is_demanded && self.proof.is_some()).then(|| self.app.secrets.dpop_nonce(self.now))

@@ -8,6 +8,7 @@ use diesel::{
 
 use super::Session;
 use crate::store::agents::Agents as _;
+use crate::store::ending::may_retire;
 use crate::store::keys::Keys as _;
 use crate::store::logins::LoginRow;
 use crate::store::numbers::Numbers as _;
@@ -87,7 +88,9 @@ impl Readings for Session<'_> {
         gathered.subjects = self.subjects(&references, Lock::None).await?;
         gathered.subjects.extend(self.subjects_named(&wanted.names, Lock::None).await?);
         gathered.agents = self.agents(&wanted.agents, Lock::None).await?;
-        gathered.is_releasing = !self.tasks_to_release(1).await?.is_empty();
+        // Only an agent that was made for a task can be waiting, so that the others cost no statement.
+        gathered.is_releasing =
+            gathered.agents.iter().any(may_retire) && !self.tasks_to_release(1).await?.is_empty();
         gathered.keys = self.key_states(Lock::None).await?;
         for jti in &wanted.parents {
             if let Some((token, login, task, subject)) = self.joined(*jti)? {
