@@ -1,5 +1,5 @@
 //! The credential of a platform as the whole credential of a request: it authenticates the client that its class
-//! lists, and it names the agent (RFC 7523 §2.2 with federated credentials; contract of the agents, section 3).
+//! lists, and it names the agent (RFC 7523 §2.2, with a credential that the client's platform has signed).
 
 use std::sync::Arc;
 

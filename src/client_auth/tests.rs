@@ -11,23 +11,24 @@ use super::*;
 use crate::oauth::Cause;
 use crate::verification::fixtures::*;
 
+/// What comes of these headers and this form at the token endpoint.
+async fn presented(
+    world: &World,
+    authorization: &[&str],
+    form: &str,
+) -> Result<AuthenticatedClient, NotAuthenticated> {
+    let headers: Vec<&[u8]> = authorization.iter().map(|header| header.as_bytes()).collect();
+    let params = Params::parse(form.as_bytes()).unwrap();
+    let request = Request { authorization: &headers, params: &params, takes_actor_token: true };
+    authenticate(&world.config, &world.verifier, &world.secrets, request, NOW).await
+}
+
 async fn authenticate_with(
     world: &World,
     authorization: &[&str],
     form: &str,
 ) -> Result<AuthenticatedClient, Plain> {
-    let headers: Vec<&[u8]> = authorization.iter().map(|header| header.as_bytes()).collect();
-    let params = Params::parse(form.as_bytes()).unwrap();
-    let World { config, verifier, secrets, .. } = world;
-    match authenticate(
-        config,
-        verifier,
-        secrets,
-        Request { authorization: &headers, params: &params, takes_actor_token: true },
-        NOW,
-    )
-    .await
-    {
+    match presented(world, authorization, form).await {
         Ok(client) => Ok(client),
         Err(NotAuthenticated::Refused { cause: Cause::Plain(cause), .. }) => Err(cause),
         Err(other) => panic!("{other:?}"),
@@ -71,18 +72,8 @@ async fn two_methods_at_once_are_refused_whichever_they_are() {
 async fn the_registered_client_it_claims_to_be_is_named_for_the_throttle() {
     let world = World::new();
     let claimed = async |header: &str, body: &str| {
-        let headers: Vec<&[u8]> = if header.is_empty() { Vec::new() } else { vec![header.as_bytes()] };
-        let params = Params::parse(body.as_bytes()).unwrap();
-        let World { config, verifier, secrets, .. } = &world;
-        match authenticate(
-            config,
-            verifier,
-            secrets,
-            Request { authorization: &headers, params: &params, takes_actor_token: true },
-            NOW,
-        )
-        .await
-        {
+        let headers: &[&str] = if header.is_empty() { &[] } else { &[header] };
+        match presented(&world, headers, body).await {
             Err(NotAuthenticated::Refused { claimed, .. }) => claimed.map(|id| id.as_str().to_owned()),
             other => panic!("{other:?}"),
         }

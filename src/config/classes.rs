@@ -11,7 +11,7 @@ use crate::registry::{AgentClass, AgentLifetime, BuildClaims, ClaimMatch, OWNERS
 table! {
     /// The classes of agents. The first class that matches applies.
     pub(super) struct RawClass {
-        /// The name of the class in policy and audit. No other class has it, of whichever issuer.
+        /// The name of the class in policy and audit. No other class of any issuer may have it.
         #[schemars(required, example = &"age-verification")]
         name: Option<String>,
         #[schemars(extend("x-default" = "any token of the issuer; required with `github`"))]

@@ -70,7 +70,7 @@ table! {
     }
 }
 
-/// How a client authenticates (RFC 7523 §2.2, RFC 6749 §2.3.1; the contract of the agents, section 3).
+/// How a client authenticates (RFC 7523 §2.2, RFC 6749 §2.3.1).
 #[derive(Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Method {

@@ -209,15 +209,6 @@ async fn keys_that_cannot_be_had_make_the_answer_unavailable_not_wrong() {
     let client = client("assistant", authentication);
     world.config.registry.clients.insert(client.id.clone(), Arc::new(client));
     let body = body(&sign(&world.client_key, "JWT", &assertion_claims()));
-    let params = Params::parse(body.as_bytes()).unwrap();
-    let World { config, verifier, secrets, .. } = &world;
-    let outcome = authenticate(
-        config,
-        verifier,
-        secrets,
-        Request { authorization: &[], params: &params, takes_actor_token: true },
-        NOW,
-    )
-    .await;
+    let outcome = presented(&world, &[], &body).await;
     assert!(matches!(outcome, Err(NotAuthenticated::Unavailable(_))), "{outcome:?}");
 }

@@ -32,9 +32,7 @@ fn as_actor_token(token: &str, more: &[(&str, &str)]) -> String {
 }
 
 async fn answer(world: &World, body: &str) -> Result<AuthenticatedClient, Cause> {
-    let params = Params::parse(body.as_bytes()).unwrap();
-    let request = Request { authorization: &[], params: &params, takes_actor_token: true };
-    match authenticate(&world.config, &world.verifier, &world.secrets, request, NOW).await {
+    match presented(world, &[], body).await {
         Ok(client) => Ok(client),
         Err(NotAuthenticated::Refused { cause, .. }) => Err(cause),
         Err(other) => panic!("{other:?}"),

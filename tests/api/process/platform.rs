@@ -3,8 +3,8 @@
 mod keys;
 
 use deputy::testing::{Credential, Endpoint};
-use serde_json::Value;
 
+use crate::jose::claims_of;
 use crate::process_support::{Answer, Backend, World, on_both_databases};
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -37,10 +37,7 @@ async fn exchange(
 }
 
 fn actor(answer: &Answer) -> String {
-    let payload = answer.token().split('.').nth(1).expect("claims").to_owned();
-    let claims = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, payload);
-    let claims: Value = serde_json::from_slice(&claims.expect("base64url")).expect("JSON");
-    claims["act"]["sub"].as_str().expect("an actor").to_owned()
+    claims_of(&answer.token())["act"]["sub"].as_str().expect("an actor").to_owned()
 }
 
 on_both_databases! {
