@@ -83,11 +83,11 @@ pub async fn authenticate(
         Rejected::Unavailable(why) => NotAuthenticated::Unavailable(why),
     };
     let by_platform = match &presented {
-        Credential::Assertion(token, Ok(scanned)) if platform::is_from_platform(config, scanned) => {
-            Some((*token, PlatformWay::Assertion))
+        Credential::Assertion(token) if platform::is_from_platform(config, token) => {
+            Some((token, PlatformWay::Assertion))
         }
-        Credential::ActorToken(token) => Some((*token, PlatformWay::ActorToken)),
-        Credential::Assertion(..) | Credential::Secret { .. } => None,
+        Credential::ActorToken(token) => Some((token, PlatformWay::ActorToken)),
+        Credential::Assertion(_) | Credential::Secret { .. } => None,
     };
     if let Some((token, way)) = by_platform {
         let proven = platform::prove(config, verifier, token, way, named, now).await;
@@ -99,7 +99,7 @@ pub async fn authenticate(
             .prove(method, &client_id, secret.expose_secret().as_bytes())
             .map(|()| (None, Vec::new()))
             .map_err(Rejected::from),
-        Credential::Assertion(_, scanned) => {
+        Credential::Assertion(scanned) => {
             let kid = scanned.as_ref().ok().and_then(|scanned| scanned.header().kid.clone());
             assertion::prove(config, verifier, client.map(Arc::as_ref), scanned, now)
                 .await

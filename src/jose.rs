@@ -19,7 +19,7 @@ pub use json::{Limits, parse_object};
 pub use key::PublicKey;
 pub use key_set::KeySet;
 pub use signing::{SigningKey, dummy_verify};
-pub use token::{Header, UnverifiedToken};
+pub use token::{Header, Scanned, UnverifiedToken};
 
 /// What is wrong with a token or a key, before its claims mean anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

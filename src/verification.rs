@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::Config;
-use crate::jose::{Header, JoseError, PublicKey, UnverifiedToken};
+use crate::jose::{Header, JoseError, PublicKey, Scanned, UnverifiedToken};
 use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
 use crate::oauth::{ClientId, DeclaredType, TokenFault};
 use crate::registry::{KeySource, Reach, Registry};
@@ -158,11 +158,11 @@ impl Verifier {
     pub async fn login(
         &self,
         config: &Config,
-        (token, declared): (&str, DeclaredType),
+        (token, declared): (&Scanned<'_>, DeclaredType),
         client: &ClientId,
         now: Timestamp,
     ) -> Result<VerifiedLogin, NotVerified> {
-        let scanned = UnverifiedToken::scan(token)?;
+        let scanned = token.as_ref().map_err(|error| *error)?;
         // No request goes out for an issuer that is not configured.
         let provider = scanned
             .claimed_issuer()
@@ -201,15 +201,15 @@ impl Verifier {
     pub async fn workload(
         &self,
         config: &Config,
-        token: &str,
+        token: &Scanned<'_>,
         now: Timestamp,
     ) -> Result<VerifiedWorkload, NotVerified> {
-        let scanned = UnverifiedToken::scan(token)?;
+        let scanned = token.as_ref().map_err(|error| *error)?;
         let issuer = scanned
             .claimed_issuer()
             .and_then(|issuer| config.registry.workload_issuers.get(issuer))
             .ok_or(TokenFault::IssuerUntrusted)?;
-        workload::check_kind(&scanned)?;
+        workload::check_kind(scanned)?;
         if !issuer.algorithms.contains(&scanned.header().algorithm) {
             return Err(TokenFault::Algorithm.into());
         }
@@ -223,17 +223,6 @@ impl Verifier {
         let key = self.keys.key(spec, scanned.header(), now).await?;
         let signed = scanned.signing_input();
         Ok(workload::judge(issuer, &scanned.verify(&key)?, signed, now)?)
-    }
-
-    /// Whether this is a token of a configured provider or workload issuer, by its unverified `iss`
-    /// (RFC 7009 §2.2.1: a kind that is recognised and not revoked here).
-    pub fn is_foreign_kind(&self, config: &Config, token: &str) -> bool {
-        UnverifiedToken::scan(token).is_ok_and(|scanned| {
-            scanned.claimed_issuer().is_some_and(|issuer| {
-                config.registry.identity_providers.contains_key(issuer)
-                    || config.registry.workload_issuers.contains_key(issuer)
-            })
-        })
     }
 
     /// The registered key of a client that fits `header` (7523-3-10).
@@ -254,6 +243,15 @@ impl Verifier {
         };
         self.keys.key(spec, header, now).await
     }
+}
+
+/// Whether this is a token of a configured provider or workload issuer, by its unverified `iss`
+/// (RFC 7009 §2.2.1: a kind that is recognised and not revoked here).
+pub fn is_foreign_kind(config: &Config, token: &Scanned<'_>) -> bool {
+    token.as_ref().ok().and_then(UnverifiedToken::claimed_issuer).is_some_and(|issuer| {
+        config.registry.identity_providers.contains_key(issuer)
+            || config.registry.workload_issuers.contains_key(issuer)
+    })
 }
 
 /// `sub`-like text from a provider: 1 to 255 ASCII characters, none of them control characters, and not

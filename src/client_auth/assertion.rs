@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::base::digest::sha256;
 use crate::base::time::{FOREIGN_LEEWAY, Lifetime, Timestamp};
 use crate::config::Config;
-use crate::jose::{Algorithm, Claims, Header, JoseError, PublicKey, UnverifiedToken, dummy_verify};
+use crate::jose::{Algorithm, Claims, Header, JoseError, PublicKey, Scanned, dummy_verify};
 use crate::oauth::{ClientId, OneTime, Plain};
 use crate::registry::{Client, ClientAuthentication, KeySource, Reach};
 use crate::verification::{KeyFault, Verifier};
@@ -23,7 +23,7 @@ pub async fn prove(
     config: &Config,
     verifier: &Verifier,
     client: Option<&Client>,
-    scanned: Result<UnverifiedToken<'_>, JoseError>,
+    scanned: Scanned<'_>,
     now: Timestamp,
 ) -> Result<OneTime, Rejected> {
     let scanned = scanned.map_err(fault)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::base::time::Timestamp;
 use crate::config::Config;
-use crate::jose::UnverifiedToken;
+use crate::jose::{Scanned, UnverifiedToken};
 use crate::oauth::{Cause, Plain, TokenFault};
 use crate::registry::{AgentClass, Client};
 use crate::verification::{NotVerified, VerifiedWorkload, Verifier};
@@ -43,8 +43,9 @@ impl PlatformCredential {
 }
 
 /// Whether the token is one of a workload issuer, by its unverified `iss`.
-pub fn is_from_platform(config: &Config, token: &UnverifiedToken<'_>) -> bool {
-    token.claimed_issuer().is_some_and(|issuer| config.registry.workload_issuers.contains_key(issuer))
+pub fn is_from_platform(config: &Config, token: &Scanned<'_>) -> bool {
+    let issuer = token.as_ref().ok().and_then(UnverifiedToken::claimed_issuer);
+    issuer.is_some_and(|issuer| config.registry.workload_issuers.contains_key(issuer))
 }
 
 /// Verifies the credential and finds the client that it authenticates: the one that `client_id` names, else the only
@@ -55,13 +56,13 @@ pub fn is_from_platform(config: &Config, token: &UnverifiedToken<'_>) -> bool {
 pub async fn prove(
     config: &Config,
     verifier: &Verifier,
-    token: &str,
+    token: &Scanned<'_>,
     way: PlatformWay,
     named: Option<&str>,
     now: Timestamp,
 ) -> Result<(Arc<Client>, PlatformCredential, Option<String>), Rejected> {
     let fault = |fault: TokenFault| Rejected::For(Cause::credential(fault));
-    let scanned = UnverifiedToken::scan(token).map_err(|error| fault(error.into()))?;
+    let scanned = token.as_ref().map_err(|&error| fault(error.into()))?;
     if scanned.claimed_subject().is_some_and(|subject| subject.starts_with(SPIFFE_ID)) {
         return Err(fault(TokenFault::Kind));
     }

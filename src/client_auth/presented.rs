@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use crate::jose::{JoseError, UnverifiedToken};
+use crate::jose::{Scanned, UnverifiedToken};
 use crate::oauth::exchange::token_type;
 use crate::oauth::params::decode;
 use crate::oauth::{Params, Plain};
@@ -33,10 +33,10 @@ pub enum Credential<'a> {
         secret: SecretString,
         method: Method,
     },
-    /// RFC 7523 §2.2: the assertion, and as it was scanned.
-    Assertion(&'a str, Result<UnverifiedToken<'a>, JoseError>),
-    /// An actor token that is all that the request presents.
-    ActorToken(&'a str),
+    /// RFC 7523 §2.2: the assertion as it was scanned.
+    Assertion(Scanned<'a>),
+    /// An actor token that is all that the request presents, as it was scanned.
+    ActorToken(Scanned<'a>),
 }
 
 impl<'a> Credential<'a> {
@@ -78,7 +78,7 @@ impl<'a> Credential<'a> {
         match self {
             Self::Secret { client_id, .. } => Some(client_id),
             Self::ActorToken(_) => None,
-            Self::Assertion(_, scanned) => scanned.as_ref().ok()?.claimed_subject(),
+            Self::Assertion(scanned) => scanned.as_ref().ok()?.claimed_subject(),
         }
     }
 
@@ -115,16 +115,14 @@ fn basic<'a>(header: &[u8]) -> Result<Credential<'a>, Plain> {
 
 fn assertion(params: &Params) -> Result<Credential<'_>, Plain> {
     match (params.get("client_assertion_type"), params.get("client_assertion")) {
-        (Some(JWT_BEARER), Some(assertion)) => {
-            Ok(Credential::Assertion(assertion, UnverifiedToken::scan(assertion)))
-        }
+        (Some(JWT_BEARER), Some(assertion)) => Ok(Credential::Assertion(UnverifiedToken::scan(assertion))),
         _ => Err(Plain::AssertionIncomplete),
     }
 }
 
 fn actor_token(params: &Params) -> Result<Credential<'_>, Plain> {
     match (params.get("actor_token_type"), params.get("actor_token")) {
-        (Some(token_type::JWT), Some(token)) => Ok(Credential::ActorToken(token)),
+        (Some(token_type::JWT), Some(token)) => Ok(Credential::ActorToken(UnverifiedToken::scan(token))),
         _ => Err(Plain::NoCredentials),
     }
 }

@@ -241,8 +241,8 @@ fn parse(form: &str) -> ExchangeRequest {
     let own = Issuer::new(DEPUTY);
     let reading = crate::oauth::exchange::Reading {
         issuer: &own,
-        // The tokens of these forms say nothing of their issuer.
-        claimed_issuer: &|_| None,
+        // The token of these forms says nothing of its issuer.
+        claimed_issuer: None,
         default_scope: &|_| None,
     };
     ExchangeRequest::parse(&Params::parse(form.as_bytes()).unwrap(), reading).unwrap()

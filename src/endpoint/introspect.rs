@@ -14,6 +14,7 @@ use crate::endpoint::own::Presenting;
 use crate::endpoint::phases;
 use crate::http::caller::Caller;
 use crate::http::reply;
+use crate::jose::UnverifiedToken;
 use crate::oauth::exchange::{BEARER, DPOP};
 use crate::oauth::{Params, Plain, TaskId};
 use crate::store::{Change, Entry, Recorded};
@@ -103,7 +104,9 @@ async fn look_up(presenting: Presenting<'_>, token: &str) -> Result<Option<Activ
 
 async fn find(presenting: Presenting<'_>, token: &str, is_counted: bool) -> Result<Option<Active>, Failure> {
     let Presenting { config, client, now, .. } = presenting;
-    let Ok(presented) = PresentedOwn::read(config, token, now) else { return Ok(None) };
+    let Ok(presented) = PresentedOwn::read(config, UnverifiedToken::scan(token), now) else {
+        return Ok(None);
+    };
     // A caller that others make guess has to be answered about its good tokens all the same. Their signature tells them
     // from guesses without the database.
     if !is_counted && presenting.verify(&presented).await?.is_err() {

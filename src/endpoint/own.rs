@@ -6,6 +6,7 @@ use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::delegation::record::Lineage;
 use crate::http::caller::Caller;
+use crate::jose::Scanned;
 use crate::oauth::{ClientId, TokenFault};
 use crate::verification::{Compared, PresentedOwn, VerifiedOwn};
 
@@ -30,7 +31,7 @@ impl Presenting<'_> {
     ///
     /// # Errors
     /// [`Failure`]: the store.
-    pub async fn find(self, token: &str) -> Result<Result<Found, TokenFault>, Failure> {
+    pub async fn find(self, token: Scanned<'_>) -> Result<Result<Found, TokenFault>, Failure> {
         match PresentedOwn::read(self.config, token, self.now) {
             Ok(presented) => self.look_up(presented).await,
             Err(fault) => Ok(Err(fault)),

@@ -16,6 +16,7 @@ use crate::endpoint::forms::FormEndpoint;
 use crate::endpoint::phases::authenticate;
 use crate::http::caller::Caller;
 use crate::http::reply;
+use crate::jose::{Scanned, UnverifiedToken};
 use crate::oauth::{Params, TokenRequest, TokenResponse};
 
 /// How often a request is answered anew because the configuration was replaced under it.
@@ -74,10 +75,12 @@ async fn token_by(app: &App, caller: &Caller, params: &Params) -> Option<Result<
         Err(cause) => (None, Some(cause)),
     };
     let call = Call { app, caller, world: &world, client: &client, proof: proof.as_ref(), now };
-    let outcome = match (fault, grant::read(client.client(), params, &world.config)) {
+    // A request without a subject token is refused as that before the scan of it counts.
+    let subject = UnverifiedToken::scan(params.get("subject_token").unwrap_or_default());
+    let outcome = match (fault, grant::read(client.client(), params, &subject, &world.config)) {
         (Some(cause), _) => Err(call.refused(Check::Proof, cause)),
         (None, Err((check, cause))) => Err(call.refused(check, cause)),
-        (None, Ok(request)) => answer(&call, &request).await,
+        (None, Ok(request)) => answer(&call, &request, &subject).await,
     };
     match outcome {
         Ok(response) => Some(Ok(TokenResponse { dpop_nonce: call.next_nonce(), ..response })),
@@ -87,8 +90,12 @@ async fn token_by(app: &App, caller: &Caller, params: &Params) -> Option<Result<
 }
 
 /// Calls the grant that was asked for.
-async fn answer(call: &Call<'_>, request: &TokenRequest) -> Result<TokenResponse, Stopped> {
+async fn answer(
+    call: &Call<'_>,
+    request: &TokenRequest,
+    subject: &Scanned<'_>,
+) -> Result<TokenResponse, Stopped> {
     match request {
-        TokenRequest::Exchange(request) => exchange::exchange(call, request).await,
+        TokenRequest::Exchange(request) => exchange::exchange(call, request, subject).await,
     }
 }

@@ -1,5 +1,7 @@
 //! The claims of a verified token, read with their types (RFC 7519 §4.1).
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::JoseError;
@@ -11,7 +13,7 @@ const END_OF_TIME: f64 = 253_402_300_799.0;
 const TIMES: [&str; 4] = ["exp", "nbf", "iat", "auth_time"];
 
 /// Claims under a verified signature. Only this module makes them; `Debug` prints names, no values.
-pub struct Claims(Map<String, Value>);
+pub struct Claims(Arc<Map<String, Value>>);
 
 impl std::fmt::Debug for Claims {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -20,19 +22,19 @@ impl std::fmt::Debug for Claims {
 }
 
 impl Claims {
-    pub(super) const fn new(claims: Map<String, Value>) -> Self {
+    pub(super) const fn new(claims: Arc<Map<String, Value>>) -> Self {
         Self(claims)
     }
 
     /// Every claim, unchanged.
-    pub const fn members(&self) -> &Map<String, Value> {
+    pub fn members(&self) -> &Map<String, Value> {
         &self.0
     }
 
     /// Claims for tests of what comes after verification.
     #[cfg(test)]
-    pub(crate) const fn for_tests(claims: Map<String, Value>) -> Self {
-        Self(claims)
+    pub(crate) fn for_tests(claims: Map<String, Value>) -> Self {
+        Self(Arc::new(claims))
     }
 
     /// A claim, unchanged.
@@ -136,7 +138,7 @@ mod tests {
 
     fn claims(value: Value) -> Claims {
         match value {
-            Value::Object(map) => Claims::new(map),
+            Value::Object(map) => Claims::for_tests(map),
             _ => unreachable!(),
         }
     }

@@ -1,5 +1,7 @@
 //! The strict scan of a compact JWS, before any library sees it.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
@@ -38,12 +40,19 @@ impl Header {
 /// A compact JWS whose form is sound and whose signature was not looked at. Its claims are out of reach until
 /// [`UnverifiedToken::verify`], but for those that say whose keys to use, and under which record a token of
 /// Deputy's own is to be found.
+///
+/// A token is scanned once, and what was read is passed on: a copy shares the claims.
+#[derive(Clone)]
 pub struct UnverifiedToken<'a> {
+    text: &'a str,
     header: Header,
-    claims: Map<String, Value>,
+    claims: Arc<Map<String, Value>>,
     signing_input: &'a str,
     signature_segment: &'a str,
 }
+
+/// A presented token as it was scanned: at the edge, and only once.
+pub type Scanned<'a> = Result<UnverifiedToken<'a>, JoseError>;
 
 impl std::fmt::Debug for UnverifiedToken<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -94,7 +103,13 @@ impl<'a> UnverifiedToken<'a> {
         decode(signature_segment)?;
         check_times(&claims)?;
         let signing_input = &token[..header_segment.len() + 1 + claims_segment.len()];
-        Ok((Self { header, claims, signing_input, signature_segment }, members))
+        let claims = Arc::new(claims);
+        Ok((Self { text: token, header, claims, signing_input, signature_segment }, members))
+    }
+
+    /// The whole token.
+    pub const fn text(&self) -> &'a str {
+        self.text
     }
 
     pub const fn header(&self) -> &Header {
@@ -125,9 +140,9 @@ impl<'a> UnverifiedToken<'a> {
     ///
     /// # Errors
     /// [`JoseError::Algorithm`] where the key is bound to another one, [`JoseError::Signature`].
-    pub fn verify(self, key: &PublicKey) -> Result<Claims, JoseError> {
+    pub fn verify(&self, key: &PublicKey) -> Result<Claims, JoseError> {
         self.verify_signature(key)?;
-        Ok(Claims::new(self.claims))
+        Ok(Claims::new(Arc::clone(&self.claims)))
     }
 
     /// Verifies the signature alone.
@@ -161,12 +176,12 @@ impl<'a> UnverifiedToken<'a> {
     }
 
     /// The claims, of a token that was recognised without its signature.
-    pub(crate) fn into_unverified_claims(self) -> Map<String, Value> {
+    pub(crate) fn into_unverified_claims(self) -> Arc<Map<String, Value>> {
         self.claims
     }
 
     /// The claims before any verification: only to see which kind of token it is.
-    pub(crate) const fn unverified_claims(&self) -> &Map<String, Value> {
+    pub(crate) fn unverified_claims(&self) -> &Map<String, Value> {
         &self.claims
     }
 }

@@ -70,12 +70,12 @@ impl DeclaredType {
 }
 
 /// The subject token by who issued it, as far as it says so itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubjectToken {
     /// Hop 0: a token of an identity provider, with its declared type.
-    Login(PresentedToken, DeclaredType),
+    Login(DeclaredType),
     /// A later hop.
-    Own(PresentedToken),
+    Own,
 }
 
 /// The scope that is asked for.
@@ -106,8 +106,8 @@ impl AskedScope {
 pub struct Reading<'a> {
     /// Deputy's own issuer.
     pub issuer: &'a Issuer,
-    /// The `iss` that a token claims, unverified.
-    pub claimed_issuer: &'a dyn Fn(&str) -> Option<String>,
+    /// The `iss` that the subject token claims, unverified.
+    pub claimed_issuer: Option<&'a str>,
     /// The scope that is configured for requests that name this target and no scope.
     pub default_scope: &'a dyn Fn(&TargetId) -> Option<Scope>,
 }
@@ -136,7 +136,7 @@ pub enum NamedTask {
 /// An exchange request whose parameters are present and well-formed.
 #[derive(Clone, Debug)]
 pub struct ExchangeRequest {
-    /// `subject_token` with its type.
+    /// What `subject_token` is.
     pub subject: SubjectToken,
     /// `actor_token`, of type `…:jwt`.
     pub actor: Option<PresentedToken>,
@@ -158,7 +158,7 @@ impl ExchangeRequest {
     /// # Errors
     /// The first fault found.
     pub fn parse(params: &Params, reading: Reading<'_>) -> Result<Self, Cause> {
-        let subject = params.get("subject_token").ok_or(Plain::SubjectTokenMissing)?;
+        params.get("subject_token").ok_or(Plain::SubjectTokenMissing)?;
         let subject_type = params.get("subject_token_type").ok_or(Plain::SubjectTokenTypeMissing)?;
         let actor = match (params.get("actor_token"), params.get("actor_token_type")) {
             (Some(_), None) => return Err(Plain::ActorTokenTypeMissing.into()),
@@ -168,7 +168,7 @@ impl ExchangeRequest {
             (Some(_), Some(_)) => return Err(Plain::ActorTokenTypeUnsupported.into()),
         };
         let declared = DeclaredType::parse(subject_type).ok_or(Plain::SubjectTokenTypeUnsupported)?;
-        let subject = subject_token(subject, declared, reading);
+        let subject = subject_token(declared, reading);
         if params.get("requested_token_type").is_some_and(|asked| asked != token_type::ACCESS_TOKEN) {
             return Err(Plain::RequestedTokenTypeUnsupported.into());
         }
@@ -181,7 +181,7 @@ impl ExchangeRequest {
             Some(text) => Some(Purpose::parse(text).ok_or(Plain::PurposeMalformed)?),
             None => None,
         };
-        if matches!(subject, SubjectToken::Own(_)) && (task != NamedTask::None || purpose.is_some()) {
+        if subject == SubjectToken::Own && (task != NamedTask::None || purpose.is_some()) {
             return Err(Plain::TaskOnLaterHop.into());
         }
         let audience = parse_audience(params, reading.issuer)?;
@@ -200,15 +200,14 @@ impl ExchangeRequest {
 
 /// A token of Deputy's own comes from Deputy by its `iss`. An ID token never does, and the form of a token that has no
 /// `iss` is a fault of whichever kind it was declared to be.
-fn subject_token(token: &str, declared: DeclaredType, reading: Reading<'_>) -> SubjectToken {
-    let presented = PresentedToken(token.to_owned());
+fn subject_token(declared: DeclaredType, reading: Reading<'_>) -> SubjectToken {
     if declared == DeclaredType::IdToken {
-        return SubjectToken::Login(presented, declared);
+        return SubjectToken::Login(declared);
     }
-    match (reading.claimed_issuer)(token) {
-        Some(issuer) if issuer == reading.issuer.as_str() => SubjectToken::Own(presented),
-        None if declared == DeclaredType::AccessToken => SubjectToken::Own(presented),
-        _ => SubjectToken::Login(presented, declared),
+    match reading.claimed_issuer {
+        Some(issuer) if issuer == reading.issuer.as_str() => SubjectToken::Own,
+        None if declared == DeclaredType::AccessToken => SubjectToken::Own,
+        _ => SubjectToken::Login(declared),
     }
 }
 

@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq as _;
 use super::VerifiedOwn;
 use crate::base::time::Timestamp;
 use crate::config::Config;
-use crate::jose::UnverifiedToken;
+use crate::jose::{Scanned, UnverifiedToken};
 use crate::keys::{KeyRing, NodeSecrets};
 use crate::oauth::exchange::own_typ;
 use crate::oauth::{Digest, Jti, TokenFault};
@@ -15,7 +15,6 @@ use crate::oauth::{Digest, Jti, TokenFault};
 /// says under which `jti` to look.
 #[derive(Debug)]
 pub struct PresentedOwn<'a> {
-    text: &'a str,
     scanned: UnverifiedToken<'a>,
     jti: Jti,
 }
@@ -33,13 +32,13 @@ pub enum Compared<'a> {
 }
 
 impl<'a> PresentedOwn<'a> {
-    /// Checks size, form, issuer, kind, and then the time at which it expires, so that an expired token costs no
+    /// Checks form, issuer, kind, and then the time at which it expires, so that an expired token costs no
     /// look-up and raises no alarm after its record was removed.
     ///
     /// # Errors
     /// The first fault.
-    pub fn read(config: &Config, text: &'a str, now: Timestamp) -> Result<Self, TokenFault> {
-        let scanned = UnverifiedToken::scan(text)?;
+    pub fn read(config: &Config, scanned: Scanned<'a>, now: Timestamp) -> Result<Self, TokenFault> {
+        let scanned = scanned?;
         if scanned.claimed_issuer() != Some(config.issuer.as_str()) {
             return Err(TokenFault::IssuerUntrusted);
         }
@@ -50,7 +49,7 @@ impl<'a> PresentedOwn<'a> {
         if now >= scanned.claimed_expiry().ok_or(TokenFault::Claim)? {
             return Err(TokenFault::Expired);
         }
-        Ok(Self { text, scanned, jti })
+        Ok(Self { scanned, jti })
     }
 
     /// The `jti` under which its record would be.
@@ -60,7 +59,7 @@ impl<'a> PresentedOwn<'a> {
 
     /// Compares it with the token whose keyed hash was recorded under its `jti` when it was signed.
     pub fn compare(self, secrets: &NodeSecrets, recorded: &Digest) -> Compared<'a> {
-        let hash = secrets.token_hash(self.text);
+        let hash = secrets.token_hash(self.scanned.text());
         if bool::from(hash.ct_eq(recorded)) {
             return Compared::Same(VerifiedOwn::new(self.jti, hash, self.scanned.into_unverified_claims()));
         }

@@ -1,6 +1,8 @@
 //! The proof that a token is one that Deputy issued. Its fields are private: only this module and the comparison in
 //! [`super::PresentedOwn::compare`] can make one.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use crate::oauth::{Digest, Jti};
@@ -11,19 +13,19 @@ use crate::oauth::{Digest, Jti};
 pub struct VerifiedOwn {
     jti: Jti,
     hash: Digest,
-    claims: Map<String, Value>,
+    claims: Arc<Map<String, Value>>,
 }
 
 impl VerifiedOwn {
     /// The caller has found `hash`, the keyed hash of the whole token, in its record.
-    pub(super) const fn new(jti: Jti, hash: Digest, claims: Map<String, Value>) -> Self {
+    pub(super) const fn new(jti: Jti, hash: Digest, claims: Arc<Map<String, Value>>) -> Self {
         Self { jti, hash, claims }
     }
 
     /// A token for tests of what comes after verification.
     #[cfg(test)]
     pub(crate) fn for_tests(jti: Jti, hash: Digest) -> Self {
-        Self::new(jti, hash, Map::new())
+        Self::new(jti, hash, Arc::default())
     }
 
     pub const fn jti(&self) -> Jti {
@@ -38,6 +40,6 @@ impl VerifiedOwn {
 
     /// Its claims, for introspection.
     pub fn into_claims(self) -> Map<String, Value> {
-        self.claims
+        Arc::unwrap_or_clone(self.claims)
     }
 }

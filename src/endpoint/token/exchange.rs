@@ -16,6 +16,7 @@ use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::rules::{Reach, answered};
 use crate::endpoint::own::{self, Found, Presenting};
 use crate::issuance::{self, Issued, answer_label};
+use crate::jose::{Scanned, UnverifiedToken};
 use crate::keys::{AgentOf, KeyError, SealPurpose};
 use crate::oauth::{
     Audience, Cause, ExchangeRequest, Jti, LoginId, NamedTask, SubjectRef, SubjectToken, TaskId, TokenFault,
@@ -28,8 +29,12 @@ use crate::verification::NotVerified;
 const ATTEMPTS: u8 = 5;
 
 /// Exchanges a subject token for a narrower one (RFC 8693 §2).
-pub async fn exchange(call: &Call<'_>, request: &ExchangeRequest) -> Result<TokenResponse, Stopped> {
-    Exchange { call, request }.run().await
+pub async fn exchange(
+    call: &Call<'_>,
+    request: &ExchangeRequest,
+    subject: &Scanned<'_>,
+) -> Result<TokenResponse, Stopped> {
+    Exchange { call, request, subject }.run().await
 }
 
 /// One exchange under way.
@@ -37,6 +42,8 @@ pub async fn exchange(call: &Call<'_>, request: &ExchangeRequest) -> Result<Toke
 struct Exchange<'a> {
     call: &'a Call<'a>,
     request: &'a ExchangeRequest,
+    /// The subject token as presented.
+    subject: &'a Scanned<'a>,
 }
 
 impl Exchange<'_> {
@@ -117,14 +124,14 @@ impl Exchange<'_> {
         let Call { app, caller, world, client, now, .. } = *self.call;
         let config = world.config.as_ref();
         let id = &client.client().id;
-        let (subject, found) = match &self.request.subject {
-            SubjectToken::Login(token, declared) => {
-                let login = app.verifier.login(config, (token.as_str(), *declared), id, now).await;
+        let (subject, found) = match self.request.subject {
+            SubjectToken::Login(declared) => {
+                let login = app.verifier.login(config, (self.subject, declared), id, now).await;
                 (SubjectResult::Login(login.map(Box::new)), Ok(None))
             }
-            SubjectToken::Own(token) => {
+            SubjectToken::Own => {
                 let presenting = Presenting { app, config, caller, client: id, now };
-                let (own, found) = match presenting.find(token.as_str()).await {
+                let (own, found) = match presenting.find(self.subject.clone()).await {
                     Ok(Ok(Found { own, lineage })) => (Ok(own), Ok(Some(lineage))),
                     Ok(Err(fault)) => (Err(fault.into()), Ok(None)),
                     Err(failure) => (Err(NotVerified::Unavailable(failure.to_string())), Err(failure)),
@@ -145,7 +152,9 @@ impl Exchange<'_> {
                 let id = app.secrets.agent_id(AgentOf::Client(&client.id));
                 return Ok(Acting { id, client, workload: None });
             }
-            (None, Some(token)) => app.verifier.workload(&world.config, token.as_str(), now).await?,
+            (None, Some(token)) => {
+                app.verifier.workload(&world.config, &UnverifiedToken::scan(token.as_str()), now).await?
+            }
             (Some(credential), Some(token)) if !credential.workload().is(token.as_str()) => {
                 return Err(TokenFault::OtherCredential.into());
             }

@@ -2,24 +2,29 @@
 
 use crate::config::Config;
 use crate::decision::Check;
-use crate::jose::UnverifiedToken;
+use crate::jose::{Scanned, UnverifiedToken};
 use crate::oauth::exchange::Reading;
 use crate::oauth::{Cause, GrantType, Params, Plain, TokenRequest};
 use crate::registry::Client;
 
-/// Reads the request of an authenticated client (RFC 6749 §4.5, §5.2).
+/// Reads the request of an authenticated client (RFC 6749 §4.5, §5.2), which presents `subject`.
 ///
 /// # Errors
 /// The first check that fails, with its cause: the grant is not served, the client is not registered for it, or
 /// a parameter is missing or malformed.
-pub fn read(client: &Client, params: &Params, config: &Config) -> Result<TokenRequest, (Check, Cause)> {
+pub fn read(
+    client: &Client,
+    params: &Params,
+    subject: &Scanned<'_>,
+    config: &Config,
+) -> Result<TokenRequest, (Check, Cause)> {
     let grant = GrantType::of(params).map_err(|cause| (Check::Grant, cause))?;
     if !client.may_use(grant) {
         return Err((Check::GrantAllowed, Plain::GrantNotRegistered.into()));
     }
     let reading = Reading {
         issuer: &config.issuer,
-        claimed_issuer: &|token| UnverifiedToken::scan(token).ok()?.claimed_issuer().map(str::to_owned),
+        claimed_issuer: subject.as_ref().ok().and_then(UnverifiedToken::claimed_issuer),
         default_scope: &|target| config.registry.default_scope(client, target).cloned(),
     };
     TokenRequest::parse(grant, params, reading).map_err(|cause| (Check::Parameters, cause))
@@ -41,8 +46,9 @@ mod tests {
         let mut client = fixtures::client("assistant", ClientAuthentication::ClientSecretBasic(Vec::new()));
         client.grants = grants;
         let params = Params::parse(form.as_bytes()).unwrap();
-        read(&client, &params, &fixtures::config(Path::new("/nowhere"))).map_err(|(check, cause)| match cause
-        {
+        let subject = UnverifiedToken::scan("a.b.c");
+        let config = fixtures::config(Path::new("/nowhere"));
+        read(&client, &params, &subject, &config).map_err(|(check, cause)| match cause {
             Cause::Plain(plain) => (check, plain),
             other => panic!("{other:?}"),
         })

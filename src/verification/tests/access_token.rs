@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::base::time::{Lifetime, Timestamp};
+use crate::jose::UnverifiedToken;
 use crate::oauth::{ClientId, DeclaredType, TokenFault};
 use crate::registry::*;
 use crate::verification::fixtures::*;
@@ -52,7 +53,8 @@ fn access_claims() -> Value {
 
 async fn verify_at(world: &World, claims: &Value, now: Timestamp) -> Result<VerifiedLogin, TokenFault> {
     let token = sign(&world.provider_key, "JWT", claims);
-    let presented = (token.as_str(), DeclaredType::Jwt);
+    let scanned = UnverifiedToken::scan(&token);
+    let presented = (&scanned, DeclaredType::Jwt);
     match world.verifier.login(&world.config, presented, &world.client_id(), now).await {
         Ok(verified) => Ok(verified),
         Err(NotVerified::Fault(fault)) => Err(fault),

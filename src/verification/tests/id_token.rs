@@ -5,14 +5,15 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::base::time::{Lifetime, Timestamp};
-use crate::jose::{Algorithm, SigningKey};
+use crate::jose::{Algorithm, SigningKey, UnverifiedToken};
 use crate::oauth::{ClientId, DeclaredType, Issuer, TokenFault};
 use crate::registry::*;
 use crate::verification::fixtures::*;
 use crate::verification::{MayAct, NotVerified, VerifiedLogin};
 
 async fn verify_at(world: &World, token: &str, now: Timestamp) -> Result<VerifiedLogin, TokenFault> {
-    let presented = (token, DeclaredType::IdToken);
+    let scanned = UnverifiedToken::scan(token);
+    let presented = (&scanned, DeclaredType::IdToken);
     match world.verifier.login(&world.config, presented, &world.client_id(), now).await {
         Ok(verified) => Ok(verified),
         Err(NotVerified::Fault(fault)) => Err(fault),

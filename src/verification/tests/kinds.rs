@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::client_auth::{NotAuthenticated, Request, authenticate};
-use crate::jose::Algorithm;
+use crate::jose::{Algorithm, UnverifiedToken};
 use crate::keys::{KeyRing, new_key};
 use crate::oauth::{DeclaredType, Params};
 use crate::testing::doubles::SeededEntropy;
@@ -27,10 +27,11 @@ async fn taken_at(world: &World, ring: &KeyRing, token: &str) -> Vec<&'static st
     )
     .await;
     assert!(!matches!(assertion, Err(NotAuthenticated::Unavailable(_))));
+    let token = UnverifiedToken::scan(token);
     let taken = [
-        PresentedOwn::read(config, token, NOW).is_ok_and(|presented| presented.verify(ring).is_ok()),
-        verifier.login(config, (token, DeclaredType::IdToken), &world.client_id(), NOW).await.is_ok(),
-        verifier.workload(config, token, NOW).await.is_ok(),
+        PresentedOwn::read(config, token.clone(), NOW).is_ok_and(|presented| presented.verify(ring).is_ok()),
+        verifier.login(config, (&token, DeclaredType::IdToken), &world.client_id(), NOW).await.is_ok(),
+        verifier.workload(config, &token, NOW).await.is_ok(),
         assertion.is_ok(),
     ];
     PLACES.into_iter().zip(taken).filter(|(_, taken)| *taken).map(|(place, _)| place).collect()

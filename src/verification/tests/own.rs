@@ -23,7 +23,7 @@ fn claims() -> Value {
 
 /// What is wrong with a token whose `jti` has no record.
 fn verify(world: &World, ring: &KeyRing, token: &str) -> Result<(), TokenFault> {
-    PresentedOwn::read(&world.config, token, NOW)?.verify(ring)
+    PresentedOwn::read(&world.config, UnverifiedToken::scan(token), NOW)?.verify(ring)
 }
 
 fn signed(ring: &KeyRing, typ: &str, claims: &Value) -> String {
@@ -38,7 +38,7 @@ fn the_recorded_token_is_recognised_by_all_its_bytes() {
         let token = signed(&ring, typ, &claims());
         let again = signed(&ring, typ, &claims());
         let recorded = world.secrets.token_hash(&token);
-        let read = |token| PresentedOwn::read(&world.config, token, NOW).unwrap();
+        let read = |token| PresentedOwn::read(&world.config, UnverifiedToken::scan(token), NOW).unwrap();
 
         // The key signs the same text differently every time, so this is another token.
         let Compared::Other(other) = read(&again).compare(&world.secrets, &recorded) else { panic!("{typ}") };
@@ -56,7 +56,7 @@ fn a_recorded_token_is_recognised_without_its_key() {
     let world = World::new();
     let token = sign(&world.provider_key, "at+jwt", &claims());
     let recorded = world.secrets.token_hash(&token);
-    let presented = PresentedOwn::read(&world.config, &token, NOW).unwrap();
+    let presented = PresentedOwn::read(&world.config, UnverifiedToken::scan(&token), NOW).unwrap();
     let compared = presented.compare(&world.secrets, &recorded);
     assert!(matches!(compared, Compared::Same(_)), "its key is judged by the record");
 }
@@ -68,7 +68,7 @@ fn the_other_valid_signature_is_seen_for_what_it_is() {
     let token = signed(&ring, "at+jwt", &claims());
     let recorded = world.secrets.token_hash(&token);
     let varied = UnverifiedToken::scan(&token).unwrap().with_the_other_signature().unwrap();
-    let presented = PresentedOwn::read(&world.config, &varied, NOW).unwrap();
+    let presented = PresentedOwn::read(&world.config, UnverifiedToken::scan(&varied), NOW).unwrap();
     assert_eq!(presented.verify(&ring), Ok(()), "verifiers elsewhere take it");
     assert!(matches!(presented.compare(&world.secrets, &recorded), Compared::Varied));
 }

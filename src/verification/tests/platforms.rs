@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::jose::Algorithm;
+use crate::jose::{Algorithm, UnverifiedToken};
 use crate::keys::AgentOf;
 use crate::oauth::{AgentId, TokenFault};
 use crate::registry::*;
@@ -27,7 +27,7 @@ fn world_of(preset: Preset, change: impl FnOnce(&mut WorkloadIssuer)) -> World {
 
 async fn verify(world: &World, claims: Value) -> Result<VerifiedWorkload, TokenFault> {
     let token = sign(&world.workload_key, "JWT", &claims);
-    match world.verifier.workload(&world.config, &token, NOW).await {
+    match world.verifier.workload(&world.config, &UnverifiedToken::scan(&token), NOW).await {
         Ok(verified) => Ok(verified),
         Err(NotVerified::Fault(fault)) => Err(fault),
         Err(NotVerified::Unavailable(why)) => panic!("{why}"),

@@ -1,12 +1,13 @@
 use serde_json::{Value, json};
 
+use crate::jose::UnverifiedToken;
 use crate::oauth::{TokenFault, WorkloadIdForm, WorkloadIdKind};
 use crate::registry::*;
 use crate::verification::fixtures::*;
 use crate::verification::{NotVerified, VerifiedWorkload};
 
 async fn verify(world: &World, token: &str) -> Result<VerifiedWorkload, TokenFault> {
-    match world.verifier.workload(&world.config, token, NOW).await {
+    match world.verifier.workload(&world.config, &UnverifiedToken::scan(token), NOW).await {
         Ok(verified) => Ok(verified),
         Err(NotVerified::Fault(fault)) => Err(fault),
         Err(NotVerified::Unavailable(why)) => panic!("{why}"),

@@ -35,8 +35,9 @@ pub struct Problem {
 impl Verifier {
     /// Verifies a workload's token as an exchange would, and says what was read in it.
     pub async fn explain_workload(&self, config: &Config, token: &str, now: Timestamp) -> Explained {
-        let outcome = self.workload(config, token, now).await;
-        let scanned = UnverifiedToken::scan(token).ok();
+        let scanned = UnverifiedToken::scan(token);
+        let outcome = self.workload(config, &scanned, now).await;
+        let scanned = scanned.ok();
         let claims = scanned.as_ref().map(UnverifiedToken::unverified_claims);
         let issuer = scanned.as_ref().and_then(UnverifiedToken::claimed_issuer);
         let registered = issuer.and_then(|issuer| config.registry.workload_issuers.get(issuer));
