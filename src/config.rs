@@ -15,6 +15,7 @@ mod load;
 mod names;
 mod predicates;
 mod providers;
+mod quotas;
 mod raw;
 mod reference;
 mod secrets;

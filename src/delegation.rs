@@ -7,6 +7,7 @@ pub mod assurance;
 pub mod binding;
 pub mod fault;
 pub mod plan;
+pub mod quota;
 pub mod record;
 pub mod recorded;
 pub mod rules;

@@ -12,6 +12,7 @@ mod possession;
 mod predicate;
 mod preset;
 mod provider;
+mod quota;
 mod target;
 mod workload;
 
@@ -29,6 +30,7 @@ pub use possession::{Pin, Proof, TargetProof};
 pub use predicate::{LeapDay, Predicate, Question, is_reserved_claim};
 pub use preset::{OWNERS_AT_GITHUB, Preset, is_any_cluster};
 pub use provider::{AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider, MFA, RelyingParty};
+pub use quota::Quotas;
 pub use target::{AnswerRule, ScopeRule, SubjectForm, Target, Zone};
 pub use workload::{AgentClass, AgentLifetime, BuildClaims, IdClaims, IdPart, IdReading, WorkloadIssuer};
 
@@ -59,6 +61,13 @@ impl Registry {
             | ClientAuthentication::Workload => None,
         });
         providers.chain(issuers).chain(clients)
+    }
+
+    /// Whether a quota limits how many agents may live.
+    pub fn limits_live_agents(&self) -> bool {
+        self.workload_issuers.values().any(|issuer| {
+            issuer.quotas.live.is_some() || issuer.classes.iter().any(|class| class.quotas.live.is_some())
+        })
     }
 
     /// What a client gets for a target if it names no scope: the client's own list for it replaces the target's. There is

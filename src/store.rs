@@ -32,6 +32,7 @@ mod parties;
 mod pins;
 mod postgres;
 mod queue;
+mod quotas;
 mod read;
 mod readings;
 mod rows;
@@ -57,6 +58,7 @@ use tokio::sync::oneshot;
 use self::audit::checkpoint::Notary;
 use self::health::Health;
 use self::queue::{Queue, Waiting};
+use self::quotas::QuotaCounts;
 use self::stops::Memory;
 use self::transaction::Transaction;
 use self::writer::Writer;
@@ -67,6 +69,7 @@ use crate::keys::NodeSecrets;
 pub use audit::verify;
 pub use entry::{Change, Control, Entry, Impossible, KeyRow, Recorded, Whom};
 pub use node::{NotOwn, own};
+pub use quotas::COUNT_EVERY;
 pub use read::{AuditFilter, StopCount, StopFound};
 
 /// The store cannot answer: the request is answered with 503 and nothing is given. Holds no data of a user.
@@ -119,6 +122,7 @@ struct Pace {
     queue: Arc<Queue>,
     health: Arc<Health>,
     memory: Arc<Memory>,
+    quotas: Arc<QuotaCounts>,
 }
 
 /// The store of one process. Clones are the same store.
@@ -132,6 +136,7 @@ struct Inner {
     queue: Arc<Queue>,
     health: Arc<Health>,
     memory: Arc<Memory>,
+    quotas: Arc<QuotaCounts>,
     writer: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
 }
 
@@ -163,9 +168,13 @@ impl Store {
         let data_dir = node::hold(&opening.config.data_dir)?;
         let queue = Arc::new(Queue::default());
         let health = Arc::new(Health::new());
-        let memory = Arc::new(Memory::default());
-        let pace =
-            Pace { queue: Arc::clone(&queue), health: Arc::clone(&health), memory: Arc::clone(&memory) };
+        let (memory, quotas) = (Arc::new(Memory::default()), Arc::new(QuotaCounts::default()));
+        let pace = Pace {
+            queue: Arc::clone(&queue),
+            health: Arc::clone(&health),
+            memory: Arc::clone(&memory),
+            quotas: Arc::clone(&quotas),
+        };
         let (backend, writer) = match &opening.config.database {
             config::Database::Sqlite(path) => {
                 let mut connection = sqlite::prepare(path)?;
@@ -184,7 +193,7 @@ impl Store {
                 (Backend::Postgres(database), writer)
             }
         };
-        let inner = Inner { backend, queue, health, memory, writer: Mutex::new(Some(writer)) };
+        let inner = Inner { backend, queue, health, memory, quotas, writer: Mutex::new(Some(writer)) };
         Ok(Self { inner: Arc::new(inner) })
     }
 

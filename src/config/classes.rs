@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::conditions::{self, RawWhen};
+use super::quotas::RawQuotas;
 use super::section::Section;
 use super::table::table;
 use crate::base::time::Lifetime;
@@ -50,6 +51,8 @@ table! {
         /// The yes/no scopes that its agents may have answered. Each counts as one of `scopes`.
         #[schemars(example = ["age_over_18"])]
         answers: Vec<String>,
+        #[schemars(extend("x-default" = "those of the issuer alone"))]
+        quotas: RawQuotas,
     }
 }
 
@@ -99,6 +102,7 @@ pub(super) fn class(
         lifetime: raw.lifetime?,
         idle: idle.map(Lifetime::from_seconds),
         ttl: raw.ttl_seconds.map(Lifetime::from_seconds),
+        quotas: raw.quotas.into(),
         build: BuildClaims { software: raw.software, version: raw.version, image: raw.image },
         clients,
         scopes,

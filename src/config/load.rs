@@ -112,8 +112,9 @@ fn sections(top: &Section<'_>, raw: RawConfig) -> Option<Config> {
         let provider = providers::provider(section, raw, own)?;
         Some((provider.issuer.clone(), provider))
     });
+    let default_quotas = raw.agents.quotas;
     let workload_issuers = list(top, "workload_issuer", raw.workload_issuer, |section, raw| {
-        let issuer = workloads::workload_issuer(section, raw, own)?;
+        let issuer = workloads::workload_issuer(section, raw, own, default_quotas)?;
         Some((issuer.issuer.clone(), issuer))
     });
     let clients = list(top, "client", raw.client, |section, raw| {

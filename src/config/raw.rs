@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::table::table;
-use super::{clients, database, predicates, providers, server, targets, workloads};
+use super::{clients, database, predicates, providers, quotas, server, targets, workloads};
 
 table! {
     /// A configuration file.
@@ -28,6 +28,7 @@ table! {
         pub(super) tokens: server::RawTokens,
         pub(super) tasks: server::RawTasks,
         pub(super) dpop: server::RawDpop,
+        pub(super) agents: quotas::RawAgents,
         pub(super) identity_provider: Vec<providers::RawProvider>,
         pub(super) workload_issuer: Vec<workloads::RawWorkloadIssuer>,
         pub(super) client: Vec<clients::RawClient>,

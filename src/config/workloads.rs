@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::classes::{RawClass, class};
 use super::keys::{key_source, reach};
 use super::providers::{TOKEN_ALGORITHMS, token_algorithms};
+use super::quotas::RawQuotas;
 use super::raw::TextOrTexts;
 use super::section::Section;
 use super::table::table;
@@ -72,6 +73,8 @@ table! {
         pin: Pin,
         #[schemars(extend("x-default" = "none: no agent of the issuer is known"))]
         class: Vec<RawClass>,
+        #[schemars(extend("x-default" = "`agents.quotas`"))]
+        quotas: Option<RawQuotas>,
     }
 }
 
@@ -84,6 +87,7 @@ pub(super) fn workload_issuer(
     section: &Section<'_>,
     raw: RawWorkloadIssuer,
     own_issuer: Option<&Issuer>,
+    default_quotas: RawQuotas,
 ) -> Option<WorkloadIssuer> {
     let preset = raw.preset;
     match raw.issuer.as_deref() {
@@ -131,6 +135,7 @@ pub(super) fn workload_issuer(
         instance_id,
         proof: raw.proof,
         pin: raw.pin,
+        quotas: raw.quotas.unwrap_or(default_quotas).into(),
         max_token_lifetime: lifetime.unwrap_or_else(|| preset.max_token_lifetime()),
         classes,
     })

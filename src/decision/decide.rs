@@ -16,6 +16,7 @@ use crate::delegation::actor::Acting;
 use crate::delegation::answers::SealedAnswer;
 use crate::delegation::binding::PinnedUse;
 use crate::delegation::plan::{LoginRecord, TaskPlan};
+use crate::delegation::quota::AgentQuotas;
 use crate::delegation::record::{Grounds, Lineage, Login, Subject, Task};
 use crate::delegation::recorded::Recorded;
 use crate::delegation::rules::Right;
@@ -185,6 +186,7 @@ impl<'a> Walk<'a> {
             grounds,
             origin,
             pin: PinnedUse::of(&self.config.registry, acting, self.question.proven()),
+            quotas: AgentQuotas::of(&self.config.registry, acting),
             answer,
             answers,
         })

@@ -8,6 +8,7 @@ use crate::base::time::Timestamp;
 use crate::delegation::answers::SealedAnswer;
 use crate::delegation::binding::PinnedUse;
 use crate::delegation::plan::TaskPlan;
+use crate::delegation::quota::AgentQuotas;
 use crate::delegation::record::{Agent, Grounds, Login, Subject, Task};
 use crate::oauth::{ClientId, Jti, LoginId, Purpose, ScopeToken, TargetId, TaskId};
 use crate::verification::LoginFacts;
@@ -59,6 +60,8 @@ pub struct Terms {
     pub origin: Origin,
     /// The use of the actor's credential, where that is pinned to a key.
     pub pin: Option<PinnedUse>,
+    /// The quotas that the creation of the actor counts against.
+    pub quotas: Option<AgentQuotas>,
     pub answer: Option<GivenAnswer>,
     /// The answers of the login that are to be kept with it, where (target, scope) has none yet.
     pub answers: Vec<KnownAnswer>,

@@ -54,6 +54,9 @@ pub fn refused(caller: &Caller, cause: &Cause) -> HttpResponse {
     if let Cause::Plain(Plain::Throttled) = cause {
         builder.insert_header((header::RETRY_AFTER, Throttle::retry_after()));
     }
+    if let Cause::AgentQuota { retry_after } = cause {
+        builder.insert_header((header::RETRY_AFTER, *retry_after));
+    }
     if let Cause::Plain(Plain::MethodNotAllowed) = cause {
         builder.insert_header((header::ALLOW, "POST"));
     }

@@ -34,6 +34,8 @@ pub enum ErrorCode {
     UseDpopNonce,
     /// 429 with `Retry-After`.
     SlowDown,
+    /// 429 with `Retry-After`, where a quota is used up.
+    TemporarilyUnavailable,
 }
 
 impl ErrorCode {
@@ -51,6 +53,7 @@ impl ErrorCode {
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::UseDpopNonce => "use_dpop_nonce",
             Self::SlowDown => "slow_down",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
         }
     }
 }
@@ -90,6 +93,11 @@ pub enum Cause {
         /// Seconds until the credential expires.
         retry_after: i64,
     },
+    /// The agent is not known yet, and there are as many of its workload issuer or class as there may be.
+    AgentQuota {
+        /// Seconds until another may be created.
+        retry_after: i64,
+    },
 }
 
 impl From<Plain> for Cause {
@@ -122,6 +130,7 @@ impl Cause {
             Self::Assurance { .. } => "assurance_insufficient",
             Self::NonceDemanded { .. } => "nonce_demanded",
             Self::CredentialPinned { .. } => "credential_pinned",
+            Self::AgentQuota { .. } => "agent_quota",
         }
     }
 
@@ -137,6 +146,9 @@ impl Cause {
                 "The actor's credential was first used with another key, and this request does not prove that key: the \
                  key is lost, or the credential is stolen."
             }
+            Self::AgentQuota { .. } => {
+                "The agent is new, and a quota of its workload issuer or class is used up."
+            }
         }
     }
 
@@ -149,6 +161,7 @@ impl Cause {
             Self::Assurance { .. } => ASSURANCE,
             Self::NonceDemanded { .. } => NONCE,
             Self::CredentialPinned { .. } => PINNED,
+            Self::AgentQuota { .. } => QUOTA,
             Self::Plain(plain) => plain.wire(),
         }
     }
@@ -162,6 +175,7 @@ impl Cause {
         all.push(Cause::Assurance { acr_values: Vec::new(), max_age: None });
         all.push(Cause::NonceDemanded { nonce: Arc::from("") });
         all.push(Cause::CredentialPinned { retry_after: 0 });
+        all.push(Cause::AgentQuota { retry_after: 0 });
         all
     }
 }
@@ -225,6 +239,14 @@ const PINNED: Wire = wire(
     "credential_pinned",
     "the credential of the actor is bound to another key; prove that key, or obtain a new credential",
     "RFC 8693 §2.2.2",
+);
+
+const QUOTA: Wire = wire(
+    429,
+    ErrorCode::TemporarilyUnavailable,
+    "agent_quota",
+    "there are as many agents of this kind as there may be; try again after the time in the Retry-After header",
+    "RFC 6585 §4",
 );
 
 impl fmt::Display for Cause {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{KeySource, Pin, Preset, Proof, Reach, When};
+use super::{KeySource, Pin, Preset, Proof, Quotas, Reach, When};
 use crate::base::time::Lifetime;
 use crate::base::words::words;
 use crate::jose::Algorithm;
@@ -97,6 +97,8 @@ pub struct WorkloadIssuer {
     pub proof: Proof,
     /// Whether its tokens are pinned to the key that is first proven beside them.
     pub pin: Pin,
+    /// How many agents it may have.
+    pub quotas: Quotas,
     /// First match wins.
     pub classes: Vec<Arc<AgentClass>>,
 }
@@ -116,6 +118,8 @@ pub struct AgentClass {
     pub idle: Option<Lifetime>,
     /// How long its agents live at most.
     pub ttl: Option<Lifetime>,
+    /// How many agents it may have, besides what its issuer may.
+    pub quotas: Quotas,
     /// The claims that say what its agents run.
     pub build: BuildClaims,
     /// The clients that may present its agents.

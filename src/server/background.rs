@@ -15,6 +15,7 @@ use crate::base::fault;
 use crate::delegation::record::AgentState;
 use crate::endpoint::{introspect, phases};
 use crate::policy::{PolicyError, ReloadOutcome};
+use crate::store;
 use crate::store::{Control, Entry, Recorded};
 
 /// How often what was counted is written and other nodes' keys are read: within 10 s.
@@ -23,6 +24,8 @@ const TIDY_EVERY: Duration = Duration::from_secs(1);
 const WALK_EVERY: Duration = Duration::from_secs(1);
 /// How often tasks whose time is up are ended on record.
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
+/// How often the agents are counted that quotas limit.
+const COUNT_EVERY: Duration = Duration::from_secs(store::COUNT_EVERY.seconds() as u64);
 /// Agents that are over are read so many at a time.
 const AGENTS: u32 = 100;
 
@@ -43,11 +46,14 @@ pub(super) fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<Part
         let is_stopping = is_stopping.clone();
         async move { sweep(&app, || *is_stopping.borrow()).await }
     });
+    let counting =
+        every("count", COUNT_EVERY, app.clone(), stopped.clone(), |app| async move { count(&app).await });
     let watching = watch_policy(app.clone(), stopped.clone());
     vec![
         ("the tidying", tokio::spawn(tidying)),
         ("the walk over stopped tasks", tokio::spawn(walking)),
         ("the sweep", tokio::spawn(sweeping)),
+        ("the count of agents", tokio::spawn(counting)),
         ("the watch over the policy files", tokio::spawn(watching)),
         ("the watch over the readiness", tokio::spawn(readiness::watch(app.clone(), stopped.clone()))),
     ]
@@ -63,6 +69,14 @@ pub async fn tidy(app: &App) -> Result<(), Failure> {
     introspect::record_counted(app, now).await?;
     app.refresh_keys().await?;
     app.throttle.load().tidy();
+    Ok(())
+}
+
+/// Counts the agents that are not over, where a quota limits their number.
+async fn count(app: &App) -> Result<(), Failure> {
+    if app.config.load().registry.limits_live_agents() {
+        app.store.count_live_agents(app.latest()).await?;
+    }
     Ok(())
 }
 

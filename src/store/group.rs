@@ -8,6 +8,7 @@ use super::control::At;
 use super::entry::{Change, Control, Entry, Recorded};
 use super::ledger::Ledger;
 use super::numbers::{HIGHEST_TIME, TIME_STEP};
+use super::quotas::{Birth, QuotaCounts};
 use super::readings::Wanted;
 use super::rows::Hash;
 use super::statement::Failure;
@@ -33,6 +34,10 @@ pub(super) struct Committed {
     pub(super) generation: u64,
     /// The stops as they were known before, and as they were read.
     pub(super) known: Arc<Known>,
+    /// The agents that count against quotas, as they were before.
+    pub(super) quotas: Arc<QuotaCounts>,
+    /// Those that the transaction creates.
+    pub(super) births: Vec<Birth>,
 }
 
 /// The keys of all that the entries use once.
@@ -58,7 +63,7 @@ pub(super) async fn write_group<S: Transaction>(
     entries: &[&Entry],
     transaction: &mut Committed,
 ) -> Result<(), Failure> {
-    let mut ledger = Ledger::default();
+    let mut ledger = Ledger::new(Arc::clone(&transaction.quotas));
     let issues = issues_of(entries);
     let mut wanted = Wanted::of(&issues);
     let has_stops = entries.iter().any(|entry| match &entry.change {
@@ -116,6 +121,7 @@ pub(super) async fn write_group<S: Transaction>(
     }
     transaction.has_written = !audit.is_empty();
     session.insert_all(&ledger.writes, &audit).await?;
+    transaction.births = std::mem::take(&mut ledger.births);
     if !ledger.writes.seen.is_empty() {
         session.note_seen(&ledger.writes.seen).await?;
     }

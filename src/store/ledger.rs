@@ -2,12 +2,14 @@
 //! after the other, and the rows that come of them. Both backends decide by this.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::agents::AgentRow;
 use super::entry::Recorded;
 use super::logins::{AnswerRow, LoginRow};
 use super::one_time::OneTimeRow;
 use super::pins::PinRow;
+use super::quotas::{Birth, QuotaCounts};
 use super::readings::{Gathered, of_session};
 use super::rows::{Hash, Key};
 use super::subjects::SubjectRow;
@@ -43,6 +45,9 @@ pub(super) struct Ledger {
     /// The stops that the transaction has seen, which every row that it writes carries.
     as_of: StopNumber,
     stops: Stops,
+    quotas: Arc<QuotaCounts>,
+    /// The agents to be created that count against quotas.
+    pub(super) births: Vec<Birth>,
     pub(super) writes: Writes,
 }
 
@@ -82,6 +87,11 @@ impl Ledger {
             self.is_key_trusted.insert(kid, revoked_at.is_none());
         }
         Ok(())
+    }
+
+    /// A ledger that judges new agents by these counts.
+    pub(super) fn new(quotas: Arc<QuotaCounts>) -> Self {
+        Self { quotas, ..Self::default() }
     }
 
     pub(super) const fn begin(&mut self, as_of: StopNumber) {
@@ -179,6 +189,7 @@ impl Ledger {
             return Err(Recorded::Changed);
         }
         let pinned = terms.pin.as_ref().map(|used| self.check_pin(used, terms, effect, now)).transpose()?;
+        let birth = self.check_quotas(terms, now)?;
         match &terms.origin {
             Origin::FirstHop(hop) => self.write_first_hop(token, hop, placement)?,
             Origin::Later { .. } if placement.is_new_in_task => {
@@ -190,6 +201,7 @@ impl Ledger {
             self.pins.insert(row.credential, Jkt::new(row.jkt.0));
             self.writes.pins.push(row);
         }
+        self.births.extend(birth);
         effect.is_changed = true;
         effect.agent_created = self.add_agent(&terms.actor, now);
         effect.subject = Some(placement.subject);
@@ -224,6 +236,16 @@ impl Ledger {
                 Err(Recorded::Refused(Cause::CredentialPinned { retry_after }))
             }
         }
+    }
+
+    /// The actor as it counts against quotas, if it is new and has any.
+    ///
+    /// # Errors
+    /// There are as many of its kind as there may be.
+    fn check_quotas(&self, terms: &Terms, now: Timestamp) -> Result<Option<Birth>, Recorded> {
+        let quotas = terms.quotas.as_ref().filter(|_| !self.agents.contains_key(&terms.actor.id));
+        let judged = quotas.map(|quotas| self.quotas.judge(quotas, &self.births, now)).transpose();
+        judged.map_err(|retry_after| Recorded::Refused(Cause::AgentQuota { retry_after }))
     }
 
     /// Whether a stop that was numbered after this transaction began would end what it is about to write. Then it has to

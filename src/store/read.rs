@@ -114,6 +114,13 @@ impl Store {
         rows.pop().map(Agent::try_from).transpose()
     }
 
+    /// Counts the agents that are not over, for the quotas. The index that it reads has those alone.
+    pub async fn count_live_agents(&self, now: Timestamp) -> Result<(), StoreError> {
+        let counted = read!(self, |session| session.count_live_agents())?;
+        self.inner.quotas.put_live(counted, now);
+        Ok(())
+    }
+
     /// Agents, newest first, at most `limit`.
     pub async fn list_agents(&self, limit: u32) -> Result<Vec<Agent>, StoreError> {
         let rows = read!(self, |session| lookup::newest_agents(session, limit.into()))?;

@@ -14,6 +14,7 @@ use super::group::{Committed, write_group};
 use super::health::{HEARTBEAT, Health};
 use super::numbers::{HIGHEST_TIME, Numbers as _};
 use super::queue::{Queue, Waiting, Work};
+use super::quotas::QuotaCounts;
 use super::statement::Failure;
 use super::stops::Memory;
 use super::transaction::Transaction;
@@ -56,6 +57,7 @@ pub(super) struct Writer<E> {
     queue: Arc<Queue>,
     health: Arc<Health>,
     memory: Arc<Memory>,
+    quotas: Arc<QuotaCounts>,
     /// The configuration that is in force in this process.
     generation: u64,
     /// Whether the database was found to be behind what this process has seen.
@@ -83,7 +85,7 @@ pub(super) struct Writer<E> {
 impl<E: Engine> Writer<E> {
     pub(super) fn new(
         mut engine: E,
-        Pace { queue, health, memory }: Pace,
+        Pace { queue, health, memory, quotas }: Pace,
         notary: Notary,
         chain: String,
     ) -> Result<Self, StoreError> {
@@ -101,6 +103,7 @@ impl<E: Engine> Writer<E> {
             queue,
             health,
             memory,
+            quotas,
             generation: 0,
             is_behind: false,
             beat: Instant::now(),
@@ -289,6 +292,7 @@ impl<E: Engine> Writer<E> {
             let (chain, head) = (&self.chain, self.head.take());
             let (highest, highest_written) = (self.highest, self.highest_written);
             let (generation, known) = (self.generation, self.memory.known());
+            let quotas = &self.quotas;
             let outcome = self.engine.run(async |session: &mut E::Session<'_>| {
                 let head = match head {
                     Some(head) => head,
@@ -302,6 +306,8 @@ impl<E: Engine> Writer<E> {
                     has_written: false,
                     generation,
                     known,
+                    quotas: Arc::clone(quotas),
+                    births: Vec::new(),
                 };
                 let outcome = match write_group(session, entries, &mut transaction).await {
                     Ok(()) => session.commit().await,
@@ -325,6 +331,7 @@ impl<E: Engine> Writer<E> {
                     self.highest_written = committed.highest_written;
                     self.generation = committed.generation;
                     self.memory.remember(&committed.known);
+                    self.quotas.note(&committed.births);
                     // What is acknowledged is in the file that the next start opens.
                     self.engine.check()?;
                     if committed.has_written && !self.is_short {

@@ -102,12 +102,18 @@ impl Exchange<'_> {
         Err(failed(Failure::Contention))
     }
 
-    /// Tells the operator of a pinned credential that came without its key. The audit has which.
+    /// Tells the operator of a pinned credential that came without its key, and of a quota that is used up. The audit has
+    /// which.
     fn alert(self, cause: &Cause) {
         let Call { app, caller, client, .. } = *self.call;
+        let id = &client.client().id;
+        if let Cause::AgentQuota { .. } = cause {
+            tracing::warn!(client.id = %id, request.id = %caller.request,
+                "a new agent was refused: a quota of its workload issuer or class is used up");
+        }
         if let Cause::CredentialPinned { .. } = cause {
             app.metrics.pins_refused.inc();
-            tracing::warn!(client.id = %client.client().id, request.id = %caller.request,
+            tracing::warn!(client.id = %id, request.id = %caller.request,
                 "a pinned credential came without its key: the key is lost, or the credential is stolen");
         }
     }

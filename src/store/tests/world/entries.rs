@@ -106,6 +106,7 @@ impl World {
             grounds: Grounds::default(),
             origin: Origin::FirstHop(Box::new(hop)),
             pin: None,
+            quotas: None,
             answer: None,
             answers: Vec::new(),
         };
@@ -158,6 +159,7 @@ impl World {
             grounds: Grounds::default(),
             origin: Origin::Later { parent: from.jti },
             pin: None,
+            quotas: None,
             answer: None,
             answers: Vec::new(),
         };
