@@ -28,7 +28,8 @@ pub fn cases() -> Cases {
             "WLI-12",
             "there is no preset for Google yet, and other presets refuse an issuer that signs for people",
         ),
-        skip("WLI-13", "quotas for new and live agents are not built yet"),
+        case("WLI-13", quotas_limit_the_new_agents_of_a_minute),
+        case("WLI-13", quotas_limit_the_agents_that_live),
         case("WLI-14", an_instance_that_was_idle_does_not_come_back),
         case("WLI-14", an_agent_that_was_killed_does_not_come_back),
         case("WLI-15", the_credential_of_a_platform_is_kept_nowhere),
@@ -179,6 +180,38 @@ async fn one_id_at_two_issuers_is_two_agents() {
     let here = agent(&world, &token()).await;
     assert_ne!(here, agent(&world, &token().claim("iss", "https://other.example")).await);
     assert_eq!(here, agent(&world, &token()).await);
+}
+
+/// The answer where a quota is used up.
+const QUOTA: Wire = (429, "temporarily_unavailable", "agent_quota");
+
+/// A world whose workload issuer has these quotas.
+fn limited(quotas: &str) -> Setup {
+    cluster("instance").replace(CLUSTER, &format!("{CLUSTER}quotas = {{ {quotas} }}\n"))
+}
+
+async fn quotas_limit_the_new_agents_of_a_minute() {
+    let world = World::start(limited("new_per_minute = 2")).await;
+    let named = |number: u8| pod(&world, "account-1", &format!("pod-{number}"));
+    let first = agent(&world, &named(1)).await;
+    agent(&world, &named(2)).await;
+    let refused = sent(&world, &named(3)).await;
+    expect::is_refused("a third pod in a minute", &refused, QUOTA);
+    assert_eq!(refused.header("retry-after"), Some("60"));
+    assert_eq!(agent(&world, &named(1)).await, first, "a known agent is left alone");
+    world.advance(60);
+    agent(&world, &named(3)).await;
+}
+
+async fn quotas_limit_the_agents_that_live() {
+    let world = World::start(limited("live = 2")).await;
+    let named = |number: u8| pod(&world, "account-1", &format!("pod-{number}"));
+    let first = agent(&world, &named(1)).await;
+    agent(&world, &named(2)).await;
+    let refused = sent(&world, &named(3)).await;
+    expect::is_refused("a third pod that lives", &refused, QUOTA);
+    assert_eq!(refused.header("retry-after"), Some("15"));
+    assert_eq!(agent(&world, &named(1)).await, first, "a known agent is left alone");
 }
 
 async fn an_account_that_is_made_again_is_another_agent() {

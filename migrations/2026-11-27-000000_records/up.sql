@@ -44,17 +44,19 @@ CREATE TABLE agent (
     image TEXT
 );
 CREATE INDEX agent_first_seen ON agent (first_seen);
-CREATE INDEX agent_live ON agent (issuer, class) WHERE ended_at IS NULL;
+CREATE INDEX agent_live ON agent (issuer, class, ended_at) WHERE ended_at IS NULL;
 CREATE INDEX agent_open_until ON agent (ends_at) WHERE ended_at IS NULL AND ends_at IS NOT NULL;
 
 -- `ended_row` is the audit row of its end, as chain and number; `to_release` says that it has ended and agents are still
--- engaged in it.
+-- engaged in it. `by_session` says that access tokens of its session look for it: its index costs a page a row, because
+-- sessions come in no order.
 CREATE TABLE task (
     id BYTEA NOT NULL PRIMARY KEY,
     client TEXT NOT NULL,
     agent TEXT NOT NULL,
     subject BYTEA NOT NULL,
     session BYTEA,
+    by_session BOOLEAN NOT NULL,
     purpose TEXT,
     as_of BIGINT NOT NULL,
     started_at BIGINT NOT NULL,
@@ -68,7 +70,7 @@ CREATE INDEX task_of_agent ON task (agent, id);
 CREATE INDEX task_open_until ON task (expires_at) WHERE ended_at IS NULL;
 CREATE INDEX task_open_of_subject ON task (subject, id) WHERE ended_at IS NULL;
 CREATE INDEX task_open ON task (id) WHERE ended_at IS NULL;
-CREATE INDEX task_of_session ON task (session, client, ended_why, id) WHERE session IS NOT NULL;
+CREATE INDEX task_of_session ON task (session, client, ended_why, id) WHERE by_session;
 CREATE INDEX task_to_release ON task (id) WHERE to_release;
 
 -- `slot` is what the token is used up for, once each: a hash of (client, agent, how many tasks it has fed for them) where

@@ -293,6 +293,7 @@ pub(crate) fn lineage(world: &World, token: Delegation) -> Lineage {
             agent: token.chain[0].clone(),
             subject,
             session: None,
+            is_found_by_session: false,
             purpose: None,
             as_of: StopNumber::default(),
             started_at: NOW,

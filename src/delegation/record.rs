@@ -183,6 +183,9 @@ pub struct Task {
     pub subject: SubjectRef,
     /// The session of the login that it began with.
     pub session: Option<Digest>,
+    /// Whether it is found by its session: an access token of the session may join it, or may not begin another if it was
+    /// stopped. That is so where the provider's access tokens were taken when it began.
+    pub is_found_by_session: bool,
     pub purpose: Option<Purpose>,
     /// The stops that there had been when it began.
     pub as_of: StopNumber,

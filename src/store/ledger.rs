@@ -1,6 +1,8 @@
 //! What a transaction may write, decided without I/O: the state it loaded, the entries of the group one
 //! after the other, and the rows that come of them. Both backends decide by this.
 
+mod checks;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -16,18 +18,16 @@ use super::subjects::SubjectRow;
 use super::tasks::{EngagementRow, TaskRow};
 use super::tokens::TokenRow;
 use super::{Entry, StoreError, one_time};
-use crate::audit::{Effect, PinEvent, Pinned};
+use crate::audit::Effect;
 use crate::base::digest::sha256_of_parts;
-use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
+use crate::base::time::Timestamp;
 use crate::decision::{Confirmed, FirstHop, Origin, Placement, Terms, confirm};
-use crate::delegation::binding::{PinnedUse, Pinning};
 use crate::delegation::plan::{LoginRecord, TaskPlan};
 use crate::delegation::record::{Agent, Delegation, Lineage, Login, Subject, Task};
 use crate::delegation::recorded::{self, TokenRecord};
 use crate::delegation::stops::{StopNumber, Stops};
 use crate::issuance::SignedToken;
-use crate::oauth::{AgentId, Cause, Digest, Issuer, Jkt, Jti, LoginId, OneTime, Plain, SubjectRef, TaskId};
-use crate::verification::Credential;
+use crate::oauth::{AgentId, Digest, Issuer, Jkt, Jti, LoginId, OneTime, Plain, SubjectRef, TaskId};
 
 /// Every record that the new tokens of a group depend on, and what becomes of them.
 #[derive(Debug, Default)]
@@ -208,44 +208,6 @@ impl Ledger {
         effect.jti = Some(terms.jti);
         self.writes.tokens.push(TokenRow::from(&delegation));
         Ok(())
-    }
-
-    /// The row that pins the credential to the first key, if this is the first.
-    ///
-    /// # Errors
-    /// The credential is pinned to another key than the one that was proven, if any.
-    fn check_pin(
-        &self,
-        used: &PinnedUse,
-        terms: &Terms,
-        effect: &mut Effect,
-        now: Timestamp,
-    ) -> Result<Option<PinRow>, Recorded> {
-        let Credential { hash, expires_at } = used.credential;
-        let credential = Hash(*hash.digest());
-        match used.judge(self.pins.get(&credential).copied()) {
-            Pinning::Unpinned | Pinning::Same => Ok(None),
-            Pinning::First(key) => {
-                effect.pin = Some(Pinned::First(PinEvent::of(used, &terms.actor.id)));
-                let until = expires_at.plus(FOREIGN_LEEWAY).millis();
-                Ok(Some(PinRow { credential, jkt: Hash(*key.digest()), until }))
-            }
-            Pinning::Refused => {
-                effect.pin = Some(Pinned::Refused(PinEvent::of(used, &terms.actor.id)));
-                let retry_after = (expires_at.seconds() - now.seconds()).max(1);
-                Err(Recorded::Refused(Cause::CredentialPinned { retry_after }))
-            }
-        }
-    }
-
-    /// The actor as it counts against quotas, if it is new and has any.
-    ///
-    /// # Errors
-    /// There are as many of its kind as there may be.
-    fn check_quotas(&self, terms: &Terms, now: Timestamp) -> Result<Option<Birth>, Recorded> {
-        let quotas = terms.quotas.as_ref().filter(|_| !self.agents.contains_key(&terms.actor.id));
-        let judged = quotas.map(|quotas| self.quotas.judge(quotas, &self.births, now)).transpose();
-        judged.map_err(|retry_after| Recorded::Refused(Cause::AgentQuota { retry_after }))
     }
 
     /// Whether a stop that was numbered after this transaction began would end what it is about to write. Then it has to

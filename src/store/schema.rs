@@ -49,6 +49,7 @@ diesel::table! {
         agent -> Text,
         subject -> Binary,
         session -> Nullable<Binary>,
+        by_session -> Bool,
         purpose -> Nullable<Text>,
         as_of -> BigInt,
         started_at -> BigInt,

@@ -15,6 +15,7 @@ row! {
         agent: String,
         subject: Key,
         session: Option<Hash>,
+        by_session: bool,
         purpose: Option<String>,
         as_of: i64,
         started_at: i64,
@@ -34,6 +35,7 @@ impl From<&Task> for TaskRow {
             agent: task.agent.as_str().to_owned(),
             subject: task.subject.into(),
             session: task.session.map(Hash),
+            by_session: task.is_found_by_session,
             as_of: task.as_of.get(),
             purpose: task.purpose.as_ref().map(|purpose| purpose.as_str().to_owned()),
             started_at: task.started_at.millis(),
@@ -61,6 +63,7 @@ impl TryFrom<TaskRow> for Task {
             agent: AgentId::new(row.agent),
             subject: row.subject.into(),
             session: row.session.map(|hash| hash.0),
+            is_found_by_session: row.by_session,
             as_of: StopNumber::new(row.as_of),
             purpose,
             started_at: Timestamp::from_millis(row.started_at),
@@ -182,8 +185,9 @@ macro_rules! tasks {
                     }
                 }
                 async fn tasks_of_session(&mut self, of: &OfSession, now: i64) -> Rows<Key> {
-                    let theirs =
-                        task::table.filter(task::session.eq(of.session).and(task::client.eq(&of.client)));
+                    // Only these are in the index.
+                    let is_theirs = task::session.eq(of.session).and(task::client.eq(&of.client));
+                    let theirs = task::table.filter(task::by_session.and(is_theirs));
                     let is_open = task::ended_why.is_null().and(task::expires_at.gt(now));
                     let open = theirs
                         .clone()

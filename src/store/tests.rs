@@ -14,6 +14,7 @@ mod migration;
 mod nodes;
 mod parties;
 mod pins;
+mod quotas;
 mod releases;
 mod round_trips;
 mod steps;

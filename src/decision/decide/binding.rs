@@ -11,7 +11,7 @@ use crate::delegation::plan::{Asking, LoginRecord, TaskPlan, plan};
 use crate::delegation::record::{Login, Subject, Task};
 use crate::delegation::rules::{self, Ends, Source};
 use crate::delegation::stops::StopNumber;
-use crate::oauth::{Cause, NamedTask, TaskId, TokenFault};
+use crate::oauth::{Cause, Issuer, NamedTask, TaskId, TokenFault};
 use crate::verification::VerifiedLogin;
 
 impl<'a> Walk<'a> {
@@ -91,6 +91,12 @@ impl<'a> Walk<'a> {
         })
     }
 
+    /// Whether access tokens of this provider are taken.
+    fn takes_access_tokens(self, provider: &Issuer) -> bool {
+        let provider = self.config.registry.identity_providers.get(provider);
+        provider.is_some_and(|provider| !provider.access_tokens.is_empty())
+    }
+
     pub(super) fn task_and_login(
         self,
         login: &VerifiedLogin,
@@ -110,6 +116,7 @@ impl<'a> Walk<'a> {
                     agent: acting.id.clone(),
                     subject: subject.reference,
                     session: login.session,
+                    is_found_by_session: login.session.is_some() && self.takes_access_tokens(&login.provider),
                     purpose: self.question.request.purpose.clone(),
                     as_of: StopNumber::default(),
                     started_at,

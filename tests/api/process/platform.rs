@@ -4,13 +4,16 @@ mod keys;
 
 use deputy::testing::{Credential, Endpoint};
 
+use crate::definition::replaced;
 use crate::jose::claims_of;
-use crate::process_support::{Answer, Backend, World, on_both_databases};
+use crate::process_support::{Answer, Backend, Plan, World, on_both_databases};
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+/// How the section of the workload issuer begins.
+const ISSUER: &str = "issuer = \"https://workloads.example\"";
 
 /// How the pod of a courier sends its token.
 type Way = fn(&str) -> Credential;
@@ -141,6 +144,38 @@ on_both_databases! {
             let banned = exchange(&world, &base, way(&first), [&id_token, ID_TOKEN], "tickets", &[]).await;
             assert_eq!(banned.refusal(), (400, "invalid_request", "actor_token_unacceptable"), "{}", banned.text);
         }
+        server.stop().await;
+        world.finish().await;
+    }
+}
+
+on_both_databases! {
+    async fn quotas_limit_new_agents_and_leave_those_that_are_known_alone(backend: Backend) {
+        let change = |toml: String| {
+            let toml = (Plan::default().change)(toml);
+            replaced(&toml, ISSUER, &format!("{ISSUER}\nquotas = {{ new_per_minute = 2, live = 3 }}"))
+        };
+        let world = World::of(backend, Plan { change, ..Plan::default() }).await;
+        let mut server = world.start().await;
+        let id_token = world.id_token("ann");
+        let pod = async |base: &str, number: u8| {
+            let pod = world.workload_token_of("courier", &format!("pod-{number}"));
+            exchange(&world, base, WAYS[0](&pod), [&id_token, ID_TOKEN], "tickets", &[]).await
+        };
+        let known = actor(&pod(&server.base, 1).await);
+        assert_eq!(pod(&server.base, 2).await.status, 200);
+        let refused = pod(&server.base, 3).await;
+        assert_eq!(refused.refusal(), (429, "temporarily_unavailable", "agent_quota"), "{}", refused.text);
+        let seconds: u32 = refused.retry_after.as_deref().expect("Retry-After").parse().unwrap();
+        assert!((1..=60).contains(&seconds), "{seconds}");
+        assert_eq!(actor(&pod(&server.base, 1).await), known);
+
+        // After a restart the minute begins anew, and those that live are counted in the database.
+        server.stop().await;
+        server = world.start().await;
+        assert_eq!(pod(&server.base, 3).await.status, 200);
+        let refused = pod(&server.base, 4).await;
+        assert_eq!(refused.refusal(), (429, "temporarily_unavailable", "agent_quota"), "{}", refused.text);
         server.stop().await;
         world.finish().await;
     }

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::process_support::{Backend, Server, World};
+use crate::process_support::{Backend, Server, World, on_both_databases};
 
 /// How many tasks and agents; ten times as many audit rows.
 fn scale() -> u64 {
@@ -35,8 +35,9 @@ fn fill(backend: Backend, n: u64) -> Vec<String> {
     let task = bytes("019f0000000070018000");
     vec![
         format!(
-            "INSERT INTO task (id, client, agent, subject, as_of, started_at, expires_at) {}SELECT {task}, 'assistant', \
-             'agent_of_the_crowd', (SELECT reference FROM subject WHERE upstream = 'crowd'), 0, {now}, {until} FROM g",
+            "INSERT INTO task (id, client, agent, subject, by_session, to_release, as_of, started_at, expires_at) {}SELECT {task}, \
+             'assistant', 'agent_of_the_crowd', (SELECT reference FROM subject WHERE upstream = 'crowd'), FALSE, FALSE, 0, \
+             {now}, {until} FROM g",
             with(rows, n)
         ),
         format!(
@@ -69,14 +70,11 @@ async fn watched(world: &World, base: &str, is_over: &AtomicBool) -> Vec<Duratio
     times
 }
 
-/// So many introspections are made, 50 at a time.
-const CHECKS: usize = 10_000;
-
-/// Introspects the tokens in turn: how many answers say that one is active.
-async fn pressed(world: &World, base: &str, tokens: &[String]) -> usize {
+/// Introspects the tokens in turn, 50 requests at a time: how many answers say that one is active.
+async fn pressed(world: &World, base: &str, tokens: &[String], checks: usize) -> usize {
     let api = world.caller("tickets-api");
     let mut active = 0;
-    for round in 0..CHECKS / 50 {
+    for round in 0..checks / 50 {
         let token = &tokens[round % tokens.len()];
         let answers = futures_util::future::join_all((0..50).map(|_| api.introspect(base, token))).await;
         active += answers.iter().filter(|answer| answer.is_active()).count();
@@ -99,7 +97,8 @@ async fn timed(world: &World, arguments: &[&str]) -> Duration {
     took
 }
 
-async fn stops_of_any_size(backend: Backend) {
+/// Stops `n` tasks and `n` agents, and asks `checks` times whether the tokens are active.
+async fn stops_of_any_size(backend: Backend, n: u64, checks: usize) {
     let mut world = World::new(backend).await;
     let second = (backend == Backend::Postgres).then(|| world.add_node());
     let mut nodes = vec![world.start().await];
@@ -123,19 +122,14 @@ async fn stops_of_any_size(backend: Backend) {
         .token();
 
     let begun = Instant::now();
-    for statement in fill(backend, scale()) {
+    for statement in fill(backend, n) {
         world.sql(&statement).await;
     }
-    println!(
-        "{backend:?}: {} tasks, agents; {} audit rows, filled in {:?}",
-        scale(),
-        scale() * 10,
-        begun.elapsed()
-    );
+    println!("{backend:?}: {} tasks, agents; {} audit rows, filled in {:?}", n, n * 10, begun.elapsed());
 
     let is_over = AtomicBool::new(false);
     let usual = async {
-        assert_eq!(pressed(&world, &last, &tokens).await, CHECKS, "all are alive");
+        assert_eq!(pressed(&world, &last, &tokens, checks).await, checks, "all are alive");
         is_over.store(true, Ordering::SeqCst);
     };
     let (mut before, ()) = tokio::join!(watched(&world, &first, &is_over), usual);
@@ -144,7 +138,11 @@ async fn stops_of_any_size(backend: Backend) {
     let provider = world.provider();
     let work = async {
         timed(&world, &["kill", "user", &format!("{provider}|crowd"), "--yes"]).await;
-        assert_eq!(pressed(&world, &last, &tokens).await, 0, "stale answers after the acknowledgement");
+        assert_eq!(
+            pressed(&world, &last, &tokens, checks).await,
+            0,
+            "stale answers after the acknowledgement"
+        );
         timed(&world, &["kill", "issuer", "https://workloads.example", "--yes"]).await;
         let api = world.caller("tickets-api");
         assert!(!api.introspect(&last, &of_the_issuer).await.is_active());
@@ -234,10 +232,16 @@ async fn a_sweep_beside_full_load(backend: Backend) {
     world.remove().await;
 }
 
+on_both_databases! {
+    async fn what_just_scale_measures_holds_at_a_small_size(backend: Backend) {
+        stops_of_any_size(backend, 300, 200).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement, not a test"]
 async fn stops_of_any_size_on_sqlite() {
-    stops_of_any_size(Backend::Sqlite).await;
+    stops_of_any_size(Backend::Sqlite, scale(), 10_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -249,7 +253,7 @@ async fn a_sweep_beside_full_load_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement, not a test"]
 async fn stops_of_any_size_on_postgres() {
-    stops_of_any_size(Backend::Postgres).await;
+    stops_of_any_size(Backend::Postgres, scale(), 10_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

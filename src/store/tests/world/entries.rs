@@ -221,6 +221,7 @@ impl World {
             agent: actor.id.clone(),
             subject: subject.reference,
             session,
+            is_found_by_session: session.is_some(),
             purpose: None,
             as_of: StopNumber::default(),
             started_at: self.now(),
