@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::definition::{client_section, replaced};
 use crate::process_support::{Backend, Server, World, on_both_databases};
 
 /// How many tasks and agents; ten times as many audit rows.
@@ -179,10 +180,14 @@ async fn without_the_issuer(world: &World, server: &mut Server) {
     let text = std::fs::read_to_string(world.config()).expect("the configuration");
     let begins = text.find("[[workload_issuer]]").expect("an issuer");
     let ends = begins + text[begins..].find("[[client]]").expect("a client");
-    std::fs::write(world.config(), format!("{}{}", &text[..begins], &text[ends..])).expect("a file");
+    // With it goes the client that its agents' credentials authenticate.
+    let text = format!("{}{}", &text[..begins], &text[ends..]);
+    let text = replaced(&text, client_section("couriers"), "");
+    std::fs::write(world.config(), replaced(&text, ", \"couriers\"", "")).expect("a file");
     let begun = Instant::now();
     server.signal("HUP").await;
     while !server.log().contains("configuration reloaded") {
+        assert!(!server.log().contains("configuration refused"), "{}", server.log());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     println!("  the reload without the workload issuer took {:?}", begun.elapsed());
