@@ -61,17 +61,18 @@ impl QuotaCounts {
         for (kind, limits) in birth.kinds() {
             let pending = pending.iter().flat_map(Birth::kinds).filter(|(other, _)| *other == kind).count();
             let born = born.get(&kind);
-            let since = |begin: Timestamp| {
-                born.map_or(0, |born| born.len() - born.partition_point(|at| *at <= begin))
-            };
             let minute_ago = now.minus(MINUTE);
-            if limits.new_per_minute.is_some_and(|most| since(minute_ago) + pending >= most as usize) {
+            let in_a_minute =
+                born.map_or(0, |born| born.len() - born.partition_point(|at| *at <= minute_ago));
+            if limits.new_per_minute.is_some_and(|most| in_a_minute + pending >= most as usize) {
                 let oldest = born.and_then(|born| born.get(born.partition_point(|at| *at <= minute_ago)));
                 let free_at = oldest.copied().unwrap_or(now).plus(MINUTE);
                 return Err((free_at.seconds() - now.seconds()).max(1));
             }
             let counted = live.of.get(&kind).copied().unwrap_or(0);
-            let known = counted + (since(live.at) + pending) as u64;
+            // One of the very time of the count may not be in it.
+            let since = born.map_or(0, |born| born.len() - born.partition_point(|at| *at < live.at));
+            let known = counted + (since + pending) as u64;
             if limits.live.is_some_and(|most| known >= u64::from(most)) {
                 return Err(i64::from(COUNT_EVERY.seconds()));
             }

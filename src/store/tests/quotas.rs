@@ -102,6 +102,7 @@ async fn agents_that_live_are_counted_in_the_database(world: World) {
     let (agent, why) = (first.id.clone(), EndReason::Operator);
     world.control(&store, Control::SetAgentState { agent, state: AgentState::Retired, why }).await;
     assert_refused(&recorded(&world, &store, &root, &world.instance(), two).await, 15);
+    world.advance(1).await;
     store.count_live_agents(world.now()).await.unwrap();
     assert_done(&recorded(&world, &store, &root, &world.instance(), two).await);
 }
