@@ -73,8 +73,8 @@ CREATE INDEX task_open ON task (id) WHERE ended_at IS NULL;
 CREATE INDEX task_of_session ON task (session, client, ended_why, id) WHERE by_session;
 CREATE INDEX task_to_release ON task (id) WHERE to_release;
 
--- `slot` is what the token is used up for, once each: a hash of (client, agent, how many tasks it has fed for them) where
--- it begins a task, else the id of the task it joins. `audience` is that of an access token and absent for an ID token;
+-- `slot` is what the token is used up for, once each: the number of its earlier uses where it begins a task, else the
+-- id of the task it joins. `audience` is that of an access token and absent for an ID token;
 -- `known_until` is when the token itself can be used no longer, until which its uses have to be known.
 CREATE TABLE login (
     id BYTEA NOT NULL PRIMARY KEY,

@@ -19,7 +19,6 @@ use super::tasks::{EngagementRow, TaskRow};
 use super::tokens::TokenRow;
 use super::{Entry, StoreError, one_time};
 use crate::audit::Effect;
-use crate::base::digest::sha256_of_parts;
 use crate::base::time::Timestamp;
 use crate::decision::{Confirmed, FirstHop, Origin, Placement, Terms, confirm};
 use crate::delegation::plan::{LoginRecord, TaskPlan};
@@ -256,7 +255,9 @@ impl Ledger {
     ) -> Result<(), Recorded> {
         let terms = token.terms();
         let slot = match hop.plan {
-            TaskPlan::Begin => beginning(&hop.task, self.times_used(terms)),
+            // (Token, slot) is unique in the database, so of two nodes that begin tasks with one token at once, one has
+            // to judge again: it then joins the task, or counts one task more.
+            TaskPlan::Begin => Key(self.times_used(terms).to_be_bytes()),
             TaskPlan::Join(task, _) | TaskPlan::JoinWithNewLogin(task) => Key::from(task),
         };
         let login = Login { as_of: self.as_of, ..hop.login.clone() };
@@ -299,11 +300,9 @@ impl Ledger {
         is_new
     }
 
-    /// How many tasks the login token of this first hop has fed for the same client and agent.
-    fn times_used(&self, terms: &Terms) -> u64 {
-        let is_theirs = |task: &&Task| task.client == terms.client && task.agent == terms.actor.id;
-        let logins = self.logins.values().filter(|login| login.id_token_hash == terms.facts.id_token_hash);
-        logins.filter_map(|login| self.tasks.get(&login.task)).filter(is_theirs).count() as u64
+    /// How often the login token of this first hop was used before.
+    fn times_used(&self, terms: &Terms) -> u128 {
+        self.logins.values().filter(|login| login.id_token_hash == terms.facts.id_token_hash).count() as u128
     }
 
     fn login_record(&self, terms: &Terms, named: Option<TaskId>) -> LoginRecord {
@@ -355,17 +354,6 @@ impl Ledger {
             stops: self.stops.clone(),
         })
     }
-}
-
-/// What a login token is used up for when it begins a task: the hash of the client, the agent, and the number of tasks that
-/// the token has fed for them. Where it joins a task, that is the task's id. (Token, slot) is unique in the database, so
-/// two nodes that begin at once begin one task.
-fn beginning(task: &Task, times_used: u64) -> Key {
-    let (client, agent) = (task.client.as_str(), task.agent.as_str());
-    let digest = sha256_of_parts([client.as_bytes(), agent.as_bytes(), &times_used.to_be_bytes()]);
-    let mut slot = [0; 16];
-    slot.copy_from_slice(&digest[..16]);
-    Key(slot)
 }
 
 fn engagement(agent: &AgentId, task: TaskId, now: Timestamp) -> EngagementRow {

@@ -2,7 +2,7 @@
 
 use super::parties::{parties, take_effect};
 use super::stops::{Tree, assert_seeds_nothing, tree};
-use super::world::{World, revoke};
+use super::world::{MAX_PER_LOGIN, World, revoke};
 use crate::oauth::TokenFault;
 use crate::store::entry::Recorded;
 
@@ -60,6 +60,28 @@ async fn a_task_begun_on_both_nodes_at_once_is_one() {
         let changed = answers.iter().filter(|answer| matches!(answer, Recorded::Changed)).count();
         assert_eq!((done, changed), (1, 1), "{answers:?}");
         assert_eq!(one.list_tasks(None, None, 100).await.unwrap().len(), round);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_nodes_at_once_begin_no_more_tasks_than_a_login_may() {
+    let Some(world) = World::postgres().await else { return };
+    let (one, other) = (world.open().await, world.open_as(&world.second_node()).await.unwrap());
+    for _ in 0..10 {
+        let sign_in = world.sign_in("ulla");
+        for _ in 1..MAX_PER_LOGIN {
+            let entry = world.hop_zero(&one, &sign_in, &world.instance()).await;
+            assert!(matches!(one.record(entry).await.unwrap(), Recorded::Done { .. }));
+        }
+        // Each would be the last one, by another agent.
+        let first = world.hop_zero(&one, &sign_in, &world.instance()).await;
+        let second = world.hop_zero(&other, &sign_in, &world.instance()).await;
+
+        let (first, second) = tokio::join!(one.record(first), other.record(second));
+
+        let answers = [first.unwrap(), second.unwrap()];
+        let done = answers.iter().filter(|answer| matches!(answer, Recorded::Done { .. })).count();
+        assert_eq!(done, 1, "{answers:?}");
     }
 }
 
