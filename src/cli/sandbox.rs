@@ -13,7 +13,7 @@ use crate::sandbox::{self, Drill, Options};
 /// How the story is played.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-On a terminal, each step is told when you press Enter, and the clock of the sandbox stands still meanwhile. In a pipe,
+On a terminal, each step is told when you press Enter, and the clock of the sandbox stands still meanwhile. In a pipe \
 and with --json, everything is told at once.
 
 Example: deputy sandbox              plays the story, then stays up with commands to copy

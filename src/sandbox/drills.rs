@@ -65,8 +65,44 @@ impl Drill {
         }
     }
 
+    /// What happens, for someone who has never read an RFC.
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Expired => {
+                "Every token says when it ends (exp). Here the clock of every party goes on by five minutes and a second."
+            }
+            Self::NoMfa => {
+                "What may begin with a login depends on how the provider says that it went (amr, acr)."
+            }
+            Self::Escalation => {
+                "The assistant has a task token for searching, and asks for a token for booking."
+            }
+            Self::TooDeep => {
+                "Couriers pass a ticket on. Each runs in a pod of its own, and each exchange adds an agent to the chain \
+                 (act)."
+            }
+            Self::StolenTaskToken => {
+                "Somebody copied a task token out of the assistant's pod and presents it from another pod."
+            }
+            Self::StolenPodToken => {
+                "Somebody copied every file of the assistant's pod, the token of the pod among them. The key of the \
+                 assistant is in no file."
+            }
+            Self::Replay => "The task of the story is over. What belonged to it is presented once more.",
+            Self::Revocation => "A search token is revoked while four callers use it.",
+            Self::PolicyDenies => "The operator writes a rule while Deputy runs.",
+            Self::ProviderDown => {
+                "Alice signs in, five minutes pass, the provider makes a new key, she signs in again, and the provider \
+                 stops: nobody listens at its address. The keys that Deputy has of it are due to be fetched again."
+            }
+            Self::EditedRow => {
+                "Deputy is stopped, its files are copied, and in the copy one row of the record is edited."
+            }
+        }
+    }
+
     fn step(self) -> Step {
-        self.part("", self.title())
+        self.part("", self.title()).saying(self.words())
     }
 
     /// One of several steps of a drill.

@@ -42,45 +42,47 @@ pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
     step.expect("a second one is booked with the same tokens", 200, second.status);
     step.expect("it is the API that refuses a scope", 403, by_search_token.status);
     step.expect("both targets see the same actor", act(&booking), act(&for_age_agent));
+    let (asked, copied) = (asked.status, copied.status);
+    let (second, by_search_token) = (second.status, by_search_token.status);
     step.text = vec![
         format!(
-            "1. Revocation, at an API that does not ask. Tried: a search token was revoked. The tickets API asks Deputy \
-             about each token and answered {}; by its signature and its times alone the token was still good. An API \
-             that only verifies tokens offline takes a revoked one until it expires: here 300 seconds at most, and 120 \
-             for an age answer.",
-            asked.status
+            "- Revocation, at an API that does not ask. Tried: a search token was revoked. The tickets API asks Deputy \
+             about each token and answered {asked}; by its signature and its times alone the token was still good. An \
+             API that only verifies tokens offline takes a revoked one until it expires: here 300 seconds at most, and \
+             120 for an age answer."
         ),
         format!(
-            "2. A bearer token. A client that proves no key gets a token that works for anybody who holds it. Tried: \
-             a thief searched with a copy of a token of the client `you`: {}. The tokens of the two agents name a key \
-             (cnf), but only an API that checks the proof keeps others from using them.",
-            copied.status
+            "- Bearer tokens. A client that proves no key gets a token that works for anybody who holds it, unless \
+             deputy.toml asks for a proof. Tried: a thief searched with a copy of a token of the client `you`: {copied}. \
+             The tokens of the two agents name a key (cnf), but only an API that checks the proof keeps others from \
+             using them."
         ),
         format!(
-            "3. What a call says. Deputy and its policies see the agent, the target, the scope, the login and the \
-             stated purpose, and never the call to the API with its arguments. Tried: the assistant booked a second \
-             ticket with the same tokens: {}. \"One ticket, 40 EUR at most\" is on record; nothing compares it with \
-             what was sold.",
-            second.status
+            "- What a call says. Deputy and its policies see the agent, the target, the scope, the login and the stated \
+             purpose, and never the call to the API with its arguments. Tried: the assistant booked a second ticket \
+             with the same tokens: {second}. \"One ticket for Friday, 40 EUR at most\" is on record; nothing compares \
+             it with what was sold."
         ),
         format!(
-            "4. Scope, audience and actor at the API. A token says what it allows, and the API has to refuse the rest. \
-             Tried: booking with the search token: {}, from the tickets API and not from Deputy.",
-            by_search_token.status
+            "- Scope, audience and actor, at the API. A token says what it allows, and the API has to refuse the rest. \
+             Tried: booking with the search token: {by_search_token}, from the tickets API and not from Deputy."
         ),
-        "5. What has been said. The tickets API has read that Alice is over 18. A revocation does not make it forget."
+        "- Signing out. When Alice signs out at her provider, or her account is closed there, nobody tells Deputy. Her \
+         tasks go on until their time is up or an operator stops her."
             .to_owned(),
-        "6. Consent. Alice signed in at the booking application. No page of Deputy showed her the purpose or the scopes: \
+        "- What was said before. The tickets API has read that Alice is over 18. A revocation does not make it forget."
+            .to_owned(),
+        "- Consent. Alice signed in at the booking application. No page of Deputy showed her the purpose or the scopes: \
          what an assistant may ask for is what the operator wrote into deputy.toml and the policies."
             .to_owned(),
-        "7. Who vouches. Deputy believes the identity provider about logins and the cluster about pods. Whoever has the \
+        "- Who vouches. Deputy believes the identity provider about logins and the cluster about pods. Whoever has the \
          signing key of one of them can sign in as Alice, or be an agent."
             .to_owned(),
-        "8. Linking. Each API knows Alice by another pseudonym (sub), but all know the assistant by one identifier \
+        "- Linking. Each API knows Alice by another pseudonym (sub), but all know the assistant by one identifier \
          (act). APIs that compare what they saw can tell which calls belong together."
             .to_owned(),
-        "9. The record. An edited row is found, and not prevented. That rows were cut off at the end is found against \
-         a copy of the checkpoint file that is kept elsewhere."
+        "- The record. An edited row is found, and not prevented. That rows were cut off at the end is found against a \
+         copy of the checkpoint file that is kept elsewhere."
             .to_owned(),
     ];
     stage.tell(step).await;

@@ -77,7 +77,7 @@ impl Stage {
             issuer: format!("http://{public}"),
             directory: Directory::create(&*entropy)?,
             wire: Wire::new("viewer", &tape)?,
-            clock: Arc::new(SandboxClock::new(Arc::new(SystemClock::default()))),
+            clock: Arc::new(SandboxClock::new(Arc::new(SystemClock))),
             entropy,
         };
         let mut servers = Vec::new();
@@ -139,7 +139,7 @@ impl Stage {
         if !self.pace.waits() {
             return;
         }
-        self.narrator.prompt("-- Enter: the next step.  a, Enter: all the rest.  Ctrl-C: the end.");
+        self.narrator.prompt("-- Enter goes on, \"a\" and Enter goes on to the end, Ctrl-C ends.");
         self.clock.stop();
         self.pace.next().await;
         self.clock.go_on();

@@ -56,6 +56,7 @@ pub fn recapitulate(stage: &Stage) {
 
 /// Prints commands to try and keeps what they read fresh, until the sandbox is ended or nobody reads it.
 pub async fn stay(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.wait().await;
     stage.start_deputy().await?;
     let program = std::env::current_exe().context("find this program")?;
     symlink(program, stage.directory.path().join(PROGRAM)).context("link this program")?;

@@ -37,10 +37,6 @@ pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
         "no answer is a refusal: while the provider cannot be asked, nobody knows whether this key is its own",
         &format!("the same ID token {seconds} seconds after the provider was back: tried, and granted"),
     );
-    step.words = vec![
-        "Alice signs in, five minutes pass, the provider makes a new key, she signs in again, and the provider stops:".into(),
-        "nobody listens at its address. Deputy has keys of the provider that are due to be fetched again.".into(),
-    ];
     step.text = vec![
         format!("a task token is exchanged, for which no provider is needed: {}", goes_on.status),
         format!("the first ID token, by a key that Deputy knows, begins a task: {}", begins.status),

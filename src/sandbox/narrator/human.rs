@@ -59,7 +59,7 @@ impl Page {
     /// A line that is shown as it is, with a hanging indentation where it has to be broken.
     fn keep(&mut self, text: &str) {
         let kept = 2 + text.chars().take_while(|c| *c == ' ').count();
-        let lines = wrap_indented(text.trim_start(), self.look.inner(), kept, kept + 3);
+        let lines = wrap_indented(text.trim_start(), self.look.inner(), kept, kept + 2);
         self.push(Kind::Words, lines);
     }
 

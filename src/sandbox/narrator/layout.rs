@@ -107,7 +107,7 @@ mod tests {
         let kept = "\"a\u{a0}b\u{a0}c\"";
         assert_eq!(wrap(kept, 20), ["\"a b c\""]);
         let long = ["word"; 9].join("\u{a0}");
-        assert_eq!(wrap(&long, 19), ["word word word", "word word word", "word word word"].map(|line| line));
+        assert_eq!(wrap(&long, 15), ["word word word", "word word word", "word word word"]);
         assert_eq!(wrap(&"x".repeat(30), 12), ["x".repeat(12), "x".repeat(12), "x".repeat(6)]);
     }
 

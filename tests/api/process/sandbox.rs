@@ -344,6 +344,7 @@ async fn a_reader_of_the_output_learns_who_got_what_which_rule_refused_and_what_
         "never the call to the API with its arguments",
         "the assistant booked a second ticket with the same tokens: 200",
         "booking with the search token: 403, from the tickets API and not from Deputy",
+        "When Alice signs out at her provider, or her account is closed there, nobody tells Deputy",
         "No page of Deputy showed her the purpose or the scopes",
         "all know the assistant by one identifier",
     ] {
