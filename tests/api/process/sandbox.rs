@@ -126,6 +126,25 @@ async fn the_story_is_told_whole_in_plain_lines_and_leaves_nothing_behind() {
     assert_eq!(place.left_behind(), Vec::<PathBuf>::new());
 }
 
+/// The lines of a step that differ in no run: its title and its words, and what its token means.
+fn lasting(text: &str, title: &str) -> Vec<String> {
+    let lines = text.lines().skip_while(|line| !line.starts_with(title));
+    let (words, told): (Vec<&str>, Vec<&str>) = lines
+        .take_while(|line| !line.is_empty() && !line.starts_with("```"))
+        .partition(|line| !line.starts_with(' '));
+    let means = told.into_iter().skip_while(|line| !line.starts_with("  token")).take(2);
+    words.into_iter().chain(means).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn the_readme_shows_a_step_as_it_is_told() {
+    let readme =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("a page");
+    let shown = lasting(&readme, "== 5. ");
+    assert!(shown.len() > 3, "{shown:?}");
+    assert_eq!(shown, lasting(&text(&Place::new().run(&["--once"]).await), "== 5. "));
+}
+
 #[tokio::test]
 async fn as_json_each_step_is_one_object_with_the_documented_members() {
     let place = Place::new();
