@@ -3,15 +3,19 @@
 use anyhow::Context as _;
 use serde_json::Value;
 
+use super::provider::PHISHING_RESISTANT;
 use super::stage::Stage;
 use super::stay::tokens_for_you;
 use super::step::{Part, Step};
+use super::story::{PURPOSE, SCOPE};
 use super::tickets::TARGET;
 use crate::sdk::Decoded;
 
 /// Tries what nothing prevents, and tells it with what follows for those who build on Deputy.
 pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
-    let task_token = stage.new_task("tickets:search tickets:book age_over_18").await?;
+    let id_token = stage.sign_in(PHISHING_RESISTANT).await?;
+    let begun = stage.assistant.begin_task(&id_token, SCOPE, PURPOSE).await?;
+    let task_token = begun.token().context("no task token")?.to_owned();
     let search = stage.cut(&task_token, TARGET, "tickets:search").await?;
     let booking = stage.cut(&task_token, TARGET, "tickets:book").await?;
     let for_age_agent = stage.cut(&task_token, "age-agent", "age_over_18").await?;
@@ -60,8 +64,8 @@ pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
         format!(
             "- What a call says. Deputy and its policies see the agent, the target, the scope, the login and the stated \
              purpose, and never the call to the API with its arguments. Tried: the assistant booked a second ticket \
-             with the same tokens: {second}. \"One ticket for Friday, 40 EUR at most\" is on record; nothing compares \
-             it with what was sold."
+             with the same tokens: {second}. \"{PURPOSE}\" is on record; nothing compares it with what \
+             was sold."
         ),
         format!(
             "- Scope, audience and actor, at the API. A token says what it allows, and the API has to refuse the rest. \

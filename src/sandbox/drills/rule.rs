@@ -49,7 +49,7 @@ pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
     let mut step = drill.part("b", "the operator's rule denies a booking").with_call(&call).denied(
         "the assistant, with a task token that allows tickets:book",
         "an access token for tickets:book",
-        &format!("{ID}, in {POLICIES}/{FILE}"),
+        &format!("{ID}, in {POLICIES}/{FILE}: no tickets:book at tickets for the class assistant"),
         &format!("what the rule gives as its @reason: {reason}. Tried, and granted"),
     );
     step.text
