@@ -88,12 +88,13 @@ async fn play(stage: &mut Stage, options: &Options) -> anyhow::Result<()> {
         stay::welcome(stage).await;
     }
     let leftovers = story::play(stage).await?;
-    stage.sum_up(Part::Story);
+    let story = if stage.is_quiet { "The story was played without being told" } else { "The story" };
+    stage.sum_up(Part::Story, story);
     stage.is_quiet = false;
     match leftovers {
         Some(leftovers) => {
             drills::play(stage, &leftovers, options.drill).await?;
-            stage.sum_up(Part::Drill);
+            stage.sum_up(Part::Drill, "The drills");
             if options.drill.is_none() {
                 stage.start_deputy().await?;
                 limits::play(stage).await?;

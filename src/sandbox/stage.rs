@@ -145,14 +145,9 @@ impl Stage {
         self.clock.go_on();
     }
 
-    pub fn sum_up(&self, part: Part) {
+    /// Says how a part went, under this name.
+    pub fn sum_up(&self, part: Part, name: &str) {
         let (steps, differences) = self.told.of(part);
-        let name = match (part, self.is_quiet) {
-            (Part::Story, false) => "The story",
-            (Part::Story, true) => "The story was played without being told",
-            (Part::Drill, _) => "The drills",
-            (Part::Limits, _) => "What Deputy does not enforce",
-        };
         self.narrator.sum_up(name, steps, differences);
     }
 

@@ -22,17 +22,25 @@ const PROGRAM: &str = "deputy";
 /// Says who takes part, and what the words mean that a reader of tokens meets first.
 pub async fn welcome(stage: &mut Stage) {
     let (provider, tickets, issuer) = (&stage.alice.provider, &stage.assistant.tickets, &stage.issuer);
+    let at = format!("The provider is at {provider}, the tickets API at {tickets}, Deputy at {issuer}.");
+    let text = |text: &str| (None, text.to_owned());
     let term = |term, text: &str| (Some(term), text.to_owned());
     let lines = [
-        (None, "Alice wants a concert ticket. An AI agent gets it for her. It acts in her name, for this one task, for minutes.".to_owned()),
+        text(
+            "Alice wants a concert ticket. An AI agent gets it for her. It acts in her name, for this one task, for \
+             minutes.",
+        ),
         term("Alice", "the user. She signs in at her identity provider"),
         term("the assistant", "an AI agent that books for Alice. It never becomes Alice"),
         term("the age agent", "a second agent, started to answer one question: is she over 18?"),
         term("the tickets API", "sells to those whose tokens it can verify"),
         term("Deputy", "turns one login into small tokens, and records each"),
-        (None, format!("The provider is at {provider}, the tickets API at {tickets}, Deputy at {issuer}.")),
-        (None, "Both agents run in pods of a small cluster. The cluster gives each pod a token of its own, and each agent makes a key when it starts; no secret is set up for them.".to_owned()),
-        (None, "What a token says:".to_owned()),
+        text(&at),
+        text(
+            "Both agents run on a small cluster like Kubernetes, each in a container of its own, a pod. The cluster \
+             gives each pod a token, and each agent makes a key when it starts; no secret is set up for them.",
+        ),
+        text("What a token says:"),
         term("sub", "for whom: the user"),
         term("act", "who acts: an agent; in it, the agent that asked it to"),
         term("aud", "where it is good"),
