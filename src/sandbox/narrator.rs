@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::step::Step;
 use human::Offer;
-use look::{Kind, Look};
+use look::Look;
 
 /// How steps are told on standard output.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +50,7 @@ impl Narrator {
     /// Says how the next step is reached, to people.
     pub fn prompt(&self, text: &str) {
         if let Self::Human(look) = self {
-            print(&format!("{}\n", look.paint(text, Kind::Wire)));
+            print(&human::prompt(text, *look));
         }
     }
 

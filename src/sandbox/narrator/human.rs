@@ -178,10 +178,7 @@ pub fn passage(title: &str, paragraphs: &[(Option<&str>, String)], look: Look) -
 
 /// Commands to copy: under a heading and without a frame, so that nothing but the commands is copied.
 pub fn to_copy(title: &str, offers: &[Offer], look: Look) -> String {
-    let mut out = String::from("\n");
-    for line in wrap(&format!("== {title}"), look.width) {
-        out += &format!("{}\n", look.paint(&line, Kind::Title));
-    }
+    let mut out = format!("\n{}", unframed(&format!("== {title}"), Kind::Title, look));
     for (i, offer) in offers.iter().enumerate() {
         match offer {
             Offer::Comment(text) => {
@@ -205,8 +202,18 @@ pub fn to_copy(title: &str, offers: &[Offer], look: Look) -> String {
 /// A sentence that sums up.
 pub fn verdict(sentence: &str, is_good: bool, look: Look) -> String {
     let kind = if is_good { Kind::Good } else { Kind::Bad };
+    format!("\n{}", unframed(sentence, kind, look))
+}
+
+/// How the next step is reached.
+pub fn prompt(sentence: &str, look: Look) -> String {
+    unframed(sentence, Kind::Wire, look)
+}
+
+/// A sentence without a frame.
+fn unframed(sentence: &str, kind: Kind, look: Look) -> String {
     let lines = wrap(sentence, look.width).into_iter();
-    format!("\n{}", lines.map(|line| format!("{}\n", look.paint(&line, kind))).collect::<String>())
+    lines.map(|line| format!("{}\n", look.paint(&line, kind))).collect()
 }
 
 /// `assistant -> Deputy POST /token audience=… scope=…`

@@ -75,6 +75,7 @@ fn no_line_is_wider_than_the_terminal_and_narrow_ones_get_no_frames() {
         let text = human::step(&step, look)
             + &human::passage(&long, &passage, look)
             + &human::to_copy(&long, &offers, look)
+            + &human::prompt(&long, look)
             + &human::verdict(&long, true, look);
         let most = text.lines().map(|line| line.chars().count()).max();
         assert!(most <= Some(look.width), "{columns:?}: {most:?}\n{text}");
