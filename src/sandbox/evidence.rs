@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::records::Records;
-use super::step::Step;
+use super::step::{Granted, Step};
 use super::wire::Call;
 use crate::sdk::Decoded;
 
@@ -62,7 +62,7 @@ pub async fn granted(
     step.expect("status", 200, call.status);
     step.audit = records.row_of(call).await?;
     let Some(token) = call.token().and_then(Decoded::read) else {
-        tell_unexpected(step, call);
+        tell_unexpected(step, call, records);
         return Ok(());
     };
     let chain = chain_of(&token);
@@ -93,12 +93,14 @@ pub async fn granted(
         format!("{} {}", bare(&outcome), bare(&jti)),
     );
 
-    step.means = Some(format!(
-        "for Alice; acts: {}; good at: {}; may: {}; {lives} s",
-        named.join(", asked by "),
-        if grant.kind == "task+jwt" { "Deputy" } else { grant.audience },
-        grant.scope,
-    ));
+    let (kind, at) = match grant.kind {
+        "task+jwt" => ("a task token", "Deputy"),
+        _ => ("an access token", grant.audience),
+    };
+    let may = format!("good at: {at}; may: {}; {lives}\u{a0}s", grant.scope);
+    step.means = Some(format!("for Alice; acts: {}; {may}", named.join(", asked by ")));
+    let who = grant.chain.first().copied().unwrap_or_default().to_owned();
+    step.granted = Some(Granted { who, what: format!("{kind}; {may}") });
     step.token = Some(token);
     Ok(())
 }
@@ -134,18 +136,19 @@ pub async fn refused(
 }
 
 /// A refusal that nobody expected, told like any other.
-fn tell_unexpected(step: &mut Step, call: &Call) {
+fn tell_unexpected(step: &mut Step, call: &Call, records: &Records) {
     let asked = |name: &str| {
         call.params.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
     };
-    let is_policy = call.text("reason") == "policy_denied";
-    let passes = match is_policy {
-        true => "a policy set whose rules permit this; the sandbox's own do",
-        false => call.text("error_description"),
+    let by = step.audit.as_ref().and_then(|row| row.pointer("/policy/policies")).and_then(Value::as_array);
+    let by: Vec<&str> = by.into_iter().flatten().filter_map(Value::as_str).collect();
+    let passes = match records.reasons_of(&by) {
+        reasons if call.text("reason") == "policy_denied" && !reasons.is_empty() => reasons,
+        _ => call.text("error_description").to_owned(),
     };
     let (asked, rule) = (
         format!("{} at {}", asked("scope"), asked("audience")),
         format!("{} ({})", call.text("reason"), call.text("error")),
     );
-    *step = step.clone().denied(&format!("the {}", call.from), &asked, &rule, passes);
+    *step = step.clone().denied(&format!("the {}", call.from), &asked, &rule, &passes);
 }

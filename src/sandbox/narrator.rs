@@ -2,13 +2,16 @@
 
 pub mod human;
 pub mod json;
+mod layout;
+pub mod look;
 pub mod shown;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::step::{Part, Step};
-use human::Look;
+use super::step::Step;
+use human::Offer;
+use look::Look;
 
 /// How steps are told on standard output.
 #[derive(Clone, Copy, Debug)]
@@ -18,14 +21,9 @@ pub enum Narrator {
 }
 
 impl Narrator {
-    /// JSON if asked for; else colour and boxes on a terminal, `NO_COLOR` honoured, and plain lines in a pipe.
+    /// JSON if asked for; else lines as wide as standard output is, with colour where it takes it.
     pub fn for_stdout(json: bool) -> Self {
-        if json {
-            return Self::Json;
-        }
-        let stdout = std::io::stdout();
-        let has_colour = anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never;
-        Self::Human(Look { has_boxes: stdout.is_terminal(), has_colour })
+        if json { Self::Json } else { Self::Human(Look::of_stdout()) }
     }
 
     pub fn tell(&self, step: &Step) {
@@ -36,16 +34,23 @@ impl Narrator {
     }
 
     /// Says something between the steps. Programs are spared it.
-    pub fn say(&self, title: &str, lines: &[String]) {
+    pub fn say(&self, title: &str, paragraphs: &[(Option<&str>, String)]) {
         if let Self::Human(look) = self {
-            print(&human::passage(title, lines, *look));
+            print(&human::passage(title, paragraphs, *look));
         }
     }
 
-    /// Gives lines to copy, to people.
-    pub fn offer(&self, title: &str, lines: &[String]) {
+    /// Gives commands to copy, to people.
+    pub fn offer(&self, title: &str, offers: &[Offer]) {
         if let Self::Human(look) = self {
-            print(&human::to_copy(title, lines, *look));
+            print(&human::to_copy(title, offers, *look));
+        }
+    }
+
+    /// Says how the next step is reached, to people.
+    pub fn prompt(&self, text: &str) {
+        if let Self::Human(look) = self {
+            print(&human::prompt(text, *look));
         }
     }
 
@@ -57,16 +62,13 @@ impl Narrator {
     }
 
     /// Says how a part went, to people.
-    pub fn sum_up(&self, part: Part, steps: usize, differences: usize) {
+    pub fn sum_up(&self, name: &str, steps: usize, differences: usize) {
         let Self::Human(look) = self else { return };
-        let name = match part {
-            Part::Story => "The story",
-            Part::Drill => "The drills",
-        };
+        let steps = if steps == 1 { "1 step".to_owned() } else { format!("{steps} steps") };
         let line = match differences {
-            0 => format!("{name}: {steps} steps, each came out as it should."),
-            1 => format!("{name}: one thing differs from what it should be; see DIFFERS above."),
-            n => format!("{name}: {n} things differ from what they should be; see DIFFERS above."),
+            0 => format!("{name}: {steps}; everything came out as it should."),
+            1 => format!("{name}: {steps}; one thing differs from what it should be; see DIFFERS above."),
+            n => format!("{name}: {steps}; {n} things differ from what they should be; see DIFFERS above."),
         };
         print(&human::verdict(&line, differences == 0, *look));
     }

@@ -3,6 +3,8 @@
 //! `amr` and `acr` are written from what was verified in this very login ([`Verified`]), so they are
 //! earned. It is no WebAuthn: the user's key signs the provider's issuer and a fresh challenge.
 
+mod host;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -19,6 +21,8 @@ use crate::base::digest::sha256;
 use crate::base::entropy::{Entropy, handle};
 use crate::base::time::Clock;
 use crate::jose::{Algorithm, PublicKey, SigningKey};
+
+pub use host::Host;
 
 type Fields = HashMap<String, String>;
 
@@ -43,7 +47,8 @@ pub struct Account {
 /// The provider, with what it remembers of logins under way.
 pub struct Provider {
     issuer: String,
-    pub key: SigningKey,
+    /// The keys that it publishes. The last one signs.
+    keys: Mutex<Vec<Arc<SigningKey>>>,
     /// By username.
     accounts: HashMap<String, Account>,
     /// Client id to redirect URI.
@@ -126,7 +131,7 @@ impl Provider {
     ) -> anyhow::Result<Self> {
         Ok(Self {
             issuer: issuer.to_owned(),
-            key: SigningKey::generate(Algorithm::ES256)?,
+            keys: Mutex::new(vec![new_key()?]),
             accounts: HashMap::from([(username.to_owned(), account)]),
             relying_parties: HashMap::from([(client_id.to_owned(), redirect_uri.to_owned())]),
             logins: Mutex::default(),
@@ -134,6 +139,16 @@ impl Provider {
             clock,
             entropy,
         })
+    }
+
+    /// Makes a new key, which signs from now on. The keys before it stay published.
+    pub fn rotate(&self) -> anyhow::Result<()> {
+        lock(&self.keys).push(new_key()?);
+        Ok(())
+    }
+
+    fn published(&self) -> Value {
+        jwks(lock(&self.keys).iter().map(|key| &**key))
     }
 
     fn handle(&self) -> Result<String, Refused> {
@@ -245,7 +260,8 @@ impl Provider {
         if let Some(acr) = code.verified.acr() {
             claims["acr"] = json!(acr);
         }
-        let id_token = self.key.sign_jwt("JWT", &claims).map_err(|_| Refused(500, "server_error"))?;
+        let key = lock(&self.keys).last().cloned().ok_or(Refused(500, "server_error"))?;
+        let id_token = key.sign_jwt("JWT", &claims).map_err(|_| Refused(500, "server_error"))?;
         let access_token = self.handle()?;
         Ok(HttpResponse::Ok().insert_header(("Cache-Control", "no-store")).json(json!({
             "access_token": access_token, "token_type": "Bearer",
@@ -293,9 +309,13 @@ fn page(action: &str, hidden: &[(&str, &str)], inputs: &str) -> HttpResponse {
     ))
 }
 
-/// A set of this one key (RFC 7517 §5).
-pub fn jwks(key: &SigningKey) -> Value {
-    json!({ "keys": [key.jwk()] })
+/// A set of these keys (RFC 7517 §5).
+pub fn jwks<'a>(keys: impl IntoIterator<Item = &'a SigningKey>) -> Value {
+    json!({ "keys": keys.into_iter().map(SigningKey::jwk).collect::<Vec<_>>() })
+}
+
+fn new_key() -> anyhow::Result<Arc<SigningKey>> {
+    Ok(Arc::new(SigningKey::generate(Algorithm::ES256)?))
 }
 
 /// A parameter; empty if it is not there.
@@ -310,7 +330,7 @@ pub fn routes(config: &mut ServiceConfig) {
     };
     config
         .route("/.well-known/openid-configuration", get().to(async |p: State| Json(p.discovery())))
-        .route("/jwks", get().to(async |p: State| Json(jwks(&p.key))))
+        .route("/jwks", get().to(async |p: State| Json(p.published())))
         .route("/authorize", get().to(async |p: State, query: Query<Fields>| p.authorize(&query)))
         .route("/login", step(Provider::login))
         .route("/challenge", step(Provider::challenge))

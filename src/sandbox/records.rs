@@ -1,6 +1,6 @@
 //! What an operator sees of Deputy: audit rows and the life of an agent, through the admin socket.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -9,24 +9,28 @@ use serde_json::Value;
 use super::narrator::shown::brief_id;
 use super::wire::Call;
 use crate::config::ADMIN_SOCKET;
+use crate::policy::PolicySet;
 use crate::sdk::Decoded;
 
-/// A way to Deputy's admin socket.
-pub struct Records(reqwest::Client);
+/// A way to Deputy's admin socket, and to the policies in force.
+pub struct Records {
+    http: reqwest::Client,
+    policies: PathBuf,
+}
 
 impl Records {
-    /// The records of the Deputy whose `data_dir` this is.
-    pub fn new(data_dir: &Path) -> anyhow::Result<Self> {
+    /// The records of the Deputy whose `data_dir` and policy directory these are.
+    pub fn new(data_dir: &Path, policies: PathBuf) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .unix_socket(data_dir.join(ADMIN_SOCKET))
             .timeout(Duration::from_secs(20))
             .build()
             .context("build an HTTP client")?;
-        Ok(Self(http))
+        Ok(Self { http, policies })
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Value> {
-        let answer = self.0.get(format!("http://deputy{path}")).query(query).send().await;
+        let answer = self.http.get(format!("http://deputy{path}")).query(query).send().await;
         let answer = answer.with_context(|| format!("ask the admin socket for {path}"))?;
         let status = answer.status();
         ensure!(status.is_success(), "the admin socket answered {status} for {path}");
@@ -55,6 +59,13 @@ impl Records {
         let rows = answer.get("rows").and_then(Value::as_array).cloned().unwrap_or_default();
         let of_event = |row: &&Value| row.pointer("/row/event").and_then(Value::as_str) == Some(event);
         Ok(rows.iter().rev().find(of_event).and_then(|stored| stored.get("row").cloned()))
+    }
+
+    /// The `@reason` of each of these policies, which says what would have passed.
+    pub fn reasons_of(&self, policies: &[&str]) -> String {
+        let Ok(set) = PolicySet::load(&self.policies) else { return String::new() };
+        let reasons = policies.iter().filter_map(|id| set.rules().get(*id)?.reason.as_deref());
+        reasons.collect::<Vec<_>>().join("; ")
     }
 
     /// What is recorded of an agent's life: who it is, who authorised it, what it was allowed and did, and

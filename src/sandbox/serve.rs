@@ -20,7 +20,12 @@ pub struct Bound {
 
 /// Takes a free loopback port.
 pub fn bind() -> anyhow::Result<Bound> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).context("bind a loopback port")?;
+    bind_at(([127, 0, 0, 1], 0).into())
+}
+
+/// Takes this loopback port.
+pub fn bind_at(address: SocketAddr) -> anyhow::Result<Bound> {
+    let listener = TcpListener::bind(address).context("bind a loopback port")?;
     let url = format!("http://{}", listener.local_addr().context("read the port")?);
     Ok(Bound { listener, url })
 }
@@ -41,6 +46,13 @@ pub fn free_address(entropy: &dyn Entropy) -> anyhow::Result<SocketAddr> {
 
 /// A running server; stops when dropped.
 pub struct Server(ServerHandle);
+
+impl Server {
+    /// Stops it at once. Afterwards nobody listens on its port.
+    pub async fn stop(self) {
+        self.0.stop(false).await;
+    }
+}
 
 impl Drop for Server {
     fn drop(&mut self) {

@@ -1,53 +1,42 @@
 //! Sets the stage: every party on a loopback port of its own, Deputy started from the file written for it.
 
+mod clock;
 mod parties;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::Context as _;
 
 use super::Options;
 use super::agents::{AgeAgent, Assistant, Pods};
+use super::directory::Directory;
 use super::evidence::Names;
 use super::narrator::Narrator;
+use super::pace::Pace;
+use super::provider::Host;
+use super::recap::Told;
 use super::records::Records;
 use super::serve::{self, free_address};
 use super::step::{Part, Step};
+use super::tickets::Tickets;
 use super::user::User;
 use super::wire::{Tape, Wire};
-use super::world::{Directory, deputy_toml};
+use super::world::deputy_toml;
 use crate::base::entropy::{Entropy, SystemEntropy};
-use crate::base::time::{Clock, Lifetime, SystemClock, Timestamp};
+use crate::base::time::SystemClock;
 use crate::config::Config;
 use crate::sdk::Client;
 use crate::server::{Server, Surroundings};
+pub use clock::SandboxClock;
 use parties::Makings;
-
-/// One clock for all parties: the system's clock, advanced by the time that the drills let pass.
-#[derive(Debug, Default)]
-pub struct SandboxClock {
-    system: SystemClock,
-    ahead_millis: AtomicI64,
-}
-
-impl SandboxClock {
-    /// Lets time pass for everyone at once.
-    pub fn advance(&self, by: Lifetime) {
-        self.ahead_millis.fetch_add(by.millis(), Ordering::SeqCst);
-    }
-}
-
-impl Clock for SandboxClock {
-    fn now(&self) -> Timestamp {
-        let now = self.system.now();
-        Timestamp::from_millis(now.millis().saturating_add(self.ahead_millis.load(Ordering::SeqCst)))
-    }
-}
+pub use parties::POLICIES;
 
 pub struct Stage {
     pub narrator: Narrator,
+    pace: Pace,
+    /// Whether steps that came out as they should are not told.
+    pub is_quiet: bool,
     pub tape: Tape,
     pub clock: Arc<SandboxClock>,
     /// Deputy's issuer identifier.
@@ -62,10 +51,14 @@ pub struct Stage {
     pub you: Client,
     /// What starts agents.
     pub pods: Pods,
-    /// Where the tickets API is, for the curl lines.
-    pub tickets_url: String,
-    /// How many steps were told, and how many things differed, in each part.
-    told: [(usize, usize); 2],
+    /// The identity provider, which a drill stops.
+    pub provider: Host,
+    /// The tickets API, which is asked what it would believe.
+    pub tickets: Arc<Tickets>,
+    /// The directory of the policies, if it is the sandbox's own.
+    pub policies: Option<PathBuf>,
+    /// What was told so far.
+    pub told: Told,
     /// Whether all was played: who ends the sandbox after that has seen it whole.
     pub has_played: bool,
     deputy: Option<Server>,
@@ -84,7 +77,7 @@ impl Stage {
             issuer: format!("http://{public}"),
             directory: Directory::create(&*entropy)?,
             wire: Wire::new("viewer", &tape)?,
-            clock: Arc::new(SandboxClock::default()),
+            clock: Arc::new(SandboxClock::new(Arc::new(SystemClock))),
             entropy,
         };
         let mut servers = Vec::new();
@@ -92,9 +85,9 @@ impl Stage {
         let parties = makings.parties(&pods, &mut servers).await?;
         let you = makings.client_with_secret("you")?;
 
-        let policy = options.policy.as_ref().map(std::fs::canonicalize).transpose();
-        let policy = policy.context("read the policy directory")?;
-        let toml = deputy_toml([public, management], &parties.alice.provider, policy.as_deref());
+        let (policies, is_own) = makings.policies(options.policy.as_deref())?;
+        let named = if is_own { Path::new(POLICIES) } else { &policies };
+        let toml = deputy_toml([public, management], &parties.alice.provider, named);
         let Makings { issuer, directory, clock, entropy, .. } = makings;
         let mut master = [0; 32];
         entropy.fill(&mut master)?;
@@ -102,9 +95,12 @@ impl Stage {
 
         let mut stage = Self {
             narrator: Narrator::for_stdout(options.json),
-            records: Records::new(&directory.path().join("data"))?,
+            pace: if options.steps { Pace::on_enter() } else { Pace::Through },
+            is_quiet: options.drill.is_some(),
+            records: Records::new(&directory.path().join("data"), policies.clone())?,
             names: Names::default(),
-            told: [(0, 0); 2],
+            told: Told::default(),
+            policies: is_own.then_some(policies),
             has_played: false,
             deputy: None,
             _servers: servers,
@@ -117,7 +113,8 @@ impl Stage {
             age_agent: parties.age_agent,
             you,
             pods,
-            tickets_url: parties.tickets_url,
+            provider: parties.provider,
+            tickets: parties.tickets,
             entropy,
             directory,
         };
@@ -125,22 +122,38 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Tells a step, and remembers whether it came out as it should.
-    pub fn tell(&mut self, step: Step) {
-        let told = &mut self.told[usize::from(step.part == Part::Drill)];
-        told.0 += 1;
-        told.1 += step.differences().count();
+    /// Tells a step, remembers how it came out, and waits until the viewer wants the next one. Meanwhile the time of
+    /// the sandbox stands still, so that no token ends because somebody reads slowly.
+    pub async fn tell(&mut self, step: Step) {
+        let is_told = !self.is_quiet || step.differences().next().is_some();
+        self.told.remember(&step);
+        if !is_told {
+            return;
+        }
         self.narrator.tell(&step);
+        self.wait().await;
     }
 
-    pub fn sum_up(&self, part: Part) {
-        let (steps, differences) = self.told[usize::from(part == Part::Drill)];
-        self.narrator.sum_up(part, steps, differences);
+    /// Waits until the viewer wants to go on.
+    pub async fn wait(&mut self) {
+        if !self.pace.waits() {
+            return;
+        }
+        self.narrator.prompt("-- Enter goes on, \"a\" and Enter goes on to the end, Ctrl-C ends.");
+        self.clock.stop();
+        self.pace.next().await;
+        self.clock.go_on();
+    }
+
+    /// Says how a part went, under this name.
+    pub fn sum_up(&self, part: Part, name: &str) {
+        let (steps, differences) = self.told.of(part);
+        self.narrator.sum_up(name, steps, differences);
     }
 
     /// Whether every step came out as it should.
     pub fn is_as_it_should_be(&self) -> bool {
-        self.told.iter().all(|(_, differences)| *differences == 0)
+        Part::ALL.into_iter().all(|part| self.told.of(part).1 == 0)
     }
 
     /// Starts Deputy from its configuration file, with the sandbox's clock, unless it is running. The `DEPUTY_…`

@@ -1,5 +1,8 @@
-//! Before and after: who takes part, and what a viewer can try while the sandbox stays up.
+//! Before and after: who takes part, what came of it, and what a viewer can try while the sandbox stays up.
 
+mod offers;
+
+use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -8,37 +11,66 @@ use super::narrator::is_unheard;
 use super::provider::PHISHING_RESISTANT;
 use super::stage::Stage;
 use super::tickets::TARGET;
-use crate::oauth::GrantType;
-use crate::oauth::exchange::token_type::{ACCESS_TOKEN, ID_TOKEN};
+use super::wire::Call;
 use crate::sdk::Exchange;
 
-/// How often the files that the curl lines read are written anew.
+/// How often the files that the commands read are written anew.
 const RENEWAL: Duration = Duration::from_secs(60);
+/// The name under which this program is found in the directory of the sandbox.
+const PROGRAM: &str = "deputy";
 
-pub fn welcome(stage: &Stage) {
+/// Says who takes part, and what the words mean that a reader of tokens meets first.
+pub async fn welcome(stage: &mut Stage) {
+    let (provider, tickets, issuer) = (&stage.alice.provider, &stage.assistant.tickets, &stage.issuer);
+    let at = format!("The provider is at {provider}, the tickets API at {tickets}, Deputy at {issuer}.");
+    let text = |text: &str| (None, text.to_owned());
+    let term = |term, text: &str| (Some(term), text.to_owned());
     let lines = [
-        "Alice wants a concert ticket. Software gets it for her: an agent acts in her name, for this alone, for minutes.".to_owned(),
-        format!("  Alice            the user; signs in at her identity provider       {}", stage.alice.provider),
-        "  the assistant    an AI agent that books for Alice; it never becomes Alice".to_owned(),
-        "  the age agent    a second agent, born to answer one question: is she 18?".to_owned(),
-        "                   both hold the token of their pod and a key that they made; no secret is set up for them".to_owned(),
-        format!("  the tickets API  sells to those whose tokens it can verify          {}", stage.tickets_url),
-        format!("  Deputy           turns one login into small tokens, on the record   {}", stage.issuer),
-        "In a token: sub = for whom, act = who acts (newest first), aud = where, scope = what it allows, cnf = by which key.".to_owned(),
+        text(
+            "Alice wants a concert ticket. An AI agent gets it for her. It acts in her name, for this one task, for \
+             minutes.",
+        ),
+        term("Alice", "the user. She signs in at her identity provider"),
+        term("the assistant", "an AI agent that books for Alice. It never becomes Alice"),
+        term("the age agent", "a second agent, started to answer one question: is she over 18?"),
+        term("the tickets API", "sells to those whose tokens it can verify"),
+        term("Deputy", "turns one login into small tokens, and records each"),
+        text(&at),
+        text(
+            "Both agents run on a small cluster like Kubernetes, each in a container of its own, a pod. The cluster \
+             gives each pod a token, and each agent makes a key when it starts; no secret is set up for them.",
+        ),
+        text("What a token says:"),
+        term("sub", "for whom: the user"),
+        term("act", "who acts: an agent; in it, the agent that asked it to"),
+        term("aud", "where it is good"),
+        term("scope", "what it allows"),
+        term("cnf", "the key that has to be proven with each use"),
+        term("txn", "the task that it belongs to"),
+        term("amr, acr", "how the user signed in"),
     ];
-    stage
-        .narrator
-        .say("DEPUTY SANDBOX: one booking from login to end, by real HTTP between real parts", &lines);
+    stage.narrator.say("DEPUTY SANDBOX: one booking from login to end, by real HTTP", &lines);
+    stage.wait().await;
 }
 
-/// Prints lines to try and keeps what they read fresh, until the sandbox is ended or nobody reads it.
+/// Says in short who was granted what, and which rule refused the rest.
+pub fn recapitulate(stage: &Stage) {
+    let mut lines = vec![(Some("Alice"), "the user. Every token is for her (sub)".to_owned())];
+    lines.extend(stage.told.grants());
+    let denials = stage.told.denials().map(|denial| (Some("-"), denial));
+    stage.narrator.say("In short: who was granted what", &lines);
+    stage.narrator.say("In short: what was refused, and by which rule", &denials.collect::<Vec<_>>());
+}
+
+/// Prints commands to try and keeps what they read fresh, until the sandbox is ended or nobody reads it.
 pub async fn stay(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.wait().await;
     stage.start_deputy().await?;
-    renew(stage).await?;
-    stage.narrator.offer(
-        "Now you: paste any of these lines (Ctrl-C ends the sandbox and removes everything)",
-        &lines(stage),
-    );
+    let program = std::env::current_exe().context("find this program")?;
+    symlink(program, stage.directory.path().join(PROGRAM)).context("link this program")?;
+    let tokens = renew(stage).await?;
+    let refused = refused(stage, &tokens.task_token).await?;
+    stage.narrator.offer("Now you: paste any of these into another terminal", &offers::all(stage, &refused));
     stage.has_played = true;
     while !is_unheard() {
         tokio::time::sleep(RENEWAL).await;
@@ -50,10 +82,16 @@ pub async fn stay(stage: &mut Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A fresh login, task token and access token for the client `you`, in files.
-async fn renew(stage: &Stage) -> anyhow::Result<()> {
+/// What the client `you` has: bearer tokens, because it proves no key.
+pub struct Yours {
+    pub id_token: String,
+    pub task_token: String,
+    pub access_token: String,
+}
+
+/// A fresh login, task token and access token for the client `you`, by the requests that the curl commands make.
+pub async fn tokens_for_you(stage: &Stage) -> anyhow::Result<Yours> {
     let id_token = stage.sign_in(PHISHING_RESISTANT).await?;
-    // The same requests that the curl lines make.
     let deputy = stage.assistant.deputy.wire.off_tape();
     let yours = async |exchange: Exchange<'_>| {
         let issued = stage.you.exchange(&deputy.to("Deputy"), &exchange.scope("tickets:search")).await;
@@ -61,41 +99,28 @@ async fn renew(stage: &Stage) -> anyhow::Result<()> {
     };
     let task_token = yours(Exchange::of_id_token(&id_token).audience(&stage.issuer)).await?;
     let access_token = yours(Exchange::of_access_token(&task_token).audience(TARGET)).await?;
-    for (name, token) in [("id_token", id_token), ("task_token", task_token), ("access_token", access_token)]
-    {
+    Ok(Yours { id_token, task_token, access_token })
+}
+
+/// Writes them where the commands read them.
+async fn renew(stage: &Stage) -> anyhow::Result<Yours> {
+    let tokens = tokens_for_you(stage).await?;
+    for (name, token) in [
+        ("id_token", &tokens.id_token),
+        ("task_token", &tokens.task_token),
+        ("access_token", &tokens.access_token),
+    ] {
         stage.directory.write(name, token)?;
     }
     stage.tape.take();
-    Ok(())
+    Ok(tokens)
 }
 
-/// The lines. Each works without a change.
-fn lines(stage: &Stage) -> Vec<String> {
-    let (issuer, tickets) = (&stage.issuer, &stage.tickets_url);
-    let at = stage.directory.path().display();
-    let program = std::env::current_exe().map_or("deputy".to_owned(), |path| path.display().to_string());
-    let grant = GrantType::TokenExchange.word();
-    let exchange = format!("curl -s -u \"you:$(cat {at}/you.secret)\" {issuer}/token -d grant_type={grant}");
-    let from_task = format!(
-        "{exchange} -d subject_token_type={ACCESS_TOKEN} --data-urlencode subject_token@{at}/task_token -d audience={TARGET}"
-    );
-    vec![
-        "# What Deputy offers (RFC 8414)".to_owned(),
-        format!("curl -s {issuer}/.well-known/oauth-authorization-server"),
-        "# You are the client `you`, an agent too. Alice's login becomes a task token of yours".to_owned(),
-        format!("{exchange} -d subject_token_type={ID_TOKEN} --data-urlencode subject_token@{at}/id_token --data-urlencode audience={issuer} -d scope=tickets:search"),
-        "# Cut a small token from a task token".to_owned(),
-        format!("{from_task} -d scope=tickets:search"),
-        "# Ask for more than the task token holds, and be refused".to_owned(),
-        format!("{from_task} -d scope=tickets:book"),
-        "# Search at the tickets API".to_owned(),
-        format!("curl -s -H \"Authorization: Bearer $(cat {at}/access_token)\" '{tickets}/search?q=Friday'"),
-        "# Ask, as the tickets API does, whether that token lives (RFC 7662); revoke it (RFC 7009), and ask or search again".to_owned(),
-        format!("curl -s -u \"tickets-api:$(cat {at}/tickets-api.secret)\" {issuer}/introspect --data-urlencode token@{at}/access_token"),
-        format!("curl -s -u \"you:$(cat {at}/you.secret)\" {issuer}/revoke --data-urlencode token@{at}/access_token -w '%{{http_code}}\\n'"),
-        "# What the operator sees".to_owned(),
-        format!("{program} agent list --config {at}/deputy.toml"),
-        format!("{program} audit verify --config {at}/deputy.toml"),
-        format!("The token files are written anew every {} seconds. The sandbox's clock runs 301 seconds ahead since drill 1.", RENEWAL.as_secs()),
-    ]
+/// The refusal that one of the commands brings about, brought about once, so that it can be looked up.
+async fn refused(stage: &Stage, task_token: &str) -> anyhow::Result<Call> {
+    let line = stage.assistant.deputy.wire.of("you").off_tape();
+    let line = line.to("Deputy");
+    let too_much = Exchange::of_access_token(task_token).audience(TARGET).scope("tickets:book");
+    let outcome = stage.you.exchange(&line, &too_much).await;
+    line.call(outcome)
 }

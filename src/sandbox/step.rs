@@ -12,6 +12,21 @@ pub enum Part {
     #[default]
     Story,
     Drill,
+    /// What Deputy does not enforce.
+    Limits,
+}
+
+impl Part {
+    pub const ALL: [Self; 3] = [Self::Story, Self::Drill, Self::Limits];
+}
+
+/// A token that was granted, in words.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    /// The agent that acts.
+    pub who: String,
+    /// What the token is, where it is good, and what for.
+    pub what: String,
 }
 
 /// A refusal told in full: who asked, for what, which rule refused, what would have passed.
@@ -48,6 +63,8 @@ pub struct Step {
     pub token: Option<Decoded>,
     /// The token in words.
     pub means: Option<String>,
+    /// What was granted, if something was.
+    pub granted: Option<Granted>,
     /// Why it was refused, if it was.
     pub denial: Option<Denial>,
     /// Deputy's audit row of it, with `chain` and `seq`.

@@ -74,7 +74,7 @@ async fn sign_in(stage: &mut Stage) -> anyhow::Result<Option<String>> {
             (check.expected, check.actual) = ("the date".to_owned(), "another".to_owned());
         }
     }
-    stage.tell(step);
+    stage.tell(step).await;
     Ok(id_token)
 }
 
@@ -86,9 +86,10 @@ async fn begin_task(
     let call = stage.assistant.begin_task(id_token, SCOPE, PURPOSE).await?;
     stage.tape.take();
     let issuer = stage.issuer.clone();
-    let mut step = part("2", "The login becomes a task, and the assistant gets a task token")
-        .saying("The assistant holds its pod's token and a key that it made. For the ID token Deputy gives it a task token, which")
-        .saying("names Alice (sub) and itself (act) and needs the key (cnf). No API takes it: smaller ones are cut from it.")
+    let mut step = part("2", "The login becomes a task; the assistant gets a task token")
+        .saying("The assistant holds the token of its pod and a key that it made. For the ID token Deputy gives it a task token,")
+        .saying("which names Alice (sub) and the assistant (act), and needs the key (cnf). No API takes it; it can only be")
+        .saying("exchanged for smaller tokens. The rule that permits is one of the policies; all the others only refuse.")
         .after(started)
         .with_call(&call);
     let grant =
@@ -97,7 +98,7 @@ async fn begin_task(
     let row = step.audit.clone().unwrap_or_default();
     step.expect("begins a task", true, row.get("task_begun").cloned().unwrap_or_default());
     step.expect("task is named", row.get("task").cloned().unwrap_or_default(), call.body["task"].clone());
-    stage.tell(step);
+    stage.tell(step).await;
     let first_row = row.get("seq").and_then(Value::as_i64).unwrap_or_default();
     Ok(call.token().map(|token| (token.to_owned(), first_row)))
 }
@@ -123,15 +124,18 @@ async fn cut(
 }
 
 async fn search(stage: &mut Stage, task_token: &str) -> anyhow::Result<Option<String>> {
-    let step = part("3a", "The assistant gets a token that can search, and nothing else")
-        .saying("Cut from the task token: for one API, one permission, five minutes. The chain stays; the task token stays whole.");
+    let step = part("3a", "The assistant gets a token for searching alone")
+        .saying("The task token is exchanged for a token for one API, one permission and five minutes, and stays as it is. Alice")
+        .saying("is now called pw_…: a pairwise pseudonym, by which this API knows her again. Another API gets another one, so")
+        .saying("that two APIs cannot tell by it that they have the same user. Only Deputy can tell whose it is.");
     let (step, call) = cut(stage, step, task_token, TARGET, "tickets:search").await?;
-    stage.tell(step);
+    stage.tell(step).await;
     let Some(token) = call.token().map(str::to_owned) else { return Ok(None) };
 
     let found = stage.assistant.search(&token).await?;
     let mut step = part("3b", "The assistant searches")
-        .saying("The tickets API verifies the token, asks Deputy if it still lives, and wants a proof of the key for this request.")
+        .saying("The tickets API verifies the token, asks Deputy whether it is still active (introspection), and wants a proof of")
+        .saying("the key for this very request.")
         .after(stage.tape.take().into_iter().filter(|call| call.from == "tickets API").collect())
         .with_call(&found);
     step.expect("status", 200, found.status);
@@ -139,21 +143,21 @@ async fn search(stage: &mut Stage, task_token: &str) -> anyhow::Result<Option<St
     step.expect("introspection: active", true, asked.get("active").cloned().unwrap_or_default());
     let act = Decoded::read(&token).and_then(|token| token.claims.get("act").cloned()).unwrap_or_default();
     step.expect("introspection names the same act", act, asked.get("act").cloned().unwrap_or_default());
-    stage.tell(step);
+    stage.tell(step).await;
     Ok(Some(token))
 }
 
 async fn try_to_book(stage: &mut Stage, task_token: &str) -> anyhow::Result<Option<String>> {
-    let step = part("4a", "The assistant gets a token that can book")
-        .saying("Booking is marked in deputy.toml: it takes a phishing-resistant login of the last 15 minutes and a stated purpose.");
+    let step = part("4a", "The assistant gets a token for booking")
+        .saying("In deputy.toml tickets:book asks for a phishing-resistant login of the last 15 minutes and a stated purpose.");
     let (step, call) = cut(stage, step, task_token, TARGET, "tickets:book").await?;
-    stage.tell(step);
+    stage.tell(step).await;
     let Some(token) = call.token().map(str::to_owned) else { return Ok(None) };
 
     let refused = stage.assistant.book(&token, None).await?;
     stage.tape.take();
     let mut step =
-        part("4b", "The API will not sell yet: Alice's age is not shown").with_call(&refused).denied(
+        part("4b", "The API does not sell yet: Alice's age was not shown").with_call(&refused).denied(
             "the assistant, for Alice",
             "a ticket for an event for adults",
             "the tickets API's own: events for adults need age_over_18 beside the booking token",
@@ -161,19 +165,20 @@ async fn try_to_book(stage: &mut Stage, task_token: &str) -> anyhow::Result<Opti
         );
     step.expect("status", 403, refused.status);
     step.expect("error", "age_not_shown", refused.text("error"));
-    stage.tell(step);
+    stage.tell(step).await;
     Ok(Some(token))
 }
 
 async fn hand_over(stage: &mut Stage, task_token: &str) -> anyhow::Result<Option<String>> {
     let step = part("4c", "The assistant gets a token for the age agent")
-        .saying("The assistant may not read Alice's age itself. It gets a token that the age agent can exchange, and hands it over.");
+        .saying("The assistant may not ask for Alice's age itself. It gets a token that the age agent can exchange, and passes it")
+        .saying("on. This target knows Alice by another pseudonym than the tickets API.");
     let (step, call) = cut(stage, step, task_token, "age-agent", "age_over_18").await?;
-    stage.tell(step);
+    stage.tell(step).await;
     Ok(call.token().map(str::to_owned))
 }
 
-/// The age agent is born, asks, and hands its answer back. With the instance's credential.
+/// The age agent is started, asks, and hands its answer back. With the instance's credential.
 async fn answer(
     stage: &mut Stage,
     for_age_agent: &str,
@@ -185,10 +190,10 @@ async fn answer(
     let (Some(birth), Some(exchange)) = (of("/pods"), of("/token")) else {
         anyhow::bail!("the age agent answered {} without asking Deputy", handed_back.status);
     };
-    let mut step = part("5", "The age agent is born, answers one question, and knows no birthdate")
-        .saying("The platform starts a fresh pod; Deputy has never heard of it and needs no registration. The agent in it makes a key")
-        .saying("and shows the assistant's token with the token of its own pod. Deputy looks at the birthdate of Alice's login and")
-        .saying("answers yes or no. The chain now reads: the age agent, asked by the assistant, for Alice.")
+    let mut step = part("5", "The age agent answers one question and sees no birthdate")
+        .saying("The cluster starts a new pod, of which Deputy knows nothing: agents are not registered. The agent in it makes a key")
+        .saying("and presents the assistant's token with the token of its own pod. From the birthdate in Alice's login Deputy")
+        .saying("answers yes or no, here true. The chain now reads: the age agent, asked by the assistant, for Alice.")
         .after(vec![birth.clone()])
         .with_call(&exchange);
     let grant = Grant {
@@ -213,7 +218,7 @@ async fn answer(
         );
         step.expect("the agent is new", true, row.get("agent_created").cloned().unwrap_or_default());
     }
-    stage.tell(step);
+    stage.tell(step).await;
     let pod_token = birth.text("token").to_owned();
     let answer = handed_back.body.get("age_answer").and_then(Value::as_str).map(str::to_owned);
     Ok(answer.map(|answer| (answer, pod_token)))
@@ -223,10 +228,11 @@ async fn book(stage: &mut Stage, booking: &str, answer: &str) -> anyhow::Result<
     let booked = stage.assistant.book(booking, Some(answer)).await?;
     stage.tape.take();
     let mut step = part("6", "Booked")
-        .saying("Two tokens, one story: same user, same task, and the answer's inner act is the agent that books and proves its key.")
+        .saying("The API compares the two tokens: they are of the same user and the same task, and the inner act of the answer is")
+        .saying("the agent that books and proves its key.")
         .with_call(&booked);
     step.expect("status", 200, booked.status);
-    stage.tell(step);
+    stage.tell(step).await;
     Ok(())
 }
 
@@ -239,16 +245,17 @@ async fn end(
     let revoked = stage.assistant.deputy.revoke(task_token).await?;
     stage.tape.take();
     let mut step = part("7a", "The work is done: the assistant ends the task")
-        .saying("It revokes its task token. With it dies every token cut from it, and the age agent, born for this task, retires.")
+        .saying("It revokes its task token. Every token that was exchanged from it ends at the same moment (the record says: died),")
+        .saying("and the age agent, which was started for this task, is retired.")
         .with_call(&revoked);
     step.expect("status", 200, revoked.status);
     step.audit = stage.records.row_of(&revoked).await?;
     let row = step.audit.clone().unwrap_or_default();
     // The task token, search, booking, the one for the age agent, the answer.
     step.expect("tokens that died", 5, row.get("died").cloned().unwrap_or_default());
-    stage.tell(step);
+    stage.tell(step).await;
 
-    let mut step = part("7b", "Nothing of it works any more").denied(
+    let mut step = part("7b", "None of these tokens works any more").denied(
         "anyone who holds one of these tokens",
         "what it was good for a second ago",
         "a token lives only while its task, its login and its agents do",
@@ -276,7 +283,7 @@ async fn end(
     step.text.push(format!("at the tickets API:    {}", at_api.join(", ")));
     step.text.push(format!("at Deputy's /token:    {} (subject_token_unacceptable)", at_deputy.join(", ")));
     stage.tape.take();
-    stage.tell(step);
+    stage.tell(step).await;
 
     let agent = stage.names.id_of("the age agent").unwrap_or_default().to_owned();
     let mut step = part("7c", "The age agent's life, as `deputy agent explain` tells it");
@@ -284,6 +291,6 @@ async fn end(
     let life = step.text.join("\n");
     step.expect_that("says that it retired", life.contains("retired"), "it does not");
     step.expect_that("in under 40 lines", step.text.len() < 40, step.text.len());
-    stage.tell(step);
+    stage.tell(step).await;
     Ok(())
 }

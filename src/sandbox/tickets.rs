@@ -121,6 +121,11 @@ impl Tickets {
         }
     }
 
+    /// Whether an API that does not ask Deputy would believe this token.
+    pub async fn believes_offline(&self, token: &str) -> bool {
+        self.verify_offline(token).await.is_ok()
+    }
+
     /// Verifies a token both ways, and that the scope is there.
     async fn verify(&self, token: &str, scope: &str) -> Result<Claims, Problem> {
         let verified = self.verify_offline(token).await?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Method, Request};
 use serde_json::Value;
 use url::Url;
@@ -35,6 +35,8 @@ pub struct Call {
     pub status: u16,
     /// Where it redirects to.
     pub location: Option<String>,
+    /// After how many seconds it is worth asking again (`Retry-After`), if the answer says so.
+    pub retry_after: Option<String>,
     /// The body: JSON, or a string where it is not.
     pub body: Value,
 }
@@ -192,11 +194,13 @@ impl Transport for Line<'_> {
             proof_by: text(request.headers(), PROOF).and_then(|proof| thumbprint_in(&proof)),
             status: 0,
             location: None,
+            retry_after: None,
             body: Value::Null,
         };
         let response = self.wire.http.send(request).await?;
         call.status = response.status.as_u16();
         call.location = text(&response.headers, LOCATION.as_str());
+        call.retry_after = text(&response.headers, RETRY_AFTER.as_str());
         call.body = serde_json::from_slice(&response.body)
             .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&response.body)));
         if let Some(tape) = &self.wire.tape {

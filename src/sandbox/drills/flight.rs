@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::super::agents::{Assistant, DeputyClient};
 use super::super::stage::Stage;
 use super::super::tickets::TARGET;
-use super::drill;
+use super::Drill;
 
 /// Calls that go on at once.
 const CALLERS: usize = 4;
@@ -50,10 +50,10 @@ pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
     let refused = uses.iter().filter(|one| one.status == 401).count();
     let late = uses.iter().filter(|one| one.started >= acknowledged && one.status == 200).count();
 
-    let mut step = drill(8, "revocation in mid-flight").with_call(&revoked).denied(
+    let mut step = Drill::Revocation.step().with_call(&revoked).denied(
         "four callers at once, searching with one token without pause",
         "to go on searching",
-        "a 200 on revocation is a promise: durable, and true for every question asked after it",
+        "a revocation that was acknowledged is durable, and every question after it is answered by it",
         "a fresh token from the task token, which lives on",
     );
     let first = first_refusal.map_or("never".to_owned(), |at| format!("after {:.1} ms", took(at)));
@@ -69,7 +69,7 @@ pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
     step.expect_that("it was refused after", refused > 0, refused);
     step.expect("uses let through after the 200", 0, late);
     step.expect("answers of another kind", 0, uses.len() - good - refused);
-    stage.tell(step);
+    stage.tell(step).await;
     Ok(())
 }
 

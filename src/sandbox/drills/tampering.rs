@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use super::super::BIRTHDATE;
 use super::super::stage::Stage;
 use super::super::story::{Leftovers, PURPOSE};
-use super::drill;
+use super::Drill;
 
 /// Plays it on the row that began the story's task. Deputy is stopped for it, so that its files are whole.
 pub async fn play(stage: &mut Stage, leftovers: &Leftovers) -> anyhow::Result<()> {
@@ -27,7 +27,7 @@ pub async fn play(stage: &mut Stage, leftovers: &Leftovers) -> anyhow::Result<()
     let edited = edit(&database, was.as_bytes(), is.as_bytes())?;
     let (after, said) = verify(&config).await?;
 
-    let mut step = drill(9, "an edited audit row (in a copy of the database)").denied(
+    let mut step = Drill::EditedRow.step().denied(
         "someone who can write to the database",
         "to have Alice's purpose read 90 EUR instead of 40",
         "every row is hashed over the one before it; one changed character breaks the chain there",
@@ -44,7 +44,7 @@ pub async fn play(stage: &mut Stage, leftovers: &Leftovers) -> anyhow::Result<()
         &said,
     );
     step.expect("birthdate and tokens in Deputy's files", 0, found);
-    stage.tell(step);
+    stage.tell(step).await;
     Ok(())
 }
 

@@ -1,10 +1,9 @@
 //! A stolen task token in other hands: in another pod, and with the stolen token of the agent's own pod.
 
 use super::super::stage::Stage;
-use super::super::step::Step;
 use super::super::tickets::TARGET;
 use super::super::wire::Call;
-use super::{UNACCEPTABLE, drill, token_of};
+use super::{Drill, UNACCEPTABLE, token_of};
 use crate::sandbox::provider::PHISHING_RESISTANT;
 
 /// Another pod of the assistant's own service account, with a key of its own.
@@ -16,10 +15,10 @@ pub async fn task_token(stage: &mut Stage) -> anyhow::Result<()> {
     let (signed, _) = task_token.rsplit_once('.').unwrap_or_default();
     let forged = format!("{signed}.{}", "A".repeat(86));
     let forgery = thief.narrow(&forged, TARGET, "tickets:search").await?;
-    let at_api = thief.search(&stage.tickets_url, &search).await?;
+    let at_api = thief.search(&stage.assistant.tickets, &search).await?;
     let rightful = stage.assistant.deputy.narrow(&task_token, TARGET, "tickets:search").await?;
 
-    let mut step = drill(5, "a stolen task token in another pod").with_call(&call).denied(
+    let mut step = Drill::StolenTaskToken.step().with_call(&call).denied(
         "a second pod of the assistant's service account, with a key of its own",
         "tickets:search in Alice's name",
         "a task token is exchanged only by the agent it names, with proof of the key it is bound to",
@@ -59,13 +58,12 @@ pub async fn pod_token(stage: &mut Stage) -> anyhow::Result<()> {
     let call = thief.begin_task(&id_token, "tickets:search", "a drill").await?;
     let rightful = stage.assistant.begin_task(&id_token, "tickets:search", "a drill").await?;
 
-    let mut step: Step =
-        drill(6, "the token of the assistant's pod is stolen too, but not its key").with_call(&call).denied(
-            "a thief with the assistant's pod token and Alice's ID token, and a key of its own",
-            "a task token of its own, in the name of the assistant",
-            "a pod's token is pinned to the first key proven beside it, until it expires",
-            "the same with the key that the assistant made and never sent: tried, and granted",
-        );
+    let mut step = Drill::StolenPodToken.step().with_call(&call).denied(
+        "a thief with the assistant's pod token and Alice's ID token, and a key of its own",
+        "a task token of its own, in the name of the assistant",
+        "a pod's token is pinned to the first key proven beside it, until it expires",
+        "the same with the key that the assistant made and never sent: tried, and granted",
+    );
     let row = stage.records.row_of(&by_task).await?.unwrap_or_default();
     let cause = row.get("cause").and_then(serde_json::Value::as_str).unwrap_or_default();
     step.text.push(format!(

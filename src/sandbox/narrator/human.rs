@@ -1,160 +1,219 @@
 //! Steps for people: plain words first, then what was said on the wire, then the record.
 
-use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
+use super::layout::{command, cut, length, wrap, wrap_indented};
+use super::look::{Kind, Line, Look};
 use super::shown;
 use crate::oauth::exchange::token_type::ACCESS_TOKEN;
-use crate::sandbox::step::{Part, Step};
+use crate::sandbox::step::{Denial, Part, Step};
 use crate::sandbox::wire::Call;
 use crate::sdk::Decoded;
 
-/// Characters of a line, frame not counted.
-const WIDTH: usize = 116;
 /// Where text begins beside a label.
 const INDENT: usize = 10;
-
 /// Where text begins beside what is told of a denial.
 const DENIAL_INDENT: usize = 19;
+/// Where the second line of what is told of a denial begins on a narrow terminal, where its label has a line of its own.
+const NARROW_INDENT: usize = 4;
+/// Terminals with fewer columns are narrow.
+const NARROW: usize = 60;
 
-/// What the output can do.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Look {
-    pub has_boxes: bool,
-    pub has_colour: bool,
+/// A line to try, for those who watch.
+pub enum Offer {
+    /// What the next command does, or what is worth knowing about it.
+    Comment(String),
+    /// A command, in words. One that is longer than a line is not in single quotes.
+    Command(Vec<String>),
 }
 
-/// What a line is, and so how it looks.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Title,
-    Words,
-    Wire,
-    Token,
-    Rule,
-    Denied,
-    Audit,
-    Good,
-    Bad,
+/// The lines of a step or a passage.
+struct Page {
+    look: Look,
+    lines: Vec<Line>,
 }
 
-struct Line {
-    kind: Kind,
-    text: String,
-}
+impl Page {
+    const fn new(look: Look) -> Self {
+        Self { look, lines: Vec::new() }
+    }
 
-impl Kind {
-    fn style(self) -> Style {
-        let colour = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
-        match self {
-            Self::Title => Style::new().bold(),
-            Self::Words => Style::new(),
-            Self::Wire | Self::Audit => Style::new().dimmed(),
-            Self::Token => colour(AnsiColor::Cyan),
-            Self::Rule => colour(AnsiColor::Yellow),
-            Self::Denied => colour(AnsiColor::Magenta),
-            Self::Good => colour(AnsiColor::Green),
-            Self::Bad => colour(AnsiColor::Red).bold(),
+    fn push(&mut self, kind: Kind, texts: impl IntoIterator<Item = String>) {
+        self.lines.extend(texts.into_iter().map(|text| Line { kind, text }));
+    }
+
+    /// A paragraph in plain words.
+    fn say(&mut self, text: &str) {
+        let lines = wrap(text, self.look.inner());
+        self.push(Kind::Words, lines);
+    }
+
+    /// Text beside a label.
+    fn tell(&mut self, kind: Kind, label: &str, text: &str) {
+        for (i, part) in wrap(text, self.look.inner() - INDENT).into_iter().enumerate() {
+            let label = if i == 0 { label } else { "" };
+            self.push(kind, [format!("  {label:<8}{part}")]);
+        }
+    }
+
+    /// A line that is shown as it is, with a hanging indentation where it has to be broken.
+    fn keep(&mut self, text: &str) {
+        let kept = 2 + text.chars().take_while(|c| *c == ' ').count();
+        let lines = wrap_indented(text.trim_start(), self.look.inner(), kept, kept + 2);
+        self.push(Kind::Words, lines);
+    }
+
+    /// A refusal: who asked, for what, which rule refused, and what would have passed.
+    fn deny(&mut self, denial: &Denial, cause: &str) {
+        let rule = format!("{}{cause}", denial.rule);
+        let told = [
+            ("who asked:", &denial.who),
+            ("for what:", &denial.asked),
+            ("the rule:", &rule),
+            ("would have passed:", &denial.passes),
+        ];
+        for (i, (what, text)) in told.into_iter().enumerate() {
+            let label = if i == 0 { "DENIED" } else { "" };
+            if self.look.inner() < NARROW {
+                self.tell(Kind::Denied, label, what);
+                let lines = wrap_indented(text, self.look.inner(), NARROW_INDENT, NARROW_INDENT);
+                self.push(Kind::Denied, lines);
+                continue;
+            }
+            let parts = wrap(text, self.look.inner() - INDENT - DENIAL_INDENT);
+            for (j, part) in parts.into_iter().enumerate() {
+                let (label, what) = if j == 0 { (label, what) } else { ("", "") };
+                self.push(Kind::Denied, [format!("  {label:<8}{what:<DENIAL_INDENT$}{part}")]);
+            }
         }
     }
 }
 
 pub fn step(step: &Step, look: Look) -> String {
-    let mut lines = Vec::new();
+    let mut page = Page::new(look);
     if !step.words.is_empty() {
-        let words = wrap(&step.words.join(" "), 0);
-        lines.extend(words.into_iter().map(|text| Line { kind: Kind::Words, text }));
+        page.say(&step.words.join(" "));
     }
     if let Some(denial) = &step.denial {
-        for (i, (what, text)) in [
-            ("who asked:", denial.who.clone()),
-            ("for what:", denial.asked.clone()),
-            ("the rule:", format!("{}{}", denial.rule, cause(step))),
-            ("would have passed:", denial.passes.clone()),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            for (j, part) in wrap(&text, INDENT + DENIAL_INDENT).into_iter().enumerate() {
-                let label = if i + j == 0 { "DENIED" } else { "" };
-                let what = if j == 0 { what } else { "" };
-                lines.push(Line {
-                    kind: Kind::Denied,
-                    text: labelled(label, &format!("{what:<DENIAL_INDENT$}{part}")),
-                });
-            }
-        }
+        page.deny(denial, &cause(step));
     }
     for call in &step.before {
-        lines.push(Line { kind: Kind::Wire, text: labelled("", &cut(&spoken(call), WIDTH - INDENT)) });
+        page.tell(Kind::Wire, "", &cut(&spoken(call), look.inner() - INDENT));
     }
     if let Some(call) = &step.call {
-        tell(&mut lines, Kind::Wire, "request", &spoken(call));
+        page.tell(Kind::Wire, "request", &spoken(call));
         if step.token.is_none() || call.token().is_none() {
-            tell(&mut lines, Kind::Wire, "answer", &answered(call));
+            page.tell(Kind::Wire, "answer", &answered(call));
         }
     }
     if let Some(means) = &step.means {
-        tell(&mut lines, Kind::Token, "token", means);
+        page.tell(Kind::Token, "token", means);
     }
     if let Some(token) = &step.token {
         let typ = token.header.get("typ").and_then(Value::as_str).unwrap_or("JWT");
         let claims = members(&shown::brief(&shown::without_repeated_issuer(&shown::value(&token.claims))));
-        tell(
-            &mut lines,
-            Kind::Token,
-            if step.means.is_some() { "" } else { "token" },
-            &format!("{typ} {claims}"),
-        );
+        let label = if step.means.is_some() { "" } else { "token" };
+        page.tell(Kind::Token, label, &format!("{typ} {claims}"));
     }
     for text in &step.text {
-        lines.extend(wrap_kept(text).into_iter().map(|text| Line { kind: Kind::Words, text }));
+        page.keep(text);
     }
     if let Some(rule) = permitted_by(step).filter(|_| step.denial.is_none()) {
-        tell(&mut lines, Kind::Rule, "rule", &rule);
+        page.tell(Kind::Rule, "rule", &rule);
     }
     if let Some(row) = &step.audit {
-        tell(&mut lines, Kind::Audit, "audit", &members(&Value::Object(shown::row(row))));
+        page.tell(Kind::Audit, "audit", &members(&Value::Object(shown::row(row))));
     }
     for check in step.differences() {
         let text = format!("{}: expected {}, got {}", check.what, check.expected, check.actual);
-        tell(&mut lines, Kind::Bad, "DIFFERS", &text);
+        page.tell(Kind::Bad, "DIFFERS", &text);
     }
-    let title = match step.part {
+    let title = format!("{} [{}]", title(step), checked(step));
+    // Lines that belong together are printed together.
+    let goes_on = step.id.ends_with(['b', 'c']);
+    format!("{}{}", if goes_on { "" } else { before(look) }, look.framed(&title, &page.lines))
+}
+
+/// What separates a step from the one before it: a frame needs nothing.
+const fn before(look: Look) -> &'static str {
+    if look.has_boxes { "" } else { "\n" }
+}
+
+/// What a step is called.
+pub fn title(step: &Step) -> String {
+    match step.part {
         Part::Story => format!("{}. {}", step.id, step.title),
         Part::Drill => format!("Drill {}: {}", step.id, step.title),
-    };
-    let differing = step.differences().count();
-    let title = match (differing, step.checks.len()) {
-        (0, 1) => format!("{title} [ok: 1 check]"),
-        (0, checks) => format!("{title} [ok: {checks} checks]"),
-        (n, checks) => format!("{title} [{n} of {checks} checks DIFFER]"),
-    };
-    // Lines that belong together are printed together.
-    let goes_on = step.id.ends_with(['b', 'c']) && !look.has_boxes;
-    format!("{}{}", if goes_on || look.has_boxes { "" } else { "\n" }, framed(&title, &lines, look))
+        Part::Limits => step.title.clone(),
+    }
 }
 
-/// Lines between steps, kept as they are.
-pub fn passage(title: &str, lines: &[String], look: Look) -> String {
-    let lines: Vec<Line> = lines.iter().map(|text| Line { kind: Kind::Words, text: text.clone() }).collect();
-    framed(title, &lines, look)
+/// How the checks of a step came out.
+fn checked(step: &Step) -> String {
+    match (step.differences().count(), step.checks.len()) {
+        (0, 1) => "ok:\u{a0}1\u{a0}check".to_owned(),
+        (0, checks) => format!("ok:\u{a0}{checks}\u{a0}checks"),
+        (n, checks) => format!("{n}\u{a0}of\u{a0}{checks}\u{a0}checks\u{a0}DIFFER"),
+    }
 }
 
-/// Lines to copy: under a heading, without a frame, and never broken.
-pub fn to_copy(title: &str, lines: &[String], look: Look) -> String {
-    let mut out = format!("\n{}\n", paint(&format!("== {title}"), Kind::Title, look));
-    for line in lines {
-        let kind = if line.starts_with('#') { Kind::Wire } else { Kind::Words };
-        out += &format!("{}\n", paint(line, kind, look));
+/// Paragraphs under a title. One that has a term is told beside it.
+pub fn passage(title: &str, paragraphs: &[(Option<&str>, String)], look: Look) -> String {
+    let mut page = Page::new(look);
+    let terms = paragraphs.iter().filter_map(|(term, _)| *term);
+    let most = terms.map(length).max().unwrap_or_default();
+    for (term, text) in paragraphs {
+        let Some(term) = *term else {
+            page.say(text);
+            continue;
+        };
+        let indent = most + 4;
+        for (i, line) in wrap(text, look.inner().saturating_sub(indent)).into_iter().enumerate() {
+            let term = if i == 0 { term } else { "" };
+            page.push(Kind::Words, [format!("  {term:<most$}  {line}")]);
+        }
+    }
+    format!("{}{}", before(look), look.framed(title, &page.lines))
+}
+
+/// Commands to copy: under a heading and without a frame, so that nothing but the commands is copied.
+pub fn to_copy(title: &str, offers: &[Offer], look: Look) -> String {
+    let mut out = format!("\n{}", unframed(&format!("== {title}"), Kind::Title, look));
+    for (i, offer) in offers.iter().enumerate() {
+        match offer {
+            Offer::Comment(text) => {
+                if i > 0 {
+                    out.push('\n');
+                }
+                for line in wrap(text, look.width - 2) {
+                    out += &format!("{}\n", look.paint(&format!("# {line}"), Kind::Wire));
+                }
+            }
+            Offer::Command(words) => {
+                for line in command(words, look.width) {
+                    out += &format!("{}\n", look.paint(&line, Kind::Words));
+                }
+            }
+        }
     }
     out
 }
 
-/// One line that sums up.
-pub fn verdict(line: &str, is_good: bool, look: Look) -> String {
+/// A sentence that sums up.
+pub fn verdict(sentence: &str, is_good: bool, look: Look) -> String {
     let kind = if is_good { Kind::Good } else { Kind::Bad };
-    format!("\n{}\n", paint(line, kind, look))
+    format!("\n{}", unframed(sentence, kind, look))
+}
+
+/// How the next step is reached.
+pub fn prompt(sentence: &str, look: Look) -> String {
+    unframed(sentence, Kind::Wire, look)
+}
+
+/// A sentence without a frame.
+fn unframed(sentence: &str, kind: Kind, look: Look) -> String {
+    let lines = wrap(sentence, look.width).into_iter();
+    lines.map(|line| format!("{}\n", look.paint(&line, kind))).collect()
 }
 
 /// `assistant -> Deputy POST /token audience=… scope=…`
@@ -175,14 +234,14 @@ fn spoken(call: &Call) -> String {
         let value = value
             .replace("urn:ietf:params:oauth:grant-type:", "")
             .replace("urn:ietf:params:oauth:token-type:", "");
-        let value = if value.contains(' ') { format!("\"{value}\"") } else { value };
+        let value = if value.contains(' ') { format!("\"{}\"", value.replace(' ', "\u{a0}")) } else { value };
         text += &format!("  {name}={value}");
     }
     if let Some(key) = &call.proof_by {
         text += &format!("  proof-by={}", shown::brief_key(key));
     }
     if call.token().is_some() {
-        text += &format!("  => {}", call.status);
+        text += &format!("  =>\u{a0}{}", call.status);
     }
     text
 }
@@ -225,8 +284,8 @@ fn cause(step: &Step) -> String {
     let Some(cause) = row.get("cause").and_then(Value::as_str) else { return String::new() };
     match row.get("policy").filter(|policy| policy.get("decision").and_then(Value::as_str) != Some("permit"))
     {
-        Some(policy) => format!(" [cause {cause}, by policy {}]", policy_names(policy)),
-        None => format!(" [cause {cause}]"),
+        Some(policy) => format!(" [cause\u{a0}{cause}, by\u{a0}policy\u{a0}{}]", policy_names(policy)),
+        None => format!(" [cause\u{a0}{cause}]"),
     }
 }
 
@@ -245,79 +304,4 @@ fn members(value: &Value) -> String {
         Value::String(text) => Value::from(text.replace(' ', "\u{a0}")).to_string(),
         other => other.to_string(),
     }
-}
-
-fn tell(lines: &mut Vec<Line>, kind: Kind, label: &str, text: &str) {
-    for (i, part) in wrap(text, INDENT).into_iter().enumerate() {
-        lines.push(Line { kind, text: labelled(if i == 0 { label } else { "" }, &part) });
-    }
-}
-
-fn labelled(label: &str, text: &str) -> String {
-    format!("  {label:<8}{text}")
-}
-
-/// Breaks at spaces; what has none stays whole. A no-break space becomes a space.
-fn wrap(text: &str, indent: usize) -> Vec<String> {
-    let width = WIDTH - indent;
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last_mut();
-        match line {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines.into_iter().map(|line| line.replace('\u{a0}', " ")).collect()
-}
-
-/// As [`wrap`], indented by two columns, with a hanging indent for the lines that follow.
-fn wrap_kept(text: &str) -> Vec<String> {
-    let kept = 2 + text.chars().take_while(|c| *c == ' ').count();
-    let hanging = kept + 4;
-    wrap(text.trim_start(), hanging)
-        .into_iter()
-        .enumerate()
-        .map(|(i, part)| format!("{}{part}", " ".repeat(if i == 0 { kept } else { hanging })))
-        .collect()
-}
-
-fn cut(text: &str, to: usize) -> String {
-    if text.chars().count() <= to {
-        return text.to_owned();
-    }
-    let mut kept: String = text.chars().take(to.saturating_sub(1)).collect();
-    kept.push('…');
-    kept
-}
-
-fn framed(title: &str, lines: &[Line], look: Look) -> String {
-    let mut out = String::new();
-    let title = cut(title, WIDTH - 4);
-    if !look.has_boxes {
-        out += &format!("{}\n", paint(&format!("== {title}"), Kind::Title, look));
-        for line in lines {
-            out += &format!("{}\n", paint(line.text.trim_end(), line.kind, look));
-        }
-        return out;
-    }
-    let rule = |n: usize| "─".repeat(n);
-    let rest = rule((WIDTH + 1).saturating_sub(title.chars().count() + 2));
-    out += &format!("┌─ {} {rest}┐\n", paint(&title, Kind::Title, look));
-    for line in lines {
-        // A line too long for the frame keeps its end: it may be a command to copy.
-        let padding = " ".repeat(WIDTH.saturating_sub(line.text.chars().count()));
-        out += &format!("│ {}{padding} │\n", paint(&line.text, line.kind, look));
-    }
-    out += &format!("└{}┘\n", rule(WIDTH + 2));
-    out
-}
-
-fn paint(text: &str, kind: Kind, look: Look) -> String {
-    let style = kind.style();
-    if look.has_colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }

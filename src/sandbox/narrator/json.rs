@@ -11,6 +11,7 @@ pub fn step(step: &Step) -> Value {
     let id = match step.part {
         Part::Story => step.id.clone(),
         Part::Drill => format!("drill-{}", step.id),
+        Part::Limits => step.id.clone(),
     };
     json!({
         "step": id,

@@ -129,6 +129,8 @@ pub fn row(row: &Value) -> Map<String, Value> {
         let is_told_already = match name {
             "scope_asked" => row.get("scope").is_some(),
             "class" => row.get("class") == row.get("client") || row["class"] == "client",
+            // A token that was granted is shown with both.
+            "target" | "scope" => row.get("jti").is_some() && row["event"] == "exchange",
             "chain" => row.get("chain").and_then(Value::as_array).is_some_and(|chain| chain.len() < 2),
             _ => false,
         };

@@ -2,9 +2,10 @@ use serde_json::json;
 
 use super::*;
 use crate::jose::{Algorithm, SigningKey};
+use crate::sandbox::step::Part;
 use crate::sandbox::wire::Call;
 
-const PLAIN: Look = Look { has_boxes: false, has_colour: false };
+const PLAIN: Look = Look { width: 80, has_boxes: false, has_colour: false };
 
 /// A step with everything in it, and the token that it is about.
 fn full_step() -> (Step, String) {
@@ -28,6 +29,7 @@ fn full_step() -> (Step, String) {
         proof_by: None,
         status: 200,
         location: None,
+        retry_after: None,
         body: json!({ "access_token": token, "scope": "tickets:search" }),
     };
     let mut step = Step::new(Part::Story, "1", "A step").saying("Plain words.").after(vec![call.clone()]);
@@ -51,12 +53,36 @@ fn plain_output_has_no_escape_codes_and_no_frames() {
 
 #[test]
 fn a_terminal_gets_colour_and_frames_of_one_width() {
-    let coloured = human::step(&full_step().0, Look { has_boxes: true, has_colour: true });
+    let coloured = human::step(&full_step().0, Look::of_width(Some(110), true));
     assert!(coloured.contains("\u{1b}["));
-    let framed = human::step(&full_step().0, Look { has_boxes: true, has_colour: false });
+    let framed = human::step(&full_step().0, Look::of_width(Some(110), false));
     assert!(!framed.contains('\u{1b}'));
-    let widths: Vec<usize> = framed.lines().map(|line| line.chars().count()).collect();
-    assert!(widths.iter().all(|width| *width == widths[0]), "{framed}");
+    assert!(framed.lines().all(|line| line.chars().count() == 110), "{framed}");
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal_and_narrow_ones_get_no_frames() {
+    let long = "https://".to_owned() + &"a-name-without-a-space.".repeat(9);
+    let mut step = full_step().0;
+    step.title = format!("A title of many words that names {long}");
+    step.words.push(long.clone());
+    step.text.push(format!("    {long}"));
+    step.expect("a long value", long.as_str(), 7);
+    for columns in [None, Some(0), Some(20), Some(48), Some(80), Some(99), Some(100), Some(300)] {
+        let look = Look::of_width(columns, false);
+        let passage = [(Some("a term"), long.clone()), (None, long.clone())];
+        let offers = [Offer::Comment(long.clone()), Offer::Command(vec!["curl".to_owned(), long.clone()])];
+        let text = human::step(&step, look)
+            + &human::passage(&long, &passage, look)
+            + &human::to_copy(&long, &offers, look)
+            + &human::prompt(&long, look)
+            + &human::verdict(&long, true, look);
+        let most = text.lines().map(|line| line.chars().count()).max();
+        assert!(most <= Some(look.width), "{columns:?}: {most:?}\n{text}");
+        assert_eq!(text.contains('┌'), columns >= Some(100), "{columns:?}");
+    }
+    assert_eq!(Look::of_width(None, false).width, 80);
+    assert_eq!(Look::of_width(Some(300), false).width, 120);
 }
 
 #[test]

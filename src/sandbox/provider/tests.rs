@@ -110,7 +110,7 @@ async fn password_and_key_earn_mfa_and_a_phishing_resistant_level() {
     let answer = world.token(&code_of(&redirect), VERIFIER).await;
 
     assert_eq!((redirect.status, answer.status), (303, 200));
-    let keys = KeySet::parse(jwks(&world.provider.key).to_string().as_bytes()).unwrap();
+    let keys = KeySet::parse(world.provider.published().to_string().as_bytes()).unwrap();
     let token = UnverifiedToken::scan(answer.text("id_token")).unwrap();
     let key = keys.choose(token.header()).unwrap();
     token.verify(key).unwrap();

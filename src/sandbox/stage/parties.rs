@@ -1,24 +1,30 @@
 //! Makes the parties of the sandbox and has them serve, each on a loopback port of its own.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use anyhow::Context as _;
 use openidconnect::{IssuerUrl, RedirectUrl};
 
 use super::super::BIRTHDATE;
 use super::super::agents::{self, AgeAgent, Agent, Assistant, BOOKING_APP, BookingApp, Pods};
+use super::super::directory::Directory;
 use super::super::platform::{self, Launcher, Platform};
-use super::super::provider::{self, Account, Provider, jwks};
-use super::super::serve::{Server, bind};
+use super::super::provider::{Account, Host, Provider, jwks};
+use super::super::serve::{Server, bind, free_address};
 use super::super::tickets::{self, Tickets};
 use super::super::user::User;
 use super::super::wire::Wire;
-use super::super::world::Directory;
 use super::SandboxClock;
 use crate::base::entropy::{Entropy, handle, uuid_v7};
 use crate::base::time::Clock as _;
 use crate::jose::{Algorithm, SigningKey};
+use crate::policy::BUILTIN_FILES;
 use crate::sdk::{Client, Credential, Endpoints};
+
+/// Where the sandbox's own policies are, in its directory.
+pub const POLICIES: &str = "policies";
 
 /// What every party is made with.
 pub struct Makings {
@@ -36,8 +42,8 @@ pub struct Parties {
     pub alice: User,
     pub assistant: Arc<Assistant>,
     pub age_agent: Arc<AgeAgent>,
-    /// Where the tickets API serves.
-    pub tickets_url: String,
+    pub provider: Host,
+    pub tickets: Arc<Tickets>,
 }
 
 fn new_key() -> anyhow::Result<SigningKey> {
@@ -69,7 +75,7 @@ impl Makings {
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
         });
-        self.directory.write("cluster.jwks.json", jwks(&platform.key).to_string())?;
+        self.directory.write("cluster.jwks.json", jwks([&platform.key]).to_string())?;
         let launcher = Launcher {
             wire: self.wire.clone(),
             platform: listener.url.clone(),
@@ -80,25 +86,42 @@ impl Makings {
         Ok(Pods { launcher, issuer: self.issuer.clone(), clock, entropy })
     }
 
+    /// The directory of the policies, and whether it is the sandbox's own: with the rules that ship with Deputy, in
+    /// files that can be edited while Deputy runs. The viewer's own directory is used as it is.
+    pub fn policies(&self, of_viewer: Option<&Path>) -> anyhow::Result<(PathBuf, bool)> {
+        if let Some(directory) = of_viewer {
+            let directory = std::fs::canonicalize(directory);
+            return Ok((directory.context("read the policy directory")?, false));
+        }
+        let directory = self.directory.make(POLICIES)?;
+        for (name, text) in BUILTIN_FILES {
+            self.directory.write(&format!("{POLICIES}/{name}"), text)?;
+        }
+        Ok((directory, true))
+    }
+
     /// The identity provider with its user, the assistant, the age agent and the tickets API, all serving.
     pub async fn parties(&self, pods: &Pods, servers: &mut Vec<Server>) -> anyhow::Result<Parties> {
-        let (at_provider, at_assistant, at_tickets, at_age_agent) = (bind()?, bind()?, bind()?, bind()?);
+        let (at_assistant, at_tickets, at_age_agent) = (bind()?, bind()?, bind()?);
+        // It is stopped and started again, so nobody else should be given its port meanwhile.
+        let at_provider = free_address(&*self.entropy)?;
+        let issuer = format!("http://{at_provider}");
         let alice = User {
             wire: self.wire.of("Alice"),
             username: "alice".to_owned(),
             password: handle::<12>(&*self.entropy)?,
             key: new_key()?,
-            provider: at_provider.url.clone(),
+            provider: issuer.clone(),
         };
         let redirect_uri = format!("{}/callback", at_assistant.url);
-        let provider = Arc::new(self.provider(&at_provider.url, &alice, &redirect_uri)?);
+        let provider = Arc::new(self.provider(&issuer, &alice, &redirect_uri)?);
         let Agent { deputy, pod_token } = pods.start("assistant", "assistant").await?;
         let assistant = Arc::new(Assistant {
             deputy,
             pod_token,
             app: BookingApp {
                 wire: self.wire.of("assistant"),
-                provider: IssuerUrl::new(at_provider.url.clone())?,
+                provider: IssuerUrl::new(issuer)?,
                 redirect_uri: RedirectUrl::new(redirect_uri)?,
                 clock: self.clock.clone(),
                 entropy: self.entropy.clone(),
@@ -117,12 +140,11 @@ impl Makings {
             keys: Mutex::default(),
             proofs: Mutex::default(),
         });
-        let tickets_url = at_tickets.url.clone();
-        servers.push(at_provider.serve(&provider, provider::routes)?);
+        let provider = Host::start_at(at_provider, provider)?;
         servers.push(at_assistant.serve(&assistant, agents::assistant_routes)?);
         servers.push(at_tickets.serve(&tickets, tickets::routes)?);
         servers.push(at_age_agent.serve(&age_agent, agents::age_agent_routes)?);
-        Ok(Parties { alice, assistant, age_agent, tickets_url })
+        Ok(Parties { alice, assistant, age_agent, provider, tickets })
     }
 
     /// The identity provider, which knows the user and the booking application.

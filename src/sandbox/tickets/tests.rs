@@ -55,7 +55,7 @@ fn world() -> World {
         config
             .route(
                 "/jwks",
-                get().to(|issuer: Data<Issuer>| async move { HttpResponse::Ok().json(jwks(&issuer.key)) }),
+                get().to(|issuer: Data<Issuer>| async move { HttpResponse::Ok().json(jwks([&issuer.key])) }),
             )
             .route("/introspect", post().to(introspect));
     };
