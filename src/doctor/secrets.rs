@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use secrecy::ExposeSecret as _;
+
 use super::Findings;
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::{Config, Database};
@@ -13,6 +15,7 @@ const SOON: Lifetime = Lifetime::from_seconds(14 * 86_400);
 
 pub(super) fn check(findings: &mut Findings, config: &Config, file: &Path, now: Timestamp) {
     expiry(findings, config, now);
+    sendable(findings, config);
     files(findings, config, file);
 }
 
@@ -44,6 +47,30 @@ fn expiry(findings: &mut Findings, config: &Config, now: Timestamp) {
         format!("{counted} clients have a secret, long enough and not about to expire")
     };
     findings.ok_unless_reported(ID, what);
+}
+
+/// RFC 6749 §2.3.1 has id and secret form-encoded in the header. Libraries that leave it out send `+` and `%` as
+/// something else, and a `:` in the id ends it there.
+fn sendable(findings: &mut Findings, config: &Config) {
+    const ID: &str = "client_secrets";
+    let is_changed = |c: char| matches!(c, '+' | '%' | ':') || c.is_whitespace() || !c.is_ascii();
+    let clients = config.registry.clients.values();
+    for client in clients {
+        let ClientAuthentication::ClientSecretBasic(secrets) = &client.authentication else { continue };
+        if secrets.iter().any(|secret| secret.value.expose_secret().contains(is_changed)) {
+            let what = format!(
+                "the secret of client `{}` has a character (`+`, `%`, `:` or white space) that many libraries send wrongly",
+                client.id
+            );
+            findings.warn(ID, what, "make one that every library can send: `deputy key make --secret`");
+        }
+        if client.id.as_str().contains(is_changed) {
+            let what =
+                format!("the id of client `{}` has a character that many libraries send wrongly", client.id);
+            let fix = "choose an id without `+`, `%`, `:` and white space, or write `authentication = \"client_secret_post\"`";
+            findings.warn(ID, what, fix);
+        }
+    }
 }
 
 /// The files that hold secrets, as the configuration file names them.

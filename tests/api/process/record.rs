@@ -132,3 +132,47 @@ async fn a_data_directory_that_others_can_enter_is_not_served_from() {
     world.start().await.stop().await;
     world.finish().await;
 }
+
+/// Runs `deputy check` as a user who can read the configuration and may not enter `data_dir`.
+async fn check_as_another_user(world: &World, data_dir: &std::path::Path) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+    /// A user that no system gives to anybody.
+    const OTHER: u32 = 987_654;
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_deputy"));
+    command.args(["check", "--offline", "--config"]).arg(world.config());
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DEPUTY_")) {
+        command.env_remove(name);
+    }
+    // Only a privileged process can become another user. The others take the right to enter from themselves.
+    let is_privileged = std::os::unix::fs::chown(data_dir, Some(0), None).is_ok();
+    if is_privileged {
+        command.uid(OTHER);
+        let above = data_dir.parent().expect("a directory");
+        std::fs::set_permissions(above, std::fs::Permissions::from_mode(0o755)).expect("the mode");
+    } else {
+        std::fs::set_permissions(data_dir, std::fs::Permissions::from_mode(0o000)).expect("the mode");
+    }
+    let output = command.output().await.expect("deputy can be run");
+    std::fs::set_permissions(data_dir, std::fs::Permissions::from_mode(0o700)).expect("the mode");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_by_another_user_says_so_and_not_that_the_database_is_empty() {
+    let world = World::new(Backend::Sqlite).await;
+    world.start().await.stop().await;
+    let data_dir = world.path("node1-data");
+
+    let told = check_as_another_user(&world, &data_dir).await;
+
+    assert!(
+        told.contains("as the user that owns `data_dir`") || told.contains("as the user that Deputy runs as"),
+        "{told}"
+    );
+    assert!(
+        !told.contains("is empty") && !told.contains("deputy init") && !told.contains("deputy migrate"),
+        "{told}"
+    );
+    assert!(told.contains("failed   database"), "{told}");
+    world.finish().await;
+}
