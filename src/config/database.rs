@@ -1,8 +1,10 @@
 //! `[database]`: an SQLite file or a PostgreSQL URL. A URL may hold a password and is never printed.
 
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::path::Path;
 
+use super::secrets::UNREADABLE;
 use super::section::Section;
 use super::table::table;
 use super::{Database, PostgresTls, PostgresUrl};
@@ -37,7 +39,11 @@ pub(super) fn database(section: &Section<'_>, raw: RawDatabase, data_dir: &Path)
             Ok(text) => ("url_file", text.trim().to_owned()),
             Err(error) => {
                 let what = format!("names `{file}`, which cannot be read: {}", error.kind());
-                section.refuse("url_file", what, "write the URL in that file, mode 0600");
+                let fix = match error.kind() {
+                    ErrorKind::PermissionDenied => UNREADABLE,
+                    _ => "write the URL in that file, mode 0600",
+                };
+                section.refuse("url_file", what, fix);
                 return None;
             }
         },

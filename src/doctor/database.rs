@@ -35,9 +35,12 @@ pub(super) async fn check(findings: &mut Findings, config: &Config, now: Timesta
     findings.ok("database", format!("{kind} answers"));
     let passed = u32::try_from(started.elapsed().as_secs()).unwrap_or(u32::MAX);
     let now = now.plus(Lifetime::from_seconds(passed));
-    examine(findings, &found, now);
     if let Some(server) = &found.server {
-        examine_server(findings, server, found.is_empty, now);
+        examine_server(findings, server, now);
+    }
+    // Of tables that the role may not read, nothing is known.
+    if found.server.as_ref().is_none_or(|server| server.has_rights || !server.has_tables) {
+        examine(findings, &found, now);
     }
 }
 
@@ -102,8 +105,8 @@ fn sealed(findings: &mut Findings, Sealed { keys, unopened }: Sealed) {
 /// The oldest version that the tests know.
 const OLDEST: u32 = 14;
 
-fn examine_server(findings: &mut Findings, server: &Server, is_empty: bool, now: Timestamp) {
-    let Server { version, encoding, clock, is_read_only, has_rights, role, schema } = server;
+fn examine_server(findings: &mut Findings, server: &Server, now: Timestamp) {
+    let Server { version, encoding, clock, role, schema, .. } = server;
     let major = version / 10_000;
     if major < OLDEST {
         let what = format!("PostgreSQL {major} is older than {OLDEST}");
@@ -127,14 +130,14 @@ fn examine_server(findings: &mut Findings, server: &Server, is_empty: bool, now:
             "make a new database with `ENCODING 'UTF8' TEMPLATE template0`",
         );
     }
-    if *is_read_only {
+    if server.is_read_only {
         let what = "the server takes no writes: it is a standby, or `default_transaction_read_only` is on";
         let fix = "name the primary in `database.url` (all hosts, with `target_session_attrs=read-write`), and switch \
                    that setting off for this role";
         findings.fail("database_rights", what, fix);
-    } else if *has_rights {
+    } else if server.has_rights {
         findings.ok("database_rights", format!("the role `{role}` may read and write"));
-    } else if is_empty {
+    } else if !server.has_tables {
         let what = format!("the role `{role}` may make no tables in the schema `{schema}`");
         let fix = format!(
             "`GRANT CREATE, USAGE ON SCHEMA {schema} TO {role}`, or make that role the owner of the database"
@@ -232,11 +235,12 @@ mod tests {
                 encoding: "UTF8".to_owned(),
                 clock: NOW,
                 is_read_only: false,
+                has_tables: true,
                 has_rights: true,
                 role: "deputy".to_owned(),
                 schema: "public".to_owned(),
             };
-            examine_server(&mut findings, &server, false, NOW);
+            examine_server(&mut findings, &server, NOW);
             findings.0[0].clone()
         };
 

@@ -18,7 +18,7 @@ use crate::keys::{NodeSecrets, SealPurpose};
 pub struct Inspection {
     /// Whether there is nothing of Deputy's in it yet.
     pub is_empty: bool,
-    /// Migrations still to run; all of them where it is empty.
+    /// Migrations still to run; all of them where it is empty, or where the role may not read which have.
     pub pending: usize,
     /// The durability settings as read back on a connection.
     pub settings: String,
@@ -50,6 +50,8 @@ pub struct Server {
     /// What its clock shows.
     pub clock: Timestamp,
     pub is_read_only: bool,
+    /// Whether Deputy's tables are there.
+    pub has_tables: bool,
     /// Whether the role may do what Deputy does: make the tables where there are none, else read and write them.
     pub has_rights: bool,
     /// The role, and the schema that its tables are in.
@@ -128,27 +130,29 @@ impl Look<'_> {
         )
         .await?;
         let server = server(&mut connection).await?;
-        let applied = applied_postgres(&mut connection).await?;
-        let pending = pending(&name_postgres(&mut connection).await?, &applied)?;
-        let is_readable = !applied.is_empty() && server.has_rights;
-        let (highest_time, sealed, behind) = if is_readable {
-            let mut session = postgres::Session(&connection);
-            let highest = session.number(HIGHEST_TIME).await.map_err(StoreError::from)?;
-            (highest, self.sealed(&mut session).await?, self.behind(&mut session).await?)
-        } else {
-            let behind = if applied.is_empty() { self.behind_of_nothing() } else { None };
-            (None, Sealed::default(), behind)
-        };
-        Ok(Inspection {
-            is_empty: applied.is_empty(),
-            pending,
+        let mut found = Inspection {
+            is_empty: !server.has_tables,
             is_durable: settings.len() == 3 && settings.iter().all(|setting| setting.ends_with("=on")),
             settings: settings.join(" "),
-            highest_time: highest_time.map(Timestamp::from_millis),
-            server: Some(server),
-            sealed,
-            behind,
-        })
+            ..self.nothing_there("")?
+        };
+        if server.has_tables {
+            found.behind = None;
+        }
+        if server.has_tables && server.has_rights {
+            let applied = applied_postgres(&mut connection).await?;
+            found.pending = pending(&name_postgres(&mut connection).await?, &applied)?;
+            found.is_empty = applied.is_empty();
+        }
+        if server.has_rights && !found.is_empty {
+            let mut session = postgres::Session(&connection);
+            let highest = session.number(HIGHEST_TIME).await.map_err(StoreError::from)?;
+            found.highest_time = highest.map(Timestamp::from_millis);
+            found.sealed = self.sealed(&mut session).await?;
+            found.behind = self.behind(&mut session).await?;
+        }
+        found.server = Some(server);
+        Ok(found)
     }
 
     /// Tries the master key on every signing key that has its private part, and on this node's checkpoint key.
@@ -209,17 +213,19 @@ async fn server(connection: &mut AsyncPgConnection) -> Result<Server, StoreError
                        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                        WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p')) END::text), \
            (6, current_user::text), \
-           (7, coalesce(current_schema(), 'public')::text)) AS w(n, word) ORDER BY w.n",
+           (7, coalesce(current_schema(), 'public')::text), \
+           (8, (to_regclass('__diesel_schema_migrations') IS NOT NULL)::text)) AS w(n, word) ORDER BY w.n",
     )
     .await?;
     let unread = || StoreError::Database("the server does not tell its state".to_owned());
-    let [version, encoding, clock, is_read_only, has_rights, role, schema] =
-        <[String; 7]>::try_from(words).map_err(|_| unread())?;
+    let [version, encoding, clock, is_read_only, has_rights, role, schema, has_tables] =
+        <[String; 8]>::try_from(words).map_err(|_| unread())?;
     Ok(Server {
         version: version.parse().map_err(|_| unread())?,
         encoding,
         clock: Timestamp::from_millis(clock.parse().map_err(|_| unread())?),
         is_read_only: is_read_only == "true",
+        has_tables: has_tables == "true",
         has_rights: has_rights == "true",
         role,
         schema,

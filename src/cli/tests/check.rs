@@ -147,6 +147,27 @@ async fn a_database_that_was_never_used_is_said_to_be_empty_and_stays_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_moves_to_another_database_is_not_told_that_it_lost_one() {
+    let mut world = World::migrated().await;
+    world.edit("[tokens]", "[database]\nurl = \"sqlite://data/other.db\"\n[tokens]");
+
+    let findings = world.check().await;
+
+    assert!(is_told(&findings, ("schema", Warning, "deputy migrate")), "{}", faults(&findings));
+    assert!(is_told(&findings, ("audit_reach", Status::Ok, "")), "{}", faults(&findings));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_an_editor_of_another_system_has_saved_is_read() {
+    let mut world = World::migrated().await;
+    world.text = format!("\u{feff}{}", world.text.replace('\n', "\r\n"));
+
+    let findings = world.check().await;
+
+    assert_eq!(faults(&findings), "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_port_that_is_taken_is_found() {
     let world = World::migrated().await;
     let _holder = std::net::TcpListener::bind(("127.0.0.1", world.port)).unwrap();

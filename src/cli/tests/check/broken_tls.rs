@@ -4,7 +4,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, 
 
 use super::super::world::World;
 use super::Case;
-use crate::doctor::Status::Failed;
+use crate::doctor::Status::{Failed, Warning};
 
 /// A certificate for these names, with its key.
 pub(super) fn params(names: &[&str]) -> CertificateParams {
@@ -107,6 +107,25 @@ pub(super) const BROKEN: &[Case] = &[
         },
         "tls_chain",
         Failed,
+        "signed",
+    ),
+    (
+        "two intermediates in the wrong order",
+        |w| {
+            let (root, root_key) = authority("root");
+            let (upper, upper_key) = authority("upper");
+            let (lower, lower_key) = authority("lower");
+            let upper_pem =
+                upper.clone().signed_by(&upper_key, &Issuer::from_params(&root, &root_key)).unwrap().pem();
+            let lower_pem =
+                lower.clone().signed_by(&lower_key, &Issuer::from_params(&upper, &upper_key)).unwrap().pem();
+            let key = KeyPair::generate().unwrap();
+            let leaf =
+                params(&["localhost"]).signed_by(&key, &Issuer::from_params(&lower, &lower_key)).unwrap();
+            install(w, &(leaf.pem() + &upper_pem + &lower_pem), &key);
+        },
+        "tls_chain",
+        Warning,
         "signed",
     ),
     (

@@ -50,6 +50,7 @@ impl Server {
     }
 
     async fn drop(self) {
+        // What was granted goes with the database, and the role after it.
         self.run(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
         self.run(&format!("DROP ROLE {}", self.name)).await;
     }
@@ -163,4 +164,20 @@ async fn a_database_that_is_as_it_should_be_is_sound() {
     let ids: Vec<&str> = against.map(|finding| finding.id).collect();
     super::all_are_on_the_page(&findings);
     assert_eq!(ids, ["secret_files", "database_tls", "schema"], "{}", faults(&findings));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_may_not_read_the_tables_of_another_is_told() {
+    let Some(server) = Server::new("").await else { return };
+    let mut world = World::fresh();
+    let mut of_admin = server.admin.clone();
+    of_admin.set_path(&server.name);
+    world.edit("[tokens]", &format!("[database]\nurl = \"{of_admin}\"\n[tokens]"));
+    world.migrate().await;
+    world.edit(of_admin.as_str(), server.url().as_str());
+
+    let findings = world.check().await;
+    server.drop().await;
+
+    assert!(is_told(&findings, ("database_rights", Failed, "GRANT SELECT")), "{}", faults(&findings));
 }
