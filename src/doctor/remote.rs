@@ -1,5 +1,6 @@
 //! Identity providers, workload issuers and clients whose keys are fetched, as the server would fetch them.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -9,6 +10,7 @@ use super::keys::{usable, workloads_and_clients};
 use super::{Findings, Surroundings, provider};
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::Config;
+use crate::jose::{Algorithm, KeySet};
 use crate::registry::{IdentityProvider, KeySource, Reach};
 use crate::verification::{
     DiscoveryFault, FetchError, HttpKeys, MAX_DOCUMENT, Probe, RemoteKeys as _, provider_metadata,
@@ -51,7 +53,7 @@ pub(super) async fn check(findings: &mut Findings, config: &Config, surroundings
                 findings.fail(KEYS, format!("{name}: {what}"), fix);
             }
             Ok(document) => {
-                if let Err((what, fix)) = fetched(url, usable(&document, signer.algorithms)) {
+                if let Err((what, fix)) = judge(url, &document, signer.algorithms) {
                     findings.fail(KEYS, format!("{name}: {what}"), fix);
                 }
                 remote.compare_clocks(findings, name, &remote.probe(url, signer.reach).await);
@@ -100,7 +102,7 @@ impl Remote<'_> {
         };
         let probe = self.probe(&url, &provider.reach).await;
         self.compare_clocks(findings, &format!("provider `{}`", provider.issuer), &probe);
-        fetched(&url, usable(&document, &provider.algorithms))
+        judge(&url, &document, &provider.algorithms)
     }
 
     async fn discover(
@@ -160,10 +162,10 @@ impl Remote<'_> {
                  `jwks_file`"
                     .to_owned()
             }
-            (Probe { status: None, .. }, Some(proxy)) => {
+            (Probe { status: None, was_asked: true, .. }, Some(proxy)) => {
                 format!("it is asked through the proxy {}: see that this one is up and lets it through", shown(proxy))
             }
-            (Probe { status: None, .. }, None) => match self.proxy_variable {
+            (Probe { status: None, was_asked: true, .. }, None) => match self.proxy_variable {
                 Some(name) => format!(
                     "the variable {name} names a proxy, and Deputy takes one from its configuration only: write `proxy` \
                      there; else {otherwise}"
@@ -202,12 +204,11 @@ fn shown(proxy: &Url) -> String {
     format!("{}://{host}{port}", proxy.scheme())
 }
 
-/// What is wrong with keys that were fetched from `url`.
-fn fetched(url: &Url, judged: Result<(), Fault>) -> Result<(), Fault> {
-    judged.map_err(|(what, fix)| {
-        let fix = format!(
-            "see that `jwks_uri` is the address of its keys, and not of a page; its publisher has to {fix}"
-        );
-        (format!("{url} {what}"), fix)
+/// Whether one of the keys that were fetched from `url` fits an allowed algorithm.
+fn judge(url: &Url, document: &[u8], algorithms: &BTreeSet<Algorithm>) -> Result<(), Fault> {
+    usable(document, algorithms).map_err(|(what, fix)| {
+        let is_set = KeySet::parse(document).is_ok();
+        let of_page = "see that `jwks_uri` is the address of its keys, and not of a page";
+        (format!("{url} {what}"), if is_set { fix } else { of_page.to_owned() })
     })
 }

@@ -14,8 +14,8 @@ use crate::registry::ClientAuthentication;
 const SOON: Lifetime = Lifetime::from_seconds(14 * 86_400);
 
 pub(super) fn check(findings: &mut Findings, config: &Config, file: &Path, now: Timestamp) {
-    expiry(findings, config, now);
     sendable(findings, config);
+    expiry(findings, config, now);
     files(findings, config, file);
 }
 
@@ -49,13 +49,12 @@ fn expiry(findings: &mut Findings, config: &Config, now: Timestamp) {
     findings.ok_unless_reported(ID, what);
 }
 
-/// RFC 6749 §2.3.1 has id and secret form-encoded in the header. Libraries that leave it out send `+` and `%` as
-/// something else, and a `:` in the id ends it there.
+/// RFC 6749 §2.3.1 has the secret form-encoded in the header. Libraries that leave it out send `+` and `%` as something
+/// else, and some end the secret at a `:` or trim white space.
 fn sendable(findings: &mut Findings, config: &Config) {
     const ID: &str = "client_secrets";
     let is_changed = |c: char| matches!(c, '+' | '%' | ':') || c.is_whitespace() || !c.is_ascii();
-    let clients = config.registry.clients.values();
-    for client in clients {
+    for client in config.registry.clients.values() {
         let ClientAuthentication::ClientSecretBasic(secrets) = &client.authentication else { continue };
         if secrets.iter().any(|secret| secret.value.expose_secret().contains(is_changed)) {
             let what = format!(
@@ -63,12 +62,6 @@ fn sendable(findings: &mut Findings, config: &Config) {
                 client.id
             );
             findings.warn(ID, what, "make one that every library can send: `deputy key make --secret`");
-        }
-        if client.id.as_str().contains(is_changed) {
-            let what =
-                format!("the id of client `{}` has a character that many libraries send wrongly", client.id);
-            let fix = "choose an id without `+`, `%`, `:` and white space, or write `authentication = \"client_secret_post\"`";
-            findings.warn(ID, what, fix);
         }
     }
 }

@@ -155,13 +155,6 @@ pub(super) const BROKEN: &[Case] = &[
         "deputy key make --secret",
     ),
     (
-        "a client whose id ends at a colon for many libraries",
-        |w| w.text = w.text.replace("\"files-api\"", "\"files:api\""),
-        "client_secrets",
-        Warning,
-        "client_secret_post",
-    ),
-    (
         "no policy in the directory",
         |w| {
             std::fs::create_dir(w.path("policy")).unwrap();

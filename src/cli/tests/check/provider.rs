@@ -88,7 +88,7 @@ const STORIES: &[Story] = &[
         |p| p.keys = Served::document("/keys", "<!doctype html><title>Sign in</title>"),
         "providers",
         Failed,
-        "jwks_uri",
+        "not of a page",
     ),
     (
         "an issuer with one slash more",

@@ -12,6 +12,8 @@ use crate::registry::Reach;
 /// What a server shows of itself.
 #[derive(Clone, Debug, Default)]
 pub struct Probe {
+    /// Whether a request was sent at all: the rules for URLs allow it, and what it needs is at hand.
+    pub was_asked: bool,
     /// The status code of its answer, if it answered.
     pub status: Option<u16>,
     /// Where it sends those who ask.
@@ -33,10 +35,14 @@ impl HttpKeys {
             None => request,
         };
         match request.send().await {
-            Err(error) => Probe { certificate: CertificateFault::among_causes(&error), ..Probe::default() },
+            Err(error) => {
+                let certificate = CertificateFault::among_causes(&error);
+                Probe { was_asked: true, certificate, ..Probe::default() }
+            }
             Ok(response) => {
                 let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
                 Probe {
+                    was_asked: true,
                     status: Some(response.status().as_u16()),
                     location: location.map(str::to_owned),
                     date: date(response.headers()),
