@@ -1,6 +1,8 @@
-//! What every other module may use: time, randomness, digests, loopback addresses, the limits of the process, the
-//! search for the nearest of several names, which characters show, and enums whose variants have a word each.
+//! What every other module may use: time, randomness, digests, loopback addresses, what is wrong with a certificate, the
+//! limits of the process, the search for the nearest of several names, which characters show, and enums whose variants
+//! have a word each.
 
+pub mod certificate;
 pub mod digest;
 pub mod entropy;
 #[cfg(debug_assertions)]

@@ -1,11 +1,15 @@
 //! `deputy check`: reports what is wrong with a configuration and its surroundings, and how to fix it. Each subject has
 //! a file of its own.
 
+mod chain;
 mod database;
 mod files;
 mod keys;
 mod machine;
 mod meaning;
+mod network;
+mod policies;
+mod provider;
 mod remote;
 mod secrets;
 mod tls;
@@ -117,16 +121,19 @@ pub async fn check(file: &Path, surroundings: Surroundings) -> Vec<Finding> {
     let now = surroundings.now;
     files::check(&mut findings, &config, file);
     keys::check_files(&mut findings, &config);
+    keys::shared(&mut findings, &config);
     tls::check(&mut findings, &config, now);
     secrets::check(&mut findings, &config, file, now);
+    policies::check(&mut findings, &config);
     meaning::check(&mut findings, &config);
+    network::check(&mut findings, &config);
     machine::check(&mut findings, &config);
     database::check(&mut findings, &config, now).await;
     if surroundings.is_offline {
         let what = "identity providers and key servers were not asked (`--offline`)";
         findings.warn("providers", what, "run without `--offline`");
     } else {
-        remote::check(&mut findings, &config).await;
+        remote::check(&mut findings, &config, &surroundings).await;
     }
     findings.0
 }

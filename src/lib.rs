@@ -37,8 +37,8 @@
 //! - [`config`] reads the configuration file into types that need no further check.
 //! - [`registry`] says who is registered: identity providers, workload issuers, clients, targets and predicates.
 //! - [`metrics`] counts for operators.
-//! - [`base`] has time, randomness, digests, loopback addresses, the limits of the process, the search for the nearest
-//!   name, which characters show, and enums whose variants have a word each.
+//! - [`base`] has time, randomness, digests, loopback addresses, what is wrong with a certificate, the limits of the
+//!   process, the search for the nearest name, which characters show, and enums whose variants have a word each.
 //!
 //! Outside the library, the program uses [`Cli`] only, and tests and benchmarks use `testing` only.
 //!

@@ -10,6 +10,7 @@ mod load;
 mod memory;
 mod request;
 pub mod testing;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ use request::Vocabulary;
 pub use active::{ActivePolicy, ReloadOutcome};
 pub use facts::Facts;
 pub use load::{BUILTIN_FILES, PolicyError, Problem};
+pub use words::UnknownWord;
 
 /// The word that is recorded in place of a policy where none permitted and none forbade.
 pub const NO_PERMIT: &str = "no-permit";

@@ -7,7 +7,7 @@ pub mod listeners;
 mod readiness;
 pub mod record;
 pub mod reload;
-mod socket;
+pub mod socket;
 mod start;
 mod tcp;
 
@@ -49,6 +49,8 @@ pub struct Server {
 impl Server {
     /// Starts everything.
     pub async fn start(config: Config, surroundings: Surroundings) -> Result<Self, ServerError> {
+        // Before anything is opened or recorded.
+        socket::check(&config.admin_socket()).map_err(ServeError::from)?;
         let app = start::start(config, surroundings).await?;
         record::process(&app, ProcessAct::Start, None).await.map_err(StartError::from)?;
         let running = listeners::start(&app, &app.config.load())?;

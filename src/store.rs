@@ -90,6 +90,9 @@ pub enum StoreError {
     /// What was to be written is by a clock that disagrees with that of the database server. Nothing was written.
     #[error("the clock of this machine is more than a minute from that of the database: set it right first")]
     ClockDisagrees,
+    /// The database server cannot be worked with as it is configured.
+    #[error("{what}; {fix}")]
+    Unreachable { what: String, fix: String },
     /// Anything else that stops the start, in words.
     #[error("{0}")]
     Unusable(String),

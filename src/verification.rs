@@ -37,8 +37,8 @@ pub use verified_workload::{Build, Credential, VerifiedWorkload};
 pub use workload::explained::Explained;
 
 pub use remote::{
-    DiscoveryFault, FetchError, HttpKeys, KeyCache, KeyFault, KeySpec, MAX_DOCUMENT, ReadFiles, RemoteKeys,
-    provider_metadata,
+    DiscoveryFault, FetchError, HttpKeys, KeyCache, KeyFault, KeySpec, MAX_DOCUMENT, Probe, ReadFiles,
+    RemoteKeys, provider_metadata,
 };
 
 /// How long the last known keys of workload issuers and clients are used when they cannot be fetched again.

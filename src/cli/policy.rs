@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::{CliError, Output};
+use crate::config::Config;
 use crate::policy::testing::{BUILTIN_CASES, run_cases};
 use crate::policy::{self, PolicySet};
 
@@ -25,7 +26,7 @@ pub struct Set {
     /// Directory of `*.cedar` files; else that of `--config`; else the built-in set
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
     policy: Option<PathBuf>,
-    /// Configuration file whose `policy.directory` is taken
+    /// Configuration file whose `policy.directory` is taken; words of the rules that it lacks are told
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -48,8 +49,8 @@ impl Policy {
     pub(super) fn run(self, output: &mut Output) -> Result<(), CliError> {
         match self {
             Self::Check(set) => {
-                let directory = set.directory()?;
-                let summary = policy::check::check(directory.as_deref())
+                let (directory, config) = set.read()?;
+                let summary = policy::check::check(directory.as_deref(), config.as_ref())
                     .map_err(|error| CliError::Failed(error.to_string()))?;
                 if output.is_json() {
                     output.json(&summary.to_json());
@@ -59,7 +60,7 @@ impl Policy {
                 Ok(())
             }
             Self::Test(test) => {
-                let directory = test.set.directory()?;
+                let (directory, _) = test.set.read()?;
                 let set = directory.as_deref().map_or_else(PolicySet::builtin, PolicySet::load);
                 let set = set.map_err(|error| CliError::Failed(error.to_string()))?;
                 let file = test.cases.or_else(|| directory.map(|directory| directory.join(CASES)));
@@ -86,11 +87,10 @@ impl Policy {
 }
 
 impl Set {
-    fn directory(&self) -> Result<Option<PathBuf>, CliError> {
-        match (&self.policy, &self.config) {
-            (Some(directory), _) => Ok(Some(directory.clone())),
-            (None, Some(config)) => Ok(super::load(config)?.policy.directory),
-            (None, None) => Ok(None),
-        }
+    /// The directory, and the configuration if one was named.
+    fn read(&self) -> Result<(Option<PathBuf>, Option<Config>), CliError> {
+        let config = self.config.as_deref().map(super::load).transpose()?;
+        let configured = config.as_ref().and_then(|config| config.policy.directory.clone());
+        Ok((self.policy.clone().or(configured), config))
     }
 }

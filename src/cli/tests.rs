@@ -3,6 +3,7 @@
 mod check;
 #[path = "../../tests/support/ports.rs"]
 mod ports;
+mod served;
 mod world;
 
 use clap::{CommandFactory as _, Parser as _};

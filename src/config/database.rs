@@ -1,8 +1,10 @@
 //! `[database]`: an SQLite file or a PostgreSQL URL. A URL may hold a password and is never printed.
 
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::path::Path;
 
+use super::secrets::UNREADABLE;
 use super::section::Section;
 use super::table::table;
 use super::{Database, PostgresTls, PostgresUrl};
@@ -37,7 +39,11 @@ pub(super) fn database(section: &Section<'_>, raw: RawDatabase, data_dir: &Path)
             Ok(text) => ("url_file", text.trim().to_owned()),
             Err(error) => {
                 let what = format!("names `{file}`, which cannot be read: {}", error.kind());
-                section.refuse("url_file", what, "write the URL in that file, mode 0600");
+                let fix = match error.kind() {
+                    ErrorKind::PermissionDenied => UNREADABLE,
+                    _ => "write the URL in that file, mode 0600",
+                };
+                section.refuse("url_file", what, fix);
                 return None;
             }
         },
@@ -60,6 +66,12 @@ pub(super) fn database(section: &Section<'_>, raw: RawDatabase, data_dir: &Path)
 /// Takes `sslmode` and `sslrootcert` out of the URL; the rest reaches the driver as written. Without `sslmode` it is
 /// `verify-full`.
 fn postgres(section: &Section<'_>, key: &str, text: &str) -> Option<PostgresUrl> {
+    if is_cut_short(text) {
+        let what = "has a user or a password with a character that ends it in a URL";
+        let fix = "percent-encode it: `@` is `%40`, `:` `%3A`, `/` `%2F`, `?` `%3F`, `#` `%23`, `%` `%25`";
+        section.refuse(key, what, fix);
+        return None;
+    }
     let (base, query) = text.split_once('?').unwrap_or((text, ""));
     let (mut mode, mut root, mut hosts, mut rest) = (None, None, hosts_of(base), Vec::new());
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -93,6 +105,17 @@ fn postgres(section: &Section<'_>, key: &str, text: &str) -> Option<PostgresUrl>
     Some(PostgresUrl { url, tls })
 }
 
+/// Whether what stands before the hosts of a URL holds a character that ends it there. Its rest would be taken for
+/// hosts, and could be told in messages.
+fn is_cut_short(text: &str) -> bool {
+    let (_, after) = text.split_once("://").unwrap_or_default();
+    let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
+    let rest = &after[authority.len()..];
+    // An `@` in a parameter is no fault.
+    let is_after = rest.find('@').is_some_and(|at| !rest[..at].contains('='));
+    after.contains('#') || is_after || authority.matches('@').count() > 1
+}
+
 /// The hosts between the user and the database of a URL, each without its port. None at all is a Unix socket.
 fn hosts_of(base: &str) -> Vec<String> {
     let (_, after) = base.split_once("://").unwrap_or_default();
@@ -112,4 +135,28 @@ fn is_local(host: &str) -> bool {
         || host.starts_with("%2F")
         || host.starts_with("%2f")
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_cut_short;
+
+    #[test]
+    fn a_password_that_ends_the_user_early_is_found() {
+        for password in ["p@ss", "p/ss", "p?ss", "p#ss", "p@ss/w#rd"] {
+            assert!(
+                is_cut_short(&format!("postgres://u:{password}@db.example:5432/d?sslmode=disable")),
+                "{password}"
+            );
+        }
+        for url in [
+            "postgres://u:p%40ss@db.example/d",
+            "postgres://u@a.example:1,b.example:2/d?sslmode=verify-full",
+            "postgres://%2Fvar%2Frun/d",
+            "postgres:///d?host=/var/run&user=a@b",
+            "postgres://u@h/d?application_name=a@b",
+        ] {
+            assert!(!is_cut_short(url), "{url}");
+        }
+    }
 }

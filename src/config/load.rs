@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,7 +27,12 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             let what = format!("cannot be read: {}", error.kind());
-            let fix = "give `--config`, or make one with `deputy init`";
+            let fix = match error.kind() {
+                ErrorKind::InvalidData => "save it as UTF-8: an editor has written it in another encoding",
+                ErrorKind::IsADirectory => "name the file in that directory, which is usually `deputy.toml`",
+                ErrorKind::PermissionDenied => "run the command as the user that Deputy runs as",
+                _ => "give `--config`, or make one with `deputy init`",
+            };
             ConfigError::whole_file(path.to_owned(), "--config", what, fix)
         })?;
         // The empty parent of `deputy.toml` is the working directory, which joins as it should.

@@ -1,5 +1,7 @@
 //! Client secrets: read from files, strong enough, at most two, never printed.
 
+use std::io::ErrorKind;
+
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
@@ -24,6 +26,10 @@ table! {
 }
 
 const HOW_TO_MAKE: &str = "make one with `openssl rand -base64 32 | tr '+/' '-_' | tr -d '='`";
+
+/// What to do about a file with a secret that is there and cannot be read.
+pub(super) const UNREADABLE: &str =
+    "run the command as the user that Deputy runs as, and let the file belong to that user, mode 0600";
 
 /// The secrets of one client, in the order of the file.
 pub(super) fn secrets(
@@ -75,7 +81,11 @@ fn read(section: &Section<'_>, key: &str, file: &str) -> Option<SecretString> {
         Ok(text) => Zeroizing::new(text),
         Err(error) => {
             let what = format!("names `{file}`, which cannot be read: {}", error.kind());
-            section.refuse(key, what, "write the secret in that file, mode 0600");
+            let fix = match error.kind() {
+                ErrorKind::PermissionDenied => UNREADABLE,
+                _ => "write the secret in that file, mode 0600",
+            };
+            section.refuse(key, what, fix);
             return None;
         }
     };

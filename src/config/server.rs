@@ -134,7 +134,11 @@ pub(super) fn listen(section: &Section<'_>, raw: &RawListen) -> Option<Listen> {
     let address = |key: &str, text: &str, default: String| -> Option<SocketAddr> {
         let parsed = text.parse().ok();
         if parsed.is_none() {
-            let fix = format!("write for example `{default}`; names are not looked up");
+            let is_bare_v6 = text.matches(':').count() > 1 && !text.starts_with('[');
+            let fix = match text.rsplit_once(':').filter(|_| is_bare_v6) {
+                Some((host, port)) => format!("write an IPv6 address in brackets: `[{host}]:{port}`"),
+                None => format!("write for example `{default}`; names are not looked up"),
+            };
             section.refuse(key, format!("`{text}` is no address with a port"), fix);
         }
         parsed

@@ -191,12 +191,14 @@ fn a_database_url_reaches_the_driver_as_written() {
         let url = format!("postgres://u:p%40ss@{local}/d");
         assert_eq!(parsed(&format!("{url}?sslmode=disable")).as_ref(), Ok(&url));
     }
-    for remote in
-        ["db.example/d", "127.0.0.1,db.example/d", "127.0.0.1/d?host=db.example", "127.0.0.1@db.example/d"]
-    {
+    for remote in ["db.example/d", "127.0.0.1,db.example/d", "127.0.0.1/d?host=db.example"] {
         let separator = if remote.contains('?') { '&' } else { '?' };
         let refused = parsed(&format!("postgres://u@{remote}{separator}sslmode=disable")).unwrap_err();
         assert!(refused.contains("not on this machine"), "{remote}: {refused}");
+    }
+    for hidden in ["u@127.0.0.1@db.example/d", "u:pw/127.0.0.1@db.example/d"] {
+        let refused = parsed(&format!("postgres://{hidden}?sslmode=disable")).unwrap_err();
+        assert!(refused.contains("percent-encode") && !refused.contains("pw"), "{hidden}: {refused}");
     }
 }
 

@@ -1,9 +1,15 @@
 //! The database: reachable, schema, durability, and the time it has seen.
 
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+
 use super::Findings;
-use crate::base::time::{CLOCK_TOLERANCE, Timestamp};
+use super::files::as_owner;
+use crate::base::time::{CLOCK_TOLERANCE, Lifetime, Timestamp};
 use crate::config::{Config, Database, PostgresTls};
-use crate::store::inspect::{Inspection, inspect};
+use crate::keys::NodeSecrets;
+use crate::store::StoreError;
+use crate::store::inspect::{Inspection, Sealed, Server, inspect};
 
 pub(super) async fn check(findings: &mut Findings, config: &Config, now: Timestamp) {
     tls(findings, config);
@@ -11,21 +17,47 @@ pub(super) async fn check(findings: &mut Findings, config: &Config, now: Timesta
         Database::Sqlite(file) => format!("SQLite {}", file.display()),
         Database::Postgres(_) => "PostgreSQL".to_owned(),
     };
-    let found = match inspect(config).await {
+    // What is wrong with the file of the master key is a finding of its own.
+    let secrets = NodeSecrets::load(&config.keys.master_key_file).ok();
+    let started = std::time::Instant::now();
+    let found = match inspect(config, secrets.as_ref()).await {
         Ok(found) => found,
+        Err(StoreError::Unreachable { what, fix }) => {
+            findings.fail("database", format!("{kind} does not answer: {what}"), fix);
+            return;
+        }
         Err(error) => {
-            let fix = match &config.database {
-                Database::Sqlite(_) => "name a file that the user Deputy runs as may write, on a local disk",
-                Database::Postgres(_) => {
-                    "see that it runs, and that host, user, password and `sslmode` are right"
-                }
-            };
+            let fix = unusable(config);
             findings.fail("database", format!("{kind} does not answer: {error}"), fix);
             return;
         }
     };
     findings.ok("database", format!("{kind} answers"));
-    examine(findings, &found, now);
+    let passed = u32::try_from(started.elapsed().as_secs()).unwrap_or(u32::MAX);
+    let now = now.plus(Lifetime::from_seconds(passed));
+    if let Some(server) = &found.server {
+        examine_server(findings, server, now);
+    }
+    // Of tables that the role may not read, nothing is known.
+    if found.server.as_ref().is_none_or(|server| server.has_rights || !server.has_tables) {
+        examine(findings, &found, now);
+    }
+}
+
+/// What to do about a database that cannot be opened, where nothing more is known.
+fn unusable(config: &Config) -> String {
+    match &config.database {
+        Database::Sqlite(file) => match std::fs::metadata(file) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                let owner = std::fs::metadata(&config.data_dir).map(|metadata| metadata.uid());
+                owner.map_or_else(|_| "run this check as the user that Deputy runs as".to_owned(), as_owner)
+            }
+            _ => "name a file that the user Deputy runs as may write, on a local disk".to_owned(),
+        },
+        Database::Postgres(_) => {
+            "see that it runs, and that host, user, password and `sslmode` are right".to_owned()
+        }
+    }
 }
 
 fn examine(findings: &mut Findings, found: &Inspection, now: Timestamp) {
@@ -49,7 +81,83 @@ fn examine(findings: &mut Findings, found: &Inspection, now: Timestamp) {
             "let the database keep its defaults: `fsync` and `synchronous_commit` on",
         );
     }
+    sealed(findings, found.sealed);
+    match &found.behind {
+        Some(behind) => findings.fail("audit_reach", behind.what(), behind.fix()),
+        None => findings.ok("audit_reach", "the database reaches as far as the checkpoint file"),
+    }
     clock(findings, now, found.highest_time);
+}
+
+fn sealed(findings: &mut Findings, Sealed { keys, unopened }: Sealed) {
+    const ID: &str = "sealed_keys";
+    if unopened > 0 {
+        let what =
+            format!("the master key does not open {unopened} of {keys} keys that are sealed in the database");
+        let fix = "restore the master key that belongs to this database; with this one Deputy does not start";
+        findings.fail(ID, what, fix);
+    } else {
+        findings
+            .ok(ID, format!("{keys} keys are sealed in the database, and the master key at hand opens them"));
+    }
+}
+
+/// The oldest version that the tests know.
+const OLDEST: u32 = 14;
+
+fn examine_server(findings: &mut Findings, server: &Server, now: Timestamp) {
+    let Server { version, encoding, clock, role, schema, .. } = server;
+    let major = version / 10_000;
+    if major < OLDEST {
+        let what = format!("PostgreSQL {major} is older than {OLDEST}");
+        findings.fail(
+            "database_version",
+            what,
+            format!("upgrade the server to PostgreSQL {OLDEST} or later"),
+        );
+    } else {
+        findings.ok("database_version", format!("PostgreSQL {major}"));
+    }
+    if encoding == "UTF8" {
+        findings.ok("database_encoding", "the database keeps text as UTF-8");
+    } else {
+        let what = format!(
+            "the encoding of the database is {encoding}: what users and agents are called may not fit"
+        );
+        findings.warn(
+            "database_encoding",
+            what,
+            "make a new database with `ENCODING 'UTF8' TEMPLATE template0`",
+        );
+    }
+    if server.is_read_only {
+        let what = "the server takes no writes: it is a standby, or `default_transaction_read_only` is on";
+        let fix = "name the primary in `database.url` (all hosts, with `target_session_attrs=read-write`), and switch \
+                   that setting off for this role";
+        findings.fail("database_rights", what, fix);
+    } else if server.has_rights {
+        findings.ok("database_rights", format!("the role `{role}` may read and write"));
+    } else if !server.has_tables {
+        let what = format!("the role `{role}` may make no tables in the schema `{schema}`");
+        let fix = format!(
+            "`GRANT CREATE, USAGE ON SCHEMA {schema} TO {role}`, or make that role the owner of the database"
+        );
+        findings.fail("database_rights", what, fix);
+    } else {
+        let what = format!("the role `{role}` may not read and write every table of the schema `{schema}`");
+        let fix = format!(
+            "`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}`, or use the owner"
+        );
+        findings.fail("database_rights", what, fix);
+    }
+    if !now.agrees_with(*clock) {
+        let what = format!("this machine's clock shows {now}, and that of the database server {clock}");
+        findings.fail(
+            "clock",
+            what,
+            "set both clocks by NTP (`timedatectl set-ntp true`); a node so far off is not ready",
+        );
+    }
 }
 
 fn tls(findings: &mut Findings, config: &Config) {
@@ -96,6 +204,9 @@ mod tests {
             settings: "fsync=on full_page_writes=on synchronous_commit=on".to_owned(),
             is_durable: true,
             highest_time: Some(NOW),
+            server: None,
+            sealed: Sealed::default(),
+            behind: None,
         };
         change(&mut database);
         let mut findings = Findings::default();
@@ -113,6 +224,29 @@ mod tests {
         assert_eq!(findings[0].id, "durability");
         assert_eq!(findings[0].status, Status::Failed);
         assert!(findings[0].what.contains("fsync=off") && findings[0].fix.contains("synchronous_commit"));
+    }
+
+    #[test]
+    fn a_server_that_is_too_old_is_found() {
+        let judged = |version| {
+            let mut findings = Findings::default();
+            let server = Server {
+                version,
+                encoding: "UTF8".to_owned(),
+                clock: NOW,
+                is_read_only: false,
+                has_tables: true,
+                has_rights: true,
+                role: "deputy".to_owned(),
+                schema: "public".to_owned(),
+            };
+            examine_server(&mut findings, &server, NOW);
+            findings.0[0].clone()
+        };
+
+        assert_eq!(judged(140_000).status, Status::Ok);
+        assert_eq!(judged(130_014).status, Status::Failed);
+        assert!(judged(130_014).fix.contains("PostgreSQL 14"));
     }
 
     #[test]

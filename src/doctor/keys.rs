@@ -1,6 +1,10 @@
 //! The keys of providers, workload issuers and clients: readable, and at least one of an allowed algorithm.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 use super::Findings;
 use crate::config::Config;
@@ -48,10 +52,10 @@ pub(super) fn check_files(findings: &mut Findings, config: &Config) {
     const ID: &str = "key_files";
     for Signer { name, keys, reach, algorithms } in providers(config).chain(workloads_and_clients(config)) {
         if let Some(file) = &reach.tls_ca_file
-            && let Err(error) = std::fs::read(file)
+            && let Err(what) = authority(file)
         {
-            let what = format!("CA file {} of {name} cannot be read: {}", file.display(), error.kind());
-            findings.fail(ID, what, "put the CA's certificate there, PEM");
+            let what = format!("CA file {} of {name} {what}", file.display());
+            findings.fail(ID, what, "put the CA's certificate there, PEM: `-----BEGIN CERTIFICATE-----`");
         }
         let KeySource::File(file) = keys else { continue };
         let shown = file.display();
@@ -63,11 +67,50 @@ pub(super) fn check_files(findings: &mut Findings, config: &Config) {
             Ok(document) => {
                 if let Err((what, fix)) = usable(&document, algorithms) {
                     findings.fail(ID, format!("key file {shown} of {name} {what}"), fix);
+                } else if KeySet::holds_secret(&document) {
+                    let what = format!("key file {shown} of {name} holds a private key beside a public one");
+                    findings.warn(
+                        ID,
+                        what,
+                        "put public keys only there, and make a new key in place of that one",
+                    );
                 }
             }
         }
     }
     findings.ok_unless_reported(ID, "every key file is readable and has a usable key");
+}
+
+/// Whether a file has a certificate; else what is wrong.
+fn authority(file: &Path) -> Result<(), String> {
+    let certificates = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    match certificates {
+        Ok(certificates) if certificates.is_empty() => Err("has no certificate".to_owned()),
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("cannot be read: {error}")),
+    }
+}
+
+/// Two clients with one key are one client to everybody but the registry: each can sign what the other may.
+pub(super) fn shared(findings: &mut Findings, config: &Config) {
+    const ID: &str = "client_keys";
+    let mut owners: BTreeMap<[u8; 32], Vec<&str>> = BTreeMap::new();
+    for client in config.registry.clients.values() {
+        let ClientAuthentication::PrivateKeyJwt { keys: KeySource::File(file), .. } = &client.authentication
+        else {
+            continue;
+        };
+        let set = std::fs::read(file).ok().and_then(|document| KeySet::parse(&document).ok());
+        for thumbprint in set.iter().flat_map(KeySet::thumbprints) {
+            owners.entry(thumbprint).or_default().push(client.id.as_str());
+        }
+    }
+    let groups: BTreeSet<Vec<&str>> = owners.into_values().filter(|names| names.len() > 1).collect();
+    for names in groups {
+        let what = format!("the clients `{}` have one key, so each can act as the other", names.join("`, `"));
+        findings.warn(ID, what, "give each client a key pair of its own");
+    }
+    findings.ok_unless_reported(ID, "no two clients have one key");
 }
 
 /// Whether one of the keys in this JWK set fits an allowed algorithm; else what is wrong, and the fix.
@@ -80,6 +123,10 @@ pub(super) fn usable(document: &[u8], allowed: &BTreeSet<Algorithm>) -> Result<(
         (format!("is no JWK set: {error}"), fix.to_owned())
     })?;
     let keys: BTreeSet<Algorithm> = set.algorithms().collect();
+    if keys.is_empty() && KeySet::holds_secret(document) {
+        let fix = "put the public key in its place (without `d`, `p`, `q` or `k`), and make a new key if others saw it";
+        return Err(("has a private or symmetric key, and no public one".to_owned(), fix.to_owned()));
+    }
     if keys.is_empty() {
         let fix =
             "give a public P-256, P-384, Ed25519 or RSA (2048 bits or more) key, with `use` absent or `sig`";

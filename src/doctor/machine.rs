@@ -74,13 +74,29 @@ fn disk_space(findings: &mut Findings, config: &Config) {
     let data_dir = ("`data_dir`", config.data_dir.as_path());
     let checkpoints = ("the checkpoint file", config.audit.checkpoint_file.as_path());
     let mut shown = Vec::new();
-    for (what, path) in database.into_iter().chain([data_dir, checkpoints]) {
+    for (what, path) in database.iter().copied().chain([data_dir, checkpoints]) {
         // What is not there yet will be made in the directory that is.
         let Some(free) = path.ancestors().find_map(|path| disk::free(path).ok()) else { continue };
         shown.push(format!("{} MiB for {what}", free >> 20));
         judge_space(findings, ID, (what, path), free);
     }
     findings.ok_unless_reported(ID, format!("free: {}", shown.join(", ")));
+    if let Some((_, file)) = database {
+        database_disk(findings, file);
+    }
+}
+
+/// SQLite relies on locks and on shared memory, which file systems of other machines do not keep.
+fn database_disk(findings: &mut Findings, file: &Path) {
+    const ID: &str = "database_disk";
+    match file.ancestors().find_map(disk::remote) {
+        Some(kind) => {
+            let what =
+                format!("the database {} is on a file system of another machine ({kind})", file.display());
+            findings.fail(ID, what, "put it on a disk of this machine, or use PostgreSQL");
+        }
+        None => findings.ok(ID, "the database is on a disk of this machine, as far as the system tells"),
+    }
 }
 
 fn judge_space(findings: &mut Findings, id: &'static str, (what, path): (&str, &Path), free: u64) {

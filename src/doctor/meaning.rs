@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::Findings;
 use crate::config::Config;
 use crate::delegation::rules::ANSWER_LIFETIME;
-use crate::oauth::{GrantType, TargetId};
-use crate::registry::{IdentityProvider, Network, Proof, Reach, Registry, Target};
+use crate::oauth::{GrantType, ScopeToken, TargetId};
+use crate::registry::{AgentClass, IdentityProvider, Proof, Registry, Target, When};
 
 pub(super) fn check(findings: &mut Findings, config: &Config) {
     providers(findings, &config.registry);
@@ -17,9 +17,8 @@ pub(super) fn check(findings: &mut Findings, config: &Config) {
     onward(findings, &config.registry);
     answers(findings, &config.registry);
     lifetimes(findings, config);
-    proxies(findings, config);
     platforms(findings, &config.registry);
-    networks(findings, &config.registry);
+    classes(findings, &config.registry);
     proofs(findings, &config.registry);
 }
 
@@ -61,6 +60,20 @@ fn clients(findings: &mut Findings, registry: &Registry) {
         }
         let is_resource_server =
             registry.targets.values().any(|target| target.resource_server.as_ref() == Some(&client.id));
+        for target in client.targets.iter().filter_map(|target| registry.targets.get(target)) {
+            let may = |scope: &ScopeToken| client.scopes.contains(scope.as_str());
+            if client.may_use(GrantType::TokenExchange)
+                && !target.scopes.keys().chain(target.answers.keys()).any(may)
+            {
+                let what =
+                    format!("client `{}` may ask for nothing at target `{}`", client.id, target.identifier);
+                findings.warn(
+                    ID,
+                    what,
+                    "add a scope of that target to the client's `scopes`, or take the target out",
+                );
+            }
+        }
         if client.grants.is_empty() && !is_resource_server {
             let what = format!("client `{}` may neither exchange nor introspect", client.id);
             findings.warn(ID, what, "name it as a `resource_server`, or remove it");
@@ -82,6 +95,40 @@ fn platforms(findings: &mut Findings, registry: &Registry) {
             findings.ok("platforms", what);
         }
     }
+}
+
+/// The first class that matches counts, so that one whose tokens all match an earlier one has no agents.
+fn classes(findings: &mut Findings, registry: &Registry) {
+    const ID: &str = "classes";
+    for issuer in registry.workload_issuers.values() {
+        for (position, class) in issuer.classes.iter().enumerate() {
+            let Some(before) = issuer.classes[..position].iter().find(|before| covers(before, class)) else {
+                continue;
+            };
+            let what = format!(
+                "class `{}` of `{}` is never reached: each of its tokens is one of class `{}` before it",
+                class.name, issuer.issuer, before.name
+            );
+            findings.warn(
+                ID,
+                what,
+                format!("narrow the `when` of `{}`, or put it after the other", before.name),
+            );
+        }
+    }
+    findings.ok_unless_reported(ID, "each class can have agents");
+}
+
+/// Whether every token of the class `later` is one of the class `before` as well: that one asks for nothing more.
+fn covers(before: &AgentClass, later: &AgentClass) -> bool {
+    let checks = |when: &Option<When>| when.as_ref().map_or_else(Vec::new, |when| when.all.clone());
+    let asked = checks(&later.when);
+    let is_event_taken = match (&before.events, &later.events) {
+        (Some(before), Some(later)) => later.is_subset(before),
+        (Some(_), None) => false,
+        (None, _) => true,
+    };
+    is_event_taken && checks(&before.when).iter().all(|check| asked.contains(check))
 }
 
 fn scopes(findings: &mut Findings, registry: &Registry) {
@@ -228,25 +275,6 @@ fn lifetimes(findings: &mut Findings, config: &Config) {
     );
 }
 
-fn proxies(findings: &mut Findings, config: &Config) {
-    const ID: &str = "trusted_proxies";
-    for network in &config.listen.trusted_proxies {
-        let narrowest = if network.max_prefix_len() == 32 { 16 } else { 48 };
-        if network.prefix_len() == 0 {
-            let what = format!("`{network}` is everybody: any caller could claim any source address");
-            findings.fail(ID, what, "list the proxies' own addresses");
-        } else if network.prefix_len() < narrowest {
-            let what = format!("`{network}` is a wide network to believe `X-Forwarded-For` from");
-            findings.warn(ID, what, "list the proxies' own addresses");
-        }
-    }
-    let what = match config.listen.trusted_proxies.len() {
-        0 => "no proxy is believed: source addresses are those of the connection".to_owned(),
-        several => format!("{several} networks, none of them wide"),
-    };
-    findings.ok_unless_reported(ID, what);
-}
-
 /// A credential of a platform is worth something to anyone who steals it, unless its agent has to prove a key.
 fn proofs(findings: &mut Findings, registry: &Registry) {
     const ID: &str = "proof";
@@ -256,22 +284,4 @@ fn proofs(findings: &mut Findings, registry: &Registry) {
         findings.warn(ID, what, "write `proof = \"required\"` as soon as its agents send DPoP proofs");
     }
     findings.ok_unless_reported(ID, "each agent of a platform has to prove a key");
-}
-
-/// A proxy resolves the name itself, so that the restriction to public addresses cannot be kept.
-fn networks(findings: &mut Findings, registry: &Registry) {
-    const ID: &str = "egress";
-    let providers = registry.identity_providers.values().map(|provider| (&provider.issuer, &provider.reach));
-    let workloads = registry.workload_issuers.values().map(|issuer| (&issuer.issuer, &issuer.reach));
-    for (issuer, reach) in providers.chain(workloads) {
-        if let Reach { network: Network::Public, proxy: Some(_), .. } = reach {
-            let what = format!("`{issuer}` is reached by a proxy, which resolves names itself");
-            findings.warn(
-                ID,
-                what,
-                "let the proxy refuse private addresses, or write `network = \"private\"`",
-            );
-        }
-    }
-    findings.ok_unless_reported(ID, "Deputy asks no other party through a proxy");
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use secrecy::ExposeSecret as _;
+
 use super::Findings;
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::{Config, Database};
@@ -12,6 +14,7 @@ use crate::registry::ClientAuthentication;
 const SOON: Lifetime = Lifetime::from_seconds(14 * 86_400);
 
 pub(super) fn check(findings: &mut Findings, config: &Config, file: &Path, now: Timestamp) {
+    sendable(findings, config);
     expiry(findings, config, now);
     files(findings, config, file);
 }
@@ -44,6 +47,23 @@ fn expiry(findings: &mut Findings, config: &Config, now: Timestamp) {
         format!("{counted} clients have a secret, long enough and not about to expire")
     };
     findings.ok_unless_reported(ID, what);
+}
+
+/// RFC 6749 §2.3.1 has the secret form-encoded in the header. Libraries that leave it out send `+` and `%` as something
+/// else, and some end the secret at a `:` or trim white space.
+fn sendable(findings: &mut Findings, config: &Config) {
+    const ID: &str = "client_secrets";
+    let is_changed = |c: char| matches!(c, '+' | '%' | ':') || c.is_whitespace() || !c.is_ascii();
+    for client in config.registry.clients.values() {
+        let ClientAuthentication::ClientSecretBasic(secrets) = &client.authentication else { continue };
+        if secrets.iter().any(|secret| secret.value.expose_secret().contains(is_changed)) {
+            let what = format!(
+                "the secret of client `{}` has a character (`+`, `%`, `:` or white space) that many libraries send wrongly",
+                client.id
+            );
+            findings.warn(ID, what, "make one that every library can send: `deputy key make --secret`");
+        }
+    }
 }
 
 /// The files that hold secrets, as the configuration file names them.

@@ -7,9 +7,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use url::Url;
+use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
-use super::Findings;
+use super::{Findings, chain};
+use crate::base::certificate::CertificateFault;
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::{Config, Tls};
 
@@ -64,6 +66,7 @@ fn certificate(findings: &mut Findings, config: &Config, tls: &Tls, now: Timesta
         }
     };
     key(findings, tls, &chain);
+    chain::check(findings, &chain, now);
     validity(findings, &chain[0], now);
     names(findings, config, &chain[0]);
     findings.ok_unless_reported(ID, format!("{shown} has a chain of {}", chain.len()));
@@ -75,11 +78,18 @@ fn key(findings: &mut Findings, tls: &Tls, chain: &[CertificateDer<'static>]) {
     let der = match PrivateKeyDer::from_pem_file(&tls.key_file) {
         Ok(der) => der,
         Err(error) => {
-            findings.fail(
-                ID,
-                format!("key {shown} cannot be read: {error}"),
-                "put its private key there, PEM",
-            );
+            let is_encrypted =
+                std::fs::read_to_string(&tls.key_file).is_ok_and(|text| text.contains("ENCRYPTED"));
+            if is_encrypted {
+                let what =
+                    format!("key {shown} is encrypted with a passphrase, and nobody is there to give it");
+                let fix =
+                    format!("write it without: `openssl pkey -in {shown} -out NEW`, then chmod 0600 NEW");
+                findings.fail(ID, what, fix);
+            } else {
+                let what = format!("key {shown} cannot be read: {error}");
+                findings.fail(ID, what, "put its private key there, PEM");
+            }
             return;
         }
     };
@@ -100,17 +110,22 @@ fn key(findings: &mut Findings, tls: &Tls, chain: &[CertificateDer<'static>]) {
     findings.ok(ID, format!("{shown} is the certificate's key"));
 }
 
+/// From when and until when a certificate is valid.
+pub(super) fn valid(certificate: &Certificate) -> Option<(Timestamp, Timestamp)> {
+    let moment = |time: x509_cert::time::Time| {
+        i64::try_from(time.to_unix_duration().as_secs()).ok().map(Timestamp::from_seconds)
+    };
+    let validity = certificate.tbs_certificate.validity;
+    Some((moment(validity.not_before)?, moment(validity.not_after)?))
+}
+
 fn validity(findings: &mut Findings, leaf: &CertificateDer<'static>, now: Timestamp) {
     const ID: &str = "tls_validity";
-    let Ok(certificate) = x509_cert::Certificate::from_der(leaf) else {
+    let times = Certificate::from_der(leaf).ok().and_then(|certificate| valid(&certificate));
+    let Some((from, until)) = times else {
         findings.fail(ID, "the certificate is no X.509", "make another");
         return;
     };
-    let validity = certificate.tbs_certificate.validity;
-    let moment = |time: x509_cert::time::Time| {
-        Timestamp::from_seconds(i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX))
-    };
-    let (from, until) = (moment(validity.not_before), moment(validity.not_after));
     if until <= now {
         findings.fail(ID, format!("the certificate expired at {until}"), "renew it");
     } else if from > now {
@@ -128,13 +143,16 @@ fn names(findings: &mut Findings, config: &Config, leaf: &CertificateDer<'static
     let host = Url::parse(config.issuer.as_str()).ok().and_then(|url| url.host_str().map(str::to_owned));
     let host = host.unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let covers = ServerName::try_from(host.as_str()).ok().zip(ParsedCertificate::try_from(leaf).ok());
-    match covers {
-        Some((name, certificate)) if rustls::client::verify_server_name(&certificate, &name).is_ok() => {
+    let refused = covers.map(|(name, certificate)| rustls::client::verify_server_name(&certificate, &name));
+    let fault = match refused {
+        Some(Ok(())) => {
             findings.ok(ID, format!("the certificate is for `{host}`"));
+            return;
         }
-        _ => {
-            let what = format!("the certificate is not for `{host}`, the host of the issuer");
-            findings.fail(ID, what, "make one with that name, or write the certificate's name in `issuer`");
-        }
-    }
+        Some(Err(error)) => CertificateFault::among_causes(&error),
+        None => None,
+    };
+    let fault = fault.unwrap_or(CertificateFault::OtherName { asked: host, names: Vec::new() });
+    let what = format!("the certificate {} (the host of the issuer)", fault.what());
+    findings.fail(ID, what, fault.fix("issuer"));
 }

@@ -45,7 +45,7 @@ impl PublicKey {
     /// unknown types and curves, RSA under 2048 or over 8192 bits or with a strange exponent, points
     /// that are not on the curve.
     pub fn from_jwk(jwk: &Map<String, Value>) -> Result<Vec<Self>, JoseError> {
-        if PRIVATE.iter().any(|&member| jwk.contains_key(member)) || !is_for_verifying(jwk) {
+        if is_secret(jwk) || !is_for_verifying(jwk) {
             return Err(JoseError::Key);
         }
         let (fitting, key, material): (&[Algorithm], _, _) = match (text(jwk, "kty"), text(jwk, "crv")) {
@@ -113,6 +113,11 @@ impl PublicKey {
     pub fn is_same(&self, other: &Self) -> bool {
         self.0.algorithm == other.0.algorithm && self.0.material == other.0.material
     }
+}
+
+/// Whether a JWK is a private or symmetric key (JWKS-01).
+pub(super) fn is_secret(jwk: &Map<String, Value>) -> bool {
+    PRIVATE.iter().any(|&member| jwk.contains_key(member))
 }
 
 /// The same algorithm in jsonwebtoken's words.

@@ -1,9 +1,12 @@
 //! A key set as read (RFC 7517 §5, JWKS-08, JWKS-09).
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::Algorithm;
 use super::json::{Limits, parse_object};
+use super::key::is_secret;
 use super::token::MAX_KID;
 use super::{Header, JoseError, PublicKey};
 
@@ -56,6 +59,18 @@ impl KeySet {
             (Some((_, key)), None) => Some(key),
             _ => None,
         }
+    }
+
+    /// Whether a JWKS document holds a private or symmetric key, which [`KeySet::parse`] passes over.
+    pub fn holds_secret(document: &[u8]) -> bool {
+        let document = parse_object(document, Limits::KEY_SET).unwrap_or_default();
+        let keys = document.get("keys").and_then(Value::as_array);
+        keys.into_iter().flatten().filter_map(Value::as_object).any(is_secret)
+    }
+
+    /// The thumbprint of each usable key (RFC 7638).
+    pub fn thumbprints(&self) -> BTreeSet<[u8; 32]> {
+        self.0.iter().filter_map(|(_, key)| key.thumbprint().ok()).collect()
     }
 
     /// The algorithm of each usable key.

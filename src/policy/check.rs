@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
-use super::{PolicyError, PolicySet, Problem};
+use super::{PolicyError, PolicySet, Problem, UnknownWord};
+use crate::config::Config;
 
 /// What a set that would be taken consists of.
 #[derive(Clone, Debug)]
@@ -14,14 +15,29 @@ pub struct Summary {
     pub rules: Vec<(String, &'static str, String)>,
     /// Odd, but not wrong.
     pub warnings: Vec<Problem>,
+    /// The words of its rules that the configuration does not have, where there is one.
+    pub unknown_words: Vec<UnknownWord>,
 }
 
 impl Summary {
-    pub fn of(set: &PolicySet) -> Self {
+    /// Of a set, held against a configuration if there is one.
+    pub fn of(set: &PolicySet, config: Option<&Config>) -> Self {
         let mut rules: Vec<_> =
             set.rules().iter().map(|(id, rule)| (id.clone(), rule.effect, rule.file.clone())).collect();
         rules.sort_by(|a, b| (&a.2, &a.0).cmp(&(&b.2, &b.0)));
-        Self { hash: set.hash().to_owned(), rules, warnings: set.warnings().to_vec() }
+        let unknown_words = config.map(|config| set.unknown_words(&config.registry, &config.issuer));
+        Self {
+            hash: set.hash().to_owned(),
+            rules,
+            warnings: set.warnings().to_vec(),
+            unknown_words: unknown_words.unwrap_or_default(),
+        }
+    }
+
+    /// Everything odd, in words.
+    fn warnings(&self) -> impl Iterator<Item = String> {
+        let words = self.unknown_words.iter().map(|word| format!("{}: {word}; {}", word.file, word.fix()));
+        self.warnings.iter().map(ToString::to_string).chain(words)
     }
 
     /// As one JSON value, for `--json`.
@@ -31,7 +47,7 @@ impl Summary {
             .iter()
             .map(|(id, effect, file)| serde_json::json!({ "id": id, "effect": effect, "file": file }))
             .collect();
-        let warnings: Vec<_> = self.warnings.iter().map(ToString::to_string).collect();
+        let warnings: Vec<_> = self.warnings().collect();
         serde_json::json!({ "set": self.hash, "rules": rules, "warnings": warnings })
     }
 }
@@ -42,18 +58,18 @@ impl fmt::Display for Summary {
         for (id, effect, file) in &self.rules {
             writeln!(f, "{effect}  {id:width$}  {file}")?;
         }
-        for warning in &self.warnings {
+        for warning in self.warnings() {
             writeln!(f, "warning: {warning}")?;
         }
         write!(f, "{} rules, set {}", self.rules.len(), self.hash.get(..16).unwrap_or(&self.hash))
     }
 }
 
-/// Loads `directory`, or the built-in set without one, as the server would.
+/// Loads `directory`, or the built-in set without one, as the server would, and holds it against `config`.
 ///
 /// # Errors
 /// As [`PolicySet::load`].
-pub fn check(directory: Option<&Path>) -> Result<Summary, PolicyError> {
+pub fn check(directory: Option<&Path>, config: Option<&Config>) -> Result<Summary, PolicyError> {
     let set = directory.map_or_else(PolicySet::builtin, PolicySet::load)?;
-    Ok(Summary::of(&set))
+    Ok(Summary::of(&set, config))
 }

@@ -267,7 +267,7 @@ fn a_fact_is_put_wherever_in_a_rule_it_is_looked_at() {
 
 #[test]
 fn a_summary_lists_the_rules_by_file() {
-    let summary = check::check(None).unwrap();
+    let summary = check::check(None, None).unwrap();
     let printed = summary.to_string();
     assert!(printed.contains("permit  exchange-with-evidence"), "{printed}");
     assert!(printed.contains("forbid  onward-only-where-listed"), "{printed}");

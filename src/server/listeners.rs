@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actix_web::dev::ServerHandle;
 use actix_web::{App as Web, HttpResponse, HttpServer, web};
 
-use super::socket;
+use super::socket::{self, SocketFault};
 use super::tcp::{HEAD_TIMEOUT, Listener, SHUTDOWN_SECONDS, mount};
 use crate::app::App;
 use crate::config::Config;
@@ -35,6 +35,9 @@ pub enum ServeError {
     },
     #[error("tls: {0}")]
     Tls(#[from] rustls::Error),
+    /// The admin socket cannot be where it would be.
+    #[error(transparent)]
+    Socket(#[from] SocketFault),
 }
 
 /// Running listeners.

@@ -5,13 +5,54 @@ use std::any::Any;
 use std::fs::{DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::path::{Path, PathBuf};
 
 use actix_web::dev::Extensions;
 use tokio::net::UnixStream;
 
 use crate::endpoint::manage::operator::Peer;
+
+/// Why a path cannot be that of the admin socket.
+#[derive(Debug, thiserror::Error)]
+#[error("{}; {}", self.what(), self.fix())]
+pub enum SocketFault {
+    TooLong(PathBuf),
+    IsDirectory(PathBuf),
+}
+
+impl SocketFault {
+    pub fn what(&self) -> String {
+        match self {
+            Self::TooLong(path) => format!(
+                "the path of the admin socket `{}` has {} bytes, and the system allows a socket no more than about 100",
+                path.display(),
+                path.as_os_str().len()
+            ),
+            Self::IsDirectory(path) => {
+                format!("the path of the admin socket `{}` is a directory", path.display())
+            }
+        }
+    }
+
+    pub const fn fix(&self) -> &'static str {
+        match self {
+            Self::TooLong(_) => "choose a `data_dir` with a shorter path",
+            Self::IsDirectory(_) => "remove the directory",
+        }
+    }
+}
+
+/// Whether the admin socket can be at `path`.
+///
+/// # Errors
+/// [`SocketFault`]: what is in the way.
+pub fn check(path: &Path) -> Result<(), SocketFault> {
+    if SocketAddr::from_pathname(path).is_err() {
+        return Err(SocketFault::TooLong(path.to_owned()));
+    }
+    if path.is_dir() { Err(SocketFault::IsDirectory(path.to_owned())) } else { Ok(()) }
+}
 
 /// Listens on `path`, in the place of a socket that an earlier process left there.
 ///

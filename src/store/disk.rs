@@ -23,6 +23,29 @@ pub fn free(path: &Path) -> io::Result<u64> {
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
+/// The kind of the file system of `path`, if it is one that another machine keeps. `None` also where there is no such
+/// path, and where the system does not tell.
+pub fn remote(path: &Path) -> Option<&'static str> {
+    #[cfg(target_os = "linux")]
+    return rustix::fs::statfs(path).ok().and_then(|found| remote_kind(i128::from(found.f_type)));
+    #[cfg(not(target_os = "linux"))]
+    return None;
+}
+
+/// By the numbers in `linux/magic.h`.
+#[cfg(target_os = "linux")]
+const fn remote_kind(number: i128) -> Option<&'static str> {
+    Some(match number & 0xffff_ffff {
+        0x6969 => "NFS",
+        0x517b | 0xff53_4d42 | 0xfe53_4d42 => "SMB",
+        0x0102_1997 => "9P",
+        0x00c3_6400 => "Ceph",
+        0x5346_414f | 0x6b41_4653 => "AFS",
+        0x7461_636f => "OCFS2",
+        _ => return None,
+    })
+}
+
 /// Whether the disk of this database has space.
 ///
 /// # Errors
@@ -134,6 +157,16 @@ mod tests {
         let path = directory.path().join("spare");
         fill(File::create(&path).unwrap()).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().len(), SPARE);
+    }
+
+    #[test]
+    fn a_file_system_of_another_machine_is_told_from_a_disk() {
+        assert_eq!(remote(Path::new("/")), None);
+        assert_eq!(remote(Path::new("/no/such/path")), None);
+        #[cfg(target_os = "linux")]
+        for (number, kind) in [(0x6969, Some("NFS")), (-0x00ac_b2be, Some("SMB")), (0xef53, None)] {
+            assert_eq!(remote_kind(number), kind, "{number:x}");
+        }
     }
 
     #[test]

@@ -115,6 +115,12 @@ fn location(database: &Database) -> Result<String, StoreError> {
     })
 }
 
+/// Whether the id of this node was made for another database than the one that is configured.
+pub(super) fn is_elsewhere(config: &Config) -> bool {
+    let recorded = read(&config.data_dir.join(LOCATION)).ok().flatten();
+    recorded.is_some_and(|recorded| location(&config.database).is_ok_and(|location| recorded != location))
+}
+
 /// The id of this node, if it has one that can be read.
 pub(super) fn known_id(data_dir: &Path) -> Option<String> {
     read_id(data_dir).ok().flatten()

@@ -18,7 +18,7 @@ use crate::registry::Reach;
 
 pub use cache::{KeyCache, KeyFault, KeySpec, ReadFiles};
 pub use discovery::{DiscoveryFault, provider_metadata};
-pub use http::HttpKeys;
+pub use http::{HttpKeys, Probe};
 
 /// The most bytes of a key set or of provider metadata.
 pub const MAX_DOCUMENT: usize = 512 * 1024;

@@ -1,12 +1,10 @@
 //! A directory in which every check of `deputy check` passes, and ways to break it.
 
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::ports::free_port;
 use crate::audit::{Event, Outcome, PolicyLoadEvent, Told};
@@ -33,10 +31,7 @@ fn sound(port: u16, management: u16) -> String {
         ("provider_keys", PINNED.to_owned()),
     ];
     let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let mut text = filled(DEFINITION, &values).replace("provider.json", KEYS).replace("workloads.json", KEYS);
-    for client in key_clients() {
-        text = text.replace(&format!("clients/{client}.json"), KEYS);
-    }
+    let text = filled(DEFINITION, &values).replace("provider.json", KEYS).replace("workloads.json", KEYS);
     CHANGES.iter().fold(text, |text, (from, to)| replaced(&text, from, to)) + TLS
 }
 
@@ -55,7 +50,7 @@ const CHANGES: &[(&str, &str)] = &[
     ("onward = [\"deep1\", \"deep3\"]", "onward = [\"deep3\"]"),
 ];
 
-/// The one file in which every party has its keys.
+/// The one file in which the identity provider and the workload issuer have their keys.
 const KEYS: &str = "keys.json";
 
 /// What `dev_certificates` makes.
@@ -77,6 +72,8 @@ pub(super) struct World {
     pub(super) text: String,
     pub(super) now: Timestamp,
     pub(super) port: u16,
+    /// The environment of the program.
+    pub(super) environment: Vec<(String, String)>,
 }
 
 impl World {
@@ -84,11 +81,16 @@ impl World {
     pub(super) fn fresh() -> Self {
         let directory = TempDir::new().unwrap();
         let [port, management] = [free_port(), free_port()];
-        let world = Self { directory, text: sound(port, management), now: NOW, port };
+        let world =
+            Self { directory, text: sound(port, management), now: NOW, port, environment: Vec::new() };
         dev_certificates(&world.path("certs"), NOW).unwrap();
         write_files(world.directory.path(), "data");
         NodeSecrets::create(&world.path("data/master.key"), &SystemEntropy::default()).unwrap();
         world.write(KEYS, &key_set());
+        std::fs::create_dir(world.path("clients")).unwrap();
+        for client in key_clients() {
+            world.write(&format!("clients/{client}.json"), &key_set());
+        }
         world
     }
 
@@ -99,9 +101,14 @@ impl World {
         world
     }
 
-    pub(super) async fn migrate(&self) {
+    /// The configuration as a server would read it.
+    pub(super) fn config(&self) -> Config {
         self.save();
-        let config = Config::load(&self.path("deputy.toml"), []).unwrap();
+        Config::load(&self.path("deputy.toml"), []).unwrap()
+    }
+
+    pub(super) async fn migrate(&self) {
+        let config = self.config();
         let secrets = NodeSecrets::load(&config.keys.master_key_file).unwrap();
         let entropy = SystemEntropy::default();
         let opening = Opening { config: &config, secrets: &secrets, entropy: &entropy };
@@ -129,7 +136,11 @@ impl World {
         self.text = self.text.replacen(from, to, 1);
     }
 
+    /// Writes the configuration, unless the story has put something else in its place.
     fn save(&self) {
+        if self.text.is_empty() {
+            return;
+        }
         if !self.path("deputy.toml").exists() {
             self.write("deputy.toml", "");
             self.chmod("deputy.toml", 0o644);
@@ -140,30 +151,8 @@ impl World {
     /// What `deputy check` finds.
     pub(super) async fn check(&self) -> Vec<Finding> {
         self.save();
-        let surroundings = Surroundings { environment: Vec::new(), now: self.now, is_offline: false };
+        let environment = self.environment.clone();
+        let surroundings = Surroundings { environment, now: self.now, is_offline: false };
         check(&self.path("deputy.toml"), surroundings).await
     }
-}
-
-/// Documents served over HTTP on loopback: paths and bodies, `@self@` is its own address.
-pub(super) async fn serve(documents: Vec<(&'static str, String)>) -> SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = vec![0; 4096];
-            let length = stream.read(&mut request).await.unwrap_or(0);
-            let request = String::from_utf8_lossy(&request[..length]).into_owned();
-            let path = request.split(' ').nth(1).unwrap_or("");
-            let body = documents.iter().find(|(known, _)| *known == path).map(|(_, body)| body);
-            let body = body.map(|body| body.replace("@self@", &format!("http://{address}")));
-            let (status, body) = body.map_or(("404 Not Found", String::new()), |body| ("200 OK", body));
-            let answer = format!(
-                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-                body.len()
-            );
-            let _ = stream.write_all(answer.as_bytes()).await;
-        }
-    });
-    address
 }

@@ -39,35 +39,82 @@ pub(in crate::store) fn read(path: &Path) -> Result<Option<Contents>, StoreError
     Ok(Some(contents))
 }
 
+/// The highest row of each chain that the file says was written.
+fn reached(path: &Path) -> Result<BTreeMap<String, i64>, StoreError> {
+    let Some(contents) = read(path)? else { return Ok(BTreeMap::new()) };
+    let mut reached = BTreeMap::new();
+    for line in contents.lines.iter().filter(|line| line.is_genuine()) {
+        let named = line.heads.iter().map(|(chain, end)| (chain, end.seq));
+        for (chain, seq) in named.chain([(&line.chain, line.end.seq)]) {
+            let known = reached.entry(chain.clone()).or_insert(seq);
+            *known = seq.max(*known);
+        }
+    }
+    Ok(reached)
+}
+
 /// Refuses a database that ends before what the file says was written: it was rolled back or replaced, and
 /// revocations and keys with it.
 pub(in crate::store) async fn demand_reached<S: Transaction>(
     session: &mut S,
     path: &Path,
 ) -> Result<(), StoreError> {
-    let Some(contents) = read(path)? else { return Ok(()) };
-    let mut reached = BTreeMap::new();
-    for line in contents.lines.iter().filter(|line| line.is_genuine()) {
-        let named = line.heads.iter().map(|(chain, end)| (chain, end.seq));
-        for (chain, seq) in named.chain([(&line.chain, line.end.seq)]) {
-            let known = reached.entry(chain).or_insert(seq);
-            *known = seq.max(*known);
-        }
+    match Behind::find(session, path).await? {
+        Some(behind) => Err(StoreError::Unusable(behind.to_string())),
+        None => Ok(()),
     }
-    for (chain, reached) in reached {
-        let last = session.head(chain).await?.map_or(0, |(seq, _)| seq);
-        if last < reached {
-            return Err(StoreError::Unusable(format!(
-                "the checkpoint file `{}` reaches row {reached} of the audit chain {chain}, but the database has only \
-                 {last} of these rows: the database was restored from an older copy, replaced or damaged, and \
-                 revocations may be missing from it. Restore a copy that reaches row {reached}. If there is none, or \
-                 if this is meant to be a new database, move the checkpoint file and `node_id` of `data_dir` away, \
-                 keep both as evidence, start again, and repeat every revocation made since the copy",
-                path.display()
-            )));
-        }
+}
+
+/// A database whose rows of an audit chain end before the checkpoint file does.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}. {}", self.what(), self.fix())]
+pub struct Behind {
+    file: PathBuf,
+    chain: String,
+    /// The row that the file reaches, and the last one of the database.
+    reached: i64,
+    last: i64,
+}
+
+impl Behind {
+    /// The first chain of which a database without any rows lacks some.
+    pub(in crate::store) fn of_nothing(path: &Path) -> Result<Option<Self>, StoreError> {
+        let first = reached(path)?.into_iter().next();
+        Ok(first.map(|(chain, reached)| Self { file: path.to_owned(), chain, reached, last: 0 }))
     }
-    Ok(())
+
+    /// The first chain of which the database lacks rows.
+    pub(in crate::store) async fn find<S: Transaction>(
+        session: &mut S,
+        path: &Path,
+    ) -> Result<Option<Self>, StoreError> {
+        for (chain, reached) in reached(path)? {
+            let last = session.head(&chain).await?.map_or(0, |(seq, _)| seq);
+            if last < reached {
+                return Ok(Some(Self { file: path.to_owned(), chain, reached, last }));
+            }
+        }
+        Ok(None)
+    }
+
+    pub fn what(&self) -> String {
+        let Self { file, chain, reached, last } = self;
+        format!(
+            "the checkpoint file `{}` reaches row {reached} of the audit chain {chain}, but the database has only \
+             {last} of these rows: the database was restored from an older copy, replaced or damaged, and \
+             revocations may be missing from it",
+            file.display()
+        )
+    }
+
+    pub fn fix(&self) -> String {
+        format!(
+            "Restore a copy that reaches row {}. If there is none, or if this is meant to be a new database, move the \
+             checkpoint file and `node_id` of `data_dir` away, keep both as evidence, start again, and repeat every \
+             revocation made since the copy",
+            self.reached
+        )
+    }
 }
 
 /// Moves the file of a chain that another database has out of the way, and says where it is now.

@@ -4,10 +4,12 @@ use std::net::IpAddr;
 
 use diesel_async::AsyncPgConnection;
 use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::tls;
+use crate::base::certificate::CertificateFault;
 use crate::config::{PostgresTls, PostgresUrl};
 use crate::store::StoreError;
 
@@ -55,16 +57,43 @@ impl Address {
         match &self.tls {
             None => {
                 let (client, connection) =
-                    self.config.connect(NoTls).await.map_err(|error| wrong(describe(&error)))?;
+                    self.config.connect(NoTls).await.map_err(|error| self.fault(&error))?;
                 AsyncPgConnection::try_from_client_and_connection(client, connection).await
             }
             Some(tls) => {
                 let (client, connection) =
-                    self.config.connect(tls.clone()).await.map_err(|error| wrong(describe(&error)))?;
+                    self.config.connect(tls.clone()).await.map_err(|error| self.fault(&error))?;
                 AsyncPgConnection::try_from_client_and_connection(client, connection).await
             }
         }
         .map_err(|error| wrong(error.to_string()))
+    }
+
+    /// Why no connection could be opened, with what to do where that is known.
+    fn fault(&self, error: &tokio_postgres::Error) -> StoreError {
+        let what = format!("PostgreSQL: {}", describe(error));
+        if let Some(fault) = CertificateFault::among_causes(error) {
+            let what = format!("PostgreSQL: the server's certificate {}", fault.what());
+            return StoreError::Unreachable { what, fix: fault.fix("sslrootcert") };
+        }
+        let (database, user) = (self.config.get_dbname(), self.config.get_user());
+        let user = user.unwrap_or("USER");
+        let fix = match error.code() {
+            Some(&SqlState::INVALID_CATALOG_NAME) => {
+                let name = database.unwrap_or(user);
+                format!("make it as a superuser (`CREATE DATABASE {name} OWNER {user} ENCODING 'UTF8'`), or name another")
+            }
+            Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
+                "see that user and password are right and percent-encoded, and that `pg_hba.conf` lets them in".to_owned()
+            }
+            // The driver has no code of its own for this.
+            _ if what.contains("server does not support TLS") => {
+                "give the server a certificate and `ssl = on`; on loopback or a Unix socket write `sslmode=disable`"
+                    .to_owned()
+            }
+            _ => return StoreError::Unusable(what),
+        };
+        StoreError::Unreachable { what, fix }
     }
 }
 

@@ -5,8 +5,8 @@ use super::world::World;
 use crate::store::inspect::inspect;
 
 async fn a_database_is_looked_at_without_being_changed(world: World) {
-    let before = inspect(&world.config).await.unwrap();
-    let again = inspect(&world.config).await.unwrap();
+    let before = inspect(&world.config, None).await.unwrap();
+    let again = inspect(&world.config, None).await.unwrap();
 
     assert!(before.is_empty && before.pending > 0 && before.highest_time.is_none());
     assert_eq!(before, again);
@@ -17,7 +17,7 @@ async fn a_database_in_use_shows_its_schema_settings_and_time(world: World) {
     let now = world.now();
     store.close().await.unwrap();
 
-    let found = inspect(&world.config).await.unwrap();
+    let found = inspect(&world.config, None).await.unwrap();
 
     assert!(!found.is_empty && found.is_durable, "{found:?}");
     assert_eq!((found.pending, found.highest_time), (0, Some(now)));

@@ -26,7 +26,7 @@ async fn made_by(world: &World, version: &str) {
 async fn refusals(world: &World) -> Vec<String> {
     let outcomes = [
         world.open_as(&world.config).await.err(),
-        inspect(&world.config).await.err(),
+        inspect(&world.config, None).await.err(),
         verify(&world.config).await.err(),
     ];
     let text = |error| match error {

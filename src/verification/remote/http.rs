@@ -1,5 +1,7 @@
 //! Fetching over HTTPS with reqwest and rustls.
 
+mod probe;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read as _;
@@ -15,9 +17,12 @@ use zeroize::Zeroizing;
 
 use super::address::is_public;
 use super::{Document, FetchError, Fetched, RemoteKeys};
+use crate::base::certificate::CertificateFault;
 use crate::base::loopback::is_literal_loopback;
 use crate::base::time::Lifetime;
 use crate::registry::{Network, Reach};
+
+pub use probe::Probe;
 
 /// The limits of FETCH-05: for the connection, and from the first byte out to the last byte in.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -157,6 +162,9 @@ async fn get(
 
 /// The innermost cause says most; the URL is added where it is logged.
 fn describe(error: &reqwest::Error) -> String {
+    if let Some(fault) = CertificateFault::among_causes(error) {
+        return format!("its certificate {}", fault.what());
+    }
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;

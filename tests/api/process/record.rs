@@ -1,5 +1,7 @@
 //! What the audit holds of where requests came from, of who administered, and of the process itself.
 
+use std::path::Path;
+
 use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection};
 use serde_json::{Value, json};
 use tokio::time::{Duration, Instant, sleep};
@@ -130,5 +132,54 @@ async fn a_data_directory_that_others_can_enter_is_not_served_from() {
     assert!(String::from_utf8_lossy(&check.stdout).contains("chmod 0700"), "{check:?}");
     std::fs::set_permissions(&data_dir, std::fs::Permissions::from_mode(0o700)).unwrap();
     world.start().await.stop().await;
+    world.finish().await;
+}
+
+/// Runs `deputy check` as a user who may not enter `data_dir`, and gives what it says.
+async fn check_as_another_user(world: &World, data_dir: &Path) -> String {
+    /// A user that no system gives to anybody.
+    const OTHER: u32 = 987_654;
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_deputy"));
+    command.args(["check", "--offline", "--config"]).arg(world.config());
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DEPUTY_")) {
+        command.env_remove(name);
+    }
+    // Only a privileged process can become another user. The others take the right to enter from themselves.
+    if std::os::unix::fs::chown(data_dir, Some(0), None).is_ok() {
+        command.uid(OTHER).gid(OTHER);
+    } else {
+        set_mode(data_dir, 0o000);
+    }
+    let output = command.output().await.expect("deputy can be run");
+    set_mode(data_dir, 0o700);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("the mode");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_by_another_user_says_so_and_not_that_something_is_missing() {
+    let world = World::new(Backend::Sqlite).await;
+    world.start().await.stop().await;
+    let data_dir = world.path("node1-data");
+    set_mode(&world.path("."), 0o755);
+
+    let closed = check_as_another_user(&world, &data_dir).await;
+    for secret in std::fs::read_dir(world.path("secrets")).expect("the secrets") {
+        set_mode(&secret.expect("a secret").path(), 0o644);
+    }
+    let told = check_as_another_user(&world, &data_dir).await;
+
+    for told in [&closed, &told] {
+        let is_said = ["as the user that owns `data_dir`", "as the user that Deputy runs as"];
+        assert!(is_said.iter().any(|words| told.contains(words)), "{told}");
+        for wrong in ["is empty", "deputy init", "deputy migrate", "write the secret"] {
+            assert!(!told.contains(wrong), "{told}");
+        }
+    }
+    assert!(told.contains("failed   database"), "{told}");
     world.finish().await;
 }

@@ -212,7 +212,7 @@ pub(super) const MEANING: &[Case] = &[
         "a client's keys that cannot be had",
         |w| {
             w.edit(
-                "id = \"assistant\"\njwks_file = \"keys.json\"",
+                "id = \"assistant\"\njwks_file = \"clients/assistant.json\"",
                 "id = \"assistant\"\njwks_uri = \"https://127.0.0.1:1/keys\"\nnetwork = \"private\"",
             )
         },
