@@ -10,4 +10,5 @@ pub mod plan;
 pub mod record;
 pub mod recorded;
 pub mod rules;
+pub mod standing;
 pub mod stops;

@@ -69,6 +69,7 @@ fn events_of_clients() -> Vec<Event> {
                 decision: "permit".to_owned(),
                 policies: vec!["exchange-with-evidence".to_owned()],
                 set: "0123456789abcdef".to_owned(),
+                reasons: [("exchange-with-evidence".to_owned(), "why".to_owned())].into(),
             }),
             birthdate_malformed: true,
         })),

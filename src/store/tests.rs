@@ -16,6 +16,7 @@ mod parties;
 mod pins;
 mod releases;
 mod round_trips;
+mod search;
 mod steps;
 mod stops;
 mod tampering;
