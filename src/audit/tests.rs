@@ -192,6 +192,27 @@ fn every_row_is_read_back_as_it_was_written() {
 }
 
 #[test]
+fn every_row_is_told_in_short_lines_that_say_when_what_who_and_where() {
+    for event in events() {
+        for (outcome, requester) in outcomes().iter().flat_map(|outcome| requesters().map(|by| (outcome, by)))
+        {
+            let lines = row(requester, outcome.clone(), event.clone()).in_words();
+            let text = lines.join("\n");
+            assert!(lines[0].starts_with(&AT.to_string()) && lines[1].starts_with("  by "), "{text}");
+            assert!(text.ends_with("row 42 of chain 00112233aabbccdd"), "{text}");
+            let is_short = |line: &&String| line.chars().count() <= 100 || !line.trim().contains(' ');
+            assert_eq!(lines.iter().find(|line| !is_short(line)), None);
+            assert_eq!(
+                text.contains("refused, policy_denied"),
+                outcome.kind() == OutcomeKind::Refused,
+                "{text}"
+            );
+            assert!(!["Some(", "None", "()"].iter().any(|odd| text.contains(odd)), "{text}");
+        }
+    }
+}
+
+#[test]
 fn the_cases_above_cover_every_kind_and_the_word_of_each_is_in_the_body() {
     let kinds: Vec<Kind> = events().iter().map(Event::kind).collect();
     assert_eq!(kinds, Kind::ALL);

@@ -1,7 +1,7 @@
 //! What tasks and agents have come to, where their own rows do not say so yet: for whoever shows them. Like
 //! [`super::record::live`], this is a function of its inputs.
 
-use super::record::{Agent, AgentState, Ended, Subject, Task};
+use super::record::{Agent, AgentState, EndReason, Ended, Subject, Task};
 use super::stops::{Stoppable, Stops, actor_names};
 use crate::base::time::Timestamp;
 
@@ -38,6 +38,9 @@ pub fn task_over(
     if let Some(agent) = agent.filter(|agent| agent.state == AgentState::Banned) {
         return Some(Over::Stopped(Stoppable::Agent(agent.id.clone())));
     }
-    let expired = Ended { at: task.expires_at, why: super::record::EndReason::Expired };
+    let expired = Ended { at: task.expires_at, why: EndReason::Expired };
     (now >= task.expires_at).then_some(Over::Ended(expired))
 }
+
+#[cfg(test)]
+mod tests;

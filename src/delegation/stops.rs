@@ -251,7 +251,7 @@ impl Stops {
 
     /// The party by whose stop a task is dead, where [`Stops::end_task`] says that it is.
     pub fn ending_task(&self, task: &Task, subject: &Subject) -> Option<Stoppable> {
-        let of_user = (task.as_of < subject.stopped).then(|| Stoppable::User(subject.reference));
+        let of_user = (task.as_of < subject.stopped).then_some(Stoppable::User(subject.reference));
         of_user.or_else(|| self.find(task_names(task, subject), |kind, stop| stop.ends(kind, task.as_of)))
     }
 

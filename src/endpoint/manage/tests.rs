@@ -78,6 +78,25 @@ async fn a_query_for_rows_names_the_identifier_that_is_none() {
 }
 
 #[actix_web::test]
+async fn a_list_names_the_time_that_is_none_and_is_no_longer_than_was_asked() {
+    let parts = Parts::new(|_| {}).await;
+    for _ in 0..3 {
+        assert_eq!(call(&parts, "/subjects/end").await, 400);
+    }
+    let list = async |query: &str| {
+        let request = TestRequest::with_uri(&format!("/audit/list?{query}")).to_http_request();
+        let query = web::Query::extract(&request).await.unwrap();
+        read(audit::list_rows(parts.app.clone(), query).await).await
+    };
+    let (status, body) = list("since=yesterday").await;
+    assert_eq!((status, &body["error"]), (400, &json!("invalid_request")));
+    assert!(body["error_description"].as_str().unwrap().contains("`since` is not a time"), "{body}");
+    let (_, body) = list("outcome=refused&event=verb&limit=2").await;
+    let numbers: Vec<_> = body["rows"].as_array().unwrap().iter().map(|row| row["seq"].clone()).collect();
+    assert_eq!((numbers, &body["next_until"]), (vec![json!(2), json!(3)], &Value::Null));
+}
+
+#[actix_web::test]
 async fn the_stop_of_a_user_takes_an_issuer_and_a_subject() {
     let parts = Parts::new(|_| {}).await;
     for body in ["", "[]", r#"{"issuer": "https://op.example"}"#, r#"{"issuer": 1, "subject": "alice"}"#] {

@@ -179,3 +179,23 @@ async fn the_part_of_a_chain_between_two_times_is_found(world: World) {
     let (first, last) = part(at(9), None).await;
     assert!(first > last, "nothing is that late: {first} {last}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rows_of_several_nodes_are_found_in_the_order_of_time() {
+    let Some(world) = World::postgres().await else { return };
+    let first = world.open().await;
+    let second = world.open_as(&world.second_node()).await.unwrap();
+    for (store, who) in [(&first, "a"), (&second, "b"), (&first, "c")] {
+        world.advance(1).await;
+        refuse(&world, store, who).await;
+    }
+
+    let refused = AuditFilter { outcome: Some(OutcomeKind::Refused), ..AuditFilter::default() };
+    let rows = first.list_audit(&refused).await.unwrap();
+    let clients: Vec<&str> = rows.iter().filter_map(|row| Some(row.client()?.as_str())).collect();
+    assert_eq!(clients, ["a", "b", "c"]);
+    let mut parts = second.list_chains(None, None).await.unwrap();
+    parts.sort_by_key(|part| part.last);
+    assert_eq!(parts.iter().map(|part| (part.first, part.last)).collect::<Vec<_>>(), [(1, 1), (1, 3)]);
+    assert_eq!(parts[0].chain, rows[1].envelope.chain);
+}
