@@ -14,6 +14,11 @@ impl Row {
     pub fn in_words(&self) -> Vec<String> {
         let mut details = vec![self.who()];
         self.add_what(&mut details);
+        if let Outcome::Refused { cause, reason } = &self.outcome
+            && cause != reason
+        {
+            details.push(format!("the caller was told {reason}"));
+        }
         details.push(self.place());
         let headline = format!("{}  {}", self.envelope.at, self.headline());
         let mut lines = wrap(&headline, WIDTH, 0, 4);
@@ -27,10 +32,7 @@ impl Row {
         match &self.outcome {
             Outcome::Granted => what,
             Outcome::Failed => format!("{what}: failed, nothing was done"),
-            Outcome::Refused { cause, reason } if cause == reason => format!("{what}: refused, {cause}"),
-            Outcome::Refused { cause, reason } => {
-                format!("{what}: refused, {cause} (the caller was told {reason})")
-            }
+            Outcome::Refused { cause, .. } => format!("{what}: refused, {cause}"),
         }
     }
 
@@ -241,7 +243,7 @@ fn stopped(event: &StopEvent) -> String {
 /// Those that are known, each with its name.
 fn about(members: &[(&str, Option<String>)]) -> String {
     let known = members.iter().filter_map(|(name, value)| Some(format!("{name} {}", value.as_ref()?)));
-    known.collect::<Vec<_>>().join(", ")
+    known.collect::<Vec<_>>().join("; ")
 }
 
 fn list<T: ToString>(items: &[T]) -> String {
