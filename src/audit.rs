@@ -8,6 +8,7 @@ mod effect;
 mod envelope;
 mod event;
 mod exchange;
+mod in_words;
 mod pin;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,7 @@ mod told;
 
 use serde::{Deserialize, Serialize};
 
-pub use effect::{Effect, Outcome, Pinned};
+pub use effect::{Effect, Outcome, OutcomeKind, Pinned};
 pub use envelope::{Envelope, Requester, VERSION};
 pub use event::{
     AgentStateEvent, ClockResetEvent, ConfigurationEvent, Event, IntrospectionEvent, KeyAct, KeyEvent, Kind,

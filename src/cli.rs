@@ -17,6 +17,7 @@ mod output;
 mod policy;
 mod sandbox;
 mod serve;
+mod subject;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -77,6 +78,9 @@ enum Verb {
     /// List, show or end tasks
     #[command(subcommand)]
     Task(task::Task),
+    /// Say who a user of the audit rows is
+    #[command(subcommand)]
+    Subject(subject::Subject),
     /// Say what Deputy reads in the credential of a workload
     #[command(subcommand)]
     Workload(workload::Workload),
@@ -98,7 +102,7 @@ Examples: deputy kill user 'https://login.example|ada'
     /// List, rotate or revoke signing keys
     #[command(subcommand)]
     Key(key::Key),
-    /// Verify the audit log, or trace what happened
+    /// List, follow, trace, export or verify the audit rows
     #[command(subcommand)]
     Audit(audit::Audit),
     /// Mend what is recorded of the time
@@ -154,6 +158,7 @@ impl Cli {
             Verb::Token(verb) => verb.run(&mut output).await,
             Verb::Agent(verb) => verb.run(&mut output).await,
             Verb::Task(verb) => verb.run(&mut output).await,
+            Verb::Subject(verb) => verb.run(&mut output).await,
             Verb::Workload(verb) => verb.run(&mut output).await,
             Verb::Kill(verb) => verb.run(&mut output).await,
             Verb::Lift(verb) => verb.run(&mut output).await,

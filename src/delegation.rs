@@ -11,4 +11,5 @@ pub mod quota;
 pub mod record;
 pub mod recorded;
 pub mod rules;
+pub mod standing;
 pub mod stops;

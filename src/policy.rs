@@ -37,6 +37,27 @@ pub struct PolicyRecord {
     pub policies: Vec<String>,
     /// The set that decided, by the first 16 digits of its SHA-256 in hex.
     pub set: String,
+    /// Of a denial, what would have passed: the `@reason`s of the policies above, by `@id`, as they read when it was
+    /// decided. At most [`PolicyRecord::REASONS`], each cut to [`PolicyRecord::REASON_LENGTH`]. They are for operators
+    /// and never on the wire.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reasons: BTreeMap<String, String>,
+}
+
+impl PolicyRecord {
+    /// How many reasons are recorded at most.
+    pub const REASONS: usize = 8;
+    /// The longest reason that is recorded, in characters.
+    pub const REASON_LENGTH: usize = 300;
+
+    /// The policies that determined it, each with its reason if it has one.
+    pub fn in_words(&self) -> String {
+        let policies = self.policies.iter().map(|policy| match self.reasons.get(policy) {
+            Some(reason) => format!("{policy}: {reason}"),
+            None => policy.clone(),
+        });
+        policies.collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// What policy decided, with its record for the audit.
@@ -178,10 +199,16 @@ impl PolicySet {
             determining.push(Objection { policy: NO_PERMIT.to_owned(), reason });
         }
         let policies = determining.iter().map(|objection| objection.policy.clone()).collect();
+        let reasons = determining.iter().filter(|_| !is_permit).filter_map(|objection| {
+            let reason = objection.reason.as_deref()?.chars().take(PolicyRecord::REASON_LENGTH).collect();
+            Some((objection.policy.clone(), reason))
+        });
+        let reasons = reasons.take(PolicyRecord::REASONS).collect();
+        let set = self.short_hash().to_owned();
         Decision {
             is_permit,
             is_error: word == "error",
-            record: PolicyRecord { decision: word.to_owned(), policies, set: self.short_hash().to_owned() },
+            record: PolicyRecord { decision: word.to_owned(), policies, set, reasons },
             objections: if is_permit { Vec::new() } else { determining },
         }
     }

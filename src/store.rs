@@ -9,6 +9,7 @@
 
 mod agents;
 mod audit;
+mod chains;
 mod control;
 mod count;
 pub mod disk;
@@ -67,10 +68,11 @@ use crate::config;
 use crate::delegation::stops::Stoppable;
 use crate::keys::NodeSecrets;
 pub use audit::verify;
+pub use chains::{StoredRow, Stretch};
 pub use entry::{Change, Control, Entry, Impossible, KeyRow, Recorded, Whom};
 pub use node::{NotOwn, own};
 pub use quotas::COUNT_EVERY;
-pub use read::{AuditFilter, StopCount, StopFound};
+pub use read::{AuditFilter, AuditFound, StopCount, StopFound, Surroundings};
 
 /// The store cannot answer: the request is answered with 503 and nothing is given. Holds no data of a user.
 #[derive(Debug, thiserror::Error)]

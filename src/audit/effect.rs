@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::pin::PinEvent;
+use crate::base::words::words;
 use crate::delegation::record::EndReason;
 use crate::delegation::stops::{StopNumber, Stoppable};
 use crate::oauth::{AgentId, Cause, Jti, SubjectRef, TaskId};
@@ -23,18 +24,31 @@ pub enum Outcome {
     Failed,
 }
 
+words! {
+    /// How something came out, without the cause.
+    OutcomeKind {
+        Granted => "granted",
+        Refused => "refused",
+        Failed => "failed",
+    }
+}
+
 impl Outcome {
     pub fn refused(cause: &Cause) -> Self {
         Self::Refused { cause: Cow::Borrowed(cause.word()), reason: Cow::Borrowed(cause.wire().reason) }
     }
 
+    pub const fn kind(&self) -> OutcomeKind {
+        match self {
+            Self::Granted => OutcomeKind::Granted,
+            Self::Refused { .. } => OutcomeKind::Refused,
+            Self::Failed => OutcomeKind::Failed,
+        }
+    }
+
     /// The word in the `outcome` column.
     pub const fn word(&self) -> &'static str {
-        match self {
-            Self::Granted => "granted",
-            Self::Refused { .. } => "refused",
-            Self::Failed => "failed",
-        }
+        self.kind().word()
     }
 }
 

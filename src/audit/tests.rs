@@ -69,6 +69,7 @@ fn events_of_clients() -> Vec<Event> {
                 decision: "permit".to_owned(),
                 policies: vec!["exchange-with-evidence".to_owned()],
                 set: "0123456789abcdef".to_owned(),
+                reasons: [("exchange-with-evidence".to_owned(), "why".to_owned())].into(),
             }),
             birthdate_malformed: true,
         })),
@@ -186,6 +187,27 @@ fn every_row_is_read_back_as_it_was_written() {
                 let row = row(requester, outcome.clone(), event.clone());
                 assert_eq!(Row::parse(&row.body()).as_ref(), Ok(&row), "{}", row.body());
             }
+        }
+    }
+}
+
+#[test]
+fn every_row_is_told_in_short_lines_that_say_when_what_who_and_where() {
+    for event in events() {
+        for (outcome, requester) in outcomes().iter().flat_map(|outcome| requesters().map(|by| (outcome, by)))
+        {
+            let lines = row(requester, outcome.clone(), event.clone()).in_words();
+            let text = lines.join("\n");
+            assert!(lines[0].starts_with(&AT.to_string()) && lines[1].starts_with("  by "), "{text}");
+            assert!(text.ends_with("row 42 of chain 00112233aabbccdd"), "{text}");
+            let is_short = |line: &&String| line.chars().count() <= 100 || !line.trim().contains(' ');
+            assert_eq!(lines.iter().find(|line| !is_short(line)), None);
+            assert_eq!(
+                text.contains("refused, policy_denied"),
+                outcome.kind() == OutcomeKind::Refused,
+                "{text}"
+            );
+            assert!(!["Some(", "None", "()"].iter().any(|odd| text.contains(odd)), "{text}");
         }
     }
 }

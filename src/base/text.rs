@@ -14,6 +14,27 @@ pub const fn is_shown(c: char) -> bool {
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// The lines of a text that is broken at spaces, so that none has more than `width` characters: the first one indented by
+/// `first` columns, the others by `rest`. A word that is longer stays whole.
+pub fn wrap(text: &str, width: usize, first: usize, rest: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = " ".repeat(first);
+    let mut is_empty = true;
+    for word in text.split(' ') {
+        if !is_empty && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(std::mem::replace(&mut line, " ".repeat(rest)));
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_empty = false;
+    }
+    lines.push(line);
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -25,5 +46,12 @@ mod tests {
         assert_eq!(hidden.chars().find(|c| is_shown(*c)), None);
         let shown = "Zwei Plätze, é 日本語 العربية עברית €–„“ ✈ 🎫 1;2/3";
         assert_eq!(shown.chars().find(|c| !is_shown(*c)), None);
+    }
+
+    #[test]
+    fn a_text_is_broken_at_spaces_and_a_long_word_stays_whole() {
+        assert_eq!(wrap("one two three", 9, 1, 3), [" one two", "   three"]);
+        assert_eq!(wrap("a https://long.example b", 8, 0, 2), ["a", "  https://long.example", "  b"]);
+        assert_eq!(wrap("", 8, 2, 2), ["  "]);
     }
 }

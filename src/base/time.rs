@@ -26,6 +26,11 @@ impl Timestamp {
         Self(seconds.saturating_mul(1000))
     }
 
+    /// From RFC 3339, with any offset; what is finer than a millisecond is cut off.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(|at| Self(at.as_millisecond()))
+    }
+
     /// Milliseconds since the epoch.
     pub const fn millis(self) -> i64 {
         self.0
@@ -87,6 +92,13 @@ impl Lifetime {
         Self(seconds)
     }
 
+    /// From a length in words, such as `90s`, `15m`, `1h` or `2d`, in whole seconds. A day has 24 hours.
+    pub fn parse(text: &str) -> Option<Self> {
+        let span = text.parse::<jiff::Span>().ok()?;
+        let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
+        length.as_secs().try_into().ok().map(Self)
+    }
+
     pub const fn seconds(self) -> u32 {
         self.0
     }
@@ -142,5 +154,26 @@ struct MovedClock {
 impl Clock for MovedClock {
     fn now(&self) -> Timestamp {
         Timestamp(SystemClock.now().0.saturating_add(self.millis))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_with_any_offset_and_written_in_utc() {
+        let read = |text| Timestamp::parse(text).map(|at| at.to_string());
+        let written = Some("2026-11-27T12:00:00.250Z".to_owned());
+        assert_eq!(read("2026-11-27T12:00:00.25Z"), written);
+        assert_eq!(read("2026-11-27T14:00:00.2509+02:00"), written);
+        assert_eq!((read("yesterday"), read("2026-11-27")), (None, None));
+    }
+
+    #[test]
+    fn a_length_is_read_in_words() {
+        let read = |text| Lifetime::parse(text).map(Lifetime::seconds);
+        assert_eq!([read("90s"), read("15m"), read("1h"), read("2d")], [90, 900, 3600, 172_800].map(Some));
+        assert_eq!([read("1"), read("-1h"), read("1y"), read("soon")], [None; 4]);
     }
 }

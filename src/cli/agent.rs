@@ -5,6 +5,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::admin::{call, segment};
+use super::kill::ask_about_agent;
 use super::{CliError, ConfigArg, Output};
 
 /// The verbs about agents. All need the running server.
@@ -21,10 +22,10 @@ pub enum Agent {
     Explain(One),
     /// Retire an agent whose work is done; final
     #[command(after_help = "Example: deputy agent retire agent_mfrggzdfmztwq2lknnwg23tpoa")]
-    Retire(One),
+    Retire(Final),
     /// Stop an agent at once and for good: its tokens die, its earlier logins start nothing more
     #[command(after_help = "Example: deputy agent kill agent_mfrggzdfmztwq2lknnwg23tpoa")]
-    Kill(One),
+    Kill(Final),
     /// Suspend an agent: its tokens die, it gets no new ones until resumed
     #[command(after_help = "Example: deputy agent suspend agent_mfrggzdfmztwq2lknnwg23tpoa")]
     Suspend(One),
@@ -41,7 +42,16 @@ pub struct One {
     config: ConfigArg,
 }
 
-const FIRST: [&str; 5] = ["agent", "state", "class", "client", "first_seen"];
+#[derive(Debug, Args)]
+pub struct Final {
+    #[command(flatten)]
+    one: One,
+    /// Do not ask. Without a terminal nothing is asked either
+    #[arg(long)]
+    yes: bool,
+}
+
+const FIRST: [&str; 7] = ["agent", "state", "may_act", "stopped_by", "class", "client", "first_seen"];
 
 impl Agent {
     /// Calls the server and prints what it says.
@@ -63,8 +73,8 @@ impl Agent {
                     _ => output.json(&answer),
                 }
             }
-            Self::Retire(one) => output.object(&one.call(Method::POST, "/retire").await?, &[]),
-            Self::Kill(one) => output.object(&one.call(Method::POST, "/kill").await?, &[]),
+            Self::Retire(ending) => ending.run("/retire", output).await?,
+            Self::Kill(ending) => ending.run("/kill", output).await?,
             Self::Suspend(one) => output.object(&one.call(Method::POST, "/suspend").await?, &[]),
             Self::Resume(one) => output.object(&one.call(Method::POST, "/resume").await?, &[]),
         }
@@ -76,5 +86,15 @@ impl One {
     async fn call(&self, method: Method, what: &str) -> Result<Value, CliError> {
         let path = format!("/agents/{}{what}", segment(&self.agent));
         call(&self.config.load()?, method, &path, None).await
+    }
+}
+
+impl Final {
+    async fn run(&self, what: &str, output: &mut Output) -> Result<(), CliError> {
+        if !self.yes {
+            ask_about_agent(&self.one.config.load()?, &self.one.agent, output).await?;
+        }
+        output.object(&self.one.call(Method::POST, what).await?, &[]);
+        Ok(())
     }
 }

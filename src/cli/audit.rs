@@ -1,107 +1,56 @@
 //! `deputy audit …`
 
-use clap::{Args, Subcommand};
-use reqwest::Method;
+mod chains;
+mod rows;
+mod when;
+
+use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::admin::{call, segment};
 use super::output::printable;
 use super::{CliError, ConfigArg, Output};
 use crate::store::verify::{ChainReport, Report, verify};
 
-/// The verbs about the audit log.
+/// The verbs about the audit log. All but `verify` need the running server.
 #[derive(Debug, Subcommand)]
 pub enum Audit {
+    /// List the newest rows of a client, a task, an agent, an outcome, an event or a time, newest last
+    #[command(after_help = "\
+Examples: deputy audit list --refused --since 1h
+          deputy audit list --client assistant --outcome refused --limit 20
+          deputy audit list --event stop --since 2026-11-27T06:00:00Z")]
+    List(rows::List),
+    /// Show the newest rows, and with `--follow` each new one as it is written
+    #[command(after_help = "Example: deputy audit tail -n 5 --follow")]
+    Tail(chains::Tail),
+    /// Show the rows about one agent, task, token or request
+    #[command(after_help = "Example: deputy audit trace --task 019f5b1e-7a10-7c3e-8a52-0d6a4f2b9c11")]
+    Trace(rows::Trace),
+    /// Print the rows as they are stored, one JSON object a line, with what verifies the chain offline
+    #[command(after_help = "\
+Examples: deputy audit export > audit.ndjson
+          deputy audit export --after 4f1d2c3b5a697887:1200 >> audit.ndjson
+          deputy audit export --since 2026-11-01T00:00:00Z --until 2026-12-01T00:00:00Z > november.ndjson")]
+    Export(chains::Export),
     /// Recompute every chain and compare it with its signed checkpoints; needs no server
     #[command(after_help = "Example: deputy audit verify --config deputy.toml")]
     Verify(ConfigArg),
-    /// Show the rows about one agent, task, token or request; needs the running server
-    #[command(after_help = "Example: deputy audit trace --task 019f5b1e-7a10-7c3e-8a52-0d6a4f2b9c11")]
-    Trace(Trace),
-}
-
-/// What the rows are about.
-#[derive(Debug, Args)]
-pub struct Trace {
-    #[command(flatten)]
-    about: About,
-    #[command(flatten)]
-    config: ConfigArg,
-}
-
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-struct About {
-    /// An agent, `agent_…`, anywhere in a chain
-    #[arg(long)]
-    agent: Option<String>,
-    #[arg(long)]
-    task: Option<String>,
-    /// A token's `jti`
-    #[arg(long)]
-    jti: Option<String>,
-    /// A request's `request_id`
-    #[arg(long)]
-    request: Option<String>,
 }
 
 impl Audit {
-    /// Verifies or traces, and prints.
     pub(super) async fn run(self, output: &mut Output) -> Result<(), CliError> {
         match self {
+            Self::List(list) => list.run(output).await,
+            Self::Tail(tail) => tail.run(output).await,
+            Self::Trace(trace) => trace.run(output).await,
+            Self::Export(export) => export.run(output).await,
             Self::Verify(config) => {
                 let report =
                     verify(&config.load()?).await.map_err(|error| CliError::Failed(error.to_string()))?;
                 told(&report, output);
                 if report.faults.is_empty() { Ok(()) } else { Err(CliError::Reported) }
             }
-            Self::Trace(trace) => {
-                let about = &trace.about;
-                let (name, value) = [
-                    ("agent", &about.agent),
-                    ("task", &about.task),
-                    ("jti", &about.jti),
-                    ("request", &about.request),
-                ]
-                .into_iter()
-                .find_map(|(name, value)| value.as_deref().map(|value| (name, value)))
-                .unwrap_or(("request", ""));
-                let path = format!("/audit/trace?{name}={}", segment(value));
-                let answer = call(&trace.config.load()?, Method::GET, &path, None).await?;
-                rows(&answer, output);
-                Ok(())
-            }
         }
-    }
-}
-
-fn rows(answer: &Value, output: &mut Output) {
-    if output.is_json() {
-        return output.json(answer);
-    }
-    let rows = answer.get("rows").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    if rows.is_empty() {
-        return output.line("none");
-    }
-    for stored in rows {
-        let members = stored.get("row").and_then(Value::as_object);
-        let members =
-            members.into_iter().flatten().filter(|(_, value)| !is_empty(value)).map(|(name, value)| {
-                let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-                format!("{name}={}", printable(&text))
-            });
-        let seq = stored.get("seq").and_then(Value::as_i64).unwrap_or(0);
-        output.line(format!("{seq:>6}  {}", members.collect::<Vec<_>>().join(" ")));
-    }
-    output.left_out(answer);
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
-        _ => false,
     }
 }
 

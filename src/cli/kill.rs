@@ -23,7 +23,7 @@ pub enum Kind {
     Client,
     /// A task, by its id; this cannot be lifted
     Task,
-    /// `ISSUER|ID`, by `sub` at the identity provider
+    /// `ISSUER|ID`, by `sub` at the identity provider, or the reference that the audit rows have
     User,
     /// `ISSUER|ID`, by `sid` at the identity provider
     Session,
@@ -100,13 +100,21 @@ impl Kill {
             }
             output.note(told(&count));
         }
+        if is_asked && self.kind.word().is_none() {
+            output.note(match self.kind {
+                Kind::Task => "This ends the task with all its tokens. It cannot be lifted.",
+                _ => "This ends every token that the key signed. It cannot be lifted.",
+            });
+        }
         if self.drill {
             return Err(CliError::Usage("a drill counts what a stop of this kind cannot".to_owned()));
         }
         if is_asked && !confirmed(output)? {
             return Err(CliError::Failed("nothing was stopped".to_owned()));
         }
-        output.object(&self.stop(&config).await?, &FIRST);
+        let answer = self.stop(&config).await?;
+        output.object(&answer, &FIRST);
+        tell_logins(&answer, output);
         Ok(())
     }
 
@@ -128,7 +136,19 @@ impl Lift {
         let body = json!({"kind": kind, "name": self.name});
         let answer = call(&self.config.load()?, Method::POST, "/lifts", Some(&body)).await?;
         output.object(&answer, &FIRST);
+        tell_logins(&answer, output);
         Ok(())
+    }
+}
+
+/// Until when logins and credentials are refused although nothing stops what is new, in words.
+pub(super) fn tell_logins(answer: &Value, output: &mut Output) {
+    if let Some(time) = answer.get("logins_after").and_then(Value::as_str).filter(|_| !output.is_json()) {
+        output.line(format!(
+            "Sign-ins and credentials up to {} begin nothing. That is 60 s from now, because the clock of their issuer \
+             may differ from Deputy's. Later ones begin anew.",
+            super::output::printable(time)
+        ));
     }
 }
 
@@ -147,6 +167,24 @@ fn told(count: &Value) -> String {
         if found >= limit { format!("{found} or more") } else { found.to_string() }
     };
     format!("This ends {} tasks and stops {} agents.", number("tasks"), number("agents"))
+}
+
+/// Says what the stop of an agent would end, and asks, if somebody is there to be asked.
+///
+/// # Errors
+/// [`CliError::Failed`]: the operator says no.
+pub(super) async fn ask_about_agent(
+    config: &Config,
+    agent: &str,
+    output: &mut Output,
+) -> Result<(), CliError> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    let body = json!({"kind": "agent", "name": agent});
+    let count = call(config, Method::POST, "/stops/count", Some(&body)).await?;
+    output.note(format!("{} It is final.", told(&count)));
+    if confirmed(output)? { Ok(()) } else { Err(CliError::Failed("nothing was stopped".to_owned())) }
 }
 
 /// Whether the operator says yes.

@@ -10,6 +10,7 @@ use crate::base::text::is_shown;
 /// Where a verb prints. A reader that went away (`| head`) is no fault of the verb.
 pub struct Output {
     is_json: bool,
+    is_unread: bool,
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
 }
@@ -17,7 +18,7 @@ pub struct Output {
 impl Output {
     /// Standard output and standard error.
     pub fn standard(is_json: bool) -> Self {
-        Self { is_json, out: Box::new(std::io::stdout()), err: Box::new(std::io::stderr()) }
+        Self { is_json, is_unread: false, out: Box::new(std::io::stdout()), err: Box::new(std::io::stderr()) }
     }
 
     /// Whether JSON was asked for.
@@ -25,9 +26,14 @@ impl Output {
         self.is_json
     }
 
+    /// Whether the reader went away, so that a verb that would print for long may end.
+    pub const fn is_unread(&self) -> bool {
+        self.is_unread
+    }
+
     /// A line for people.
     pub fn line(&mut self, text: impl AsRef<str>) {
-        let _ = writeln!(self.out, "{}", text.as_ref());
+        self.is_unread |= writeln!(self.out, "{}", text.as_ref()).is_err();
     }
 
     /// A line for people that is not the answer itself.

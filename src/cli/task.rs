@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::admin::{call, segment};
-use super::{CliError, ConfigArg, Output};
+use super::{CliError, ConfigArg, Output, kill};
 
 /// The verbs about tasks. All need the running server.
 #[derive(Debug, Subcommand)]
@@ -19,7 +19,8 @@ pub enum Task {
     /// End a task, or every task of a user: all its tokens die
     #[command(after_help = "\
 Examples: deputy task end 019f5b1e-7a10-7c3e-8a52-0d6a4f2b9c11
-          deputy task end --subject ada --issuer https://login.example")]
+          deputy task end --subject ada --issuer https://login.example
+          deputy task end --subject 019f5b1e-7a10-7c3e-8a52-0d6a4f2b9c11")]
     End(End),
 }
 
@@ -50,7 +51,7 @@ pub struct Show {
 pub struct End {
     #[arg(required_unless_present = "subject", conflicts_with = "subject")]
     task: Option<String>,
-    /// Every task of this user instead: `sub` at the identity provider
+    /// Every task of this user instead: `sub` at the identity provider, or the reference that the audit rows have
     #[arg(long)]
     subject: Option<String>,
     /// The user's identity provider; may be left out where only one is configured
@@ -60,7 +61,7 @@ pub struct End {
     config: ConfigArg,
 }
 
-const FIRST: [&str; 6] = ["task", "is_live", "client", "agent", "purpose", "expires_at"];
+const FIRST: [&str; 7] = ["task", "is_live", "stopped_by", "client", "agent", "purpose", "expires_at"];
 
 impl Task {
     /// Calls the server and prints what it says.
@@ -85,27 +86,14 @@ impl Task {
                         call(&config, Method::POST, &format!("/tasks/{}/end", segment(&task)), None).await?
                     }
                     (None, subject) => {
-                        let issuer = match end.issuer {
-                            Some(issuer) => issuer,
-                            None => only_provider(&config)?,
-                        };
-                        let body = json!({"issuer": issuer, "subject": subject});
+                        let body = json!({"issuer": end.issuer, "subject": subject});
                         call(&config, Method::POST, "/subjects/end", Some(&body)).await?
                     }
                 };
                 output.object(&answer, &[]);
+                kill::tell_logins(&answer, output);
             }
         }
         Ok(())
-    }
-}
-
-fn only_provider(config: &crate::config::Config) -> Result<String, CliError> {
-    let mut issuers = config.registry.identity_providers.keys();
-    match (issuers.next(), issuers.next()) {
-        (Some(issuer), None) => Ok(issuer.as_str().to_owned()),
-        _ => Err(CliError::Usage(
-            "`--issuer` is needed: the configuration has not exactly one provider".to_owned(),
-        )),
     }
 }

@@ -87,6 +87,21 @@ words! {
 }
 
 impl EndReason {
+    /// This reason in words, as they stand in brackets behind what ended.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::TaskDone => "its work was done",
+            Self::Expired => "its time was up",
+            Self::Idle => "it was idle for too long",
+            Self::Revoked => "its client revoked it",
+            Self::Operator => "an operator ended it",
+            Self::KillSwitch => "kill switch",
+            Self::Suspended => "suspension by an operator",
+            Self::PartyRemoved => "a party was taken out of the configuration",
+            Self::KeyRevoked => "the signing key was revoked",
+        }
+    }
+
     /// Whether a task that ended like this was stopped: it was neither finished by its own agent, nor over by the clock.
     pub const fn is_stop(self) -> bool {
         !matches!(self, Self::TaskDone | Self::Expired)

@@ -225,13 +225,34 @@ impl Stops {
         self.0.get(party)
     }
 
+    fn find(
+        &self,
+        parties: impl IntoIterator<Item = Stoppable>,
+        found: impl Fn(StopKind, &Stop) -> bool,
+    ) -> Option<Stoppable> {
+        if self.0.is_empty() {
+            return None;
+        }
+        parties.into_iter().find(|party| self.of(party).is_some_and(|stop| found(party.kind(), stop)))
+    }
+
     fn any(
         &self,
         parties: impl IntoIterator<Item = Stoppable>,
         found: impl Fn(StopKind, &Stop) -> bool,
     ) -> bool {
-        !self.0.is_empty()
-            && parties.into_iter().any(|party| self.of(&party).is_some_and(|stop| found(party.kind(), stop)))
+        self.find(parties, found).is_some()
+    }
+
+    /// The first of these parties of which a stop stands.
+    pub fn standing(&self, parties: impl IntoIterator<Item = Stoppable>) -> Option<Stoppable> {
+        self.find(parties, |_, stop| stop.stands)
+    }
+
+    /// The party by whose stop a task is dead, where [`Stops::end_task`] says that it is.
+    pub fn ending_task(&self, task: &Task, subject: &Subject) -> Option<Stoppable> {
+        let of_user = (task.as_of < subject.stopped).then_some(Stoppable::User(subject.reference));
+        of_user.or_else(|| self.find(task_names(task, subject), |kind, stop| stop.ends(kind, task.as_of)))
     }
 
     /// Whether a row that carries `as_of` and names these parties is dead.
@@ -251,7 +272,7 @@ impl Stops {
 
     /// Whether a task is dead by a stop of what its row names. Its user and its agent carry their own.
     pub fn end_task(&self, task: &Task, subject: &Subject) -> bool {
-        task.as_of < subject.stopped || self.end(task.as_of, task_names(task, subject))
+        self.ending_task(task, subject).is_some()
     }
 
     /// Whether a login is dead by a stop of what its row names.

@@ -1,11 +1,13 @@
 //! The verbs of the admin socket. Who may open the socket is the operator.
 
 pub mod act;
+pub mod audit;
 pub mod clock;
 pub mod explain;
 pub mod operator;
 pub mod show;
 pub mod stop;
+pub mod user;
 
 use actix_web::HttpResponse;
 use serde_json::{Value, json};

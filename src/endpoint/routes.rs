@@ -4,7 +4,7 @@ use actix_web::{Route as Handled, web};
 
 use super::forms::{self, FormEndpoint};
 use super::introspect::Introspection;
-use super::manage::{act, clock, explain, show, stop};
+use super::manage::{act, audit, clock, explain, show, stop, user};
 use super::revoke::Revocation;
 use super::route::{Method, Place, Route};
 use super::token::Token;
@@ -84,12 +84,16 @@ pub static ROUTES: &[Route] = &[
     changes("/stops", |route| route.to(stop::post)),
     changes("/stops/count", |route| route.to(stop::count)),
     changes("/lifts", |route| route.to(stop::lift)),
+    reads("/subjects", |route| route.to(user::show)),
     changes("/subjects/end", |route| route.to(act::end_subject)),
     reads("/keys", |route| route.to(show::keys)),
     changes("/keys/refresh", |route| route.to(act::refresh_keys)),
     changes("/keys/rotate", |route| route.to(act::rotate_keys)),
     changes("/keys/{kid}/revoke", |route| route.to(act::revoke_key)),
-    reads("/audit/trace", |route| route.to(show::trace)),
+    reads("/audit/trace", |route| route.to(audit::trace)),
+    reads("/audit/list", |route| route.to(audit::list_rows)),
+    reads("/audit/chains", |route| route.to(audit::chains)),
+    reads("/audit/rows", |route| route.to(audit::rows)),
     changes("/clock/reset", |route| route.to(clock::reset)),
 ];
 

@@ -94,6 +94,22 @@ fn the_word_of_a_decision_its_policies_and_the_set_go_to_the_record() {
     let told: Vec<_> =
         deny.objections.iter().map(|told| (told.policy.as_str(), told.reason.as_deref())).collect();
     assert_eq!(told, [("e", None), ("f", Some("at hop 0"))]);
+    assert_eq!(permit.record.reasons, BTreeMap::new());
+    assert_eq!(deny.record.reasons, BTreeMap::from([("f".to_owned(), "at hop 0".to_owned())]));
+    assert_eq!(deny.record.in_words(), "e, f: at hop 0");
+}
+
+#[test]
+fn so_many_reasons_of_such_a_length_go_to_the_record() {
+    let long = "é".repeat(1000);
+    let rules = (0..20).map(|number| {
+        format!("@id(\"f{number:02}\") @reason(\"{long}\") forbid(principal, action, resource);")
+    });
+    let decision = decide(&rules.collect::<String>(), "hop = 0");
+    assert_eq!((decision.record.policies.len(), decision.record.reasons.len()), (20, PolicyRecord::REASONS));
+    assert!(
+        decision.record.reasons.values().all(|reason| reason.chars().count() == PolicyRecord::REASON_LENGTH)
+    );
 }
 
 #[test]

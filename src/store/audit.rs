@@ -51,6 +51,29 @@ row! {
     }
 }
 
+/// The rows that are few beside those of the requests that were granted: refusals and failures, and what operators, the
+/// configuration and the server did. It is the condition of the index `audit_notable`, word for word.
+pub(super) const NOTABLE: &str = "(outcome <> 'granted' OR event NOT IN \
+     ('exchange', 'revocation', 'introspection', 'pin', 'task_end', 'tasks_end', 'agent_state'))";
+
+/// Conditions that rows meet all of. What is searched by is a copy of what the body says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Conditions<'a> {
+    /// Whether only [`NOTABLE`] rows are looked at.
+    pub(super) is_notable: bool,
+    pub(super) agent: Option<&'a str>,
+    pub(super) task: Option<Key>,
+    pub(super) client: Option<&'a str>,
+    pub(super) outcome: Option<&'static str>,
+    pub(super) event: Option<&'static str>,
+    /// What the body is like.
+    pub(super) pattern: Option<&'a str>,
+    /// Later than this, in milliseconds.
+    pub(super) after: i64,
+    /// Not later than this.
+    pub(super) until: i64,
+}
+
 /// Statements about audit rows, checkpoints and their keys. All but [`AuditRows::chain_sizes`] and
 /// [`AuditRows::audit_from`], which serve the verification, read only rows that a node can have written: from 1 on.
 pub(super) trait AuditRows {
@@ -59,12 +82,11 @@ pub(super) trait AuditRows {
     async fn chain_sizes(&mut self) -> Rows<(String, i64)>;
     /// Rows in order, from this number on.
     async fn audit_from(&mut self, chain: &str, seq: i64, limit: i64) -> Rows<AuditColumns>;
-    async fn audit_newest(&mut self, chain: &str, limit: i64) -> Rows<AuditColumns>;
-    /// The newest rows that name this agent, not older than `since`. Granted exchanges name it in their body alone.
-    async fn audit_of_agent(&mut self, agent: &str, since: i64, limit: i64) -> Rows<AuditColumns>;
-    /// The newest rows of a task, not older than `since`, whose body is like `pattern`.
-    async fn audit_of_task(&mut self, task: Key, since: i64, pattern: &str, limit: i64)
-    -> Rows<AuditColumns>;
+    /// The newest rows that meet `conditions`.
+    async fn audit_where(&mut self, conditions: &Conditions<'_>, limit: i64) -> Rows<AuditColumns>;
+    /// The time of the row before which there are `rows` others up to and with the time `until`, the newest first; of
+    /// notable rows only where `is_notable`. `None` if there are no more than that.
+    async fn audit_step(&mut self, is_notable: bool, until: i64, rows: i64) -> Result<Option<i64>, Failure>;
     /// The oldest rows of a task.
     async fn first_of_task(&mut self, task: Key, limit: i64) -> Rows<AuditColumns>;
     /// The newest rows of a task about tokens that were exchanged from this one.
@@ -87,9 +109,12 @@ macro_rules! audit {
             use diesel::{
                 BoolExpressionMethods as _, ExpressionMethods as _, NullableExpressionMethods as _,
                 OptionalExtension as _, QueryDsl as _, SelectableHelper as _, TextExpressionMethods as _,
-                dsl::count_star,
+                dsl::{count_star, sql},
+                sql_types::Bool,
             };
-            use $crate::store::audit::{AuditColumns, AuditRows, CheckpointKeyRow, CheckpointRow};
+            use $crate::store::audit::{
+                AuditColumns, AuditRows, CheckpointKeyRow, CheckpointRow, Conditions, NOTABLE,
+            };
             use $crate::store::rows::{Hash, Key};
             use $crate::store::schema::{audit, checkpoint, checkpoint_key};
             use $crate::store::statement::{Done, Failure, Rows};
@@ -115,42 +140,58 @@ macro_rules! audit {
                         .select(AuditColumns::as_select());
                     Ok($db!(load self, query)?)
                 }
-                async fn audit_newest(&mut self, chain: &str, limit: i64) -> Rows<AuditColumns> {
-                    let query = audit::table
-                        .filter(audit::chain.eq(chain).and(audit::seq.ge(1)))
-                        .order(audit::seq.desc())
-                        .limit(limit)
-                        .select(AuditColumns::as_select());
-                    Ok($db!(load self, query)?)
-                }
-                async fn audit_of_agent(
+                async fn audit_where(
                     &mut self,
-                    agent: &str,
-                    since: i64,
+                    conditions: &Conditions<'_>,
                     limit: i64,
                 ) -> Rows<AuditColumns> {
-                    let query = audit::table
-                        .filter(audit::agent.assume_not_null().eq(agent).and(audit::at.ge(since)))
-                        .filter(audit::seq.ge(1))
+                    let mut query = audit::table
+                        .filter(audit::seq.ge(1).and(audit::at.gt(conditions.after)))
+                        .filter(audit::at.le(conditions.until))
                         .order((audit::at.desc(), audit::seq.desc()))
                         .limit(limit)
-                        .select(AuditColumns::as_select());
+                        .select(AuditColumns::as_select())
+                        .into_boxed::<$db!(backend)>();
+                    if conditions.is_notable {
+                        query = query.filter(sql::<Bool>(NOTABLE));
+                    }
+                    if let Some(agent) = conditions.agent {
+                        query = query.filter(audit::agent.assume_not_null().eq(agent));
+                    }
+                    if let Some(task) = conditions.task {
+                        query = query.filter(audit::task.assume_not_null().eq(task));
+                    }
+                    if let Some(client) = conditions.client {
+                        query = query.filter(audit::client.assume_not_null().eq(client));
+                    }
+                    if let Some(outcome) = conditions.outcome {
+                        query = query.filter(audit::outcome.eq(outcome));
+                    }
+                    if let Some(event) = conditions.event {
+                        query = query.filter(audit::event.eq(event));
+                    }
+                    if let Some(pattern) = conditions.pattern {
+                        query = query.filter(audit::body.like(pattern));
+                    }
                     Ok($db!(load self, query)?)
                 }
-                async fn audit_of_task(
+                async fn audit_step(
                     &mut self,
-                    task: Key,
-                    since: i64,
-                    pattern: &str,
-                    limit: i64,
-                ) -> Rows<AuditColumns> {
-                    let query = audit::table
-                        .filter(audit::task.assume_not_null().eq(task).and(audit::at.ge(since)))
-                        .filter(audit::seq.ge(1).and(audit::body.like(pattern)))
-                        .order((audit::at.desc(), audit::seq.desc()))
-                        .limit(limit)
-                        .select(AuditColumns::as_select());
-                    Ok($db!(load self, query)?)
+                    is_notable: bool,
+                    until: i64,
+                    rows: i64,
+                ) -> Result<Option<i64>, Failure> {
+                    let mut query = audit::table
+                        .filter(audit::at.le(until))
+                        .order(audit::at.desc())
+                        .offset(rows)
+                        .limit(1)
+                        .select(audit::at)
+                        .into_boxed::<$db!(backend)>();
+                    if is_notable {
+                        query = query.filter(sql::<Bool>(NOTABLE));
+                    }
+                    Ok($db!(first self, query).optional()?)
                 }
                 async fn first_of_task(&mut self, task: Key, limit: i64) -> Rows<AuditColumns> {
                     let query = audit::table

@@ -13,7 +13,7 @@ use super::subjects::SubjectRow;
 use super::tasks::TaskRow;
 use super::tokens::TokenRow;
 use super::transaction::Transaction;
-use super::{StoreError, ending};
+use super::{StoreError, Surroundings, ending, lookup};
 use crate::base::time::Timestamp;
 use crate::delegation::plan::LoginRecord;
 use crate::delegation::record::{Agent, Lineage, Login, LoginFacts, Subject, Task};
@@ -140,5 +140,27 @@ pub(super) async fn login_record<S: Transaction>(
         of_session: of_session.into_iter().filter_map(|id| find(id.into())).collect(),
         named: named.and_then(find),
         stops,
+    })
+}
+
+/// What these tasks and agents depend on besides their own rows.
+pub(super) async fn surroundings<S: Transaction>(
+    session: &mut S,
+    memory: &Memory,
+    tasks: &[Task],
+    agents: &[Agent],
+) -> Result<Surroundings, Failure> {
+    let known = memory.known();
+    let number = session.number(STOP_COUNTER).await?.unwrap_or(0);
+    let known = up_to(session, memory, known, number).await?;
+    let subjects: BTreeSet<Key> = tasks.iter().map(|task| task.subject.into()).collect();
+    let subjects = session.subjects(&subjects.into_iter().collect::<Vec<_>>(), Lock::None).await?;
+    let ids: BTreeSet<String> = tasks.iter().map(|task| task.agent.as_str().to_owned()).collect();
+    let of_tasks = lookup::agents(session, &ids.into_iter().collect::<Vec<_>>()).await?;
+    let sessions = tasks.iter().filter_map(|task| task.session);
+    Ok(Surroundings {
+        stops: known.about(session, sessions, agents.iter()).await?,
+        subjects: subjects.into_iter().map(Subject::from).collect(),
+        agents: lookup::all(of_tasks)?,
     })
 }

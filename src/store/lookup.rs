@@ -3,19 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::agents::AgentRow;
-use super::audit::AuditColumns;
+use super::audit::{AuditColumns, Conditions};
 use super::rows::Key;
 use super::statement::{Failure, Lock};
 use super::tokens::Range;
 use super::transaction::Transaction;
-use super::{AuditFilter, StoreError, ending};
-use crate::audit::Row;
+use super::{AuditFilter, AuditFound, StoreError, ending};
+use crate::audit::{Kind, OutcomeKind, Row};
 use crate::base::time::Timestamp;
 use crate::delegation::record::{Delegation, Task};
 use crate::oauth::{AgentId, TaskId};
 
 /// The most audit rows that one reading gives.
 const MOST_ROWS: u32 = 10_000;
+/// The rows that one reading looks at for those of a client, an outcome or an event, where no index has them.
+const STEP: i64 = 20_000;
 /// The tasks of an agent in which its rows are looked for: those that began last.
 const TASKS_OF_AGENT: i64 = 1000;
 /// The rows in which a task begins: the first one, and those of the same instant.
@@ -54,9 +56,10 @@ pub(super) fn all<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> Result<
 pub(super) async fn audit<S: Transaction>(
     session: &mut S,
     filter: &AuditFilter,
-) -> Result<Vec<Row>, Failure> {
+) -> Result<AuditFound, Failure> {
     let most = filter.newest.unwrap_or(MOST_ROWS);
     let mut found = Newest { rows: BTreeMap::new(), most: most as usize };
+    let mut left_at = None;
     let limit = i64::from(most);
     if let Some(jti) = filter.jti {
         found.add(session.audit_of_token(jti.into(), limit).await?, filter)?;
@@ -70,16 +73,50 @@ pub(super) async fn audit<S: Transaction>(
             found.add(session.audit_of_parent(task, parent.into(), limit).await?, filter)?;
         }
     } else if let Some(task) = filter.task {
-        found.add(session.audit_of_task(task.into(), i64::MIN, "%", limit).await?, filter)?;
+        let conditions = Conditions { task: Some(task.into()), ..conditions(filter) };
+        found.add(session.audit_where(&conditions, limit).await?, filter)?;
         found.add(end_of_task(session, task).await?, filter)?;
     } else if let Some(agent) = &filter.agent {
         of_agent(session, agent, filter, &mut found).await?;
     } else {
-        for key in session.checkpoint_keys().await? {
-            found.add(session.audit_newest(&key.chain, limit).await?, filter)?;
-        }
+        left_at = of_time(session, filter, &mut found).await?;
     }
-    Ok(found.in_order())
+    Ok(AuditFound { rows: found.in_order(), left_at })
+}
+
+/// What a filter says besides the agent, the task and the token.
+fn conditions(filter: &AuditFilter) -> Conditions<'_> {
+    Conditions {
+        is_notable: false,
+        agent: None,
+        task: None,
+        client: filter.client.as_ref().map(|client| client.as_str()),
+        outcome: filter.outcome.map(OutcomeKind::word),
+        event: filter.event.map(Kind::word),
+        pattern: None,
+        after: filter.since.map_or(i64::MIN, |since| since.millis().saturating_sub(1)),
+        until: filter.until.map_or(i64::MAX, Timestamp::millis),
+    }
+}
+
+/// Looks at the newest [`STEP`] rows for those that match. Gives the time up to which no row was looked at, where the
+/// list is not full and there are older rows.
+async fn of_time<S: Transaction>(
+    session: &mut S,
+    filter: &AuditFilter,
+    found: &mut Newest,
+) -> Result<Option<Timestamp>, Failure> {
+    let limit = i64::try_from(found.most).unwrap_or(i64::MAX);
+    let all = conditions(filter);
+    let is_notable = filter.is_notable();
+    let step = session.audit_step(is_notable, all.until, STEP.max(limit)).await?;
+    // All rows of one instant are looked at together.
+    let step = step.map(|at| at.min(all.until.saturating_sub(1))).filter(|at| *at > all.after);
+    let conditions = Conditions { is_notable, after: step.unwrap_or(all.after), ..all };
+    let rows = session.audit_where(&conditions, limit).await?;
+    let is_full = rows.len() >= found.most;
+    found.add(rows, filter)?;
+    Ok(step.filter(|_| !is_full).map(Timestamp::from_millis))
 }
 
 /// The row that ended a task, which may name many.
@@ -102,10 +139,14 @@ async fn of_agent<S: Transaction>(
     found: &mut Newest,
 ) -> Result<(), Failure> {
     let limit = i64::try_from(found.most).unwrap_or(i64::MAX);
-    found.add(session.audit_of_agent(agent.as_str(), i64::MIN, limit).await?, filter)?;
+    let all = conditions(filter);
+    let of_column = Conditions { agent: Some(agent.as_str()), ..all };
+    found.add(session.audit_where(&of_column, limit).await?, filter)?;
     let pattern = format!("%\"{}\"%", agent.as_str());
     for task in session.tasks_with(agent.as_str(), None, TASKS_OF_AGENT).await? {
-        found.add(session.audit_of_task(task.id, found.since(), &pattern, limit).await?, filter)?;
+        let after = found.since().saturating_sub(1).max(all.after);
+        let of_task = Conditions { task: Some(task.id), pattern: Some(&pattern), after, ..all };
+        found.add(session.audit_where(&of_task, limit).await?, filter)?;
     }
     Ok(())
 }
@@ -163,6 +204,11 @@ fn is_match(row: &Row, filter: &AuditFilter) -> bool {
         && filter.jti.is_none_or(|jti| row.jti() == Some(jti))
         && filter.parent.is_none_or(|parent| row.parent() == Some(parent))
         && filter.request.is_none_or(|request| row.envelope.request == Some(request))
+        && filter.client.as_ref().is_none_or(|client| row.client() == Some(client))
+        && filter.outcome.is_none_or(|outcome| row.outcome.kind() == outcome)
+        && filter.event.is_none_or(|event| row.event.kind() == event)
+        && filter.since.is_none_or(|since| row.envelope.at >= since)
+        && filter.until.is_none_or(|until| row.envelope.at <= until)
 }
 
 impl TryFrom<AuditColumns> for Row {

@@ -282,6 +282,9 @@ macro_rules! postgres {
     (locks) => {
         true
     };
+    (backend) => {
+        diesel::pg::Pg
+    };
     (begin $self:ident) => {
         postgres!(batch $self, "BEGIN")
     };

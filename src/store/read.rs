@@ -2,20 +2,24 @@
 //! the database fails, or if a row does not parse.
 
 use super::agents::Agents as _;
+use super::chains::{StoredRow, Stretch};
 use super::keys::Keys as _;
 use super::logins::Logins as _;
 use super::numbers::{HIGHEST_TIME, Numbers as _};
 use super::readings::Readings as _;
 use super::statement::Lock;
 use super::stops::{StopRow, StopRows as _};
+use super::subjects::Subjects as _;
 use super::tasks::Tasks as _;
-use super::{Backend, KeyRow, Store, StoreError, Whom, count, load, lookup, postgres};
-use crate::audit::Row;
+use super::{Backend, KeyRow, Store, StoreError, Whom, chains, count, load, lookup, postgres};
+use crate::audit::{Kind, OutcomeKind, Row};
 use crate::base::time::Timestamp;
 use crate::delegation::plan::LoginRecord;
-use crate::delegation::record::{Agent, Delegation, EndReason, Lineage, LoginFacts, Task};
-use crate::delegation::stops::{Stop, Stoppable};
-use crate::oauth::{AgentId, Jti, LoginId, RequestId, ScopeToken, TargetId, TaskId};
+use crate::delegation::record::{Agent, Delegation, EndReason, Lineage, LoginFacts, Subject, Task};
+use crate::delegation::stops::{Stop, Stoppable, Stops};
+use crate::oauth::{
+    AgentId, ClientId, Issuer, Jti, LoginId, RequestId, ScopeToken, SubjectRef, TargetId, TaskId,
+};
 
 /// Which audit rows: all that are given must match.
 #[derive(Clone, Debug, Default)]
@@ -28,8 +32,45 @@ pub struct AuditFilter {
     /// About a token exchanged from this one.
     pub parent: Option<Jti>,
     pub request: Option<RequestId>,
+    /// That this client asked for, or a caller that claimed to be it.
+    pub client: Option<ClientId>,
+    pub outcome: Option<OutcomeKind>,
+    pub event: Option<Kind>,
+    /// Not earlier than this.
+    pub since: Option<Timestamp>,
+    /// Not later than this.
+    pub until: Option<Timestamp>,
     /// The newest so many, given back oldest first; 10,000 where nothing is said.
     pub newest: Option<u32>,
+}
+
+impl AuditFilter {
+    /// Whether the rows that it is about are among those that are few: see [`super::audit::NOTABLE`].
+    pub(super) fn is_notable(&self) -> bool {
+        let is_frequent = |event: Kind| {
+            matches!(
+                event,
+                Kind::Exchange
+                    | Kind::Revocation
+                    | Kind::Introspection
+                    | Kind::Pin
+                    | Kind::TaskEnd
+                    | Kind::TasksEnd
+                    | Kind::AgentState
+            )
+        };
+        self.outcome.is_some_and(|outcome| outcome != OutcomeKind::Granted)
+            || self.event.is_some_and(|event| !is_frequent(event))
+    }
+}
+
+/// Audit rows that were found.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFound {
+    /// Oldest first.
+    pub rows: Vec<Row>,
+    /// Older rows, up to and with this time, were not looked at. `None` if the list is full or nothing is left.
+    pub left_at: Option<Timestamp>,
 }
 
 /// A stop as it is recorded.
@@ -41,6 +82,16 @@ pub struct StopFound {
     pub why: EndReason,
     /// Whether tasks remain to be ended for it.
     pub is_unfinished: bool,
+}
+
+/// What tasks and agents depend on besides their own rows, as of one moment.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    pub stops: Stops,
+    /// The users of the tasks.
+    pub subjects: Vec<Subject>,
+    /// The agents that began the tasks.
+    pub agents: Vec<Agent>,
 }
 
 /// What a stop would end, each counted up to a limit.
@@ -155,6 +206,39 @@ impl Store {
         read!(self, |session| lookup::delegations(session, task, limit))
     }
 
+    /// What these tasks and agents depend on besides their own rows.
+    pub async fn find_surroundings(
+        &self,
+        tasks: &[Task],
+        agents: &[Agent],
+    ) -> Result<Surroundings, StoreError> {
+        let memory = &self.inner.memory;
+        read!(self, |session| load::surroundings(session, memory, tasks, agents))
+    }
+
+    /// The user of this reference.
+    pub async fn find_user(&self, reference: SubjectRef) -> Result<Option<Subject>, StoreError> {
+        let keys = [reference.into()];
+        Ok(read!(self, |session| session.subjects(&keys, Lock::None))?.pop().map(Subject::from))
+    }
+
+    /// The user of this name at a provider.
+    pub async fn find_user_named(
+        &self,
+        provider: &Issuer,
+        upstream: &str,
+    ) -> Result<Option<Subject>, StoreError> {
+        let names = [(provider.as_str().to_owned(), upstream.to_owned())];
+        Ok(read!(self, |session| session.subjects_named(&names, Lock::None))?.pop().map(Subject::from))
+    }
+
+    /// The last stop of a party, or its lift.
+    pub async fn find_stop(&self, party: &Stoppable) -> Result<Option<StopFound>, StoreError> {
+        let (kind, name) = (party.kind().word(), party.name());
+        let row = read!(self, |session| session.stop(kind, &name, Lock::None))?.pop();
+        row.as_ref().map(StopRow::found).transpose()
+    }
+
     /// The newest stops, at most `limit`.
     pub async fn list_stops(&self, limit: u32) -> Result<Vec<StopFound>, StoreError> {
         let rows = read!(self, |session| session.newest_stops(limit.into()))?;
@@ -174,7 +258,31 @@ impl Store {
 
     /// Audit rows, oldest first.
     pub async fn list_audit(&self, filter: &AuditFilter) -> Result<Vec<Row>, StoreError> {
+        Ok(self.search_audit(filter).await?.rows)
+    }
+
+    /// Audit rows, oldest first, and whether there may be older ones that were not looked at.
+    pub async fn search_audit(&self, filter: &AuditFilter) -> Result<AuditFound, StoreError> {
         read!(self, |session| lookup::audit(session, filter))
+    }
+
+    /// The part of each chain that was written between two times.
+    pub async fn list_chains(
+        &self,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+    ) -> Result<Vec<Stretch>, StoreError> {
+        read!(self, |session| chains::stretches(session, since, until))
+    }
+
+    /// The rows of a chain after this number, in order and as they are stored, at most `limit`.
+    pub async fn list_chain(
+        &self,
+        chain: &str,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<StoredRow>, StoreError> {
+        read!(self, |session| chains::rows(session, chain, after, limit))
     }
 
     /// The first audit rows of a task, oldest first: among them the one in which it began.

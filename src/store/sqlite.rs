@@ -221,6 +221,9 @@ macro_rules! sqlite {
     (locks) => {
         false
     };
+    (backend) => {
+        diesel::sqlite::Sqlite
+    };
     (begin $self:ident) => {
         sqlite!(batch $self, "BEGIN IMMEDIATE")
     };

@@ -17,6 +17,7 @@ mod pins;
 mod quotas;
 mod releases;
 mod round_trips;
+mod search;
 mod steps;
 mod stops;
 mod tampering;

@@ -4,8 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::stop::{self, Named};
-use super::{NotDone, answer, operator, show};
+use super::{NotDone, answer, operator, show, stop, user};
 use crate::app::App;
 use crate::audit::{AgentStateEvent, Event, KeyAct, KeyEvent};
 use crate::delegation::record::{AgentState, EndReason};
@@ -93,7 +92,7 @@ pub async fn end_task(app: web::Data<App>, id: web::Path<String>) -> HttpRespons
 /// The body of `POST /subjects/end`.
 #[derive(Deserialize)]
 struct EndSubject {
-    issuer: String,
+    issuer: Option<String>,
     subject: String,
 }
 
@@ -102,8 +101,8 @@ pub async fn end_subject(app: web::Data<App>, request: HttpRequest, payload: web
     answer(
         async {
             let EndSubject { issuer, subject } = json::read(&request, payload).await?;
-            let name = format!("{issuer}|{subject}");
-            stop::stop(&app, &Named { kind: StopKind::User, name }).await.map(Value::Object)
+            let what = user::named_by(&app, issuer.as_deref(), &subject).await?;
+            stop::stop(&app, StopKind::User, what).await.map(Value::Object)
         }
         .await,
     )

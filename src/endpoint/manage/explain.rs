@@ -11,7 +11,10 @@ use super::show::{MOST, Oldest, cut};
 use super::{NotDone, answer, show};
 use crate::app::App;
 use crate::audit::{Event, ExchangeEvent, Outcome, Row};
-use crate::delegation::record::{Agent, AgentState, Provenance, TokenKind};
+use crate::base::time::Timestamp;
+use crate::delegation::record::{Agent, AgentState, EndReason, Ended, Provenance, TokenKind};
+use crate::delegation::standing::{Over, agent_over};
+use crate::delegation::stops::Stoppable;
 use crate::oauth::{AgentId, TaskId};
 use crate::store::AuditFilter;
 
@@ -48,16 +51,36 @@ async fn explain(app: &App, id: &AgentId) -> Result<Value, NotDone> {
             story.splice(0..0, beginning);
         }
     }
-    let mut text = tell(&agent, &rows, &by_task);
+    let now = app.latest();
+    let mut tasks = Vec::new();
+    for task in by_task.keys().rev().take(TASKS_TOLD) {
+        tasks.extend(app.store.find_task(*task).await?);
+    }
+    let around = app.store.find_surroundings(&tasks, std::slice::from_ref(&agent)).await?;
+    let over = agent_over(&agent, &around.stops, now);
+    let ends =
+        tasks.iter().map(|task| (task.id, show::over(task, &around, now).ok_or(task.expires_at))).collect();
+    let json = show::agent_json(&agent, over.as_ref());
+    let mut text = tell(&Standing { agent, over, ends }, &rows, &by_task);
     if is_cut {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "It has more rows than these: this is told from the newest {MOST} of them.");
     }
-    Ok(json!({"agent": show::agent_json(&agent), "text": text}))
+    Ok(json!({"agent": json, "text": text}))
+}
+
+/// An agent, with what it and its last tasks have come to.
+pub(super) struct Standing {
+    pub(super) agent: Agent,
+    /// Why an agent that is on record as active may not act.
+    pub(super) over: Option<Over>,
+    /// Why each task is over, or until when it goes on.
+    pub(super) ends: BTreeMap<TaskId, Result<Over, Timestamp>>,
 }
 
 /// The life of an agent, in words.
-pub(super) fn tell(agent: &Agent, rows: &[Row], by_task: &BTreeMap<TaskId, Vec<Row>>) -> String {
+pub(super) fn tell(standing: &Standing, rows: &[Row], by_task: &BTreeMap<TaskId, Vec<Row>>) -> String {
+    let agent = &standing.agent;
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{}", agent.id);
@@ -65,7 +88,7 @@ pub(super) fn tell(agent: &Agent, rows: &[Row], by_task: &BTreeMap<TaskId, Vec<R
     who_authorised_it(&mut text, agent, rows, by_task);
     what_was_it_allowed(&mut text, agent, rows);
     what_did_it_do(&mut text, agent, rows, by_task);
-    when_did_it_end(&mut text, agent, by_task);
+    when_did_it_end(&mut text, standing, by_task);
     text
 }
 
@@ -153,7 +176,7 @@ fn what_was_it_allowed(text: &mut String, agent: &Agent, rows: &[Row]) {
         let _ = writeln!(text, "  nothing");
     }
     for ((target, scope, is_task), (count, until)) in allowed.iter().take(GRANTS_TOLD) {
-        let until = crate::base::time::Timestamp::from_seconds(*until);
+        let until = Timestamp::from_seconds(*until);
         let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
         let what = if *is_task { "as a task token, to slice:" } else { "at" };
         let what = if *is_task { what.to_owned() } else { format!("{what} {target}:") };
@@ -204,12 +227,23 @@ fn act(row: &Row) -> String {
     match &row.event {
         Event::Exchange(exchange) => exchanged(row, exchange),
         Event::Revocation(event) => format!("gave back a token; {} died", event.died.unwrap_or(0)),
-        Event::AgentState(event) if row.outcome != Outcome::Granted || event.changed == Some(false) => {
-            format!("was to be made {} ({}), which changed nothing", event.state.word(), event.why.word())
+        Event::AgentState(event) => {
+            let state = match event.state {
+                AgentState::Active => "active again".to_owned(),
+                state => format!("{} ({})", state.word(), event.why.in_words()),
+            };
+            if row.outcome != Outcome::Granted || event.changed == Some(false) {
+                format!("was to be made {state}, which changed nothing")
+            } else {
+                format!("was made {state}")
+            }
         }
-        Event::AgentState(event) => format!("was made {} ({})", event.state.word(), event.why.word()),
-        Event::TaskEnd(event) => format!("had its task ended ({})", event.why.word()),
-        event => event.kind().word().to_owned(),
+        Event::TaskEnd(event) => format!("had its task ended ({})", event.why.in_words()),
+        Event::Pin(_) => "had its credential pinned to a key".to_owned(),
+        Event::PinRefused(_) => {
+            "was refused: its credential came without the key that it is pinned to".to_owned()
+        }
+        event => event.kind().word().replace('_', " "),
     }
 }
 
@@ -217,7 +251,7 @@ fn exchanged(row: &Row, exchange: &ExchangeEvent) -> String {
     let target = exchange.target.as_ref().map_or("?", |target| target.as_str());
     let scope = exchange.scope.as_ref().or(exchange.scope_asked.as_ref());
     let scope = scope.map(ToString::to_string).unwrap_or_default();
-    let rule = exchange.policy.as_ref().map(|policy| format!(" [{}]", policy.policies.join(", ")));
+    let rule = exchange.policy.as_ref().map(|policy| format!(" [{}]", policy.in_words()));
     let rule = rule.unwrap_or_default();
     match &row.outcome {
         Outcome::Granted => format!("got {scope} at {target}{rule}"),
@@ -235,25 +269,50 @@ const fn died(row: &Row) -> Option<u64> {
     }
 }
 
-fn when_did_it_end(text: &mut String, agent: &Agent, by_task: &BTreeMap<TaskId, Vec<Row>>) {
+fn when_did_it_end(text: &mut String, standing: &Standing, by_task: &BTreeMap<TaskId, Vec<Row>>) {
+    let Standing { agent, over, ends } = standing;
     let _ = writeln!(text, "When and why did it end?");
-    let _ = match (agent.state, agent.ended) {
-        (AgentState::Retired, Some(ended)) => writeln!(text, "  retired {}: {}", ended.at, ended.why.word()),
-        (AgentState::Banned, Some(ended)) => writeln!(text, "  banned {}: {}", ended.at, ended.why.word()),
-        (AgentState::Suspended, _) => writeln!(text, "  suspended, not ended"),
+    let _ = match (agent.state, agent.ended, over) {
+        (AgentState::Suspended, ..) => {
+            writeln!(text, "  suspended, not ended: `deputy agent resume` lets it act again")
+        }
+        (AgentState::Retired | AgentState::Banned, Some(ended), _) => {
+            writeln!(text, "  {} {} ({})", agent.state.word(), ended.at, ended.why.in_words())
+        }
+        (_, _, Some(Over::Ended(ended))) => {
+            writeln!(text, "  retired {} ({})", ended.at, ended.why.in_words())
+        }
+        (_, _, Some(Over::Stopped(party))) => {
+            writeln!(text, "  it may not act until the stop of the {} is lifted", named(party))
+        }
         _ => match agent.end_by_itself() {
-            Some(end) => writeln!(text, "  it ends {} ({}), if not used before", end.at, end.why.word()),
+            Some(Ended { at, why: EndReason::Idle }) => {
+                writeln!(text, "  it has not ended; it does at {at}, if it is idle until then")
+            }
+            Some(end) => writeln!(text, "  it has not ended; it does at {}, when its time is up", end.at),
             None => writeln!(text, "  it has not ended"),
         },
     };
     for (task, story) in by_task.iter().rev().take(TASKS_TOLD) {
-        let end = story.iter().rev().find_map(|row| Some((row, row.end_of(*task)?)));
-        let _ = match end {
-            Some((row, why)) => {
+        let on_record = story.iter().rev().find_map(|row| Some((row, row.end_of(*task)?)));
+        let _ = match (on_record, ends.get(task)) {
+            (Some((row, why)), _) => {
                 let died = died(row).map(|died| format!(", {died} tokens died")).unwrap_or_default();
-                writeln!(text, "  task {task} ended {} ({}){died}", row.envelope.at, why.word())
+                writeln!(text, "  task {task} ended {} ({}){died}", row.envelope.at, why.in_words())
             }
-            None => writeln!(text, "  task {task} has no end on record"),
+            (None, Some(Ok(Over::Ended(ended)))) => {
+                writeln!(text, "  task {task} ended {} ({})", ended.at, ended.why.in_words())
+            }
+            (None, Some(Ok(Over::Stopped(party)))) => {
+                writeln!(text, "  task {task} is over: the {} was stopped", named(party))
+            }
+            (None, Some(Err(until))) => writeln!(text, "  task {task} goes on, until {until} at most"),
+            (None, None) => writeln!(text, "  task {task} is over, and its record was removed"),
         };
     }
+}
+
+/// A party in words.
+fn named(party: &Stoppable) -> String {
+    format!("{} {}", party.kind().word().replace('_', " "), party.name())
 }

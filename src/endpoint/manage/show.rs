@@ -1,5 +1,7 @@
 //! Verbs that only look.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -7,10 +9,11 @@ use serde_json::{Value, json};
 use super::{NotDone, answer};
 use crate::app::App;
 use crate::base::time::Timestamp;
-use crate::delegation::record::{Agent, Delegation, Ended, Provenance, Task};
+use crate::delegation::record::{Agent, AgentState, Delegation, Ended, Provenance, Task, live};
+use crate::delegation::standing::{Over, agent_over, task_over};
 use crate::keys::{self, KeyRow};
-use crate::oauth::{AgentId, Jti, RequestId, TaskId};
-use crate::store::AuditFilter;
+use crate::oauth::{AgentId, Jti, TaskId, TokenFault};
+use crate::store::Surroundings;
 
 /// The most records one list shows.
 pub(super) const MOST: u32 = 1000;
@@ -48,7 +51,10 @@ pub async fn agents(app: web::Data<App>) -> HttpResponse {
     answer(
         async {
             let agents = app.store.list_agents(MOST + 1).await?;
-            Ok(list("agents", agents, Oldest::Last, agent_json))
+            let around = app.store.find_surroundings(&[], &agents).await?;
+            let now = app.latest();
+            let shown = |agent: &Agent| agent_json(agent, agent_over(agent, &around.stops, now).as_ref());
+            Ok(list("agents", agents, Oldest::Last, shown))
         }
         .await,
     )
@@ -59,7 +65,10 @@ pub async fn agent(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
     answer(
         async {
             let agent = app.store.find_agent(&AgentId::new(id.as_str())).await?;
-            Ok(agent_json(&agent.ok_or(NotDone::NotFound("agent"))?))
+            let agents = [agent.ok_or(NotDone::NotFound("agent"))?];
+            let around = app.store.find_surroundings(&[], &agents).await?;
+            let [agent] = &agents;
+            Ok(agent_json(agent, agent_over(agent, &around.stops, app.latest()).as_ref()))
         }
         .await,
     )
@@ -79,8 +88,13 @@ pub async fn tasks(app: web::Data<App>, query: web::Query<TasksQuery>) -> HttpRe
     let agent = query.agent.as_deref().map(AgentId::new);
     answer(
         async {
-            let tasks = app.store.list_tasks(live_at, agent.as_ref(), MOST + 1).await?;
-            Ok(list("tasks", tasks, Oldest::Last, |task| task_json(task, now)))
+            let mut tasks = app.store.list_tasks(live_at, agent.as_ref(), MOST + 1).await?;
+            let around = app.store.find_surroundings(&tasks, &[]).await?;
+            if live_at.is_some() {
+                tasks.retain(|task| over(task, &around, now).is_none());
+            }
+            let shown = |task: &Task| task_json(task, over(task, &around, now).as_ref());
+            Ok(list("tasks", tasks, Oldest::Last, shown))
         }
         .await,
     )
@@ -93,8 +107,13 @@ pub async fn task(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
             let id = TaskId::parse(&id).ok_or(NotDone::NotFound("task"))?;
             let task = app.store.find_task(id).await?.ok_or(NotDone::NotFound("task"))?;
             let delegations = app.store.list_delegations(id, MOST + 1).await?;
-            let mut body = task_json(&task, app.latest());
-            let delegations = list("delegations", delegations, Oldest::First, delegation_json);
+            let now = app.latest();
+            let around = app.store.find_surroundings(std::slice::from_ref(&task), &[]).await?;
+            let over = over(&task, &around, now);
+            let faults = faults(&app, &delegations, over.as_ref(), now).await?;
+            let mut body = task_json(&task, over.as_ref());
+            let shown = |token: &Delegation| delegation_json(token, faults.get(&token.jti).copied());
+            let delegations = list("delegations", delegations, Oldest::First, shown);
             if let (Some(body), Value::Object(delegations)) = (body.as_object_mut(), delegations) {
                 body.extend(delegations);
             }
@@ -102,6 +121,37 @@ pub async fn task(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
         }
         .await,
     )
+}
+
+/// Why the task is over.
+pub(super) fn over(task: &Task, around: &Surroundings, now: Timestamp) -> Option<Over> {
+    let subject = around.subjects.iter().find(|subject| subject.reference == task.subject);
+    let agent = around.agents.iter().find(|agent| agent.id == task.agent);
+    task_over(task, (subject, agent), &around.stops, now)
+}
+
+/// Those of a task's tokens that are not valid any more, each with the fault that introspection would find.
+async fn faults(
+    app: &App,
+    tokens: &[Delegation],
+    task: Option<&Over>,
+    now: Timestamp,
+) -> Result<BTreeMap<Jti, TokenFault>, NotDone> {
+    let mut faults = BTreeMap::new();
+    for token in tokens {
+        let fault = if token.revoked.is_some() {
+            Err(TokenFault::Revoked)
+        } else if now >= token.expires_at {
+            Err(TokenFault::Expired)
+        } else if task.is_some() {
+            Err(TokenFault::TaskEnded)
+        } else {
+            let lineage = app.store.find_lineage(token.jti).await?;
+            lineage.map_or(Err(TokenFault::NotRecorded), |lineage| live(&lineage, now))
+        };
+        faults.extend(fault.err().map(|fault| (token.jti, fault)));
+    }
+    Ok(faults)
 }
 
 /// `GET /keys`
@@ -116,57 +166,9 @@ pub async fn keys(app: web::Data<App>) -> HttpResponse {
     )
 }
 
-/// The query of `GET /audit/trace`: exactly one of them.
-#[derive(Deserialize)]
-pub struct TraceQuery {
-    agent: Option<String>,
-    task: Option<String>,
-    jti: Option<String>,
-    request: Option<String>,
-}
-
-/// `GET /audit/trace`: the newest rows, oldest first.
-pub async fn trace(app: web::Data<App>, query: web::Query<TraceQuery>) -> HttpResponse {
-    answer(
-        async {
-            let invalid =
-                |what: &str| NotDone::Invalid(format!("`{what}` is not an identifier of that kind"));
-            let filter = AuditFilter {
-                agent: query.agent.as_deref().map(AgentId::new),
-                task: query
-                    .task
-                    .as_deref()
-                    .map(|id| TaskId::parse(id).ok_or_else(|| invalid("task")))
-                    .transpose()?,
-                jti: query
-                    .jti
-                    .as_deref()
-                    .map(|id| Jti::parse(id).ok_or_else(|| invalid("jti")))
-                    .transpose()?,
-                request: query
-                    .request
-                    .as_deref()
-                    .map(|id| RequestId::parse(id).ok_or_else(|| invalid("request")))
-                    .transpose()?,
-                newest: Some(MOST + 1),
-                ..AuditFilter::default()
-            };
-            // What was counted a moment ago belongs to the story too.
-            crate::endpoint::introspect::record_counted(&app, app.latest()).await?;
-            let rows = app.store.list_audit(&filter).await?;
-            Ok(list(
-                "rows",
-                rows,
-                Oldest::First,
-                |row| json!({"chain": row.envelope.chain, "seq": row.envelope.seq, "row": row}),
-            ))
-        }
-        .await,
-    )
-}
-
-/// An agent as shown.
-pub fn agent_json(agent: &Agent) -> Value {
+/// An agent as shown: with its state as recorded, or the end that is not on record yet. `over` says why an agent that is
+/// on record as active may not act.
+pub fn agent_json(agent: &Agent, over: Option<&Over>) -> Value {
     let (issuer, id) = match &agent.provenance {
         Provenance::Client => (None, None),
         Provenance::Workload { issuer, workload, instance } => {
@@ -180,8 +182,10 @@ pub fn agent_json(agent: &Agent) -> Value {
         "lifetime": agent.lifetime,
         "workload_issuer": issuer,
         "workload_id": id,
-        "state": agent.state,
-        "ended": ended_json(agent.ended),
+        "state": ended_of(over).map_or(agent.state, |_| AgentState::Retired),
+        "may_act": agent.state == AgentState::Active && over.is_none(),
+        "stopped_by": stopped_by(over),
+        "ended": ended_json(agent.ended.or(ended_of(over))),
         "first_seen": agent.first_seen.to_string(),
         "last_seen": agent.last_seen.to_string(),
         "ends_at": agent.end_by_itself().map(|end| end.at.to_string()),
@@ -191,23 +195,41 @@ pub fn agent_json(agent: &Agent) -> Value {
     })
 }
 
-fn task_json(task: &Task, now: Timestamp) -> Value {
+/// The end that is known, on record or not.
+fn ended_of(over: Option<&Over>) -> Option<Ended> {
+    match over {
+        Some(Over::Ended(ended)) => Some(*ended),
+        _ => None,
+    }
+}
+
+/// The party by whose stop it is over.
+fn stopped_by(over: Option<&Over>) -> Option<String> {
+    match over {
+        Some(Over::Stopped(party)) => Some(party.to_string()),
+        _ => None,
+    }
+}
+
+fn task_json(task: &Task, over: Option<&Over>) -> Value {
     json!({
         "task": task.id,
         "client": task.client,
         "agent": task.agent,
         "subject": task.subject,
         "purpose": task.purpose,
-        "is_live": task.is_live(now),
+        "is_live": over.is_none(),
+        "stopped_by": stopped_by(over),
         "started_at": task.started_at.to_string(),
         "expires_at": task.expires_at.to_string(),
-        "ended": ended_json(task.ended),
+        "ended": ended_json(ended_of(over)),
     })
 }
 
-fn delegation_json(delegation: &Delegation) -> Value {
+fn delegation_json(delegation: &Delegation, fault: Option<TokenFault>) -> Value {
     json!({
         "jti": delegation.jti,
+        "state": fault.map_or("live", TokenFault::word),
         "parent": delegation.ancestors.last(),
         "kind": delegation.kind,
         "client": delegation.client,

@@ -5,23 +5,22 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::act::record;
-use super::{NotDone, answer};
+use super::{NotDone, answer, user};
 use crate::app::App;
 use crate::audit::{Event, StopEvent, TaskEndEvent};
 use crate::base::digest::sha256_of_parts;
-use crate::base::entropy::uuid_v7;
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::delegation::record::EndReason;
 use crate::delegation::stops::{StopKind, Stoppable};
 use crate::http::json;
-use crate::oauth::{Issuer, SubjectRef, TaskId};
+use crate::oauth::{Issuer, TaskId};
 use crate::store::{Control, StopFound, Whom};
 
 /// As many stops are listed at most.
 const LISTED: u32 = 1000;
 
-/// What is to be stopped, as the operator names it: `ISSUER|ID` for users, sessions, workloads and relying parties,
-/// else the plain name.
+/// What is to be stopped, as the operator names it: `ISSUER|ID` for sessions, workloads and relying parties, the same or
+/// the reference of the record for users, else the plain name.
 #[derive(Debug, Deserialize)]
 pub struct Named {
     pub kind: StopKind,
@@ -29,7 +28,7 @@ pub struct Named {
 }
 
 impl Named {
-    fn whom(&self, app: &App) -> Result<Whom, NotDone> {
+    async fn whom(&self, app: &App) -> Result<Whom, NotDone> {
         let invalid = || {
             NotDone::Invalid(format!(
                 "`{}` cannot be the name of something of the kind `{}`",
@@ -42,12 +41,7 @@ impl Named {
             if issuer.is_empty() || id.is_empty() { Err(invalid()) } else { Ok((Issuer::new(issuer), id)) }
         };
         Ok(match self.kind {
-            StopKind::User => {
-                let (provider, upstream) = pair()?;
-                let reference =
-                    uuid_v7(app.entropy.as_ref(), app.clock.now()).map_err(crate::app::Failure::from)?;
-                Whom::User { provider, upstream: upstream.to_owned(), reference: SubjectRef::new(reference) }
-            }
+            StopKind::User => user::named(app, &self.name).await?,
             StopKind::Session => {
                 let (provider, session) = pair()?;
                 Whom::Other(Stoppable::Session(sha256_of_parts([
@@ -60,32 +54,32 @@ impl Named {
             kind => Whom::Other(Stoppable::parse(kind, &self.name).ok_or_else(invalid)?),
         })
     }
+}
 
-    fn event(&self, whom: &Whom, why: Option<EndReason>) -> StopEvent {
-        let name = match whom {
-            // Who the user is at the provider stays out of the audit log.
-            Whom::User { provider, .. } => provider.to_string(),
-            Whom::Other(party) => party.name(),
-        };
-        StopEvent { kind: self.kind, name, subject: None, why, changed: None, known: None, number: None }
-    }
+fn event(kind: StopKind, whom: &Whom, why: Option<EndReason>) -> StopEvent {
+    let name = match whom {
+        // Who the user is at the provider stays out of the audit log.
+        Whom::User { provider, .. } => provider.to_string(),
+        Whom::Other(party) => party.name(),
+    };
+    StopEvent { kind, name, subject: None, why, changed: None, known: None, number: None }
 }
 
 /// Stops what is named.
-pub(super) async fn stop(app: &App, named: &Named) -> Result<Map<String, Value>, NotDone> {
-    let what = named.whom(app)?;
+pub(super) async fn stop(app: &App, kind: StopKind, what: Whom) -> Result<Map<String, Value>, NotDone> {
     let why = EndReason::KillSwitch;
-    let event = Event::Stop(named.event(&what, Some(why)));
-    let mut answer = record(app, Control::Stop { what, why }, event, named.kind.word()).await?;
-    if named.kind.is_of_logins() {
-        answer.insert("logins_after".to_owned(), from(app.latest()).into());
+    let event = Event::Stop(event(kind, &what, Some(why)));
+    let mut answer = record(app, Control::Stop { what, why }, event, kind.word()).await?;
+    if kind.is_of_logins() {
+        answer.insert("logins_after".to_owned(), logins_after(app.latest()).into());
     }
     Ok(answer)
 }
 
-/// The time after which a login or a credential has to be made to begin something.
-fn from(now: Timestamp) -> String {
-    now.plus(FOREIGN_LEEWAY).to_string()
+/// The time after which a login or a credential has to be made to begin something, where this is the time of the stop or
+/// of its lift.
+pub(super) fn logins_after(time: Timestamp) -> String {
+    time.plus(FOREIGN_LEEWAY).to_string()
 }
 
 /// Ends one task.
@@ -100,7 +94,8 @@ pub async fn post(app: web::Data<App>, request: HttpRequest, payload: web::Paylo
     answer(
         async {
             let named: Named = json::read(&request, payload).await?;
-            stop(&app, &named).await.map(Value::Object)
+            let what = named.whom(&app).await?;
+            stop(&app, named.kind, what).await.map(Value::Object)
         }
         .await,
     )
@@ -111,12 +106,12 @@ pub async fn lift(app: web::Data<App>, request: HttpRequest, payload: web::Paylo
     answer(
         async {
             let named: Named = json::read(&request, payload).await?;
-            let what = named.whom(&app)?;
-            let event = Event::Lift(named.event(&what, None));
+            let what = named.whom(&app).await?;
+            let event = Event::Lift(event(named.kind, &what, None));
             let mut answer = record(&app, Control::Lift { what }, event, named.kind.word()).await?;
             let is_changed = answer.get("changed") == Some(&Value::Bool(true));
             if is_changed && !matches!(named.kind, StopKind::Target | StopKind::Agent) {
-                answer.insert("logins_after".to_owned(), from(app.latest()).into());
+                answer.insert("logins_after".to_owned(), logins_after(app.latest()).into());
             }
             Ok(Value::Object(answer))
         }
@@ -129,7 +124,7 @@ pub async fn count(app: web::Data<App>, request: HttpRequest, payload: web::Payl
     answer(
         async {
             let named: Named = json::read(&request, payload).await?;
-            let what = named.whom(&app)?;
+            let what = named.whom(&app).await?;
             let count = app.store.count_stopped(&what).await?;
             Ok(json!({"agents": count.agents, "tasks": count.tasks, "limit": count.limit}))
         }
@@ -148,7 +143,7 @@ pub async fn list(app: web::Data<App>) -> HttpResponse {
     )
 }
 
-fn shown(found: &StopFound) -> Value {
+pub(super) fn shown(found: &StopFound) -> Value {
     json!({
         "kind": found.party.kind(),
         "name": found.party.name(),

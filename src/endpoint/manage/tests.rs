@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use actix_web::body::to_bytes;
 use actix_web::test::TestRequest;
 use actix_web::{FromRequest as _, web};
@@ -29,7 +31,7 @@ fn path(id: &str) -> web::Path<String> {
 async fn trace(parts: &Parts, query: &str) -> (u16, Value) {
     let request = TestRequest::with_uri(&format!("/audit/trace?{query}")).to_http_request();
     let query = web::Query::extract(&request).await.unwrap();
-    read(show::trace(parts.app.clone(), query).await).await
+    read(audit::trace(parts.app.clone(), query).await).await
 }
 
 /// What `POST /subjects/end` answers to this body.
@@ -73,6 +75,25 @@ async fn a_query_for_rows_names_the_identifier_that_is_none() {
         assert!(body["error_description"].as_str().unwrap().contains(name), "{body}");
     }
     assert_eq!(trace(&parts, "agent=agent_x").await, (200, json!({"rows": []})));
+}
+
+#[actix_web::test]
+async fn a_list_names_the_time_that_is_none_and_is_no_longer_than_was_asked() {
+    let parts = Parts::new(|_| {}).await;
+    for _ in 0..3 {
+        assert_eq!(call(&parts, "/subjects/end").await, 400);
+    }
+    let list = async |query: &str| {
+        let request = TestRequest::with_uri(&format!("/audit/list?{query}")).to_http_request();
+        let query = web::Query::extract(&request).await.unwrap();
+        read(audit::list_rows(parts.app.clone(), query).await).await
+    };
+    let (status, body) = list("since=yesterday").await;
+    assert_eq!((status, &body["error"]), (400, &json!("invalid_request")));
+    assert!(body["error_description"].as_str().unwrap().contains("`since` is not a time"), "{body}");
+    let (_, body) = list("outcome=refused&event=verb&limit=2").await;
+    let numbers: Vec<_> = body["rows"].as_array().unwrap().iter().map(|row| row["seq"].clone()).collect();
+    assert_eq!((numbers, &body["next_until"]), (vec![json!(2), json!(3)], &Value::Null));
 }
 
 #[actix_web::test]
@@ -127,6 +148,12 @@ fn the_state_of_a_key_is_the_last_that_it_came_to() {
     assert_eq!(state(&key(Some(at(300)), Some(at(150))), 160), "revoked");
 }
 
+/// What `deputy agent explain` says of an agent that did nothing.
+fn told(agent: Agent) -> String {
+    let standing = explain::Standing { agent, over: None, ends: BTreeMap::new() };
+    explain::tell(&standing, &[], &BTreeMap::new())
+}
+
 #[test]
 fn an_agent_is_shown_with_who_vouches_for_it_and_how_it_ended() {
     let agent = Agent {
@@ -148,17 +175,21 @@ fn an_agent_is_shown_with_who_vouches_for_it_and_how_it_ended() {
         expires_at: Some(NOW.plus(Lifetime::from_seconds(600))),
         build: Build { software: Some("age".to_owned()), version: Some("1.2".to_owned()), image: None },
     };
-    let shown = show::agent_json(&agent);
+    let shown = show::agent_json(&agent, None);
     assert_eq!(shown["workload_issuer"], "https://cluster.example");
     assert_eq!((&shown["state"], &shown["lifetime"]), (&json!("banned"), &json!("task")));
     assert_eq!(shown["ended"], json!({"at": NOW.to_string(), "why": "kill_switch"}));
     assert_eq!((&shown["software"], &shown["version"]), (&json!("age"), &json!("1.2")));
     let idle_end = NOW.plus(Lifetime::from_seconds(75)).to_string();
     assert_eq!((&shown["last_seen"], &shown["ends_at"]), (&json!(NOW.to_string()), &json!(idle_end)));
+    assert!(told(agent.clone()).contains(&format!("  banned {NOW} (kill switch)\n")));
     let active = Agent { state: AgentState::Active, ended: None, ..agent.clone() };
-    let text = explain::tell(&active, &[], &std::collections::BTreeMap::new());
+    let text = told(active.clone());
     assert!(text.contains("  runs age, 1.2, as its platform said\n"), "{text}");
-    assert!(text.contains(&format!("  it ends {idle_end} (idle), if not used before\n")), "{text}");
+    assert!(
+        text.contains(&format!("  it has not ended; it does at {idle_end}, if it is idle until then\n")),
+        "{text}"
+    );
     let own = Agent {
         provenance: Provenance::Client,
         idle: None,
@@ -166,10 +197,10 @@ fn an_agent_is_shown_with_who_vouches_for_it_and_how_it_ended() {
         build: Build::default(),
         ..active
     };
-    let shown = show::agent_json(&own);
+    let shown = show::agent_json(&own, None);
     assert_eq!((&shown["workload_issuer"], &shown["ended"]), (&Value::Null, &Value::Null));
 
-    let text = explain::tell(&own, &[], &std::collections::BTreeMap::new());
+    let text = told(own);
     for line in
         ["  the own agent of client `assistant`", "  nobody: it never worked in a task", "  it has not ended"]
     {

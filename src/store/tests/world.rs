@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use self::configuration::configuration;
-use self::database::{TestDatabase, administer, clock_of, count, count_sqlite, run, show};
+use self::database::{TestDatabase, administer, clock_of, count, count_sqlite, plan_sqlite, run, show};
 use crate::audit::{Event, Requester, RevocationEvent, TaskEndEvent, Told, What};
 use crate::base::entropy::{Entropy, SystemEntropy, uuid_v7};
 use crate::base::time::{Lifetime, Timestamp};
@@ -144,6 +144,17 @@ impl World {
         match &self.config.database {
             config::Database::Sqlite(path) => count_sqlite(path, &question),
             config::Database::Postgres(url) => count(&url.url, &question).await,
+        }
+    }
+
+    /// How the database carries out a query, as text.
+    pub(crate) async fn plan_of(&self, query: &str) -> String {
+        match &self.config.database {
+            config::Database::Sqlite(path) => plan_sqlite(path, query),
+            config::Database::Postgres(_) => {
+                let rows = self.connect().await.query(&format!("EXPLAIN {query}"), &[]).await.unwrap();
+                rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n")
+            }
         }
     }
 

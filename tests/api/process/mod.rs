@@ -1,6 +1,7 @@
 //! The real binary: started, spoken to, killed, restarted, and searched for what it left behind.
 
 mod around;
+mod audit;
 mod chain;
 mod clock;
 mod connections;

@@ -55,7 +55,7 @@ async fn a_row_says_where_a_request_came_from_and_which_key_and_user_asked() {
     let request = refused.json["request_id"].as_str().unwrap();
     let trace = world.deputy(&["audit", "trace", "--request", request]).await;
     let trace = String::from_utf8(trace.stdout).unwrap();
-    assert!(trace.contains("client_kid=assistant") && trace.contains("source=127.0.0.1"), "{trace}");
+    assert!(trace.contains("by client `assistant`, with its key `assistant`, from 127.0.0.1"), "{trace}");
     server.stop().await;
 
     let by_clients: Vec<Value> = rows(&world).into_iter().filter(|row| row["by"] == "client").collect();

@@ -74,3 +74,16 @@ pub(super) fn count_sqlite(path: &Path, question: &str) -> u64 {
         diesel::select(sql::<BigInt>(&format!("({question})"))).get_result(&mut connection).unwrap();
     counted.try_into().unwrap()
 }
+
+/// How a query of a file is carried out.
+pub(super) fn plan_sqlite(path: &Path, query: &str) -> String {
+    #[derive(diesel::QueryableByName)]
+    struct Step {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        detail: String,
+    }
+    let mut connection = sqlite::connect(path, sqlite::Use::Read).unwrap();
+    let steps =
+        diesel::sql_query(format!("EXPLAIN QUERY PLAN {query}")).load::<Step>(&mut connection).unwrap();
+    steps.into_iter().map(|step| step.detail).collect::<Vec<_>>().join("\n")
+}
