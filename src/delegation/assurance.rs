@@ -73,7 +73,7 @@ impl Demands {
     /// # Errors
     /// [`Cause::Assurance`] with what to ask the provider for: the `acr` values of a level not met (one
     /// that is not `mfa`, where there is one: it asks for more), and the strictest age demanded, so that
-    /// the next login passes.
+    /// the next login passes. Where the level has no `acr` values, what it looks for.
     pub fn check(
         &self,
         login: &LoginFacts,
@@ -90,10 +90,13 @@ impl Demands {
         if missing.is_none() && !is_too_old {
             return Ok(());
         }
-        Err(Cause::Assurance {
-            acr_values: missing.and_then(|name| defined.get(name)).map(acr_values).unwrap_or_default(),
-            max_age: self.max_age_seconds,
-        })
+        let level = missing.and_then(|name| defined.get(name));
+        let acr_values = level.map(acr_values).unwrap_or_default();
+        let looked_for = level.filter(|_| acr_values.is_empty()).map(|level| {
+            let conditions: Vec<String> = level.any_of.iter().map(ToString::to_string).collect();
+            conditions.join(", or ")
+        });
+        Err(Cause::Assurance { acr_values, max_age: self.max_age_seconds, looked_for })
     }
 }
 

@@ -83,18 +83,20 @@ impl Remote {
                     format!("its discovery document names `{issuer}`"),
                     "write exactly that as `issuer`, if it is the one you mean",
                 ),
+                DiscoveryFault::NoKeys => wrong(
+                    "its discovery document has no `jwks_uri`".to_owned(),
+                    "name `jwks_uri` or `jwks_file` yourself",
+                ),
             })?;
-        let metadata: Value = serde_json::from_slice(&metadata).unwrap_or_default();
-        if let Some(signs) = metadata["id_token_signing_alg_values_supported"].as_array() {
+        let further: Value = serde_json::from_slice(&metadata.document).unwrap_or_default();
+        if let Some(signs) = further["id_token_signing_alg_values_supported"].as_array() {
             let mut signs = signs.iter().filter_map(Value::as_str).filter_map(Algorithm::parse);
             if !signs.any(|algorithm| provider.algorithms.contains(&algorithm)) {
                 let what = "it signs ID tokens with no algorithm of `algorithms`".to_owned();
                 return Err(wrong(what, "add one of its `id_token_signing_alg_values_supported`"));
             }
         }
-        let keys = metadata["jwks_uri"].as_str().and_then(|text| Url::parse(text).ok());
-        let what = || "its discovery document has no `jwks_uri`".to_owned();
-        keys.ok_or_else(|| wrong(what(), "name `jwks_uri` or `jwks_file` yourself"))
+        Ok(metadata.jwks_uri.url().clone())
     }
 }
 

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::Algorithm;
-use super::claims::{Claims, check_times, numeric_date};
+use super::claims::{Claims, check_times, drop_absent, numeric_date};
 use super::ecdsa;
 use super::json::{Limits, parse_object};
 use super::{JoseError, PublicKey};
@@ -53,7 +53,8 @@ impl std::fmt::Debug for UnverifiedToken<'_> {
 
 impl<'a> UnverifiedToken<'a> {
     /// Scans `token`: character set, three segments, strict base64url, strict JSON objects, limits,
-    /// header rules, and numeric dates that are numbers between 0 and the year 9999.
+    /// header rules, and numeric dates that are numbers between 0 and the year 9999. A claim that is `null` counts as
+    /// absent.
     ///
     /// # Errors
     /// The first of [`JoseError::Malformed`], [`JoseError::Critical`], [`JoseError::Algorithm`],
@@ -87,11 +88,12 @@ impl<'a> UnverifiedToken<'a> {
         else {
             return Err(JoseError::Malformed);
         };
-        let members = parse_object(&decode(header_segment)?, Limits::HEADER)?;
-        let claims = parse_object(&decode(claims_segment)?, Limits::CLAIMS)?;
+        let members = parse_object(&decode(header_segment)?, Limits::JWT)?;
+        let mut claims = parse_object(&decode(claims_segment)?, Limits::JWT)?;
         // Before the signature, so that `alg` `none` with its empty one is named as what it is.
         let header = read_header(&members)?;
         decode(signature_segment)?;
+        drop_absent(&mut claims)?;
         check_times(&claims)?;
         let signing_input = &token[..header_segment.len() + 1 + claims_segment.len()];
         Ok((Self { header, claims, signing_input, signature_segment }, members))
@@ -126,8 +128,18 @@ impl<'a> UnverifiedToken<'a> {
     /// # Errors
     /// [`JoseError::Algorithm`] where the key is bound to another one, [`JoseError::Signature`].
     pub fn verify(self, key: &PublicKey) -> Result<Claims, JoseError> {
-        self.verify_signature(key)?;
-        Ok(Claims::new(self.claims))
+        self.try_verify(key).map_err(|(_, error)| error)
+    }
+
+    /// As [`UnverifiedToken::verify`]; a token that this key did not sign is given back.
+    ///
+    /// # Errors
+    /// As [`UnverifiedToken::verify`], with the token.
+    pub fn try_verify(self, key: &PublicKey) -> Result<Claims, (Self, JoseError)> {
+        match self.verify_signature(key) {
+            Ok(()) => Ok(Claims::new(self.claims)),
+            Err(error) => Err((self, error)),
+        }
     }
 
     /// Verifies the signature alone.

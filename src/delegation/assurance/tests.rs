@@ -35,7 +35,7 @@ fn level(name: &str, any_of: &[(&str, ClaimTest)]) -> (String, AssuranceLevel) {
         .iter()
         .map(|(claim, test)| ClaimCondition { claim: (*claim).to_owned(), test: test.clone() })
         .collect();
-    (name.to_owned(), AssuranceLevel { name: name.to_owned(), any_of })
+    (name.to_owned(), AssuranceLevel { name: name.to_owned(), any_of, implies: BTreeSet::new() })
 }
 
 fn words(words: &[&str]) -> Vec<String> {
@@ -74,7 +74,7 @@ fn check(scope: &str, reach: &[&Target], levels: &[&str], age: i64) -> Result<()
 }
 
 fn refused(acr_values: &[&str], max_age: Option<u32>) -> Result<(), Cause> {
-    Err(Cause::Assurance { acr_values: words(acr_values), max_age })
+    Err(Cause::Assurance { acr_values: words(acr_values), max_age, looked_for: None })
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn planned(
         credential_at: None,
         login: &facts(),
         begins_until,
+        lacks_nonce: false,
         max_per_login: 20,
         named_task,
         purpose: None,

@@ -270,12 +270,7 @@ async fn discovery_leads_to_the_keys_and_its_issuer_is_compared_byte_for_byte() 
 #[tokio::test]
 async fn metadata_cannot_lead_anywhere_a_configured_url_could_not() {
     let world = World::discovering();
-    for uri in [
-        "http://10.0.0.1/jwks",
-        "file:///etc/passwd",
-        "https://169.254.169.254/jwks",
-        "https://localhost/jwks",
-    ] {
+    for uri in ["http://10.0.0.1/jwks", "file:///etc/passwd", "https://169.254.169.254/jwks"] {
         let world = World::discovering();
         world.set_metadata(json!({ "jwks_uri": uri }));
         let why = unavailable(world.known(0).await);

@@ -47,7 +47,7 @@ async fn plain_http_is_spoken_only_from_loopback_to_loopback() {
     for url in [
         "http://op.example/",
         "http://10.0.0.1/",
-        "http://localhost:1/",
+        "http://localhost.example:1/",
         "ftp://127.0.0.1/",
         "file:///etc/passwd",
         "data:,x",

@@ -1,19 +1,18 @@
 //! What is read of the claims: assurance, predicates, `may_act`.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 #[tokio::test]
 async fn amr_is_an_array_of_strings_and_acr_a_string() {
     let world = World::new();
     for changes in [
-        json!({"amr": "mfa"}),
         json!({"amr": {"mfa": true}}),
         json!({"amr": [1]}),
         json!({"amr": ["mfa", null]}),
         json!({"acr": 2}),
         json!({"acr": ["2"]}),
-        json!({"acr": "a".repeat(256)}),
-        json!({"amr": ["a".repeat(256)]}),
         json!({"sid": 1}),
         json!({"sid": "a\u{0}b"}),
         json!({"acr": "a\u{0}b"}),
@@ -58,7 +57,10 @@ async fn an_operators_own_mfa_level_takes_the_place_of_the_built_in_one() {
     change_provider(&mut world, |provider| {
         let any_of =
             vec![ClaimCondition { claim: "acr".to_owned(), test: ClaimTest::In(vec!["gold".to_owned()]) }];
-        provider.assurance.insert("mfa".to_owned(), AssuranceLevel { name: "mfa".to_owned(), any_of });
+        provider.assurance.insert(
+            "mfa".to_owned(),
+            AssuranceLevel { name: "mfa".to_owned(), any_of, implies: BTreeSet::new() },
+        );
     });
     assert!(verify(&world, &id_claims()).await.unwrap().levels.is_empty());
     let gold = but(id_claims(), json!({"acr": "gold", "amr": null}));
