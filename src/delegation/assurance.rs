@@ -90,11 +90,10 @@ impl Demands {
         if missing.is_none() && !is_too_old {
             return Ok(());
         }
-        let level = missing.and_then(|name| defined.get(name));
-        let acr_values = level.map(acr_values).unwrap_or_default();
-        let looked_for = level.filter(|_| acr_values.is_empty()).map(|level| {
-            let conditions: Vec<String> = level.any_of.iter().map(ToString::to_string).collect();
-            conditions.join(", or ")
+        let acr_values = missing.and_then(|name| defined.get(name)).map(acr_values).unwrap_or_default();
+        let looked_for = missing.filter(|_| acr_values.is_empty()).map(|name| match defined.get(name) {
+            Some(level) => level.any_of.iter().map(ToString::to_string).collect::<Vec<_>>().join(", or "),
+            None => format!("the level `{name}`, which its provider does not define"),
         });
         Err(Cause::Assurance { acr_values, max_age: self.max_age_seconds, looked_for })
     }

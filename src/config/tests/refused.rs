@@ -262,7 +262,7 @@ fn identifiers_and_predicates_say_what_they_are() {
         (
             "any_of = [{ claim = \"acr\", in = [\"phr\", \"phrh\"] }]",
             "any_of = [{ claim = \"acr\" }]",
-            "exactly one of `in` and `contains`",
+            "exactly one of `in`, `contains` and `any`",
         ),
     ]);
 }

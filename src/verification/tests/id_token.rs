@@ -1,4 +1,5 @@
 mod claims;
+mod configured;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
