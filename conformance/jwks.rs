@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::expect::{SUBJECT, assert_inactive, assert_unavailable};
+use crate::expect::{SUBJECT, assert_inactive, assert_unavailable, is_unavailable};
 use crate::harness::{Cases, case, skip};
 use crate::world::{ACCESS_TOKEN_TYPE, Answer, Key, OtherKey, Setup, World, header_of};
 
@@ -389,7 +389,10 @@ async fn unknown_kids_fetch_once_in_five_seconds_and_each_once_a_minute_at_most(
     unknown("first").await;
     assert_eq!(world.provider.jwks_fetches(), 2, "one fetch for all of them");
     world.advance(4);
-    unknown("second").await;
+    let id_token = world.id_token().header("kid", "second").sign();
+    let request = world.tx().set("subject_token", &id_token);
+    is_unavailable("asked less than five seconds ago, and not for this key", request).await;
+    unknown("first").await;
     assert_eq!(world.provider.jwks_fetches(), 2);
     // A key published meanwhile is found.
     world.advance(1);

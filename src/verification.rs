@@ -26,6 +26,7 @@ mod verified_workload;
 mod workload;
 
 pub use access_token::source as access_token_source;
+pub use id_token::relying_party;
 pub use kind::{SubjectKind, kind_of};
 pub use login_facts::{LoginFacts, LoginToken, access_token_party};
 pub use may_act::MayAct;

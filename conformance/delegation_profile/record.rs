@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::expect::{ASSURANCE, POLICY, SUBJECT, refuses};
+use crate::expect::{ASSURANCE, AUTH_TIME, POLICY, SUBJECT, refuses};
 use crate::harness::{Cases, case};
 use crate::world::{Setup, World, claims_of};
 
@@ -173,7 +173,7 @@ async fn mfa_is_asked_for_at_hop_0_and_carried_on() {
     let absent = world.tx().set("subject_token", &world.id_token().without("amr").sign());
     refuses(&world, "no amr", absent, ASSURANCE, "assurance_insufficient").await;
     let no_auth_time = world.tx().set("subject_token", &world.id_token().without("auth_time").sign());
-    refuses(&world, "no auth_time", no_auth_time, SUBJECT, "auth_time_missing").await;
+    refuses(&world, "no auth_time", no_auth_time, AUTH_TIME, "auth_time_missing").await;
     with("amr", json!(["mfa"])).send().await.granted();
 
     // Carried on: the booking asks for a phishing-resistant login of the last 15 minutes, at whatever hop.

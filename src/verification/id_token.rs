@@ -34,7 +34,7 @@ pub fn judge(
     client: &ClientId,
     now: Timestamp,
 ) -> Result<VerifiedLogin, NotALogin> {
-    let (relying_party, source) = relying_party(provider, claims)?;
+    let (relying_party, source) = relying_party(provider, claims.members())?;
     let sub = claims.text("sub")?.ok_or(TokenFault::Claim)?;
     let (issued_at, _) = times(claims, now)?;
     if !source.clients.contains(client) {
@@ -70,9 +70,12 @@ pub fn judge(
 /// The relying party that the token was issued to, which is in `aud`: the one that `azp` names or that lists `azp` under
 /// its `authorized_parties`, else the only audience (OIDC-3.1.3.7-03, -05). Every other audience has to be a relying
 /// party of the provider, or one that this relying party lists.
-fn relying_party<'a>(
+///
+/// # Errors
+/// The fault of `aud` or of `azp`.
+pub fn relying_party<'a>(
     provider: &'a IdentityProvider,
-    claims: &Claims,
+    claims: &Map<String, Value>,
 ) -> Result<(&'a str, &'a RelyingParty), TokenFault> {
     let audiences: Vec<&str> = match claims.get("aud") {
         Some(Value::String(one)) => vec![one],
