@@ -128,17 +128,17 @@ impl<'a> UnverifiedToken<'a> {
     /// # Errors
     /// [`JoseError::Algorithm`] where the key is bound to another one, [`JoseError::Signature`].
     pub fn verify(self, key: &PublicKey) -> Result<Claims, JoseError> {
-        self.try_verify(key).map_err(|(_, error)| error)
+        self.try_verify(key).map_err(|failed| failed.1)
     }
 
     /// As [`UnverifiedToken::verify`]; a token that this key did not sign is given back.
     ///
     /// # Errors
     /// As [`UnverifiedToken::verify`], with the token.
-    pub fn try_verify(self, key: &PublicKey) -> Result<Claims, (Self, JoseError)> {
+    pub fn try_verify(self, key: &PublicKey) -> Result<Claims, Box<(Self, JoseError)>> {
         match self.verify_signature(key) {
             Ok(()) => Ok(Claims::new(self.claims)),
-            Err(error) => Err((self, error)),
+            Err(error) => Err(Box::new((self, error))),
         }
     }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::definition::write;
+use crate::definition::{replaced, write};
 use crate::jose::claims_of;
 use crate::process_support::{Answer, Backend, Plan, Server, World, now, on_both_databases};
 use crate::world::OtherKey;
@@ -149,7 +149,10 @@ async fn world_with(
     let providers: Vec<Provider> =
         files.iter().map(|file| Provider::read(*file, &origin, world.issuer())).collect();
     tokio::spawn(serve(listener, providers.iter().flat_map(Provider::documents).collect()));
-    let mut toml = std::fs::read_to_string(world.config()).expect("the configuration");
+    // No provider of these defines a level for the booking, and two of them may name two people alike.
+    let toml = std::fs::read_to_string(world.config()).expect("the configuration");
+    let toml = replaced(&toml, "assurance = \"phishing_resistant\", max_age_seconds", "max_age_seconds");
+    let mut toml = replaced(&toml, "subject = \"upstream\"", "subject = \"pairwise\"");
     toml.extend(providers.iter().map(Provider::toml));
     let file = world.config().file_name().and_then(|name| name.to_str()).expect("a name");
     write(world.config().parent().expect("a directory"), file, toml);

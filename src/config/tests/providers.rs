@@ -75,7 +75,8 @@ fn a_provider_on_this_machine_is_named_as_its_tokens_name_it() {
     assert_eq!(said(&text), "");
     assert_eq!(said(&text.replace("http://127.0.0.1:8443", "http://localhost:8443")), "");
 
-    let own = text.replace("http://127.0.0.1:8443", "https://deputy.example") + crate::testing::definition::TLS;
+    let own =
+        text.replace("http://127.0.0.1:8443", "https://deputy.example") + crate::testing::definition::TLS;
     let told = said(&own);
     assert!(told.contains("accepted only if Deputy's own `issuer` is on this machine too"), "{told}");
     assert!(told.contains("`issuer = \"http://localhost:8443\"` without `[tls]`"), "{told}");

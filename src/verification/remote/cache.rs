@@ -190,7 +190,7 @@ impl KeyCache {
     ) -> Result<Claims, JoseError> {
         let (token, error) = match token.try_verify(key) {
             Ok(claims) => return Ok(claims),
-            Err(failed) => failed,
+            Err(failed) => *failed,
         };
         match self.other_key(spec, token.header(), key, now).await {
             Some(other) => token.verify(&other),
