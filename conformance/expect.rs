@@ -24,6 +24,8 @@ pub const KIND: Wire = (400, "unsupported_token_type", "token_kind_not_revocable
 pub const POLICY: Wire = (400, "invalid_request", "policy_denied");
 /// The login does not do.
 pub const ASSURANCE: Wire = (400, "invalid_request", "assurance_insufficient");
+/// The login token does not say when the user signed in.
+pub const AUTH_TIME: Wire = (400, "invalid_request", "auth_time_missing");
 /// A target that is not there, or not for this client.
 pub const NO_TARGET: Wire = (400, "invalid_target", "target_unknown");
 /// A target that does not follow from the subject token's.

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::expect::{SUBJECT, assert_inactive, assert_unavailable};
+use crate::expect::{SUBJECT, assert_inactive, assert_unavailable, is_unavailable};
 use crate::harness::{Cases, case, skip};
 use crate::world::{ACCESS_TOKEN_TYPE, Answer, Key, OtherKey, Setup, World, header_of};
 
@@ -260,7 +260,7 @@ async fn a_key_set_too_large_or_too_long_is_not_taken() {
     world.tx().send().await.granted();
 }
 
-/// An operator may configure plain HTTP on a literal loopback address, and private addresses. Everything else
+/// An operator may configure plain HTTP on loopback, and private addresses. Everything else
 /// has to be https, and no other place than the configured one is asked.
 async fn a_key_set_is_not_fetched_from_elsewhere() {
     let world = World::start(Setup::default()).await;
@@ -389,7 +389,12 @@ async fn unknown_kids_fetch_once_in_five_seconds_and_each_once_a_minute_at_most(
     unknown("first").await;
     assert_eq!(world.provider.jwks_fetches(), 2, "one fetch for all of them");
     world.advance(4);
-    unknown("second").await;
+    let id_token = world.id_token().header("kid", "second").sign();
+    let request = world.tx().set("subject_token", &id_token);
+    is_unavailable("asked less than five seconds ago, and not for this key", request).await;
+    let id_token = world.id_token().header("kid", "first-0").sign();
+    let answer = world.tx().set("subject_token", &id_token).send().await;
+    answer.refused_because(&world, SUBJECT, "key_unknown").await;
     assert_eq!(world.provider.jwks_fetches(), 2);
     // A key published meanwhile is found.
     world.advance(1);

@@ -55,10 +55,15 @@ async fn amr_is_a_list_of_strings() {
     let world = World::start(Setup::default()).await;
     let amr = |amr: Value| evidence(&world, None, amr);
 
+    // A single string is one value.
+    ask(&world, &amr(json!("mfa")), "tickets:search").await.granted();
+    is_insufficient(&world, "a string is not divided", &amr(json!("pwd mfa")), "tickets:search").await;
+    // `null` is absent.
+    is_insufficient(&world, "null", &amr(json!(null)), "tickets:search").await;
+
     each_refused(
         &world,
         vec![
-            ("a string", amr(json!("mfa")), "claim"),
             ("an object", amr(json!({"mfa": true})), "claim"),
             ("numbers", amr(json!([1])), "claim"),
             ("a number among strings", amr(json!(["mfa", 1])), "claim"),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::expect::{SUBJECT, each_refused, refuses};
+use crate::expect::{ASSURANCE, AUTH_TIME, SUBJECT, each_refused, refuses};
 use crate::harness::{Cases, case};
 use crate::requests::{aged, pinned_provider, with};
 use crate::world::{OtherKey, Setup, World};
@@ -15,6 +15,7 @@ pub fn cases() -> Cases {
         case("OIDC-3.1.3.7-02", another_tenant_of_the_same_provider_is_another_issuer),
         case("OIDC-3.1.3.7-02", a_template_issuer_matches_nobody),
         case("OIDC-3.1.3.7-03", the_audience_is_a_registered_client_and_no_stranger),
+        case("OIDC-3.1.3.7-03", a_relying_party_may_list_who_else_is_in_it),
         case("OIDC-3.1.3.7-04", only_the_client_it_was_issued_for_may_hand_it_in),
         case("OIDC-3.1.3.7-05", the_authorized_party_is_the_mapped_client),
         case("OIDC-3.1.3.7-06", the_provider_signs_with_a_configured_algorithm),
@@ -24,6 +25,7 @@ pub fn cases() -> Cases {
         case("OIDC-2-01", the_same_subject_of_two_providers_is_two_users),
         case("OIDC-3.1.3.7-08", a_logout_token_is_no_login),
         case("OIDC-3.1.3.7-09", the_login_itself_has_an_age),
+        case("OIDC-3.1.3.7-09", without_an_age_a_login_does_less),
         case("OIDC-3.1.3.7-10", a_login_without_a_second_factor_is_refused),
         case("OIDC-3.1.3.7-11", tokens_of_other_kinds_are_refused),
         case("OIDC-3.1.3.7-12", an_encrypted_id_token_is_refused),
@@ -103,6 +105,26 @@ async fn the_audience_is_a_registered_client_and_no_stranger() {
         ("none", world.id_token().without("aud"), "audience|claim"),
         ("a number among them", aud(json!(["booking-app", 7])), "claim|audience"),
         ("upper case", aud("Travel-App".into()), "audience"),
+    ];
+    each_refused(&world, tokens).await;
+}
+
+/// Some providers write the identifiers of sibling applications into `aud`, and some an application that obtains tokens
+/// for another one into `azp`.
+async fn a_relying_party_may_list_who_else_is_in_it() {
+    let lists =
+        "client_id = \"booking-app\"\nauthorized_parties = [\"android\"]\nother_audiences = [\"235982\"]";
+    let world = World::start(Setup::default().replace("client_id = \"booking-app\"", lists)).await;
+    let issued = |aud: serde_json::Value, azp: &str| world.id_token().claim("aud", aud).claim("azp", azp);
+
+    with(&world, &issued(json!(["booking-app", "235982"]), "booking-app")).send().await.granted();
+    with(&world, &issued("booking-app".into(), "android")).send().await.granted();
+
+    let tokens = vec![
+        ("a stranger beside", issued(json!(["booking-app", "unknown"]), "booking-app"), "audience"),
+        ("not its own", issued(json!(["235982"]), "booking-app"), "audience"),
+        ("another party", issued("booking-app".into(), "ios"), "authorized_party"),
+        ("a listed party alone", issued("android".into(), "android"), "audience"),
     ];
     each_refused(&world, tokens).await;
 }
@@ -257,13 +279,40 @@ async fn the_login_itself_has_an_age() {
 
     with(&world, &at(8 * 3600 - 10)).send().await.granted();
 
+    let none = with(&world, &world.id_token().without("auth_time"));
+    let answer = refuses(&world, "none, though there is an iat", none, AUTH_TIME, "auth_time_missing").await;
+    assert_eq!(answer.body["max_age"], 28_800, "what to ask the provider with");
+
     let tokens = vec![
-        ("none, though there is an iat", world.id_token().without("auth_time"), "auth_time_missing"),
+        (
+            "not told of a token with another fault",
+            world.id_token().without("auth_time").claim("azp", "x"),
+            "authorized_party",
+        ),
         ("older than the session limit", at(8 * 3600), "session_too_old"),
         ("ahead", at(-70), "issued_ahead"),
         ("a string", world.id_token().claim("auth_time", world.now().to_string()), "claim|malformed"),
     ];
     each_refused(&world, tokens).await;
+}
+
+/// Where `auth_time` is optional, a token without it does everything but what an age is demanded for, and after a stop of
+/// its user nothing.
+async fn without_an_age_a_login_does_less() {
+    let optional = "policy_claims = [\"groups\"]\nauth_time = \"optional\"";
+    let world = World::start(Setup::default().replace("policy_claims = [\"groups\"]", optional)).await;
+    let undated = || world.id_token().claim("acr", "phr").without("auth_time");
+
+    with(&world, &undated()).send().await.granted();
+
+    let aged = with(&world, &undated()).set("scope", "tickets:book");
+    let answer = refuses(&world, "a demanded age", aged, ASSURANCE, "assurance_insufficient").await;
+    assert_eq!(answer.body["max_age"], 900);
+    let stopped = json!({"issuer": world.provider.issuer, "subject": "alice"});
+    assert_eq!(world.admin("POST", "/subjects/end", stopped).await.status, 200);
+    world.advance(3600);
+    each_refused(&world, vec![("however new, after a stop", undated(), "subject_cut_off")]).await;
+    with(&world, &world.id_token()).send().await.granted();
 }
 
 async fn a_login_without_a_second_factor_is_refused() {

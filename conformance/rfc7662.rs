@@ -294,7 +294,7 @@ async fn a_caller_that_guesses_is_throttled() {
     assert_inactive(&world.introspect_as("tickets-api", "guess").await);
 }
 
-/// Plain HTTP is served where issuer and listener are literal loopback addresses, TLS everywhere else.
+/// Plain HTTP is served where issuer and listener are on loopback, TLS everywhere else.
 async fn plain_http_is_served_on_literal_loopback_alone() {
     let world = World::start(Setup::default().tls()).await;
     let token = world.tx().send().await.granted();

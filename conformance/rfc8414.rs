@@ -62,7 +62,7 @@ async fn metadata_is_json_without_empty_members() {
 async fn the_issuer_is_the_same_everywhere() {
     let world = World::start(Setup::default()).await;
 
-    // Plain HTTP on a literal loopback address is the only exception to https.
+    // Plain HTTP on loopback is the only exception to https.
     let issuer = metadata(&world).await["issuer"].as_str().unwrap().to_owned();
     assert_eq!(issuer, world.issuer);
     let parsed = url::Url::parse(&issuer).unwrap();

@@ -3,6 +3,7 @@
 //! `config/` reads the TOML file (see `docs/configuration.md`) into these types.
 
 mod access_tokens;
+mod assurance;
 mod classes;
 mod clients;
 mod conditions;
@@ -48,7 +49,7 @@ pub struct Config {
     pub issuer: Issuer,
     pub data_dir: PathBuf,
     pub listen: Listen,
-    /// Absent only where public listener and issuer are literal loopback.
+    /// Absent only where public listener and issuer are loopback.
     pub tls: Option<Tls>,
     pub database: Database,
     pub keys: Keys,

@@ -29,7 +29,10 @@ pub use keys::{KeySource, KeysToken, Network, Reach};
 pub use possession::{Pin, Proof, TargetProof};
 pub use predicate::{LeapDay, Predicate, Question, is_reserved_claim};
 pub use preset::{OWNERS_AT_GITHUB, Preset, is_any_cluster};
-pub use provider::{AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider, MFA, RelyingParty};
+pub use provider::{
+    AssuranceLevel, AuthTime, ClaimCondition, ClaimTest, IdentityProvider, MFA, OtherAudiences,
+    PHISHING_RESISTANT, RelyingParty,
+};
 pub use quota::Quotas;
 pub use target::{AnswerRule, ScopeRule, SubjectForm, Target, Zone};
 pub use workload::{AgentClass, AgentLifetime, BuildClaims, IdClaims, IdPart, IdReading, WorkloadIssuer};

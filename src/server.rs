@@ -121,7 +121,7 @@ where
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServerError::Signals)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(ServerError::Signals)?;
     if config.tls.is_none() {
-        tracing::warn!("serving plain HTTP: issuer and listener are literal loopback; never do so elsewhere");
+        tracing::warn!("serving plain HTTP: issuer and listener are on loopback; never do so elsewhere");
     }
     let mut server = Server::start(config, Surroundings::system()).await?;
     tracing::info!(

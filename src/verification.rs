@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::Config;
-use crate::jose::{Header, JoseError, PublicKey, Scanned, UnverifiedToken};
+use crate::jose::{Claims, Header, JoseError, PublicKey, Scanned, UnverifiedToken};
 use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
 use crate::oauth::{ClientId, DeclaredType, TokenFault};
 use crate::registry::{KeySource, Reach, Registry};
@@ -26,6 +26,7 @@ mod verified_workload;
 mod workload;
 
 pub use access_token::source as access_token_source;
+pub use id_token::relying_party;
 pub use kind::{SubjectKind, kind_of};
 pub use login_facts::{LoginFacts, LoginToken, access_token_party};
 pub use may_act::MayAct;
@@ -58,6 +59,27 @@ pub enum NotVerified {
 impl From<TokenFault> for NotVerified {
     fn from(fault: TokenFault) -> Self {
         Self::Fault(fault)
+    }
+}
+
+/// Why a token of an identity provider is no login.
+#[derive(Debug)]
+pub enum NotALogin {
+    /// As for any other token.
+    NotVerified(NotVerified),
+    /// Nothing else is wrong with it, but it does not say when the user signed in, and has to.
+    AuthTimeMissing {
+        /// The `max_age`, in seconds, to ask the provider with.
+        max_age: u32,
+    },
+}
+
+impl<E> From<E> for NotALogin
+where
+    NotVerified: From<E>,
+{
+    fn from(error: E) -> Self {
+        Self::NotVerified(error.into())
     }
 }
 
@@ -110,6 +132,22 @@ impl From<KeyFault> for NotVerified {
     }
 }
 
+/// Where the registered keys of a client are.
+#[derive(Clone, Copy)]
+pub struct ClientKeys<'a> {
+    pub source: &'a KeySource,
+    pub reach: &'a Reach,
+    /// Whether Deputy's own issuer is on loopback.
+    pub is_local: bool,
+}
+
+impl<'a> ClientKeys<'a> {
+    const fn spec(self) -> KeySpec<'a> {
+        let Self { source, reach, is_local } = self;
+        KeySpec { issuer: None, source, reach, stale: KEYS_STALE, is_local }
+    }
+}
+
 /// Remote keys and rules of all configured issuers. One lives as long as the process: a reload of the
 /// configuration keeps the keys already fetched.
 pub struct Verifier {
@@ -154,14 +192,14 @@ impl Verifier {
     ///
     /// # Errors
     /// [`NotVerified::Fault`] with the first thing wrong with the token; [`NotVerified::Unavailable`]
-    /// where the provider's keys cannot be had and none are known.
+    /// where nobody can say whether its key is one of the provider's; [`NotALogin::AuthTimeMissing`] as it says.
     pub async fn login(
         &self,
         config: &Config,
         (token, declared): (&Scanned<'_>, DeclaredType),
         client: &ClientId,
         now: Timestamp,
-    ) -> Result<VerifiedLogin, NotVerified> {
+    ) -> Result<VerifiedLogin, NotALogin> {
         let scanned = token.as_ref().map_err(|error| *error)?;
         // No request goes out for an issuer that is not configured.
         let provider = scanned
@@ -187,7 +225,7 @@ impl Verifier {
         };
         let key = self.keys.key(spec, scanned.header(), now).await?;
         let signed = scanned.signing_input();
-        let claims = scanned.verify(&key)?;
+        let claims = self.keys.verify(spec, scanned, &key, now).await?;
         Ok(match kind {
             SubjectKind::IdToken => id_token::judge(config, provider, &claims, signed, client, now)?,
             SubjectKind::AccessToken => access_token::judge(provider, (&claims, typ), signed, client, now)?,
@@ -222,26 +260,32 @@ impl Verifier {
         };
         let key = self.keys.key(spec, scanned.header(), now).await?;
         let signed = scanned.signing_input();
-        Ok(workload::judge(issuer, &scanned.verify(&key)?, signed, now)?)
+        let claims = self.keys.verify(spec, scanned, &key, now).await?;
+        Ok(workload::judge(issuer, &claims, signed, now)?)
     }
 
     /// The registered key of a client that fits `header` (7523-3-10).
     pub async fn client_key(
         &self,
-        config: &Config,
-        source: &KeySource,
-        reach: &Reach,
+        registered: ClientKeys<'_>,
         header: &Header,
         now: Timestamp,
     ) -> Result<PublicKey, KeyFault> {
-        let spec = KeySpec {
-            issuer: None,
-            source,
-            reach,
-            stale: KEYS_STALE,
-            is_local: config.issuer.is_on_loopback(),
-        };
-        self.keys.key(spec, header, now).await
+        self.keys.key(registered.spec(), header, now).await
+    }
+
+    /// Verifies the assertion of a client with `key`, which is the one that [`Verifier::client_key`] found for it.
+    ///
+    /// # Errors
+    /// As [`KeyCache::verify`].
+    pub async fn verify_of_client(
+        &self,
+        registered: ClientKeys<'_>,
+        assertion: &UnverifiedToken<'_>,
+        key: &PublicKey,
+        now: Timestamp,
+    ) -> Result<Claims, JoseError> {
+        self.keys.verify(registered.spec(), assertion, key, now).await
     }
 }
 

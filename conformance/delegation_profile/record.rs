@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::expect::{ASSURANCE, POLICY, SUBJECT, refuses};
+use crate::expect::{ASSURANCE, AUTH_TIME, POLICY, SUBJECT, refuses};
 use crate::harness::{Cases, case};
 use crate::world::{Setup, World, claims_of};
 
@@ -164,16 +164,16 @@ async fn the_audit_is_written_before_the_answer_and_holds_no_token() {
 async fn mfa_is_asked_for_at_hop_0_and_carried_on() {
     let world = World::start(Setup::default()).await;
     let with = |name: &str, value: serde_json::Value| {
-        world.tx().set("subject_token", &world.id_token().claim(name, value).sign())
+        world.tx().set("subject_token", &world.id_token().without("acr").claim(name, value).sign())
     };
     for amr in [json!(["pwd"]), json!([]), json!(["MFA"]), json!(["mfax"])] {
         let what = amr.to_string();
         refuses(&world, &what, with("amr", amr), ASSURANCE, "assurance_insufficient").await;
     }
-    let absent = world.tx().set("subject_token", &world.id_token().without("amr").sign());
+    let absent = world.tx().set("subject_token", &world.id_token().without("acr").without("amr").sign());
     refuses(&world, "no amr", absent, ASSURANCE, "assurance_insufficient").await;
     let no_auth_time = world.tx().set("subject_token", &world.id_token().without("auth_time").sign());
-    refuses(&world, "no auth_time", no_auth_time, SUBJECT, "auth_time_missing").await;
+    refuses(&world, "no auth_time", no_auth_time, AUTH_TIME, "auth_time_missing").await;
     with("amr", json!(["mfa"])).send().await.granted();
 
     // Carried on: the booking asks for a phishing-resistant login of the last 15 minutes, at whatever hop.

@@ -12,6 +12,7 @@ pub fn cases() -> Cases {
         case("8725-3.10-01", kid_is_only_ever_compared),
         case("8725-3.10-02", keys_named_in_the_header_are_not_looked_at),
         case("7515-4.1.4-01", an_unknown_kid_causes_one_fetch_a_minute),
+        case("7515-4.1.4-01", a_new_key_under_an_old_kid_is_found_as_rarely),
         case("7515-4.1.4-01", without_kid_the_only_key_of_its_algorithm_does),
     ]
 }
@@ -127,6 +128,8 @@ async fn an_unknown_kid_causes_one_fetch_a_minute() {
         JwtParameter::IdToken.refuses(&world, "a random kid", &token, "key_unknown").await;
     }
     assert!(world.provider.jwks_fetches() <= 2, "{} fetches", world.provider.jwks_fetches());
+    let told = format!("unknown key `random-0` of {}; asking again in 60 s", world.provider.issuer);
+    assert!(crate::logs::hold(&told), "the operator is told");
     assert!(world.provider.discovery_fetches() <= 2, "{} fetches", world.provider.discovery_fetches());
 
     // A new key is found all the same, when the minute is over.
@@ -144,6 +147,31 @@ async fn an_unknown_kid_causes_one_fetch_a_minute() {
     let stranger = world.id_token().claim("iss", world.other_provider.issuer.as_str()).sign();
     JwtParameter::IdToken.refuses(&world, "an unknown issuer", &stranger, "issuer_untrusted").await;
     assert_eq!(world.other_provider.discovery_fetches() + world.other_provider.jwks_fetches(), 0);
+}
+
+/// A provider that was set up anew may use the old name for its new key.
+async fn a_new_key_under_an_old_kid_is_found_as_rarely() {
+    let world = World::start(Setup::default()).await;
+    world.tx().send().await.granted();
+    let new = Key::new(&world.provider.key.kid);
+    let by_new = || world.id_token().signed_by(&new).sign();
+    world.provider.publish(new.jwks());
+
+    JwtParameter::IdToken.refuses(&world, "asked less than five seconds ago", &by_new(), "signature").await;
+    assert_eq!(world.provider.jwks_fetches(), 1);
+    world.advance(61);
+    JwtParameter::IdToken.takes(&world, "after the pause", &by_new()).await;
+    assert_eq!(world.provider.jwks_fetches(), 2);
+
+    // Forgeries under the name of a known key cause no more than that, and keep the good key in use.
+    let forger = Key::new(&new.kid);
+    world.advance(61);
+    for _ in 0..20 {
+        let forged = world.id_token().signed_by(&forger).sign();
+        JwtParameter::IdToken.refuses(&world, "a forgery", &forged, "signature").await;
+    }
+    assert_eq!(world.provider.jwks_fetches(), 3);
+    JwtParameter::IdToken.takes(&world, "after the forgeries", &by_new()).await;
 }
 
 /// A token of Deputy's own always names its key.

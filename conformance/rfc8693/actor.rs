@@ -259,7 +259,7 @@ async fn a_token_needs_a_rule_that_permits_it() {
     }
 }
 
-/// Plain HTTP is served only where issuer and listener are literal loopback addresses; any other
+/// Plain HTTP is served only where issuer and listener are on loopback; any other
 /// configuration with plain HTTP is refused.
 async fn plain_http_is_only_for_loopback() {
     let world = World::start(Setup::default()).await;

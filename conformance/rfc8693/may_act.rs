@@ -107,7 +107,6 @@ async fn a_malformed_may_act_is_refused() {
         json!([{"iss": world.issuer, "sub": "assistant"}]),
         json!([]),
         json!({}),
-        json!(null),
         json!(true),
         json!({"iss": world.issuer}),
         json!({"iss": world.issuer, "sub": ""}),
@@ -119,6 +118,7 @@ async fn a_malformed_may_act_is_refused() {
         let what = odd.to_string();
         refuses(&world, &what, with(&world, odd), SUBJECT, "may_act").await;
     }
+    refuses(&world, "null", with(&world, json!(null)), SUBJECT, "claim").await;
 }
 
 async fn may_act_is_not_carried_on() {

@@ -14,7 +14,7 @@ pub enum Failure {
     Keys(#[from] KeyError),
     #[error(transparent)]
     Entropy(#[from] EntropyUnavailable),
-    /// An issuer's keys cannot be had, and none are known.
+    /// Nobody knows whether an issuer has the key: its keys cannot be had, or it is not asked again so soon.
     #[error("keys cannot be had: {0}")]
     IssuerKeys(String),
     /// A rule could not be evaluated: that denies. The audit row names it.
@@ -32,6 +32,12 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// In how many seconds it is worth trying again.
+    pub const fn retry_after(&self) -> u32 {
+        // An issuer is asked again after this time for a key that nobody knows.
+        if matches!(self, Self::IssuerKeys(_)) { 5 } else { 2 }
+    }
+
     /// Whether something may have been recorded although the request failed: the store promises nothing of an entry
     /// whose commit it did not see.
     pub const fn may_have_changed(&self) -> bool {

@@ -7,8 +7,8 @@ use crate::base::time::{FOREIGN_LEEWAY, Lifetime, Timestamp};
 use crate::config::Config;
 use crate::jose::{Algorithm, Claims, Header, JoseError, PublicKey, Scanned, dummy_verify};
 use crate::oauth::{ClientId, OneTime, Plain};
-use crate::registry::{Client, ClientAuthentication, KeySource, Reach};
-use crate::verification::{KeyFault, Verifier};
+use crate::registry::{Client, ClientAuthentication};
+use crate::verification::{ClientKeys, KeyFault, Verifier};
 
 use super::Rejected;
 
@@ -35,24 +35,23 @@ pub async fn prove(
         dummy_verify(&scanned);
         return Err(Plain::MethodNotRegistered.into());
     };
-    let key = match registered_key(config, verifier, scanned.header(), keys, reach, algorithms, now).await {
+    let registered = ClientKeys { source: keys, reach, is_local: config.issuer.is_on_loopback() };
+    let key = match registered_key(verifier, scanned.header(), registered, algorithms, now).await {
         Ok(key) => key,
         Err(rejected) => {
             dummy_verify(&scanned);
             return Err(rejected);
         }
     };
-    let claims = scanned.verify(&key).map_err(fault)?;
+    let claims = verifier.verify_of_client(registered, &scanned, &key, now).await.map_err(fault)?;
     Ok(judge(config, client, &claims, now)?)
 }
 
 /// The client's key that fits the header of its assertion.
 async fn registered_key(
-    config: &Config,
     verifier: &Verifier,
     header: &Header,
-    keys: &KeySource,
-    reach: &Reach,
+    registered: ClientKeys<'_>,
     algorithms: &BTreeSet<Algorithm>,
     now: Timestamp,
 ) -> Result<PublicKey, Rejected> {
@@ -62,7 +61,7 @@ async fn registered_key(
     if !algorithms.contains(&header.algorithm) {
         return Err(Plain::AssertionAlgorithm.into());
     }
-    verifier.client_key(config, keys, reach, header, now).await.map_err(|fault| match fault {
+    verifier.client_key(registered, header, now).await.map_err(|fault| match fault {
         KeyFault::Unknown => Plain::AssertionKeyUnknown.into(),
         KeyFault::Unavailable(why) => Rejected::Unavailable(why),
     })

@@ -6,7 +6,7 @@ use super::conditions::{RawWhen, when};
 use super::section::Section;
 use super::table::table;
 use crate::oauth::{ClientId, Issuer};
-use crate::registry::{AccessTokenMark, AccessTokenSource, AccessTokenType, AssuranceLevel};
+use crate::registry::{AccessTokenMark, AccessTokenSource, AccessTokenType, AssuranceLevel, AuthTime};
 
 table! {
     /// The access tokens of the provider that are accepted as subject tokens, and from which client. Of several entries
@@ -98,7 +98,7 @@ fn source(
         types,
         asserted_levels: raw.asserted_levels.into_iter().collect(),
         when,
-        requires_auth_time: raw.require_auth_time,
+        auth_time: if raw.require_auth_time { AuthTime::Required } else { AuthTime::Optional },
         is_scope_ceiling: raw.scope_ceiling,
     })
 }

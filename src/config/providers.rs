@@ -1,18 +1,18 @@
 //! `[[identity_provider]]`: the trusted issuers of users' ID tokens, their relying parties and levels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::access_tokens::{RawAccessToken, access_tokens, id_token_claims};
+use super::assurance::{RawAssurance, assurance};
 use super::keys::{key_source, reach};
+use super::raw::TextOrTexts;
 use super::section::Section;
 use super::table::table;
 use crate::base::time::Lifetime;
 use crate::jose::Algorithm;
 use crate::oauth::Issuer;
-use crate::registry::{
-    AssuranceLevel, ClaimCondition, ClaimTest, IdentityProvider, KeySource, MFA, Network, RelyingParty, forms,
-};
+use crate::registry::{AuthTime, IdentityProvider, KeySource, Network, OtherAudiences, RelyingParty, forms};
 
 table! {
     /// The trusted OpenID providers of users.
@@ -45,6 +45,14 @@ table! {
         /// The longest life of anything that comes of one `auth_time`.
         #[schemars(range(min = 1, max = 604_800))]
         max_session_seconds: u32 = 28_800,
+        /// Whether an ID token has to say when the user signed in (`auth_time`), which a provider does that is asked with
+        /// `max_age`. With `optional`, the session of a token without it counts from `iat`, a scope with `max_age_seconds`
+        /// is refused, and after the user was stopped such a token begins nothing until `deputy lift user`.
+        #[schemars(example = &"optional")]
+        auth_time: AuthTime,
+        /// Whether only an ID token with a `nonce` begins a task. A renewed one without it still joins its task.
+        #[schemars(example = true)]
+        require_nonce: bool,
         /// The claim that identifies the user permanently.
         #[schemars(example = &"oid")]
         subject_claim: String = "sub".into(),
@@ -79,32 +87,13 @@ table! {
         /// The Deputy clients that may present ID tokens of the relying party.
         #[schemars(example = ["assistant"], extend("x-default" = "required"))]
         clients: Vec<String>,
-    }
-}
-
-table! {
-    /// The named levels of assurance; `mfa` may be redefined.
-    pub(super) struct RawAssurance {
-        /// The name by which scopes refer to the level.
-        #[schemars(required, example = &"phishing_resistant")]
-        name: Option<String>,
-        #[schemars(extend("x-default" = "required"))]
-        any_of: Vec<RawCondition>,
-    }
-}
-
-table! {
-    /// The conditions of a level, any one of which suffices.
-    pub(super) struct RawCondition {
-        /// A claim of the ID token.
-        #[schemars(required, example = &"acr")]
-        claim: Option<String>,
-        /// The claim is one of these strings. A refusal has the values as `acr_values`.
-        #[schemars(example = ["phr", "phrh"], extend("x-default" = "this or `contains`"))]
-        r#in: Option<Vec<String>>,
-        /// The claim is an array that holds all of these strings.
-        #[schemars(example = ["mfa"], extend("x-default" = "this or `in`"))]
-        contains: Option<Vec<String>>,
+        /// The applications that may be in `azp` besides the relying party, because they obtain ID tokens for it.
+        #[schemars(example = ["travel-app-android"])]
+        authorized_parties: Vec<String>,
+        /// The audiences that may stand in `aud` beside the relying party and other relying parties of the provider, or
+        /// `"any"`. The relying party itself has to be in `aud` all the same.
+        #[schemars(example = ["235982"], extend("x-default" = "`[]`"))]
+        other_audiences: Option<TextOrTexts>,
     }
 }
 
@@ -142,6 +131,8 @@ pub(super) fn provider(
         keys,
         max_id_token_age: Lifetime::from_seconds(raw.max_id_token_age_seconds),
         max_session: Lifetime::from_seconds(raw.max_session_seconds),
+        auth_time: raw.auth_time,
+        requires_nonce: raw.require_nonce,
         subject_claim: raw.subject_claim,
         policy_claims: raw.policy_claims,
         infer_mfa_from_amr: raw.infer_mfa_from_amr,
@@ -159,8 +150,14 @@ fn relying_parties(section: &Section<'_>, raw: Vec<RawRelyingParty>) -> BTreeMap
     for (position, raw) in raw.into_iter().enumerate() {
         let party = section.item("relying_party", position);
         let clients = party.clients("clients", &raw.clients, "present its ID tokens");
+        let other_audiences = other_audiences(&party, raw.other_audiences);
         let Some(client_id) = raw.client_id else { continue };
-        if parties.insert(client_id.clone(), RelyingParty { clients }).is_some() {
+        let registered = RelyingParty {
+            clients,
+            authorized_parties: raw.authorized_parties.into_iter().collect(),
+            other_audiences,
+        };
+        if parties.insert(client_id.clone(), registered).is_some() {
             let what = format!("is `{client_id}` a second time for this provider");
             party.refuse("client_id", what, "merge the two lists of `clients`");
         }
@@ -168,55 +165,19 @@ fn relying_parties(section: &Section<'_>, raw: Vec<RawRelyingParty>) -> BTreeMap
     parties
 }
 
-fn assurance(section: &Section<'_>, raw: Vec<RawAssurance>) -> BTreeMap<String, AssuranceLevel> {
-    let mut levels = BTreeMap::new();
-    for (position, raw) in raw.into_iter().enumerate() {
-        let level = section.item("assurance", position);
-        let Some(name) = raw.name else { continue };
-        if name == "none" {
-            level.refuse("name", "is `none`, which means no level at all", "choose another name");
+fn other_audiences(section: &Section<'_>, raw: Option<TextOrTexts>) -> OtherAudiences {
+    match raw {
+        None => OtherAudiences::Listed(BTreeSet::new()),
+        Some(TextOrTexts::Text(word)) if word == "any" => OtherAudiences::Any,
+        Some(TextOrTexts::Text(word)) => {
+            let what = format!("is `{word}`, and the only word that it may be is `any`");
+            section.refuse(
+                "other_audiences",
+                what,
+                format!("write `[\"{word}\"]` for that audience, or `\"any\"`"),
+            );
+            OtherAudiences::Listed(BTreeSet::new())
         }
-        if raw.any_of.is_empty() {
-            let fix = "write `any_of = [{ claim = \"acr\", in = [\"…\"] }]`";
-            level.refuse("any_of", "is empty: nobody could meet the level", fix);
-        }
-        let conditions = raw.any_of.into_iter().enumerate();
-        let any_of = conditions.filter_map(|(n, raw)| condition(&level.item("any_of", n), raw)).collect();
-        if levels.insert(name.clone(), AssuranceLevel { name: name.clone(), any_of }).is_some() {
-            let what = format!("is `{name}` a second time for this provider");
-            level.refuse("name", what, "merge the two `any_of`");
-        }
+        Some(TextOrTexts::Texts(listed)) => OtherAudiences::Listed(listed.into_iter().collect()),
     }
-    levels.entry(MFA.to_owned()).or_insert_with(|| AssuranceLevel {
-        name: MFA.to_owned(),
-        any_of: vec![ClaimCondition {
-            claim: "amr".to_owned(),
-            test: ClaimTest::Contains(vec![MFA.to_owned()]),
-        }],
-    });
-    levels
-}
-
-fn condition(section: &Section<'_>, raw: RawCondition) -> Option<ClaimCondition> {
-    let claim = raw.claim?;
-    let test = match (raw.r#in, raw.contains) {
-        (Some(values), None) => ClaimTest::In(values),
-        (None, Some(values)) => ClaimTest::Contains(values),
-        _ => {
-            section.refuse("", "needs exactly one of `in` and `contains`", "keep one of the two");
-            return None;
-        }
-    };
-    let (ClaimTest::In(values) | ClaimTest::Contains(values)) = &test;
-    if values.is_empty() {
-        section.refuse("", "lists no values", "name at least one");
-        return None;
-    }
-    // `acr_values` is one space-separated string (OIDC Core §3.1.2.1), so a value with a space could not be listed.
-    if matches!(test, ClaimTest::In(_)) && values.iter().any(|value| value.is_empty() || value.contains(' '))
-    {
-        section.refuse("", "lists a value that is empty or holds a space", "remove it");
-        return None;
-    }
-    Some(ClaimCondition { claim, test })
 }

@@ -13,7 +13,7 @@ table! {
     /// A configuration file.
     pub(super) struct RawConfig {
         /// Deputy's issuer identifier (RFC 8414 §2): the `iss` of its tokens and the base of its endpoints. It is an
-        /// `https://` URL without query, fragment and trailing slash; `http://` is accepted only on literal loopback.
+        /// `https://` URL without query, fragment and trailing slash; `http://` is accepted only on this machine (`localhost`, `127.0.0.1`, `[::1]`).
         #[schemars(required, example = &"https://deputy.example")]
         pub(super) issuer: Option<String>,
         /// The directory of the admin socket, the master key, the SQLite file and the checkpoint file; mode 0700.

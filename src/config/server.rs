@@ -8,7 +8,7 @@ use url::Url;
 use super::section::Section;
 use super::table::table;
 use super::{Audit, Dpop, DpopNonce, Keys, Listen, RecordedSource, Tasks, Tls, Tokens};
-use crate::base::loopback::is_literal_loopback;
+use crate::base::loopback::is_loopback;
 use crate::base::time::Lifetime;
 use crate::jose::Algorithm;
 use crate::oauth::Issuer;
@@ -164,7 +164,7 @@ pub(super) fn listen(section: &Section<'_>, raw: &RawListen) -> Option<Listen> {
 }
 
 /// `[tls]`, and whether it has to be there: plain HTTP is served only where issuer and public listener
-/// are both literal loopback.
+/// are both loopback.
 pub(super) fn tls(
     top: &Section<'_>,
     raw: Option<Tls>,
@@ -184,7 +184,7 @@ pub(super) fn tls(
             top.refuse("listen.management", what, "listen on 127.0.0.1, or give `[tls]`");
         }
         if let Some(url) = issuer.filter(|url| url.scheme() == "https") {
-            let fix = if is_literal_loopback(url) {
+            let fix = if is_loopback(url) {
                 "give `certificate_file` and `key_file`, or write `http://` in `issuer`"
             } else {
                 "give `certificate_file` and `key_file`; `deputy init --dev-certs` makes a pair for development"

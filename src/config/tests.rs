@@ -4,6 +4,7 @@ mod access_tokens;
 mod examples;
 mod page;
 mod platforms;
+mod providers;
 mod refused;
 
 use std::path::{Path, PathBuf};

@@ -74,6 +74,7 @@ fn first_hop(terms: &Terms, hop: &FirstHop, record: &LoginRecord, now: Timestamp
         credential_at: terms.credential_at,
         login: &terms.facts,
         begins_until: hop.begins_until,
+        lacks_nonce: hop.lacks_nonce,
         max_per_login: hop.max_per_login,
         named_task: hop.named_task,
         purpose: hop.purpose.as_ref(),

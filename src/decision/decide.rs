@@ -166,6 +166,7 @@ impl<'a> Walk<'a> {
                     Held::Login(login, _) => login.begins_until(),
                     Held::Token(..) => None,
                 },
+                lacks_nonce: matches!(held, Held::Login(login, _) if login.lacks_nonce()),
                 max_per_login: self.config.tasks.max_per_login,
                 // It was read before, so it is one that names a task.
                 named_task: self.named_task().unwrap_or_default(),

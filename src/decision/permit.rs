@@ -86,6 +86,8 @@ pub struct FirstHop {
     pub login: Login,
     /// Until when the login token may begin a task, or join one that it has not fed; absent if it always may.
     pub begins_until: Option<Timestamp>,
+    /// Whether the login token begins no task because it has no `nonce`; it may join one.
+    pub lacks_nonce: bool,
     /// As many tasks may one login token begin.
     pub max_per_login: u32,
     /// The `task` parameter.

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::delegation::actor::Acting;
 use crate::oauth::{ExchangeRequest, Jkt, Jti, LoginId, SubjectRef, TaskId};
 use crate::policy::PolicySet;
-use crate::verification::{NotVerified, VerifiedLogin, VerifiedOwn, VerifiedProof};
+use crate::verification::{NotALogin, NotVerified, VerifiedLogin, VerifiedOwn, VerifiedProof};
 
 /// The configuration and the policy that one request is decided by. They do not change while the request is answered.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub struct Verified {
 #[derive(Debug)]
 pub enum SubjectResult {
     /// A login token: the first hop.
-    Login(Result<Box<VerifiedLogin>, NotVerified>),
+    Login(Result<Box<VerifiedLogin>, NotALogin>),
     /// A token of Deputy's own: a later hop.
     Own(Result<VerifiedOwn, NotVerified>),
 }

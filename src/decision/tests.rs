@@ -48,7 +48,7 @@ type FaultAt = (Check, &'static str, fn(&mut Scene));
 
 const FIRST_HOP: &[FaultAt] = &[
     (Check::Subject, "expired", |scene| {
-        scene.verified.subject = SubjectResult::Login(Err(NotVerified::Fault(TokenFault::Expired)));
+        scene.verified.subject = SubjectResult::Login(Err(TokenFault::Expired.into()));
     }),
     (Check::Actor, "signature", |scene| {
         scene.verified.actor = Err(NotVerified::Fault(TokenFault::Signature));
@@ -135,7 +135,7 @@ fn a_fault_of_the_subject_that_only_the_record_shows_comes_before_one_of_the_act
 #[test]
 fn what_cannot_be_known_is_neither_a_permit_nor_a_refusal() {
     let mut scene = Scene::first_hop();
-    scene.verified.subject = SubjectResult::Login(Err(NotVerified::Unavailable("no keys".to_owned())));
+    scene.verified.subject = SubjectResult::Login(Err(NotVerified::Unavailable("no keys".to_owned()).into()));
     let decision = scene.decide();
     assert_eq!(decision.outcome.unwrap_err(), Denial::Unknown(Unknown::IssuerKeys("no keys".to_owned())));
 

@@ -73,7 +73,7 @@ impl Demands {
     /// # Errors
     /// [`Cause::Assurance`] with what to ask the provider for: the `acr` values of a level not met (one
     /// that is not `mfa`, where there is one: it asks for more), and the strictest age demanded, so that
-    /// the next login passes.
+    /// the next login passes. Where the level has no `acr` values, what it looks for.
     pub fn check(
         &self,
         login: &LoginFacts,
@@ -90,10 +90,12 @@ impl Demands {
         if missing.is_none() && !is_too_old {
             return Ok(());
         }
-        Err(Cause::Assurance {
-            acr_values: missing.and_then(|name| defined.get(name)).map(acr_values).unwrap_or_default(),
-            max_age: self.max_age_seconds,
-        })
+        let acr_values = missing.and_then(|name| defined.get(name)).map(acr_values).unwrap_or_default();
+        let looked_for = missing.filter(|_| acr_values.is_empty()).map(|name| match defined.get(name) {
+            Some(level) => level.any_of.iter().map(ToString::to_string).collect::<Vec<_>>().join(", or "),
+            None => format!("the level `{name}`, which its provider does not define"),
+        });
+        Err(Cause::Assurance { acr_values, max_age: self.max_age_seconds, looked_for })
     }
 }
 

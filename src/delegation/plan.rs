@@ -60,6 +60,8 @@ pub struct Asking<'a> {
     pub login: &'a LoginFacts,
     /// Until when the login token may begin a task, or join one that it has not fed; absent if it always may.
     pub begins_until: Option<Timestamp>,
+    /// Whether the login token begins no task because it has no `nonce`; it may join one.
+    pub lacks_nonce: bool,
     /// As many tasks may one login token begin.
     pub max_per_login: u32,
     /// The `task` parameter.
@@ -84,7 +86,8 @@ pub enum TaskPlan {
 ///
 /// # Errors
 /// [`Fault::Subject`] where the user was stopped since the login, where the token fed no live task and is too old to begin
-/// or newly join one, where it is spent ([`is_spent`]), where a task of its session was stopped, or where the named task is not one of this user, client and agent. [`Fault::Actor`] as [`check_agent`].
+/// or newly join one, where it is spent ([`is_spent`]), where a task of its session was stopped, where it lacks the
+/// `nonce` to begin one, or where the named task is not one of this user, client and agent. [`Fault::Actor`] as [`check_agent`].
 /// [`Fault::Request`] where the purpose differs from the one that the task began with, or where the token has begun as
 /// many tasks as it may.
 pub fn plan(record: &LoginRecord, asking: &Asking<'_>, now: Timestamp) -> Result<TaskPlan, Fault> {
@@ -119,6 +122,7 @@ pub fn plan(record: &LoginRecord, asking: &Asking<'_>, now: Timestamp) -> Result
                 None if record.of_session.iter().any(|task| record.was_stopped(task)) => {
                     return Err(Fault::Subject(TokenFault::SessionStopped));
                 }
+                None if asking.lacks_nonce => return Err(Fault::Subject(TokenFault::NonceMissing)),
                 None => return Ok(TaskPlan::Begin),
             }
         }

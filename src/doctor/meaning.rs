@@ -1,5 +1,7 @@
 //! What loads, and probably does not say what was meant.
 
+mod logins;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ pub(super) fn check(findings: &mut Findings, config: &Config) {
     platforms(findings, &config.registry);
     classes(findings, &config.registry);
     proofs(findings, &config.registry);
+    logins::check(findings, &config.registry);
 }
 
 fn providers(findings: &mut Findings, registry: &Registry) {

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::Findings;
-use crate::base::loopback::is_literal_loopback;
+use crate::base::loopback::is_loopback;
 use crate::config::Config;
 use crate::registry::{Network, Reach, Registry};
 
@@ -15,7 +15,7 @@ pub(super) fn check(findings: &mut Findings, config: &Config) {
 
 /// Whether the host of Deputy's issuer is this machine alone.
 fn is_on_this_machine(issuer: &Url) -> bool {
-    is_literal_loopback(issuer) || issuer.host_str() == Some("localhost")
+    is_loopback(issuer)
 }
 
 /// An issuer on this machine is reached where Deputy listens: nothing is in between that could translate a port.

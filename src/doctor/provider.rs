@@ -57,10 +57,12 @@ fn levels(findings: &mut Findings, provider: &IdentityProvider, metadata: &Value
             "amr" => true,
             claim => has(claims.as_ref(), claim),
         };
-        if level.any_of.iter().any(is_possible) {
+        let can_be_met = |level: &AssuranceLevel| level.any_of.iter().any(is_possible);
+        let implying = |other: &AssuranceLevel| other.implies.contains(&level.name) && can_be_met(other);
+        if can_be_met(level) || provider.assurance.values().any(|other| implying(other)) {
             continue;
         }
-        let asked: Vec<String> = level.any_of.iter().map(told).collect();
+        let asked: Vec<String> = level.any_of.iter().map(ToString::to_string).collect();
         let what = format!(
             "no login at provider `{}` can meet the level `{}`: it asks for {}",
             provider.issuer,
@@ -78,7 +80,9 @@ fn levels(findings: &mut Findings, provider: &IdentityProvider, metadata: &Value
 /// Whether a provider with these values of a claim can meet the condition.
 fn can_be(test: &ClaimTest, values: &BTreeSet<&str>) -> bool {
     match test {
-        ClaimTest::In(listed) => listed.iter().any(|value| values.contains(value.as_str())),
+        ClaimTest::In(listed) | ClaimTest::Any(listed) => {
+            listed.iter().any(|value| values.contains(value.as_str()))
+        }
         ClaimTest::Contains(listed) => listed.iter().all(|value| values.contains(value.as_str())),
     }
 }
@@ -87,14 +91,6 @@ fn can_be(test: &ClaimTest, values: &BTreeSet<&str>) -> bool {
 fn has(claims: Option<&BTreeSet<&str>>, claim: &str) -> bool {
     let first = claim.split('.').next().unwrap_or(claim);
     claims.is_none_or(|claims| claims.contains(claim) || claims.contains(first))
-}
-
-fn told(condition: &ClaimCondition) -> String {
-    let values = |values: &[String]| listed(&values.iter().map(String::as_str).collect());
-    match &condition.test {
-        ClaimTest::In(listed) => format!("`{}` in {}", condition.claim, values(listed)),
-        ClaimTest::Contains(listed) => format!("{} in `{}`", values(listed), condition.claim),
-    }
 }
 
 fn listed(values: &BTreeSet<&str>) -> String {

@@ -131,12 +131,14 @@ impl Remote<'_> {
                     "write exactly that as `issuer`, if it is the one you mean",
                 ));
             }
+            Err(DiscoveryFault::NoKeys) => {
+                let what = "its discovery document has no `jwks_uri`".to_owned();
+                return Err(wrong(what, "name `jwks_uri` or `jwks_file` yourself"));
+            }
         };
-        let metadata: Value = serde_json::from_slice(&metadata).unwrap_or_default();
-        provider::examine(findings, &config.registry, provider, &metadata)?;
-        let keys = metadata["jwks_uri"].as_str().and_then(|text| Url::parse(text).ok());
-        let what = || "its discovery document has no `jwks_uri`".to_owned();
-        keys.ok_or_else(|| wrong(what(), "name `jwks_uri` or `jwks_file` yourself"))
+        let further: Value = serde_json::from_slice(&metadata.document).unwrap_or_default();
+        provider::examine(findings, &config.registry, provider, &further)?;
+        Ok(metadata.jwks_uri.url().clone())
     }
 
     async fn unreachable(&self, url: &Url, reach: &Reach, error: &FetchError) -> Fault {

@@ -25,7 +25,7 @@ pub(super) fn check(findings: &mut Findings, config: &Config, now: Timestamp) {
     }
 }
 
-/// What loads with `http://` is literal loopback; it is said all the same.
+/// What loads with `http://` is on loopback; it is said all the same.
 fn plain_http(findings: &mut Findings, config: &Config) {
     const ID: &str = "plain_http";
     if config.tls.is_none() {

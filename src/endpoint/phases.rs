@@ -37,11 +37,15 @@ pub async fn authenticate(
             Err(cause.into())
         }
         Ok(client) => Ok(client),
-        Err(NotAuthenticated::Unavailable(what)) => Err(Stop::Failed(Failure::IssuerKeys(what))),
         // Only what does not verify is throttled: others behind the same address must not shut a client out.
-        Err(NotAuthenticated::Refused { .. }) if app.throttle.load().is_shut_out(caller.source, now) => {
+        Err(_) if app.throttle.load().is_shut_out(caller.source, now) => {
             record_unauthenticated(app, caller, kind, Plain::Throttled.into(), None, now).await?;
             Err(Plain::Throttled.into())
+        }
+        Err(NotAuthenticated::Unavailable(what)) => {
+            // Anyone can name a key that nobody knows, and is to be logged no more often than for a wrong credential.
+            app.throttle.load().note_failure(caller.source, None, now);
+            Err(Stop::Failed(Failure::IssuerKeys(what)))
         }
         Err(NotAuthenticated::Refused { cause, claimed }) => {
             record_unauthenticated(app, caller, kind, cause.clone(), claimed.clone(), now).await?;

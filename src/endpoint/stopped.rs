@@ -19,7 +19,7 @@ pub fn stopped(app: &App, caller: &Caller, endpoint: &'static str, stop: &Stop) 
             app.metrics.failures.inc();
             tracing::error!(request.id = %caller.request, error = %failure,
                 "a request failed and nothing was given");
-            reply::failed(caller.request, failure.may_have_changed())
+            reply::failed(caller.request, failure.may_have_changed(), failure.retry_after())
         }
     }
 }

@@ -10,9 +10,6 @@ use crate::http::throttle::Throttle;
 use crate::oauth::exchange::refusal_body;
 use crate::oauth::{Cause, Plain, RequestId, TokenResponse};
 
-/// Seconds after which a failed request is worth trying again.
-const RETRY_AFTER: &str = "2";
-
 /// The header with the nonce for the next DPoP proof (RFC 9449 §8).
 pub const DPOP_NONCE: &str = "dpop-nonce";
 
@@ -70,15 +67,15 @@ pub fn refused(caller: &Caller, cause: &Cause) -> HttpResponse {
 }
 
 /// 503 for a request that failed: nothing of the cause is told. After a commit that was not answered nobody knows
-/// whether something was recorded (`may_have_changed`).
-pub fn failed(request: RequestId, may_have_changed: bool) -> HttpResponse {
+/// whether something was recorded (`may_have_changed`). `retry_after` is in seconds.
+pub fn failed(request: RequestId, may_have_changed: bool, retry_after: u32) -> HttpResponse {
     let description = if may_have_changed {
         "the server cannot answer now; no token was given out, but a change may have been recorded; try again after \
          Retry-After"
     } else {
         "the server cannot answer now; nothing was issued or changed; try again after Retry-After"
     };
-    sensitive(StatusCode::SERVICE_UNAVAILABLE).insert_header((header::RETRY_AFTER, RETRY_AFTER)).json(json!({
+    sensitive(StatusCode::SERVICE_UNAVAILABLE).insert_header((header::RETRY_AFTER, retry_after)).json(json!({
         "error": "temporarily_unavailable",
         "error_description": description,
         "reason": "temporarily_unavailable",
@@ -112,7 +109,7 @@ mod tests {
         for response in [
             ok(&"body"),
             empty(),
-            failed(RequestId::new(Uuid::nil()), false),
+            failed(RequestId::new(Uuid::nil()), false, 5),
             refusal(Plain::MediaType, vec![]),
         ] {
             assert_eq!(header_of(&response, header::CACHE_CONTROL), Some("no-store"));
@@ -138,10 +135,10 @@ mod tests {
     fn a_reply_says_when_to_try_again_and_which_method_to_use() {
         assert_eq!(header_of(&refusal(Plain::Throttled, vec![]), header::RETRY_AFTER), Some("10"));
         assert_eq!(header_of(&refusal(Plain::MethodNotAllowed, vec![]), header::ALLOW), Some("POST"));
-        let failed = failed(RequestId::new(Uuid::nil()), true);
+        let failed = failed(RequestId::new(Uuid::nil()), true, 5);
         assert_eq!(
             (failed.status(), header_of(&failed, header::RETRY_AFTER)),
-            (StatusCode::SERVICE_UNAVAILABLE, Some(RETRY_AFTER))
+            (StatusCode::SERVICE_UNAVAILABLE, Some("5"))
         );
     }
 }

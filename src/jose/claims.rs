@@ -11,6 +11,9 @@ use crate::base::time::Timestamp;
 const END_OF_TIME: f64 = 253_402_300_799.0;
 /// Claims that are NumericDates in every kind of token (RFC 7519 §4.1, OIDC Core §2).
 const TIMES: [&str; 4] = ["exp", "nbf", "iat", "auth_time"];
+/// Claims that restrict who may use a token. A `null` in one of them is refused: whoever wrote it may have meant a
+/// restriction.
+const NEVER_NULL: [&str; 3] = ["act", "may_act", "cnf"];
 
 /// Claims under a verified signature. Only this module makes them; `Debug` prints names, no values.
 pub struct Claims(Arc<Map<String, Value>>);
@@ -54,13 +57,14 @@ impl Claims {
         }
     }
 
-    /// An array of strings.
+    /// An array of strings. A single string, which some issuers write, is an array of one.
     ///
     /// # Errors
-    /// [`JoseError::Claim`] where it is there and anything else, a single string included.
+    /// [`JoseError::Claim`] where it is there and anything else.
     pub fn texts(&self, name: &str) -> Result<Option<Vec<&str>>, JoseError> {
         match self.0.get(name) {
             None => Ok(None),
+            Some(Value::String(one)) => Ok(Some(vec![one])),
             Some(Value::Array(values)) => {
                 values.iter().map(Value::as_str).collect::<Option<_>>().map(Some).ok_or(JoseError::Claim)
             }
@@ -95,15 +99,28 @@ impl Claims {
 }
 
 /// Finds `path` in `claims`: the member of that very name, else a walk into nested objects. Names hold
-/// dots themselves (`kubernetes.io.pod.uid`), so the longest first name that leads somewhere wins.
+/// dots themselves (`kubernetes.io.pod.uid`), so the longest first name that leads somewhere wins. A member that is `null`
+/// counts as absent.
 pub fn find_claim<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
-    if let Some(value) = claims.get(path) {
+    if let Some(value) = claims.get(path).filter(|value| !value.is_null()) {
         return Some(value);
     }
     path.rmatch_indices('.').find_map(|(dot, _)| {
         let inner = claims.get(&path[..dot])?.as_object()?;
         find_claim(inner, &path[dot + 1..])
     })
+}
+
+/// Removes the claims that are `null`, which count as absent.
+///
+/// # Errors
+/// [`JoseError::Claim`] where `act`, `may_act` or `cnf` is `null`.
+pub(super) fn drop_absent(claims: &mut Map<String, Value>) -> Result<(), JoseError> {
+    if NEVER_NULL.iter().any(|&name| claims.get(name).is_some_and(Value::is_null)) {
+        return Err(JoseError::Claim);
+    }
+    claims.retain(|_, value| !value.is_null());
+    Ok(())
 }
 
 /// Refuses claims whose numeric dates are no dates (7519-4.1.4-01).
@@ -184,18 +201,42 @@ mod tests {
     }
 
     #[test]
+    fn null_is_absent_except_where_a_restriction_may_have_been_meant() {
+        let dropped = |value: Value| {
+            let Value::Object(mut claims) = value else { unreachable!() };
+            drop_absent(&mut claims).map(|()| Value::Object(claims))
+        };
+        let written = json!({"sub": "a", "nonce": null, "exp": null, "amr": null, "x": {"y": null}});
+        assert_eq!(dropped(written), Ok(json!({"sub": "a", "x": {"y": null}})));
+        for name in ["act", "may_act", "cnf"] {
+            assert_eq!(dropped(json!({"sub": "a", name: null})), Err(JoseError::Claim), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_single_string_is_a_list_of_one() {
+        assert_eq!(claims(json!({"amr": "mfa"})).texts("amr"), Ok(Some(vec!["mfa"])));
+        assert_eq!(claims(json!({"amr": ["pwd", "mfa"]})).texts("amr"), Ok(Some(vec!["pwd", "mfa"])));
+        assert_eq!(claims(json!({})).texts("amr"), Ok(None));
+        for value in [json!(1), json!([1]), json!(["mfa", null]), json!({"mfa": true})] {
+            assert_eq!(claims(json!({"amr": value})).texts("amr"), Err(JoseError::Claim), "{value}");
+        }
+    }
+
+    #[test]
     fn a_path_finds_names_that_hold_dots() {
         let claims = claims(json!({
             "kubernetes.io": {"pod": {"uid": "p"}, "serviceaccount": {"uid": "s"}, "a.b": {"c": "d"}},
             "kubernetes": {"io": {"pod": {"name": "other"}}},
             "x.y": "literal",
+            "none": {"at": {"all": null}},
             "x": {"y": "walked"},
         }));
         assert_eq!(claims.find("kubernetes.io.pod.uid"), Some(&json!("p")));
         assert_eq!(claims.find("kubernetes.io.a.b.c"), Some(&json!("d")));
         assert_eq!(claims.find("kubernetes.io.pod.name"), Some(&json!("other")));
         assert_eq!(claims.find("x.y"), Some(&json!("literal")));
-        for absent in ["kubernetes.io.pod.gid", "x.y.z", "", ".", "kubernetes.io."] {
+        for absent in ["kubernetes.io.pod.gid", "x.y.z", "none.at.all", "", ".", "kubernetes.io."] {
             assert_eq!(claims.find(absent), None, "{absent}");
         }
     }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::Algorithm;
-use super::claims::{Claims, check_times, numeric_date};
+use super::claims::{Claims, check_times, drop_absent, numeric_date};
 use super::ecdsa;
 use super::json::{Limits, parse_object};
 use super::{JoseError, PublicKey};
@@ -62,7 +62,8 @@ impl std::fmt::Debug for UnverifiedToken<'_> {
 
 impl<'a> UnverifiedToken<'a> {
     /// Scans `token`: character set, three segments, strict base64url, strict JSON objects, limits,
-    /// header rules, and numeric dates that are numbers between 0 and the year 9999.
+    /// header rules, and numeric dates that are numbers between 0 and the year 9999. A claim that is `null` counts as
+    /// absent.
     ///
     /// # Errors
     /// The first of [`JoseError::Malformed`], [`JoseError::Critical`], [`JoseError::Algorithm`],
@@ -96,11 +97,12 @@ impl<'a> UnverifiedToken<'a> {
         else {
             return Err(JoseError::Malformed);
         };
-        let members = parse_object(&decode(header_segment)?, Limits::HEADER)?;
-        let claims = parse_object(&decode(claims_segment)?, Limits::CLAIMS)?;
+        let members = parse_object(&decode(header_segment)?, Limits::JWT)?;
+        let mut claims = parse_object(&decode(claims_segment)?, Limits::JWT)?;
         // Before the signature, so that `alg` `none` with its empty one is named as what it is.
         let header = read_header(&members)?;
         decode(signature_segment)?;
+        drop_absent(&mut claims)?;
         check_times(&claims)?;
         let signing_input = &token[..header_segment.len() + 1 + claims_segment.len()];
         let claims = Arc::new(claims);

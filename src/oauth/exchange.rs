@@ -280,24 +280,31 @@ impl std::fmt::Debug for TokenResponse {
     }
 }
 
-/// The body of a refusal: RFC code, fixed description, and what Deputy adds.
+/// The body of a refusal: RFC code, description, and what Deputy adds.
 pub fn refusal_body(cause: &Cause, request: super::ids::RequestId) -> Value {
     let wire = cause.wire();
     let mut body = Map::new();
     body.insert("error".into(), wire.code.as_str().into());
-    body.insert("error_description".into(), wire.description.into());
+    body.insert("error_description".into(), cause.description().into());
     body.insert("reason".into(), wire.reason.into());
     body.insert("request_id".into(), request.to_string().into());
-    if let Cause::Assurance { acr_values, max_age } = cause {
-        if !acr_values.is_empty() {
-            body.insert("acr_values".into(), acr_values.join(" ").into());
+    match cause {
+        Cause::Assurance { acr_values, max_age, .. } => {
+            if !acr_values.is_empty() {
+                body.insert("acr_values".into(), acr_values.join(" ").into());
+            }
+            if let Some(max_age) = max_age {
+                body.insert("max_age".into(), (*max_age).into());
+            }
         }
-        if let Some(max_age) = max_age {
+        Cause::AuthTimeMissing { max_age } => {
             body.insert("max_age".into(), (*max_age).into());
         }
-    }
-    if let Cause::CredentialPinned { retry_after } = cause {
-        body.insert("retry_after".into(), (*retry_after).into());
+        Cause::CredentialPinned { retry_after } => {
+            body.insert("retry_after".into(), (*retry_after).into());
+        }
+        // The quota's time is in the header `Retry-After`.
+        Cause::AgentQuota { .. } | Cause::Plain(_) | Cause::Token(..) | Cause::NonceDemanded { .. } => {}
     }
     Value::Object(body)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::base::loopback::is_literal_loopback;
+use crate::base::loopback::is_loopback;
 use crate::base::text::is_shown;
 
 macro_rules! name {
@@ -52,9 +52,9 @@ name! {
     Issuer
 }
 impl Issuer {
-    /// Whether the issuer is a URL on literal loopback, as in the sandbox.
+    /// Whether the issuer is a URL on loopback, as in the sandbox.
     pub fn is_on_loopback(&self) -> bool {
-        url::Url::parse(self.as_str()).is_ok_and(|url| is_literal_loopback(&url))
+        url::Url::parse(self.as_str()).is_ok_and(|url| is_loopback(&url))
     }
 }
 

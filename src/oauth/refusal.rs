@@ -1,5 +1,6 @@
 //! Every refusal that Deputy can give: its true cause for the audit, and its answer on the wire.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -82,6 +83,13 @@ pub enum Cause {
         acr_values: Vec<String>,
         /// The age of `auth_time` demanded, in seconds.
         max_age: Option<u32>,
+        /// What the failed level looks for, where it has no `acr_values`: `` `mfa` in `amr` ``.
+        looked_for: Option<String>,
+    },
+    /// The login token does not say when the user signed in, and nothing else is wrong with it (OIDC Core §2).
+    AuthTimeMissing {
+        /// The `max_age`, in seconds, with which a provider has to say so.
+        max_age: u32,
     },
     /// The DPoP proof lacks a current nonce (RFC 9449 §8).
     NonceDemanded {
@@ -128,6 +136,7 @@ impl Cause {
             Self::Plain(plain) => plain.word(),
             Self::Token(_, fault) => fault.word(),
             Self::Assurance { .. } => "assurance_insufficient",
+            Self::AuthTimeMissing { .. } => "auth_time_missing",
             Self::NonceDemanded { .. } => "nonce_demanded",
             Self::CredentialPinned { .. } => "credential_pinned",
             Self::AgentQuota { .. } => "agent_quota",
@@ -141,6 +150,9 @@ impl Cause {
             Self::Plain(plain) => plain.meaning(),
             Self::Token(_, fault) => fault.meaning(),
             Self::Assurance { .. } => "The login does not meet the level that a requested scope requires.",
+            Self::AuthTimeMissing { .. } => {
+                "`auth_time` is missing, and the provider or the `access_token` entry is configured to require it."
+            }
             Self::NonceDemanded { .. } => "The DPoP proof has no `nonce`, or one that is not current.",
             Self::CredentialPinned { .. } => {
                 "The actor's credential was first used with another key, and this request does not prove that key: the \
@@ -159,10 +171,28 @@ impl Cause {
             Self::Token(PresentedAs::Actor, _) => ACTOR_TOKEN,
             Self::Token(PresentedAs::Credential, _) => cause::CLIENT,
             Self::Assurance { .. } => ASSURANCE,
+            Self::AuthTimeMissing { .. } => AUTH_TIME,
             Self::NonceDemanded { .. } => NONCE,
             Self::CredentialPinned { .. } => PINNED,
             Self::AgentQuota { .. } => QUOTA,
             Self::Plain(plain) => plain.wire(),
+        }
+    }
+
+    /// Its `error_description`: that of [`Cause::wire`], unless only this refusal knows what the caller has to change.
+    pub fn description(&self) -> Cow<'static, str> {
+        match self {
+            Self::Assurance { looked_for: Some(looked_for), .. } => {
+                // The operator chose the words, and the RFC which characters there may be.
+                let is_legal = |c: char| matches!(c, ' '..='!' | '#'..='[' | ']'..='~');
+                let looked_for: String = looked_for.chars().filter(|c| is_legal(*c)).collect();
+                format!(
+                    "the login is too weak for a requested scope, which needs {looked_for}; sign the user in again so \
+                     that the token says so"
+                )
+                .into()
+            }
+            other => other.wire().description.into(),
         }
     }
 
@@ -172,7 +202,8 @@ impl Cause {
         all.extend(TokenFault::ALL.iter().map(|&fault| Cause::subject(fault)));
         all.extend(TokenFault::ALL.iter().map(|&fault| Cause::actor(fault)));
         all.extend(TokenFault::ALL.iter().map(|&fault| Cause::credential(fault)));
-        all.push(Cause::Assurance { acr_values: Vec::new(), max_age: None });
+        all.push(Cause::Assurance { acr_values: Vec::new(), max_age: None, looked_for: None });
+        all.push(Cause::AuthTimeMissing { max_age: 0 });
         all.push(Cause::NonceDemanded { nonce: Arc::from("") });
         all.push(Cause::CredentialPinned { retry_after: 0 });
         all.push(Cause::AgentQuota { retry_after: 0 });
@@ -225,6 +256,14 @@ const ASSURANCE: Wire = wire(
     "assurance_insufficient",
     "the login is too weak or too old for a requested scope; sign the user in again with the acr_values and max_age of this answer",
     "RFC 8693 §2.2.2, RFC 9470 §3",
+);
+const AUTH_TIME: Wire = wire(
+    400,
+    ErrorCode::InvalidRequest,
+    "auth_time_missing",
+    "the subject_token does not say when the user signed in; ask the provider with the max_age of this answer, so that \
+     auth_time is in the token",
+    "RFC 8693 §2.2.2, OIDC-3.1.3.7-09",
 );
 const NONCE: Wire = wire(
     400,

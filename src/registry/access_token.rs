@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::When;
+use super::{AuthTime, When};
 use crate::oauth::ClientId;
 
 /// `[[identity_provider.access_token]]`: which access tokens of a provider are taken, and from whom.
@@ -24,8 +24,8 @@ pub struct AccessTokenSource {
     pub asserted_levels: BTreeSet<String>,
     /// What else has to hold of the claims.
     pub when: Option<When>,
-    /// Whether a token without `auth_time` is refused.
-    pub requires_auth_time: bool,
+    /// Whether the tokens have to have `auth_time`.
+    pub auth_time: AuthTime,
     /// Whether `scope` or `scp` of the token limits what may be asked for.
     pub is_scope_ceiling: bool,
 }

@@ -63,13 +63,14 @@ impl<'a> Search<'a> {
         self.found.push(Conflict { party, key: key.into(), fault: Fault::new(what, fix) });
     }
 
-    /// `http://` issuers and keys are fetched only where Deputy's own issuer is literal loopback too.
+    /// `http://` issuers and keys are fetched only where Deputy's own issuer is on loopback too.
     fn plain_http_stays_on_this_machine(&mut self) {
         if self.own.is_on_loopback() {
             return;
         }
-        let what = "is fetched by plain HTTP, and Deputy's own issuer is not on loopback";
-        let fix = "write `https://`: a server for others trusts nobody by plain HTTP";
+        let what = "is fetched by plain HTTP, which is accepted only if Deputy's own `issuer` is on this machine too";
+        let fix = "write `https://` here; or, to try Deputy on this machine, `issuer = \"http://localhost:8443\"` without \
+                   `[tls]` and `public = \"127.0.0.1:8443\"` under `[listen]`";
         let is_plain = |issuer: &str, keys: &KeySource| {
             issuer.starts_with("http:") || matches!(keys, KeySource::Uri(url) if url.scheme() == "http")
         };

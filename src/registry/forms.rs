@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::base::loopback::is_literal_loopback;
+use crate::base::loopback::is_loopback;
 use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
 use crate::oauth::{ClientId, TargetId};
 
@@ -54,16 +54,15 @@ pub fn own_issuer(text: &str) -> Result<Url, Fault> {
     Ok(url)
 }
 
-/// A URL that keys are fetched from: `https://`, or `http://` on literal loopback.
+/// A URL that keys are fetched from: `https://`, or `http://` on loopback.
 pub fn key_url(text: &str) -> Result<Url, Fault> {
     let url = absolute(text)?;
     match url.scheme() {
         "https" => Ok(url),
-        "http" if is_literal_loopback(&url) => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
         "http" => {
-            let what =
-                "is plain HTTP, which is taken only with a literal loopback address (127.0.0.1, [::1])";
-            Err(Fault::new(what, "write `https://`"))
+            let what = "is plain HTTP, which is accepted only on this machine";
+            Err(Fault::new(what, "write `https://`, or the host as `localhost`, `127.0.0.1` or `[::1]`"))
         }
         other => Err(Fault::new(format!("has the scheme `{other}`"), "write `https://`")),
     }

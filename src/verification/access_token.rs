@@ -1,12 +1,13 @@
 //! An access token of an identity provider as a subject token (`docs/adr/0012-access-tokens-as-subjects.md`). It has to be
 //! for an audience that the presenting client is, it has to be a person's, and no chain of actors in it is dropped.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::id_token::{bounded, check_not_ahead, pick, session, subject, times};
-use super::{LoginFacts, LoginToken, MayAct, PredicateClaims, VerifiedLogin, levels};
+use super::id_token::{auth_time, check_has_auth_time, pick, recordable, session, subject, times};
+use super::{LoginFacts, LoginToken, MayAct, NotALogin, PredicateClaims, VerifiedLogin, levels};
 use crate::base::digest::sha256;
 use crate::base::time::Timestamp;
 use crate::jose::Claims;
@@ -28,38 +29,28 @@ pub fn judge(
     signed: &str,
     client: &ClientId,
     now: Timestamp,
-) -> Result<VerifiedLogin, TokenFault> {
+) -> Result<VerifiedLogin, NotALogin> {
     let members = claims.members();
     let (_, source) = source(provider, members, |when| when.holds(claims))?;
     if !source.types.contains(&typ) {
-        return Err(TokenFault::Kind);
+        return Err(TokenFault::Kind.into());
     }
     let (issued_at, expires_at) = times(claims, now)?;
     if !source.clients.contains(client) {
-        return Err(TokenFault::RelyingParty);
+        return Err(TokenFault::RelyingParty.into());
     }
     let sub = claims.text("sub")?.ok_or(TokenFault::Claim)?;
     check_chain(members)?;
     check_person(members, source)?;
     // Only the audience saw a proof of the key. Deputy itself saw none.
     if members.contains_key("cnf") && !source.is_client {
-        return Err(TokenFault::BoundToKey);
+        return Err(TokenFault::BoundToKey.into());
     }
-    let auth_time = claims.time("auth_time")?;
-    if auth_time.is_none() && source.requires_auth_time {
-        return Err(TokenFault::AuthTimeMissing);
-    }
-    let since = auth_time.unwrap_or(issued_at);
-    check_not_ahead(since, now)?;
-    if now >= since.plus(provider.max_session) {
-        return Err(TokenFault::SessionTooOld);
-    }
+    let auth_time = auth_time(provider, claims, issued_at, now)?;
     let amr = levels::amr(claims)?;
-    let acr = bounded(claims.text("acr")?)?;
-    let mut levels = levels::met(provider, claims, &amr);
-    if acr.is_none() && amr.is_empty() {
-        levels.extend(source.asserted_levels.iter().cloned());
-    }
+    let acr = recordable(claims.text("acr")?)?;
+    let says_nothing = acr.is_none() && amr.is_empty();
+    let asserted = if says_nothing { &source.asserted_levels } else { &BTreeSet::new() };
     let facts = LoginFacts {
         id_token_hash: sha256([signed.as_bytes()]),
         provider: provider.issuer.clone(),
@@ -67,7 +58,7 @@ pub fn judge(
         token: LoginToken::AccessToken { audience: source.audience.clone(), expires_at },
         issued_at: issued_at.seconds(),
         auth_time: auth_time.map(Timestamp::seconds),
-        levels,
+        levels: levels::met(provider, claims, &amr, asserted),
         acr,
         amr,
         session: session(provider, claims)?,
@@ -75,6 +66,7 @@ pub fn judge(
     };
     let subject = subject(provider, claims, sub)?;
     let may_act = MayAct::read(claims)?;
+    check_has_auth_time(source.auth_time, auth_time, provider)?;
     // Yes/no answers come from ID tokens only, so no claim of a predicate is taken.
     let login = VerifiedLogin::new(facts, Arc::clone(provider), subject, may_act, PredicateClaims::default());
     Ok(match source.is_scope_ceiling {
@@ -117,20 +109,15 @@ pub fn source<'a>(
 
 /// The application to which the token was issued.
 fn party(claims: &Map<String, Value>) -> Result<&str, TokenFault> {
-    match PARTIES.iter().find_map(|name| present(claims, name)) {
+    match PARTIES.iter().find_map(|name| claims.get(*name)) {
         None => Err(TokenFault::AuthorizedParty),
         Some(value) => value.as_str().ok_or(TokenFault::Claim),
     }
 }
 
-/// A claim that is there and not `null`.
-fn present<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    claims.get(name).filter(|value| !value.is_null())
-}
-
 /// A token in which one party already acts for another: exchanging it would drop that party from the chain.
 fn check_chain(claims: &Map<String, Value>) -> Result<(), TokenFault> {
-    let is_agents = match present(claims, ACTOR_FACETS) {
+    let is_agents = match claims.get(ACTOR_FACETS) {
         None => false,
         Some(Value::String(facets)) => facets.split_ascii_whitespace().any(|facet| facet == AGENT_FACET),
         Some(_) => true,
@@ -140,14 +127,14 @@ fn check_chain(claims: &Map<String, Value>) -> Result<(), TokenFault> {
 
 /// Refuses what an application got for itself, by the signs that providers have for it.
 fn check_person(claims: &Map<String, Value>, source: &AccessTokenSource) -> Result<(), TokenFault> {
-    let text = |name: &str| present(claims, name).and_then(Value::as_str);
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let sub = text("sub").unwrap_or_default();
     let is_application = PARTIES.iter().any(|party| text(party) == Some(sub))
         || text("oid") == Some(sub)
         || sub.ends_with("@clients")
         || text("idtyp").is_some_and(|kind| kind.eq_ignore_ascii_case("app"))
-        || has_word(present(claims, "gty"), "client-credentials")
-        || ["clientHost", "clientAddress"].iter().any(|name| present(claims, name).is_some())
+        || has_word(claims.get("gty"), "client-credentials")
+        || ["clientHost", "clientAddress"].iter().any(|name| claims.contains_key(*name))
         || text("preferred_username").is_some_and(|name| name.starts_with("service-account-"));
     let has_scope = !words(claims).is_empty();
     if is_application || (!has_scope && source.when.is_none()) { Err(TokenFault::NotAPerson) } else { Ok(()) }

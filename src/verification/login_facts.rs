@@ -38,7 +38,7 @@ pub struct LoginFacts {
     pub token: LoginToken,
     /// `iat`, in whole seconds since the epoch.
     pub issued_at: i64,
-    /// `auth_time`, in whole seconds since the epoch. Only an access token may lack it.
+    /// `auth_time`, in whole seconds since the epoch. A token may lack it where its provider is configured so.
     pub auth_time: Option<i64>,
     /// `sid`, hashed together with the issuer.
     pub session: Option<Digest>,

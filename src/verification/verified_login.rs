@@ -21,6 +21,7 @@ pub struct VerifiedLogin {
     may_act: Option<MayAct>,
     predicate_claims: PredicateClaims,
     ceiling: Option<Scope>,
+    lacks_nonce: bool,
 }
 
 impl VerifiedLogin {
@@ -32,12 +33,25 @@ impl VerifiedLogin {
         may_act: Option<MayAct>,
         predicate_claims: PredicateClaims,
     ) -> Self {
-        Self { facts: Arc::new(facts), provider, subject, may_act, predicate_claims, ceiling: None }
+        Self {
+            facts: Arc::new(facts),
+            provider,
+            subject,
+            may_act,
+            predicate_claims,
+            ceiling: None,
+            lacks_nonce: false,
+        }
     }
 
     /// The same login, whose token grants no more than this scope.
     pub(super) fn with_ceiling(self, ceiling: Scope) -> Self {
         Self { ceiling: Some(ceiling), ..self }
+    }
+
+    /// The same login, whose token lacks the `nonce` that its provider is configured to require.
+    pub(super) fn without_nonce(self) -> Self {
+        Self { lacks_nonce: true, ..self }
     }
 
     /// A login for tests of what comes after verification.
@@ -99,6 +113,11 @@ impl VerifiedLogin {
             }
             LoginToken::AccessToken { .. } => None,
         }
+    }
+
+    /// Whether the token begins no task because it has no `nonce`. It may join one.
+    pub const fn lacks_nonce(&self) -> bool {
+        self.lacks_nonce
     }
 
     /// The claims that predicates need. They are not recorded.

@@ -23,5 +23,6 @@ mod planted;
 mod planted_dead_code;
 mod planted_proof;
 mod process;
+mod providers;
 mod reload;
 mod structure;

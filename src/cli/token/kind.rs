@@ -7,10 +7,10 @@ use serde_json::{Map, Value, json};
 
 use crate::config::Config;
 use crate::jose::UnverifiedToken;
-use crate::oauth::ClientId;
 use crate::oauth::exchange::own_typ;
+use crate::oauth::{ClientId, TokenFault};
 use crate::registry::IdentityProvider;
-use crate::verification::{SubjectKind, access_token_source, kind_of};
+use crate::verification::{SubjectKind, access_token_source, kind_of, relying_party};
 
 /// What a token would be taken for.
 pub(super) struct Taken {
@@ -76,21 +76,24 @@ fn own(config: &Config, is_own: bool) -> String {
 fn of_provider(provider: &IdentityProvider, kind: SubjectKind, claims: &Map<String, Value>) -> String {
     let issuer = &provider.issuer;
     match kind {
-        SubjectKind::IdToken => {
-            let audiences = match claims.get("aud") {
-                Some(Value::String(one)) => vec![one.as_str()],
-                Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
-                _ => Vec::new(),
-            };
-            let mut parties =
-                provider.relying_parties.iter().filter(|(id, _)| audiences.contains(&id.as_str()));
-            match parties.next() {
-                Some((id, party)) => {
-                    format!("relying party `{id}` of `{issuer}`, from {}", clients(&party.clients))
-                }
-                None => "no relying party: it is refused with the cause `audience`".to_owned(),
+        SubjectKind::IdToken => match relying_party(provider, claims) {
+            Ok((id, party)) => {
+                format!("relying party `{id}` of `{issuer}`, from {}", clients(&party.clients))
             }
-        }
+            Err(fault) => {
+                let fix = match fault {
+                    TokenFault::Audience => {
+                        ": `aud` needs the `client_id` of a `relying_party`, and what else is in it has to be listed under \
+                         its `other_audiences`"
+                    }
+                    TokenFault::AuthorizedParty => {
+                        ": `azp` has to be the `client_id` of a `relying_party`, or listed under its `authorized_parties`"
+                    }
+                    _ => "",
+                };
+                format!("no relying party: it is refused with the cause `{}`{fix}", fault.word())
+            }
+        },
         SubjectKind::AccessToken => match access_token_source(provider, claims, |when| when.holds_in(claims))
         {
             Ok((position, source)) => format!(
@@ -212,6 +215,12 @@ authorized_parties = ["travel-app"]
         assert_eq!(
             said(Some(&config), &header, &id_token).2,
             "relying party `other-app` of `https://op.example`, from the client `stranger`"
+        );
+        let beside = json!({"iss": "https://op.example", "aud": ["other-app", "235982"], "azp": "other-app"});
+        assert_eq!(
+            said(Some(&config), &header, &beside).2,
+            "no relying party: it is refused with the cause `audience`: `aud` needs the `client_id` of a `relying_party`, \
+             and what else is in it has to be listed under its `other_audiences`"
         );
     }
 }

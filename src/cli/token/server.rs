@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::super::output::printable;
 use super::CliError;
-use crate::base::loopback::is_literal_loopback;
+use crate::base::loopback::is_loopback;
 use crate::jose::{Algorithm, SigningKey};
 use crate::sdk::{Client, Credential, Endpoints, Error, Http, HttpOptions, Refusal, Unreachable};
 
@@ -65,7 +65,7 @@ impl Caller {
             .ca_file
             .as_deref()
             .map(|file| std::fs::read(file).map_err(|error| self.unusable_ca(&error.kind().to_string())));
-        let without_proxy = Url::parse(&self.issuer).is_ok_and(|url| is_literal_loopback(&url));
+        let without_proxy = Url::parse(&self.issuer).is_ok_and(|url| is_loopback(&url));
         let options = HttpOptions { roots: roots.transpose()?, without_proxy };
         let http = Http::new(&options).map_err(|error| self.failed(&error))?;
         let endpoints =

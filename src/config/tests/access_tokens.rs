@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{parse, said};
 use crate::oauth::{ClientId, TargetId};
-use crate::registry::{AccessTokenMark, ClaimMatch};
+use crate::registry::{AccessTokenMark, AuthTime, ClaimMatch};
 
 const HEAD: &str = r#"
 issuer = "http://127.0.0.1:8443"
@@ -55,7 +55,8 @@ fn an_entry_is_read_with_its_defaults() {
     let [entry] = provider.access_tokens.as_slice() else { panic!("{provider:?}") };
     assert_eq!(entry.clients.iter().map(ClientId::as_str).collect::<Vec<_>>(), ["gateway"]);
     assert!(entry.is_client && entry.when.is_none() && entry.types.len() == 2);
-    assert!(!entry.requires_auth_time && !entry.is_scope_ceiling && entry.asserted_levels.is_empty());
+    assert_eq!(entry.auth_time, AuthTime::Optional);
+    assert!(!entry.is_scope_ceiling && entry.asserted_levels.is_empty());
 }
 
 #[test]

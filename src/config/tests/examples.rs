@@ -44,6 +44,9 @@ fn meets(level: &AssuranceLevel, claims: &serde_json::Value) -> bool {
         ClaimTest::Contains(values) => values.iter().all(|value| {
             claims[&condition.claim].as_array().is_some_and(|held| held.iter().any(|one| *one == **value))
         }),
+        ClaimTest::Any(values) => values.iter().any(|value| {
+            claims[&condition.claim].as_array().is_some_and(|held| held.iter().any(|one| *one == **value))
+        }),
     })
 }
 

@@ -25,13 +25,9 @@ fn an_issuer_that_could_be_read_in_two_ways_is_refused() {
         (
             ISSUER,
             "issuer = \"http://deputy.example\"",
-            "plain HTTP, which is taken only with a literal loopback",
+            "plain HTTP, which is accepted only on this machine; write `https://`, or the host as `localhost`",
         ),
-        (
-            ISSUER,
-            "issuer = \"http://localhost:8443\"",
-            "plain HTTP, which is taken only with a literal loopback",
-        ),
+        (ISSUER, "issuer = \"http://localhost.:8443\"", "plain HTTP, which is accepted only on this machine"),
         (ISSUER, "issuer = \"http://127.0.0.1:8443/\"", "ends with a slash"),
         (ISSUER, "issuer = \"http://127.0.0.1:8443?a=b\"", "has a query"),
         (ISSUER, "issuer = \"http://127.0.0.1:8443#a\"", "has a fragment"),
@@ -266,7 +262,7 @@ fn identifiers_and_predicates_say_what_they_are() {
         (
             "any_of = [{ claim = \"acr\", in = [\"phr\", \"phrh\"] }]",
             "any_of = [{ claim = \"acr\" }]",
-            "exactly one of `in` and `contains`",
+            "exactly one of `in`, `contains` and `any`",
         ),
     ]);
 }

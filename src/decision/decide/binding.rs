@@ -63,6 +63,7 @@ impl<'a> Walk<'a> {
             credential_at: acting.credential_at(),
             login: login.facts(),
             begins_until: login.begins_until(),
+            lacks_nonce: login.lacks_nonce(),
             max_per_login: self.config.tasks.max_per_login,
             named_task: self.named_task()?,
             purpose: self.question.request.purpose.as_ref(),

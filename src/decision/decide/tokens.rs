@@ -14,7 +14,7 @@ use crate::delegation::record::live;
 use crate::delegation::recorded::Recorded;
 use crate::oauth::{Cause, TokenFault};
 use crate::registry::IdentityProvider;
-use crate::verification::{LoginFacts, NotVerified};
+use crate::verification::{LoginFacts, NotALogin, NotVerified};
 
 impl<'a> Walk<'a> {
     /// The subject token is verified, and by the record it is still valid.
@@ -26,7 +26,7 @@ impl<'a> Walk<'a> {
     ) -> Result<Held<'a>, Denial> {
         match &self.question.verified.subject {
             SubjectResult::Login(result) => {
-                let login = result.as_ref().map_err(|error| not_verified(error, Cause::subject))?;
+                let login = result.as_ref().map_err(no_login)?;
                 let record = match recorded {
                     Recorded::Login(record) => record,
                     Recorded::Unread | Recorded::Token(_) => unknown,
@@ -81,6 +81,15 @@ impl<'a> Walk<'a> {
 
     pub(super) fn cause(self, fault: Fault) -> Cause {
         fault.cause(self.question.has_actor_token())
+    }
+}
+
+fn no_login(error: &NotALogin) -> Denial {
+    match error {
+        NotALogin::NotVerified(error) => not_verified(error, Cause::subject),
+        NotALogin::AuthTimeMissing { max_age } => {
+            Denial::Refused(Cause::AuthTimeMissing { max_age: *max_age })
+        }
     }
 }
 

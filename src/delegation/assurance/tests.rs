@@ -35,7 +35,7 @@ fn level(name: &str, any_of: &[(&str, ClaimTest)]) -> (String, AssuranceLevel) {
         .iter()
         .map(|(claim, test)| ClaimCondition { claim: (*claim).to_owned(), test: test.clone() })
         .collect();
-    (name.to_owned(), AssuranceLevel { name: name.to_owned(), any_of })
+    (name.to_owned(), AssuranceLevel { name: name.to_owned(), any_of, implies: BTreeSet::new() })
 }
 
 fn words(words: &[&str]) -> Vec<String> {
@@ -74,7 +74,12 @@ fn check(scope: &str, reach: &[&Target], levels: &[&str], age: i64) -> Result<()
 }
 
 fn refused(acr_values: &[&str], max_age: Option<u32>) -> Result<(), Cause> {
-    Err(Cause::Assurance { acr_values: words(acr_values), max_age })
+    Err(Cause::Assurance { acr_values: words(acr_values), max_age, looked_for: None })
+}
+
+/// A refusal for a level that no `acr` meets.
+fn refused_for_lack_of(looked_for: &str) -> Result<(), Cause> {
+    Err(Cause::Assurance { acr_values: Vec::new(), max_age: None, looked_for: Some(looked_for.to_owned()) })
 }
 
 #[test]
@@ -92,7 +97,10 @@ fn a_level_not_met_is_refused_with_the_acr_values_that_would_meet_it() {
     assert_eq!(check("search", &[&tickets], &[], 0), refused(&["loa3"], None));
     assert_eq!(check("book", &[&tickets], &["mfa"], 0), refused(&["phr", "phrh", "x"], None));
     assert_eq!(check("book search", &[&tickets], &["mfa", "phishing_resistant"], 0), Ok(()));
-    assert_eq!(check("pay", &[&tickets], &["mfa"], 0), refused(&[], None));
+    assert_eq!(
+        check("pay", &[&tickets], &["mfa"], 0),
+        refused_for_lack_of("`hwk` and `pin` in `amr`, or `never` in `acr`")
+    );
     assert_eq!(check("look", &[&tickets], &[], 0), Ok(()));
     assert_eq!(check("look search", &[&tickets], &[], 0), refused(&["loa3"], None));
 }
@@ -108,7 +116,10 @@ fn of_two_levels_missed_the_one_that_asks_for_more_than_mfa_is_told() {
 #[test]
 fn a_level_the_provider_does_not_define_is_not_met() {
     let tickets = target("tickets", &[("book", rule(Some("elsewhere"), None))]);
-    assert_eq!(check("book", &[&tickets], &["mfa"], 0), refused(&[], None));
+    assert_eq!(
+        check("book", &[&tickets], &["mfa"], 0),
+        refused_for_lack_of("the level `elsewhere`, which its provider does not define")
+    );
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn planned(
         credential_at: None,
         login: &facts(),
         begins_until,
+        lacks_nonce: false,
         max_per_login: 20,
         named_task,
         purpose: None,
@@ -52,6 +53,31 @@ fn a_token_begins_a_task_up_to_its_greatest_age() {
     assert_eq!(planned(&unknown, "assistant", None, None), Ok(TaskPlan::Begin));
     assert_eq!(planned(&unknown, "assistant", JUST, None), Ok(TaskPlan::Begin));
     assert_eq!(planned(&unknown, "assistant", a_moment_ago(), None), TOO_OLD);
+}
+
+#[test]
+fn a_token_without_the_nonce_that_its_provider_requires_begins_nothing_and_joins() {
+    let acting = own_agent(&valid_world(), "assistant");
+    let (agent, facts) = (agent(&acting), facts());
+    let asking = |named_task| Asking {
+        client: &acting.client.id,
+        agent: &agent,
+        credential_at: None,
+        login: &facts,
+        begins_until: None,
+        lacks_nonce: true,
+        max_per_login: 20,
+        named_task,
+        purpose: None,
+    };
+    let begun = plan(&LoginRecord::default(), &asking(None), NOW);
+    assert_eq!(begun, Err(Fault::Subject(TokenFault::NonceMissing)));
+    let fed = fed();
+    let join = Ok(TaskPlan::Join(fed.task.id, fed.login.id));
+    assert_eq!(plan(&recorded(&fed), &asking(None), NOW), join);
+    let renewed = LoginRecord { uses: Vec::new(), named: Some(fed.task.clone()), ..recorded(&fed) };
+    let join = Ok(TaskPlan::JoinWithNewLogin(fed.task.id));
+    assert_eq!(plan(&renewed, &asking(Some(fed.task.id)), NOW), join);
 }
 
 #[test]

@@ -49,7 +49,8 @@ faults! {
     TooOld "too_old",
         "`iat` is older than this kind of token may be, or the lifetime is longer than is allowed. An ID token that is \
          too old to begin a task still joins the live task that it fed.";
-    AuthTimeMissing "auth_time_missing", "`auth_time` is missing.";
+    NonceMissing "nonce_missing",
+        "`nonce` is missing, and the provider is configured so that a token without it begins no task.";
     SessionTooOld "session_too_old", "The login is older than a session may be.";
     TooLittleLife "too_little_life", "Too little of the lifetime is left to issue another token.";
     NeverIssued "never_issued", "Deputy's key signed the token, but Deputy never recorded it: the key is misused.";

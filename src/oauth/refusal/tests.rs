@@ -13,6 +13,25 @@ fn descriptions_keep_to_the_characters_of_rfc_6749() {
 }
 
 #[test]
+fn a_level_without_acr_values_is_described_by_what_it_looks_for() {
+    let refused = |looked_for: Option<&str>| {
+        let looked_for = looked_for.map(str::to_owned);
+        Cause::Assurance { acr_values: Vec::new(), max_age: None, looked_for }.description().into_owned()
+    };
+    assert_eq!(
+        refused(Some("`mfa` in `amr`")),
+        "the login is too weak for a requested scope, which needs `mfa` in `amr`; sign the user in again so that the \
+         token says so"
+    );
+    let odd = refused(Some("`a\"b\\c\n\u{e9}` in `x`"));
+    assert!(odd.contains("which needs `abc` in `x`;"), "only what RFC 6749 allows: {odd}");
+    assert_eq!(
+        refused(None),
+        Cause::Assurance { acr_values: Vec::new(), max_age: None, looked_for: None }.wire().description
+    );
+}
+
+#[test]
 fn all_faults_of_one_token_look_the_same() {
     for &fault in TokenFault::ALL {
         assert_eq!(Cause::subject(fault).wire(), Cause::subject(TokenFault::Expired).wire());
@@ -57,7 +76,8 @@ fn page() -> String {
          A refusal is a JSON object. `error` is the error code of the RFC, `error_description` says what to change, \
          `reason` is a stable word for programs, and `request_id` identifies the refusal for the operator. The answer with the \
          reason `assurance_insufficient` also has `acr_values` and `max_age`, which the client asks its provider for \
-         when the user signs in again.\n\n\
+         when the user signs in again; where the level has no `acr_values`, `error_description` says which claim was \
+         looked for. The answer with the reason `auth_time_missing` has the `max_age` to ask with.\n\n\
          If Deputy itself fails, it answers with status 503, the error `temporarily_unavailable` and a `Retry-After` \
          header. No token was given out then. `error_description` says whether something may have been recorded all the \
          same, which Deputy does not know if the database did not confirm a commit.\n\n\

@@ -89,8 +89,12 @@ impl World {
         let mut claims = self.claims("age_over_18");
         claims["age_over_18"] = true.into();
         claims["act"] = json!({ "sub": "agent_b", "act": { "sub": "agent_a" } });
+        let claims_set = claims.as_object_mut().unwrap();
         for (name, value) in other {
-            claims[*name] = value.clone();
+            match value {
+                Value::Null => claims_set.remove(*name),
+                value => claims_set.insert((*name).to_owned(), value.clone()),
+            };
         }
         self.token("at+jwt", &claims)
     }

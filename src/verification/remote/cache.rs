@@ -1,30 +1,24 @@
 //! The key sets of others, kept as long as their publishers and our bounds allow.
 
+mod fetch;
+mod known;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use openidconnect::core::CoreProviderMetadata;
 use url::Url;
 
-use super::{FetchError, MAX_DOCUMENT, RemoteKeys, provider_metadata};
+use super::{FetchError, RemoteKeys};
 use crate::base::time::{Lifetime, Timestamp};
-use crate::jose::{Header, KeySet, PublicKey};
+use crate::jose::{Claims, Header, JoseError, KeySet, PublicKey, UnverifiedToken};
 use crate::oauth::Issuer;
 use crate::registry::{KeySource, KeysToken, Network, Reach};
 
-/// Shortest and longest time a fetched set is taken without looking again (JWKS-08).
-const FRESH: (Lifetime, Lifetime) = (Lifetime::from_seconds(300), Lifetime::from_seconds(86_400));
-/// One unknown `kid` causes at most one fetch in this time (7515-4.1.4-01).
-const UNKNOWN_KID_PAUSE: Lifetime = Lifetime::from_seconds(60);
-/// Unknown `kid`s cause at most one fetch in this time per source, whichever they are. Each of those fetches would find
-/// any new key.
-const SOURCE_PAUSE: Lifetime = Lifetime::from_seconds(5);
-/// As many unknown `kid`s are remembered per source. Beyond that all are forgotten, and [`SOURCE_PAUSE`] alone counts.
-const MAX_MISSED: usize = 256;
-/// After a failed fetch none is tried for this time.
-const FAILURE_PAUSE: Lifetime = Lifetime::from_seconds(10);
+use fetch::{Fetch, Wanted};
+use known::{Good, Known};
+
 /// Until when a file is not read again by itself: only a reload reads it.
 const FOR_EVER: Timestamp = Timestamp::from_millis(i64::MAX);
 
@@ -39,7 +33,7 @@ pub struct KeySpec<'a> {
     pub reach: &'a Reach,
     /// The last good copy serves this long when no new one can be had.
     pub stale: Lifetime,
-    /// Deputy's own issuer is literal loopback, so plain HTTP to literal loopback is allowed.
+    /// Deputy's own issuer is on loopback, so plain HTTP to loopback is allowed.
     pub is_local: bool,
 }
 
@@ -48,7 +42,7 @@ pub struct KeySpec<'a> {
 pub enum KeyFault {
     /// The keys are known, and none fits the header.
     Unknown,
-    /// No keys are known and none can be had.
+    /// Nobody knows whether there is such a key: no keys can be had, or the source may not be asked again so soon.
     Unavailable(String),
 }
 
@@ -75,60 +69,10 @@ pub struct KeyCache {
     sources: Mutex<HashMap<SourceName, Arc<Source>>>,
 }
 
-/// What is fetched, and how.
-#[derive(Clone)]
-struct Fetch {
-    remote: Arc<dyn RemoteKeys>,
-    place: Place,
-    reach: Reach,
-    is_local: bool,
-    /// The key for which the source is asked.
-    wanted: Header,
-}
-
 /// One source: what is known of it, and a lock held while it is being asked.
 struct Source {
     known: ArcSwap<Known>,
     asking: Arc<tokio::sync::Mutex<()>>,
-}
-
-#[derive(Clone, Default)]
-struct Known {
-    /// The last good set, with when it was had and until when it needs no new look.
-    good: Option<Good>,
-    /// When it was last asked, and what went wrong if it did.
-    asked: Option<(Timestamp, Option<String>)>,
-    /// The `kid`s that a look did not find, and when that was.
-    missed: HashMap<Option<String>, Timestamp>,
-}
-
-#[derive(Clone)]
-struct Good {
-    keys: Arc<KeySet>,
-    had_at: Timestamp,
-    fresh_until: Timestamp,
-}
-
-impl Known {
-    /// Whether the source was asked less than `pause` ago. A clock set back counts as long ago.
-    fn was_asked_within(&self, pause: Lifetime, now: Timestamp) -> bool {
-        self.asked.as_ref().is_some_and(|(at, _)| (0..pause.millis()).contains(&now.millis_since(*at)))
-    }
-
-    /// Whether a look for this key found, less than its pause ago, that there is none.
-    fn has_missed(&self, header: &Header, now: Timestamp) -> bool {
-        let within = 0..UNKNOWN_KID_PAUSE.millis();
-        self.missed.get(&header.kid).is_some_and(|at| within.contains(&now.millis_since(*at)))
-    }
-
-    fn has_failed(&self) -> bool {
-        matches!(&self.asked, Some((_, Some(_))))
-    }
-
-    /// The set, where it is not older than `stale` allows.
-    fn usable(&self, stale: Lifetime, now: Timestamp) -> Option<&Good> {
-        self.good.as_ref().filter(|good| now < good.had_at.plus(stale).max(good.fresh_until))
-    }
 }
 
 /// Key sets that were read from files, to be put in force together.
@@ -195,7 +139,7 @@ impl KeyCache {
     ///
     /// # Errors
     /// [`KeyFault::Unknown`] where the source was asked and has no such key; [`KeyFault::Unavailable`] where it could
-    /// not be asked, so that the key may be one of its new ones.
+    /// not be asked, or not again so soon, so that the key may be one of its new ones.
     pub async fn key(
         &self,
         spec: KeySpec<'_>,
@@ -207,15 +151,9 @@ impl KeyCache {
         };
         let source = self.source(&place, spec.reach);
         let mut known = source.known.load_full();
-        let fetch = || Fetch {
-            remote: Arc::clone(&self.remote),
-            place: place.clone(),
-            reach: spec.reach.clone(),
-            is_local: spec.is_local,
-            wanted: header.clone(),
-        };
-        if known.usable(spec.stale, now).is_some_and(|good| good.keys.choose(header).is_some()) {
-            if Self::wants_look(&known, spec, header, now)
+        let fetch = || self.fetch(spec, &place, Wanted { header: header.clone(), instead_of: None });
+        if known.has_key(spec.stale, header, now) {
+            if known.wants_look(spec.stale, header, now)
                 && let Ok(turn) = Arc::clone(&source.asking).try_lock_owned()
             {
                 let (fetch, source) = (fetch(), Arc::clone(&source));
@@ -228,40 +166,66 @@ impl KeyCache {
             // A request that lacks a key waits for the fetch that is under way.
             let _turn = source.asking.lock().await;
             known = source.known.load_full();
-            if Self::wants_look(&known, spec, header, now) {
+            if known.wants_look(spec.stale, header, now) {
                 fetch().look(&source, now).await;
                 known = source.known.load_full();
             }
         }
-        let fault = || {
-            let fault = known.asked.as_ref().and_then(|(_, fault)| fault.clone());
-            KeyFault::Unavailable(fault.unwrap_or_else(|| "never fetched".to_owned()))
+        known.key(spec.stale, header, now)
+    }
+
+    /// Verifies a token with `key`, which is the one that [`KeyCache::key`] found for it. If its signature is not by that
+    /// key, the source is asked, as rarely as for an unknown `kid`, whether it has another key under that name: some
+    /// providers that are set up anew have. A source that cannot be asked changes nothing, because a new key has a new
+    /// `kid` (OIDC Core §10.1.1).
+    ///
+    /// # Errors
+    /// As [`UnverifiedToken::verify`].
+    pub async fn verify(
+        &self,
+        spec: KeySpec<'_>,
+        token: &UnverifiedToken<'_>,
+        key: &PublicKey,
+        now: Timestamp,
+    ) -> Result<Claims, JoseError> {
+        let error = match token.verify(key) {
+            Ok(claims) => return Ok(claims),
+            Err(error) => error,
         };
-        match known.usable(spec.stale, now) {
-            None => Err(fault()),
-            Some(good) => match good.keys.choose(header) {
-                Some(key) => Ok(key.clone()),
-                // Nobody knows whether it is a new one.
-                None if known.has_failed() => Err(fault()),
-                None => Err(KeyFault::Unknown),
-            },
+        match self.other_key(spec, token.header(), key, now).await {
+            Some(other) => token.verify(&other),
+            None => Err(error),
         }
     }
 
-    /// Whether the source should be asked now.
-    fn wants_look(known: &Known, spec: KeySpec<'_>, header: &Header, now: Timestamp) -> bool {
-        if known.has_failed() && known.was_asked_within(FAILURE_PAUSE, now) {
-            return false;
+    /// Another key than this one that fits `header`.
+    async fn other_key(
+        &self,
+        spec: KeySpec<'_>,
+        header: &Header,
+        key: &PublicKey,
+        now: Timestamp,
+    ) -> Option<PublicKey> {
+        let place = place(spec)?;
+        let source = self.source(&place, spec.reach);
+        let _turn = source.asking.lock().await;
+        let known = source.known.load_full();
+        let found = known.key_instead_of(key, spec.stale, header, now);
+        if found.is_some() || !known.may_look_for(header, now) {
+            return found;
         }
-        match known.usable(spec.stale, now) {
-            None => true,
-            Some(good) if now >= good.fresh_until || now < good.had_at => true,
-            Some(good) => {
-                good.fresh_until != FOR_EVER
-                    && good.keys.choose(header).is_none()
-                    && !known.was_asked_within(SOURCE_PAUSE, now)
-                    && !known.has_missed(header, now)
-            }
+        let wanted = Wanted { header: header.clone(), instead_of: Some(key.clone()) };
+        self.fetch(spec, &place, wanted).look(&source, now).await;
+        source.known.load().key_instead_of(key, spec.stale, header, now)
+    }
+
+    fn fetch(&self, spec: KeySpec<'_>, place: &Place, wanted: Wanted) -> Fetch {
+        Fetch {
+            remote: Arc::clone(&self.remote),
+            place: place.clone(),
+            reach: spec.reach.clone(),
+            is_local: spec.is_local,
+            wanted,
         }
     }
 
@@ -280,73 +244,6 @@ impl KeyCache {
             .entry(name)
             .or_insert_with(|| Arc::new(Source { known: ArcSwap::default(), asking: Arc::default() }));
         Arc::clone(source)
-    }
-}
-
-impl Fetch {
-    /// Asks the source once. A failure leaves the last good copy in place.
-    async fn look(&self, source: &Source, now: Timestamp) {
-        let before = source.known.load_full();
-        // Noted before the first byte goes out: a caller that goes away must not make the next one ask
-        // again at once.
-        let asking = Some((now, Some("a fetch was given up".to_owned())));
-        source.known.store(Arc::new(Known { asked: asking, ..Known::clone(&before) }));
-        let after = match self.fetch().await {
-            Ok((keys, max_age)) => {
-                let fresh = max_age.unwrap_or(FRESH.0).clamp(FRESH.0, FRESH.1);
-                let fresh_until = match self.place {
-                    Place::File(_) => FOR_EVER,
-                    Place::Discovery(_) | Place::Uri(_) => now.plus(fresh),
-                };
-                let mut missed = before.missed.clone();
-                missed.retain(|_, at| (0..UNKNOWN_KID_PAUSE.millis()).contains(&now.millis_since(*at)));
-                if keys.choose(&self.wanted).is_none() {
-                    if missed.len() >= MAX_MISSED {
-                        missed.clear();
-                    }
-                    missed.insert(self.wanted.kid.clone(), now);
-                }
-                let good = Good { keys: Arc::new(keys), had_at: now, fresh_until };
-                Known { good: Some(good), asked: Some((now, None)), missed }
-            }
-            Err(FetchError(what)) => {
-                tracing::warn!(keys.source = %self.place, "keys were not renewed: {what}");
-                Known { asked: Some((now, Some(what))), ..Known::clone(&before) }
-            }
-        };
-        source.known.store(Arc::new(after));
-    }
-
-    async fn fetch(&self) -> Result<(KeySet, Option<Lifetime>), FetchError> {
-        let document = match &self.place {
-            Place::File(path) => {
-                // A local file of bounded use, once a few minutes: not worth another thread.
-                let body = std::fs::read(path).map_err(|error| FetchError(error.to_string()))?;
-                super::Document { body, max_age: None }
-            }
-            Place::Uri(url) => self.remote.fetch(url, &self.reach, MAX_DOCUMENT, self.is_local).await?,
-            Place::Discovery(issuer) => {
-                let url = self.discover(issuer).await?;
-                self.remote.fetch(&url, &self.reach, MAX_DOCUMENT, self.is_local).await?
-            }
-        };
-        let keys = KeySet::parse(&document.body)
-            .map_err(|_| FetchError("not a key set within the limits".to_owned()))?;
-        // An empty set is believed: an issuer that withdrew every key wants none of them to be trusted.
-        if keys.is_empty() {
-            tracing::warn!(keys.source = %self.place, "the key set has no usable key");
-        }
-        Ok((keys, document.max_age))
-    }
-
-    /// Where the provider's key set is.
-    async fn discover(&self, issuer: &Issuer) -> Result<Url, FetchError> {
-        let metadata = provider_metadata(self.remote.as_ref(), issuer, &self.reach, self.is_local)
-            .await
-            .map_err(|fault| FetchError(fault.to_string()))?;
-        let metadata: CoreProviderMetadata = serde_json::from_slice(&metadata)
-            .map_err(|error| FetchError(format!("provider metadata: {error}")))?;
-        Ok(metadata.jwks_uri().url().clone())
     }
 }
 

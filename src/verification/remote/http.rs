@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::address::is_public;
 use super::{Document, FetchError, Fetched, RemoteKeys};
 use crate::base::certificate::CertificateFault;
-use crate::base::loopback::is_literal_loopback;
+use crate::base::loopback::{LOCALHOST, LOCALHOST_ADDRESSES, is_loopback};
 use crate::base::time::Lifetime;
 use crate::registry::{Network, Reach};
 
@@ -48,11 +48,11 @@ pub struct HttpKeys {
 
 impl HttpKeys {
     /// The client for this reach, made at its first use.
-    fn client(&self, url: &Url, reach: &Reach) -> Result<reqwest::Client, FetchError> {
+    fn client(&self, url: &Url, reach: &Reach, is_loopback: bool) -> Result<reqwest::Client, FetchError> {
         let key = match url.scheme() {
             "http" => ClientKey::Local,
             _ => ClientKey::Reach(
-                reach.network == Network::Public,
+                reach.network == Network::Public && !is_loopback,
                 reach.tls_ca_file.clone(),
                 reach.proxy.clone(),
             ),
@@ -70,8 +70,10 @@ impl HttpKeys {
 impl RemoteKeys for HttpKeys {
     fn fetch<'a>(&'a self, url: &'a Url, reach: &'a Reach, limit: usize, is_local: bool) -> Fetched<'a> {
         Box::pin(async move {
-            check_url(url, reach, is_local)?;
-            let client = self.client(url, reach)?;
+            // Only where Deputy's own issuer is on loopback: a server for others asks nobody on its own machine by name.
+            let is_loopback = is_local && is_loopback(url);
+            check_url(url, reach, is_loopback)?;
+            let client = self.client(url, reach, is_loopback)?;
             let token = token(url, reach)?;
             // Once more around everything, so that a body that drips cannot outlast the limit.
             match tokio::time::timeout(TOTAL, get(&client, url, limit, token)).await {
@@ -90,10 +92,9 @@ fn fault(what: &str) -> FetchError {
     FetchError(what.to_owned())
 }
 
-/// The rules that need no connection: https, or http where `is_local` (Deputy's own issuer is literal
-/// loopback) and this host is too; no address literals on the public network (FETCH-01, FETCH-03).
-fn check_url(url: &Url, reach: &Reach, is_local: bool) -> Result<(), FetchError> {
-    let is_loopback = is_local && is_literal_loopback(url);
+/// The rules that need no connection: https, or http where `is_loopback`; no address literals on the public network
+/// (FETCH-01, FETCH-03).
+fn check_url(url: &Url, reach: &Reach, is_loopback: bool) -> Result<(), FetchError> {
     match url.scheme() {
         "https" => {}
         "http" if is_loopback => return Ok(()),
@@ -194,7 +195,11 @@ fn build(key: &ClientKey) -> Result<reqwest::Client, FetchError> {
         .no_proxy();
     match key {
         // No TLS, so no roots: a machine without any can still play on itself.
-        ClientKey::Local => builder = builder.tls_certs_only([]),
+        ClientKey::Local => {
+            // The name is this machine, whatever a resolver says: plain HTTP never leaves it.
+            let here = LOCALHOST_ADDRESSES.map(|address| SocketAddr::new(address, 0));
+            builder = builder.tls_certs_only([]).resolve_to_addrs(LOCALHOST, &here);
+        }
         ClientKey::Reach(is_public, tls_ca_file, proxy) => {
             builder = builder.https_only(true);
             if let Some(file) = tls_ca_file {

@@ -9,7 +9,7 @@ use crate::jose::UnverifiedToken;
 use crate::oauth::{ClientId, DeclaredType, TokenFault};
 use crate::registry::*;
 use crate::verification::fixtures::*;
-use crate::verification::{LoginToken, NotVerified, VerifiedLogin};
+use crate::verification::{LoginToken, NotALogin, NotVerified, VerifiedLogin};
 
 const GATEWAY: &str = "https://gateway.example";
 
@@ -22,7 +22,7 @@ fn entry(change: impl FnOnce(&mut AccessTokenSource)) -> AccessTokenSource {
         types: AccessTokenType::ALL.into(),
         asserted_levels: BTreeSet::new(),
         when: None,
-        requires_auth_time: false,
+        auth_time: AuthTime::Optional,
         is_scope_ceiling: false,
     };
     change(&mut entry);
@@ -51,14 +51,18 @@ fn access_claims() -> Value {
     })
 }
 
-async fn verify_at(world: &World, claims: &Value, now: Timestamp) -> Result<VerifiedLogin, TokenFault> {
+async fn login(world: &World, claims: &Value, now: Timestamp) -> Result<VerifiedLogin, NotALogin> {
     let token = sign(&world.provider_key, "JWT", claims);
     let scanned = UnverifiedToken::scan(&token);
     let presented = (&scanned, DeclaredType::Jwt);
-    match world.verifier.login(&world.config, presented, &world.client_id(), now).await {
+    world.verifier.login(&world.config, presented, &world.client_id(), now).await
+}
+
+async fn verify_at(world: &World, claims: &Value, now: Timestamp) -> Result<VerifiedLogin, TokenFault> {
+    match login(world, claims, now).await {
         Ok(verified) => Ok(verified),
-        Err(NotVerified::Fault(fault)) => Err(fault),
-        Err(NotVerified::Unavailable(why)) => panic!("{why}"),
+        Err(NotALogin::NotVerified(NotVerified::Fault(fault))) => Err(fault),
+        Err(other) => panic!("{other:?}"),
     }
 }
 
@@ -93,11 +97,12 @@ async fn the_first_entry_counts_whose_audience_party_and_condition_all_match() {
         entry(|entry| entry.authorized_parties = BTreeSet::from(["other-app".to_owned()])),
         entry(|entry| {
             entry.when = when("tid", json!("tenant-1"));
-            entry.requires_auth_time = true;
+            entry.auth_time = AuthTime::Required;
         }),
         entry(|entry| entry.is_scope_ceiling = true),
     ]);
-    assert_eq!(verify(&world, json!({"tid": "tenant-1"})).await.unwrap_err(), TokenFault::AuthTimeMissing);
+    let demanded = login(&world, &but(access_claims(), json!({"tid": "tenant-1"})), NOW).await;
+    assert!(matches!(demanded, Err(NotALogin::AuthTimeMissing { max_age: 28_800 })), "{demanded:?}");
     let last = verify(&world, json!({"tid": "tenant-2"})).await.unwrap();
     assert_eq!(last.ceiling().unwrap().to_string(), "openid tickets:search");
 

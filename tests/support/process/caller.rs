@@ -159,7 +159,7 @@ impl Caller {
         self.try_post_with(base, endpoint, &self.assertion(), form).await.expect("an answer")
     }
 
-    async fn try_token(&self, base: &str, exchange: &Exchange<'_>) -> Option<Answer> {
+    pub async fn try_token(&self, base: &str, exchange: &Exchange<'_>) -> Option<Answer> {
         self.try_post_with(base, Endpoint::Token, &self.assertion(), exchange.params()).await
     }
 

@@ -14,6 +14,20 @@ pub(super) const MEANING: &[Case] = &[
         "proof = \"required\"",
     ),
     (
+        "ID tokens that need not say when the user signed in",
+        |w| w.edit("policy_claims = [\"groups\"]", "policy_claims = [\"groups\"]\nauth_time = \"optional\""),
+        "auth_time",
+        Warning,
+        "ask the provider with `max_age`",
+    ),
+    (
+        "ID tokens for any audience beside the relying party",
+        |w| w.edit("client_id = \"other-app\"", "client_id = \"other-app\"\nother_audiences = \"any\""),
+        "audiences",
+        Warning,
+        "list the audiences",
+    ),
+    (
         "no relying party",
         |w| {
             while let Some(from) = w.text.find("[[identity_provider.relying_party]]") {

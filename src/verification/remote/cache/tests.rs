@@ -1,3 +1,5 @@
+mod renewed;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -124,11 +126,12 @@ async fn a_flood_of_random_key_ids_causes_one_fetch_in_five_seconds_and_keeps_no
     let world = World::new();
     assert_eq!(world.known(0).await, Ok(()));
     for n in 0..100 {
-        assert_eq!(world.find(&format!("random-{n}"), 4).await, Err(KeyFault::Unknown));
+        let why = unavailable(world.find(&format!("random-{n}"), 4).await);
+        assert_eq!(why, format!("unknown key `random-{n}`; asking again in 1 s"));
     }
     assert_eq!(world.fetches(), 1, "asked within the five seconds before");
     for n in 0..300 {
-        assert_eq!(world.find(&format!("random-{n}"), 10 + n / 30).await, Err(KeyFault::Unknown));
+        assert!(world.find(&format!("random-{n}"), 10 + n / 30).await.is_err());
     }
     assert_eq!(world.fetches(), 3);
     let new = SigningKey::generate(Algorithm::ES256).unwrap();
@@ -185,7 +188,12 @@ async fn a_new_key_is_found_when_a_token_names_it() {
     assert_eq!(world.known(0).await, Ok(()));
     let new = SigningKey::generate(Algorithm::ES256).unwrap();
     world.server.set("/jwks", Answer::json(key_set(&[&world.key, &new])));
-    assert_eq!(world.find(new.kid(), 4).await, Err(KeyFault::Unknown));
+    let why = unavailable(world.find(new.kid(), 4).await);
+    assert_eq!(
+        why,
+        format!("unknown key `{}`; asking again in 1 s", new.kid()),
+        "nobody has asked for it yet"
+    );
     assert_eq!(world.find(new.kid(), 5).await, Ok(()));
 }
 
@@ -268,14 +276,39 @@ async fn discovery_leads_to_the_keys_and_its_issuer_is_compared_byte_for_byte() 
 }
 
 #[tokio::test]
+async fn nothing_in_the_metadata_but_its_issuer_and_the_place_of_the_keys_can_be_wrong() {
+    for (name, value) in [
+        ("op_policy_uri", json!("")),
+        ("service_documentation", json!("see the wiki")),
+        ("authorization_endpoint", json!(null)),
+        ("token_endpoint", json!(["a", "b"])),
+        ("response_types_supported", json!("code")),
+        ("subject_types_supported", json!({})),
+        ("id_token_signing_alg_values_supported", json!(["RS256", "new"])),
+        ("claims_parameter_supported", json!("true")),
+    ] {
+        let world = World::discovering();
+        world.set_metadata(json!({ name: value.clone() }));
+        assert_eq!(world.known(0).await, Ok(()), "{name} = {value}");
+    }
+    let world = World::discovering();
+    let least = json!({"issuer": world.server.origin, "jwks_uri": world.server.url("/jwks")}).to_string();
+    let odd = least.replacen('{', r#"{"x": 1e999, "deep": [[[]]], "twice": 1, "twice": 2, "#, 1);
+    world.server.set("/.well-known/openid-configuration", Answer::json(odd));
+    assert_eq!(world.known(0).await, Ok(()));
+
+    for uri in [json!(null), json!(""), json!("/jwks"), json!(7)] {
+        let world = World::discovering();
+        world.set_metadata(json!({ "jwks_uri": uri }));
+        let why = unavailable(world.known(0).await);
+        assert_eq!(why, "provider metadata has no usable `jwks_uri`", "{uri}");
+    }
+}
+
+#[tokio::test]
 async fn metadata_cannot_lead_anywhere_a_configured_url_could_not() {
     let world = World::discovering();
-    for uri in [
-        "http://10.0.0.1/jwks",
-        "file:///etc/passwd",
-        "https://169.254.169.254/jwks",
-        "https://localhost/jwks",
-    ] {
+    for uri in ["http://10.0.0.1/jwks", "file:///etc/passwd", "https://169.254.169.254/jwks"] {
         let world = World::discovering();
         world.set_metadata(json!({ "jwks_uri": uri }));
         let why = unavailable(world.known(0).await);

@@ -6,6 +6,7 @@ use url::Url;
 
 use super::{HttpKeys, check_url, token};
 use crate::base::certificate::CertificateFault;
+use crate::base::loopback::is_loopback;
 use crate::base::time::Timestamp;
 use crate::registry::Reach;
 
@@ -27,8 +28,9 @@ pub struct Probe {
 impl HttpKeys {
     /// Asks for `url` as a fetch would, and reads no body.
     pub async fn probe(&self, url: &Url, reach: &Reach, is_local: bool) -> Probe {
-        let request = check_url(url, reach, is_local)
-            .and_then(|()| Ok((self.client(url, reach)?.get(url.clone()), token(url, reach)?)));
+        let is_loopback = is_local && is_loopback(url);
+        let request = check_url(url, reach, is_loopback)
+            .and_then(|()| Ok((self.client(url, reach, is_loopback)?.get(url.clone()), token(url, reach)?)));
         let Ok((request, token)) = request else { return Probe::default() };
         let request = match token {
             Some(token) => request.header(reqwest::header::AUTHORIZATION, token),

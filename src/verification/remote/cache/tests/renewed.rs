@@ -1,0 +1,46 @@
+//! A provider that was set up anew: it signs with a new key under an old name.
+
+use super::*;
+use crate::jose::UnverifiedToken;
+
+/// A token of this key, verified as the provider's.
+async fn verified(world: &World, key: &SigningKey, seconds: i64) -> Result<(), JoseError> {
+    let token = key.sign_compact(&key.header_segment("JWT"), b"{}").unwrap();
+    let token = UnverifiedToken::scan(&token).unwrap();
+    let known = world.cache.key(world.spec(), token.header(), at(seconds)).await.expect("a key of this name");
+    world.cache.verify(world.spec(), &token, &known, at(seconds)).await.map(drop)
+}
+
+/// Another key under the same `kid`.
+fn named_like(key: &SigningKey) -> SigningKey {
+    SigningKey::generate(Algorithm::ES256).unwrap().named(key.kid())
+}
+
+#[tokio::test]
+async fn a_new_key_under_an_old_name_is_found_when_it_signs_a_token() {
+    let world = World::new();
+    assert_eq!(verified(&world, &world.key, 0).await, Ok(()));
+    let new = named_like(&world.key);
+    world.server.set("/jwks", Answer::json(key_set(&[&new])));
+    assert_eq!(verified(&world, &new, 4).await, Err(JoseError::Signature), "asked a moment ago");
+    assert_eq!(verified(&world, &new, 5).await, Ok(()));
+    assert_eq!(world.fetches(), 2);
+    assert_eq!(verified(&world, &new, 6).await, Ok(()));
+    assert_eq!(verified(&world, &world.key, 20).await, Err(JoseError::Signature), "the old key is withdrawn");
+}
+
+#[tokio::test]
+async fn forged_signatures_cause_one_fetch_a_minute_and_change_nothing() {
+    let world = World::new();
+    assert_eq!(verified(&world, &world.key, 0).await, Ok(()));
+    let forger = named_like(&world.key);
+    for seconds in [10, 11, 20, 40, 69] {
+        assert_eq!(verified(&world, &forger, seconds).await, Err(JoseError::Signature));
+        assert_eq!(verified(&world, &world.key, seconds).await, Ok(()));
+    }
+    assert_eq!(world.fetches(), 2);
+    world.server.set("/jwks", Answer::Status(503));
+    assert_eq!(verified(&world, &forger, 70).await, Err(JoseError::Signature), "a new key has a new name");
+    assert_eq!(verified(&world, &world.key, 71).await, Ok(()));
+    assert_eq!(world.fetches(), 3);
+}
