@@ -7,7 +7,6 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use url::Url;
-use x509_cert::der::Decode as _;
 
 use super::Findings;
 use crate::base::time::{Lifetime, Timestamp};
@@ -102,15 +101,10 @@ fn key(findings: &mut Findings, tls: &Tls, chain: &[CertificateDer<'static>]) {
 
 fn validity(findings: &mut Findings, leaf: &CertificateDer<'static>, now: Timestamp) {
     const ID: &str = "tls_validity";
-    let Ok(certificate) = x509_cert::Certificate::from_der(leaf) else {
+    let Some((from, until)) = crate::http::certificate::validity(leaf) else {
         findings.fail(ID, "the certificate is no X.509", "make another");
         return;
     };
-    let validity = certificate.tbs_certificate.validity;
-    let moment = |time: x509_cert::time::Time| {
-        Timestamp::from_seconds(i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX))
-    };
-    let (from, until) = (moment(validity.not_before), moment(validity.not_after));
     if until <= now {
         findings.fail(ID, format!("the certificate expired at {until}"), "renew it");
     } else if from > now {

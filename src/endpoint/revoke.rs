@@ -12,6 +12,7 @@ use crate::endpoint::phases;
 use crate::http::caller::Caller;
 use crate::http::reply;
 use crate::keys::AgentOf;
+use crate::metrics::Endpoint;
 use crate::oauth::{Params, Plain};
 use crate::store::{Change, Control, Entry, Recorded};
 
@@ -20,7 +21,7 @@ pub struct Revocation;
 
 impl FormEndpoint for Revocation {
     const KIND: Kind = Kind::Revocation;
-    const LABEL: &'static str = "revoke";
+    const ENDPOINT: Endpoint = Endpoint::Revoke;
 
     type Answer = ();
 

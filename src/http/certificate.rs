@@ -9,7 +9,10 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use x509_cert::der::Decode as _;
+use x509_cert::time::Time;
 
+use crate::base::time::Timestamp;
 use crate::config::Tls;
 
 /// A certificate chain or a private key that cannot be used.
@@ -46,10 +49,24 @@ impl Certificate {
             .map_err(|error| fault(&tls.certificate_file, error.to_string()))
     }
 
+    /// When it expires; `None` for one that is no X.509.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.0.load().cert.first().and_then(validity).map(|(_, until)| until)
+    }
+
     /// Has handshakes from now on get this one.
     pub fn replace(&self, pair: Arc<CertifiedKey>) {
         self.0.store(pair);
     }
+}
+
+/// From when until when a certificate is good; `None` if it is no X.509.
+pub fn validity(certificate: &CertificateDer<'_>) -> Option<(Timestamp, Timestamp)> {
+    let validity = x509_cert::Certificate::from_der(certificate).ok()?.tbs_certificate.validity;
+    let moment = |time: Time| {
+        Timestamp::from_seconds(time.to_unix_duration().as_secs().try_into().unwrap_or(i64::MAX))
+    };
+    Some((moment(validity.not_before), moment(validity.not_after)))
 }
 
 impl ResolvesServerCert for Certificate {

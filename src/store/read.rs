@@ -2,6 +2,7 @@
 //! the database fails, or if a row does not parse.
 
 use super::agents::Agents as _;
+use super::census::{self, Census as _, LiveAgents};
 use super::keys::Keys as _;
 use super::logins::Logins as _;
 use super::numbers::{HIGHEST_TIME, Numbers as _};
@@ -124,6 +125,17 @@ impl Store {
     pub async fn list_agents_over(&self, now: Timestamp, limit: u32) -> Result<Vec<Agent>, StoreError> {
         let rows = read!(self, |session| session.agents_over(now.millis(), limit.into()))?;
         rows.into_iter().map(Agent::try_from).collect()
+    }
+
+    /// How many agents are on record as live, by workload issuer and class. At most a million are counted.
+    pub async fn live_agents(&self) -> Result<Vec<LiveAgents>, StoreError> {
+        let rows = read!(self, |session| session.count_live_agents())?;
+        rows.into_iter().map(LiveAgents::try_from).collect()
+    }
+
+    /// How many tasks are on record as live. At most a million are counted.
+    pub async fn live_tasks(&self) -> Result<u64, StoreError> {
+        census::count(read!(self, |session| session.count_live_tasks())?)
     }
 
     pub async fn find_task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
