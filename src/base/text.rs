@@ -1,5 +1,7 @@
 //! Text that operators read.
 
+use std::io;
+
 /// Whether a character shows in a line of text. Control characters steer a terminal, and format characters change the
 /// order of what is shown (bidirectional embeddings, overrides and isolates), or hide something in it (tags, joiners):
 /// the categories Cc, Cf, Zl and Zp of Unicode, and everything that it lets a renderer ignore
@@ -12,6 +14,16 @@ pub const fn is_shown(c: char) -> bool {
         | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
         | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Why a file cannot be read, in words, without its name.
+pub fn why_unread(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
+        io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]

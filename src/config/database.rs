@@ -6,6 +6,7 @@ use std::path::Path;
 use super::section::Section;
 use super::table::table;
 use super::{Database, PostgresTls, PostgresUrl};
+use crate::base::text::why_unread;
 
 table! {
     /// Where everything is kept.
@@ -36,7 +37,7 @@ pub(super) fn database(section: &Section<'_>, raw: RawDatabase, data_dir: &Path)
         (None, Some(file)) => match std::fs::read_to_string(section.file(&file)) {
             Ok(text) => ("url_file", text.trim().to_owned()),
             Err(error) => {
-                let what = format!("names `{file}`, which cannot be read: {}", error.kind());
+                let what = format!("names `{file}`, which cannot be read: {}", why_unread(&error));
                 section.refuse("url_file", what, "write the URL in that file, mode 0600");
                 return None;
             }

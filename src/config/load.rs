@@ -13,6 +13,7 @@ use super::{
     Config, Policy, clients, database, environment, form, names, predicates, providers, server, source,
     targets, workloads,
 };
+use crate::base::text::why_unread;
 use crate::registry::{Conflict, Party, Registry};
 
 impl Config {
@@ -25,7 +26,7 @@ impl Config {
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|error| {
-            let what = format!("cannot be read: {}", error.kind());
+            let what = format!("cannot be read: {}", why_unread(&error));
             let fix = "give `--config`, or make one with `deputy init`";
             ConfigError::whole_file(path.to_owned(), "--config", what, fix)
         })?;

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use super::section::Section;
 use super::table::table;
+use crate::base::text::why_unread;
 use crate::base::time::Timestamp;
 use crate::registry::ClientSecret;
 
@@ -74,7 +75,7 @@ fn read(section: &Section<'_>, key: &str, file: &str) -> Option<SecretString> {
     let text = match std::fs::read_to_string(section.file(file)) {
         Ok(text) => Zeroizing::new(text),
         Err(error) => {
-            let what = format!("names `{file}`, which cannot be read: {}", error.kind());
+            let what = format!("names `{file}`, which cannot be read: {}", why_unread(&error));
             section.refuse(key, what, "write the secret in that file, mode 0600");
             return None;
         }

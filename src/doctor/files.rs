@@ -138,9 +138,7 @@ fn policies(findings: &mut Findings, config: &Config) {
         None => "the built-in set".to_owned(),
     };
     match policy::check::check(config.policy.directory.as_deref()) {
-        Err(error) => {
-            findings.fail(ID, format!("{place}: {error}"), "`deputy policy check --policy DIR` reports more")
-        }
+        Err(error) => findings.fail(ID, error.to_string(), "`deputy policy check --policy DIR` reports more"),
         Ok(found) => {
             for warning in &found.warnings {
                 findings.warn(ID, warning.to_string(), "see whether that rule says what you mean");

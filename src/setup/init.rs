@@ -72,7 +72,7 @@ pub fn init(options: &Options, now: Timestamp, entropy: &dyn Entropy) -> Result<
         write_new(&file, text.as_bytes(), 0o644)?;
         files.push(file.clone());
     }
-    Ok(Made { next: next(options, &file, &certs), files })
+    Ok(Made { next: next(options, is_kept, &file, &certs), files })
 }
 
 fn configuration(options: &Options) -> String {
@@ -93,11 +93,12 @@ fn configuration(options: &Options) -> String {
     TEMPLATE.replace("@issuer@", issuer).replace("@public@", public).replace("@tls@", &tls)
 }
 
-fn next(options: &Options, file: &Path, certs: &Path) -> Vec<String> {
+fn next(options: &Options, is_kept: bool, file: &Path, certs: &Path) -> Vec<String> {
     let file = file.display();
+    let sections = if is_kept { "" } else { "each section is there as a comment; " };
     let mut steps = vec![
         format!("1. open {file}: name your identity provider, a client and a target"),
-        "   (each section is there as a comment; docs/configuration.md has every key)".to_owned(),
+        format!("   ({sections}docs/configuration.md has every key)"),
         format!("2. deputy check --config {file}"),
         format!("3. deputy serve --config {file}"),
     ];
@@ -147,6 +148,7 @@ mod tests {
         assert!(config.keys.master_key_file.exists());
         assert!(made.files.iter().all(|file| file.exists()));
         assert!(made.next.iter().any(|step| step.contains("deputy check")));
+        assert!(made.next.iter().any(|step| step.contains("as a comment")));
     }
 
     #[test]
@@ -199,6 +201,7 @@ mod tests {
         assert_eq!(first.files, [state.clone(), state.join("master.key")]);
         assert_eq!(mode(&state), 0o700);
         assert!(second.files.is_empty());
+        assert!(!first.next.iter().any(|step| step.contains("as a comment")), "{:?}", first.next);
         assert_eq!(std::fs::read_to_string(options.directory.join("deputy.toml")).unwrap(), mine);
     }
 
