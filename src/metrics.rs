@@ -40,7 +40,7 @@ words! {
 }
 
 /// The counters of one endpoint, found once.
-pub(super) struct Requests {
+struct Requests {
     outcomes: Vec<IntCounter>,
     seconds: Histogram,
 }

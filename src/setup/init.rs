@@ -65,14 +65,14 @@ pub fn init(options: &Options, now: Timestamp, entropy: &dyn Entropy) -> Result<
     }
     if !master_key.exists() {
         NodeSecrets::create(&master_key, entropy)?;
-        files.push(master_key);
+        files.push(master_key.clone());
     }
     if !is_kept {
         // The configuration last: where it is, everything it names is.
         write_new(&file, text.as_bytes(), 0o644)?;
         files.push(file.clone());
     }
-    Ok(Made { next: next(options, is_kept, &file, &certs), files })
+    Ok(Made { next: next(options, is_kept, [&file, &certs, &master_key]), files })
 }
 
 fn configuration(options: &Options) -> String {
@@ -93,7 +93,7 @@ fn configuration(options: &Options) -> String {
     TEMPLATE.replace("@issuer@", issuer).replace("@public@", public).replace("@tls@", &tls)
 }
 
-fn next(options: &Options, is_kept: bool, file: &Path, certs: &Path) -> Vec<String> {
+fn next(options: &Options, is_kept: bool, [file, certs, master_key]: [&Path; 3]) -> Vec<String> {
     let file = file.display();
     let sections = if is_kept { "" } else { "each section is there as a comment; " };
     let mut steps = vec![
@@ -108,9 +108,10 @@ fn next(options: &Options, is_kept: bool, file: &Path, certs: &Path) -> Vec<Stri
     if options.dev_certs {
         steps.push(format!("   clients trust {}", certs.join("ca.pem").display()));
     }
-    steps.push(
-        "Keep a copy of data/master.key somewhere safe: without it the database cannot be opened.".to_owned(),
-    );
+    steps.push(format!(
+        "Keep a copy of {} somewhere safe: without it the database cannot be opened.",
+        master_key.display()
+    ));
     steps
 }
 
@@ -202,6 +203,8 @@ mod tests {
         assert_eq!(mode(&state), 0o700);
         assert!(second.files.is_empty());
         assert!(!first.next.iter().any(|step| step.contains("as a comment")), "{:?}", first.next);
+        let key = state.join("master.key").display().to_string();
+        assert!(first.next.iter().any(|step| step.contains(&key)), "{:?}", first.next);
         assert_eq!(std::fs::read_to_string(options.directory.join("deputy.toml")).unwrap(), mine);
     }
 

@@ -73,6 +73,19 @@ async fn every_metric_that_an_alert_names_is_there() {
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 
+#[test]
+fn the_page_says_what_to_do_about_each_alert_and_about_no_other() {
+    let rules = file("examples/operating/deputy-alerts.yml");
+    let alerts: BTreeSet<&str> =
+        rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    let page = file("docs/operating.md");
+    let (_, section) = page.split_once("| alert | what to do |").unwrap();
+    let (table, _) = section.split_once("\n\n").unwrap();
+    let told: BTreeSet<&str> =
+        table.split('`').filter(|word| word.starts_with("Deputy") && !word.contains(' ')).collect();
+    assert_eq!(told, alerts);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_are_counted_by_endpoint_outcome_and_reason_and_their_time_is_measured() {
     let world = world().await;
