@@ -34,21 +34,25 @@ callers *args:
 conformance *args:
     cargo test --locked --test conformance -- {{ args }}
 
-# stops, reload, restart and sweep at the size of an incident (release build), both databases; DEPUTY_SCALE sets the size
+# stops, reload, restart and sweep at the size of an incident (the binary that is published), both databases; DEPUTY_SCALE sets the size
 scale:
     #!/usr/bin/env bash
     set -u
     . tests/support/postgres.sh
     trap postgres_stop EXIT
-    postgres_start && cargo build --release --locked && \
-        DEPUTY_TEST_BINARY=$PWD/target/release/deputy \
+    postgres_start && cargo build --profile dist --locked && \
+        DEPUTY_TEST_BINARY=$PWD/target/dist/deputy \
         cargo test --locked --test api -- --ignored --nocapture --test-threads 1 process::scale
 
 # two controls on two nodes, the second at every statement of the first
 controls:
     just test-postgres --lib -- --ignored --nocapture no_control_undoes_another_that_it_meets
 
-# the figures of docs/performance.md (release build), both databases; `just bench --help` lists options
+# the binary that is published, with the commit in it
+dist:
+    BUILD_COMMIT=$(git rev-parse HEAD) cargo build --profile dist --locked
+
+# the figures of docs/performance.md (built as what is published), both databases; `just bench --help` lists options
 bench *args:
     #!/usr/bin/env bash
     set -u

@@ -66,13 +66,6 @@ impl Registry {
         providers.chain(issuers).chain(clients)
     }
 
-    /// Whether a quota limits how many agents may live.
-    pub fn limits_live_agents(&self) -> bool {
-        self.workload_issuers.values().any(|issuer| {
-            issuer.quotas.live.is_some() || issuer.classes.iter().any(|class| class.quotas.live.is_some())
-        })
-    }
-
     /// What a client gets for a target if it names no scope: the client's own list for it replaces the target's. There is
     /// none for a target that is not the client's, so that the answer does not say whether it exists.
     pub fn default_scope<'a>(&'a self, client: &'a Client, target: &TargetId) -> Option<&'a Scope> {

@@ -1,6 +1,7 @@
 //! A running server: its parts, its listeners and its background work, from the start to the stop.
 
 pub mod background;
+pub mod census;
 pub mod clock;
 mod gate;
 pub mod listeners;
@@ -99,6 +100,7 @@ impl Server {
 
 /// Says in the log and in the audit what became of another configuration.
 async fn tell_reload(app: &App, reloaded: Result<(), String>) {
+    app.metrics.configuration_stale.set(reloaded.is_err().into());
     match &reloaded {
         Ok(()) => tracing::info!("configuration reloaded"),
         Err(error) => tracing::error!(%error, "configuration refused; the old one stays in force"),

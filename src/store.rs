@@ -9,6 +9,7 @@
 
 mod agents;
 mod audit;
+mod census;
 mod chains;
 mod control;
 mod count;
@@ -67,6 +68,7 @@ use crate::base::entropy::Entropy;
 use crate::config;
 use crate::delegation::stops::Stoppable;
 use crate::keys::NodeSecrets;
+use crate::metrics::Histogram;
 pub use audit::verify;
 pub use chains::{StoredRow, Stretch};
 pub use entry::{Change, Control, Entry, Impossible, KeyRow, Recorded, Whom};
@@ -221,6 +223,16 @@ impl Store {
             Ok(Err(_)) => Err(StoreError::Database("the writer broke off".to_owned())),
             Err(_) => Err(StoreError::Database("no commit in 10 s".to_owned())),
         }
+    }
+
+    /// Counts the time of each commit in `commits`.
+    pub fn count_commits(&self, commits: Histogram) {
+        self.inner.health.count_commits(commits);
+    }
+
+    /// How many entries wait for the writer.
+    pub fn waiting(&self) -> usize {
+        self.inner.queue.waiting()
     }
 
     /// Whether this process knows of a stop of this party that stands.

@@ -123,6 +123,14 @@ impl Server {
         server::background::walk(&self.0.app, || false).await.map_err(|error| error.to_string())
     }
 
+    /// Counts for the metrics what is live.
+    ///
+    /// # Errors
+    /// What failed.
+    pub async fn count_live(&self) -> Result<(), String> {
+        server::census::count_live(&self.0.app).await.map_err(|error| error.to_string())
+    }
+
     /// Puts another configuration in force.
     ///
     /// # Errors

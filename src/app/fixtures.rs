@@ -49,13 +49,15 @@ impl Parts {
         let entropy = Arc::new(SeededEntropy::new(1));
         let opening = Opening { config: &config, secrets: &secrets, entropy: entropy.as_ref() };
         let store = Store::open(opening).await.unwrap();
+        let metrics = Metrics::new().unwrap();
+        store.count_commits(metrics.commit_seconds.clone());
         let app = App {
             ring: ArcSwap::from_pointee(KeyRing::from_rows(&[], &secrets).unwrap()),
             verifier,
             policy: ActivePolicy::open(&config.policy).unwrap(),
             throttle: ArcSwap::from_pointee(Throttle::new(&config.limits, &shared)),
             certificate: None,
-            metrics: Metrics::new().unwrap(),
+            metrics,
             introspections: Counted::default(),
             highest: AtomicI64::new(NOW.millis()),
             reference: Reference::default(),

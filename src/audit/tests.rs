@@ -1,7 +1,7 @@
 //! The canonical form: what is written is read back, and a change of it is seen.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
 use uuid::Uuid;
@@ -283,6 +283,7 @@ fn told(report: Report) -> Told {
         authorization: Vec::new(),
         dpop: Vec::new(),
         request: RequestId::new(id(6)),
+        client: OnceLock::new(),
     };
     Told::of_client(AT, &caller, &client, What::Exchange(Arc::new(report)))
 }

@@ -4,6 +4,26 @@
 use std::error::Error;
 
 use rustls::CertificateError;
+use rustls::pki_types::CertificateDer;
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
+use x509_cert::time::Time;
+
+use super::time::Timestamp;
+
+/// From when until when a certificate is valid.
+pub fn validity(certificate: &Certificate) -> (Timestamp, Timestamp) {
+    let validity = &certificate.tbs_certificate.validity;
+    let moment = |time: &Time| {
+        Timestamp::from_seconds(time.to_unix_duration().as_secs().try_into().unwrap_or(i64::MAX))
+    };
+    (moment(&validity.not_before), moment(&validity.not_after))
+}
+
+/// As [`validity`], of a certificate in DER; `None` if it is no X.509.
+pub fn validity_of(certificate: &CertificateDer<'_>) -> Option<(Timestamp, Timestamp)> {
+    Certificate::from_der(certificate).ok().as_ref().map(validity)
+}
 
 /// Why a certificate was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! Text that operators read.
 
+use std::io;
+
 /// Whether a character shows in a line of text. Control characters steer a terminal, and format characters change the
 /// order of what is shown (bidirectional embeddings, overrides and isolates), or hide something in it (tags, joiners):
 /// the categories Cc, Cf, Zl and Zp of Unicode, and everything that it lets a renderer ignore
@@ -33,6 +35,16 @@ pub fn wrap(text: &str, width: usize, first: usize, rest: usize) -> Vec<String> 
     }
     lines.push(line);
     lines
+}
+
+/// Why a file cannot be read, in words, without its name.
+pub fn why_unread(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
+        io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]

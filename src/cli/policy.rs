@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::{CliError, Output};
+use crate::base::text::why_unread;
 use crate::config::Config;
 use crate::policy::testing::{BUILTIN_CASES, run_cases};
 use crate::policy::{self, PolicySet};
@@ -70,7 +71,7 @@ impl Policy {
                         CliError::Failed(format!(
                             "cannot read cases from `{}`: {}; name their file with `--cases`",
                             file.display(),
-                            error.kind()
+                            why_unread(&error)
                         ))
                     })?,
                 };

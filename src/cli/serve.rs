@@ -1,6 +1,7 @@
 //! `deputy serve`
 
 mod log;
+mod settings;
 
 use std::path::Path;
 
@@ -10,11 +11,15 @@ use tracing_subscriber::EnvFilter;
 use super::{CliError, ConfigArg};
 use crate::server::ServerError;
 use log::Log;
+use settings::Settings;
 
-/// With which configuration.
+/// Runs the server with a configuration.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-SIGHUP reloads the configuration, all or nothing; SIGTERM stops in order. DEPUTY_LOG sets what is logged.
+SIGHUP reloads the configuration, all or nothing; SIGTERM stops in order.
+
+The log goes to standard error. DEPUTY_LOG sets what is logged: off, error, warn, info (the default), debug or trace, \
+and target=level for a part, separated by commas. DEPUTY_LOG_FORMAT is text (the default) or json, as with --json.
 
 Example: deputy serve --config /etc/deputy/deputy.toml")]
 pub struct Serve {
@@ -42,12 +47,10 @@ impl Serve {
     }
 }
 
-/// Logs to standard error: `info` and above of Deputy, unless DEPUTY_LOG says otherwise.
+/// Logs to standard error, as the variables and `--json` say.
 fn start_log(is_json: bool) -> Result<Log, CliError> {
-    let filter = match std::env::var("DEPUTY_LOG") {
-        Ok(filter) => EnvFilter::try_new(&filter)
-            .map_err(|error| CliError::Usage(format!("DEPUTY_LOG: {error}; write for example `info`")))?,
-        Err(_) => EnvFilter::new("warn,deputy=info"),
-    };
-    Log::start(filter, is_json).map_err(|error| CliError::Failed(format!("logging: {error}")))
+    let Settings { filter, is_json } = Settings::read(is_json).map_err(CliError::Usage)?;
+    let failed = |error: String| CliError::Failed(format!("logging: {error}"));
+    let filter = EnvFilter::try_new(filter).map_err(|error| failed(error.to_string()))?;
+    Log::start(filter, is_json).map_err(failed)
 }

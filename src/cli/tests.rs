@@ -39,6 +39,20 @@ fn every_verb_has_an_example_in_its_help() {
 }
 
 #[test]
+fn no_paragraph_of_a_help_has_a_line_end_within() {
+    fn visit(command: &clap::Command) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        for paragraph in help.split("\n\n") {
+            // Examples and tables have a line each.
+            let is_listed = paragraph.contains("Example") || paragraph.contains("   ");
+            assert!(is_listed || !paragraph.contains('\n'), "`{}`: {paragraph}", command.get_name());
+        }
+        command.get_subcommands().for_each(visit);
+    }
+    visit(&Cli::command());
+}
+
+#[test]
 fn each_verb_takes_json_before_or_after_it() {
     for line in ["deputy --json key list", "deputy key list --json", "deputy key --json list"] {
         assert!(Cli::try_parse_from(line.split(' ')).unwrap().json, "{line}");

@@ -24,7 +24,7 @@ pub enum Workload {
 /// Which credential.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Verifies the credential as an exchange would: the issuer's keys are read or fetched. Nothing is recorded, and the
+Verifies the credential as an exchange would: the issuer's keys are read or fetched. Nothing is recorded, and the \
 credential is not shown. Ends with 1 if it is refused.
 
 Example: deputy workload explain --token /var/run/secrets/deputy/token --config deputy.toml")]

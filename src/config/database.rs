@@ -8,6 +8,7 @@ use super::secrets::UNREADABLE;
 use super::section::Section;
 use super::table::table;
 use super::{Database, PostgresTls, PostgresUrl};
+use crate::base::text::why_unread;
 
 table! {
     /// Where everything is kept.
@@ -38,7 +39,7 @@ pub(super) fn database(section: &Section<'_>, raw: RawDatabase, data_dir: &Path)
         (None, Some(file)) => match std::fs::read_to_string(section.file(&file)) {
             Ok(text) => ("url_file", text.trim().to_owned()),
             Err(error) => {
-                let what = format!("names `{file}`, which cannot be read: {}", error.kind());
+                let what = format!("names `{file}`, which cannot be read: {}", why_unread(&error));
                 let fix = match error.kind() {
                     ErrorKind::PermissionDenied => UNREADABLE,
                     _ => "write the URL in that file, mode 0600",

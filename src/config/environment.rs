@@ -8,8 +8,14 @@ use super::source::Places;
 use crate::base::nearest::nearest;
 
 /// Variables that are not settings: read by the command line itself, and allowed beside a configuration.
-pub const OF_THE_COMMAND_LINE: [&str; 5] =
-    ["DEPUTY_CONFIG", "DEPUTY_LOG", "DEPUTY_CLIENT_ID", "DEPUTY_CLIENT_SECRET", "DEPUTY_CLIENT_SECRET_FILE"];
+pub const OF_THE_COMMAND_LINE: [&str; 6] = [
+    "DEPUTY_CONFIG",
+    "DEPUTY_LOG",
+    "DEPUTY_LOG_FORMAT",
+    "DEPUTY_CLIENT_ID",
+    "DEPUTY_CLIENT_SECRET",
+    "DEPUTY_CLIENT_SECRET_FILE",
+];
 
 /// Tests of Deputy itself use these for themselves.
 const TEST_PREFIX: &str = "DEPUTY_TEST_";

@@ -14,6 +14,7 @@ use super::{
     Config, Policy, clients, database, environment, form, names, predicates, providers, server, source,
     targets, workloads,
 };
+use crate::base::text::why_unread;
 use crate::registry::{Conflict, Party, Registry};
 
 impl Config {
@@ -26,7 +27,7 @@ impl Config {
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|error| {
-            let what = format!("cannot be read: {}", error.kind());
+            let what = format!("cannot be read: {}", why_unread(&error));
             let fix = match error.kind() {
                 ErrorKind::InvalidData => "save it as UTF-8: an editor has written it in another encoding",
                 ErrorKind::IsADirectory => "name the file in that directory, which is usually `deputy.toml`",

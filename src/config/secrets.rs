@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::section::Section;
 use super::table::table;
+use crate::base::text::why_unread;
 use crate::base::time::Timestamp;
 use crate::registry::ClientSecret;
 
@@ -80,7 +81,7 @@ fn read(section: &Section<'_>, key: &str, file: &str) -> Option<SecretString> {
     let text = match std::fs::read_to_string(section.file(file)) {
         Ok(text) => Zeroizing::new(text),
         Err(error) => {
-            let what = format!("names `{file}`, which cannot be read: {}", error.kind());
+            let what = format!("names `{file}`, which cannot be read: {}", why_unread(&error));
             let fix = match error.kind() {
                 ErrorKind::PermissionDenied => UNREADABLE,
                 _ => "write the secret in that file, mode 0600",

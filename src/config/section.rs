@@ -160,7 +160,7 @@ impl<'a> Section<'a> {
             return true;
         }
         let fix = match nearest(name, known.iter()) {
-            Some(near) => format!("the nearest {what} there is is `{near}`"),
+            Some(near) => format!("the nearest {what} is `{near}`"),
             None => format!("there is no {what} in the file: add one"),
         };
         self.refuse(key, format!("names `{name}`, and there is no such {what}"), fix);

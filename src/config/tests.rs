@@ -249,7 +249,7 @@ fn a_file_that_is_not_there_says_so() {
     let error = Config::load(Path::new("/nonexistent/deputy.toml"), []).unwrap_err().to_string();
 
     assert!(
-        error.contains("/nonexistent/deputy.toml: `--config` cannot be read: entity not found"),
+        error.contains("/nonexistent/deputy.toml: `--config` cannot be read: there is no such file"),
         "{error}"
     );
 }

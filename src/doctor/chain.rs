@@ -7,8 +7,7 @@ use x509_cert::der::oid::db::rfc5280::{ANY_EXTENDED_KEY_USAGE, ID_KP_SERVER_AUTH
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage};
 
 use super::Findings;
-use super::tls::valid;
-use crate::base::certificate::CertificateFault;
+use crate::base::certificate::{CertificateFault, validity};
 use crate::base::time::Timestamp;
 
 const ID: &str = "tls_chain";
@@ -41,7 +40,7 @@ pub(super) fn check(findings: &mut Findings, chain: &[CertificateDer<'static>], 
     }
     order(findings, &chain);
     for authority in authorities {
-        let Some((from, until)) = valid(authority) else { continue };
+        let (from, until) = validity(authority);
         if until <= now || from > now {
             let what = format!(
                 "the certificate of `{}` in the chain is valid from {from} until {until} only",

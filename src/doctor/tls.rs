@@ -7,11 +7,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use url::Url;
-use x509_cert::Certificate;
-use x509_cert::der::Decode as _;
 
 use super::{Findings, chain};
-use crate::base::certificate::CertificateFault;
+use crate::base::certificate::{self, CertificateFault};
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::{Config, Tls};
 
@@ -110,19 +108,9 @@ fn key(findings: &mut Findings, tls: &Tls, chain: &[CertificateDer<'static>]) {
     findings.ok(ID, format!("{shown} is the certificate's key"));
 }
 
-/// From when and until when a certificate is valid.
-pub(super) fn valid(certificate: &Certificate) -> Option<(Timestamp, Timestamp)> {
-    let moment = |time: x509_cert::time::Time| {
-        i64::try_from(time.to_unix_duration().as_secs()).ok().map(Timestamp::from_seconds)
-    };
-    let validity = certificate.tbs_certificate.validity;
-    Some((moment(validity.not_before)?, moment(validity.not_after)?))
-}
-
 fn validity(findings: &mut Findings, leaf: &CertificateDer<'static>, now: Timestamp) {
     const ID: &str = "tls_validity";
-    let times = Certificate::from_der(leaf).ok().and_then(|certificate| valid(&certificate));
-    let Some((from, until)) = times else {
+    let Some((from, until)) = certificate::validity_of(leaf) else {
         findings.fail(ID, "the certificate is no X.509", "make another");
         return;
     };

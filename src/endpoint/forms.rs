@@ -1,6 +1,6 @@
 //! What the endpoints that take a form have in common: read, call, reply.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -10,14 +10,15 @@ use crate::app::{App, Stop};
 use crate::audit::Kind;
 use crate::http::caller::Caller;
 use crate::http::form;
+use crate::metrics::{Endpoint, Outcome};
 use crate::oauth::{Cause, Params, Plain};
 
 /// An endpoint that takes a form from a client.
 pub trait FormEndpoint: 'static {
     /// The kind of event that its requests are recorded as.
     const KIND: Kind;
-    /// Its label in the metrics.
-    const LABEL: &'static str;
+    /// How its requests are counted.
+    const ENDPOINT: Endpoint;
 
     /// What it answers with.
     type Answer;
@@ -30,9 +31,6 @@ pub trait FormEndpoint: 'static {
 
     /// How the answer looks.
     fn reply(answer: &Self::Answer) -> HttpResponse;
-
-    /// Notes how long one request took.
-    fn observe(_: &App, _: Duration) {}
 }
 
 /// Handles a `POST` to the endpoint `E`.
@@ -49,12 +47,12 @@ pub async fn post<E: FormEndpoint>(
     };
     let response = match outcome {
         Ok(answer) => {
-            app.metrics.answers.with_label_values(&[E::LABEL, "ok"]).inc();
+            app.metrics.count(E::ENDPOINT, Outcome::Ok);
             E::reply(&answer)
         }
-        Err(stop) => stopped(&app, &caller, E::LABEL, &stop),
+        Err(stop) => stopped(&app, &caller, E::ENDPOINT, &stop),
     };
-    E::observe(&app, begun.elapsed());
+    app.metrics.time(E::ENDPOINT, begun.elapsed());
     response
 }
 
@@ -68,7 +66,7 @@ pub fn caller(app: &App, request: &HttpRequest) -> Caller {
 pub async fn other_method<E: FormEndpoint>(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
     let caller = caller(&app, &request);
     let stop = refuse(&app, &caller, E::KIND, Plain::MethodNotAllowed.into()).await;
-    stopped(&app, &caller, "method", &stop)
+    stopped(&app, &caller, E::ENDPOINT, &stop)
 }
 
 /// Records a refusal of a request before its client is authenticated.

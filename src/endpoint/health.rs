@@ -20,7 +20,28 @@ pub async fn readyz(app: web::Data<App>) -> HttpResponse {
     }
 }
 
-/// `GET /metrics`: the Prometheus text format.
+/// `GET /metrics`: the Prometheus text format. What changes by itself is looked at now.
 pub async fn metrics(app: web::Data<App>) -> HttpResponse {
+    note_state(&app);
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(app.metrics.render())
+}
+
+/// Sets the gauges that show how things are at this moment. Nothing of it waits or reads from the database.
+fn note_state(app: &App) {
+    let metrics = &app.metrics;
+    metrics.writer_queue.set(i64::try_from(app.store.waiting()).unwrap_or(i64::MAX));
+    if let Some(expiry) = app.certificate.as_ref().and_then(|certificate| certificate.expires_at()) {
+        metrics.certificate_expiry.with_label_values::<&str>(&[]).set(expiry.seconds());
+    }
+    let config = app.config.load();
+    // An issuer that left the configuration leaves the metrics.
+    metrics.keys_age.reset();
+    metrics.keys_failing.reset();
+    for found in app.verifier.issuer_keys(&config, app.latest()) {
+        let labels = [found.kind, found.issuer.as_str()];
+        metrics.keys_failing.with_label_values(&labels).set(found.has_failed.into());
+        if let Some(age) = found.age {
+            metrics.keys_age.with_label_values(&labels).set(age);
+        }
+    }
 }

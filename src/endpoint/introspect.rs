@@ -15,6 +15,7 @@ use crate::endpoint::phases;
 use crate::http::caller::Caller;
 use crate::http::reply;
 use crate::jose::UnverifiedToken;
+use crate::metrics::Endpoint;
 use crate::oauth::exchange::{BEARER, DPOP};
 use crate::oauth::{Params, Plain, TaskId};
 use crate::store::{Change, Entry, Recorded};
@@ -28,7 +29,7 @@ pub struct Introspection;
 
 impl FormEndpoint for Introspection {
     const KIND: Kind = Kind::Introspection;
-    const LABEL: &'static str = "introspect";
+    const ENDPOINT: Endpoint = Endpoint::Introspect;
 
     type Answer = Value;
 

@@ -1,6 +1,7 @@
 //! Metadata (RFC 8414) and keys (RFC 7517), built from what is really switched on.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -14,6 +15,7 @@ use crate::config::Config;
 use crate::endpoint::forms;
 use crate::endpoint::route::Route;
 use crate::endpoint::stopped::stopped;
+use crate::metrics::{Endpoint, Outcome};
 use crate::oauth::GrantType;
 use crate::registry::ClientAuthentication;
 
@@ -25,27 +27,35 @@ pub fn issuer_path(config: &Config) -> String {
 
 /// `GET /.well-known/oauth-authorization-server…` (RFC 8414 §3).
 pub async fn metadata(app: web::Data<App>, request: HttpRequest, routes: &'static [Route]) -> HttpResponse {
+    let begun = Instant::now();
     let document = document(&app.config.load(), routes);
-    public(&request, "application/json", document.to_string(), 300)
+    let response = public(&request, "application/json", document.to_string(), 300);
+    app.metrics.count(Endpoint::Metadata, Outcome::Ok);
+    app.metrics.time(Endpoint::Metadata, begun.elapsed());
+    response
 }
 
 /// `GET /jwks` (RFC 7517 §5): read from the store, so that all nodes agree at any instant.
 pub async fn jwks(app: web::Data<App>, request: HttpRequest) -> HttpResponse {
+    let begun = Instant::now();
     let refreshed = match app.now() {
         Ok(now) => app.refresh_keys().await.map(|()| now),
         Err(failure) => Err(failure),
     };
-    match refreshed {
+    let response = match refreshed {
         Ok(now) => {
             let config = app.config.load();
             let keys = app.ring.load().jwks(now, longest_token(&config));
+            app.metrics.count(Endpoint::Jwks, Outcome::Ok);
             public(&request, "application/jwk-set+json", keys, config.keys.jwks_max_age.seconds())
         }
         Err(failure) => {
             let caller = forms::caller(&app, &request);
-            stopped(&app, &caller, "jwks", &Stop::Failed(failure))
+            stopped(&app, &caller, Endpoint::Jwks, &Stop::Failed(failure))
         }
-    }
+    };
+    app.metrics.time(Endpoint::Jwks, begun.elapsed());
+    response
 }
 
 /// The longest life of any token: task tokens live as long as their task.

@@ -32,11 +32,15 @@ pub async fn authenticate(
     let answer = client_auth::authenticate(config, &app.verifier, &app.secrets, request, now).await;
     match answer {
         Ok(client) if app.store.is_stopped(&Stoppable::Client(client.client().id.clone())) => {
+            caller.note_client(&client.client().id);
             let (cause, claimed) = (Cause::from(Plain::ClientStopped), Some(client.client().id.clone()));
             record_unauthenticated(app, caller, kind, cause.clone(), claimed, now).await?;
             Err(cause.into())
         }
-        Ok(client) => Ok(client),
+        Ok(client) => {
+            caller.note_client(&client.client().id);
+            Ok(client)
+        }
         // Only what does not verify is throttled: others behind the same address must not shut a client out.
         Err(_) if app.throttle.load().is_shut_out(caller.source, now) => {
             record_unauthenticated(app, caller, kind, Plain::Throttled.into(), None, now).await?;
@@ -48,6 +52,9 @@ pub async fn authenticate(
             Err(Stop::Failed(Failure::IssuerKeys(what)))
         }
         Err(NotAuthenticated::Refused { cause, claimed }) => {
+            if let Some(client) = &claimed {
+                caller.note_client(client);
+            }
             record_unauthenticated(app, caller, kind, cause.clone(), claimed.clone(), now).await?;
             let is_client_fault = cause.wire().status == 401;
             if is_client_fault && app.throttle.load().note_failure(caller.source, claimed.as_ref(), now) {

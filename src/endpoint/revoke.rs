@@ -13,6 +13,7 @@ use crate::http::caller::Caller;
 use crate::http::reply;
 use crate::jose::UnverifiedToken;
 use crate::keys::AgentOf;
+use crate::metrics::Endpoint;
 use crate::oauth::{Params, Plain};
 use crate::store::{Change, Control, Entry, Recorded};
 use crate::verification;
@@ -22,7 +23,7 @@ pub struct Revocation;
 
 impl FormEndpoint for Revocation {
     const KIND: Kind = Kind::Revocation;
-    const LABEL: &'static str = "revoke";
+    const ENDPOINT: Endpoint = Endpoint::Revoke;
 
     type Answer = ();
 

@@ -4,8 +4,6 @@ mod exchange;
 mod grant;
 mod phases;
 
-use std::time::Duration;
-
 use actix_web::HttpResponse;
 
 use self::phases::{Call, Stopped};
@@ -17,6 +15,7 @@ use crate::endpoint::phases::authenticate;
 use crate::http::caller::Caller;
 use crate::http::reply;
 use crate::jose::{Scanned, UnverifiedToken};
+use crate::metrics::Endpoint;
 use crate::oauth::{Params, TokenRequest, TokenResponse};
 
 /// How often a request is answered anew because the configuration was replaced under it.
@@ -27,7 +26,7 @@ pub struct Token;
 
 impl FormEndpoint for Token {
     const KIND: Kind = Kind::Exchange;
-    const LABEL: &'static str = "token";
+    const ENDPOINT: Endpoint = Endpoint::Token;
 
     type Answer = TokenResponse;
 
@@ -37,10 +36,6 @@ impl FormEndpoint for Token {
 
     fn reply(answer: &TokenResponse) -> HttpResponse {
         reply::token(answer)
-    }
-
-    fn observe(app: &App, took: Duration) {
-        app.metrics.exchange_seconds.observe(took.as_secs_f64());
     }
 }
 

@@ -1,12 +1,13 @@
 //! Who sent a request.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::OnceLock;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap};
 
 use crate::config::{Listen, RecordedSource};
-use crate::oauth::RequestId;
+use crate::oauth::{ClientId, RequestId};
 
 /// Who sent one request. `Debug` prints no credentials.
 pub struct Caller {
@@ -20,6 +21,8 @@ pub struct Caller {
     pub dpop: Vec<Vec<u8>>,
     /// The identifier of this request.
     pub request: RequestId,
+    /// The registered client that it claims to be, once that is known: for the log.
+    pub client: OnceLock<ClientId>,
 }
 
 impl std::fmt::Debug for Caller {
@@ -43,7 +46,18 @@ impl Caller {
             authorization: authorization.map(|value| value.as_bytes().to_vec()).collect(),
             dpop: request.headers().get_all("dpop").map(|value| value.as_bytes().to_vec()).collect(),
             request: id,
+            client: OnceLock::new(),
         }
+    }
+
+    /// Notes which registered client the request claims to be. The first one counts.
+    pub fn note_client(&self, client: &ClientId) {
+        let _ = self.client.set(client.clone());
+    }
+
+    /// The registered client that the request claims to be, as far as that is known. Nothing is proven by it.
+    pub fn client(&self) -> Option<&ClientId> {
+        self.client.get()
     }
 }
 

@@ -10,6 +10,8 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
+use crate::base::certificate::validity_of;
+use crate::base::time::Timestamp;
 use crate::config::Tls;
 
 /// A certificate chain or a private key that cannot be used.
@@ -44,6 +46,11 @@ impl Certificate {
         CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())
             .map(Arc::new)
             .map_err(|error| fault(&tls.certificate_file, error.to_string()))
+    }
+
+    /// When it expires; `None` for one that is no X.509.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.0.load().cert.first().and_then(validity_of).map(|(_, until)| until)
     }
 
     /// Has handshakes from now on get this one.

@@ -86,6 +86,7 @@ pub fn failed(request: RequestId, may_have_changed: bool, retry_after: u32) -> H
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
+    use std::sync::OnceLock;
 
     use uuid::Uuid;
 
@@ -95,7 +96,14 @@ mod tests {
         let request = RequestId::new(Uuid::nil());
         let source = IpAddr::from([192, 0, 2, 1]);
         refused(
-            &Caller { source, recorded_source: None, authorization, dpop: Vec::new(), request },
+            &Caller {
+                source,
+                recorded_source: None,
+                authorization,
+                dpop: Vec::new(),
+                request,
+                client: OnceLock::new(),
+            },
             &cause.into(),
         )
     }

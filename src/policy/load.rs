@@ -11,6 +11,7 @@ use miette::Diagnostic;
 use super::request::Vocabulary;
 use super::{NO_PERMIT, Part, PolicySet, Rule};
 use crate::base::digest::sha256_of_parts;
+use crate::base::text::why_unread;
 
 /// What a policy may speak of.
 pub const SCHEMA: &str = include_str!("schema.cedarschema");
@@ -140,7 +141,8 @@ fn fault(message: String) -> Problem {
 /// Reads the files that make up a set, by name, in the order of names.
 fn read(directory: &Path) -> Result<BTreeMap<String, String>, PolicyError> {
     let at = directory.display();
-    let unreadable = |error: std::io::Error| Problem::of_file(&at, format!("cannot be read: {error}"));
+    let unreadable =
+        |error: std::io::Error| Problem::of_file(&at, format!("cannot be read: {}", why_unread(&error)));
     let mut sources = BTreeMap::new();
     for entry in std::fs::read_dir(directory).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
@@ -148,12 +150,14 @@ fn read(directory: &Path) -> Result<BTreeMap<String, String>, PolicyError> {
         let path = entry.path();
         let shown = path.display();
         let fault = |message: String| Problem::of_file(&shown, message);
-        let size = std::fs::metadata(&path).map_err(|error| fault(format!("cannot be read: {error}")))?.len();
+        let size = std::fs::metadata(&path)
+            .map_err(|error| fault(format!("cannot be read: {}", why_unread(&error))))?
+            .len();
         if size > MAX_FILE_BYTES {
             return Err(fault("is longer than 1 MiB".to_owned()).into());
         }
-        let text =
-            std::fs::read_to_string(&path).map_err(|error| fault(format!("cannot be read: {error}")))?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| fault(format!("cannot be read: {}", why_unread(&error))))?;
         sources.insert(name, text);
         if sources.len() > MAX_FILES {
             return Err(Problem::of_file(&at, "holds more than 1000 policy files").into());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{readiness, record};
+use super::{census, readiness, record};
 use crate::app::{App, Failure};
 use crate::audit::{AgentStateEvent, Event, Outcome, TasksEndEvent, Told};
 #[cfg(debug_assertions)]
@@ -24,7 +24,7 @@ const TIDY_EVERY: Duration = Duration::from_secs(1);
 const WALK_EVERY: Duration = Duration::from_secs(1);
 /// How often tasks whose time is up are ended on record.
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
-/// How often the agents are counted that quotas limit.
+/// How often what is live is counted.
 const COUNT_EVERY: Duration = Duration::from_secs(store::COUNT_EVERY.seconds() as u64);
 /// Agents that are over are read so many at a time.
 const AGENTS: u32 = 100;
@@ -46,14 +46,15 @@ pub(super) fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<Part
         let is_stopping = is_stopping.clone();
         async move { sweep(&app, || *is_stopping.borrow()).await }
     });
-    let counting =
-        every("count", COUNT_EVERY, app.clone(), stopped.clone(), |app| async move { count(&app).await });
+    let counting = every("census", COUNT_EVERY, app.clone(), stopped.clone(), |app| async move {
+        census::count_live(&app).await
+    });
     let watching = watch_policy(app.clone(), stopped.clone());
     vec![
         ("the tidying", tokio::spawn(tidying)),
         ("the walk over stopped tasks", tokio::spawn(walking)),
         ("the sweep", tokio::spawn(sweeping)),
-        ("the count of agents", tokio::spawn(counting)),
+        ("the count of what is live", tokio::spawn(counting)),
         ("the watch over the policy files", tokio::spawn(watching)),
         ("the watch over the readiness", tokio::spawn(readiness::watch(app.clone(), stopped.clone()))),
     ]
@@ -69,14 +70,6 @@ pub async fn tidy(app: &App) -> Result<(), Failure> {
     introspect::record_counted(app, now).await?;
     app.refresh_keys().await?;
     app.throttle.load().tidy();
-    Ok(())
-}
-
-/// Counts the agents that are not over, where a quota limits their number.
-async fn count(app: &App) -> Result<(), Failure> {
-    if app.config.load().registry.limits_live_agents() {
-        app.store.count_live_agents(app.latest()).await?;
-    }
     Ok(())
 }
 

@@ -97,6 +97,8 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Arc<App
         store.close().await?;
         return Err(StartError::ClockBehind { now, highest });
     }
+    let metrics = Metrics::new()?;
+    store.count_commits(metrics.commit_seconds.clone());
     let reference = Reference::default();
     if let Some(shown) = database {
         reference.note(shown);
@@ -110,7 +112,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Arc<App
         policy,
         throttle: ArcSwap::from_pointee(Throttle::new(&config.limits, &clock)),
         certificate,
-        metrics: Metrics::new()?,
+        metrics,
         introspections: Counted::default(),
         highest: AtomicI64::new(recorded.unwrap_or_default().millis()),
         reference,

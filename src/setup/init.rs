@@ -65,14 +65,14 @@ pub fn init(options: &Options, now: Timestamp, entropy: &dyn Entropy) -> Result<
     }
     if !master_key.exists() {
         NodeSecrets::create(&master_key, entropy)?;
-        files.push(master_key);
+        files.push(master_key.clone());
     }
     if !is_kept {
         // The configuration last: where it is, everything it names is.
         write_new(&file, text.as_bytes(), 0o644)?;
         files.push(file.clone());
     }
-    Ok(Made { next: next(options, &file, &certs), files })
+    Ok(Made { next: next(options, is_kept, [&file, &certs, &master_key]), files })
 }
 
 fn configuration(options: &Options) -> String {
@@ -93,11 +93,12 @@ fn configuration(options: &Options) -> String {
     TEMPLATE.replace("@issuer@", issuer).replace("@public@", public).replace("@tls@", &tls)
 }
 
-fn next(options: &Options, file: &Path, certs: &Path) -> Vec<String> {
+fn next(options: &Options, is_kept: bool, [file, certs, master_key]: [&Path; 3]) -> Vec<String> {
     let file = file.display();
+    let sections = if is_kept { "" } else { "each section is there as a comment; " };
     let mut steps = vec![
         format!("1. open {file}: name your identity provider, a client and a target"),
-        "   (each section is there as a comment; docs/configuration.md has every key)".to_owned(),
+        format!("   ({sections}docs/configuration.md has every key)"),
         format!("2. deputy check --config {file}"),
         format!("3. deputy serve --config {file}"),
     ];
@@ -107,9 +108,10 @@ fn next(options: &Options, file: &Path, certs: &Path) -> Vec<String> {
     if options.dev_certs {
         steps.push(format!("   clients trust {}", certs.join("ca.pem").display()));
     }
-    steps.push(
-        "Keep a copy of data/master.key somewhere safe: without it the database cannot be opened.".to_owned(),
-    );
+    steps.push(format!(
+        "Keep a copy of {} somewhere safe: without it the database cannot be opened.",
+        master_key.display()
+    ));
     steps
 }
 
@@ -147,6 +149,7 @@ mod tests {
         assert!(config.keys.master_key_file.exists());
         assert!(made.files.iter().all(|file| file.exists()));
         assert!(made.next.iter().any(|step| step.contains("deputy check")));
+        assert!(made.next.iter().any(|step| step.contains("as a comment")));
     }
 
     #[test]
@@ -199,6 +202,9 @@ mod tests {
         assert_eq!(first.files, [state.clone(), state.join("master.key")]);
         assert_eq!(mode(&state), 0o700);
         assert!(second.files.is_empty());
+        assert!(!first.next.iter().any(|step| step.contains("as a comment")), "{:?}", first.next);
+        let key = state.join("master.key").display().to_string();
+        assert!(first.next.iter().any(|step| step.contains(&key)), "{:?}", first.next);
         assert_eq!(std::fs::read_to_string(options.directory.join("deputy.toml")).unwrap(), mine);
     }
 

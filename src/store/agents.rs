@@ -107,8 +107,6 @@ pub(super) trait Agents {
     async fn newest_agents(&mut self, limit: i64) -> Rows<AgentRow>;
     /// Agents that are not over, at most `limit`.
     async fn live_agents(&mut self, of: AgentsOf<'_>, limit: i64) -> Rows<String>;
-    /// How many agents are not over, by workload issuer and class.
-    async fn count_live_agents(&mut self) -> Rows<(Option<String>, String, i64)>;
     /// Agents that are over by themselves, but not on record, at most `limit`.
     async fn agents_over(&mut self, now: i64, limit: i64) -> Rows<AgentRow>;
     async fn insert_agents(&mut self, rows: &[AgentRow]) -> Done;
@@ -154,13 +152,6 @@ macro_rules! agents {
                             $db!(load self, live.filter(agent::issuer.eq(issuer)).filter(is_it))?
                         }
                     })
-                }
-                async fn count_live_agents(&mut self) -> Rows<(Option<String>, String, i64)> {
-                    let query = agent::table
-                        .filter(agent::ended_at.is_null().and(agent::issuer.is_not_null()))
-                        .group_by((agent::issuer, agent::class))
-                        .select((agent::issuer, agent::class, diesel::dsl::count_star()));
-                    Ok($db!(load self, query)?)
                 }
                 async fn agents_over(&mut self, now: i64, limit: i64) -> Rows<AgentRow> {
                     let query = agent::table

@@ -1,11 +1,12 @@
 //! Whether the writer writes, and whether it is still there.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use super::StoreError;
+use crate::metrics::Histogram;
 
 /// The writer writes its heartbeat when it has written nothing else for so long.
 pub(super) const HEARTBEAT: Duration = Duration::from_millis(800);
@@ -16,6 +17,8 @@ const STALE: Duration = Duration::from_secs(2);
 pub(super) struct Health {
     state: Mutex<State>,
     has_ended: watch::Sender<bool>,
+    /// Where the times of commits are counted, once somebody counts them.
+    commits: OnceLock<Histogram>,
 }
 
 struct State {
@@ -29,7 +32,7 @@ struct State {
 impl Health {
     pub(super) fn new() -> Self {
         let state = State { written: Instant::now(), fault: None, unanchored: None };
-        Self { state: Mutex::new(state), has_ended: watch::Sender::new(false) }
+        Self { state: Mutex::new(state), has_ended: watch::Sender::new(false), commits: OnceLock::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -40,6 +43,19 @@ impl Health {
     pub(super) fn note_written(&self) {
         let mut state = self.state();
         (state.written, state.fault) = (Instant::now(), None);
+    }
+
+    /// Has the times of commits counted in `commits` from now on.
+    pub(super) fn count_commits(&self, commits: Histogram) {
+        // A process has one server, which asks once.
+        let _ = self.commits.set(commits);
+    }
+
+    /// A transaction was committed, and took so long.
+    pub(super) fn note_commit(&self, took: Duration) {
+        if let Some(commits) = self.commits.get() {
+            commits.observe(took.as_secs_f64());
+        }
     }
 
     /// A heartbeat failed.

@@ -109,6 +109,11 @@ impl Queue {
         Ok(())
     }
 
+    /// How many entries wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.lanes().len()
+    }
+
     /// Lets everything else go first for three times as long as a chore took.
     pub(super) fn rest(&self, took: Duration) {
         self.lanes().rests_until = Some(Instant::now() + took * 3);

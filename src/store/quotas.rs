@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 
+use super::census::LiveAgents;
 use crate::base::time::{Lifetime, Timestamp};
 use crate::delegation::quota::AgentQuotas;
 use crate::oauth::Issuer;
@@ -25,7 +26,7 @@ struct Kind {
 
 /// The agents that are not over, as they were counted.
 #[derive(Debug, Default)]
-struct LiveAgents {
+struct Live {
     at: Timestamp,
     of: HashMap<Kind, u64>,
 }
@@ -40,7 +41,7 @@ pub(super) struct Birth {
 /// What this node knows of the agents that quotas are about.
 #[derive(Debug, Default)]
 pub(super) struct QuotaCounts {
-    live: ArcSwap<LiveAgents>,
+    live: ArcSwap<Live>,
     /// When agents were created in the last minute, oldest first.
     born: Mutex<HashMap<Kind, VecDeque<Timestamp>>>,
 }
@@ -100,16 +101,15 @@ impl QuotaCounts {
     }
 
     /// Takes a new count of the agents that are not over, by workload issuer and class.
-    pub(super) fn put_live(&self, counted: Vec<(Option<String>, String, i64)>, at: Timestamp) {
+    pub(super) fn put_live(&self, counted: &[LiveAgents], at: Timestamp) {
         let mut of: HashMap<Kind, u64> = HashMap::new();
-        for (issuer, class, count) in counted {
+        for LiveAgents { issuer, class, count } in counted {
             // A client's own agent has no issuer, and no quota.
-            let Some(issuer) = issuer.map(Issuer::new) else { continue };
-            let count = u64::try_from(count).unwrap_or(0);
+            let Some(issuer) = issuer else { continue };
             *of.entry(Kind { issuer: issuer.clone(), class: None }).or_default() += count;
-            of.insert(Kind { issuer, class: Some(class) }, count);
+            of.insert(Kind { issuer: issuer.clone(), class: Some(class.clone()) }, *count);
         }
-        self.live.store(Arc::new(LiveAgents { at, of }));
+        self.live.store(Arc::new(Live { at, of }));
     }
 
     fn born(&self) -> MutexGuard<'_, HashMap<Kind, VecDeque<Timestamp>>> {
@@ -186,8 +186,10 @@ mod tests {
     #[test]
     fn what_was_created_since_the_count_is_added_to_it() {
         let (counts, quotas) = (QuotaCounts::default(), quotas(live(3), "a", Quotas::default()));
-        let issuer = quotas.issuer.as_str().to_owned();
-        let count = |found: i64, at| counts.put_live(vec![(Some(issuer.clone()), "a".to_owned(), found)], at);
+        let count = |count: u64, at| {
+            let (issuer, class) = (Some(quotas.issuer.clone()), "a".to_owned());
+            counts.put_live(&[LiveAgents { issuer, class, count }], at);
+        };
         count(2, after(0));
         assert_eq!(create(&counts, &quotas, after(1)), Ok(()));
         assert_eq!(create(&counts, &quotas, after(2)), Err(15));

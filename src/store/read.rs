@@ -2,6 +2,7 @@
 //! the database fails, or if a row does not parse.
 
 use super::agents::Agents as _;
+use super::census::{self, Census as _, LiveAgents};
 use super::chains::{StoredRow, Stretch};
 use super::keys::Keys as _;
 use super::logins::Logins as _;
@@ -165,13 +166,6 @@ impl Store {
         rows.pop().map(Agent::try_from).transpose()
     }
 
-    /// Counts the agents that are not over, for the quotas. The index that it reads has those alone.
-    pub async fn count_live_agents(&self, now: Timestamp) -> Result<(), StoreError> {
-        let counted = read!(self, |session| session.count_live_agents())?;
-        self.inner.quotas.put_live(counted, now);
-        Ok(())
-    }
-
     /// Agents, newest first, at most `limit`.
     pub async fn list_agents(&self, limit: u32) -> Result<Vec<Agent>, StoreError> {
         let rows = read!(self, |session| lookup::newest_agents(session, limit.into()))?;
@@ -182,6 +176,20 @@ impl Store {
     pub async fn list_agents_over(&self, now: Timestamp, limit: u32) -> Result<Vec<Agent>, StoreError> {
         let rows = read!(self, |session| session.agents_over(now.millis(), limit.into()))?;
         rows.into_iter().map(Agent::try_from).collect()
+    }
+
+    /// Counts the agents that are on record as live, by workload issuer and class, for the quotas and for operators.
+    pub async fn count_live_agents(&self, now: Timestamp) -> Result<Vec<LiveAgents>, StoreError> {
+        let rows = read!(self, |session| session.count_live_agents())?;
+        let counted: Vec<LiveAgents> =
+            rows.into_iter().map(LiveAgents::try_from).collect::<Result<_, _>>()?;
+        self.inner.quotas.put_live(&counted, now);
+        Ok(counted)
+    }
+
+    /// How many tasks are on record as live. At most a million are counted.
+    pub async fn live_tasks(&self) -> Result<u64, StoreError> {
+        census::count(read!(self, |session| session.count_live_tasks())?)
     }
 
     pub async fn find_task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {

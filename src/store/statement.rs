@@ -45,6 +45,16 @@ impl From<diesel::result::Error> for Failure {
     }
 }
 
+impl Failure {
+    /// What failed, without the word that every failure of a database is told with, so that it is said once.
+    pub(super) fn text(self) -> String {
+        match self {
+            Self::Conflict(text) | Self::Lost(text) | Self::Store(StoreError::Database(text)) => text,
+            Self::Store(error) => error.to_string(),
+        }
+    }
+}
+
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
@@ -66,4 +76,20 @@ pub(super) enum Lock {
     Share,
     /// About to be changed.
     Update,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_that_is_passed_on_says_once_that_it_is_of_the_database() {
+        let full = || Failure::from(StoreError::Database("the disk is full".to_owned()));
+        for failure in
+            [full(), Failure::Lost(full().text()), Failure::Conflict(Failure::Lost(full().text()).text())]
+        {
+            assert_eq!(StoreError::from(failure).to_string(), "database: the disk is full");
+        }
+        assert!(Failure::from(StoreError::Behind).text().starts_with("the database is behind"));
+    }
 }

@@ -5,6 +5,7 @@
 
 mod access_tokens;
 mod audit;
+mod census;
 mod controls;
 mod inspect;
 mod issues;

@@ -2,6 +2,7 @@
 
 use super::agents::Agents;
 use super::audit::{AuditColumns, AuditRows};
+use super::census::Census;
 use super::keys::Keys;
 use super::ledger::Writes;
 use super::logins::{LoginRow, Logins};
@@ -48,6 +49,7 @@ pub(super) trait Transaction:
     + Parties
     + StopRows
     + Numbers
+    + Census
     + AuditRows
     + Readings
 {
@@ -91,6 +93,7 @@ macro_rules! transaction {
         $crate::store::parties::parties!($session, $db);
         $crate::store::stops::stops!($session, $db);
         $crate::store::numbers::numbers!($session, $db);
+        $crate::store::census::census!($session, $db);
         $crate::store::audit::audit!($session, $db);
 
         const _: () = {

@@ -150,12 +150,12 @@ impl<E: Engine> Writer<E> {
                 self.beat();
             }
             if self.is_checkpoint_due() {
-                let fault = self.checkpoint().err().map(StoreError::from);
+                let fault = self.checkpoint().err().map(Failure::text);
                 if let Some(error) = &fault {
-                    tracing::error!(%error, "the audit checkpoint could not be written");
+                    tracing::error!(error, "the audit checkpoint could not be written");
                     self.unanchored_since = Some(Instant::now());
                 }
-                self.health.note_checkpoint(fault.map(|error| error.to_string()));
+                self.health.note_checkpoint(fault);
             }
         }
         let highest = self.highest;
@@ -196,7 +196,7 @@ impl<E: Engine> Writer<E> {
         self.is_behind |= matches!(written, Err(Failure::Store(StoreError::Behind)));
         match written.and_then(|()| self.engine.check()) {
             Ok(()) => self.health.note_written(),
-            Err(failure) => self.health.note_fault(StoreError::from(failure).to_string()),
+            Err(failure) => self.health.note_fault(failure.text()),
         }
         self.beat = Instant::now();
     }
@@ -241,7 +241,7 @@ impl<E: Engine> Writer<E> {
         let recorded = match self.commit_whole(&entries) {
             Ok(recorded) => recorded,
             Err(failure @ Failure::Lost(_)) if !is_full(&failure) => {
-                let text = StoreError::from(failure).to_string();
+                let text = failure.text();
                 tracing::error!(error = text, "the database is not there");
                 self.note_failed_write();
                 entries.iter().map(|_| Err(StoreError::Database(text.clone()))).collect()
@@ -287,7 +287,7 @@ impl<E: Engine> Writer<E> {
         entries: &[&Entry],
         tries: u32,
     ) -> Result<Vec<Result<Recorded, StoreError>>, Failure> {
-        let mut attempt = 1;
+        let (mut attempt, begun) = (1, Instant::now());
         loop {
             let (chain, head) = (&self.chain, self.head.take());
             let (highest, highest_written) = (self.highest, self.highest_written);
@@ -317,12 +317,13 @@ impl<E: Engine> Writer<E> {
                     Ok(()) => Ok(transaction),
                     Err(failure) => match session.rollback().await {
                         Ok(()) => Err(failure),
-                        Err(_) => Err(Failure::Lost(StoreError::from(failure).to_string())),
+                        Err(_) => Err(Failure::Lost(failure.text())),
                     },
                 }
             });
             match outcome {
                 Ok(committed) => {
+                    self.health.note_commit(begun.elapsed());
                     if self.unanchored_since.is_none() && committed.head.seq > self.anchored {
                         self.unanchored_since = Some(Instant::now());
                     }

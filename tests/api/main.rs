@@ -19,6 +19,7 @@ mod access_tokens;
 mod callers;
 mod examples;
 mod identity;
+mod metrics;
 mod planted;
 mod planted_dead_code;
 mod planted_proof;

@@ -14,7 +14,7 @@ use crate::jose::{Algorithm, SigningKey};
 /// Whose key, and where it goes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Writes ID.pem (the private key, mode 0600: move it to the client) and ID.jwks.json (the public key, for
+Writes ID.pem (the private key, mode 0600: move it to the client) and ID.jwks.json (the public key, for \
 `jwks_file`). Overwrites nothing.
 
 Example: deputy key make assistant --dir clients")]

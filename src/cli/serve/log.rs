@@ -1,8 +1,8 @@
 //! The log of the server, on standard error. Nothing waits for it and nothing fails with it: a thread of its own
 //! writes the lines, and a line that cannot be written, or that comes while too many wait, is lost.
 //!
-//! Of the warnings and errors of one cause one a second is written; the last of those held back follows with their
-//! count, so that a fault that each request meets does not fill a disk.
+//! Of the warnings, errors and refusals of one cause one a second is written; the last of those held back follows with
+//! their count, so that a fault that each request meets does not fill a disk.
 
 use std::collections::HashMap;
 use std::fmt::{self, Debug, Write as _};
@@ -204,13 +204,13 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        if *event.metadata().level() > Level::WARN {
+        let Some(fields) = told_apart_by(event) else {
             return self.inner.format_event(context, writer, event);
-        }
+        };
         let mut line = String::new();
         let inner = Writer::new(&mut line);
         self.inner.format_event(context, inner, event)?;
-        let mut cause = Cause::new(event, self.counted.is_full());
+        let mut cause = Cause::new(event, fields, self.counted.is_full());
         event.record(&mut cause);
         match self.counted.take(cause.text, line, self.is_json, Instant::now()) {
             Some(line) => writer.write_str(&line),
@@ -219,24 +219,35 @@ where
     }
 }
 
-/// What makes two lines of one cause: the place in the source, the message, the error, and whose keys it is about.
-/// Lines of one cause differ by the request or the client that met it.
+/// The fields that tell the causes of lines like this one apart; `None` for lines that are all written. Refusals of one
+/// client are of one cause by endpoint and reason. Warnings and errors are by what they say and whose keys they are about,
+/// whichever request or client met them.
+fn told_apart_by(event: &Event<'_>) -> Option<&'static [&'static str]> {
+    let about = event.metadata();
+    if about.fields().field("reason").is_some() {
+        return Some(&["message", "client.id", "endpoint", "reason", "cause"]);
+    }
+    (*about.level() <= Level::WARN).then_some(&["message", "error", "keys.source"])
+}
+
+/// What makes two lines of one cause: the place in the source, and some of the fields.
 struct Cause {
     text: String,
+    fields: &'static [&'static str],
     is_short: bool,
 }
 
 impl Cause {
-    fn new(event: &Event<'_>, is_short: bool) -> Self {
+    fn new(event: &Event<'_>, fields: &'static [&'static str], is_short: bool) -> Self {
         let place = event.metadata();
         let line = place.line().unwrap_or_default();
-        Self { text: format!("{}:{line}", place.target()), is_short }
+        Self { text: format!("{}:{line}", place.target()), fields, is_short }
     }
 }
 
 impl Visit for Cause {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        if !self.is_short && matches!(field.name(), "message" | "error" | "keys.source") {
+        if !self.is_short && self.fields.contains(&field.name()) {
             // Writing to a string does not fail.
             let _ = write!(self.text, " {value:?}");
         }

@@ -17,8 +17,8 @@ use crate::sdk::Decoded;
 /// Which token.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Nothing is verified: neither signature nor time nor whether it was revoked. Ask `deputy token introspect`.
-It also says which kind of subject token it would be taken for, and which word or claim decides that. With
+Nothing is verified: neither signature nor time nor whether it was revoked. Ask `deputy token introspect`. \
+It also says which kind of subject token it would be taken for, and which word or claim decides that. With \
 --config, it says which provider and which entry of that file it would match; nothing is fetched.
 
 Example: deputy token inspect --token-file token.jwt --config deputy.toml")]

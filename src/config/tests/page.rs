@@ -21,7 +21,7 @@ One TOML file, `deputy.toml`, read by `deputy serve --config FILE`. `deputy init
 * **Relative paths** count from the directory of the file, `sqlite://` URLs included.
 * **Variables** override scalars outside lists: their names are given below. An unknown `DEPUTY_…` variable is
   refused, except `DEPUTY_TEST_…` and those of the command line: `DEPUTY_CONFIG`, `DEPUTY_LOG`,
-  `DEPUTY_CLIENT_ID`, `DEPUTY_CLIENT_SECRET`, `DEPUTY_CLIENT_SECRET_FILE`.
+  `DEPUTY_LOG_FORMAT`, `DEPUTY_CLIENT_ID`, `DEPUTY_CLIENT_SECRET`, `DEPUTY_CLIENT_SECRET_FILE`.
 * **Secrets** are kept in files of their own: `client.secret_file`, `client.secret_files`, `database.url_file`.
 * **SIGHUP** reloads the file, all or nothing. Removing a client, target, provider or workload issuer
   revokes its tokens before the reload succeeds.

@@ -149,12 +149,8 @@ fn algorithms_are_those_of_their_kind() {
 #[test]
 fn what_is_named_has_to_exist() {
     check(&[
-        (
-            "clients = [\"assistant\"]",
-            "clients = [\"asistant\"]",
-            "the nearest client there is is `assistant`",
-        ),
-        ("onward = [\"tickets\"]", "onward = [\"ticket\"]", "the nearest target there is is `tickets`"),
+        ("clients = [\"assistant\"]", "clients = [\"asistant\"]", "the nearest client is `assistant`"),
+        ("onward = [\"tickets\"]", "onward = [\"ticket\"]", "the nearest target is `tickets`"),
         ("onward = [\"tickets\"]", "onward = [\"age-agent\"]", "lists `age-agent` itself"),
         ("exchange_client = \"age-agent\"", "exchange_client = \"age\"", "there is no such client"),
         (

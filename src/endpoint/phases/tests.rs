@@ -1,5 +1,5 @@
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,6 +20,7 @@ fn caller(credentials: &str) -> Caller {
         authorization: vec![format!("Basic {}", STANDARD.encode(credentials)).into_bytes()],
         dpop: Vec::new(),
         request: RequestId::new(Uuid::from_u128(1)),
+        client: OnceLock::new(),
     }
 }
 

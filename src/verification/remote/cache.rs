@@ -1,6 +1,7 @@
 //! The key sets of others, kept as long as their publishers and our bounds allow.
 
 mod fetch;
+mod freshness;
 mod known;
 
 use std::collections::HashMap;
@@ -229,16 +230,20 @@ impl KeyCache {
         }
     }
 
-    fn source(&self, place: &Place, reach: &Reach) -> Arc<Source> {
+    fn name(place: &Place, reach: &Reach) -> SourceName {
         // A file is the same one however the party is reached.
         let reach = if matches!(place, Place::File(_)) { &Reach::default() } else { reach };
-        let name = SourceName {
+        SourceName {
             place: place.clone(),
             is_public: reach.network == Network::Public,
             tls_ca_file: reach.tls_ca_file.clone(),
             proxy: reach.proxy.clone(),
             token: reach.token.clone(),
-        };
+        }
+    }
+
+    fn source(&self, place: &Place, reach: &Reach) -> Arc<Source> {
+        let name = Self::name(place, reach);
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let source = sources
             .entry(name)

@@ -16,7 +16,7 @@ pub const CLOCK_OFFSET: &str = "DEPUTY_TEST_CLOCK_OFFSET_SECONDS";
 
 /// `deputy` with this world's configuration, none of the caller's settings, and `variables`.
 pub fn command(config: &Path, arguments: &[&str], variables: &[(&str, String)]) -> Command {
-    // A measurement is made with the binary of a release build.
+    // A measurement is made with a binary that is built as what is published.
     let binary = std::env::var_os("DEPUTY_TEST_BINARY");
     let mut command = Command::new(binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_deputy").into()));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DEPUTY_")) {

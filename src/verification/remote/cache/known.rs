@@ -123,7 +123,7 @@ impl Known {
         self.has_missed(header, now) || self.asked.as_ref().is_some_and(|(at, _)| *at >= now)
     }
 
-    fn has_failed(&self) -> bool {
+    pub(super) fn has_failed(&self) -> bool {
         matches!(&self.asked, Some((_, Some(_))))
     }
 
