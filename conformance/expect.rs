@@ -14,7 +14,7 @@ pub type Wire = (u16, &'static str, &'static str);
 pub const SUBJECT: Wire = (400, "invalid_request", "subject_token_unacceptable");
 /// All faults of an actor token.
 pub const ACTOR: Wire = (400, "invalid_request", "actor_token_unacceptable");
-/// All faults of client authentication (RFC 6749 §5.2).
+/// All faults of client authentication (RFC 6749 §5.2), but for those of [`client`].
 pub const CLIENT: Wire = (401, "invalid_client", "client_authentication_failed");
 /// Too many failures from one source, or as one client.
 pub const THROTTLED: Wire = (429, "slow_down", "throttled");
@@ -42,6 +42,13 @@ pub const DETAILS: Wire = (400, "invalid_authorization_details", "authorization_
 /// Malformed in a way that has its own `reason`.
 pub const fn malformed(reason: &'static str) -> Wire {
     (400, "invalid_request", reason)
+}
+
+/// Client authentication that failed for `cause`, which is told where the signature of an assertion was proven before.
+pub fn client(cause: &str) -> Wire {
+    let told = ["assertion_audience", "assertion_too_long", "assertion_replayed"];
+    let reason = told.into_iter().find(|told| *told == cause);
+    reason.map_or(CLIENT, |reason| (401, "invalid_client", reason))
 }
 
 /// Too much scope, or none, or no scope at all.

@@ -243,6 +243,7 @@ fn parse(form: &str) -> ExchangeRequest {
         issuer: &own,
         // The tokens of these forms say nothing of their issuer.
         claimed_issuer: &|_| None,
+        target_of: &|_| None,
         default_scope: &|_| None,
     };
     ExchangeRequest::parse(&Params::parse(form.as_bytes()).unwrap(), reading).unwrap()

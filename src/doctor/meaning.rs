@@ -7,7 +7,9 @@ use super::Findings;
 use crate::config::Config;
 use crate::delegation::rules::ANSWER_LIFETIME;
 use crate::oauth::{GrantType, TargetId};
-use crate::registry::{IdentityProvider, Network, Proof, Reach, Registry, Target};
+use crate::registry::{
+    AssertionAudience, ClientAuthentication, IdentityProvider, Network, Proof, Reach, Registry, Target,
+};
 
 pub(super) fn check(findings: &mut Findings, config: &Config) {
     providers(findings, &config.registry);
@@ -21,6 +23,7 @@ pub(super) fn check(findings: &mut Findings, config: &Config) {
     platforms(findings, &config.registry);
     networks(findings, &config.registry);
     proofs(findings, &config.registry);
+    assertions(findings, config);
 }
 
 fn providers(findings: &mut Findings, registry: &Registry) {
@@ -274,4 +277,22 @@ fn networks(findings: &mut Findings, registry: &Registry) {
         }
     }
     findings.ok_unless_reported(ID, "Deputy asks no other party through a proxy");
+}
+
+/// Names the clients whose assertions may be for the token endpoint, because another server could pass those on.
+fn assertions(findings: &mut Findings, config: &Config) {
+    for client in config.registry.clients.values() {
+        let ClientAuthentication::PrivateKeyJwt { audience, .. } = &client.authentication else { continue };
+        if *audience == AssertionAudience::IssuerOrEndpoint {
+            let what = format!(
+                "assertions of client `{}` are taken for `{}` too: a server that gives out that URL as its own could \
+                 pass them on",
+                client.id,
+                config.token_endpoint()
+            );
+            let fix =
+                "write `assertion_audience = \"issuer\"` as soon as its library writes the issuer as `aud`";
+            findings.warn("assertion_audience", what, fix);
+        }
+    }
 }

@@ -20,6 +20,7 @@ pub fn read(client: &Client, params: &Params, config: &Config) -> Result<TokenRe
     let reading = Reading {
         issuer: &config.issuer,
         claimed_issuer: &|token| UnverifiedToken::scan(token).ok()?.claimed_issuer().map(str::to_owned),
+        target_of: &|resource| config.registry.target_of_resource(resource).cloned(),
         default_scope: &|target| config.registry.default_scope(client, target).cloned(),
     };
     TokenRequest::parse(grant, params, reading).map_err(|cause| (Check::Parameters, cause))
