@@ -1,8 +1,8 @@
 //! What verbs print: lines for people, or JSON.
 
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::CliError;
 use crate::base::text::is_shown;
@@ -10,6 +10,7 @@ use crate::base::text::is_shown;
 /// Where a verb prints. A reader that went away (`| head`) is no fault of the verb.
 pub struct Output {
     is_json: bool,
+    is_terminal: bool,
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
 }
@@ -17,7 +18,9 @@ pub struct Output {
 impl Output {
     /// Standard output and standard error.
     pub fn standard(is_json: bool) -> Self {
-        Self { is_json, out: Box::new(std::io::stdout()), err: Box::new(std::io::stderr()) }
+        let out = std::io::stdout();
+        let is_terminal = out.is_terminal();
+        Self { is_json, is_terminal, out: Box::new(out), err: Box::new(std::io::stderr()) }
     }
 
     /// Whether JSON was asked for.
@@ -28,6 +31,13 @@ impl Output {
     /// A line for people.
     pub fn line(&mut self, text: impl AsRef<str>) {
         let _ = writeln!(self.out, "{}", text.as_ref());
+    }
+
+    /// A token or an assertion alone. It has no line end in a file or a pipe, where another program would send that with it.
+    pub fn token(&mut self, token: &str) {
+        let end = if self.is_terminal { "\n" } else { "" };
+        let _ = write!(self.out, "{}{end}", printable(token));
+        let _ = self.out.flush();
     }
 
     /// A line for people that is not the answer itself.
@@ -45,8 +55,7 @@ impl Output {
             return;
         }
         if self.is_json {
-            let value = json!({"error": error.word(), "error_description": error.to_string()});
-            let _ = writeln!(self.err, "{value}");
+            let _ = writeln!(self.err, "{}", error.to_json());
         } else {
             let _ = writeln!(self.err, "deputy: {error}");
         }

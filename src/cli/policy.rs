@@ -12,10 +12,10 @@ use crate::policy::{self, PolicySet};
 #[derive(Debug, Subcommand)]
 pub enum Policy {
     /// Validate a set of policies against the schema, as the server would
-    #[command(after_help = "Example: deputy policy check --policy ./policy")]
+    #[command(after_help = "Example: deputy policy check ./policy")]
     Check(Set),
     /// Put cases from a file to a set of policies
-    #[command(after_help = "Example: deputy policy test --policy ./policy --cases ./policy/tests.toml")]
+    #[command(after_help = "Example: deputy policy test ./policy --cases ./policy/tests.toml")]
     Test(Test),
 }
 
@@ -23,6 +23,9 @@ pub enum Policy {
 #[derive(Debug, Args)]
 pub struct Set {
     /// Directory of `*.cedar` files; else that of `--config`; else the built-in set
+    #[arg(value_name = "DIR", conflicts_with_all = ["policy", "config"])]
+    directory: Option<PathBuf>,
+    /// The same as DIR
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
     policy: Option<PathBuf>,
     /// Configuration file whose `policy.directory` is taken
@@ -87,7 +90,7 @@ impl Policy {
 
 impl Set {
     fn directory(&self) -> Result<Option<PathBuf>, CliError> {
-        match (&self.policy, &self.config) {
+        match (self.directory.as_ref().or(self.policy.as_ref()), &self.config) {
             (Some(directory), _) => Ok(Some(directory.clone())),
             (None, Some(config)) => Ok(super::load(config)?.policy.directory),
             (None, None) => Ok(None),

@@ -150,7 +150,8 @@ causes! {
     AssertionAudience "assertion_audience",
         "`aud` of the assertion, whose signature is the client's, is not Deputy's issuer identifier alone."
         => wire(401, InvalidClient, "assertion_audience",
-            "write the issuer of this server, and nothing else, as aud of the client assertion; for a library that can only              write the URL of the token endpoint, the operator can set assertion_audience of the client",
+            "write the issuer of this server, and nothing else, as aud of the client assertion; for a library that can only \
+             write the URL of the token endpoint, the operator can set assertion_audience of the client",
             "RFC 7523 §3, 7523bis-01");
     AssertionExpired "assertion_expired", "The assertion has no `exp`, or has expired."
         => CLIENT;

@@ -57,7 +57,7 @@ fn page() -> String {
          A refusal is a JSON object. `error` is the error code of the RFC, `error_description` says what to change, \
          `reason` is a stable word for programs, and `request_id` identifies the refusal for the operator. The answer with the \
          reason `assurance_insufficient` also has `acr_values` and `max_age`, which the client asks its provider for \
-         when the user signs in again.\n\n\
+         when the user signs in again. An answer with status 401 has a challenge in the header `WWW-Authenticate`.\n\n\
          If Deputy itself fails, it answers with status 503, the error `temporarily_unavailable` and a `Retry-After` \
          header. No token was given out then. `error_description` says whether something may have been recorded all the \
          same, which Deputy does not know if the database did not confirm a commit.\n\n\

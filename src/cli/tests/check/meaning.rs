@@ -14,6 +14,16 @@ pub(super) const MEANING: &[Case] = &[
         "proof = \"required\"",
     ),
     (
+        "assertions that another server could pass on",
+        |w| {
+            let key = "jwks_file = \"clients/assistant.json\"";
+            w.edit(key, &format!("{key}\nassertion_audience = \"issuer_or_endpoint\""));
+        },
+        "assertion_audience",
+        Warning,
+        "assertion_audience = \"issuer\"",
+    ),
+    (
         "no relying party",
         |w| {
             while let Some(from) = w.text.find("[[identity_provider.relying_party]]") {
