@@ -212,7 +212,8 @@ table! {
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Limits {
         /// Failed client authentications per client and source. A source as a whole may have ten times as many, because
-        /// many clients can share an address. Further failures are answered with 429, and good credentials as ever.
+        /// many clients can share an address. Further failures are answered with 429; a credential that verifies is
+        /// accepted all the same.
         #[schemars(range(min = 1, max = 1_000_000))]
         pub failures_per_minute: u32 = 60,
         /// Introspections of unknown tokens per resource server. As many signatures are verified per client of tokens

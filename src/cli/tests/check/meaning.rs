@@ -16,8 +16,8 @@ pub(super) const MEANING: &[Case] = &[
     (
         "assertions that another server could pass on",
         |w| {
-            let key = "jwks_file = \"clients/assistant.json\"";
-            w.edit(key, &format!("{key}\nassertion_audience = \"issuer_or_endpoint\""));
+            let id = "id = \"assistant\"\n";
+            w.edit(id, &format!("{id}assertion_audience = \"issuer_or_endpoint\"\n"));
         },
         "assertion_audience",
         Warning,
