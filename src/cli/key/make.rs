@@ -16,9 +16,9 @@ use crate::jose::{Algorithm, SigningKey};
 /// Whose key, and where it goes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Writes ID.pem (the private key, mode 0600: move it to the client) and ID.jwks.json (the public key, for
-`jwks_file`). With --secret, writes ID.secret alone (256 random bits, mode 0600, for `secret_file`). Its characters
-are those that every library sends unchanged. Overwrites nothing.
+Writes ID.pem (the private key, mode 0600: move it to the client) and ID.jwks.json (the public key,
+for `jwks_file`). With --secret, writes ID.secret alone (256 random bits, mode 0600, for
+`secret_file`). Its characters are those that every library sends unchanged. Overwrites nothing.
 
 Example: deputy key make assistant --dir clients
          deputy key make tickets-api --secret --dir secrets")]

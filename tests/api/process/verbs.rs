@@ -37,12 +37,23 @@ async fn verb(world: &World, line: &str) -> Ended {
     Ended::of(&world.deputy(&line.split(' ').collect::<Vec<_>>()).await)
 }
 
-/// `deputy token …` as the client `id`, with `token` on standard input.
-async fn token_verb(world: &World, id: &str, line: &str, token: &str) -> Ended {
+/// The program, without the variables of this process that it would read.
+fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_deputy"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DEPUTY_")) {
         command.env_remove(name);
     }
+    command
+}
+
+/// A verb that takes no configuration.
+async fn verb_alone(line: &str) -> Ended {
+    Ended::of(&program().args(line.split(' ')).output().await.expect("deputy can be run"))
+}
+
+/// `deputy token …` as the client `id`, with `token` on standard input.
+async fn token_verb(world: &World, id: &str, line: &str, token: &str) -> Ended {
+    let mut command = program();
     command.args(["token"]).args(line.split(' '));
     if !line.starts_with("inspect") {
         command.args(["--issuer", world.issuer(), "--client-id", id]);
@@ -184,7 +195,7 @@ async fn a_client_exchanges_introspects_and_revokes_by_the_command_line_and_no_t
 async fn curl_sends_the_files_that_the_verbs_wrote() {
     let world = World::new(Backend::Sqlite).await;
     let keys = world.path("keys").display().to_string();
-    let made = verb(&world, &format!("key make tickets-api --dir {keys}")).await;
+    let made = verb_alone(&format!("key make tickets-api --dir {keys}")).await;
     assert_eq!(made.code, 0, "{}", made.err);
     let registered = world.path("clients/tickets-api.json");
     std::fs::copy(world.path("keys/tickets-api.jwks.json"), registered).expect("a key set");
@@ -197,7 +208,7 @@ async fn curl_sends_the_files_that_the_verbs_wrote() {
 
     // As the command writes it, and as an editor saves it.
     for end in ["", "\n", "\r\n"] {
-        let assertion = verb(&world, &assert).await;
+        let assertion = verb_alone(&assert).await;
         assert_eq!((assertion.code, assertion.out.trim()), (0, assertion.out.as_str()), "{}", assertion.err);
         std::fs::write(world.path("assertion"), format!("{}{end}", assertion.out)).unwrap();
         std::fs::write(world.path("token"), format!("{}{end}", token.token())).unwrap();
@@ -212,10 +223,10 @@ async fn curl_sends_the_files_that_the_verbs_wrote() {
         let answer = Ended::of(&answer).json();
         assert_eq!(answer["active"], true, "{end:?}: {answer}");
     }
-    let made = verb(&world, &format!("{assert} --json")).await.json();
+    let made = verb_alone(&format!("{assert} --json")).await.json();
     assert_eq!((&made["client_assertion_type"], &made["expires_in"]), (&ASSERTION_TYPE.into(), &60.into()));
     assert_eq!(made["client_assertion"].as_str().unwrap().split('.').count(), 3);
-    let without = verb(&world, &format!("token assertion --issuer {issuer} --client-id tickets-api")).await;
+    let without = verb_alone(&format!("token assertion --issuer {issuer} --client-id tickets-api")).await;
     assert_eq!(without.code, 2);
     assert!(without.err.contains("--key"), "{}", without.err);
 
@@ -233,24 +244,24 @@ async fn a_secret_is_made_of_characters_that_every_library_sends_and_a_directory
     let directory = world.path("made").display().to_string();
     let line = format!("key make tickets-api --secret --dir {directory} --json");
 
-    let file = verb(&world, &line).await.json()["secret"].as_str().expect("a path").to_owned();
+    let file = verb_alone(&line).await.json()["secret"].as_str().expect("a path").to_owned();
 
     let secret = std::fs::read_to_string(&file).unwrap();
     assert_eq!(secret.len(), 43, "256 bits in base64url, and no line end");
     assert!(secret.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
     let mode = std::fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    let again = verb(&world, &line).await;
+    let again = verb_alone(&line).await;
     assert_eq!(again.code, 1, "nothing is overwritten");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), secret);
     assert!(!again.err.contains(&secret));
 
     let policies = concat!(env!("CARGO_MANIFEST_DIR"), "/policies");
-    let named = verb(&world, &format!("policy check {policies}")).await;
-    let by_option = verb(&world, &format!("policy check --policy {policies}")).await;
+    let named = verb_alone(&format!("policy check {policies}")).await;
+    let by_option = verb_alone(&format!("policy check --policy {policies}")).await;
     assert_eq!((named.code, &named.out), (0, &by_option.out), "{}", named.err);
-    assert_eq!(verb(&world, &format!("policy check {directory}")).await.code, 1, "no policies are there");
-    assert_eq!(verb(&world, &format!("policy test {policies}")).await.code, 0);
+    assert_eq!(verb_alone(&format!("policy check {directory}")).await.code, 1, "no policies are there");
+    assert_eq!(verb_alone(&format!("policy test {policies}")).await.code, 0);
     world.finish().await;
 }
 
