@@ -60,10 +60,21 @@ pub const fn scope(reason: &'static str) -> Wire {
 /// characters, one audit row with the true cause, nothing minted. `causes` are divided by `|` where
 /// the requirement leaves open which of two faults is reported first.
 pub async fn refuses(world: &World, what: &str, request: Request<'_>, wire: Wire, causes: &str) -> Answer {
+    refuses_as(world, what, request, |_| wire, causes).await
+}
+
+/// As [`refuses`], where the answer depends on the true cause.
+pub async fn refuses_as(
+    world: &World,
+    what: &str,
+    request: Request<'_>,
+    wire_of: impl Fn(&str) -> Wire,
+    causes: &str,
+) -> Answer {
     let minted = world.minted().await;
     let answer = request.send().await;
-    is_refused(what, &answer, wire);
     let audited = answer.audited_cause(world).await;
+    is_refused(what, &answer, wire_of(&audited));
     assert!(causes.split('|').any(|cause| cause == audited), "{what}: audited `{audited}`, not `{causes}`");
     assert_eq!(world.minted().await, minted, "{what}: something was minted");
     answer
