@@ -120,6 +120,19 @@ async fn every_failure_looks_the_same() {
     }
     assert!(bodies.iter().all(|body| body == &bodies[0]), "{bodies:?}");
 
+    // Who holds the key of the client is told what is wrong with the assertion, and nobody else is.
+    let far = world.now() + 3600;
+    for (claim, value, cause) in [
+        ("aud", json!("https://other.example"), "assertion_audience"),
+        ("exp", json!(far), "assertion_too_long"),
+    ] {
+        let assertion = forged("assistant").claim(claim, value);
+        let told = world.tx().with_assertion(&assertion.clone().sign()).send().await;
+        told.refused_because(&world, (401, "invalid_client", cause), cause).await;
+        let not_told = world.tx().with_assertion(&assertion.signed_by(stranger).sign()).send().await;
+        assert_eq!(not_told.anonymous_body(), bodies[0], "{cause}");
+    }
+
     // A path that refuses before it verifies the signature verifies a dummy signature instead.
     let source = include_str!("../src/client_auth/assertion.rs");
     let prove =

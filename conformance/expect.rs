@@ -14,7 +14,7 @@ pub type Wire = (u16, &'static str, &'static str);
 pub const SUBJECT: Wire = (400, "invalid_request", "subject_token_unacceptable");
 /// All faults of an actor token.
 pub const ACTOR: Wire = (400, "invalid_request", "actor_token_unacceptable");
-/// All faults of client authentication (RFC 6749 §5.2).
+/// All faults of client authentication (RFC 6749 §5.2), but for those of [`client`].
 pub const CLIENT: Wire = (401, "invalid_client", "client_authentication_failed");
 /// Too many failures from one source, or as one client.
 pub const THROTTLED: Wire = (429, "slow_down", "throttled");
@@ -46,6 +46,13 @@ pub const fn malformed(reason: &'static str) -> Wire {
     (400, "invalid_request", reason)
 }
 
+/// Client authentication that failed for `cause`, which is told where the signature of an assertion was proven before.
+pub fn client(cause: &str) -> Wire {
+    let told = ["assertion_audience", "assertion_too_long", "assertion_replayed"];
+    let reason = told.into_iter().find(|told| *told == cause);
+    reason.map_or(CLIENT, |reason| (401, "invalid_client", reason))
+}
+
 /// Too much scope, or none, or no scope at all.
 pub const fn scope(reason: &'static str) -> Wire {
     (400, "invalid_scope", reason)
@@ -55,10 +62,21 @@ pub const fn scope(reason: &'static str) -> Wire {
 /// characters, one audit row with the true cause, nothing minted. `causes` are divided by `|` where
 /// the requirement leaves open which of two faults is reported first.
 pub async fn refuses(world: &World, what: &str, request: Request<'_>, wire: Wire, causes: &str) -> Answer {
+    refuses_as(world, what, request, |_| wire, causes).await
+}
+
+/// As [`refuses`], where the answer depends on the true cause.
+pub async fn refuses_as(
+    world: &World,
+    what: &str,
+    request: Request<'_>,
+    wire_of: impl Fn(&str) -> Wire,
+    causes: &str,
+) -> Answer {
     let minted = world.minted().await;
     let answer = request.send().await;
-    is_refused(what, &answer, wire);
     let audited = answer.audited_cause(world).await;
+    is_refused(what, &answer, wire_of(&audited));
     assert!(causes.split('|').any(|cause| cause == audited), "{what}: audited `{audited}`, not `{causes}`");
     assert_eq!(world.minted().await, minted, "{what}: something was minted");
     answer

@@ -1,6 +1,6 @@
 //! The four parameters that carry a JWT to Deputy. Every rule of RFC 7515, 7519 and 8725 applies to each of them.
 
-use crate::expect::{ACTOR, CLIENT, SUBJECT, Wire, is_refused, refuses};
+use crate::expect::{ACTOR, CLIENT, SUBJECT, Wire, client, is_refused, refuses_as};
 use crate::world::{Jwt, Request, World};
 
 /// The parameter in which a JWT is presented, with the kind of token that it takes.
@@ -72,7 +72,8 @@ impl JwtParameter {
     /// `token` is refused in this parameter, for one of these faults.
     pub async fn refuses(self, world: &World, what: &str, token: &str, faults: &str) {
         let what = format!("{what} as {self:?}");
-        refuses(world, &what, self.request(world, token), self.wire(), &self.causes(faults)).await;
+        let wire_of = |cause: &str| if self == Self::Assertion { client(cause) } else { self.wire() };
+        refuses_as(world, &what, self.request(world, token), wire_of, &self.causes(faults)).await;
     }
 
     /// `token` passes every check of its form. A token that a test signed in Deputy's name gets as far as the

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use crate::expect::{CLIENT, malformed};
+use crate::expect::{client, malformed};
 use crate::harness::{Cases, case, skip};
 use crate::world::{ASSERTION_TYPE, Answer, Jwt, Setup, World, hmac_signed, unsigned};
 
@@ -50,7 +50,7 @@ pub fn cases() -> Cases {
 
 /// `invalid_client` for this cause, and nothing minted.
 async fn assert_invalid_client(world: &World, answer: &Answer, cause: &str) {
-    answer.refused_because(world, CLIENT, cause).await;
+    answer.refused_because(world, client(cause), cause).await;
     assert_eq!(world.minted().await, 0);
 }
 
@@ -64,7 +64,7 @@ async fn no_credentials() {
 
     let answer = world.tx().anonymous().send().await;
     assert_invalid_client(&world, &answer, "no_credentials").await;
-    assert_eq!(answer.header("www-authenticate"), None);
+    assert_eq!(answer.header("www-authenticate"), Some("private_key_jwt realm=\"deputy\""));
 }
 
 async fn an_unknown_client() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::expect::{ACTOR, CLIENT, SUBJECT, malformed};
+use crate::expect::{ACTOR, SUBJECT, client, malformed};
 use crate::harness::{Cases, case};
 use crate::requests::{asking, at_each_endpoint};
 use crate::world::{
@@ -19,6 +19,7 @@ pub fn cases() -> Cases {
         case("7523-3-01", the_issuer_is_the_client),
         case("7523-3-02", the_subject_is_the_client),
         case("7523bis-01", the_audience_is_the_issuer),
+        case("7523bis-01", the_token_endpoint_is_an_audience_where_it_is_allowed),
         case("7523bis-02", a_second_audience_is_refused),
         case("7523bis-03", an_array_of_the_issuer_alone_is_taken),
         case("7523bis-04", the_audience_is_compared_as_it_stands),
@@ -44,7 +45,7 @@ async fn presented(world: &World, assertion: &Jwt) -> Answer {
 
 /// Refused as `invalid_client`, for this cause.
 async fn assert_refused(world: &World, answer: &Answer, cause: &str) {
-    answer.refused_because(world, CLIENT, cause).await;
+    answer.refused_because(world, client(cause), cause).await;
 }
 
 async fn type_and_assertion_come_together() {
@@ -151,6 +152,34 @@ async fn the_audience_is_the_issuer() {
     let missing = world.assertion("assistant").without("aud");
     assert_refused(&world, &presented(&world, &missing).await, "assertion_audience").await;
     assert_eq!(presented(&world, &world.assertion("assistant")).await.status, 200);
+}
+
+/// Where the operator allows it for one client, its assertions may be for the token endpoint, and for nothing else.
+async fn the_token_endpoint_is_an_audience_where_it_is_allowed() {
+    let key = "jwks_file = \"clients/assistant.json\"";
+    let allowed = format!("{key}\nassertion_audience = \"issuer_or_endpoint\"");
+    let world = World::start(Setup::default().replace(key, &allowed)).await;
+    let own = world.issuer.as_str();
+    let token = world.tx().send().await.granted();
+
+    for request in at_each_endpoint(&world, &token) {
+        let with = |aud: Value| {
+            request.clone().with_assertion(&world.assertion("assistant").claim("aud", aud).sign())
+        };
+        for aud in [json!(own), json!(format!("{own}/token")), json!([format!("{own}/token")])] {
+            assert_eq!(with(aud).send().await.status, 200);
+        }
+        for aud in [
+            json!([own, format!("{own}/token")]),
+            json!(format!("{own}/introspect")),
+            json!(format!("{own}/token/")),
+            json!("https://other.example/token"),
+        ] {
+            assert_refused(&world, &with(aud).send().await, "assertion_audience").await;
+        }
+    }
+    let other = world.assertion("age-agent").claim("aud", format!("{own}/token"));
+    assert_refused(&world, &presented(&world, &other).await, "assertion_audience").await;
 }
 
 async fn a_second_audience_is_refused() {

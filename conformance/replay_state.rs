@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use crate::expect::{CLIENT, assert_unavailable};
+use crate::expect::{CLIENT, assert_unavailable, client};
 use crate::harness::{Cases, case};
 use crate::world::{Answer, Setup, World};
 
@@ -18,7 +18,7 @@ pub fn cases() -> Cases {
 }
 
 async fn assert_replayed(world: &World, answer: &Answer) {
-    answer.refused_because(world, CLIENT, "assertion_replayed").await;
+    answer.refused_because(world, client("assertion_replayed"), "assertion_replayed").await;
 }
 
 async fn what_is_spent_stays_spent_on_every_node_and_after_a_restart() {

@@ -19,7 +19,7 @@ pub fn cases() -> Cases {
         case("6749-5.1-02", a_grant_has_its_members_and_their_types),
         case("6749-5.2-01", errors_are_400_with_a_json_body),
         case("6749-5.2-02", a_failed_header_is_challenged),
-        case("6749-5.2-03", other_failures_of_the_client_are_401_without_challenge),
+        case("6749-5.2-03", other_failures_of_the_client_are_challenged_without_basic),
         case("6749-5.2-04", the_code_fits_the_fault),
         case("6749-5.2-05", descriptions_keep_to_their_characters),
         case("6749-10.10-01", what_is_generated_cannot_be_guessed),
@@ -228,7 +228,8 @@ async fn a_failed_header_is_challenged() {
     }
 }
 
-async fn other_failures_of_the_client_are_401_without_challenge() {
+/// A challenge that does not name Basic, which would let a browser ask for a password.
+async fn other_failures_of_the_client_are_challenged_without_basic() {
     let world = World::start(Setup::default()).await;
     let token = world.tx().send().await.granted();
 
@@ -241,7 +242,7 @@ async fn other_failures_of_the_client_are_401_without_challenge() {
         ] {
             let answer = request.send().await;
             answer.refused(401, "invalid_client");
-            assert_eq!(answer.header("www-authenticate"), None);
+            assert_eq!(answer.header("www-authenticate"), Some("private_key_jwt realm=\"deputy\""));
         }
     }
 }

@@ -70,7 +70,7 @@ async fn introspection_needs_client_authentication() {
 
     let without = request().send().await;
     without.refused_because(&world, CLIENT, "no_credentials").await;
-    assert_eq!(without.header("www-authenticate"), None, "no header was used");
+    assert_eq!(without.header("www-authenticate"), Some("private_key_jwt realm=\"deputy\""));
     let bearer = request().header("Authorization", &format!("Bearer {token}")).send().await;
     bearer.refused(401, "invalid_client");
     let wrong = request().basic_with("tickets-api:wrong").send().await;

@@ -9,6 +9,9 @@ use crate::harness::{Cases, case, skip};
 use crate::requests::{WELL_KNOWN, metadata, pinned_provider};
 use crate::world::{Answer, GRANT_TYPE, Key, OtherKey, Setup, World, claims_of};
 
+/// Where clients of OpenID providers look for metadata (OpenID Connect Discovery §4).
+const OPENID: &str = "/.well-known/openid-configuration";
+
 /// The cases of this file.
 pub fn cases() -> Cases {
     vec![
@@ -25,9 +28,10 @@ pub fn cases() -> Cases {
         skip("8414-2-08", "there are no tenants"),
         case("8414-4-01", issuers_are_compared_code_point_by_code_point),
         case("8414-6.2-01", a_providers_metadata_for_another_issuer_is_dropped),
-        skip("OIDCD-4-01", "the OpenID Connect form is not served (OIDCD-3-01)"),
-        skip("OIDCD-4.3-01", "the OpenID Connect form is not served (OIDCD-3-01)"),
-        case("OIDCD-3-01", the_openid_form_is_not_served),
+        case("8414-5-01", the_same_document_has_the_name_of_openid_discovery),
+        case("OIDCD-4-01", the_openid_name_is_below_the_issuers_path_too),
+        case("OIDCD-4.3-01", the_same_document_has_the_name_of_openid_discovery),
+        case("OIDCD-3-01", no_member_of_an_openid_provider_is_claimed),
         case("8414-F-01", metadata_and_keys_are_public_and_cacheable),
     ]
 }
@@ -277,17 +281,49 @@ async fn a_providers_metadata_for_another_issuer_is_dropped() {
     world.tx().send().await.granted();
 }
 
-async fn the_openid_form_is_not_served() {
+async fn the_same_document_has_the_name_of_openid_discovery() {
     let world = World::start(Setup::default()).await;
 
-    let answer = world.get("/.well-known/openid-configuration").await;
-    assert_eq!((answer.status, answer.text.as_str()), (404, ""));
+    let (own, openid) = (world.get(WELL_KNOWN).await, world.get(OPENID).await);
+    assert_eq!((openid.status, openid.header("content-type")), (200, Some("application/json")));
+    assert_eq!(openid.text, own.text);
+    let posted = world.form(OPENID).send().await;
+    assert_eq!((posted.status, posted.header("allow")), (405, Some("GET, HEAD")));
+}
+
+/// OpenID Connect Discovery §4 appends the well-known path to the issuer, RFC 8414 §5 inserts it.
+async fn the_openid_name_is_below_the_issuers_path_too() {
+    let world = World::start(Setup::default().issuer_path("/t1")).await;
+
+    let own = world.get_at_root(&format!("{WELL_KNOWN}/t1")).await;
+    for path in [format!("/t1{OPENID}"), format!("{OPENID}/t1")] {
+        let answer = world.get_at_root(&path).await;
+        assert_eq!((answer.status, &answer.text), (200, &own.text), "{path}");
+        assert_eq!(answer.body["issuer"], json!(world.issuer));
+    }
+    for path in [OPENID.to_owned(), format!("/t1{WELL_KNOWN}")] {
+        assert_eq!(world.get_at_root(&path).await.status, 404, "{path} is that of another issuer");
+    }
+}
+
+async fn no_member_of_an_openid_provider_is_claimed() {
+    let world = World::start(Setup::default()).await;
+
+    let document = world.get(OPENID).await.body;
+    for member in [
+        "authorization_endpoint",
+        "userinfo_endpoint",
+        "subject_types_supported",
+        "id_token_signing_alg_values_supported",
+    ] {
+        assert!(document.get(member).is_none(), "{member}");
+    }
 }
 
 async fn metadata_and_keys_are_public_and_cacheable() {
     let world = World::start(Setup::default()).await;
 
-    for path in [WELL_KNOWN, "/jwks"] {
+    for path in [WELL_KNOWN, OPENID, "/jwks"] {
         let answer = world.get(path).await;
         let cache = answer.header("cache-control").unwrap();
         let age: u32 = cache.strip_prefix("public, max-age=").expect("public").parse().unwrap();
@@ -301,7 +337,7 @@ async fn metadata_and_keys_are_public_and_cacheable() {
         let changed = Answer::read(ask("\"other\"".to_owned()).send().await.unwrap()).await;
         assert_eq!((changed.status, changed.text), (200, answer.text));
     }
-    // For these two only.
+    // For these only.
     let token = world.tx().header("Origin", "https://app.example").send().await;
     assert_eq!(token.header("access-control-allow-origin"), None);
 }

@@ -213,14 +213,17 @@ table! {
     /// The connections that are taken, and the rates above which requests are answered with 429.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Limits {
-        /// Failed client authentications per source, and per source and client.
+        /// Failed client authentications per client and source. A source as a whole may have ten times as many, because
+        /// many clients can share an address. Further failures are answered with 429; a credential that verifies is
+        /// accepted all the same.
         #[schemars(range(min = 1, max = 1_000_000))]
         pub failures_per_minute: u32 = 60,
         /// Introspections of unknown tokens per resource server. As many signatures are verified per client of tokens
         /// that are not recorded.
         #[schemars(range(min = 1, max = 1_000_000))]
         pub unknown_tokens_per_minute: u32 = 600,
-        /// Audit rows for unauthenticated refusals per source. Above it, one counted row a second is written.
+        /// Audit rows for unauthenticated refusals per source; all sources together get twenty times as many. Above it,
+        /// one counted row a second is written.
         #[schemars(range(min = 1, max = 1_000_000))]
         pub unauthenticated_rows_per_minute: u32 = 60,
         /// Connections per source to the public listener at once. Further ones are closed unanswered. The proxies in

@@ -8,6 +8,7 @@ pub mod ids;
 pub mod one_time;
 pub mod params;
 pub mod refusal;
+mod resource;
 pub mod scope;
 mod workload_id;
 
@@ -24,5 +25,6 @@ pub use params::Params;
 #[cfg(test)]
 pub use refusal::PresentedAs;
 pub use refusal::{Cause, Plain, TokenFault};
+pub use resource::ResourceUri;
 pub use scope::{Scope, ScopeToken};
 pub use workload_id::{WorkloadId, WorkloadIdForm, WorkloadIdKind, WorkloadIdValue};

@@ -19,10 +19,10 @@ mod workload;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::oauth::{ClientId, Issuer, Scope, ScopeToken, TargetId};
+use crate::oauth::{ClientId, Issuer, ResourceUri, Scope, ScopeToken, TargetId};
 
 pub use access_token::{AccessTokenMark, AccessTokenSource, AccessTokenType};
-pub use client::{Client, ClientAuthentication, ClientSecret};
+pub use client::{AssertionAudience, Client, ClientAuthentication, ClientSecret};
 pub use condition::{ClaimCheck, ClaimMatch, When};
 pub use conflicts::{Conflict, Party};
 pub use keys::{KeySource, KeysToken, Network, Reach};
@@ -72,6 +72,12 @@ impl Registry {
         let own = client.default_scopes.get(target);
         let of_target = || self.targets.get(target).and_then(|target| target.default_scopes.as_ref());
         own.or_else(of_target).filter(|scope| !scope.is_empty() && client.targets.contains(target))
+    }
+
+    /// The target that `resource` names. There is one at most, because no two targets have the same URI.
+    pub fn target_of_resource(&self, resource: &ResourceUri) -> Option<&TargetId> {
+        let named = self.targets.values().find(|target| target.resource.as_ref() == Some(resource));
+        named.map(|target| &target.identifier)
     }
 
     /// The words of `scope` that some target defines.

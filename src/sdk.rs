@@ -5,11 +5,13 @@
 //! [`Transport`] such as [`Http`], and reads the response into a type or into an [`Error`].
 
 mod answer;
+mod assertion;
 mod client;
 mod decoded;
 mod transport;
 
 pub use answer::{Error, Introspection, Issued, Refusal};
+pub use assertion::{ASSERTION_SECONDS, ASSERTION_TYPE, sign_assertion};
 pub use client::{Client, Credential, Endpoint, Endpoints, Exchange};
 pub use decoded::Decoded;
 pub use transport::{Http, HttpOptions, Response, Transport, Unreachable};

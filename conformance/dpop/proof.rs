@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{INVALID, proving, with};
-use crate::expect::{CLIENT, assert_unavailable, refuses};
+use crate::expect::{CLIENT, assert_unavailable, client, refuses};
 use crate::harness::{Cases, case, skip};
 use crate::world::{Answer, Jwt, Key, Setup, World, hmac_signed, unsigned};
 
@@ -222,7 +222,8 @@ async fn a_bad_proof_comes_before_the_grant() {
     let assertion = world.assertion("assistant").sign();
     let request = || world.tx().with_assertion(&assertion).header("DPoP", "garbage");
     refuses(&world, "first", request(), INVALID, "proof_malformed").await;
-    request().send().await.refused_because(&world, CLIENT, "assertion_replayed").await;
+    let again = request().send().await;
+    again.refused_because(&world, client("assertion_replayed"), "assertion_replayed").await;
 }
 
 async fn the_metadata_lists_the_algorithms() {

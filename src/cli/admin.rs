@@ -46,11 +46,11 @@ pub async fn call(
     }
     let told = answer.get("error_description").and_then(Value::as_str);
     let told = told.map_or_else(|| format!("the server answered {status}"), super::output::printable);
-    Err(if status == reqwest::StatusCode::NOT_FOUND {
-        CliError::NotFound(told)
-    } else {
-        CliError::Failed(told)
-    })
+    let error = match status {
+        reqwest::StatusCode::NOT_FOUND => CliError::NotFound(told),
+        _ => CliError::Failed(told),
+    };
+    Err(error.answered(&answer))
 }
 
 /// One segment of a path: everything but unreserved characters percent-encoded (RFC 3986 §2.3).

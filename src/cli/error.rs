@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::{Map, Value};
+
 /// Why a verb did not do what was asked. Never holds a token or a secret.
 #[derive(Debug)]
 pub enum CliError {
@@ -17,6 +19,12 @@ pub enum CliError {
     Refused(String),
     /// No server answers: exit 5.
     Unreachable(String),
+    /// A server said why not. `--json` prints the members of what it said.
+    Answered {
+        /// What it means for the verb, with its exit code.
+        error: Box<CliError>,
+        members: Map<String, Value>,
+    },
 }
 
 impl CliError {
@@ -27,6 +35,7 @@ impl CliError {
             Self::NotFound(_) => 3,
             Self::Refused(_) => 4,
             Self::Unreachable(_) => 5,
+            Self::Answered { error, .. } => error.exit_code(),
         }
     }
 
@@ -38,7 +47,27 @@ impl CliError {
             Self::NotFound(_) => "not_found",
             Self::Refused(_) => "refused",
             Self::Unreachable(_) => "unreachable",
+            Self::Answered { error, .. } => error.word(),
         }
+    }
+
+    /// Adds what the server said, if that is a JSON object.
+    pub(super) fn answered(self, body: &Value) -> Self {
+        match body {
+            Value::Object(members) => Self::Answered { error: Box::new(self), members: members.clone() },
+            _ => self,
+        }
+    }
+
+    /// The error as JSON: a word, a sentence, and what a server said itself, whose words replace those.
+    pub(super) fn to_json(&self) -> Value {
+        let mut json = Map::new();
+        json.insert("error".to_owned(), self.word().into());
+        json.insert("error_description".to_owned(), self.to_string().into());
+        if let Self::Answered { members, .. } = self {
+            json.extend(members.clone());
+        }
+        Value::Object(json)
     }
 }
 
@@ -51,6 +80,7 @@ impl fmt::Display for CliError {
             | Self::Refused(text)
             | Self::Unreachable(text) => f.write_str(text),
             Self::Reported => f.write_str("failed"),
+            Self::Answered { error, .. } => fmt::Display::fmt(error, f),
         }
     }
 }

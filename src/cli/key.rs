@@ -25,7 +25,7 @@ pub enum Key {
         after_help = "Example: deputy key refresh\n\nNo key is trusted until its source has been asked again."
     )]
     Refresh(ConfigArg),
-    /// Make a key pair for a client that authenticates with `private_key_jwt`; needs no server
+    /// Make a key pair or a secret for a client; needs no server
     Make(make::Make),
 }
 

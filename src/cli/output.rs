@@ -1,8 +1,8 @@
 //! What verbs print: lines for people, or JSON.
 
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::CliError;
 use crate::base::text::is_shown;
@@ -11,6 +11,7 @@ use crate::base::text::is_shown;
 pub struct Output {
     is_json: bool,
     is_unread: bool,
+    is_terminal: bool,
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
 }
@@ -18,7 +19,9 @@ pub struct Output {
 impl Output {
     /// Standard output and standard error.
     pub fn standard(is_json: bool) -> Self {
-        Self { is_json, is_unread: false, out: Box::new(std::io::stdout()), err: Box::new(std::io::stderr()) }
+        let out = std::io::stdout();
+        let is_terminal = out.is_terminal();
+        Self { is_json, is_unread: false, is_terminal, out: Box::new(out), err: Box::new(std::io::stderr()) }
     }
 
     /// Whether JSON was asked for.
@@ -36,6 +39,13 @@ impl Output {
         self.is_unread |= writeln!(self.out, "{}", text.as_ref()).is_err();
     }
 
+    /// A token or an assertion alone. It has no line end in a file or a pipe, where another program would send that with it.
+    pub fn token(&mut self, token: &str) {
+        let end = if self.is_terminal { "\n" } else { "" };
+        let _ = write!(self.out, "{}{end}", printable(token));
+        let _ = self.out.flush();
+    }
+
     /// A line for people that is not the answer itself.
     pub fn note(&mut self, text: impl AsRef<str>) {
         let _ = writeln!(self.err, "{}", text.as_ref());
@@ -51,8 +61,7 @@ impl Output {
             return;
         }
         if self.is_json {
-            let value = json!({"error": error.word(), "error_description": error.to_string()});
-            let _ = writeln!(self.err, "{value}");
+            let _ = writeln!(self.err, "{}", error.to_json());
         } else {
             let _ = writeln!(self.err, "deputy: {error}");
         }

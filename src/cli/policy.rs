@@ -14,10 +14,10 @@ use crate::policy::{self, PolicySet};
 #[derive(Debug, Subcommand)]
 pub enum Policy {
     /// Validate a set of policies against the schema, as the server would
-    #[command(after_help = "Example: deputy policy check --policy ./policy")]
+    #[command(after_help = "Example: deputy policy check ./policy")]
     Check(Set),
     /// Put cases from a file to a set of policies
-    #[command(after_help = "Example: deputy policy test --policy ./policy --cases ./policy/tests.toml")]
+    #[command(after_help = "Example: deputy policy test ./policy --cases ./policy/tests.toml")]
     Test(Test),
 }
 
@@ -25,6 +25,9 @@ pub enum Policy {
 #[derive(Debug, Args)]
 pub struct Set {
     /// Directory of `*.cedar` files; else that of `--config`; else the built-in set
+    #[arg(value_name = "DIR", conflicts_with_all = ["policy", "config"])]
+    directory: Option<PathBuf>,
+    /// The same as DIR
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
     policy: Option<PathBuf>,
     /// Configuration file whose `policy.directory` is taken; words of the rules that it lacks are told
@@ -92,6 +95,6 @@ impl Set {
     fn read(&self) -> Result<(Option<PathBuf>, Option<Config>), CliError> {
         let config = self.config.as_deref().map(super::load).transpose()?;
         let configured = config.as_ref().and_then(|config| config.policy.directory.clone());
-        Ok((self.policy.clone().or(configured), config))
+        Ok((self.directory.clone().or_else(|| self.policy.clone()).or(configured), config))
     }
 }

@@ -69,6 +69,10 @@ fn what_makes_no_sense_is_a_usage_error() {
         "deputy audit trace --task 1 --jti 2",
         "deputy token exchange --issuer https://a --client-id b --scope c",
         "deputy policy check --policy a --config b",
+        "deputy policy check a --config b",
+        "deputy policy check a --policy b",
+        "deputy key make a --secret --algorithm ES256",
+        "deputy token assertion --client-id b --key c",
     ] {
         let error = Cli::try_parse_from(line.split(' ')).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{line}");

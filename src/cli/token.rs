@@ -1,9 +1,11 @@
 //! `deputy token …`: the [`sdk`](crate::sdk) as verbs, for any server of RFC 8693. They need no configuration file.
 //! Tokens and secrets come from files, standard input or variables, and are in no message about a failure.
 
+mod assertion;
 mod exchange;
 mod inspect;
 mod introspect;
+mod key;
 mod kind;
 mod revoke;
 mod server;
@@ -11,14 +13,17 @@ mod server;
 use clap::Subcommand;
 
 use super::{CliError, Output};
+use key::read_proof_key;
 pub(super) use server::read_token;
-use server::{Caller, TokenFile, read_proof_key};
+use server::{Caller, TokenFile};
 
 /// The verbs about tokens.
 #[derive(Debug, Subcommand)]
 pub enum Token {
     /// Exchange a token for a narrower one (RFC 8693)
     Exchange(exchange::Exchange),
+    /// Sign the assertion by which a client authenticates one request, for curl (RFC 7523)
+    Assertion(assertion::Assertion),
     /// Decode a JWT on this machine, without verifying it
     Inspect(inspect::Inspect),
     /// Ask the server whether a token is active (RFC 7662)
@@ -32,6 +37,7 @@ impl Token {
     pub(super) async fn run(self, output: &mut Output) -> Result<(), CliError> {
         match self {
             Self::Exchange(verb) => verb.run(output).await,
+            Self::Assertion(verb) => verb.run(output),
             Self::Inspect(verb) => verb.run(output),
             Self::Introspect(verb) => verb.run(output).await,
             Self::Revoke(verb) => verb.run(output).await,

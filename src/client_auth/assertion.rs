@@ -7,7 +7,7 @@ use crate::base::time::{FOREIGN_LEEWAY, Lifetime, Timestamp};
 use crate::config::Config;
 use crate::jose::{Algorithm, Claims, Header, JoseError, PublicKey, Scanned, dummy_verify};
 use crate::oauth::{ClientId, OneTime, Plain};
-use crate::registry::{Client, ClientAuthentication};
+use crate::registry::{AssertionAudience, Client, ClientAuthentication};
 use crate::verification::{ClientKeys, KeyFault, Verifier};
 
 use super::Rejected;
@@ -31,7 +31,8 @@ pub async fn prove(
         dummy_verify(&scanned);
         return Err(Plain::ClientUnknown.into());
     };
-    let ClientAuthentication::PrivateKeyJwt { keys, reach, algorithms } = &client.authentication else {
+    let ClientAuthentication::PrivateKeyJwt { keys, reach, algorithms, audience } = &client.authentication
+    else {
         dummy_verify(&scanned);
         return Err(Plain::MethodNotRegistered.into());
     };
@@ -44,7 +45,7 @@ pub async fn prove(
         }
     };
     let claims = verifier.verify_of_client(registered, &scanned, &key, now).await.map_err(fault)?;
-    Ok(judge(config, client, &claims, now)?)
+    Ok(judge(config, client, *audience, &claims, now)?)
 }
 
 /// The client's key that fits the header of its assertion.
@@ -78,17 +79,27 @@ fn fault(error: JoseError) -> Plain {
 }
 
 /// The claims of an assertion whose signature is the client's.
-fn judge(config: &Config, client: &Client, claims: &Claims, now: Timestamp) -> Result<OneTime, Plain> {
+fn judge(
+    config: &Config,
+    client: &Client,
+    audience: AssertionAudience,
+    claims: &Claims,
+    now: Timestamp,
+) -> Result<OneTime, Plain> {
     let malformed = |_| Plain::AssertionMalformed;
     let id = Some(client.id.as_str());
     if claims.text("iss").map_err(malformed)? != id || claims.text("sub").map_err(malformed)? != id {
         return Err(Plain::AssertionIssuer);
     }
-    // The issuer alone, as a string or as the one member of an array: an endpoint's URL or a second
-    // audience would let another server pass the assertion on (7523bis-01 to -04).
-    match claims.audiences().map_err(|_| Plain::AssertionAudience)?.as_slice() {
-        [only] if *only == config.issuer.as_str() => {}
-        _ => return Err(Plain::AssertionAudience),
+    // One audience, as a string or as the one member of an array. It is the issuer, because an endpoint's URL or a
+    // second audience would let another server pass the assertion on (7523bis-01 to -04); where the operator allows
+    // it, it may be the token endpoint, at every endpoint alike.
+    let [only] = claims.audiences().map_err(|_| Plain::AssertionAudience)?[..] else {
+        return Err(Plain::AssertionAudience);
+    };
+    let takes_endpoint = audience == AssertionAudience::IssuerOrEndpoint;
+    if only != config.issuer.as_str() && !(takes_endpoint && only == config.token_endpoint()) {
+        return Err(Plain::AssertionAudience);
     }
     let soon = now.plus(FOREIGN_LEEWAY);
     let expires_at = claims.time("exp").map_err(malformed)?.ok_or(Plain::AssertionExpired)?;

@@ -11,7 +11,7 @@ use super::section::Section;
 use super::table::table;
 use crate::jose::Algorithm;
 use crate::oauth::{GrantType, Scope, ScopeToken, TargetId};
-use crate::registry::{Client, ClientAuthentication, ClientSecret, Network, Proof, forms};
+use crate::registry::{AssertionAudience, Client, ClientAuthentication, ClientSecret, Network, Proof, forms};
 
 table! {
     /// The clients of the token, introspection and revocation endpoints.
@@ -39,6 +39,11 @@ table! {
         /// The algorithms that the client's assertions may be signed with. `RS256` may be added.
         #[schemars(example = ["RS256"])]
         algorithms: Vec<String> = ASSERTION_ALGORITHMS[..3].iter().map(|a| a.as_str().to_owned()).collect(),
+        /// The `aud` that the client's assertions may have: Deputy's issuer, or also the URL of the token endpoint, which
+        /// older libraries write. With `issuer_or_endpoint`, a server that gives out that URL as its own could pass the
+        /// client's assertions on to Deputy.
+        #[schemars(example = &"issuer_or_endpoint")]
+        assertion_audience: AssertionAudience,
         /// Whether a shared secret is accepted in place of a key.
         #[schemars(example = true)]
         allow_secret: bool,
@@ -87,6 +92,10 @@ enum Method {
 /// Algorithms of client assertions; RS256 only for a client that names it.
 const ASSERTION_ALGORITHMS: [Algorithm; 4] =
     [Algorithm::ES256, Algorithm::PS256, Algorithm::EdDSA, Algorithm::RS256];
+
+/// What concerns only a client with a key of its own.
+const KEYS_OF_A_KEY: [&str; 7] =
+    ["jwks_uri", "jwks_file", "algorithms", "assertion_audience", "network", "tls_ca_file", "proxy"];
 
 pub(super) fn client(section: &Section<'_>, mut raw: RawClient) -> Option<Client> {
     let id = raw.id.take().and_then(|id| section.accept("id", forms::client_id(&id)));
@@ -172,14 +181,14 @@ fn with_key(section: &Section<'_>, raw: RawClient) -> Option<ClientAuthenticatio
     Some(ClientAuthentication::PrivateKeyJwt {
         reach: reach(section, raw.network, raw.tls_ca_file, raw.proxy.as_deref()),
         algorithms: section.algorithms("algorithms", &raw.algorithms, &ASSERTION_ALGORITHMS),
+        audience: raw.assertion_audience,
         keys: keys?,
     })
 }
 
 /// Nothing is registered for it: its classes say which credentials authenticate it.
 fn with_platform(section: &Section<'_>, raw: &RawClient) -> Option<ClientAuthentication> {
-    let keys = ["jwks_uri", "jwks_file", "algorithms", "network", "tls_ca_file", "proxy"]
-        .map(|key| (key, section.has(key)));
+    let keys = KEYS_OF_A_KEY.map(|key| (key, section.has(key)));
     let secrets = [
         ("allow_secret", raw.allow_secret),
         ("secret_file", raw.secret_file.is_some()),
@@ -194,7 +203,7 @@ fn with_platform(section: &Section<'_>, raw: &RawClient) -> Option<ClientAuthent
 }
 
 fn with_secret(section: &Section<'_>, raw: RawClient) -> Option<Vec<ClientSecret>> {
-    for key in ["jwks_uri", "jwks_file", "algorithms", "network", "tls_ca_file", "proxy"] {
+    for key in KEYS_OF_A_KEY {
         if section.has(key) {
             let what = "is for a client with a key, and this one has a secret";
             section.refuse(key, what, "remove it, or write `authentication = \"private_key_jwt\"`");

@@ -14,7 +14,8 @@ use crate::registry::{AnswerRule, MFA, ScopeRule, SubjectForm, Target, TargetPro
 table! {
     /// The resource servers and agents that tokens are for.
     pub(super) struct RawTarget {
-        /// The name that clients use: an absolute URI (`resource`) or another name (`audience`). It becomes `aud`.
+        /// The name that clients use: an absolute URI (`resource`, in any of its spellings) or another name (`audience`).
+        /// It becomes `aud` as it is written here.
         #[schemars(required, example = &"https://tickets.example")]
         pub(super) identifier: Option<String>,
         /// The scopes that the target defines, including those that it carries onward.
@@ -91,7 +92,7 @@ table! {
 const LISTABLE_CLAIMS: [&str; 1] = ["acr"];
 
 pub(super) fn target(section: &Section<'_>, raw: RawTarget) -> Option<Target> {
-    let identifier = raw.identifier.and_then(|id| section.accept("identifier", forms::target_id(&id)));
+    let named = raw.identifier.and_then(|id| section.accept("identifier", forms::target_id(&id)));
     let answers = answers(section, raw.answers);
     let mut scopes = scopes(section, raw.scopes);
     for scope in answers.keys() {
@@ -106,7 +107,7 @@ pub(super) fn target(section: &Section<'_>, raw: RawTarget) -> Option<Target> {
         section.exists(key, &id, &section.known().clients, "client").then(|| ClientId::new(id))
     };
     let onward = section.targets("onward", &raw.onward);
-    if let Some(identifier) = identifier.as_ref().filter(|id| onward.contains(*id)) {
+    if let Some((identifier, _)) = named.as_ref().filter(|(identifier, _)| onward.contains(identifier)) {
         let what = format!("lists `{identifier}` itself");
         section.refuse("onward", what, "remove it: a token is already good there");
     }
@@ -122,8 +123,9 @@ pub(super) fn target(section: &Section<'_>, raw: RawTarget) -> Option<Target> {
     let defaults = raw.default_scopes.iter().enumerate();
     let defaults: Vec<ScopeToken> =
         defaults.filter_map(|(n, word)| section.scope_token(&format!("default_scopes[{n}]"), word)).collect();
-    let identifier = identifier?;
+    let (identifier, resource) = named?;
     Some(Target {
+        resource,
         default_scopes: (!defaults.is_empty()).then(|| Scope::from_tokens(&defaults)),
         scopes,
         answers,

@@ -243,6 +243,7 @@ fn parse(form: &str) -> ExchangeRequest {
         issuer: &own,
         // The token of these forms says nothing of its issuer.
         claimed_issuer: None,
+        target_of: &|_| None,
         default_scope: &|_| None,
     };
     ExchangeRequest::parse(&Params::parse(form.as_bytes()).unwrap(), reading).unwrap()

@@ -39,7 +39,7 @@ pub(super) fn workloads_and_clients(config: &Config) -> impl Iterator<Item = Sig
         algorithms: &issuer.algorithms,
     });
     let clients = config.registry.clients.values().filter_map(|client| match &client.authentication {
-        ClientAuthentication::PrivateKeyJwt { keys, reach, algorithms } => {
+        ClientAuthentication::PrivateKeyJwt { keys, reach, algorithms, .. } => {
             Some(Signer { name: format!("client `{}`", client.id), keys, reach, algorithms })
         }
         _ => None,

@@ -9,7 +9,9 @@ use super::Findings;
 use crate::config::Config;
 use crate::delegation::rules::ANSWER_LIFETIME;
 use crate::oauth::{GrantType, ScopeToken, TargetId};
-use crate::registry::{AgentClass, IdentityProvider, Proof, Registry, Target, When};
+use crate::registry::{
+    AgentClass, AssertionAudience, ClientAuthentication, IdentityProvider, Proof, Registry, Target, When,
+};
 
 pub(super) fn check(findings: &mut Findings, config: &Config) {
     providers(findings, &config.registry);
@@ -23,6 +25,7 @@ pub(super) fn check(findings: &mut Findings, config: &Config) {
     classes(findings, &config.registry);
     proofs(findings, &config.registry);
     logins::check(findings, &config.registry);
+    assertions(findings, config);
 }
 
 fn providers(findings: &mut Findings, registry: &Registry) {
@@ -287,4 +290,22 @@ fn proofs(findings: &mut Findings, registry: &Registry) {
         findings.warn(ID, what, "write `proof = \"required\"` as soon as its agents send DPoP proofs");
     }
     findings.ok_unless_reported(ID, "each agent of a platform has to prove a key");
+}
+
+/// Names the clients whose assertions may be for the token endpoint, because another server could pass those on.
+fn assertions(findings: &mut Findings, config: &Config) {
+    for client in config.registry.clients.values() {
+        let ClientAuthentication::PrivateKeyJwt { audience, .. } = &client.authentication else { continue };
+        if *audience == AssertionAudience::IssuerOrEndpoint {
+            let what = format!(
+                "assertions of client `{}` are taken for `{}` too: a server that gives out that URL as its own could \
+                 pass them on",
+                client.id,
+                config.token_endpoint()
+            );
+            let fix =
+                "write `assertion_audience = \"issuer\"` as soon as its library writes the issuer as `aud`";
+            findings.warn("assertion_audience", what, fix);
+        }
+    }
 }

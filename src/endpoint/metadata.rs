@@ -25,7 +25,8 @@ pub fn issuer_path(config: &Config) -> String {
     path.trim_end_matches('/').to_owned()
 }
 
-/// `GET /.well-known/oauth-authorization-server…` (RFC 8414 §3).
+/// `GET /.well-known/oauth-authorization-server…` (RFC 8414 §3), and the same document under the name that clients of
+/// OpenID providers look for (RFC 8414 §5).
 pub async fn metadata(app: web::Data<App>, request: HttpRequest, routes: &'static [Route]) -> HttpResponse {
     let begun = Instant::now();
     let document = document(&app.config.load(), routes);

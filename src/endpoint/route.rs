@@ -13,6 +13,9 @@ pub enum Place {
     Issuer,
     /// On the public listener, between the host and the issuer's path (RFC 8414 §3).
     WellKnown,
+    /// On the public listener, between the host and the issuer's path as RFC 8414 §5 has it, and below the issuer's path
+    /// as OpenID Connect Discovery §4 has it.
+    Discovery,
     /// On the management listener.
     Management,
     /// On the admin socket.
@@ -48,19 +51,28 @@ pub struct Route {
 }
 
 impl Route {
-    /// The path with the issuer's path where it belongs.
-    pub fn path(&self, issuer_path: &str) -> String {
+    /// The path with the issuer's path where it belongs, each of its places once.
+    pub fn paths(&self, issuer_path: &str) -> Vec<String> {
+        let below = || format!("{issuer_path}{}", self.path);
+        let between = || format!("{}{issuer_path}", self.path);
         match self.place {
-            Place::Issuer => format!("{issuer_path}{}", self.path),
-            Place::WellKnown => format!("{}{issuer_path}", self.path),
-            Place::Management | Place::Admin => self.path.to_owned(),
+            Place::Issuer => vec![below()],
+            Place::WellKnown => vec![between()],
+            Place::Discovery if issuer_path.is_empty() => vec![between()],
+            Place::Discovery => vec![between(), below()],
+            Place::Management | Place::Admin => vec![self.path.to_owned()],
         }
     }
 
     /// Adds this path to a listener. Another method gets the reply of the endpoint, and where it has none, the
     /// path is not found.
     pub fn mount(&self, services: &mut web::ServiceConfig, issuer_path: &str) {
-        let path = self.path(issuer_path);
+        for path in self.paths(issuer_path) {
+            self.mount_at(services, &path);
+        }
+    }
+
+    fn mount_at(&self, services: &mut web::ServiceConfig, path: &str) {
         let route = match self.method {
             Method::Get => web::route().guard(Get()),
             Method::GetOrHead => web::route().guard(Any(Get()).or(Head())),
@@ -71,8 +83,10 @@ impl Route {
             route = route.wrap(from_fn(operator::act));
         }
         match self.other_method {
-            Some(other) => services.service(web::resource(path).route(route).default_service(other())),
-            None => services.route(&path, route),
+            Some(other) => {
+                services.service(web::resource(path.to_owned()).route(route).default_service(other()))
+            }
+            None => services.route(path, route),
         };
     }
 }

@@ -65,6 +65,7 @@ pub static ROUTES: &[Route] = &[
     form::<Revocation>("/revoke", "revocation_endpoint"),
     document(Place::Issuer, "/jwks", Some("jwks_uri"), |route| route.to(metadata::jwks)),
     document(Place::WellKnown, "/.well-known/oauth-authorization-server", None, |route| route.to(|app, request| metadata::metadata(app, request, ROUTES))),
+    document(Place::Discovery, "/.well-known/openid-configuration", None, |route| route.to(|app, request| metadata::metadata(app, request, ROUTES))),
 
     probes("/healthz", |route| route.to(health::healthz)),
     probes("/readyz", |route| route.to(health::readyz)),
@@ -111,10 +112,14 @@ mod tests {
 
     #[test]
     fn the_issuers_path_comes_before_an_endpoint_and_after_the_well_known_path() {
-        let of = |path| ROUTES.iter().find(|route| route.path == path).unwrap().path("/tenant");
-        assert_eq!(of("/token"), "/tenant/token");
+        let of =
+            |path, issuer_path| ROUTES.iter().find(|route| route.path == path).unwrap().paths(issuer_path);
+        assert_eq!(of("/token", "/tenant"), ["/tenant/token"]);
         let well_known = "/.well-known/oauth-authorization-server";
-        assert_eq!(of(well_known), format!("{well_known}/tenant"));
-        assert_eq!(of("/agents"), "/agents");
+        assert_eq!(of(well_known, "/tenant"), [format!("{well_known}/tenant")]);
+        let openid = "/.well-known/openid-configuration";
+        assert_eq!(of(openid, "/tenant"), [format!("{openid}/tenant"), format!("/tenant{openid}")]);
+        assert_eq!(of(openid, ""), [openid]);
+        assert_eq!(of("/agents", "/tenant"), ["/agents"]);
     }
 }

@@ -13,6 +13,13 @@ use crate::oauth::{Cause, Plain, RequestId, TokenResponse};
 /// The header with the nonce for the next DPoP proof (RFC 9449 §8).
 pub const DPOP_NONCE: &str = "dpop-nonce";
 
+/// The challenge to a client that used the header `Authorization` (RFC 6749 §5.2).
+const BASIC_CHALLENGE: &str = "Basic realm=\"deputy\", charset=\"UTF-8\"";
+/// The challenge to the others, because a 401 has one (RFC 9110 §15.5.2). HTTP has no scheme for a credential in the body,
+/// so it has the name of the method of client authentication (RFC 7523), as in the metadata. `Basic` would let a browser
+/// ask its user for a password, and `Bearer` would ask for an access token.
+const KEY_CHALLENGE: &str = "private_key_jwt realm=\"deputy\"";
+
 /// A success with a JSON body.
 pub fn ok(body: &impl Serialize) -> HttpResponse {
     sensitive(StatusCode::OK).json(body)
@@ -45,8 +52,9 @@ fn sensitive(status: StatusCode) -> HttpResponseBuilder {
 pub fn refused(caller: &Caller, cause: &Cause) -> HttpResponse {
     let wire = cause.wire();
     let mut builder = sensitive(StatusCode::from_u16(wire.status).unwrap_or(StatusCode::BAD_REQUEST));
-    if wire.status == 401 && !caller.authorization.is_empty() {
-        builder.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"deputy\", charset=\"UTF-8\""));
+    if wire.status == 401 {
+        let challenge = if caller.authorization.is_empty() { KEY_CHALLENGE } else { BASIC_CHALLENGE };
+        builder.insert_header((header::WWW_AUTHENTICATE, challenge));
     }
     if let Cause::Plain(Plain::Throttled) = cause {
         builder.insert_header((header::RETRY_AFTER, Throttle::retry_after()));
@@ -126,13 +134,13 @@ mod tests {
     }
 
     #[test]
-    fn basic_is_asked_for_only_of_those_who_used_the_header() {
+    fn each_401_has_a_challenge_and_basic_is_asked_for_only_of_those_who_used_the_header() {
         let challenge = |authorization| {
             let response = refusal(Plain::NoCredentials, authorization);
             assert_eq!(response.status(), 401);
             header_of(&response, header::WWW_AUTHENTICATE).map(str::to_owned)
         };
-        assert_eq!(challenge(vec![]), None);
+        assert_eq!(challenge(vec![]).as_deref(), Some("private_key_jwt realm=\"deputy\""));
         assert_eq!(
             challenge(vec![b"Basic x".to_vec()]).as_deref(),
             Some("Basic realm=\"deputy\", charset=\"UTF-8\"")

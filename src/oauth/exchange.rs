@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use url::Url;
 
 use super::ids::{Issuer, Purpose, TargetId, TaskId};
 use super::params::Params;
 use super::refusal::{Cause, Plain};
+use super::resource::ResourceUri;
 use super::scope::Scope;
 
 /// Token type identifiers (RFC 8693 §3) that mean something here.
@@ -108,6 +108,8 @@ pub struct Reading<'a> {
     pub issuer: &'a Issuer,
     /// The `iss` that the subject token claims, unverified.
     pub claimed_issuer: Option<&'a str>,
+    /// The target that is registered under this URI, however it is spelled.
+    pub target_of: &'a dyn Fn(&ResourceUri) -> Option<TargetId>,
     /// The scope that is configured for requests that name this target and no scope.
     pub default_scope: &'a dyn Fn(&TargetId) -> Option<Scope>,
 }
@@ -117,6 +119,7 @@ pub struct Reading<'a> {
 pub enum Audience {
     /// `audience` is Deputy's issuer: a task token.
     Deputy,
+    /// A registered target by its identifier, or what else was named.
     Target(TargetId),
     /// More than one, which is refused in its turn.
     Several,
@@ -184,7 +187,7 @@ impl ExchangeRequest {
         if subject == SubjectToken::Own && (task != NamedTask::None || purpose.is_some()) {
             return Err(Plain::TaskOnLaterHop.into());
         }
-        let audience = parse_audience(params, reading.issuer)?;
+        let audience = parse_audience(params, reading)?;
         let scope = parse_scope(params, &audience, reading)?;
         Ok(Self {
             subject,
@@ -225,33 +228,31 @@ fn parse_scope(params: &Params, audience: &Audience, reading: Reading<'_>) -> Re
     }
 }
 
-/// `resource` (an absolute URI without fragment, RFC 8707 §2) and `audience` (a name).
-fn parse_audience(params: &Params, issuer: &Issuer) -> Result<Audience, Cause> {
+/// `resource` (an absolute URI without fragment, RFC 8707 §2) and `audience` (a name, compared byte for byte). A target
+/// that is named more than once is one target.
+fn parse_audience(params: &Params, reading: Reading<'_>) -> Result<Audience, Cause> {
     let mut found = Vec::new();
     for resource in params.all("resource") {
-        // The literal text is the identifier; the parse only checks its form.
-        let is_absolute = Url::parse(resource).is_ok() && !resource.contains('#');
-        if !is_absolute || resource.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err(Plain::TargetMalformed.into());
-        }
-        found.push(if resource == issuer.as_str() {
+        let resource = ResourceUri::parse(resource).ok_or(Plain::TargetMalformed)?;
+        found.push(if ResourceUri::parse(reading.issuer.as_str()).as_ref() == Some(&resource) {
             Audience::DeputyAsResource
         } else {
-            Audience::Target(TargetId::new(resource))
+            let registered = (reading.target_of)(&resource);
+            Audience::Target(registered.unwrap_or_else(|| TargetId::new(resource.as_str())))
         });
     }
     for audience in params.all("audience") {
-        found.push(if audience == issuer.as_str() {
+        found.push(if audience == reading.issuer.as_str() {
             Audience::Deputy
         } else {
             Audience::Target(TargetId::new(audience))
         });
     }
-    match found.len() {
-        0 => Err(Plain::TargetMissing.into()),
-        1 => Ok(found.swap_remove(0)),
-        _ => Ok(Audience::Several),
+    let first = found.first().ok_or(Plain::TargetMissing)?;
+    if found.iter().any(|other| other != first) {
+        return Ok(Audience::Several);
     }
+    Ok(found.swap_remove(0))
 }
 
 /// The answer to an exchange (RFC 8693 §2.2.1). Prints nothing of its token.

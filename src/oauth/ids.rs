@@ -1,4 +1,4 @@
-//! Identifiers. Compared byte for byte, never folded or normalised.
+//! Identifiers. Compared byte for byte; what a `resource` names is found by [`ResourceUri`](super::ResourceUri).
 
 use std::borrow::Borrow;
 use std::fmt;

@@ -7,8 +7,13 @@ use super::refusal::{Cause, Plain};
 /// The parameters of one request, each name decoded once.
 ///
 /// Empty values count as not sent. A name given twice is refused, but for `resource` and `audience`
-/// (RFC 8693 §2.1). Values never reach `Debug`: they hold tokens and secrets.
+/// (RFC 8693 §2.1). White space around a token or an assertion is not part of it. Values never reach `Debug`: they hold
+/// tokens and secrets.
 pub struct Params(Vec<(String, String)>);
+
+/// The parameters that hold a token or an assertion. None has white space in it (RFC 7515 §7.1), but a file it is sent
+/// from often ends with a line end.
+const TOKENS: [&str; 4] = ["subject_token", "actor_token", "client_assertion", "token"];
 
 impl std::fmt::Debug for Params {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -41,7 +46,8 @@ impl Params {
             if !may_repeat && params.iter().any(|(seen, _)| *seen == name) {
                 return Err(Plain::ParameterRepeated.into());
             }
-            params.push((name.into_owned(), value.into_owned()));
+            let value = if TOKENS.contains(&name.as_ref()) { value.trim_ascii() } else { &value };
+            params.push((name.into_owned(), value.to_owned()));
         }
         params.retain(|(_, value)| !value.is_empty());
         Ok(Self(params))
@@ -94,6 +100,25 @@ mod tests {
     fn an_empty_value_counts_as_not_sent() {
         let params = Params::parse(b"a=&b&c=1").unwrap();
         assert_eq!((params.get("a"), params.get("b"), params.get("c")), (None, None, Some("1")));
+    }
+
+    #[test]
+    fn white_space_around_a_token_is_not_part_of_it() {
+        for name in TOKENS {
+            let params = |value: &str| Params::parse(format!("{name}={value}").as_bytes()).unwrap();
+            for value in ["a.b.c", "a.b.c%0a", "a.b.c%0D%0A", "+%09a.b.c%0C+"] {
+                assert_eq!(params(value).get(name), Some("a.b.c"), "{name}={value}");
+            }
+            assert_eq!(params("%0a+").get(name), None, "a token of white space is no token");
+            for inside in ["a.+b.c", "a.b.c%C2%A0", "%E2%80%8Ba.b.c", "a.b.c%0b"] {
+                assert_ne!(params(inside).get(name), Some("a.b.c"), "{name}={inside}");
+            }
+        }
+        let params = Params::parse(b"audience=+b+&scope=+a&client_secret=s+").unwrap();
+        assert_eq!(
+            ["audience", "scope", "client_secret"].map(|name| params.get(name)),
+            [Some(" b "), Some(" a"), Some("s ")]
+        );
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub enum ClientAuthentication {
         reach: Reach,
         /// ES256, PS256, EdDSA; RS256 where the client asks for it.
         algorithms: BTreeSet<Algorithm>,
+        /// The `aud` of its assertions.
+        audience: AssertionAudience,
     },
     /// RFC 6749 §2.3.1, in the header.
     ClientSecretBasic(Vec<ClientSecret>),
@@ -25,6 +27,19 @@ pub enum ClientAuthentication {
     ClientSecretPost(Vec<ClientSecret>),
     /// The credential of its agents' platform, by a class that lists the client: nothing is registered for it.
     Workload,
+}
+
+/// What may be the `aud` of a client's assertions.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum AssertionAudience {
+    /// Deputy's issuer (draft-ietf-oauth-rfc7523bis).
+    #[default]
+    Issuer,
+    /// The issuer, or the URL of the token endpoint as RFC 7523 §3 had it.
+    IssuerOrEndpoint,
 }
 
 impl ClientAuthentication {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::forms::Fault;
-use super::{ClientAuthentication, KeySource, MFA, Registry, SubjectForm};
+use super::{ClientAuthentication, KeySource, MFA, Registry, SubjectForm, Target};
 use crate::base::nearest::nearest;
-use crate::oauth::{ClientId, GrantType, Issuer, TargetId};
+use crate::oauth::{ClientId, GrantType, Issuer, ResourceUri, TargetId};
 
 /// The party whose registration has to change.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +40,7 @@ impl Registry {
     pub fn conflicts<'a>(&'a self, own: &'a Issuer, default_subject: SubjectForm) -> Vec<Conflict<'a>> {
         let mut search = Search { registry: self, own, default_subject, found: Vec::new() };
         search.own_issuer_names_nothing_else();
+        search.resources_are_told_apart();
         search.levels_exist();
         search.subjects_are_unambiguous();
         search.exchange_clients_may_exchange();
@@ -94,7 +95,9 @@ impl<'a> Search<'a> {
 
     /// Deputy's issuer is the `aud` of task tokens, and of nothing else.
     fn own_issuer_names_nothing_else(&mut self) {
-        if let Some((target, _)) = self.registry.targets.get_key_value(self.own.as_str()) {
+        let resource = ResourceUri::parse(self.own.as_str());
+        let is_own = |target: &Target| resource.is_some() && target.resource == resource;
+        for (target, _) in self.registry.targets.iter().filter(|(_, target)| is_own(target)) {
             let what = "is Deputy's own issuer, the audience of task tokens";
             self.add(Party::Target(target), "identifier", what, "name the target otherwise");
         }
@@ -105,6 +108,18 @@ impl<'a> Search<'a> {
         if self.registry.workload_issuers.contains_key(self.own) {
             let fix = "name the issuer of the agents' credentials";
             self.add(Party::WorkloadIssuer(self.own), "issuer", what, fix);
+        }
+    }
+
+    /// `resource` names one target, however it is spelled (RFC 3986 §6.2.2, §6.2.3).
+    fn resources_are_told_apart(&mut self) {
+        let mut known: BTreeMap<&ResourceUri, &TargetId> = BTreeMap::new();
+        for (target, registered) in &self.registry.targets {
+            let Some(resource) = &registered.resource else { continue };
+            if let Some(other) = known.insert(resource, target) {
+                let what = format!("is `{target}`, another spelling of the target `{other}`");
+                self.add(Party::Target(target), "identifier", what, "keep one of the two");
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::base::loopback::is_loopback;
 use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
-use crate::oauth::{ClientId, TargetId};
+use crate::oauth::{ClientId, ResourceUri, TargetId};
 
 /// What is wrong with a registration, as the end of a sentence, and what to do instead. It never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,20 +106,23 @@ pub fn client_id(text: &str) -> Result<ClientId, Fault> {
     Ok(ClientId::new(text))
 }
 
-/// A target's identifier: an absolute URI without fragment (RFC 8707 §2) where it has a scheme, else an audience name.
-pub fn target_id(text: &str) -> Result<TargetId, Fault> {
+/// A target's identifier: an absolute URI without fragment (RFC 8707 §2) where it has a scheme, which is given back too,
+/// else an audience name.
+pub fn target_id(text: &str) -> Result<(TargetId, Option<ResourceUri>), Fault> {
     let legal = !text.is_empty() && text.len() <= 255 && text.bytes().all(|b| matches!(b, 0x21..=0x7e));
     if !legal || text.contains(['"', '\\', '<', '>']) {
         let fix = "use printable ASCII without space, quote and backslash, 255 at most";
         return Err(Fault::new(format!("`{text}` is no identifier"), fix));
     }
-    if has_scheme(text) {
-        let url = absolute(text)?;
-        if matches!(url.scheme(), "http" | "https") && !url.has_host() {
-            return Err(Fault::new(format!("`{text}` names no host"), "write `https://host/…`"));
-        }
+    if !has_scheme(text) {
+        return Ok((TargetId::new(text), None));
     }
-    Ok(TargetId::new(text))
+    absolute(text)?;
+    let resource = ResourceUri::parse(text).ok_or_else(|| {
+        let fix = "write `https://host/…`, and percent-encode the characters that no URI has";
+        Fault::new(format!("`{text}` is no absolute URI (RFC 3986)"), fix)
+    })?;
+    Ok((TargetId::new(text), Some(resource)))
 }
 
 /// Whether `text` begins like a URI: a scheme and a colon (RFC 3986 §3.1).

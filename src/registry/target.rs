@@ -6,7 +6,7 @@ use jiff::tz::{Offset, TimeZone};
 
 use super::TargetProof;
 use crate::base::time::Lifetime;
-use crate::oauth::{ClientId, Scope, ScopeToken, TargetId};
+use crate::oauth::{ClientId, ResourceUri, Scope, ScopeToken, TargetId};
 
 /// How `sub` is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -47,6 +47,8 @@ pub struct Zone(pub TimeZone);
 pub struct Target {
     /// `resource` URI or `audience` name; `aud`.
     pub identifier: TargetId,
+    /// The identifier as a URI, by which `resource` names the target; `None` for a name.
+    pub resource: Option<ResourceUri>,
     /// What it defines, what it carries onward included.
     pub scopes: BTreeMap<ScopeToken, ScopeRule>,
     /// Yes/no scopes it has answered.

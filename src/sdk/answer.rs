@@ -3,6 +3,7 @@
 use std::fmt;
 
 use reqwest::StatusCode;
+use reqwest::header::RETRY_AFTER;
 use serde_json::Value;
 
 use super::{Response, Unreachable};
@@ -71,6 +72,8 @@ pub struct Refusal {
     pub reason: Option<String>,
     /// `request_id`, by which an operator of Deputy finds the record of the request.
     pub request_id: Option<String>,
+    /// After how many seconds another attempt makes sense, by the body or by the header `Retry-After`.
+    pub retry_after: Option<i64>,
     /// All members; null where the body is no JSON.
     pub body: Value,
 }
@@ -79,12 +82,14 @@ impl Refusal {
     fn read(response: &Response) -> Self {
         let body = response.json();
         let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+        let header = response.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         Self {
             status: response.status,
             error: text("error"),
             description: text("error_description"),
             reason: text("reason"),
             request_id: text("request_id"),
+            retry_after: body.get("retry_after").and_then(Value::as_i64).or(header),
             body,
         }
     }

@@ -12,6 +12,7 @@ use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::answer::accepted;
+use super::assertion::{append_assertion, sign_assertion};
 use super::{Error, Introspection, Issued, Response, Transport};
 use crate::base::digest::sha256;
 use crate::base::entropy::{Entropy, SystemEntropy, handle};
@@ -19,11 +20,6 @@ use crate::base::time::{Clock, SystemClock};
 use crate::jose::SigningKey;
 use crate::oauth::GrantType;
 use crate::oauth::exchange::token_type::{ACCESS_TOKEN, ID_TOKEN, JWT};
-
-/// `client_assertion_type` of a JWT (RFC 7523 §2.2).
-const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// The lifetime of a client assertion, in seconds.
-const ASSERTION_SECONDS: i64 = 60;
 
 /// The header of a proof (RFC 9449 §4.1).
 const PROOF: &str = "dpop";
@@ -296,7 +292,11 @@ impl Client {
         let mut form = Serializer::new(String::new());
         form.extend_pairs(params);
         match &self.credential {
-            Credential::Key(key) => append_assertion(&mut form, &self.assertion(&key.0)?),
+            Credential::Key(key) => {
+                let now = self.clock.now();
+                let assertion = sign_assertion(&key.0, &self.issuer, &self.id, now, &*self.entropy)?;
+                append_assertion(&mut form, &assertion);
+            }
             Credential::Assertion(assertion) => append_assertion(&mut form, assertion.expose_secret()),
             Credential::Platform(token) => {
                 self.append_id(&mut form);
@@ -374,19 +374,4 @@ impl Client {
         }
         key.sign_proof("dpop+jwt", &claims).map_err(|_| Error::Proof)
     }
-
-    /// A new assertion for this issuer alone.
-    fn assertion(&self, key: &SigningKey) -> Result<String, Error> {
-        let now = self.clock.now().seconds();
-        let jti = handle::<16>(&*self.entropy).map_err(|_| Error::Assertion)?;
-        let claims = json!({
-            "iss": self.id, "sub": self.id, "aud": self.issuer, "jti": jti,
-            "iat": now, "exp": now + ASSERTION_SECONDS,
-        });
-        key.sign_jwt("client-authentication+jwt", &claims).map_err(|_| Error::Assertion)
-    }
-}
-
-fn append_assertion(form: &mut Serializer<'_, String>, assertion: &str) {
-    form.append_pair("client_assertion_type", JWT_BEARER).append_pair("client_assertion", assertion);
 }

@@ -82,7 +82,7 @@ pub fn start(app: &Arc<App>, config: &Config) -> Result<Running, ServeError> {
     let public = Listener {
         app: app.clone(),
         address: config.listen.public,
-        places: &[Place::Issuer, Place::WellKnown],
+        places: &[Place::Issuer, Place::WellKnown, Place::Discovery],
         base: issuer_path(config),
         tls: app.certificate.as_ref().map(server_config).transpose()?,
         workers,

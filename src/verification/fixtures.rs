@@ -57,6 +57,7 @@ impl World {
                     keys,
                     reach: Reach::default(),
                     algorithms: BTreeSet::from([algorithm]),
+                    audience: AssertionAudience::Issuer,
                 },
             ),
             client("basic", ClientAuthentication::ClientSecretBasic(vec![secret("s3cret-of-basic", None)])),

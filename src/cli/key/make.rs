@@ -7,17 +7,21 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use pem::{EncodeConfig, LineEnding, Pem, encode_config};
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::super::{CliError, Output};
+use crate::base::entropy::{SystemEntropy, handle};
 use crate::jose::{Algorithm, SigningKey};
 
 /// Whose key, and where it goes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Writes ID.pem (the private key, mode 0600: move it to the client) and ID.jwks.json (the public key, for \
-`jwks_file`). Overwrites nothing.
+`jwks_file`). With --secret, writes ID.secret alone (256 random bits, mode 0600, for `secret_file`). Its \
+characters are those that every library sends unchanged. Overwrites nothing.
 
-Example: deputy key make assistant --dir clients")]
+Example: deputy key make assistant --dir clients
+         deputy key make tickets-api --secret --dir secrets")]
 pub struct Make {
     /// The client's id; names the files
     id: String,
@@ -27,19 +31,48 @@ pub struct Make {
     /// ES256, EdDSA or PS256
     #[arg(long, value_name = "ALG", default_value = "ES256")]
     algorithm: String,
+    /// Make a shared secret, for a client that authenticates with `client_secret_basic` or `client_secret_post`
+    #[arg(long, conflicts_with = "algorithm")]
+    secret: bool,
 }
+
+/// The bytes of a secret: 256 bits.
+const SECRET_BYTES: usize = 32;
 
 impl Make {
     /// Makes it.
     pub(super) fn run(&self, output: &mut Output) -> Result<(), CliError> {
+        if self.id.is_empty() || self.id.contains(['/', '\0']) || self.id.starts_with('.') {
+            return Err(CliError::Usage(format!("`{}` names no file", self.id)));
+        }
+        if self.secret { self.make_secret(output) } else { self.make_pair(output) }
+    }
+
+    /// A secret in base64url: libraries disagree on the encoding of `+`, `%` and `/` in the header (RFC 6749 §2.3.1). The
+    /// file has no line end, so that its content is the secret.
+    fn make_secret(&self, output: &mut Output) -> Result<(), CliError> {
+        let file = self.dir.join(format!("{}.secret", self.id));
+        let secret = handle::<SECRET_BYTES>(&SystemEntropy::default());
+        let secret = Zeroizing::new(secret.map_err(|error| CliError::Failed(error.to_string()))?);
+        std::fs::create_dir_all(&self.dir).map_err(|error| failed(&self.dir, &error))?;
+        write(&file, &secret, 0o600)?;
+        if output.is_json() {
+            output.json(&json!({"secret": file}));
+        } else {
+            output.line(format!(
+                "made {} (for `secret_file` and for the client; the client needs `allow_secret = true`)",
+                file.display()
+            ));
+        }
+        Ok(())
+    }
+
+    fn make_pair(&self, output: &mut Output) -> Result<(), CliError> {
         let allowed = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::PS256];
         let algorithm = Algorithm::parse(&self.algorithm).filter(|algorithm| allowed.contains(algorithm));
         let Some(algorithm) = algorithm else {
             return Err(CliError::Usage(format!("`{}`: write ES256, EdDSA or PS256", self.algorithm)));
         };
-        if self.id.is_empty() || self.id.contains(['/', '\0']) || self.id.starts_with('.') {
-            return Err(CliError::Usage(format!("`{}` names no file", self.id)));
-        }
         let key = SigningKey::generate(algorithm)
             .map_err(|_| CliError::Failed("the crypto library made no key".to_owned()))?;
         let private = self.dir.join(format!("{}.pem", self.id));

@@ -12,7 +12,8 @@ use crate::sdk;
 /// What is exchanged, and for what.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Prints the new token alone on standard output, and what it is on standard error; all of it with --json.
+Prints the new token alone on standard output, without a line end unless that is a terminal, and
+what it is on standard error; all of it with --json.
 
 Example: deputy token exchange --issuer https://deputy.example --client-id assistant \\
              --client-key-file assistant.pem --subject-token-file id-token.jwt \\
@@ -82,7 +83,7 @@ impl Exchange {
             output.json(&answer.body);
             return Ok(());
         }
-        output.line(printable(&answer.access_token));
+        output.token(&answer.access_token);
         for name in ["token_type", "issued_token_type", "scope", "expires_in", "task"] {
             if let Some(value) = answer.body.get(name) {
                 output.note(format!("{name}: {}", printable(value.to_string().trim_matches('"'))));

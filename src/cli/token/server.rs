@@ -4,20 +4,14 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use rustls_pki_types::PrivatePkcs8KeyDer;
-use rustls_pki_types::pem::PemObject as _;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use url::Url;
-use zeroize::Zeroizing;
 
 use super::super::output::printable;
 use super::CliError;
+use super::key::KeyFile;
 use crate::base::loopback::is_loopback;
-use crate::jose::{Algorithm, SigningKey};
 use crate::sdk::{Client, Credential, Endpoints, Error, Http, HttpOptions, Refusal, Unreachable};
-
-/// The algorithms of client assertions, in the order in which they are tried on a key.
-const ALGORITHMS: [Algorithm; 4] = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::PS256, Algorithm::RS256];
 
 /// Which server, and who asks.
 #[derive(Debug, Args)]
@@ -40,15 +34,8 @@ pub struct Caller {
     /// request and names the agent
     #[arg(long, value_name = "FILE", conflicts_with_all = ["client_key_file", "client_secret_file"])]
     platform_credential_file: Option<PathBuf>,
-    /// Private key for `private_key_jwt`: PKCS#8 PEM, P-256, Ed25519 or RSA
-    #[arg(long, value_name = "FILE")]
-    client_key_file: Option<PathBuf>,
-    /// `kid` of that key in the client's key set
-    #[arg(long, value_name = "KID", requires = "client_key_file")]
-    client_key_id: Option<String>,
-    /// Algorithm of that key: ES256, EdDSA, PS256 or RS256; by default the first that fits the key
-    #[arg(long, value_name = "ALG", requires = "client_key_file")]
-    client_key_algorithm: Option<String>,
+    #[command(flatten)]
+    key: KeyFile,
     /// File that holds the client's secret; else the variable DEPUTY_CLIENT_SECRET is read
     #[arg(long, value_name = "FILE", env = "DEPUTY_CLIENT_SECRET_FILE")]
     client_secret_file: Option<PathBuf>,
@@ -85,9 +72,8 @@ impl Caller {
         if let Some(file) = &self.platform_credential_file {
             return read_secret_file(file).map(Credential::Platform);
         }
-        if let Some(file) = &self.client_key_file {
-            let pem = read_secret_file(file)?;
-            return self.read_client_key(pem.expose_secret()).map(|key| Credential::Key(key.into()));
+        if let Some(key) = self.key.read()? {
+            return Ok(Credential::Key(key.into()));
         }
         let secret = match &self.client_secret_file {
             Some(file) => read_secret_file(file)?,
@@ -101,27 +87,6 @@ impl Caller {
             },
         };
         Ok(if self.secret_in_body { Credential::Post(secret) } else { Credential::Basic(secret) })
-    }
-
-    /// Reads the client's key from PKCS#8 PEM.
-    fn read_client_key(&self, pem: &str) -> Result<SigningKey, CliError> {
-        let algorithms = match &self.client_key_algorithm {
-            None => ALGORITHMS.to_vec(),
-            Some(name) => match Algorithm::parse(name).filter(|algorithm| ALGORITHMS.contains(algorithm)) {
-                Some(algorithm) => vec![algorithm],
-                None => {
-                    let text = format!(
-                        "`{name}` is no algorithm of client assertions: ES256, EdDSA, PS256 or RS256"
-                    );
-                    return Err(CliError::Usage(text));
-                }
-            },
-        };
-        let key = parse_key(pem, &algorithms, "client key")?;
-        Ok(match &self.client_key_id {
-            Some(kid) => key.named(kid),
-            None => key,
-        })
     }
 
     fn unusable_ca(&self, why: &str) -> CliError {
@@ -161,39 +126,24 @@ fn refused(refusal: &Refusal) -> CliError {
     if let Some(description) = &refusal.description {
         text.push_str(&format!(": {}", printable(description)));
     }
-    for name in ["acr_values", "max_age", "request_id"] {
-        if let Some(value) = refusal.body.get(name).filter(|value| value.is_string() || value.is_number()) {
+    let mut body = refusal.body.clone();
+    if let (Some(members), Some(seconds)) = (body.as_object_mut(), refusal.retry_after) {
+        members.insert("retry_after".to_owned(), seconds.into());
+    }
+    for name in ["acr_values", "max_age", "retry_after", "request_id"] {
+        if let Some(value) = body.get(name).filter(|value| value.is_string() || value.is_number()) {
             text.push_str(&format!("; {name} {}", printable(value.to_string().trim_matches('"'))));
         }
     }
-    match refusal.reason.as_deref() {
+    let error = match refusal.reason.as_deref() {
         Some("policy_denied") => CliError::Refused(text),
         _ => CliError::Failed(text),
-    }
+    };
+    error.answered(&body)
 }
 
-/// Reads a private key from PKCS#8 PEM for the first of these algorithms that it fits.
-fn parse_key(pem: &str, algorithms: &[Algorithm], what: &str) -> Result<SigningKey, CliError> {
-    let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes())
-        .map(|der| Zeroizing::new(der.secret_pkcs8_der().to_vec()));
-    let key = der.ok().and_then(|der| {
-        algorithms.iter().find_map(|algorithm| SigningKey::from_pkcs8(*algorithm, der.clone()).ok())
-    });
-    key.ok_or_else(|| {
-        CliError::Failed(format!(
-            "the {what} is no PKCS#8 PEM of a P-256, Ed25519 or RSA (2048 bits or more) key, or does not fit the \
-             algorithm; `openssl pkcs8 -topk8 -nocrypt` converts other forms"
-        ))
-    })
-}
-
-/// Reads the key that a token is to be bound to, as `deputy key make` writes it.
-pub(super) fn read_proof_key(file: &Path) -> Result<SigningKey, CliError> {
-    let pem = read_secret_file(file)?;
-    parse_key(pem.expose_secret(), &ALGORITHMS, "DPoP key")
-}
-
-fn read_secret_file(file: &Path) -> Result<SecretString, CliError> {
+/// A secret, or a key: the content of a file without the line ends after it.
+pub(super) fn read_secret_file(file: &Path) -> Result<SecretString, CliError> {
     match std::fs::read_to_string(file) {
         Ok(text) => Ok(SecretString::from(text.trim_end_matches(['\r', '\n']))),
         Err(error) => Err(CliError::Failed(format!("cannot read `{}`: {}", file.display(), error.kind()))),
@@ -231,4 +181,61 @@ pub(in crate::cli) fn read_token(file: &Path) -> Result<SecretString, CliError> 
         return Err(CliError::Usage(format!("there is no token in `{}`", file.display())));
     }
     Ok(SecretString::from(token))
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::StatusCode;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn refusal(status: StatusCode, body: Value, retry_after: Option<i64>) -> Refusal {
+        let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+        Refusal {
+            status,
+            error: text("error"),
+            description: text("error_description"),
+            reason: text("reason"),
+            request_id: text("request_id"),
+            retry_after,
+            body,
+        }
+    }
+
+    #[test]
+    fn what_the_server_says_are_members_of_their_own() {
+        let body = json!({
+            "error": "invalid_request", "error_description": "sign the user in again",
+            "reason": "assurance_insufficient", "request_id": "r-1", "acr_values": "phr phrh", "max_age": 900,
+        });
+
+        let error = refused(&refusal(StatusCode::BAD_REQUEST, body.clone(), None));
+
+        assert_eq!((error.exit_code(), error.to_json()), (1, body));
+        let text = error.to_string();
+        for words in ["sign the user in again", "acr_values phr phrh", "max_age 900", "request_id r-1"] {
+            assert!(text.contains(words), "{text}");
+        }
+    }
+
+    #[test]
+    fn policy_has_its_own_exit_code_and_a_header_says_when_to_try_again() {
+        let denied = json!({"error": "invalid_request", "reason": "policy_denied"});
+        assert_eq!(refused(&refusal(StatusCode::BAD_REQUEST, denied, None)).exit_code(), 4);
+        let slow = refused(&refusal(StatusCode::TOO_MANY_REQUESTS, json!({"error": "slow_down"}), Some(10)));
+        assert_eq!(
+            (&slow.to_json()["error"], &slow.to_json()["retry_after"]),
+            (&json!("slow_down"), &json!(10))
+        );
+        let told = slow.to_json()["error_description"].as_str().map(str::to_owned);
+        assert_eq!(told.as_deref(), Some("slow_down; retry_after 10"));
+    }
+
+    #[test]
+    fn an_answer_that_is_no_json_is_told_by_its_status() {
+        let error = refused(&refusal(StatusCode::BAD_GATEWAY, Value::Null, None));
+        let expected = json!({"error": "failed", "error_description": "the server answered 502 Bad Gateway"});
+        assert_eq!(error.to_json(), expected);
+    }
 }

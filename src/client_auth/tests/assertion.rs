@@ -6,7 +6,7 @@ use super::*;
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::jose::{Algorithm, SigningKey};
 use crate::oauth::OneTime;
-use crate::registry::{KeySource, Reach};
+use crate::registry::{AssertionAudience, KeySource, Reach};
 
 pub fn body(assertion: &str) -> String {
     form(&[
@@ -88,6 +88,34 @@ async fn the_audience_is_the_issuer_alone() {
         json!([DEPUTY, "https://deputy.example/token"]),
         json!([DEPUTY, DEPUTY]),
         json!({"aud": DEPUTY}),
+    ] {
+        let outcome = changed(&world, json!({"aud": aud})).await;
+        assert_eq!(outcome.unwrap_err(), Plain::AssertionAudience, "{aud}");
+    }
+}
+
+#[tokio::test]
+async fn the_token_endpoint_is_an_audience_only_where_the_operator_allows_it() {
+    let mut world = World::new();
+    let mut assistant = (*world.config.registry.clients[&world.client_id()]).clone();
+    let ClientAuthentication::PrivateKeyJwt { audience, .. } = &mut assistant.authentication else {
+        panic!()
+    };
+    *audience = AssertionAudience::IssuerOrEndpoint;
+    world.config.registry.clients.insert(world.client_id(), Arc::new(assistant));
+    let endpoint = "https://deputy.example/token";
+
+    for aud in [json!(DEPUTY), json!([DEPUTY]), json!(endpoint), json!([endpoint])] {
+        assert!(changed(&world, json!({"aud": aud})).await.is_ok(), "{aud}");
+    }
+    for aud in [
+        json!(null),
+        json!("https://deputy.example/introspect"),
+        json!("https://deputy.example/token/"),
+        json!("https://DEPUTY.example/token"),
+        json!("https://other.example/token"),
+        json!([DEPUTY, endpoint]),
+        json!([endpoint, "https://other.example/token"]),
     ] {
         let outcome = changed(&world, json!({"aud": aud})).await;
         assert_eq!(outcome.unwrap_err(), Plain::AssertionAudience, "{aud}");
@@ -205,6 +233,7 @@ async fn keys_that_cannot_be_had_make_the_answer_unavailable_not_wrong() {
         keys: KeySource::File("/nonexistent/jwks.json".into()),
         reach: Reach::default(),
         algorithms: [Algorithm::ES256].into(),
+        audience: AssertionAudience::Issuer,
     };
     let client = client("assistant", authentication);
     world.config.registry.clients.insert(client.id.clone(), Arc::new(client));

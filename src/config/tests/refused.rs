@@ -225,6 +225,11 @@ fn a_client_id_is_plain_and_not_of_another_kind() {
             "this one has a key",
         ),
         (
+            "allow_secret = true",
+            "allow_secret = true\nassertion_audience = \"issuer\"",
+            "this one has a secret",
+        ),
+        (
             "jwks_file = \"clients/age-agent.json\"",
             "jwks_file = \"a\"\ngrants = []",
             "whose `grants` lack token exchange",

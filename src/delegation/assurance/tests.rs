@@ -16,6 +16,7 @@ fn rule(assurance: Option<&str>, max_age: Option<u32>) -> ScopeRule {
 fn target(identifier: &str, scopes: &[(&str, ScopeRule)]) -> Target {
     Target {
         identifier: TargetId::new(identifier),
+        resource: None,
         scopes: scopes.iter().map(|(word, rule)| (ScopeToken::parse(word).unwrap(), rule.clone())).collect(),
         answers: BTreeMap::new(),
         default_scopes: None,

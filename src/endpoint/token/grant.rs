@@ -25,6 +25,7 @@ pub fn read(
     let reading = Reading {
         issuer: &config.issuer,
         claimed_issuer: subject.as_ref().ok().and_then(UnverifiedToken::claimed_issuer),
+        target_of: &|resource| config.registry.target_of_resource(resource).cloned(),
         default_scope: &|target| config.registry.default_scope(client, target).cloned(),
     };
     TokenRequest::parse(grant, params, reading).map_err(|cause| (Check::Parameters, cause))

@@ -12,6 +12,10 @@ fn read(params: &Params) -> Result<ExchangeRequest, Cause> {
     let reading = Reading {
         issuer: &Issuer::new("https://deputy.example"),
         claimed_issuer: params.get("subject_token").filter(|token| token.starts_with("https:")),
+        // One target is a URI.
+        target_of: &|resource| {
+            (resource.as_str() == "https://files.example/").then(|| TargetId::new("https://files.example"))
+        },
         default_scope: &|target| (target.as_str() == "c").then(|| Scope::parse("d e")).flatten(),
     };
     ExchangeRequest::parse(params, reading)
@@ -34,6 +38,39 @@ fn the_issuer_as_audience_asks_for_a_task_token_and_as_resource_for_nothing() {
         Audience::Target(TargetId::new("https://a.example/x?y=1"))
     );
     assert_eq!(audience("resource=https://a.example&audience=b"), Audience::Several);
+    assert_eq!(audience("resource=https://DEPUTY.example/"), Audience::DeputyAsResource);
+}
+
+#[test]
+fn a_resource_is_a_uri_in_any_spelling_and_an_audience_a_name_as_written() {
+    let audience = |rest: &str| parse(&format!("{rest}&scope=a")).unwrap().audience;
+    let target = |name: &str| Audience::Target(TargetId::new(name));
+    for spelling in ["https://files.example", "https://files.example/", "HTTPS://Files.example:443"] {
+        assert_eq!(audience(&format!("resource={spelling}")), target("https://files.example"), "{spelling}");
+        assert_eq!(audience(&format!("audience={spelling}")), target(spelling), "{spelling}");
+    }
+}
+
+#[test]
+fn a_target_that_is_named_twice_is_one_target() {
+    let audience = |rest: &str| parse(&format!("{rest}&scope=a")).unwrap().audience;
+    let files = Audience::Target(TargetId::new("https://files.example"));
+    for twice in [
+        "resource=https://files.example&audience=https://files.example",
+        "resource=https://files.example/&audience=https://files.example",
+        "resource=https://files.example&resource=https://files.example:443/",
+        "audience=https://files.example&audience=https://files.example",
+    ] {
+        assert_eq!(audience(twice), files, "{twice}");
+    }
+    assert_eq!(audience("audience=https://deputy.example&audience=https://deputy.example"), Audience::Deputy);
+    for several in [
+        "resource=https://files.example&audience=https://files.example/",
+        "resource=https://deputy.example&audience=https://deputy.example",
+        "resource=https://files.example&resource=https://files.example/x",
+    ] {
+        assert_eq!(audience(several), Audience::Several, "{several}");
+    }
 }
 
 #[test]

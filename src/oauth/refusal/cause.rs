@@ -30,7 +30,8 @@ macro_rules! causes {
     };
 }
 
-/// Client authentication failed. The answer does not say why (RFC 6749 §5.2).
+/// Client authentication failed. The answer does not say why (RFC 6749 §5.2), except for faults of an assertion that are
+/// found when its signature was proven: who signed it holds the key of the client.
 pub(super) const CLIENT: Wire = wire(
     401,
     InvalidClient,
@@ -146,19 +147,27 @@ causes! {
         => CLIENT;
     AssertionIssuer "assertion_issuer", "`iss` and `sub` of the assertion are not both the client."
         => CLIENT;
-    AssertionAudience "assertion_audience", "`aud` of the assertion is not Deputy's issuer identifier alone."
-        => CLIENT;
+    AssertionAudience "assertion_audience",
+        "`aud` of the assertion, whose signature is the client's, is not Deputy's issuer identifier alone."
+        => wire(401, InvalidClient, "assertion_audience",
+            "write the issuer of this server, and nothing else, as aud of the client assertion; for a library that can only \
+             write the URL of the token endpoint, the operator can set assertion_audience of the client",
+            "RFC 7523 §3, 7523bis-01");
     AssertionExpired "assertion_expired", "The assertion has no `exp`, or has expired."
         => CLIENT;
     AssertionTooLong "assertion_too_long",
-        "`exp` of the assertion is more than five minutes ahead, or its `iat` is older than that."
-        => CLIENT;
+        "`exp` of the assertion, whose signature is the client's, is more than five minutes ahead, or its `iat` is older \
+         than that."
+        => wire(401, InvalidClient, "assertion_too_long",
+            "make a client assertion for each request, with an exp at most 5 minutes ahead and an iat at most 5 minutes old",
+            "RFC 7523 §3, 7523-3-04");
     AssertionNotYetValid "assertion_not_yet_valid", "`nbf` or `iat` of the assertion lies in the future."
         => CLIENT;
     AssertionJti "assertion_jti", "The assertion has no `jti`, or one of more than 256 characters."
         => CLIENT;
-    AssertionReplayed "assertion_replayed", "The assertion was used before."
-        => CLIENT;
+    AssertionReplayed "assertion_replayed", "The assertion, whose signature is the client's, was used before."
+        => wire(401, InvalidClient, "assertion_replayed",
+            "this client assertion was used before; make one with a new jti for each request", "RFC 7523 §3, 7523-3-06");
 
     // The token endpoint: proof of possession.
     ProofMissing "proof_missing",

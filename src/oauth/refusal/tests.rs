@@ -77,7 +77,8 @@ fn page() -> String {
          `reason` is a stable word for programs, and `request_id` identifies the refusal for the operator. The answer with the \
          reason `assurance_insufficient` also has `acr_values` and `max_age`, which the client asks its provider for \
          when the user signs in again; where the level has no `acr_values`, `error_description` says which claim was \
-         looked for. The answer with the reason `auth_time_missing` has the `max_age` to ask with.\n\n\
+         looked for. The answer with the reason `auth_time_missing` has the `max_age` to ask with. An answer with status \
+         401 has a challenge in the header `WWW-Authenticate`.\n\n\
          If Deputy itself fails, it answers with status 503, the error `temporarily_unavailable` and a `Retry-After` \
          header. No token was given out then. `error_description` says whether something may have been recorded all the \
          same, which Deputy does not know if the database did not confirm a commit.\n\n\

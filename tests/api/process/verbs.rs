@@ -1,5 +1,6 @@
 //! The verbs of the command line against a running server, by their exit codes and what they print.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -7,6 +8,9 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use crate::process_support::{Backend, World};
+
+/// `client_assertion_type` of a JWT (RFC 7523 §2.2).
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// How a verb ended.
 struct Ended {
@@ -33,12 +37,23 @@ async fn verb(world: &World, line: &str) -> Ended {
     Ended::of(&world.deputy(&line.split(' ').collect::<Vec<_>>()).await)
 }
 
-/// `deputy token …` as the client `id`, with `token` on standard input.
-async fn token_verb(world: &World, id: &str, line: &str, token: &str) -> Ended {
+/// The program, without the variables of this process that it would read.
+fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_deputy"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DEPUTY_")) {
         command.env_remove(name);
     }
+    command
+}
+
+/// A verb that takes no configuration.
+async fn verb_alone(line: &str) -> Ended {
+    Ended::of(&program().args(line.split(' ')).output().await.expect("deputy can be run"))
+}
+
+/// `deputy token …` as the client `id`, with `token` on standard input.
+async fn token_verb(world: &World, id: &str, line: &str, token: &str) -> Ended {
+    let mut command = program();
     command.args(["token"]).args(line.split(' '));
     if !line.starts_with("inspect") {
         command.args(["--issuer", world.issuer(), "--client-id", id]);
@@ -131,7 +146,8 @@ async fn a_client_exchanges_introspects_and_revokes_by_the_command_line_and_no_t
 
     let begun = token_verb(&world, "assistant", &hop_0, &id_token).await;
     assert_eq!(begun.code, 0, "{}", begun.err);
-    let task_token = world.witness.saw(begun.out.trim().to_owned());
+    assert_eq!(begun.out.trim(), begun.out, "a token in a pipe has no line end");
+    let task_token = world.witness.saw(begun.out.clone());
     assert!(begun.err.contains("task: ") && !begun.err.contains(&task_token), "{}", begun.err);
     let later = "exchange --subject-token-type access_token --audience tickets --scope tickets:search --json";
     let answer = token_verb(&world, "assistant", later, &task_token).await.json();
@@ -163,10 +179,89 @@ async fn a_client_exchanges_introspects_and_revokes_by_the_command_line_and_no_t
     let denied = token_verb(&world, "assistant", asking, &world.id_token("ann")).await;
     assert_eq!(denied.code, 4, "{}", denied.err);
     assert!(denied.err.contains("policy_denied"), "{}", denied.err);
+    let as_json = token_verb(&world, "assistant", &format!("{asking} --json"), &world.id_token("ann")).await;
+    let members: Value = serde_json::from_str(&as_json.err).expect("JSON");
+    assert_eq!((as_json.code, &members["error"]), (4, &"invalid_request".into()), "{members}");
+    assert_eq!(members["reason"], "policy_denied");
+    assert!(members["request_id"].is_string(), "{members}");
     assert_eq!(token_verb(&world, "assistant", "exchange --scope a", &id_token).await.code, 2);
     assert_eq!(token_verb(&world, "assistant", "inspect", "not.a-token").await.code, 1);
 
     server.stop().await;
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn curl_sends_the_files_that_the_verbs_wrote() {
+    let world = World::new(Backend::Sqlite).await;
+    let keys = world.path("keys").display().to_string();
+    let made = verb_alone(&format!("key make tickets-api --dir {keys}")).await;
+    assert_eq!(made.code, 0, "{}", made.err);
+    let registered = world.path("clients/tickets-api.json");
+    std::fs::copy(world.path("keys/tickets-api.jwks.json"), registered).expect("a key set");
+    let mut server = world.start().await;
+    let assistant = world.caller("assistant");
+    let token = assistant.sign_in(&server.base, &world.id_token("ann"), "tickets", "tickets:search").await;
+    let issuer = world.issuer();
+    let assert =
+        format!("token assertion --issuer {issuer} --client-id tickets-api --key {keys}/tickets-api.pem");
+
+    // As the command writes it, and as an editor saves it.
+    for end in ["", "\n", "\r\n"] {
+        let assertion = verb_alone(&assert).await;
+        assert_eq!((assertion.code, assertion.out.trim()), (0, assertion.out.as_str()), "{}", assertion.err);
+        std::fs::write(world.path("assertion"), format!("{}{end}", assertion.out)).unwrap();
+        std::fs::write(world.path("token"), format!("{}{end}", token.token())).unwrap();
+        let answer = Command::new("curl")
+            .current_dir(world.path(""))
+            .args(["--silent", "--noproxy", "*", &format!("{}/introspect", server.base)])
+            .args(["--data-urlencode", "token@token", "--data-urlencode", "client_assertion@assertion"])
+            .args(["--data-urlencode", &format!("client_assertion_type={ASSERTION_TYPE}")])
+            .output()
+            .await
+            .expect("curl can be run");
+        let answer = Ended::of(&answer).json();
+        assert_eq!(answer["active"], true, "{end:?}: {answer}");
+    }
+    let made = verb_alone(&format!("{assert} --json")).await.json();
+    assert_eq!((&made["client_assertion_type"], &made["expires_in"]), (&ASSERTION_TYPE.into(), &60.into()));
+    assert_eq!(made["client_assertion"].as_str().unwrap().split('.').count(), 3);
+    let without = verb_alone(&format!("token assertion --issuer {issuer} --client-id tickets-api")).await;
+    assert_eq!(without.code, 2);
+    assert!(without.err.contains("--key"), "{}", without.err);
+
+    for file in ["assertion", "token"] {
+        std::fs::remove_file(world.path(file)).unwrap();
+    }
+    server.stop().await;
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_is_made_of_characters_that_every_library_sends_and_a_directory_of_policies_is_an_argument()
+{
+    let world = World::new(Backend::Sqlite).await;
+    let directory = world.path("made").display().to_string();
+    let line = format!("key make tickets-api --secret --dir {directory} --json");
+
+    let file = verb_alone(&line).await.json()["secret"].as_str().expect("a path").to_owned();
+
+    let secret = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(secret.len(), 43, "256 bits in base64url, and no line end");
+    assert!(secret.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let again = verb_alone(&line).await;
+    assert_eq!(again.code, 1, "nothing is overwritten");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), secret);
+    assert!(!again.err.contains(&secret));
+
+    let policies = concat!(env!("CARGO_MANIFEST_DIR"), "/policies");
+    let named = verb_alone(&format!("policy check {policies}")).await;
+    let by_option = verb_alone(&format!("policy check --policy {policies}")).await;
+    assert_eq!((named.code, &named.out), (0, &by_option.out), "{}", named.err);
+    assert_eq!(verb_alone(&format!("policy check {directory}")).await.code, 1, "no policies are there");
+    assert_eq!(verb_alone(&format!("policy test {policies}")).await.code, 0);
     world.finish().await;
 }
 

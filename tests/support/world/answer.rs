@@ -62,6 +62,8 @@ impl Answer {
             "{self:?}"
         );
         assert_eq!(self.header("cache-control"), Some("no-store"), "{self:?}");
+        // A 401 has a challenge, and nothing else has (RFC 9110 §15.5.2).
+        assert_eq!(self.header("www-authenticate").is_some(), status == 401, "{self:?}");
         assert!(self.body.get("access_token").is_none(), "{}", self.text);
         let legal = |text: &str| text.bytes().all(|b| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e));
         assert!(self.body["error_description"].as_str().is_some_and(legal), "{}", self.text);

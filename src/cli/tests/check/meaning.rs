@@ -28,6 +28,16 @@ pub(super) const MEANING: &[Case] = &[
         "list the audiences",
     ),
     (
+        "assertions that another server could pass on",
+        |w| {
+            let id = "id = \"assistant\"\n";
+            w.edit(id, &format!("{id}assertion_audience = \"issuer_or_endpoint\"\n"));
+        },
+        "assertion_audience",
+        Warning,
+        "assertion_audience = \"issuer\"",
+    ),
+    (
         "no relying party",
         |w| {
             while let Some(from) = w.text.find("[[identity_provider.relying_party]]") {
