@@ -50,7 +50,7 @@ export async function closeServer(server) {
 }
 
 // Below the ports that the system hands to outgoing connections, which might take a restarting server's.
-async function freePort() {
+export async function freePort() {
   for (;;) {
     const port = 30000 + Math.floor(Math.random() * 2700);
     const server = http.createServer();
