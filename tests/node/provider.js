@@ -11,7 +11,10 @@ import { canary, closeServer, listen } from './world.js';
 const APPLICATION = 'booking-app';
 const CLIENT = { id: APPLICATION, secret: 'a secret of the booking app, known to the provider' };
 const CALLBACK = 'http://127.0.0.1/callback';
+// How the user signed in, with the passkey and with a code in its place.
 const LEVELS = { acr: 'phr', amr: ['pwd', 'hwk', 'mfa'] };
+const CODE = '123456';
+const LEVELS_BY_CODE = { amr: ['pwd', 'otp', 'mfa'] };
 const USER = { name: 'ann', password: 'correct horse battery staple', passkey: 'touched' };
 
 export async function startProvider() {
@@ -75,10 +78,11 @@ async function interact(provider, request, response) {
   const form = new URLSearchParams(Buffer.concat(chunks).toString());
   if (prompt.name === 'login') {
     const { name, password, passkey } = USER;
-    if (form.get('user') !== name || form.get('password') !== password || form.get('passkey') !== passkey) {
+    const factor = form.get('passkey');
+    if (form.get('user') !== name || form.get('password') !== password || ![passkey, CODE].includes(factor)) {
       return response.writeHead(403).end();
     }
-    const login = { accountId: name, ...LEVELS };
+    const login = { accountId: name, ...(factor === CODE ? LEVELS_BY_CODE : LEVELS) };
     return provider.interactionFinished(request, response, { login }, { mergeWithLastSubmission: false });
   }
   const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
@@ -91,12 +95,15 @@ async function interact(provider, request, response) {
 // The user: authorization code with PKCE, as the booking app's own relying party does it (openid-client).
 export const signIn = async (issuer) => (await tokensOf(issuer)).id_token;
 
+// The same with a code in the place of the passkey.
+export const signInByCode = async (issuer) => (await tokensOf(issuer, {}, CODE)).id_token;
+
 // The access token that the same user's booking app sends to a resource.
 export const accessToken = async (issuer, resource) => (
   (await tokensOf(issuer, { resource, scope: 'openid travel' })).access_token
 );
 
-async function tokensOf(issuer, asked = {}) {
+async function tokensOf(issuer, asked = {}, passkey = USER.passkey) {
   const config = await client.discovery(new URL(issuer), CLIENT.id, CLIENT.secret, undefined, {
     execute: [client.allowInsecureRequests], // loopback
   });
@@ -114,7 +121,7 @@ async function tokensOf(issuer, asked = {}) {
     ...asked,
   });
   const callback = await walk(url, {
-    user: USER.name, password: USER.password, passkey: USER.passkey, agree: 'yes',
+    user: USER.name, password: USER.password, passkey, agree: 'yes',
   }, (at) => at.href.startsWith(CALLBACK));
   return client.authorizationCodeGrant(config, callback, {
     pkceCodeVerifier, expectedState, expectedNonce, idTokenExpected: true,

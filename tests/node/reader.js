@@ -54,12 +54,12 @@ export class Reader {
     }
     const python = process.env.DEPUTY_TEST_PYTHON;
     if (!python) throw new Error('DEPUTY_TEST_PYTHON is not set: ./test installs the packages and sets it');
-    await symlink(python, path.join(bin, 'python'));
+    await writeFile(path.join(bin, 'python'), `#!/bin/sh\nexec '${python}' "$@"\n`, { mode: 0o755 });
     await writeFile(path.join(this.directory, STATE), `cd '${this.directory}'\n`);
     const own = Object.entries(process.env).filter(([name]) => !name.startsWith('DEPUTY_'));
     this.environment = {
       ...Object.fromEntries(own), PAGES_NODE: process.execPath, PAGES_PACKAGES: path.join(ROOT, 'tests/node'),
-      VIRTUAL_ENV: path.dirname(path.dirname(python)), PATH: `${bin}:${process.env.PATH}`, PYTHONWARNINGS: 'ignore',
+      PATH: `${bin}:${process.env.PATH}`, PYTHONWARNINGS: 'ignore',
       NODE_NO_WARNINGS: '1',
     };
   }
@@ -93,8 +93,8 @@ export class Reader {
     const configuration = await readFile(path.join(await this.where(), 'deputy.toml'), 'utf8');
     await this.#write('part.toml', `${configuration}\n${text}`);
     const { stdout } = await this.run('deputy --json check --config part.toml || true\n');
-    const findings = JSON.parse(stdout).findings.filter((finding) => finding.check === 'configuration');
-    assert.deepEqual(findings.map((finding) => finding.outcome), ['ok'], JSON.stringify(findings));
+    const findings = JSON.parse(stdout).findings.filter((finding) => finding.id === 'configuration');
+    assert.deepEqual(findings.map((finding) => finding.status), ['ok'], JSON.stringify(findings));
   }
 
   async #answered(block, text) {
@@ -125,6 +125,11 @@ export class Reader {
     }
   }
 
+  // Does what no block of the page does.
+  async does(command) {
+    return this.#commands(`${this.here(command)}\n`);
+  }
+
   // Where the reader is.
   async where() {
     return (await readFile(path.join(this.directory, STATE), 'utf8')).match(/^cd '(.*)'$/m)[1];
@@ -133,7 +138,7 @@ export class Reader {
   // Runs commands where the last ones ended, with the variables that they exported.
   async run(text) {
     const state = path.join(this.directory, STATE);
-    const script = `set -eo pipefail\n. '${state}'\ntrap '{ export -p | grep -E "^declare -x (PATH|[A-Z_]*(CA_CERTS|CERT_FILE|CA_BUNDLE)|DEPUTY_ISSUER|DEPUTY_CLIENT_ID)="; echo "cd '"'"'$PWD'"'"'"; } > ${state}.new && mv ${state}.new ${state}' EXIT\n${text}`;
+    const script = `set -eo pipefail\n. '${state}'\ntrap '{ export -p | grep -E "^declare -x (PATH|[A-Z_]*(CA_CERTS|CERT_FILE|CA_BUNDLE)|DEPUTY_ISSUER|DEPUTY_CLIENT_ID|TASK|AGENT|REQUEST_ID)="; echo "cd '"'"'$PWD'"'"'"; } > ${state}.new && mv ${state}.new ${state}' EXIT\n${text}`;
     const child = spawn('bash', ['-c', script], { env: this.environment, stdio: ['ignore', 'pipe', 'pipe'] });
     const printed = { stdout: '', stderr: '' };
     let signedIn;
