@@ -2,6 +2,7 @@
 //
 //   <!-- not run: it needs a cluster -->   the block is shown only, for this reason
 //   <!-- reader: signs in -->              what the reader does first, which no command does
+//   <!-- file: deputy.json -->             the block is this file
 //
 // An indented block of code counts as one without a comment, so that nothing is left out by its form.
 
@@ -13,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 // The languages of which every block is run, unless a comment says why it is not.
-const RUN = new Set(['sh', 'console', 'ts', 'js', 'python', 'toml']);
+const RUN = new Set(['sh', 'console', 'ts', 'js', 'python', 'toml', 'cedar']);
 
 export const pages = () => execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], { cwd: ROOT, encoding: 'utf8' })
   .trim().split('\n').sort();
@@ -52,14 +53,14 @@ export function blocksOf(page) {
 // What the comments before a block say.
 function spoken(comments) {
   const of = (kind) => comments.filter((comment) => comment.startsWith(`${kind}: `)).map((comment) => comment.slice(kind.length + 2));
-  return { notRun: of('not run')[0], reader: of('reader') };
+  return { notRun: of('not run')[0], reader: of('reader'), file: of('file')[0] };
 }
 
 export const where = (block) => `${block.page}:${block.line}`;
 export const isToBeRun = (block) => RUN.has(block.language);
 
 // The file that a block is, by its first line: `// agent.ts`, `# agent.py`.
-export const fileOf = (block) => block.text.match(/^(?:\/\/|#) ([\w./-]+\.(?:ts|mjs|py|toml))\n/)?.[1];
+export const fileOf = (block) => block.file ?? block.text.match(/^(?:\/\/|#) ([\w./-]+\.(?:ts|mjs|py|toml|cedar))\n/)?.[1];
 
 // Whether an answer is what a page shows. In what is shown, `…` stands for any text, and a time for any time.
 export function matches(shown, found) {

@@ -177,8 +177,8 @@ describe('stock callers', () => {
   ));
 
   test('openid-client gets a token that is bound to its own key', () => (
-    on('libraries', 0, async ({ issuer, privateKey }) => {
-      const authentication = client.PrivateKeyJwt({ key: privateKey, kid: 'client-1' });
+    on('libraries', 0, async ({ issuer, privateKey, jwk }) => {
+      const authentication = client.PrivateKeyJwt({ key: privateKey, kid: jwk.kid });
       const config = await client.discovery(new URL(issuer), 'assistant', undefined, authentication, {
         algorithm: 'oauth2', execute: [client.allowInsecureRequests],
       });

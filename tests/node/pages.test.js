@@ -2,27 +2,33 @@
 // the commands before have written them. Outcomes that a page gives are checked. A block that is not run says why.
 
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { blocksOf, isToBeRun, pages, where } from './blocks.js';
-import { signIn, signInByCode, startProvider } from './provider.js';
+import { exportPKCS8 } from 'jose';
+import { blocksOf, fileOf, isToBeRun, pages, where } from './blocks.js';
+import { stage } from './page.js';
+import { accessToken, signIn, signInByCode, startProvider } from './provider.js';
 import { Reader } from './reader.js';
+import { fault, verbLines } from './verbs.js';
 
 // The pages of each story, in the order in which the reader comes to them. A number is how many blocks are read.
 const STORIES = {
   'README.md on one machine, and the guides': [
     ['README.md'], ['certs/README.md'], ['docs/guides/relying-party.md'], ['docs/guides/agent.md'],
-    ['docs/guides/resource-server.md'], ['docs/guides/security-team.md'],
+    ['docs/guides/resource-server.md'], ['docs/guides/security-team.md'], ['policies/README.md'],
   ],
   'a provider on this machine': [['README.md', 1], ['docs/guides/your-provider.md']],
   'the example of one machine': [['examples/single-node/README.md']],
 };
 
-// Pages whose blocks other tests run: their configurations, and the requests to them.
-const ELSEWHERE = {};
+// The pages of callers that have commands or programs, each with the number of the configuration that they are for.
+const CALLERS = { kubernetes: 0, kagent: 0, keycard: 1, 'google-auth': 0, libraries: 0 };
 
-const followed = new Set(Object.values(STORIES).flat().map(([page]) => page));
+const callersPage = (name) => `docs/callers/${name}.md`;
+const followed = new Set([...Object.values(STORIES).flat().map(([page]) => page), ...Object.keys(CALLERS).map(callersPage)]);
+// The whole configurations of these pages are loaded by `tests/api/callers.rs`, and its requests run with them.
+const isConfiguration = (block) => block.page.startsWith('docs/callers/') && fileOf(block) === 'deputy.toml';
 
 // What the reader does by hand, as the text of the page tells them to.
 const ACTS = {
@@ -45,7 +51,7 @@ const ACTS = {
     await exchanges(reader, 'task-token.jwt --subject-token-type access_token --audience tickets', 'tickets:search', 'search-token.jwt');
   },
   async 'copies the policies'(reader) {
-    await reader.does('cp -r ../policies policy');
+    await reader.does('rm -rf policies && cp -r ../policies policies');
   },
   async 'was refused'(reader) {
     await reader.does(`export REQUEST_ID=$(deputy token exchange ${AS_ASSISTANT} --subject-token-file search-token.jwt --audience tickets --scope none 2>&1 | sed 's/.*request_id //')`);
@@ -58,36 +64,92 @@ const exchanges = (reader, what, scope, file) => (
 
 const toRun = (page) => blocksOf(page).filter((block) => (isToBeRun(block) || block.language === 'json') && !block.notRun);
 
+// A test for each block, in order. Where one fails, those after it cannot be followed.
+function tell(blocks, parties) {
+  let broken = false;
+  for (const block of blocks) {
+    test(`${where(block)} ${block.language} (${block.heading})`, async () => {
+      assert.ok(!broken || process.env.GO_ON, 'a block before this one failed');
+      broken = true;
+      for (const act of block.reader) await ACTS[act](parties.reader, parties.provider);
+      await parties.reader.follow(block);
+      broken = false;
+    });
+  }
+}
+
 for (const [story, parts] of Object.entries(STORIES)) {
   describe(story, () => {
-    let provider;
-    let reader;
-    let broken = false;
+    const parties = {};
     before(async () => {
-      [provider, reader] = [await startProvider(), await Reader.begin()];
+      parties.provider = await startProvider();
+      parties.reader = await Reader.begin();
     });
     after(async () => {
-      await reader?.end();
-      await provider?.stop();
+      await parties.reader?.end();
+      await parties.provider?.stop();
     });
-    for (const [page, count] of parts) {
-      for (const block of toRun(page).slice(0, count)) {
-        test(`${where(block)} ${block.language} (${block.heading})`, async () => {
-          assert.ok(!broken || process.env.GO_ON, 'a block before this one failed');
-          broken = true;
-          for (const act of block.reader) await ACTS[act](reader, provider);
-          await reader.follow(block);
-          broken = false;
-        });
-      }
-    }
+    tell(parts.flatMap(([page, count]) => toRun(page).slice(0, count)), parties);
   });
 }
 
+for (const [name, configuration] of Object.entries(CALLERS)) {
+  describe(`the caller of ${name}.md`, () => {
+    const parties = {};
+    let world;
+    before(async () => {
+      parties.provider = await startProvider();
+      const staged = await stage('SQLite', name, configuration, parties.provider.issuer, true);
+      ({ world } = staged);
+      parties.reader = await callerOf(staged, parties.provider);
+    });
+    after(async () => {
+      await parties.reader?.end();
+      await world?.end();
+      await parties.provider?.stop();
+    });
+    tell(toRun(callersPage(name)).filter((block) => !isConfiguration(block)), parties);
+  });
+}
+
+// Whoever follows the page of a caller, with the files that the page has them find.
+async function callerOf({ world, audience, secret, privateKey, platformToken }, provider) {
+  const files = {
+    user_token: audience && await accessToken(provider.issuer, audience),
+    id_token: await signIn(provider.issuer),
+    platform_token: await platformToken(),
+    'clients/assistant.pem': await exportPKCS8(privateKey),
+  };
+  const reader = await Reader.begin([
+    ['https://deputy.example', world.issuer],
+    ['/var/run/secrets/deputy/token', 'platform_token'],
+    ['/var/run/secrets/kubernetes.io/serviceaccount/token', 'platform_token'],
+    ['/run/user/1000/id_token', 'id_token'],
+    ['"client_secret": "…"', `"client_secret": "${secret}"`],
+  ]);
+  for (const [file, text] of Object.entries(files)) {
+    await mkdir(path.dirname(path.join(reader.directory, file)), { recursive: true });
+    await writeFile(path.join(reader.directory, file), text ?? '');
+  }
+  for (const name of ['CURL_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS', 'REQUESTS_CA_BUNDLE', 'SSL_CERT_FILE']) {
+    reader.environment[name] = world.certificates;
+  }
+  return reader;
+}
+
 test('every block of every page is run, or says why it is not', () => {
-  const left = pages().filter((page) => !followed.has(page) && !(page in ELSEWHERE)).flatMap(blocksOf)
-    .filter((block) => isToBeRun(block) && !block.notRun);
+  const left = pages().filter((page) => !followed.has(page)).flatMap(blocksOf)
+    .filter((block) => isToBeRun(block) && !block.notRun && !isConfiguration(block));
   assert.deepEqual(left.map((block) => `${where(block)} ${block.language}`), []);
+});
+
+test('every command of the running text is one that the program has', () => {
+  const lines = pages().filter((page) => page !== 'CHANGELOG.md').flatMap(verbLines);
+  assert.ok(lines.length > 50);
+  assert.deepEqual(lines.flatMap(({ at, line }) => (fault(line) ? [`${at}: ${line}: ${fault(line)}`] : [])), []);
+  assert.match(fault('deputy policy check DIR'), /takes no 1 arguments/);
+  assert.match(fault('deputy audit search'), /there is no/);
+  assert.match(fault('deputy check --conf FILE'), /has no `--conf`/);
 });
 
 test('what is not run is listed with its reason', () => {

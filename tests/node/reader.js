@@ -24,9 +24,11 @@ const IN_ITS_OWN_TERMINAL = /^(.*?)\s+# in a terminal of its own\n$/;
 const STATE = '.state';
 
 export class Reader {
-  static async begin() {
+  // In texts of the pages, the first of each pair is replaced by the second.
+  static async begin(replacements = []) {
     const reader = new Reader();
     reader.directory = await mkdtemp(path.join(tmpdir(), 'deputy-pages-'));
+    reader.replacements = replacements;
     reader.ports = {};
     for (const port of PORTS) reader.ports[port] = await freePort();
     reader.running = new Map(); // by port
@@ -66,7 +68,8 @@ export class Reader {
 
   // A text of a page, as it is here.
   here(text) {
-    return text.replaceAll('localhost:8443', '127.0.0.1:8443').replace(/\b(?:8443|8444|900[0-2])\b/g, (port) => this.ports[port]);
+    const changed = this.replacements.reduce((before, [from, to]) => before.replaceAll(from, to), text);
+    return changed.replaceAll('localhost:8443', '127.0.0.1:8443').replace(/\b(?:8443|8444|900[0-2])\b/g, (port) => this.ports[port]);
   }
 
   // Follows one block, and checks the outcome that the page gives.
@@ -76,7 +79,7 @@ export class Reader {
       case 'sh': return this.#commands(text);
       case 'console': return this.#dialogue(text);
       case 'toml': return this.#configure(block, text);
-      case 'json': return this.#answered(block, text);
+      case 'json': return block.file ? this.#write(block.file, text) : this.#answered(block, text);
       default: return this.#write(fileOf(block), text);
     }
   }
@@ -163,7 +166,7 @@ export class Reader {
     const log = path.join(this.directory, `.log-${port}`);
     const output = createWriteStream(log);
     const child = spawn('bash', ['-c', `. '${path.join(this.directory, STATE)}'\nexec env ${command}`], {
-      env: this.environment, stdio: ['ignore', 'pipe', 'pipe'],
+      env: this.environment, stdio: ['ignore', 'pipe', 'pipe'], detached: true, // a group of its own, to be ended as one
     });
     for (const stream of [child.stdout, child.stderr]) stream.pipe(output, { end: false });
     this.running.set(port, child);
@@ -180,7 +183,7 @@ export class Reader {
     this.running.delete(port);
     if (!child || child.exitCode !== null) return;
     const ended = once(child, 'exit');
-    child.kill('SIGTERM');
+    process.kill(-child.pid, 'SIGTERM');
     await ended;
   }
 

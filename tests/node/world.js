@@ -118,6 +118,13 @@ export class World {
     throw new Error(`deputy does not serve:\n${await readFile(path.join(this.directory, 'deputy.log'), 'utf8')}`);
   }
 
+  // Has Deputy serve by TLS, with a certificate for development.
+  async certify() {
+    await run(process.env.DEPUTY_TEST_BINARY, ['init', '--missing', '--dev-certs', '--dir', this.directory], { env: { PATH: process.env.PATH } });
+    this.issuer = this.issuer.replace('http:', 'https:');
+    this.certificates = path.join(this.directory, 'certs/ca.pem');
+  }
+
   // Remembers a token and gives it back.
   saw(token) {
     this.seen.push(token);
