@@ -16,6 +16,7 @@ import { fault, verbLines } from './verbs.js';
 const STORIES = {
   'README.md on one machine, and the guides': [
     ['README.md'], ['certs/README.md'], ['docs/guides/relying-party.md'], ['docs/guides/agent.md'],
+    ['examples/agent-ts/README.md'], ['examples/agent-py/README.md'], ['examples/mcp-py/README.md'],
     ['docs/guides/resource-server.md'], ['docs/guides/security-team.md'], ['policies/README.md'],
   ],
   'a provider on this machine': [['README.md', 1], ['docs/guides/your-provider.md']],
