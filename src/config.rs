@@ -211,7 +211,7 @@ table! {
     /// The connections that are taken, and the rates above which requests are answered with 429.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Limits {
-        /// Failed client authentications per source, and per source and client.
+        /// Failed client authentications per source and client; ten times as many per source.
         #[schemars(range(min = 1, max = 1_000_000))]
         pub failures_per_minute: u32 = 60,
         /// Introspections of unknown tokens per resource server. As many signatures are verified per client of tokens

@@ -16,15 +16,6 @@ function configuration(page, number) {
   return text.split('```toml\n# deputy.toml')[number + 1].split('\n```')[0];
 }
 
-// The request of a page that is written for curl, with the first of each pair replaced by the second.
-export function request(page, replacements) {
-  const text = readFileSync(new URL(`${page}.md`, PAGES), 'utf8').match(/```sh\n(curl [^`]*)```/)[1];
-  return replacements.reduce((filled, [from, to]) => {
-    if (!filled.includes(from)) throw new Error(`the request of ${page}.md has no ${from}`);
-    return filled.replaceAll(from, to);
-  }, text);
-}
-
 // Starts Deputy as the page says, with `provider` in the place of the page's. Gives the world, and what its parties hold.
 // With `byTls`, it is served by TLS.
 export async function stage(database, page, number, provider, byTls = false) {

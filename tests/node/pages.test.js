@@ -12,14 +12,16 @@ import { accessToken, signIn, signInByCode, startProvider } from './provider.js'
 import { Reader } from './reader.js';
 import { fault, verbLines } from './verbs.js';
 
-// The pages of each story, in the order in which the reader comes to them. A number is how many blocks are read.
+// The pages of each story, in the order in which the reader comes to them: whole, or so many blocks under a heading.
 const STORIES = {
   'README.md on one machine, and the guides': [
     ['README.md'], ['certs/README.md'], ['docs/guides/relying-party.md'], ['docs/guides/agent.md'],
     ['examples/agent-ts/README.md'], ['examples/agent-py/README.md'], ['examples/mcp-py/README.md'],
     ['docs/guides/resource-server.md'], ['docs/guides/security-team.md'], ['policies/README.md'],
   ],
-  'a provider on this machine': [['README.md', 1], ['docs/guides/your-provider.md']],
+  'a provider on this machine': [
+    ['README.md', 'In front of your own provider, in ten minutes', 1], ['docs/guides/your-provider.md'],
+  ],
   'the example of one machine': [['examples/single-node/README.md']],
 };
 
@@ -90,7 +92,7 @@ for (const [story, parts] of Object.entries(STORIES)) {
       await parties.reader?.end();
       await parties.provider?.stop();
     });
-    tell(parts.flatMap(([page, count]) => toRun(page).slice(0, count)), parties);
+    tell(parts.flatMap(([page, heading, count]) => toRun(page).filter((block) => !heading || block.heading === heading).slice(0, count)), parties);
   });
 }
 
