@@ -50,6 +50,17 @@ export function blocksOf(page) {
   return blocks;
 }
 
+// The links of a page that name a heading, each with the headings of the page that it leads to, as a browser knows them.
+export function linksOf(page) {
+  const text = readFileSync(path.join(ROOT, page), 'utf8');
+  return [...text.matchAll(/\]\(([^)\s:]*?)#([^)\s]+)\)/g)].map(([link, file, heading]) => {
+    const target = file ? path.join(ROOT, path.dirname(page), file) : path.join(ROOT, page);
+    const headings = [...readFileSync(target, 'utf8').matchAll(/^#+ (.*)$/gm)]
+      .map(([, title]) => title.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, '').trim().replace(/\s/g, '-'));
+    return { page, link, heading, headings };
+  });
+}
+
 // What the comments before a block say.
 function spoken(comments) {
   const of = (kind) => comments.filter((comment) => comment.startsWith(`${kind}: `)).map((comment) => comment.slice(kind.length + 2));

@@ -6,7 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { exportPKCS8 } from 'jose';
-import { blocksOf, fileOf, isToBeRun, pages, where } from './blocks.js';
+import { blocksOf, fileOf, isToBeRun, linksOf, matches, pages, where } from './blocks.js';
 import { stage } from './page.js';
 import { accessToken, signIn, signInByCode, startProvider } from './provider.js';
 import { Reader } from './reader.js';
@@ -115,7 +115,7 @@ for (const [name, configuration] of Object.entries(CALLERS)) {
   });
 }
 
-// Whoever follows the page of a caller, with the files that the page has them find.
+// The reader of a caller's page, with the files that the page names.
 async function callerOf({ world, audience, secret, privateKey, platformToken }, provider) {
   const files = {
     user_token: audience && await accessToken(provider.issuer, audience),
@@ -139,6 +139,37 @@ async function callerOf({ world, audience, secret, privateKey, platformToken }, 
   }
   return reader;
 }
+
+test('an outcome that differs from that of the page is found', async () => {
+  const shown = { active: true, sub: 'pw_…', exp: 1795791884, act: { sub: 'agent_…' } };
+  assert.ok(matches(shown, { active: true, sub: 'pw_x', exp: 1800000000, act: { sub: 'agent_y' } }));
+  for (const other of [{ active: false }, { sub: 'alice' }, { exp: '1795791884' }, { act: {} }, { scope: 'more' }]) {
+    assert.ok(!matches(shown, { active: true, sub: 'pw_x', exp: 1800000000, act: { sub: 'agent_y' }, ...other }));
+  }
+  const reader = await Reader.begin();
+  try {
+    const block = (language, text) => ({ page: 'a page', line: 1, language, text });
+    for (const wrong of [
+      block('sh', 'false\ntrue\n'), block('sh', 'true   # exit 4\n'), block('console', '$ echo one\ntwo\n'), block('console', '$ exit 3\n'),
+      block('toml', '[[client]]\n'), block('ts', 'const unnamed = 1;\n'),
+    ]) {
+      await assert.rejects(reader.follow(wrong), JSON.stringify(wrong));
+    }
+    await reader.follow(block('sh', 'sh -c "exit 4"   # exit 4\n'));
+    await reader.follow(block('sh', 'echo \'{"a": 1}\'\n'));
+    await reader.follow(block('json', '{ "a": 1 }'));
+    await assert.rejects(reader.follow(block('json', '{ "a": 2 }')));
+    await reader.follow(block('ts', '// wrong.ts\nexport const number: number = "a text";\n'));
+    await assert.rejects(reader.follow(block('sh', 'node wrong.ts\n')), /not assignable/);
+  } finally {
+    await reader.end();
+  }
+});
+
+test('every link to a part of a page leads to a heading', () => {
+  const lost = pages().flatMap((page) => linksOf(page)).filter(({ heading, headings }) => !headings.includes(heading));
+  assert.deepEqual(lost.map(({ page, link }) => `${page}: ${link}`), []);
+});
 
 test('every block of every page is run, or says why it is not', () => {
   const left = pages().filter((page) => !followed.has(page)).flatMap(blocksOf)
