@@ -16,8 +16,8 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 // The languages of which every block is run, unless a comment says why it is not.
 const RUN = new Set(['sh', 'console', 'ts', 'js', 'python', 'toml', 'cedar']);
 
-export const pages = () => execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], { cwd: ROOT, encoding: 'utf8' })
-  .trim().split('\n').sort();
+// Every page of the repository.
+export const pages = () => execFileSync('git', ['ls-files', '*.md'], { cwd: ROOT, encoding: 'utf8' }).trim().split('\n').sort();
 
 export function blocksOf(page) {
   const blocks = [];
