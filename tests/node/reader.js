@@ -101,7 +101,7 @@ export class Reader {
   }
 
   async #answered(block, text) {
-    if (this.answer === undefined) return;
+    assert.ok(this.answer, `${where(block)} has no command before it that printed an answer`);
     const found = JSON.parse(this.answer);
     assert.ok(matches(JSON.parse(text), found), `${where(block)} shows another answer than this: ${JSON.stringify(found, undefined, 2)}`);
   }
