@@ -181,7 +181,7 @@ test('every command of the running text is one that the program has', () => {
   const lines = pages().filter((page) => page !== 'CHANGELOG.md').flatMap(verbLines);
   assert.ok(lines.length > 50);
   assert.deepEqual(lines.flatMap(({ at, line }) => (fault(line) ? [`${at}: ${line}: ${fault(line)}`] : [])), []);
-  assert.match(fault('deputy policy check DIR'), /takes no 1 arguments/);
+  assert.match(fault('deputy migrate DIR'), /takes no 1 arguments/);
   assert.match(fault('deputy audit search'), /there is no/);
   assert.match(fault('deputy check --conf FILE'), /has no `--conf`/);
 });
