@@ -185,6 +185,7 @@ export class Reader {
     const ended = once(child, 'exit');
     process.kill(-child.pid, 'SIGTERM');
     await ended;
+    while (await answers(port)) await pause(20); // a process of the group may end after the first
   }
 
   // Changes a file of the reader's directory.
