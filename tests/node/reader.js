@@ -185,7 +185,8 @@ export class Reader {
     const ended = once(child, 'exit');
     process.kill(-child.pid, 'SIGTERM');
     await ended;
-    while (await answers(port)) await pause(20); // a process of the group may end after the first
+    // A process of the group may end after the first.
+    for (let wait = 0; wait < 500 && await answers(port); wait += 1) await pause(20);
   }
 
   // Changes a file of the reader's directory.
