@@ -4,9 +4,10 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { SignJWT, exportJWK, generateKeyPair } from 'jose';
+import { SignJWT, calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
 import { World } from './world.js';
 
+const TLS = '[tls]\ncertificate_file = "certs/server.pem"\nkey_file = "certs/server-key.pem"\n';
 const PAGES = new URL('../../docs/callers/', import.meta.url);
 
 // The configuration with this number on a page, counted from 0.
@@ -15,22 +16,15 @@ function configuration(page, number) {
   return text.split('```toml\n# deputy.toml')[number + 1].split('\n```')[0];
 }
 
-// The request of a page that is written for curl, with the first of each pair replaced by the second.
-export function request(page, replacements) {
-  const text = readFileSync(new URL(`${page}.md`, PAGES), 'utf8').match(/```sh\n(curl [^`]*)```/)[1];
-  return replacements.reduce((filled, [from, to]) => {
-    if (!filled.includes(from)) throw new Error(`the request of ${page}.md has no ${from}`);
-    return filled.replaceAll(from, to);
-  }, text);
-}
-
 // Starts Deputy as the page says, with `provider` in the place of the page's. Gives the world, and what its parties hold.
-export async function stage(database, page, number, provider) {
+// With `byTls`, it is served by TLS.
+export async function stage(database, page, number, provider, byTls = false) {
   const world = await World.create(database, provider);
+  if (byTls) await world.certify();
   const listen = (await readFile(world.config, 'utf8')).match(/\[listen\]\n[^[]*/)[0];
   const issuerOf = 'issuer = "https://login.example"';
   let toml = configuration(page, number)
-    .replace(/\[tls\]\n(.+\n)+/, listen)
+    .replace(/\[tls\]\n(.+\n)+/, byTls ? `${listen}\n${TLS}` : listen)
     .replace(issuerOf, `issuer = "${provider}"\nnetwork = "private"`)
     .replaceAll('"travel-app"', '"booking-app"')
     .replaceAll('https://deputy.example', world.issuer);
@@ -38,7 +32,8 @@ export async function stage(database, page, number, provider) {
   if (world.databaseUrl) toml = `${toml}\n[database]\nurl = "${world.databaseUrl}"\n`;
 
   const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
-  const name = { kid: 'client-1', alg: 'ES256', use: 'sig' };
+  // As `deputy key make` names a key.
+  const name = { kid: await calculateJwkThumbprint(await exportJWK(publicKey)), alg: 'ES256', use: 'sig' };
   const cluster = await generateKeyPair('RS256');
   const secret = randomBytes(32).toString('base64url');
   const files = {

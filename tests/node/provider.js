@@ -5,11 +5,16 @@ import http from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
 import * as client from 'openid-client';
 import { Provider } from 'oidc-provider';
+import { walk } from './browser.js';
 import { canary, closeServer, listen } from './world.js';
 
-const CLIENT = { id: 'booking-app', secret: 'a secret of the booking app, known to the provider' };
+const APPLICATION = 'booking-app';
+const CLIENT = { id: APPLICATION, secret: 'a secret of the booking app, known to the provider' };
 const CALLBACK = 'http://127.0.0.1/callback';
+// How the user signed in, with the passkey and with a code in its place.
 const LEVELS = { acr: 'phr', amr: ['pwd', 'hwk', 'mfa'] };
+const CODE = '123456';
+const LEVELS_BY_CODE = { amr: ['pwd', 'otp', 'mfa'] };
 const USER = { name: 'ann', password: 'correct horse battery staple', passkey: 'touched' };
 
 export async function startProvider() {
@@ -56,7 +61,7 @@ export async function startProvider() {
     const answer = request.url.startsWith('/interaction/') ? interact(provider, request, response) : serve(request, response);
     Promise.resolve(answer).catch((error) => response.writeHead(500).end(String(error)));
   });
-  return { issuer, stop: () => closeServer(server) };
+  return { issuer, application: APPLICATION, stop: () => closeServer(server) };
 }
 
 // The provider's two pages: sign in, consent.
@@ -73,10 +78,11 @@ async function interact(provider, request, response) {
   const form = new URLSearchParams(Buffer.concat(chunks).toString());
   if (prompt.name === 'login') {
     const { name, password, passkey } = USER;
-    if (form.get('user') !== name || form.get('password') !== password || form.get('passkey') !== passkey) {
+    const factor = form.get('passkey');
+    if (form.get('user') !== name || form.get('password') !== password || ![passkey, CODE].includes(factor)) {
       return response.writeHead(403).end();
     }
-    const login = { accountId: name, ...LEVELS };
+    const login = { accountId: name, ...(factor === CODE ? LEVELS_BY_CODE : LEVELS) };
     return provider.interactionFinished(request, response, { login }, { mergeWithLastSubmission: false });
   }
   const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
@@ -89,12 +95,15 @@ async function interact(provider, request, response) {
 // The user: authorization code with PKCE, as the booking app's own relying party does it (openid-client).
 export const signIn = async (issuer) => (await tokensOf(issuer)).id_token;
 
+// The same with a code in the place of the passkey.
+export const signInByCode = async (issuer) => (await tokensOf(issuer, {}, CODE)).id_token;
+
 // The access token that the same user's booking app sends to a resource.
 export const accessToken = async (issuer, resource) => (
   (await tokensOf(issuer, { resource, scope: 'openid travel' })).access_token
 );
 
-async function tokensOf(issuer, asked = {}) {
+async function tokensOf(issuer, asked = {}, passkey = USER.passkey) {
   const config = await client.discovery(new URL(issuer), CLIENT.id, CLIENT.secret, undefined, {
     execute: [client.allowInsecureRequests], // loopback
   });
@@ -112,35 +121,9 @@ async function tokensOf(issuer, asked = {}) {
     ...asked,
   });
   const callback = await walk(url, {
-    user: USER.name, password: USER.password, passkey: USER.passkey, agree: 'yes',
-  });
+    user: USER.name, password: USER.password, passkey, agree: 'yes',
+  }, (at) => at.href.startsWith(CALLBACK));
   return client.authorizationCodeGrant(config, callback, {
     pkceCodeVerifier, expectedState, expectedNonce, idTokenExpected: true,
   }, asked.resource ? { resource: asked.resource } : undefined);
-}
-
-// A browser without a screen: follows redirects, keeps cookies, fills in each form it is shown.
-async function walk(start, answers) {
-  const cookies = new Map();
-  let [url, options] = [start, {}];
-  for (let step = 0; step < 20; step += 1) {
-    if (url.href.startsWith(CALLBACK)) return url;
-    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const response = await fetch(url, { ...options, redirect: 'manual', headers: { ...options.headers, cookie } });
-    for (const line of response.headers.getSetCookie()) {
-      const [name, ...value] = line.split(';')[0].split('=');
-      cookies.set(name, value.join('='));
-    }
-    const location = response.headers.get('location');
-    if (location) {
-      [url, options] = [new URL(location, url), {}];
-      continue;
-    }
-    const page = await response.text();
-    if (response.status !== 200) throw new Error(`the provider answered ${response.status}: ${page}`);
-    const names = [...page.matchAll(/<input name="([^"]+)"/g)].map((found) => found[1]);
-    url = new URL(page.match(/action="([^"]+)"/)[1], url);
-    options = { method: 'POST', body: new URLSearchParams(names.map((name) => [name, answers[name]])) };
-  }
-  throw new Error('the sign-in does not come to an end');
 }

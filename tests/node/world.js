@@ -50,7 +50,7 @@ export async function closeServer(server) {
 }
 
 // Below the ports that the system hands to outgoing connections, which might take a restarting server's.
-async function freePort() {
+export async function freePort() {
   for (;;) {
     const port = 30000 + Math.floor(Math.random() * 2700);
     const server = http.createServer();
@@ -116,6 +116,13 @@ export class World {
       await pause(20);
     }
     throw new Error(`deputy does not serve:\n${await readFile(path.join(this.directory, 'deputy.log'), 'utf8')}`);
+  }
+
+  // Has Deputy serve by TLS, with a certificate for development.
+  async certify() {
+    await run(process.env.DEPUTY_TEST_BINARY, ['init', '--missing', '--dev-certs', '--dir', this.directory], { env: { PATH: process.env.PATH } });
+    this.issuer = this.issuer.replace('http:', 'https:');
+    this.certificates = path.join(this.directory, 'certs/ca.pem');
   }
 
   // Remembers a token and gives it back.

@@ -13,8 +13,8 @@ const FOREIGN: [&str; 2] = ["node_modules", "target"];
 const HIDDEN: [&str; 2] = [".cargo", ".ci"];
 /// The endings of files that a text may only name if they are there.
 const ENDINGS: [&str; 8] = [".rs", ".md", ".toml", ".cedar", ".cedarschema", ".sql", ".js", ".sh"];
-/// What ends like a file of the repository but is none.
-const NO_FILES: [&str; 1] = ["Node.js"];
+/// What ends like a file of the repository but is none: a program, and files that a reader of the pages writes.
+const NO_FILES: [&str; 3] = ["Node.js", "night.cedar", "night.toml"];
 /// Directories of an operator, which may have files that are not in the repository.
 const OF_OPERATORS: [&str; 3] = ["certs", "clients", "data"];
 
