@@ -59,7 +59,7 @@ fn levels(findings: &mut Findings, provider: &IdentityProvider, metadata: &Value
         };
         let can_be_met = |level: &AssuranceLevel| level.any_of.iter().any(is_possible);
         let implying = |other: &AssuranceLevel| other.implies.contains(&level.name) && can_be_met(other);
-        if can_be_met(level) || provider.assurance.values().any(|other| implying(other)) {
+        if can_be_met(level) || provider.assurance.values().any(implying) {
             continue;
         }
         let asked: Vec<String> = level.any_of.iter().map(ToString::to_string).collect();
