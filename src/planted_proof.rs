@@ -26,6 +26,7 @@ pub fn verified_login() -> VerifiedLogin {
         may_act: any(),
         predicate_claims: any(),
         ceiling: any(),
+        lacks_nonce: any(),
     }
 }
 

@@ -239,7 +239,7 @@ async fn a_token_is_taken_only_for_its_audience_its_party_and_the_client_that_is
         (persons(&world).without("client_id"), "authorized_party"),
         (persons(&world).claim("azp", 7), "claim"),
         (persons(&world).claim("act", json!({"sub": "agent"})), "foreign_chain"),
-        (persons(&world).claim("act", Value::Null), "foreign_chain"),
+        (persons(&world).claim("act", Value::Null), "claim"),
         (persons(&world).claim("xms_act_fct", "3 9 11"), "foreign_chain"),
         (persons(&world).claim("exp", world.now() - 61), "expired"),
         (persons(&world).claim("iat", world.now() + 61), "issued_ahead"),
@@ -305,7 +305,9 @@ async fn without_auth_time_the_session_counts_from_iat_and_nothing_fresh_is_gran
     let fresh = persons(&world).claim("auth_time", world.now() - 60).sign();
     book(&fresh).send().await.granted();
     let demanded = persons(&world).claim("aud", "https://narrow.example").without("auth_time");
-    assert_eq!(cause(&world, answer(&world, &demanded).await).await, "auth_time_missing");
+    let missing = answer(&world, &demanded).await;
+    missing.refused(400, "invalid_request");
+    assert_eq!((missing.reason(), &missing.body["max_age"]), ("auth_time_missing", &json!(28_800)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,7 +12,7 @@ use crate::sdk::{ASSERTION_SECONDS, ASSERTION_TYPE, sign_assertion};
 /// Who asserts, and to whom.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Prints the assertion alone on standard output, without a line end unless that is a terminal. It is
+Prints the assertion alone on standard output, without a line end unless that is a terminal. It is \
 good for one request within 60 seconds, which carries it as `client_assertion`. No server is asked.
 
 Example: deputy token assertion --issuer https://deputy.example --client-id assistant \\

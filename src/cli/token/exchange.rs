@@ -12,7 +12,7 @@ use crate::sdk;
 /// What is exchanged, and for what.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Prints the new token alone on standard output, without a line end unless that is a terminal, and
+Prints the new token alone on standard output, without a line end unless that is a terminal, and \
 what it is on standard error; all of it with --json.
 
 Example: deputy token exchange --issuer https://deputy.example --client-id assistant \\
