@@ -266,7 +266,7 @@ async fn plain_http_is_only_for_loopback() {
     let port = world.issuer.rsplit(':').next().unwrap();
     let issuer = format!("issuer = \"{}\"", world.issuer);
     refuses_config(&world, &issuer, "issuer = \"http://deputy.example\"", "plain HTTP");
-    refuses_config(&world, &issuer, "issuer = \"http://localhost\"", "plain HTTP");
+    refuses_config(&world, &issuer, "issuer = \"http://localhost.example\"", "plain HTTP");
     refuses_config(&world, &issuer, "issuer = \"https://deputy.example\"", "`tls` is missing");
     let listen = format!("public = \"127.0.0.1:{port}\"");
     refuses_config(&world, &listen, "public = \"0.0.0.0:8443\"", "not loopback");

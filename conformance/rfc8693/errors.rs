@@ -37,7 +37,7 @@ async fn an_unacceptable_token_is_an_invalid_request() {
     let expired = world.id_token().claim("iat", now - 300).claim("exp", now - 120);
     let forged = world.id_token().signed_by(&world.other_provider.key);
     let stranger = world.id_token().claim("iss", world.other_provider.issuer.as_str());
-    let weak = world.id_token().claim("amr", json!(["pwd"]));
+    let weak = world.id_token().claim("amr", json!(["pwd"])).without("acr");
     let not_them = world.id_token().claim("may_act", json!({"sub": "someone-else"}));
     let revoked = world.files_token().await;
     let answer = world.form("/revoke").set("token", &revoked).by_assertion("assistant").send().await;

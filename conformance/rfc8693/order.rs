@@ -48,7 +48,7 @@ fn faulty_from(world: &World, stage: usize) -> Request<'_> {
         id_token = id_token.claim("may_act", json!({"sub": "someone-else"}));
     }
     if stage <= 14 {
-        id_token = id_token.claim("amr", json!(["pwd"]));
+        id_token = id_token.claim("amr", json!(["pwd"])).without("acr");
     }
     let mut actor = world.workload_token("planner");
     if stage <= 9 {
