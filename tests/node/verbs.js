@@ -50,6 +50,6 @@ export function fault(line) {
     }
   }
   const usage = said.match(/^Usage: (.*(?:\n {2,}.*)*)/m)[1].replace(/--\S+ <\w+>/g, '');
-  const places = (usage.match(/<\w+>|\[\w+\]/g) ?? []).filter((place) => place !== '[OPTIONS]').length;
+  const places = (usage.match(/<[\w|]+>|\[[\w|]+\]/g) ?? []).filter((place) => place !== '[OPTIONS]').length;
   return free > places && !/\.\.\./.test(usage) ? `\`deputy ${verbs.join(' ')}\` takes no ${free} arguments` : undefined;
 }
