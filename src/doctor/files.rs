@@ -8,6 +8,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::Findings;
+use crate::base::text::why_unread;
 use crate::config::Config;
 use crate::keys::{MASTER, is_of_own_user, is_private};
 use crate::server::socket;
@@ -121,7 +122,7 @@ fn master_key(findings: &mut Findings, config: &Config) {
             );
         }
         Err(error) => {
-            let what = format!("master key {shown} cannot be read: {}", error.kind());
+            let what = format!("master key {shown} cannot be read: {}", why_unread(&error));
             findings.fail(ID, what, not_written(&error, file));
         }
         Ok(metadata) if !metadata.is_file() => {
@@ -167,7 +168,7 @@ fn content(findings: &mut Findings, id: &'static str, file: &Path) {
             );
         }
         Err(error) => {
-            let what = format!("master key {shown} cannot be read: {}", error.kind());
+            let what = format!("master key {shown} cannot be read: {}", why_unread(&error));
             findings.fail(id, what, not_written(&error, file));
         }
     }

@@ -7,6 +7,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use super::Findings;
+use crate::base::text::why_unread;
 use crate::config::Config;
 use crate::jose::{Algorithm, KeySet};
 use crate::registry::{ClientAuthentication, KeySource, Reach};
@@ -61,7 +62,7 @@ pub(super) fn check_files(findings: &mut Findings, config: &Config) {
         let shown = file.display();
         match std::fs::read(file) {
             Err(error) => {
-                let what = format!("key file {shown} of {name} cannot be read: {}", error.kind());
+                let what = format!("key file {shown} of {name} cannot be read: {}", why_unread(&error));
                 findings.fail(ID, what, "put its public keys there: `{\"keys\": […]}` (RFC 7517 §5)");
             }
             Ok(document) => {

@@ -11,6 +11,7 @@ use super::super::output::printable;
 use super::CliError;
 use super::key::KeyFile;
 use crate::base::loopback::is_loopback;
+use crate::base::text::why_unread;
 use crate::sdk::{Client, Credential, Endpoints, Error, Http, HttpOptions, Refusal, Unreachable};
 
 /// Which server, and who asks.
@@ -51,7 +52,7 @@ impl Caller {
         let roots = self
             .ca_file
             .as_deref()
-            .map(|file| std::fs::read(file).map_err(|error| self.unusable_ca(&error.kind().to_string())));
+            .map(|file| std::fs::read(file).map_err(|error| self.unusable_ca(&why_unread(&error))));
         let without_proxy = Url::parse(&self.issuer).is_ok_and(|url| is_loopback(&url));
         let options = HttpOptions { roots: roots.transpose()?, without_proxy };
         let http = Http::new(&options).map_err(|error| self.failed(&error))?;
@@ -146,7 +147,9 @@ fn refused(refusal: &Refusal) -> CliError {
 pub(super) fn read_secret_file(file: &Path) -> Result<SecretString, CliError> {
     match std::fs::read_to_string(file) {
         Ok(text) => Ok(SecretString::from(text.trim_end_matches(['\r', '\n']))),
-        Err(error) => Err(CliError::Failed(format!("cannot read `{}`: {}", file.display(), error.kind()))),
+        Err(error) => {
+            Err(CliError::Failed(format!("cannot read `{}`: {}", file.display(), why_unread(&error))))
+        }
     }
 }
 
@@ -173,7 +176,7 @@ pub(in crate::cli) fn read_token(file: &Path) -> Result<SecretString, CliError> 
         std::fs::read_to_string(file).map(|read| text = read)
     };
     if let Err(error) = read {
-        let text = format!("cannot read a token from `{}`: {}", file.display(), error.kind());
+        let text = format!("cannot read a token from `{}`: {}", file.display(), why_unread(&error));
         return Err(CliError::Failed(text));
     }
     let token = text.trim();
