@@ -1,4 +1,4 @@
-//! What tasks and agents have come to, where their own rows do not say so yet: for whoever shows them. Like
+//! What tasks and agents have come to, where their own rows do not say so yet, for those who show them. Like
 //! [`super::record::live`], this is a function of its inputs.
 
 use super::record::{Agent, AgentState, EndReason, Ended, Subject, Task};

@@ -11,7 +11,7 @@ use crate::base::time::Timestamp;
 const END_OF_TIME: f64 = 253_402_300_799.0;
 /// Claims that are NumericDates in every kind of token (RFC 7519 §4.1, OIDC Core §2).
 const TIMES: [&str; 4] = ["exp", "nbf", "iat", "auth_time"];
-/// Claims that restrict who may use a token. A `null` in one of them is refused: whoever wrote it may have meant a
+/// Claims that restrict who may use a token. A `null` in one of them is refused: its author may have meant a
 /// restriction.
 const NEVER_NULL: [&str; 3] = ["act", "may_act", "cnf"];
 

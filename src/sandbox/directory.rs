@@ -88,7 +88,7 @@ impl Drop for Directory {
 /// Locks a directory that was just made. `None` if it is no longer there.
 fn lock(path: &Path) -> std::io::Result<Option<File>> {
     let Some(directory) = unless_absent(File::open(path))? else { return Ok(None) };
-    // Whoever holds the lock meanwhile removes the directory, which takes no time worth mentioning.
+    // A process that holds the lock meanwhile removes the directory, which takes no time worth mentioning.
     directory.lock()?;
     Ok(unless_absent(std::fs::metadata(path))?.map(|_| directory))
 }

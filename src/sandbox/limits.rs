@@ -79,7 +79,7 @@ pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
         "- Consent. Alice signed in at the booking application. No page of Deputy showed her the purpose or the scopes: \
          what an assistant may ask for is what the operator wrote into deputy.toml and the policies."
             .to_owned(),
-        "- Who vouches. Deputy believes the identity provider about logins and the cluster about pods. Whoever has the \
+        "- Who vouches. Deputy believes the identity provider about logins and the cluster about pods. Anyone who has the \
          signing key of one of them can sign in as Alice, or be an agent."
             .to_owned(),
         "- Linking. Each API knows Alice by another pseudonym (sub), but all know the assistant by one identifier \

@@ -95,7 +95,7 @@ fn for_clients(stage: &Stage, refused: &Call) -> Vec<Offer> {
             refused.text("reason"),
         )),
         of_task_token("tickets:book"),
-        comment("Search at the tickets API. Yours is a bearer token: whoever holds it can do this."),
+        comment("Search at the tickets API. Yours is a bearer token: anyone who holds it can do this."),
         command([
             "curl -s",
             "-H \"Authorization: Bearer $(cat access_token)\"",

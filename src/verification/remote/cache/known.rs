@@ -146,7 +146,7 @@ impl Good {
     }
 }
 
-/// The key of a header, for the log. Whoever presents a token chooses its `kid`.
+/// The key of a header, for the log. The presenter of a token chooses its `kid`.
 pub(super) fn unknown(header: &Header) -> String {
     match &header.kid {
         Some(kid) => format!("unknown key `{}`", kid.escape_debug()),
