@@ -126,8 +126,8 @@ async fn cut(
 async fn search(stage: &mut Stage, task_token: &str) -> anyhow::Result<Option<String>> {
     let step = part("3a", "The assistant gets a token for searching alone")
         .saying("The task token is exchanged for a token for one API, one permission and five minutes, and stays as it is. Alice")
-        .saying("is now called pw_…: a pairwise pseudonym, by which this API knows her again. Another API gets another one, so")
-        .saying("that two APIs cannot tell by it that they have the same user. Only Deputy can tell whose it is.");
+        .saying("is now called pw_…: a pairwise pseudonym, by which this API knows her again, and the task (txn) has one too.")
+        .saying("Another API gets others, so that two APIs cannot tell by them that they have the same user. Only Deputy can.");
     let (step, call) = cut(stage, step, task_token, TARGET, "tickets:search").await?;
     stage.tell(step).await;
     let Some(token) = call.token().map(str::to_owned) else { return Ok(None) };
@@ -171,8 +171,8 @@ async fn try_to_book(stage: &mut Stage, task_token: &str) -> anyhow::Result<Opti
 
 async fn hand_over(stage: &mut Stage, task_token: &str) -> anyhow::Result<Option<String>> {
     let step = part("4c", "The assistant gets a token for the age agent")
-        .saying("The assistant may not ask for Alice's age itself. It gets a token that the age agent can exchange, and passes it")
-        .saying("on. This target knows Alice by another pseudonym than the tickets API.");
+        .saying("deputy.toml lets the age agent alone have this question answered. The assistant gets a token that the age agent can")
+        .saying("exchange, and passes it on. This target knows Alice by another pseudonym than the tickets API.");
     let (step, call) = cut(stage, step, task_token, "age-agent", "age_over_18").await?;
     stage.tell(step).await;
     Ok(call.token().map(str::to_owned))

@@ -34,7 +34,7 @@ pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
     let mut step = Drill::ProviderDown.step().with_call(&call).denied(
         "the assistant, with an ID token by a key that the provider made just before it stopped",
         "a task",
-        "no answer is a refusal: while the provider cannot be asked, nobody knows whether this key is its own",
+        "what nobody can check is refused: while the provider cannot be asked, nobody knows whether this key is its own",
         &format!("the same ID token {seconds} seconds after the provider was back: tried, and granted"),
     );
     step.text = vec![

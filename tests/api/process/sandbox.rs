@@ -345,7 +345,7 @@ async fn a_reader_of_the_output_learns_who_got_what_which_rule_refused_and_what_
         ("Drill 7:", "begins no other"),
         ("Drill 8:", "a revocation that was acknowledged is durable"),
         ("Drill 9b:", "bookings-closed, in policies/bookings-closed.cedar"),
-        ("Drill 10:", "no answer is a refusal"),
+        ("Drill 10:", "what nobody can check is refused"),
         ("Drill 11:", "every row is hashed"),
     ] {
         let (_, from) = refusals.split_once(refused).unwrap_or_else(|| panic!("{refused} is not told"));
