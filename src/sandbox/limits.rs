@@ -57,8 +57,7 @@ pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
         ),
         format!(
             "- Bearer tokens. A client that proves no key gets a token that works for anybody who holds it, unless \
-             deputy.toml asks for a proof. Tried: a thief searched with a copy of a token of the client `you`, which stands \
-             for a program of yours: {copied}. \
+             deputy.toml asks for a proof. Tried: a thief searched with a copy of a token of the client `you`: {copied}. \
              The tokens of the two agents name a key (cnf), but only an API that checks the proof keeps others from \
              using them."
         ),
