@@ -284,7 +284,7 @@ const QUOTA: Wire = wire(
     429,
     ErrorCode::TemporarilyUnavailable,
     "agent_quota",
-    "there are as many agents of this kind as there may be; try again after the time in the Retry-After header",
+    "the quota for new agents of this platform or class is used up; try again after the time in the Retry-After header",
     "RFC 6585 §4",
 );
 
