@@ -22,6 +22,11 @@ pub(super) const MOST: u32 = 1000;
 /// something is left out, which is the oldest.
 pub(super) fn list<T>(name: &str, mut records: Vec<T>, oldest: Oldest, shown: impl Fn(&T) -> Value) -> Value {
     let is_cut = cut(&mut records, oldest);
+    listed(name, &records, is_cut, shown)
+}
+
+/// The records as an answer. `is_cut` says that there are older ones.
+fn listed<T>(name: &str, records: &[T], is_cut: bool, shown: impl Fn(&T) -> Value) -> Value {
     let mut answer = json!({name: records.iter().map(shown).collect::<Vec<_>>()});
     if is_cut {
         answer["left_out"] = json!(format!("only the newest {MOST} of more {name} are shown"));
@@ -89,12 +94,14 @@ pub async fn tasks(app: web::Data<App>, query: web::Query<TasksQuery>) -> HttpRe
     answer(
         async {
             let mut tasks = app.store.list_tasks(live_at, agent.as_ref(), MOST + 1).await?;
+            // Before those are left out that a stop has ended, so that older ones are still said to be missing.
+            let is_cut = cut(&mut tasks, Oldest::Last);
             let around = app.store.find_surroundings(&tasks, &[]).await?;
             if live_at.is_some() {
                 tasks.retain(|task| over(task, &around, now).is_none());
             }
             let shown = |task: &Task| task_json(task, over(task, &around, now).as_ref());
-            Ok(list("tasks", tasks, Oldest::Last, shown))
+            Ok(listed("tasks", &tasks, is_cut, shown))
         }
         .await,
     )
