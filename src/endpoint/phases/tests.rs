@@ -3,15 +3,17 @@ use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use url::Url;
 use uuid::Uuid;
 
 use super::*;
 use crate::app::fixtures::Parts;
 use crate::audit::{RevocationEvent, Row};
 use crate::base::time::Lifetime;
+use crate::jose::{Algorithm, SigningKey};
 use crate::oauth::{OneTime, RequestId};
-use crate::registry::Client;
-use crate::verification::fixtures::NOW;
+use crate::registry::{Client, ClientAuthentication, KeySource};
+use crate::verification::fixtures::{NOW, assertion_claims, sign};
 
 fn caller(credentials: &str) -> Caller {
     Caller {
@@ -81,6 +83,36 @@ async fn too_many_failures_throttle_a_source_and_not_a_credential_that_verifies(
     assert!(authenticated(&parts, "basic:s3cret-of-basic").await.is_ok());
     parts.clock.advance(Lifetime::from_seconds(60));
     assert_eq!(refused(&parts, "basic:wrong").await, Plain::SecretWrong);
+}
+
+#[actix_web::test]
+async fn requests_whose_key_nobody_can_fetch_throttle_their_source_too() {
+    let parts = Parts::new(|config| {
+        config.limits.failures_per_minute = 1;
+        let assistant = config.registry.clients.get_mut("assistant").unwrap();
+        let ClientAuthentication::PrivateKeyJwt { keys, .. } = &mut Arc::make_mut(assistant).authentication
+        else {
+            panic!("the assistant has a key")
+        };
+        // An address is never asked on the public network.
+        *keys = KeySource::Uri(Url::parse("https://192.0.2.9/keys").unwrap());
+    })
+    .await;
+    let assertion = sign(&SigningKey::generate(Algorithm::ES256).unwrap(), "JWT", &assertion_claims());
+    let form = format!(
+        "client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer&client_assertion={assertion}"
+    );
+    let params = Params::parse(form.as_bytes()).unwrap();
+    let caller = Caller { authorization: Vec::new(), ..caller("") };
+    let asked = async || {
+        let (now, config) = (parts.now().unwrap(), parts.config.load_full());
+        authenticate(&parts, &config, &caller, &params, now, Kind::Revocation).await.unwrap_err()
+    };
+    // The one that is too many is still answered as what it is.
+    for _ in 0..11 {
+        assert!(matches!(asked().await, Stop::Failed(Failure::IssuerKeys(_))));
+    }
+    assert!(matches!(asked().await, Stop::Refused(Cause::Plain(Plain::Throttled))));
 }
 
 #[actix_web::test]
