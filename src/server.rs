@@ -54,6 +54,8 @@ impl Server {
         socket::check(&config.admin_socket()).map_err(ServeError::from)?;
         let app = start::start(config, surroundings).await?;
         record::process(&app, ProcessAct::Start, None).await.map_err(StartError::from)?;
+        // Quotas are judged by this count, so it is there before the first request is.
+        census::count_live(&app).await.map_err(StartError::from)?;
         let running = listeners::start(&app, &app.config.load())?;
         let (stopping, stopped) = watch::channel(false);
         let side = background::start(&app, &stopped);

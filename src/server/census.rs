@@ -9,7 +9,7 @@ use crate::delegation::actor::CLIENT_CLASS;
 /// The label of agents whose class is no longer configured.
 const OTHER: &str = "other";
 
-/// Counts the tasks and the agents that are live. No answer depends on it.
+/// Counts the tasks and the agents that are live, for the metrics, and for the quotas that limit how many agents live.
 ///
 /// # Errors
 /// The store.
