@@ -11,10 +11,8 @@ use crate::config::Config;
 use crate::decision::{GivenAnswer, Origin, Permit, Terms};
 use crate::delegation::record::TokenKind;
 use crate::keys::{KeyError, KeyRing, NodeSecrets, SealPurpose};
-use crate::oauth::exchange::{BEARER, DPOP, own_typ, token_type};
-use crate::oauth::{
-    AgentId, ClientId, Issuer, Jkt, Jti, LoginId, Scope, ScopeToken, TargetId, TokenResponse,
-};
+use crate::oauth::exchange::{ActClaim, BEARER, DPOP, NOT_APPLICABLE, own_typ, token_type};
+use crate::oauth::{ClientId, Issuer, Jkt, Jti, LoginId, Scope, ScopeToken, TargetId, TokenResponse};
 use crate::registry::SubjectForm;
 
 pub use signed::{SealedAnswerRow, SignedToken};
@@ -42,22 +40,31 @@ pub fn issue(
 ) -> Result<Issued, KeyError> {
     let terms = permit.terms();
     let payload = serde_json::to_vec(&claims(config, secrets, terms)).map_err(|_| KeyError::Crypto)?;
-    let typ = match terms.proposal.kind {
-        TokenKind::Task => own_typ::TASK,
-        TokenKind::Access => own_typ::ACCESS,
+    let is_bound = terms.proposal.bound_to.is_some();
+    let bearer_or_bound = if is_bound { DPOP } else { BEARER };
+    let (typ, issued_token_type, token_type) = match terms.proposal.kind {
+        TokenKind::Task => (own_typ::TASK, token_type::ACCESS_TOKEN, bearer_or_bound),
+        TokenKind::Access => (own_typ::ACCESS, token_type::ACCESS_TOKEN, bearer_or_bound),
+        TokenKind::Handover(_) => (own_typ::HANDOVER, token_type::JWT, NOT_APPLICABLE),
     };
     let token = ring.sign(typ, &payload, now)?;
     let hash = secrets.token_hash(&token.token);
     let answers = seal(secrets, entropy, terms)?;
     let response = TokenResponse {
         access_token: token.token,
-        issued_token_type: token_type::ACCESS_TOKEN,
-        token_type: if terms.proposal.bound_to.is_some() { DPOP } else { BEARER },
+        issued_token_type,
+        token_type,
         expires_in: terms.proposal.lifetime_seconds(),
         scope: terms.proposal.scope.clone(),
         task: match terms.origin {
-            Origin::FirstHop(_) => Some(terms.task),
-            Origin::Later { .. } => None,
+            Origin::FirstHop(_) | Origin::Later { is_accepted: true, .. } => Some(terms.task),
+            Origin::Later { is_accepted: false, .. } => None,
+        },
+        act: match terms.origin {
+            Origin::Later { is_accepted: true, .. } => {
+                serde_json::to_value(act(config, terms)).map_err(|_| KeyError::Crypto)?.into()
+            }
+            Origin::FirstHop(_) | Origin::Later { is_accepted: false, .. } => None,
         },
         dpop_nonce: None,
     };
@@ -105,7 +112,7 @@ fn claims<'a>(config: &'a Config, secrets: &NodeSecrets, terms: &'a Terms) -> Cl
         jti: terms.jti,
         client_id: &terms.client,
         scope: &proposal.scope,
-        act: Level { issuer: &config.issuer, chain: &proposal.chain },
+        act: act(config, terms),
         cnf: proposal.bound_to.map(|jkt| Confirmation { jkt }),
         txn: if is_pairwise_target {
             secrets.pairwise_txn(terms.task, sector)
@@ -119,6 +126,11 @@ fn claims<'a>(config: &'a Config, secrets: &NodeSecrets, terms: &'a Terms) -> Cl
     }
 }
 
+/// The chain of actors (RFC 8693 §4.1).
+fn act<'a>(config: &'a Config, terms: &'a Terms) -> ActClaim<'a> {
+    ActClaim { issuer: &config.issuer, chain: &terms.proposal.chain }
+}
+
 /// The claims of a token as they are serialised.
 #[derive(Serialize)]
 struct Claims<'a> {
@@ -130,7 +142,7 @@ struct Claims<'a> {
     jti: Jti,
     client_id: &'a ClientId,
     scope: &'a Scope,
-    act: Level<'a>,
+    act: ActClaim<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<Confirmation>,
     txn: String,
@@ -158,26 +170,6 @@ impl Serialize for Answer<'_> {
         let mut map = serializer.serialize_map(None)?;
         if let Some(answer) = self.0 {
             map.serialize_entry(answer.scope.as_str(), &answer.value)?;
-        }
-        map.end()
-    }
-}
-
-/// Nested actors, the current one outermost (RFC 8693 §4.1): identity members only.
-struct Level<'a> {
-    issuer: &'a Issuer,
-    chain: &'a [AgentId],
-}
-
-impl Serialize for Level<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        if let Some((actor, before)) = self.chain.split_first() {
-            map.serialize_entry("iss", self.issuer)?;
-            map.serialize_entry("sub", actor)?;
-            if !before.is_empty() {
-                map.serialize_entry("act", &Level { issuer: self.issuer, chain: before })?;
-            }
         }
         map.end()
     }

@@ -4,6 +4,7 @@
 pub mod exchange;
 mod fingerprint;
 pub mod grant;
+mod handover;
 pub mod ids;
 pub mod one_time;
 pub mod params;
@@ -17,6 +18,7 @@ pub use exchange::{
 };
 pub use fingerprint::{CredentialHash, Jkt};
 pub use grant::{GrantType, TokenRequest};
+pub use handover::{HandoverRequest, Recipient};
 pub use ids::{
     AgentId, ClientId, Digest, Issuer, Jti, LoginId, Purpose, RequestId, SubjectRef, TargetId, TaskId,
 };

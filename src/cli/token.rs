@@ -3,6 +3,7 @@
 
 mod assertion;
 mod exchange;
+mod handover;
 mod inspect;
 mod introspect;
 mod key;
@@ -22,6 +23,8 @@ use server::{Caller, TokenFile};
 pub enum Token {
     /// Exchange a token for a narrower one (RFC 8693)
     Exchange(exchange::Exchange),
+    /// Bring in another agent, which accepts with its own credential
+    Handover(handover::Handover),
     /// Sign the assertion by which a client authenticates one request, for curl (RFC 7523)
     Assertion(assertion::Assertion),
     /// Decode a JWT on this machine, without verifying it
@@ -37,6 +40,7 @@ impl Token {
     pub(super) async fn run(self, output: &mut Output) -> Result<(), CliError> {
         match self {
             Self::Exchange(verb) => verb.run(output).await,
+            Self::Handover(verb) => verb.run(output).await,
             Self::Assertion(verb) => verb.run(output),
             Self::Inspect(verb) => verb.run(output),
             Self::Introspect(verb) => verb.run(output).await,

@@ -72,7 +72,7 @@ table! {
         #[schemars(example = &"off")]
         pin: Pin,
         #[schemars(extend("x-default" = "none: no agent of the issuer is known"))]
-        class: Vec<RawClass>,
+        pub(super) class: Vec<RawClass>,
         #[schemars(extend("x-default" = "`agents.quotas`"))]
         quotas: Option<RawQuotas>,
     }

@@ -28,6 +28,8 @@ pub struct Placement {
     pub is_new_subject: bool,
     /// Whether the actor comes into a task that another began.
     pub is_new_in_task: bool,
+    /// Whether the actor is the first that accepts the handover.
+    pub is_first_acceptance: bool,
 }
 
 /// Judges a permit by what was read inside the transaction that is to write it, with the rules that
@@ -36,7 +38,7 @@ pub fn confirm(permit: &Permit, locked: &Recorded, now: Timestamp) -> Confirmed 
     let terms = permit.terms();
     match (&terms.origin, locked) {
         (Origin::FirstHop(hop), Recorded::Login(record)) => first_hop(terms, hop, record, now),
-        (Origin::Later { parent }, Recorded::Token(record)) => {
+        (Origin::Later { parent, .. }, Recorded::Token(record)) => {
             let Some(lineage) = &record.lineage else {
                 return Confirmed::Refused(Cause::subject(TokenFault::NeverIssued));
             };
@@ -45,6 +47,11 @@ pub fn confirm(permit: &Permit, locked: &Recorded, now: Timestamp) -> Confirmed 
             }
             if let Err(fault) = live(lineage, now) {
                 return Confirmed::Refused(Cause::subject(fault));
+            }
+            // Two agents may have been permitted to accept at once: the first that is written is the only one.
+            let handover = lineage.delegation.kind.handover();
+            if handover.is_some_and(|handover| !handover.is_open_to(&terms.actor.id)) {
+                return Confirmed::Refused(Cause::subject(TokenFault::HandedToAnother));
             }
             let agent = record.actor.as_ref();
             let checked = check_agent(agent, &terms.client, now).and_then(|()| {
@@ -60,6 +67,7 @@ pub fn confirm(permit: &Permit, locked: &Recorded, now: Timestamp) -> Confirmed 
                 subject: lineage.subject.reference,
                 is_new_subject: false,
                 is_new_in_task: terms.proposal.chain.len() > lineage.delegation.chain.len(),
+                is_first_acceptance: handover.is_some_and(|handover| handover.accepted_by.is_none()),
             })
         }
         // Something else was read than what the permit is about.
@@ -91,6 +99,7 @@ fn first_hop(terms: &Terms, hop: &FirstHop, record: &LoginRecord, now: Timestamp
                 subject: known.unwrap_or(terms.subject.reference),
                 is_new_subject: known.is_none(),
                 is_new_in_task: false,
+                is_first_acceptance: false,
             })
         }
     }

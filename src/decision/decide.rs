@@ -13,12 +13,12 @@ use super::report::{Check, Found, Proposal, Report};
 use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::delegation::actor::Acting;
-use crate::delegation::answers::SealedAnswer;
 use crate::delegation::binding::PinnedUse;
+use crate::delegation::ceiling::Ceilings;
 use crate::delegation::plan::{LoginRecord, TaskPlan};
 use crate::delegation::quota::AgentQuotas;
 use crate::delegation::record::{Grounds, Lineage, Login, Subject, Task};
-use crate::delegation::recorded::Recorded;
+use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::rules::Right;
 use crate::delegation::stops::Stops;
 use crate::oauth::{AgentId, Cause};
@@ -95,7 +95,7 @@ impl<T, E: Into<Denial>> AtCheck<T> for Result<T, E> {
 #[derive(Clone, Copy)]
 enum Held<'a> {
     Login(&'a VerifiedLogin, &'a LoginRecord),
-    Token(&'a Lineage, Option<&'a SealedAnswer>),
+    Token(&'a Lineage, &'a TokenRecord),
 }
 
 impl Held<'_> {
@@ -112,6 +112,8 @@ impl Held<'_> {
 /// login of the new token.
 struct Bound<'a> {
     right: Right<'a>,
+    /// What the new token may be for and grant at most.
+    ceilings: Ceilings<'a>,
     subject: Subject,
     task: Task,
     login: Login,
@@ -136,7 +138,7 @@ impl<'a> Walk<'a> {
         let held = self.subject(recorded, unknown, report).at(Check::Subject)?;
         let acting = self.actor(held, report).at(Check::Actor)?;
         let bound = self.binding(held, acting, report).at(Check::Binding)?;
-        let reach = self.target(&bound, acting, held.stops()).at(Check::Target)?;
+        let reach = self.target(&bound, held.stops()).at(Check::Target)?;
         let proposal = self.scope(held, &bound, acting, &reach, report).at(Check::Scope)?;
         self.details().at(Check::Details)?;
         let demands = self.assurance(held, &bound, &proposal, &reach).at(Check::Assurance)?;
@@ -156,9 +158,11 @@ impl<'a> Walk<'a> {
     ) -> Permit {
         let Bound { right, subject, task, login, plan, .. } = bound;
         let (task_id, login_id, facts) = (task.id, login.id, Arc::clone(&login.facts));
-        let origin = match (right, plan) {
-            (Right::Continue(parent) | Right::Onward(parent), _) => Origin::Later { parent: parent.jti },
-            (Right::Login, plan) => Origin::FirstHop(Box::new(FirstHop {
+        let origin = match right.parent() {
+            Some(parent) => {
+                Origin::Later { parent: parent.jti, is_accepted: matches!(right, Right::Accept(..)) }
+            }
+            None => Origin::FirstHop(Box::new(FirstHop {
                 plan: plan.unwrap_or(TaskPlan::Begin),
                 task,
                 login,

@@ -7,7 +7,7 @@ use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::delegation::actor::Acting;
 use crate::delegation::assurance::{Demands, login_age_seconds};
-use crate::delegation::record::Login;
+use crate::delegation::record::{Login, TokenKind};
 use crate::oauth::Purpose;
 use crate::policy::Facts;
 
@@ -28,7 +28,9 @@ pub fn exchange_facts(
         client: acting.client.id.clone(),
         prior_actors: proposal.chain.get(1..).unwrap_or_default().to_vec(),
         target: proposal.target.clone(),
-        is_task_token: proposal.target_config.is_none(),
+        is_task_token: proposal.kind == TokenKind::Task,
+        brings_in: proposal.brings_in.clone(),
+        accepted_from: proposal.accepted_from.clone(),
         onward_from: proposal.onward_from.clone(),
         is_listed_onward: is_listed_onward(config, proposal),
         scope: proposal.scope.clone(),

@@ -72,8 +72,8 @@ pub struct Terms {
 pub enum Origin {
     /// A login token.
     FirstHop(Box<FirstHop>),
-    /// A token of Deputy's own.
-    Later { parent: Jti },
+    /// A token of Deputy's own. An accepted one is a handover.
+    Later { parent: Jti, is_accepted: bool },
 }
 
 /// What the first hop does with the task: it begins one, or joins one.

@@ -44,7 +44,7 @@ pub fn is_named(registry: &Registry, lineage: &Lineage) -> bool {
     };
     let is_token_named = |token: &Delegation| {
         registry.clients.contains_key(&token.client)
-            && (token.kind == TokenKind::Task || registry.targets.contains_key(&token.target))
+            && (token.kind != TokenKind::Access || registry.targets.contains_key(&token.target))
             && token.classes.iter().all(has_class)
     };
     let is_issuer_named = |agent: &Agent| match &agent.provenance {

@@ -1,6 +1,8 @@
 //! What Deputy knows of subjects, agents, tasks, logins and delegations, and the one
 //! predicate that says whether a delegation still lives.
 
+mod token_kind;
+
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ use crate::oauth::{
 };
 use crate::registry::AgentLifetime;
 pub use crate::verification::{Build, LoginFacts};
+pub use token_kind::{Handover, TokenKind, TokenWord};
 
 /// A user: (`iss`, `sub`) at their provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -240,16 +243,6 @@ impl Deref for Login {
     }
 }
 
-words! {
-    /// What a delegation is for.
-    TokenKind {
-        /// Addressed to Deputy itself, good only for being exchanged.
-        Task => "task",
-        /// For a target.
-        Access => "access",
-    }
-}
-
 /// What policy let a token through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grounds {
@@ -263,7 +256,6 @@ pub struct Grounds {
 pub struct Delegation {
     /// Its `jti`.
     pub jti: Jti,
-    /// Task or access token.
     pub kind: TokenKind,
     pub task: TaskId,
     /// The login whose facts it carries.
@@ -347,6 +339,9 @@ pub fn live(lineage: &Lineage, now: Timestamp) -> Result<(), TokenFault> {
     }
     if now >= login.ends_at {
         return Err(TokenFault::LoginEnded);
+    }
+    if delegation.kind.handover().is_some_and(|handover| handover.is_over(now)) {
+        return Err(TokenFault::HandoverExpired);
     }
     if agents.len() != delegation.chain.len() || !agents.iter().all(|agent| agent.may_act(now)) {
         return Err(TokenFault::AgentEnded);

@@ -5,7 +5,7 @@ use actix_web::HttpResponse;
 use crate::app::{App, Stop};
 use crate::audit::{Event, Kind, Outcome, RevocationEvent, Told, What};
 use crate::client_auth::AuthenticatedClient;
-use crate::decision::{self, revocation};
+use crate::decision::revocation;
 use crate::endpoint::forms::FormEndpoint;
 use crate::endpoint::own::{Found, Presenting};
 use crate::endpoint::phases;
@@ -36,7 +36,8 @@ impl FormEndpoint for Revocation {
     }
 }
 
-/// Revokes a token (RFC 7009 §2): an access token with its subtree, or by a task token the whole task.
+/// Revokes a token (RFC 7009 §2): an access token or a handover with its subtree, or by a task token the whole task where
+/// its agent began the task, else the subtree and the engagement of the agent.
 /// A token that is unknown, expired or malformed is a success too (RFC 7009 §2.2).
 ///
 /// # Errors
@@ -89,10 +90,9 @@ async fn run(
                 let workload = credential.workload();
                 app.secrets.agent_id(AgentOf::Workload(workload.issuer(), workload.id()))
             });
-            let decision::Revocation { jti, why } =
-                revocation(&client.client().id, agent.as_ref(), delegation)?;
-            event.why = Some(why);
-            Change::Control(Control::RevokeToken { jti, why })
+            let revocation = revocation(&client.client().id, agent.as_ref(), delegation, &lineage.task)?;
+            event.why = Some(revocation.why());
+            Change::Control(Control::RevokeToken(revocation))
         }
     };
     let entry = Entry { one_time: client.one_time().to_vec(), change, told: Some(told(event.clone())), now };

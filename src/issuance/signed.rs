@@ -72,7 +72,7 @@ impl SignedToken {
         let Terms { jti, proposal, client, task, login, grounds, .. } = self.terms();
         Delegation {
             jti: *jti,
-            kind: proposal.kind,
+            kind: proposal.kind.clone(),
             task: *task,
             login: *login,
             ancestors: proposal.ancestors.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{KeySource, Proof, Reach};
+use super::{Delegate, KeySource, Proof, Reach};
 use crate::base::time::Timestamp;
 use crate::jose::Algorithm;
 use crate::oauth::{ClientId, GrantType, Scope, ScopeToken, TargetId};
@@ -118,6 +118,8 @@ pub struct Client {
     pub default_scopes: BTreeMap<TargetId, Scope>,
     /// Yes/no scopes its own agent may have answered.
     pub answers: BTreeSet<ScopeToken>,
+    /// The agents that its own agent may bring in.
+    pub delegates_to: BTreeSet<Delegate>,
 }
 
 impl Client {

@@ -16,13 +16,13 @@ use super::readings::{Gathered, of_session};
 use super::rows::{Hash, Key};
 use super::subjects::SubjectRow;
 use super::tasks::{EngagementRow, TaskRow};
-use super::tokens::TokenRow;
+use super::tokens::{Acceptance, TokenRow};
 use super::{Entry, StoreError, one_time};
 use crate::audit::Effect;
 use crate::base::time::Timestamp;
 use crate::decision::{Confirmed, FirstHop, Origin, Placement, Terms, confirm};
 use crate::delegation::plan::{LoginRecord, TaskPlan};
-use crate::delegation::record::{Agent, Delegation, Lineage, Login, Subject, Task};
+use crate::delegation::record::{Agent, Delegation, Lineage, Login, Subject, Task, TokenKind};
 use crate::delegation::recorded::{self, TokenRecord};
 use crate::delegation::stops::{StopNumber, Stops};
 use crate::issuance::SignedToken;
@@ -64,6 +64,8 @@ pub(super) struct Writes {
     pub(super) tokens: Vec<TokenRow>,
     pub(super) one_time: Vec<OneTimeRow>,
     pub(super) pins: Vec<PinRow>,
+    /// The handovers that are accepted for the first time.
+    pub(super) acceptances: Vec<Acceptance>,
 }
 
 impl Ledger {
@@ -191,10 +193,14 @@ impl Ledger {
         let birth = self.check_quotas(terms, now)?;
         match &terms.origin {
             Origin::FirstHop(hop) => self.write_first_hop(token, hop, placement)?,
-            Origin::Later { .. } if placement.is_new_in_task => {
-                self.writes.engagements.push(engagement(&terms.actor.id, terms.task, now));
+            Origin::Later { parent, .. } => {
+                if placement.is_new_in_task {
+                    self.writes.engagements.push(engagement(&terms.actor.id, terms.task, now));
+                }
+                if placement.is_first_acceptance {
+                    self.accept(*parent, &terms.actor.id);
+                }
             }
-            Origin::Later { .. } => {}
         }
         if let Some(row) = pinned.flatten() {
             self.pins.insert(row.credential, Jkt::new(row.jkt.0));
@@ -207,6 +213,16 @@ impl Ledger {
         effect.jti = Some(terms.jti);
         self.writes.tokens.push(TokenRow::from(&delegation));
         Ok(())
+    }
+
+    /// Notes that an agent has accepted a handover, for those that come later in the group too.
+    fn accept(&mut self, handover: Jti, agent: &AgentId) {
+        if let Some(Delegation { kind: TokenKind::Handover(handover), .. }) = self.tokens.get_mut(&handover) {
+            handover.accepted_by = Some(agent.clone());
+        }
+        self.writes
+            .acceptances
+            .push(Acceptance { handover: handover.into(), agent: agent.as_str().to_owned() });
     }
 
     /// Whether a stop that was numbered after this transaction began would end what it is about to write. Then it has to
@@ -239,10 +255,10 @@ impl Ledger {
             Origin::FirstHop(hop) => {
                 recorded::Recorded::Login(Box::new(self.login_record(terms, hop.named_task)))
             }
-            Origin::Later { parent } => recorded::Recorded::Token(Box::new(TokenRecord {
+            Origin::Later { parent, .. } => recorded::Recorded::Token(Box::new(TokenRecord {
                 lineage: self.lineage(*parent),
                 actor: self.agents.get(&terms.actor.id).cloned(),
-                answer: None,
+                ..TokenRecord::default()
             })),
         }
     }

@@ -53,7 +53,7 @@ impl Wanted {
                     wanted.names.push((subject.issuer.as_str().to_owned(), subject.upstream.clone()));
                     wanted.tasks.extend(hop.named_task.map(Key::from));
                 }
-                Origin::Later { parent } => {
+                Origin::Later { parent, .. } => {
                     wanted.parents.push(Key::from(*parent));
                     wanted.ancestors.push(Key::from(*parent));
                     wanted.ancestors.extend(terms.proposal.ancestors.iter().copied().map(Key::from));

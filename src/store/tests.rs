@@ -7,6 +7,7 @@ mod access_tokens;
 mod audit;
 mod census;
 mod controls;
+mod handovers;
 mod inspect;
 mod issues;
 mod lives;

@@ -27,7 +27,7 @@ impl Walk<'_> {
                 .iter()
                 .find(|known| known.target == proposal.target && known.scope == *scope)
                 .map(|known| &known.answer),
-            Held::Token(_, recorded) => recorded,
+            Held::Token(_, record) => record.answer.as_ref(),
         };
         let value = self.give(proposal, scope, answer)?;
         Ok((Some(GivenAnswer { scope: scope.clone(), value }), known))

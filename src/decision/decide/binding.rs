@@ -7,11 +7,13 @@ use crate::base::time::Timestamp;
 use crate::decision::report::Report;
 use crate::delegation::actor::Acting;
 use crate::delegation::binding::check_holder;
+use crate::delegation::ceiling::Ceilings;
+use crate::delegation::handover::check_requested;
 use crate::delegation::plan::{Asking, LoginRecord, TaskPlan, plan};
 use crate::delegation::record::{Login, Subject, Task};
-use crate::delegation::rules::{self, Ends, Source};
+use crate::delegation::rules::{self, Ends, Right, Source};
 use crate::delegation::stops::StopNumber;
-use crate::oauth::{Cause, Issuer, NamedTask, TaskId, TokenFault};
+use crate::oauth::{Cause, Issuer, NamedTask, Recipient, TaskId, TokenFault};
 use crate::verification::VerifiedLogin;
 
 impl<'a> Walk<'a> {
@@ -20,7 +22,7 @@ impl<'a> Walk<'a> {
     pub(super) fn binding(
         self,
         held: Held<'a>,
-        acting: &Acting,
+        acting: &'a Acting,
         report: &mut Report,
     ) -> Result<Bound<'a>, Denial> {
         let (source, plan, subject, task, login) = match held {
@@ -42,13 +44,27 @@ impl<'a> Walk<'a> {
         };
         report.who.task = Some(task.id);
         report.who.login = Some(login.id);
-        let right = rules::bind(self.config, source, acting).map_err(Cause::subject)?;
+        let asked = self.question.request.handover.as_ref();
+        let right = rules::bind(self.config, source, acting, asked).map_err(Cause::subject)?;
         check_holder(right, self.question.proven()).map_err(|fault| self.cause(fault))?;
+        let ceilings = match held {
+            Held::Login(..) => Ceilings::of_actor(acting),
+            Held::Token(lineage, _) => {
+                Ceilings::of_token(&self.config.registry, right, lineage, acting).map_err(Cause::subject)?
+            }
+        };
+        if let (Right::HandOver(parent, asked), Held::Token(_, record)) = (right, held) {
+            let known = record.requested.as_ref();
+            if let Some(agent) = known {
+                report.who.handed_to = Some(Recipient::Agent(agent.id.clone()));
+            }
+            check_requested(&self.config.registry, (parent, acting), asked, known, self.now)?;
+        }
         let chain = rules::extend_chain(right, &acting.id, self.config.tasks.max_chain_depth)?;
         let issued_at = Timestamp::from_seconds(self.now.seconds());
         let ends = Ends { task: task.expires_at, login: login.ends_at };
         let latest = rules::latest_end(right, ends, issued_at).map_err(Cause::subject)?;
-        Ok(Bound { right, subject, task, login, plan, chain, latest, issued_at })
+        Ok(Bound { right, ceilings, subject, task, login, plan, chain, latest, issued_at })
     }
 
     pub(super) fn plan(

@@ -93,6 +93,8 @@ impl World {
                 classes: vec![actor.class.clone()],
                 ancestors: Vec::new(),
                 onward_from: None,
+                accepted_from: None,
+                brings_in: None,
                 bound_to: None,
                 issued_at: self.now(),
                 expires_at,
@@ -146,6 +148,8 @@ impl World {
                 classes,
                 ancestors,
                 onward_from: None,
+                accepted_from: None,
+                brings_in: None,
                 bound_to: None,
                 issued_at: from.issued_at,
                 expires_at: from.expires_at.min(self.now().plus(Lifetime::from_seconds(300))),
@@ -159,7 +163,7 @@ impl World {
             login: from.login,
             facts: Arc::new(facts_of(&sign_in)),
             grounds: Grounds::default(),
-            origin: Origin::Later { parent: from.jti },
+            origin: Origin::Later { parent: from.jti, is_accepted: false },
             pin: None,
             quotas: None,
             answer: None,
@@ -176,7 +180,7 @@ impl World {
             who.agent = Some(terms.actor.id.clone());
             who.chain.clone_from(&terms.proposal.chain);
             (who.task, who.login) = (Some(terms.task), Some(terms.login));
-            if let Origin::Later { parent } = &terms.origin {
+            if let Origin::Later { parent, .. } = &terms.origin {
                 who.parent = Some(*parent);
             }
         });
