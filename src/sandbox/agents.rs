@@ -21,9 +21,12 @@ pub use assistant::{Assistant, routes as assistant_routes};
 pub use booking_app::{BOOKING_APP, BookingApp};
 
 /// A client of Deputy, with what it says recorded. A refusal is an answer, and no error.
+#[derive(Clone)]
 pub struct DeputyClient {
     pub wire: Wire,
     pub client: Client,
+    /// The thumbprint of the key that it proves (RFC 7638).
+    pub thumbprint: String,
 }
 
 impl DeputyClient {
@@ -36,6 +39,25 @@ impl DeputyClient {
     /// Exchanges one of Deputy's own tokens for a narrower one.
     pub async fn narrow(&self, token: &str, audience: &str, scope: &str) -> anyhow::Result<Call> {
         self.exchange(&Exchange::of_access_token(token).audience(audience).scope(scope)).await
+    }
+
+    /// Hands over what a task token allows, or less, to the agents that `to` names. Where `key` is given, only its holder
+    /// can accept.
+    pub async fn hand_over(
+        &self,
+        task_token: &str,
+        scope: &str,
+        to: &str,
+        key: Option<&str>,
+    ) -> anyhow::Result<Call> {
+        let request = Exchange::of_access_token(task_token).audience(self.client.issuer()).scope(scope);
+        let request = request.hand_over_to(to);
+        self.exchange(&key.map_or(request.clone(), |key| request.to_key(key))).await
+    }
+
+    /// Accepts a handover, with a token for this target.
+    pub async fn accept(&self, handover: &str, audience: &str, scope: &str) -> anyhow::Result<Call> {
+        self.exchange(&Exchange::of_handover(handover).audience(audience).scope(scope)).await
     }
 
     /// Begins a task with an ID token: asks for a task token (`audience` is Deputy itself).
@@ -107,7 +129,8 @@ impl Pods {
         let credential = Credential::Platform(pod_token.into());
         let endpoints = Endpoints::of_deputy(&self.issuer);
         let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
+        let thumbprint = key.kid().to_owned();
         let client = Client::new(&self.issuer, endpoints, "", credential, clock, entropy).proving(key);
-        Ok(DeputyClient { wire: self.launcher.wire.of(party), client })
+        Ok(DeputyClient { wire: self.launcher.wire.of(party), client, thumbprint })
     }
 }
