@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::keys::NodeSecrets;
 use crate::oauth::{Cause, ClientId, Params, Plain};
 use crate::registry::ClientAuthentication;
-use crate::verification::Verifier;
+use crate::verification::{KeysUnknown, Verifier};
 
 pub use authenticated::AuthenticatedClient;
 pub use platform::PlatformWay;
@@ -30,15 +30,15 @@ pub enum NotAuthenticated {
         /// The client it claimed to be, if that is a registered one (for throttling and audit).
         claimed: Option<ClientId>,
     },
-    /// The client's keys cannot be had: 503.
-    Unavailable(String),
+    /// Nobody knows whether its key is one of the client's: 503.
+    Unavailable(KeysUnknown),
 }
 
 /// Why a credential is no proof, before it is known how to answer that.
 #[derive(Debug, PartialEq, Eq)]
 enum Rejected {
     For(Cause),
-    Unavailable(String),
+    Unavailable(KeysUnknown),
 }
 
 impl From<Plain> for Rejected {

@@ -38,8 +38,8 @@ pub use verified_workload::{Build, Credential, VerifiedWorkload};
 pub use workload::explained::Explained;
 
 pub use remote::{
-    DiscoveryFault, FetchError, HttpKeys, KeyCache, KeyFault, KeySpec, MAX_DOCUMENT, Probe, ReadFiles,
-    RemoteKeys, provider_metadata,
+    DiscoveryFault, FetchError, HttpKeys, KeyCache, KeyFault, KeySpec, KeysUnknown, MAX_DOCUMENT, Probe,
+    ReadFiles, RemoteKeys, provider_metadata,
 };
 
 /// How long the last known keys of workload issuers and clients are used when they cannot be fetched again.
@@ -52,8 +52,8 @@ const MAX_SUBJECT: usize = 255;
 pub enum NotVerified {
     /// The token is at fault.
     Fault(TokenFault),
-    /// The issuer's keys cannot be had, and none are known: 503.
-    Unavailable(String),
+    /// Nobody knows whether its key is one of the issuer's: 503.
+    Unavailable(KeysUnknown),
 }
 
 impl From<TokenFault> for NotVerified {

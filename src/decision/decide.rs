@@ -22,7 +22,7 @@ use crate::delegation::recorded::Recorded;
 use crate::delegation::rules::Right;
 use crate::delegation::stops::Stops;
 use crate::oauth::{AgentId, Cause};
-use crate::verification::VerifiedLogin;
+use crate::verification::{KeysUnknown, VerifiedLogin};
 
 /// What was decided, and the report of how.
 #[derive(Debug)]
@@ -45,8 +45,8 @@ pub enum Denial {
 /// What was not available.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unknown {
-    /// The keys of the issuer of a presented token.
-    IssuerKeys(String),
+    /// The key of a presented token.
+    IssuerKeys(KeysUnknown),
     /// The answer of a policy rule, which could not be evaluated.
     Policy,
     /// What is recorded of the subject token, which was not read.

@@ -10,7 +10,7 @@ use crate::delegation::plan::{LoginRecord, TaskPlan};
 use crate::delegation::record::{AgentState, EndReason, Ended, Login, Task, TokenKind};
 use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::oauth::{Cause, ClientId, Plain, ScopeToken, TargetId, TokenFault};
-use crate::verification::{MayAct, NotVerified};
+use crate::verification::{KeysUnknown, MayAct, NotVerified};
 
 /// The check at which the walk ended, and the word of the cause.
 fn ended(scene: &Scene) -> (Check, String) {
@@ -135,9 +135,10 @@ fn a_fault_of_the_subject_that_only_the_record_shows_comes_before_one_of_the_act
 #[test]
 fn what_cannot_be_known_is_neither_a_permit_nor_a_refusal() {
     let mut scene = Scene::first_hop();
-    scene.verified.subject = SubjectResult::Login(Err(NotVerified::Unavailable("no keys".to_owned()).into()));
+    let why = KeysUnknown::NotAskedAgain;
+    scene.verified.subject = SubjectResult::Login(Err(NotVerified::Unavailable(why.clone()).into()));
     let decision = scene.decide();
-    assert_eq!(decision.outcome.unwrap_err(), Denial::Unknown(Unknown::IssuerKeys("no keys".to_owned())));
+    assert_eq!(decision.outcome.unwrap_err(), Denial::Unknown(Unknown::IssuerKeys(why)));
 
     let mut scene = Scene::first_hop();
     scene.policy(

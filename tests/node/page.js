@@ -10,6 +10,22 @@ import { World } from './world.js';
 const TLS = '[tls]\ncertificate_file = "certs/server.pem"\nkey_file = "certs/server-key.pem"\n';
 const PAGES = new URL('../../docs/callers/', import.meta.url);
 
+// What a cluster projects into a pod of the account `booking`.
+const POD = {
+  iss: 'https://kubernetes.default.svc.cluster.local',
+  sub: 'system:serviceaccount:agents:booking',
+  'kubernetes.io': {
+    namespace: 'agents',
+    pod: { name: 'booking-7f', uid: 'a24c5c1e-8d3f-4c53-8a80-4f3a5a0e7b11' },
+    serviceaccount: { name: 'booking', uid: 'e7b07a5e-2b0b-44a1-8b13-4b5f1f0a9c22' },
+  },
+};
+// What GitHub signs for the job that tests/api/callers.rs plays too.
+const [{ platform_token: job }] = JSON.parse(
+  readFileSync(new URL('../callers/requests/github-actions.json', import.meta.url), 'utf8'),
+).requests;
+const JOB = { iss: 'https://token.actions.githubusercontent.com', ...job };
+
 // The configuration with this number on a page, counted from 0.
 function configuration(page, number) {
   const text = readFileSync(new URL(`${page}.md`, PAGES), 'utf8');
@@ -27,6 +43,7 @@ export async function stage(database, page, number, provider, byTls = false) {
     .replace(/\[tls\]\n(.+\n)+/, byTls ? `${listen}\n${TLS}` : listen)
     .replace(issuerOf, `issuer = "${provider}"\nnetwork = "private"`)
     .replaceAll('"travel-app"', '"booking-app"')
+    .replace(/^jwks_uri += "https:\/\/token\.actions\..*$/m, 'jwks_file = "cluster.jwks.json"')
     .replaceAll('https://deputy.example', world.issuer);
   const audience = toml.match(/^audience +?= "(.*?)"/m)?.[1];
   if (world.databaseUrl) toml = `${toml}\n[database]\nurl = "${world.databaseUrl}"\n`;
@@ -52,15 +69,9 @@ export async function stage(database, page, number, provider, byTls = false) {
   return {
     world, secret, audience, privateKey,
     jwk: { ...await exportJWK(privateKey), ...name },
-    // What the cluster projects into a pod of the account `booking`.
-    platformToken: async () => world.saw(await new SignJWT({
-      'kubernetes.io': {
-        namespace: 'agents',
-        pod: { name: 'booking-7f', uid: 'a24c5c1e-8d3f-4c53-8a80-4f3a5a0e7b11' },
-        serviceaccount: { name: 'booking', uid: 'e7b07a5e-2b0b-44a1-8b13-4b5f1f0a9c22' },
-      },
-    }).setProtectedHeader({ alg: 'RS256', kid: 'cluster-1' })
-      .setIssuer('https://kubernetes.default.svc.cluster.local').setSubject('system:serviceaccount:agents:booking')
+    // What the platform of the page vouches for.
+    platformToken: async () => world.saw(await new SignJWT(toml.includes('preset   = "github"') ? JOB : POD)
+      .setProtectedHeader({ alg: 'RS256', kid: 'cluster-1' })
       .setAudience([world.issuer]).setIssuedAt().setNotBefore('0s').setExpirationTime('10m').setJti(randomBytes(8).toString('hex'))
       .sign(cluster.privateKey)),
   };

@@ -23,7 +23,7 @@ use crate::oauth::{
     TokenResponse,
 };
 use crate::store::{self, Change, Entry};
-use crate::verification::NotVerified;
+use crate::verification::{KeysUnknown, NotVerified};
 
 /// How often a request is decided anew because the record changed meanwhile.
 const ATTEMPTS: u8 = 5;
@@ -140,7 +140,10 @@ impl Exchange<'_> {
                 let (own, found) = match presenting.find(self.subject.clone()).await {
                     Ok(Ok(Found { own, lineage })) => (Ok(own), Ok(Some(lineage))),
                     Ok(Err(fault)) => (Err(fault.into()), Ok(None)),
-                    Err(failure) => (Err(NotVerified::Unavailable(failure.to_string())), Err(failure)),
+                    Err(failure) => {
+                        let why = KeysUnknown::NotHad(failure.to_string());
+                        (Err(NotVerified::Unavailable(why)), Err(failure))
+                    }
                 };
                 (SubjectResult::Own(own), found)
             }

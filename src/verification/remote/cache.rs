@@ -43,8 +43,22 @@ pub struct KeySpec<'a> {
 pub enum KeyFault {
     /// The keys are known, and none fits the header.
     Unknown,
-    /// Nobody knows whether there is such a key: no keys can be had, or the source may not be asked again so soon.
-    Unavailable(String),
+    /// Nobody knows whether there is such a key.
+    Unavailable(KeysUnknown),
+}
+
+/// Why nobody knows whether an issuer or a client has a key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeysUnknown {
+    /// Its keys cannot be had, for this reason.
+    #[error("{0}")]
+    NotHad(String),
+    /// They were had, without this key, and are not asked for again so soon. Who presents a token chooses the name of its
+    /// key, so this is no fault of the source, and nothing of the token is in these words.
+    #[error(
+        "the key is not among those that were had a moment ago, and they are not asked for again so soon"
+    )]
+    NotAskedAgain,
 }
 
 /// What distinguishes sources: the same place reached in another way (another CA) is another source.
@@ -148,7 +162,8 @@ impl KeyCache {
         now: Timestamp,
     ) -> Result<PublicKey, KeyFault> {
         let Some(place) = place(spec) else {
-            return Err(KeyFault::Unavailable("discovery without an issuer".to_owned()));
+            let what = "discovery without an issuer".to_owned();
+            return Err(KeyFault::Unavailable(KeysUnknown::NotHad(what)));
         };
         let source = self.source(&place, spec.reach);
         let mut known = source.known.load_full();

@@ -14,6 +14,7 @@ mod platform;
 mod probe;
 mod proofs;
 mod provider;
+mod questions;
 mod random_chains;
 mod record;
 mod sandbox;

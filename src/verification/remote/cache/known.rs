@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{FOR_EVER, KeyFault};
+use super::{FOR_EVER, KeyFault, KeysUnknown};
 use crate::base::time::{Lifetime, Timestamp};
 use crate::jose::{Header, KeySet, PublicKey};
 
@@ -45,16 +45,17 @@ impl Known {
     ) -> Result<PublicKey, KeyFault> {
         let fault = || {
             let fault = self.asked.as_ref().and_then(|(_, fault)| fault.clone());
-            KeyFault::Unavailable(fault.unwrap_or_else(|| "never fetched".to_owned()))
+            let fault = fault.unwrap_or_else(|| "never fetched".to_owned());
+            KeyFault::Unavailable(KeysUnknown::NotHad(fault))
         };
         let good = self.usable(stale, now).ok_or_else(fault)?;
         match good.keys.choose(header) {
             Some(key) => Ok(key.clone()),
             // Nobody knows whether it is a new one.
             None if self.has_failed() => Err(fault()),
-            None if good.is_fetched() && !self.has_answered(header, now) => Err(KeyFault::Unavailable(
-                format!("{}; asking again in {} s", unknown(header), self.seconds_of_pause(now)),
-            )),
+            None if good.is_fetched() && !self.has_answered(header, now) => {
+                Err(KeyFault::Unavailable(KeysUnknown::NotAskedAgain))
+            }
             None => Err(KeyFault::Unknown),
         }
     }
@@ -130,12 +131,6 @@ impl Known {
     /// Whether the source did not answer a moment ago.
     fn is_down(&self, now: Timestamp) -> bool {
         self.has_failed() && self.was_asked_within(FAILURE_PAUSE, now)
-    }
-
-    /// In how many seconds the source may be asked again for a key that it was not asked for.
-    fn seconds_of_pause(&self, now: Timestamp) -> u64 {
-        let passed = self.asked.as_ref().map_or(0, |(at, _)| now.millis_since(*at));
-        (SOURCE_PAUSE.millis() - passed).max(0).unsigned_abs().div_ceil(1000)
     }
 }
 
