@@ -28,7 +28,7 @@ pub use conflicts::{Conflict, Party};
 pub use keys::{KeySource, KeysToken, Network, Reach};
 pub use possession::{Pin, Proof, TargetProof};
 pub use predicate::{LeapDay, Predicate, Question, is_reserved_claim};
-pub use preset::{OWNERS_AT_GITHUB, Preset, is_any_cluster};
+pub use preset::{EntraIssuer, EntraVersion, Preset, is_any_cluster};
 pub use provider::{
     AssuranceLevel, AuthTime, ClaimCondition, ClaimTest, IdentityProvider, MFA, OtherAudiences,
     PHISHING_RESISTANT, RelyingParty,

@@ -14,8 +14,8 @@ use crate::base::time::Lifetime;
 use crate::jose::Algorithm;
 use crate::oauth::Issuer;
 use crate::registry::{
-    AgentClass, IdClaims, KeySource, KeysToken, Network, Pin, Preset, Proof, Reach, WorkloadIssuer, forms,
-    is_any_cluster,
+    AgentClass, EntraIssuer, IdClaims, KeySource, KeysToken, Network, Pin, Preset, Proof, Reach,
+    WorkloadIssuer, forms, is_any_cluster,
 };
 
 table! {
@@ -32,7 +32,7 @@ table! {
         /// The URL of the issuer's keys.
         #[schemars(
             example = &"https://workloads.example/keys",
-            extend("x-default" = "this or `jwks_file`; `github`: `/.well-known/jwks` at the issuer")
+            extend("x-default" = "this or `jwks_file`; where the platform has them, except with `generic` and `kubernetes`")
         )]
         jwks_uri: Option<String>,
         /// A file in which the issuer's keys are pinned.
@@ -63,7 +63,7 @@ table! {
         #[schemars(example = &"instance", extend("x-default" = "by preset; `generic`: none"))]
         instance_id_claim: Option<TextOrTexts>,
         /// The greatest difference between `exp` and `iat` of the issuer's tokens.
-        #[schemars(range(min = 1, max = 86_400), example = &600, extend("x-default" = "`3600`; `kubernetes`: `86400`"))]
+        #[schemars(range(min = 1, max = 90_000), example = &600, extend("x-default" = "`3600`; `kubernetes`: `86400`, `azure`: `90000`"))]
         max_token_lifetime_seconds: Option<u32>,
         /// Whether agents of the issuer must prove a key (DPoP, RFC 9449).
         #[schemars(example = &"required")]
@@ -99,7 +99,10 @@ pub(super) fn workload_issuer(
                 "use projected service account tokens and the issuer of the cluster",
             );
         }
-        Some(issuer) => drop(section.accept("issuer", forms::workload_issuer(issuer))),
+        Some(issuer) => {
+            _ = section.accept("issuer", forms::workload_issuer(issuer));
+            check_platform(section, preset, issuer);
+        }
         None => {}
     }
     let audience = raw.audience.clone().or_else(|| own_issuer.map(|issuer| issuer.as_str().to_owned()));
@@ -139,6 +142,22 @@ pub(super) fn workload_issuer(
         max_token_lifetime: lifetime.unwrap_or_else(|| preset.max_token_lifetime()),
         classes,
     })
+}
+
+/// An issuer that signs people in as well needs a preset that refuses them, and one of Entra names its tenant.
+fn check_platform(section: &Section<'_>, preset: Preset, issuer: &str) {
+    if let Some(needed) = Preset::of_sign_in(issuer).filter(|_| !preset.proves_a_workload()) {
+        let what = format!(
+            "is one that signs people in too, and the preset `{}` cannot tell a workload from a person",
+            preset.word()
+        );
+        section.refuse("issuer", what, format!("write `preset = \"{}\"`", needed.word()));
+    }
+    if preset == Preset::Azure && EntraIssuer::parse(issuer).is_none() {
+        let fix = "write the `iss` of the tokens of one tenant: `https://login.microsoftonline.com/TENANT/v2.0`, or for \
+                   tokens of version 1.0 `https://sts.windows.net/TENANT/`, where TENANT is its identifier in lower case";
+        section.refuse("issuer", "names no tenant", fix);
+    }
 }
 
 fn algorithms(preset: Preset) -> Vec<String> {
@@ -218,13 +237,17 @@ fn id(section: &Section<'_>, preset: Preset, key: &str, claims: Option<TextOrTex
         section.refuse(key, what, "name the claims that identify a workload");
     }
     for claim in &claims {
-        if preset.is_chosen_by_caller(claim) {
+        if preset.is_chosen_by_caller(claim)
+            || (!preset.vouchers(claim).is_empty() && !preset.is_recycled(claim))
+        {
             let what = format!("names `{claim}`, whose value the caller chooses");
             section.refuse(key, what, "name claims whose value the issuer decides");
         }
         if preset.is_recycled(claim) {
             let what = format!("names `{claim}`, a name that another workload can get later");
-            section.refuse(key, what, "name identifiers that never recur, such as `repository_id`");
+            let never = preset.stable_id();
+            let such = never.names().next().unwrap_or("sub");
+            section.refuse(key, what, format!("name identifiers that never recur, such as `{such}`"));
         }
     }
     Some(IdClaims::of(claims))

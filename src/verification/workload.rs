@@ -1,7 +1,12 @@
 //! Verifies the credential of a workload by the rules of its issuer. What only one platform has is in a file of its own.
 
+mod aws;
+mod azure;
+mod event;
 pub mod explained;
+mod gcp;
 mod github;
+mod gitlab;
 mod kubernetes;
 
 use std::sync::Arc;
@@ -50,9 +55,7 @@ pub fn judge(
     if claims.get("act").is_some() {
         return Err(TokenFault::ForeignChain);
     }
-    if issuer.preset == Preset::Kubernetes {
-        kubernetes::check(claims)?;
-    }
+    check_platform(issuer, claims)?;
     let expires_at = check_times(issuer, claims, now)?;
     let subject = match claims.text("sub").map_err(|_| TokenFault::Subject)? {
         Some(sub) if sub.is_empty() || sub.len() > MAX_ID => return Err(TokenFault::Subject),
@@ -80,6 +83,19 @@ pub fn judge(
     Ok(VerifiedWorkload::new(issuer, Arc::clone(class), named, issued_at, credential, build))
 }
 
+/// What only one platform has to be asked, and no configuration turns off.
+fn check_platform(issuer: &WorkloadIssuer, claims: &Claims) -> Result<(), TokenFault> {
+    match issuer.preset {
+        Preset::Kubernetes => kubernetes::check(claims),
+        Preset::Gitlab => gitlab::check(claims),
+        Preset::Aws => aws::check(claims),
+        Preset::Gcp => gcp::check(claims),
+        Preset::Azure => azure::check(&issuer.issuer, claims),
+        // What is refused of these depends on the class, or nothing is.
+        Preset::Github | Preset::Generic => Ok(()),
+    }
+}
+
 /// Gives `exp`.
 fn check_times(issuer: &WorkloadIssuer, claims: &Claims, now: Timestamp) -> Result<Timestamp, TokenFault> {
     let soon = now.plus(FOREIGN_LEEWAY);
@@ -102,15 +118,14 @@ fn check_times(issuer: &WorkloadIssuer, claims: &Claims, now: Timestamp) -> Resu
     Ok(expires_at)
 }
 
-/// The first class whose condition the claims meet, and which takes what started a workflow.
+/// The first class whose condition the claims meet, and which takes what started the workflow or pipeline.
 fn class<'a>(issuer: &'a WorkloadIssuer, claims: &Claims) -> Result<&'a Arc<AgentClass>, TokenFault> {
     let fitting =
         || issuer.classes.iter().filter(|class| class.when.as_ref().is_none_or(|when| when.holds(claims)));
-    if issuer.preset != Preset::Github {
+    let Some(event) = event::of(issuer.preset, claims)? else {
         return fitting().next().ok_or(TokenFault::NoClass);
-    }
-    let event = github::event(claims)?;
-    let found = fitting().find(|class| github::takes(class, event));
+    };
+    let found = fitting().find(|class| event.is_taken_by(class));
     found.ok_or_else(|| if fitting().next().is_some() { TokenFault::Event } else { TokenFault::NoClass })
 }
 

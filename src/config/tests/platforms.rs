@@ -1,5 +1,7 @@
 //! Presets of platforms, and the conditions and lifetimes of classes.
 
+mod clouds;
+
 use serde_json::json;
 
 use super::{VALID, parse, said};
@@ -80,8 +82,8 @@ fn what_a_preset_fills_in_can_be_overridden() {
     assert_eq!(cluster.instance_id.unwrap().names().collect::<Vec<_>>(), ["c"]);
     assert_eq!(cluster.max_token_lifetime, Lifetime::from_seconds(600));
     refused(
-        &with(&CLUSTER.replace("kubernetes", "aws")),
-        "`workload_issuer.preset` is `aws`; write `generic` or `kubernetes` or `github`",
+        &with(&CLUSTER.replace("kubernetes", "mainframe")),
+        "`workload_issuer.preset` is `mainframe`; write `generic` or `kubernetes` or `github` or `gitlab`",
     );
 }
 
@@ -145,7 +147,7 @@ fn github_signs_for_everybody_so_that_a_class_says_whose_workflows_it_takes() {
         "when = { claim = \"repository_owner\", equals = \"acme\" }",
         "when = { claim = \"repository_owner_id\", under = \"4/\" }",
     ] {
-        refused(&at_github().replacen(OURS, when, 1), "does not say whose workflows the class takes");
+        refused(&at_github().replacen(OURS, when, 1), "does not say whose workloads the class takes");
     }
     let listed = "when = { claim = \"repository_id\", in = [\"1\", \"2\"] }";
     assert_eq!(said(&at_github().replacen(OURS, listed, 1)), "");
@@ -161,7 +163,10 @@ fn events_are_of_github_only() {
         "is empty: no workflow would be taken",
     );
     let elsewhere = format!("{FIRST_WHEN}\nevents = [\"push\"]");
-    refused(&replaced(&VALID, FIRST_WHEN, &elsewhere), "is for issuers with `preset = \"github\"`");
+    refused(
+        &replaced(&VALID, FIRST_WHEN, &elsewhere),
+        "is for issuers with `preset = \"github\"` or `\"gitlab\"`",
+    );
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! What only one platform has in its tokens, and what an operator is told of them.
 
+mod clouds;
+mod gitlab;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
