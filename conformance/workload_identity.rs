@@ -21,6 +21,8 @@ pub fn cases() -> Cases {
         case("WLI-07", what_the_caller_chooses_decides_nothing),
         case("WLI-08", a_proof_beside_a_credential_binds_it_to_the_key),
         case("WLI-08", a_platform_that_hands_one_credential_to_many_may_turn_the_pin_off),
+        case("WLI-08", where_the_key_is_the_instance_each_process_is_an_agent),
+        case("WLI-08", of_agents_named_by_keys_only_the_right_one_revokes),
         case("WLI-09", a_credential_that_comes_again_with_another_key_is_refused),
         case("WLI-10", the_issuer_of_every_cluster_needs_pinned_keys),
         case("WLI-11", workflows_are_known_by_numbers_and_not_for_pull_requests),
@@ -285,6 +287,61 @@ async fn a_platform_that_hands_one_credential_to_many_may_turn_the_pin_off() {
         let answer = proving(&world, &credential, &key).await;
         assert_eq!(answer.claims()["cnf"]["jkt"], key.thumbprint());
     }
+}
+
+/// The usual issuer, whose agents are named by the keys that they prove.
+fn keyed() -> Setup {
+    Setup::default()
+        .replace("instance_id_claim = \"instance\"", "instance_id_claim = \"key\"")
+        .replace("lifetime = \"principal\"", "lifetime = \"instance\"")
+}
+
+async fn where_the_key_is_the_instance_each_process_is_an_agent() {
+    let world = World::start(keyed()).await;
+    let [one, other] = ["one", "other"].map(Key::new);
+    let cached = world.workload_token("planner");
+    let by = async |credential: &Jwt, key: &Key| actors(&proving(&world, credential, key).await.claims());
+    let first = by(&cached, &one).await;
+    let second = by(&cached, &other).await;
+    assert_ne!(first, second, "two processes share the credential, and are two agents");
+    assert_eq!(by(&cached, &one).await, first);
+    assert_eq!(by(&world.workload_token("planner"), &one).await, first, "the key is the agent");
+    let shown = world.admin("GET", &format!("/agents/{}", first[0]), Value::Null).await.body;
+    let ids = [&shown["stable_id"], &shown["workload_id"]];
+    assert_eq!(ids, [&json!("workload-planner"), &json!(one.thumbprint())]);
+    let without = world.tx().actor(&cached.sign());
+    refuses(&world, "no key", without, (400, "invalid_dpop_proof", "proof_missing"), "proof_missing").await;
+
+    world.operate("kill", &first[0]).await;
+
+    expect::is_refused("its agent is banned", &proving(&world, &cached, &one).await, ACTOR);
+    assert_eq!(by(&cached, &other).await, second, "the other process is not concerned");
+}
+
+async fn of_agents_named_by_keys_only_the_right_one_revokes() {
+    let world = World::start(keyed()).await;
+    let [one, other] = ["one", "other"].map(Key::new);
+    let cached = world.workload_token("courier").sign();
+    let token = world.tx().with_assertion(&cached).header("DPoP", &world.proof(&one).sign()).send().await;
+    let token = token.granted();
+    let revoke = || world.form("/revoke").set("token", &token).with_assertion(&cached);
+    let at = format!("{}/revoke", world.issuer);
+    let proof = |key: &Key| world.proof(key).claim("htu", at.as_str()).sign();
+
+    let missing = (400, "invalid_dpop_proof", "proof_missing");
+    expect::is_refused("no key", &revoke().send().await, missing);
+    let elsewhere = revoke().header("DPoP", &world.proof(&one).sign()).send().await;
+    expect::is_refused("a proof for `/token`", &elsewhere, (400, "invalid_dpop_proof", "proof_invalid"));
+    let foreign = revoke().header("DPoP", &proof(&other)).send().await;
+    expect::is_refused("another process", &foreign, (400, "invalid_request", "token_of_other_client"));
+    assert!(world.is_active(&token).await);
+
+    let used = proof(&one);
+    assert_eq!(revoke().header("DPoP", &used).send().await.status, 200);
+
+    assert!(!world.is_active(&token).await);
+    let again = revoke().header("DPoP", &used).send().await;
+    expect::is_refused("a proof that was used", &again, (400, "invalid_dpop_proof", "proof_invalid"));
 }
 
 /// Until it expires, by itself and whatever else the request asks for. That it may come again with its own key is where

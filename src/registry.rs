@@ -35,7 +35,9 @@ pub use provider::{
 };
 pub use quota::Quotas;
 pub use target::{AnswerRule, ScopeRule, SubjectForm, Target, Zone};
-pub use workload::{AgentClass, AgentLifetime, BuildClaims, IdClaims, IdPart, IdReading, WorkloadIssuer};
+pub use workload::{
+    AgentClass, AgentLifetime, BuildClaims, IdClaims, IdPart, IdReading, InstanceId, WorkloadIssuer,
+};
 
 /// Every registered party, by its identifier.
 #[derive(Clone, Debug, Default)]

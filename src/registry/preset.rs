@@ -7,7 +7,7 @@ mod entra;
 
 use url::Url;
 
-use super::workload::{IdClaims, IdPart, IdReading};
+use super::workload::{IdClaims, IdPart, IdReading, InstanceId};
 use crate::base::time::Lifetime;
 use crate::base::words::words;
 use crate::jose::Algorithm;
@@ -89,16 +89,27 @@ impl Preset {
     }
 
     /// What identifies one instance of a workload, where the platform says it.
-    pub fn instance_id(self) -> Option<IdClaims> {
+    pub fn instance_id(self) -> Option<InstanceId> {
         match self {
-            Self::Generic | Self::Aws | Self::Gcp | Self::Azure => None,
-            Self::Kubernetes => Some(IdClaims::of(["kubernetes.io.pod.uid"])),
-            Self::Gitlab => Some(IdClaims::of(["job_id"])),
-            Self::Github => Some(IdClaims(vec![
+            Self::Generic | Self::Aws => None,
+            Self::Kubernetes => Some(InstanceId::Claims(IdClaims::of(["kubernetes.io.pod.uid"]))),
+            Self::Gitlab => Some(InstanceId::Claims(IdClaims::of(["job_id"]))),
+            // Nothing in their tokens tells two processes apart that run as one account.
+            Self::Gcp | Self::Azure => Some(InstanceId::Key),
+            Self::Github => Some(InstanceId::Claims(IdClaims(vec![
                 IdPart::new(["run_id"]),
                 IdPart::new(["run_attempt"]),
                 IdPart { is_optional: true, ..IdPart::new(["check_run_id"]) },
-            ])),
+            ]))),
+        }
+    }
+
+    /// Whether its hosts hand one credential to every process that asks, so that a credential is not pinned to a key, and
+    /// the key that a process proves is what tells it from others.
+    pub const fn shares_credentials(self) -> bool {
+        match self {
+            Self::Gcp | Self::Azure => true,
+            Self::Generic | Self::Kubernetes | Self::Github | Self::Gitlab | Self::Aws => false,
         }
     }
 

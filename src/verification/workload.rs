@@ -13,13 +13,15 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::verified_workload::{Build, Named};
-use super::{Credential, VerifiedWorkload};
+use super::verified_workload::{Build, Naming, Vouched};
+use super::{Credential, VerifiedCredential};
 use crate::base::text::is_shown;
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::jose::{Claims, UnverifiedToken};
 use crate::oauth::{TokenFault, WorkloadId, WorkloadIdForm, WorkloadIdKind, WorkloadIdValue};
-use crate::registry::{AgentClass, BuildClaims, IdClaims, IdPart, IdReading, Preset, WorkloadIssuer};
+use crate::registry::{
+    AgentClass, BuildClaims, IdClaims, IdPart, IdReading, InstanceId, Preset, WorkloadIssuer,
+};
 
 /// The longest `sub` or value of an id taken, in bytes.
 const MAX_ID: usize = 512;
@@ -45,7 +47,7 @@ pub fn judge(
     claims: &Claims,
     signed: &str,
     now: Timestamp,
-) -> Result<VerifiedWorkload, TokenFault> {
+) -> Result<VerifiedCredential, TokenFault> {
     // Deputy's own value and nothing beside it: a token for another service is not for us.
     match claims.audiences().map_err(|_| TokenFault::Audience)?.as_slice() {
         [only] if *only == issuer.audience => {}
@@ -63,24 +65,35 @@ pub fn judge(
     };
     let class = class(issuer, claims)?;
     let stable = || id(claims, WorkloadIdKind::Stable, &issuer.stable_id);
-    let (id, workload) = if class.lifetime.is_of_an_instance() {
-        // Refused at load without; were it ever missing, there is no id that never recurs.
-        let of_instance = issuer.instance_id.as_ref().ok_or(TokenFault::Claim)?;
-        let instance = id(claims, WorkloadIdKind::Instance, of_instance)?;
-        let workload = stable().unwrap_or_else(|_| instance.clone()).text();
-        (instance, workload)
-    } else {
-        let stable = stable()?;
-        let workload = stable.text();
-        (stable, workload)
+    let of_instance = issuer.instance_id.as_ref().filter(|_| class.lifetime.is_of_an_instance());
+    let (naming, workload) = match of_instance {
+        Some(InstanceId::Claims(of_instance)) => {
+            let instance = id(claims, WorkloadIdKind::Instance, of_instance)?;
+            let workload = stable().unwrap_or_else(|_| instance.clone()).text();
+            (Naming::Id(instance), workload)
+        }
+        // The key is the holder's own choice, so that the workload has to be named by the issuer.
+        Some(InstanceId::Key) => (Naming::Key, stable()?.text()),
+        // Refused at load; were it ever missing, there is no id that never recurs.
+        None if class.lifetime.is_of_an_instance() => return Err(TokenFault::Claim),
+        None => {
+            let stable = stable()?;
+            let workload = stable.text();
+            (Naming::Id(stable), workload)
+        }
     };
     // A stop that was lifted takes later credentials only, and one of unknown age is none.
     let issued_at = claims.time("iat")?.map_or(i64::MIN, Timestamp::seconds);
-    let credential = Credential { hash: Credential::hash(signed), expires_at };
-    let named = Named { subject, id, workload };
-    let build = build(claims, &class.build);
-    let issuer = issuer.issuer.clone();
-    Ok(VerifiedWorkload::new(issuer, Arc::clone(class), named, issued_at, credential, build))
+    let vouched = Vouched {
+        issuer: issuer.issuer.clone(),
+        class: Arc::clone(class),
+        subject,
+        workload,
+        issued_at,
+        credential: Credential { hash: Credential::hash(signed), expires_at },
+        build: build(claims, &class.build),
+    };
+    Ok(VerifiedCredential::new(vouched, naming))
 }
 
 /// What only one platform has to be asked, and no configuration turns off.

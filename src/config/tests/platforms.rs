@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{VALID, parse, said};
 use crate::base::time::Lifetime;
 use crate::jose::Algorithm;
-use crate::registry::{AgentClass, ClaimMatch, KeySource, Preset, WorkloadIssuer};
+use crate::registry::{AgentClass, ClaimMatch, InstanceId, KeySource, Pin, Preset, Proof, WorkloadIssuer};
 use crate::testing::definition::replaced;
 
 /// The head of the workload issuer in the valid file, which the tests replace.
@@ -84,6 +84,25 @@ fn what_a_preset_fills_in_can_be_overridden() {
     refused(
         &with(&CLUSTER.replace("kubernetes", "mainframe")),
         "`workload_issuer.preset` is `mainframe`; write `generic` or `kubernetes` or `github` or `gitlab`",
+    );
+}
+
+#[test]
+fn where_the_key_is_the_instance_it_has_to_be_proven_and_nothing_is_pinned() {
+    let of_key = "instance_id_claim = \"key\"\n";
+    let read = |keys: &str| {
+        let issuer = issuer(&with(&format!("{CLUSTER}{keys}")));
+        (issuer.instance_id.unwrap(), issuer.proof, issuer.pin)
+    };
+    assert_eq!(read(of_key), (InstanceId::Key, Proof::Required, Pin::Off));
+    let pinned = format!("{of_key}proof = \"required\"\npin = \"first-key\"\n");
+    assert_eq!(read(&pinned), (InstanceId::Key, Proof::Required, Pin::FirstKey));
+    let (of_claim, proof, pin) = read("instance_id_claim = [\"key\"]\n");
+    assert_eq!(of_claim.names().collect::<Vec<_>>(), ["key"], "in a list it is a claim like any other");
+    assert_eq!((proof, pin), (Proof::Optional, Pin::FirstKey));
+    refused(
+        &with(&format!("{CLUSTER}{of_key}proof = \"optional\"\n")),
+        "`workload_issuer.proof` is `optional`, but the key that a request proves is what names its agent",
     );
 }
 

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::jose::{UnverifiedToken, find_claim};
 use crate::oauth::TokenFault;
 use crate::registry::{Preset, WorkloadIssuer};
-use crate::verification::{NotVerified, VerifiedWorkload, Verifier};
+use crate::verification::{NotVerified, VerifiedCredential, Verifier};
 
 /// The claims that are read in every credential.
 const ALWAYS: [&str; 6] = ["iss", "sub", "aud", "iat", "nbf", "exp"];
@@ -21,7 +21,7 @@ pub struct Explained {
     pub preset: Option<Preset>,
     /// The claims that Deputy looks at, in the order in which it does; without a value those that are missing.
     pub claims: Vec<(String, Option<Value>)>,
-    pub outcome: Result<VerifiedWorkload, Problem>,
+    pub outcome: Result<VerifiedCredential, Problem>,
 }
 
 /// Why a credential is refused, and what to do about it.

@@ -66,6 +66,26 @@ fn one_line_says_what_a_platform_is() {
 }
 
 #[test]
+fn where_hosts_hand_one_credential_to_many_processes_the_key_is_the_instance() {
+    for (head, when, is_shared) in
+        [(GITLAB, PROJECT, false), (AWS, ROLE, false), (GOOGLE, ACCOUNT, true), (ENTRA, IDENTITY, true)]
+    {
+        let platform = issuer(&at(head, when).replace("\"task\"", "\"principal\""));
+        assert_eq!(platform.instance_id == Some(InstanceId::Key), is_shared, "{head}");
+        let expected = if is_shared { (Proof::Required, Pin::Off) } else { (Proof::Optional, Pin::FirstKey) };
+        assert_eq!((platform.proof, platform.pin), expected, "{head}");
+    }
+    refused(
+        &at(&format!("{GOOGLE}proof = \"optional\"\n"), ACCOUNT),
+        "`workload_issuer.proof` is `optional`",
+    );
+    let machine = "instance_id_claim = \"google.compute_engine.instance_id\"\n";
+    let machine = issuer(&at(&format!("{GOOGLE}{machine}proof = \"optional\"\n"), ACCOUNT));
+    let ids: Vec<&str> = machine.instance_id.iter().flat_map(InstanceId::names).collect();
+    assert_eq!((ids, machine.pin), (vec!["google.compute_engine.instance_id"], Pin::Off));
+}
+
+#[test]
 fn what_the_caller_of_a_platform_chooses_decides_nothing() {
     for (head, owner, claims) in [
         (
@@ -146,17 +166,17 @@ fn a_class_of_a_shared_issuer_says_whose_workloads_it_takes() {
             let under = at(head, &check(claim, "under = \"x/\""));
             refused(&under, "does not say whose workloads the class takes");
             let listed = at(head, &check(claim, "in = [\"x\", \"y\"]"));
-            assert_eq!(said(&listed.replace("\"task\"", "\"principal\"")), "", "{claim}");
+            assert_eq!(said(&listed), "", "{claim}");
         }
     }
     let roles = at(ENTRA, "{ claim = \"roles\", contains = \"Agent\" }");
-    assert_eq!(said(&roles.replace("\"task\"", "\"principal\"")), "");
+    assert_eq!(said(&roles), "");
 }
 
 #[test]
 fn an_issuer_that_signs_people_in_needs_a_preset_that_refuses_them() {
     for (head, when) in [(GITLAB, PROJECT), (GOOGLE, ACCOUNT), (ENTRA, IDENTITY)] {
-        let preset = issuer(&at(head, when).replace("\"task\"", "\"principal\"")).preset.word();
+        let preset = issuer(&at(head, when)).preset.word();
         for other in ["generic", "kubernetes", "github", "aws"] {
             let other = head.replace(&format!("\"{preset}\""), &format!("\"{other}\""));
             refused(&at(&other, when), "`workload_issuer.issuer` is one that signs people in too");

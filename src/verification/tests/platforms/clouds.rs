@@ -121,6 +121,23 @@ async fn a_person_who_signed_in_with_google_is_no_workload() {
     }
 }
 
+#[tokio::test]
+async fn each_process_of_a_service_account_that_proves_a_key_is_an_instance() {
+    let test = ClaimMatch::Equals(json!("buyer@shop-123.iam.gserviceaccount.com"));
+    let ours = When { all: vec![ClaimCheck { claim: "email".to_owned(), test }] };
+    let world = world_of(Preset::Gcp, |workloads| {
+        workloads.issuer = Issuer::new(GOOGLE);
+        let (when, lifetime) = (Some(ours), AgentLifetime::Instance);
+        let class = AgentClass { when, lifetime, ..AgentClass::clone(&workloads.classes[0]) };
+        workloads.classes = vec![Arc::new(class)];
+    });
+    let cached = credential(&world, account(json!({}))).await.unwrap();
+    assert!(cached.presented_with(None).is_none(), "without a key nobody knows which process it is");
+    let [one, other] = [1, 2].map(|byte| cached.presented_with(Some(Jkt::new([byte; 32]))).unwrap());
+    assert_ne!(agent(&world, &one), agent(&world, &other));
+    assert_eq!((one.workload(), other.workload()), ("112179062720391305885", "112179062720391305885"));
+}
+
 const TENANT: &str = "9122040d-6c67-4c5b-b112-36a304b66dad";
 const IDENTITY: &str = "5f1c9a2e-0b7d-4c1e-8f3a-2d9b6e7c4a10";
 const APPLICATION: &str = "6731de76-14a6-49ae-97bc-6eba6914391e";
