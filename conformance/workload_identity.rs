@@ -1,10 +1,12 @@
 //! What an agent presents as its own credential: the requirements WLI-01 to WLI-17, as far as Deputy has them.
 
+mod platforms;
+
 use serde_json::{Value, json};
 
 use crate::definition::{DEFINITION, UNLIMITED, replaced};
 use crate::expect::{self, ACTOR, Wire, actors, refuses, refuses_config};
-use crate::harness::{Cases, case, skip};
+use crate::harness::{Cases, case};
 use crate::logs;
 use crate::world::{Answer, Jwt, Key, Setup, World, claims_of, hmac_signed, unsigned};
 
@@ -14,11 +16,14 @@ pub fn cases() -> Cases {
         case("WLI-01", an_unknown_issuer_costs_no_request),
         case("WLI-02", keys_come_from_the_configuration_alone),
         case("WLI-03", deputy_is_the_only_audience),
+        case("WLI-03", platforms::an_audience_beside_deputy_is_refused_on_each_platform),
         case("WLI-04", an_agent_is_recorded_at_its_first_sight),
         case("WLI-05", one_id_at_two_issuers_is_two_agents),
         case("WLI-06", an_account_that_is_made_again_is_another_agent),
         case("WLI-06", two_pods_of_one_account_are_two_instances_and_one_principal),
+        case("WLI-06", platforms::what_is_made_again_under_its_name_is_another_agent),
         case("WLI-07", what_the_caller_chooses_decides_nothing),
+        case("WLI-07", platforms::what_the_caller_types_in_decides_nothing),
         case("WLI-08", a_proof_beside_a_credential_binds_it_to_the_key),
         case("WLI-08", a_platform_that_hands_one_credential_to_many_may_turn_the_pin_off),
         case("WLI-08", where_the_key_is_the_instance_each_process_is_an_agent),
@@ -26,10 +31,8 @@ pub fn cases() -> Cases {
         case("WLI-09", a_credential_that_comes_again_with_another_key_is_refused),
         case("WLI-10", the_issuer_of_every_cluster_needs_pinned_keys),
         case("WLI-11", workflows_are_known_by_numbers_and_not_for_pull_requests),
-        skip(
-            "WLI-12",
-            "there is no preset for Google yet, and other presets refuse an issuer that signs for people",
-        ),
+        case("WLI-12", platforms::a_person_who_signs_in_with_google_is_no_agent),
+        case("WLI-12", platforms::a_person_of_another_platform_is_no_agent_either),
         case("WLI-13", quotas_limit_the_new_agents_of_a_minute),
         case("WLI-13", quotas_limit_the_agents_that_live),
         case("WLI-14", an_instance_that_was_idle_does_not_come_back),
@@ -37,6 +40,7 @@ pub fn cases() -> Cases {
         case("WLI-15", the_credential_of_a_platform_is_kept_nowhere),
         case("WLI-16", keys_that_rotate_are_found_and_old_ones_serve_for_a_while),
         case("WLI-17", a_platform_is_one_line),
+        case("WLI-17", platforms::a_platform_is_one_line),
         case("AGD-12", an_agent_is_recorded_at_its_first_sight),
         case("AGD-13", an_unknown_issuer_costs_no_request),
         case("AGD-14", keys_come_from_the_configuration_alone),
@@ -481,7 +485,7 @@ async fn a_platform_is_one_line() {
         let world = World::start(setup).await;
         let preset_line = format!("preset = \"{preset}\"");
         assert!(world.toml.contains(&preset_line));
-        let words = "write `generic` or `kubernetes` or `github`";
+        let words = "write `generic` or `kubernetes` or `github` or `gitlab` or `aws` or `gcp` or `azure`";
         refuses_config(&world, &preset_line, "preset = \"mainframe\"", words);
     }
 }
