@@ -238,23 +238,34 @@ on_both_databases! {
         for platform in &platforms {
             let name = platform.name;
             let credential = platform.token("id_token");
-            let key = Key::new(name);
-            let as_actor = async |actor: &str| {
+            let [key, other] = ["one", "other"].map(Key::new);
+            let proving = async |actor: &str, key: Option<&Key>| {
                 let id_token = world.id_token("ann");
                 let exchange = Exchange::of_id_token(&id_token).audience("tickets").scope("tickets:search");
                 let exchange = exchange.actor(actor);
-                match platform.demands_proof() {
-                    true => assistant.try_exchange_proving(&base, &exchange, &assistant.proof(&key)).await,
-                    false => assistant.try_token(&base, &exchange).await,
+                match key {
+                    Some(key) => assistant.try_exchange_proving(&base, &exchange, &assistant.proof(key)).await,
+                    None => assistant.try_token(&base, &exchange).await,
                 }
                 .expect("an answer")
             };
+            let as_actor =
+                async |actor: &str| proving(actor, platform.demands_proof().then_some(&key)).await;
 
             let granted = as_actor(&credential).await;
 
             assert_eq!(granted.status, 200, "{name}: {}", granted.text);
             let actor = claims_of(&granted.token())["act"]["sub"].as_str().expect("an actor").to_owned();
             assert!(actor.starts_with("agent_"), "{name}: {actor}");
+
+            if platform.demands_proof() {
+                let second = proving(&credential, Some(&other)).await;
+                assert_eq!(second.status, 200, "{name}: {}", second.text);
+                assert_ne!(claims_of(&second.token())["act"]["sub"], actor, "{name}: another process");
+                let without = proving(&credential, None).await;
+                let missing = (400, "invalid_dpop_proof", "proof_missing");
+                assert_eq!(without.refusal(), missing, "{name}: {}", without.text);
+            }
 
             let signed_in = assistant.sign_in(&base, &credential, world.issuer(), "tickets:search").await;
             assert_eq!(signed_in.refusal(), SUBJECT, "{name}: {}", signed_in.text);
