@@ -68,7 +68,16 @@ pub const ADMIN_SOCKET: &str = "admin.sock";
 impl Config {
     /// The URL of the token endpoint, as clients know it whatever a proxy in front says.
     pub fn token_endpoint(&self) -> String {
-        format!("{}/token", self.issuer.as_str().trim_end_matches('/'))
+        self.endpoint("/token")
+    }
+
+    /// The URL of the revocation endpoint, as clients know it.
+    pub fn revocation_endpoint(&self) -> String {
+        self.endpoint("/revoke")
+    }
+
+    fn endpoint(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer.as_str().trim_end_matches('/'))
     }
 
     /// The path of the running server's Unix socket.

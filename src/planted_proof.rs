@@ -7,7 +7,7 @@ use crate::client_auth::AuthenticatedClient;
 use crate::decision::Permit;
 use crate::issuance::SignedToken;
 use crate::jose::Claims;
-use crate::verification::{VerifiedLogin, VerifiedOwn, VerifiedProof, VerifiedWorkload};
+use crate::verification::{VerifiedCredential, VerifiedLogin, VerifiedOwn, VerifiedProof, VerifiedWorkload};
 
 /// A value of any type, so that the only fault of a literal is the privacy of its fields.
 fn any<T>() -> T {
@@ -30,15 +30,12 @@ pub fn verified_login() -> VerifiedLogin {
     }
 }
 
+pub fn verified_credential() -> VerifiedCredential {
+    VerifiedCredential { vouched: any(), naming: any() }
+}
+
 pub fn verified_workload() -> VerifiedWorkload {
-    VerifiedWorkload {
-        issuer: any(),
-        class: any(),
-        named: any(),
-        issued_at: any(),
-        credential: any(),
-        build: any(),
-    }
+    VerifiedWorkload { vouched: any(), id: any() }
 }
 
 pub fn verified_proof() -> VerifiedProof {

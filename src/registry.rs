@@ -28,14 +28,16 @@ pub use conflicts::{Conflict, Party};
 pub use keys::{KeySource, KeysToken, Network, Reach};
 pub use possession::{Pin, Proof, TargetProof};
 pub use predicate::{LeapDay, Predicate, Question, is_reserved_claim};
-pub use preset::{OWNERS_AT_GITHUB, Preset, is_any_cluster};
+pub use preset::{EntraIssuer, EntraVersion, Preset, is_any_cluster};
 pub use provider::{
     AssuranceLevel, AuthTime, ClaimCondition, ClaimTest, IdentityProvider, MFA, OtherAudiences,
     PHISHING_RESISTANT, RelyingParty,
 };
 pub use quota::Quotas;
 pub use target::{AnswerRule, ScopeRule, SubjectForm, Target, Zone};
-pub use workload::{AgentClass, AgentLifetime, BuildClaims, IdClaims, IdPart, IdReading, WorkloadIssuer};
+pub use workload::{
+    AgentClass, AgentLifetime, BuildClaims, IdClaims, IdPart, IdReading, InstanceId, WorkloadIssuer,
+};
 
 /// Every registered party, by its identifier.
 #[derive(Clone, Debug, Default)]

@@ -34,7 +34,7 @@ pub use own::{Compared, PresentedOwn};
 pub use verified_login::VerifiedLogin;
 pub use verified_own::VerifiedOwn;
 pub use verified_proof::VerifiedProof;
-pub use verified_workload::{Build, Credential, VerifiedWorkload};
+pub use verified_workload::{Build, Credential, VerifiedCredential, VerifiedWorkload};
 pub use workload::explained::Explained;
 
 pub use remote::{
@@ -232,7 +232,7 @@ impl Verifier {
         })
     }
 
-    /// Verifies a workload's token and finds its class.
+    /// Verifies a workload's token and finds its class. Which agent it is of, [`VerifiedCredential::presented_with`] says.
     ///
     /// # Errors
     /// As [`Verifier::login`].
@@ -241,7 +241,7 @@ impl Verifier {
         config: &Config,
         token: &Scanned<'_>,
         now: Timestamp,
-    ) -> Result<VerifiedWorkload, NotVerified> {
+    ) -> Result<VerifiedCredential, NotVerified> {
         let scanned = token.as_ref().map_err(|error| *error)?;
         let issuer = scanned
             .claimed_issuer()

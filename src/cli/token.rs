@@ -13,7 +13,7 @@ mod server;
 use clap::Subcommand;
 
 use super::{CliError, Output};
-use key::read_proof_key;
+use key::ProofKey;
 pub(super) use server::read_token;
 use server::{Caller, TokenFile};
 

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::jose::{Scanned, UnverifiedToken};
 use crate::oauth::{Cause, Plain, TokenFault};
 use crate::registry::{AgentClass, Client};
-use crate::verification::{NotVerified, VerifiedWorkload, Verifier};
+use crate::verification::{NotVerified, VerifiedCredential, Verifier};
 
 use super::Rejected;
 
@@ -27,14 +27,14 @@ pub enum PlatformWay {
 /// The platform's credential that authenticated a client.
 #[derive(Clone, Debug)]
 pub struct PlatformCredential {
-    workload: VerifiedWorkload,
+    credential: VerifiedCredential,
     way: PlatformWay,
 }
 
 impl PlatformCredential {
-    /// The agent's workload, as its issuer vouches for it.
-    pub const fn workload(&self) -> &VerifiedWorkload {
-        &self.workload
+    /// The credential as it was verified. It names the agent, but for one that is named by its key.
+    pub const fn credential(&self) -> &VerifiedCredential {
+        &self.credential
     }
 
     pub const fn way(&self) -> PlatformWay {
@@ -67,13 +67,13 @@ pub async fn prove(
         return Err(fault(TokenFault::Kind));
     }
     let kid = scanned.header().kid.clone();
-    let workload = match verifier.workload(config, token, now).await {
-        Ok(workload) => workload,
+    let credential = match verifier.workload(config, token, now).await {
+        Ok(credential) => credential,
         Err(NotVerified::Fault(found)) => return Err(fault(found)),
         Err(NotVerified::Unavailable(why)) => return Err(Rejected::Unavailable(why)),
     };
-    let client = client_of(config, workload.class(), named)?;
-    Ok((client, PlatformCredential { workload, way }, kid))
+    let client = client_of(config, credential.class(), named)?;
+    Ok((client, PlatformCredential { credential, way }, kid))
 }
 
 fn client_of(config: &Config, class: &AgentClass, named: Option<&str>) -> Result<Arc<Client>, Plain> {

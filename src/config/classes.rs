@@ -7,7 +7,7 @@ use super::quotas::RawQuotas;
 use super::section::Section;
 use super::table::table;
 use crate::base::time::Lifetime;
-use crate::registry::{AgentClass, AgentLifetime, BuildClaims, ClaimMatch, OWNERS_AT_GITHUB, Preset, When};
+use crate::registry::{AgentClass, AgentLifetime, BuildClaims, ClaimCheck, ClaimMatch, Preset, When};
 
 table! {
     /// The classes of agents. The first class that matches applies.
@@ -15,10 +15,11 @@ table! {
         /// The name of the class in policy and audit. No other class of any issuer may have it.
         #[schemars(required, example = &"age-verification")]
         name: Option<String>,
-        #[schemars(extend("x-default" = "any token of the issuer; required with `github`"))]
+        #[schemars(extend("x-default" = "any token of the issuer; required with `github`, `gitlab`, `gcp` and `azure`"))]
         when: Option<RawWhen>,
-        /// The events of GitHub Actions by which the workflows of the class may be started.
-        #[schemars(example = ["push", "workflow_dispatch"], extend("x-default" = "any but those of pull requests"))]
+        /// The events by which the workflows of the class may be started: `event_name` with `github`, `pipeline_source`
+        /// with `gitlab`.
+        #[schemars(example = ["push", "workflow_dispatch"], extend("x-default" = "any but those of pull requests and merge requests"))]
         events: Option<Vec<String>>,
         /// How long an agent of the class lives.
         #[schemars(required, example = &"task")]
@@ -120,22 +121,42 @@ fn check_condition(section: &Section<'_>, preset: Preset, when: Option<&When>) {
             section.refuse("when", what, "check claims whose value the issuer decides");
         }
     }
+    for check in when.into_iter().flat_map(|when| &when.all) {
+        let vouchers = preset.vouchers(&check.claim);
+        let is_vouched_for = when.is_some_and(|when| when.all.iter().any(|other| vouches(vouchers, other)));
+        if !vouchers.is_empty() && !is_vouched_for {
+            let what = format!("checks `{}`, which anybody chooses who may push to any branch", check.claim);
+            let fix = format!(
+                "add the check `{{ claim = \"{}\", equals = \"true\" }}`, in `all` beside it",
+                vouchers.join("\", equals = \"true\" }` or `{ claim = \"")
+            );
+            section.refuse("when", what, fix);
+        }
+    }
+    let owners = preset.owners();
     let names_owner = when.into_iter().flat_map(|when| &when.all).any(|check| {
-        OWNERS_AT_GITHUB.contains(&check.claim.as_str())
-            && matches!(check.test, ClaimMatch::Equals(_) | ClaimMatch::In(_))
+        // A text is never found by `contains`, which only a list can meet.
+        owners.contains(&check.claim.as_str()) && !matches!(check.test, ClaimMatch::Under(_))
     });
-    if preset.is_shared() && !names_owner {
-        let owners: Vec<_> = OWNERS_AT_GITHUB.iter().map(|claim| format!("`{claim}`")).collect();
+    if !owners.is_empty() && !names_owner {
+        let owners: Vec<_> = owners.iter().map(|claim| format!("`{claim}`")).collect();
         let what =
-            format!("does not say whose workflows the class takes: it checks none of {}", owners.join(", "));
-        let fix = "add such a check: GitHub signs tokens for everybody, and names can be taken over";
+            format!("does not say whose workloads the class takes: it checks none of {}", owners.join(", "));
+        let fix =
+            "add such a check: the issuer signs tokens for others too, and other names can be taken over";
         section.refuse("when", what, fix);
     }
 }
 
+/// Whether this check holds only if one of these claims is `"true"`.
+fn vouches(vouchers: &[&str], check: &ClaimCheck) -> bool {
+    let is_true = matches!(&check.test, ClaimMatch::Equals(value) if value.as_str() == Some("true"));
+    is_true && vouchers.contains(&check.claim.as_str())
+}
+
 fn checked_events(section: &Section<'_>, preset: Preset, events: Vec<String>) -> BTreeSet<String> {
-    if preset != Preset::Github {
-        section.refuse("events", "is for issuers with `preset = \"github\"`", "remove it");
+    if preset.event_claim().is_none() {
+        section.refuse("events", "is for issuers with `preset = \"github\"` or `\"gitlab\"`", "remove it");
     }
     if events.is_empty() {
         section.refuse("events", "is empty: no workflow would be taken", "name the events, or remove it");

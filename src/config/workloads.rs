@@ -14,8 +14,8 @@ use crate::base::time::Lifetime;
 use crate::jose::Algorithm;
 use crate::oauth::Issuer;
 use crate::registry::{
-    AgentClass, IdClaims, KeySource, KeysToken, Network, Pin, Preset, Proof, Reach, WorkloadIssuer, forms,
-    is_any_cluster,
+    AgentClass, EntraIssuer, IdClaims, InstanceId, KeySource, KeysToken, Network, Pin, Preset, Proof, Reach,
+    WorkloadIssuer, forms, is_any_cluster,
 };
 
 table! {
@@ -32,7 +32,7 @@ table! {
         /// The URL of the issuer's keys.
         #[schemars(
             example = &"https://workloads.example/keys",
-            extend("x-default" = "this or `jwks_file`; `github`: `/.well-known/jwks` at the issuer")
+            extend("x-default" = "this or `jwks_file`; where the platform has them, except with `generic` and `kubernetes`")
         )]
         jwks_uri: Option<String>,
         /// A file in which the issuer's keys are pinned.
@@ -58,19 +58,20 @@ table! {
         /// The claim that identifies the workload permanently, or several that do so together.
         #[schemars(example = ["project_id", "pipeline"], extend("x-default" = "by preset; `generic`: `sub`"))]
         stable_id_claim: Option<TextOrTexts>,
-        /// The claim that identifies one instance and never recurs, or several that do so together. A class with
-        /// `lifetime = "task"` or `"instance"` needs it.
+        /// The claim that identifies one instance and never recurs, or several that do so together; or `"key"`: the key
+        /// that a request proves is the instance, so that each process that makes one is an agent. A claim of the name
+        /// `key` is written `["key"]`. A class with `lifetime = "task"` or `"instance"` needs it.
         #[schemars(example = &"instance", extend("x-default" = "by preset; `generic`: none"))]
         instance_id_claim: Option<TextOrTexts>,
         /// The greatest difference between `exp` and `iat` of the issuer's tokens.
-        #[schemars(range(min = 1, max = 86_400), example = &600, extend("x-default" = "`3600`; `kubernetes`: `86400`"))]
+        #[schemars(range(min = 1, max = 90_000), example = &600, extend("x-default" = "`3600`; `kubernetes`: `86400`, `azure`: `90000`"))]
         max_token_lifetime_seconds: Option<u32>,
         /// Whether agents of the issuer must prove a key (DPoP, RFC 9449).
-        #[schemars(example = &"required")]
-        proof: Proof,
+        #[schemars(example = &"required", extend("x-default" = "`optional`; `required` where the key is the instance, and with `gcp` and `azure`"))]
+        proof: Option<Proof>,
         /// Whether a token of the issuer is pinned to the key that is first proven beside it, until it expires.
-        #[schemars(example = &"off")]
-        pin: Pin,
+        #[schemars(example = &"off", extend("x-default" = "`first-key`; `off` where the key is the instance, and with `gcp` and `azure`"))]
+        pin: Option<Pin>,
         #[schemars(extend("x-default" = "none: no agent of the issuer is known"))]
         class: Vec<RawClass>,
         #[schemars(extend("x-default" = "`agents.quotas`"))]
@@ -78,6 +79,8 @@ table! {
     }
 }
 
+/// What `instance_id_claim` says where the instance is the key that a request proves.
+const KEY: &str = "key";
 /// As many claims may be one identifier.
 const MOST_CLAIMS: usize = 8;
 /// The issuer of the tokens that clusters wrote into secrets of old, which never expire.
@@ -99,7 +102,10 @@ pub(super) fn workload_issuer(
                 "use projected service account tokens and the issuer of the cluster",
             );
         }
-        Some(issuer) => drop(section.accept("issuer", forms::workload_issuer(issuer))),
+        Some(issuer) => {
+            _ = section.accept("issuer", forms::workload_issuer(issuer));
+            check_platform(section, preset, issuer);
+        }
         None => {}
     }
     let audience = raw.audience.clone().or_else(|| own_issuer.map(|issuer| issuer.as_str().to_owned()));
@@ -111,8 +117,8 @@ pub(super) fn workload_issuer(
     let names = raw.algorithms.unwrap_or_else(|| algorithms(preset));
     let algorithms = section.algorithms("algorithms", &names, &TOKEN_ALGORITHMS);
     let stable_id = id(section, preset, "stable_id_claim", raw.stable_id_claim);
-    let instance_id = id(section, preset, "instance_id_claim", raw.instance_id_claim);
-    let instance_id = instance_id.or_else(|| preset.instance_id());
+    let instance_id = instance_id(section, preset, raw.instance_id_claim);
+    let (proof, pin) = possession(section, preset, instance_id.as_ref(), (raw.proof, raw.pin));
     let mut classes: Vec<Arc<AgentClass>> = Vec::new();
     for (position, raw) in raw.class.into_iter().enumerate() {
         let place = section.item("class", position);
@@ -133,12 +139,28 @@ pub(super) fn workload_issuer(
         algorithms,
         stable_id: stable_id.unwrap_or_else(|| preset.stable_id()),
         instance_id,
-        proof: raw.proof,
-        pin: raw.pin,
+        proof,
+        pin,
         quotas: raw.quotas.unwrap_or(default_quotas).into(),
         max_token_lifetime: lifetime.unwrap_or_else(|| preset.max_token_lifetime()),
         classes,
     })
+}
+
+/// An issuer that signs people in as well needs a preset that refuses them, and one of Entra names its tenant.
+fn check_platform(section: &Section<'_>, preset: Preset, issuer: &str) {
+    if let Some(needed) = Preset::of_sign_in(issuer).filter(|_| !preset.proves_a_workload()) {
+        let what = format!(
+            "is one that signs people in too, and the preset `{}` cannot tell a workload from a person",
+            preset.word()
+        );
+        section.refuse("issuer", what, format!("write `preset = \"{}\"`", needed.word()));
+    }
+    if preset == Preset::Azure && EntraIssuer::parse(issuer).is_none() {
+        let fix = "write the `iss` of the tokens of one tenant: `https://login.microsoftonline.com/TENANT/v2.0`, or for \
+                   tokens of version 1.0 `https://sts.windows.net/TENANT/`, where TENANT is its identifier in lower case";
+        section.refuse("issuer", "names no tenant", fix);
+    }
 }
 
 fn algorithms(preset: Preset) -> Vec<String> {
@@ -210,6 +232,34 @@ fn with_token(section: &Section<'_>, reach: Reach, file: Option<PathBuf>, keys: 
     Reach { token: Some(KeysToken { file: section.file(file), origin: url.origin() }), ..reach }
 }
 
+fn instance_id(section: &Section<'_>, preset: Preset, raw: Option<TextOrTexts>) -> Option<InstanceId> {
+    match raw {
+        None => preset.instance_id(),
+        Some(TextOrTexts::Text(word)) if word == KEY => Some(InstanceId::Key),
+        named => id(section, preset, "instance_id_claim", named).map(InstanceId::Claims),
+    }
+}
+
+/// What is demanded of the holder of a credential. Where a key is what names an agent, it has to be proven, and one
+/// credential is handed to several processes, each with a key of its own.
+fn possession(
+    section: &Section<'_>,
+    preset: Preset,
+    instance: Option<&InstanceId>,
+    (proof, pin): (Option<Proof>, Option<Pin>),
+) -> (Proof, Pin) {
+    let is_key = instance == Some(&InstanceId::Key);
+    if is_key && proof == Some(Proof::Optional) {
+        let what = "is `optional`, but the key that a request proves is what names its agent";
+        section.refuse("proof", what, "remove it, or name the claim of the instance in `instance_id_claim`");
+    }
+    let (default_proof, default_pin) = match is_key || preset.shares_credentials() {
+        true => (Proof::Required, Pin::Off),
+        false => (Proof::Optional, Pin::FirstKey),
+    };
+    (proof.unwrap_or(default_proof), pin.unwrap_or(default_pin))
+}
+
 /// The claims of an identifier that the operator names.
 fn id(section: &Section<'_>, preset: Preset, key: &str, claims: Option<TextOrTexts>) -> Option<IdClaims> {
     let claims = claims?.into_texts();
@@ -218,13 +268,17 @@ fn id(section: &Section<'_>, preset: Preset, key: &str, claims: Option<TextOrTex
         section.refuse(key, what, "name the claims that identify a workload");
     }
     for claim in &claims {
-        if preset.is_chosen_by_caller(claim) {
+        if preset.is_chosen_by_caller(claim)
+            || (!preset.vouchers(claim).is_empty() && !preset.is_recycled(claim))
+        {
             let what = format!("names `{claim}`, whose value the caller chooses");
             section.refuse(key, what, "name claims whose value the issuer decides");
         }
         if preset.is_recycled(claim) {
             let what = format!("names `{claim}`, a name that another workload can get later");
-            section.refuse(key, what, "name identifiers that never recur, such as `repository_id`");
+            let never = preset.stable_id();
+            let such = never.names().next().unwrap_or("sub");
+            section.refuse(key, what, format!("name identifiers that never recur, such as `{such}`"));
         }
     }
     Some(IdClaims::of(claims))

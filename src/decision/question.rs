@@ -25,7 +25,25 @@ pub struct World {
 pub struct Verified {
     pub subject: SubjectResult,
     /// The actor: the agent of the actor token where one was sent, else the client's own agent.
-    pub actor: Result<Acting, NotVerified>,
+    pub actor: Result<Acting, NoActor>,
+}
+
+/// Why it is not known who acts.
+#[derive(Debug)]
+pub enum NoActor {
+    /// The credential of the agent.
+    NotVerified(NotVerified),
+    /// The agent is named by the key that the request proves, and it proves none.
+    KeyMissing,
+}
+
+impl<E> From<E> for NoActor
+where
+    NotVerified: From<E>,
+{
+    fn from(error: E) -> Self {
+        Self::NotVerified(error.into())
+    }
 }
 
 /// The result of verifying the subject token, by its kind.

@@ -51,7 +51,7 @@ const FIRST_HOP: &[FaultAt] = &[
         scene.verified.subject = SubjectResult::Login(Err(TokenFault::Expired.into()));
     }),
     (Check::Actor, "signature", |scene| {
-        scene.verified.actor = Err(NotVerified::Fault(TokenFault::Signature));
+        scene.verified.actor = Err(TokenFault::Signature.into());
     }),
     (Check::Binding, "may_act", |scene| {
         let someone_else =
@@ -126,7 +126,7 @@ fn the_checks_before_the_decision_are_reported_in_the_same_order() {
 #[test]
 fn a_fault_of_the_subject_that_only_the_record_shows_comes_before_one_of_the_actor_token() {
     let mut scene = Scene::onward();
-    scene.verified.actor = Err(NotVerified::Fault(TokenFault::Signature));
+    scene.verified.actor = Err(TokenFault::Signature.into());
     assert_eq!(ended(&scene), (Check::Actor, "signature".to_owned()));
     scene.lineage(|lineage| lineage.task.ended = Some(Ended { at: NOW, why: EndReason::TaskDone }));
     assert_eq!(ended(&scene), (Check::Subject, "task_ended".to_owned()));

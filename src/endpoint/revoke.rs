@@ -14,9 +14,9 @@ use crate::http::reply;
 use crate::jose::UnverifiedToken;
 use crate::keys::AgentOf;
 use crate::metrics::Endpoint;
-use crate::oauth::{Params, Plain};
+use crate::oauth::{AgentId, Cause, Params, Plain};
 use crate::store::{Change, Control, Entry, Recorded};
-use crate::verification;
+use crate::verification::{self, VerifiedProof};
 
 /// `POST /revoke` (RFC 7009 §2).
 pub struct Revocation;
@@ -59,6 +59,35 @@ async fn revoke(app: &App, caller: &Caller, params: &Params) -> Result<(), Stop>
     }
 }
 
+/// Which agent asks.
+struct Asking {
+    /// The agent that the credential of a platform names, alone or with the key that the request proves.
+    agent: Option<AgentId>,
+    /// The proof of that key. Where no key names the agent, none is looked at.
+    proof: Option<VerifiedProof>,
+}
+
+impl Asking {
+    /// # Errors
+    /// A key names the agent, and its proof is missing or bad.
+    fn of(presenting: Presenting<'_>, client: &AuthenticatedClient) -> Result<Self, Cause> {
+        let Presenting { app, config, caller, now, .. } = presenting;
+        let Some(platform) = client.platform() else { return Ok(Self { agent: None, proof: None }) };
+        let credential = platform.credential();
+        let proof = match credential.is_named_by_key() {
+            true => {
+                let presented = (caller.dpop.as_slice(), &*config.revocation_endpoint());
+                VerifiedProof::of_request(config, &app.secrets, presented, now)?
+            }
+            false => None,
+        };
+        let workload = credential.presented_with(proof.as_ref().map(VerifiedProof::thumbprint));
+        let workload = workload.ok_or(Plain::ProofMissing)?;
+        let agent = app.secrets.agent_id(AgentOf::Workload(workload.issuer(), workload.id()));
+        Ok(Self { agent: Some(agent), proof })
+    }
+}
+
 async fn run(
     presenting: Presenting<'_>,
     client: &AuthenticatedClient,
@@ -67,6 +96,7 @@ async fn run(
     told: &impl Fn(RevocationEvent) -> Told,
 ) -> Result<(), Stop> {
     let Presenting { app, config, now, .. } = presenting;
+    let asking = Asking::of(presenting, client)?;
     let token = UnverifiedToken::scan(params.get("token").ok_or(Plain::TokenMissing)?);
     let change = match presenting.find(token.clone()).await.map_err(Stop::Failed)? {
         Err(_) if verification::is_foreign_kind(config, &token) => {
@@ -85,17 +115,15 @@ async fn run(
             event.chain = delegation.chain.clone();
             event.subject = Some(lineage.subject.reference);
             event.target = Some(delegation.target.clone());
-            let agent = client.platform().map(|credential| {
-                let workload = credential.workload();
-                app.secrets.agent_id(AgentOf::Workload(workload.issuer(), workload.id()))
-            });
             let decision::Revocation { jti, why } =
-                revocation(&client.client().id, agent.as_ref(), delegation)?;
+                revocation(&client.client().id, asking.agent.as_ref(), delegation)?;
             event.why = Some(why);
             Change::Control(Control::RevokeToken { jti, why })
         }
     };
-    let entry = Entry { one_time: client.one_time().to_vec(), change, told: Some(told(event.clone())), now };
+    let used = asking.proof.as_ref().map(VerifiedProof::used);
+    let one_time = client.one_time().iter().chain(used).cloned().collect();
+    let entry = Entry { one_time, change, told: Some(told(event.clone())), now };
     match app.store.record(entry).await? {
         Recorded::Replayed(cause) => Err(cause.into()),
         _ => Ok(()),

@@ -23,6 +23,11 @@ macro_rules! fingerprint {
             pub const fn digest(&self) -> &Digest {
                 &self.0
             }
+
+            /// Reads what [`fmt::Display`] writes, and nothing else.
+            pub fn parse(text: &str) -> Option<Self> {
+                URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok()).map(Self)
+            }
         }
 
         impl fmt::Display for $name {
@@ -46,8 +51,7 @@ macro_rules! fingerprint {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
-                let digest = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
-                digest.map(Self).ok_or_else(|| D::Error::custom("not a SHA-256 in base64url"))
+                Self::parse(&text).ok_or_else(|| D::Error::custom("not a SHA-256 in base64url"))
             }
         }
     };

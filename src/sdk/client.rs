@@ -214,7 +214,7 @@ impl Client {
         )
     }
 
-    /// The same client, which proves that it holds `key` with each request for a token (DPoP, RFC 9449).
+    /// The same client, which proves that it holds `key` with each request for a token and each revocation (DPoP, RFC 9449).
     #[must_use]
     pub fn proving(mut self, key: impl Into<ClientKey>) -> Self {
         self.proof_key = Some(key.into());
@@ -232,15 +232,24 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`] with what the server said, or why no such answer came.
     pub async fn exchange(&self, http: &impl Transport, exchange: &Exchange<'_>) -> Result<Issued, Error> {
-        let mut response = self.post(http, Endpoint::Token, exchange.params()).await?;
+        let response = self.post_with_nonce(http, Endpoint::Token, exchange.params()).await?;
+        Issued::read(accepted(&response)?)
+    }
+
+    async fn post_with_nonce(
+        &self,
+        http: &impl Transport,
+        endpoint: Endpoint,
+        params: &[(&str, &str)],
+    ) -> Result<Response, Error> {
+        let response = self.post(http, endpoint, params).await?;
         if self.proof_key.is_some()
             && response.json()["error"] == USE_NONCE
             && let Some(nonce) = response.headers.get(NONCE).and_then(|nonce| nonce.to_str().ok())
         {
-            let request = self.request_with(Endpoint::Token, exchange.params(), Some(nonce))?;
-            response = http.send(request).await?;
+            return Ok(http.send(self.request_with(endpoint, params, Some(nonce))?).await?);
         }
-        Issued::read(accepted(&response)?)
+        Ok(response)
     }
 
     /// Asks whether a token is active.
@@ -257,7 +266,7 @@ impl Client {
     /// # Errors
     /// As [`Client::exchange`]. A token that is not the client's is left alone, and is no error.
     pub async fn revoke(&self, http: &impl Transport, token: &str) -> Result<(), Error> {
-        let response = self.post(http, Endpoint::Revocation, &[("token", token)]).await?;
+        let response = self.post_with_nonce(http, Endpoint::Revocation, &[("token", token)]).await?;
         accepted(&response).map(drop)
     }
 
@@ -321,7 +330,7 @@ impl Client {
             }
         }
         let proof = match (endpoint, &self.proof_key) {
-            (Endpoint::Token, Some(key)) => {
+            (Endpoint::Token | Endpoint::Revocation, Some(key)) => {
                 let extra = nonce.map(|nonce| ("nonce", nonce.to_owned()));
                 Some(self.proof(&key.0, &Method::POST, request.url(), extra)?)
             }

@@ -1,20 +1,27 @@
 //! Verifies the credential of a workload by the rules of its issuer. What only one platform has is in a file of its own.
 
+mod aws;
+mod azure;
+mod event;
 pub mod explained;
+mod gcp;
 mod github;
+mod gitlab;
 mod kubernetes;
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::verified_workload::{Build, Named};
-use super::{Credential, VerifiedWorkload};
+use super::verified_workload::{Build, Naming, Vouched};
+use super::{Credential, VerifiedCredential};
 use crate::base::text::is_shown;
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::jose::{Claims, UnverifiedToken};
 use crate::oauth::{TokenFault, WorkloadId, WorkloadIdForm, WorkloadIdKind, WorkloadIdValue};
-use crate::registry::{AgentClass, BuildClaims, IdClaims, IdPart, IdReading, Preset, WorkloadIssuer};
+use crate::registry::{
+    AgentClass, BuildClaims, IdClaims, IdPart, IdReading, InstanceId, Preset, WorkloadIssuer,
+};
 
 /// The longest `sub` or value of an id taken, in bytes.
 const MAX_ID: usize = 512;
@@ -40,7 +47,7 @@ pub fn judge(
     claims: &Claims,
     signed: &str,
     now: Timestamp,
-) -> Result<VerifiedWorkload, TokenFault> {
+) -> Result<VerifiedCredential, TokenFault> {
     // Deputy's own value and nothing beside it: a token for another service is not for us.
     match claims.audiences().map_err(|_| TokenFault::Audience)?.as_slice() {
         [only] if *only == issuer.audience => {}
@@ -50,9 +57,7 @@ pub fn judge(
     if claims.get("act").is_some() {
         return Err(TokenFault::ForeignChain);
     }
-    if issuer.preset == Preset::Kubernetes {
-        kubernetes::check(claims)?;
-    }
+    check_platform(issuer, claims)?;
     let expires_at = check_times(issuer, claims, now)?;
     let subject = match claims.text("sub").map_err(|_| TokenFault::Subject)? {
         Some(sub) if sub.is_empty() || sub.len() > MAX_ID => return Err(TokenFault::Subject),
@@ -60,24 +65,48 @@ pub fn judge(
     };
     let class = class(issuer, claims)?;
     let stable = || id(claims, WorkloadIdKind::Stable, &issuer.stable_id);
-    let (id, workload) = if class.lifetime.is_of_an_instance() {
-        // Refused at load without; were it ever missing, there is no id that never recurs.
-        let of_instance = issuer.instance_id.as_ref().ok_or(TokenFault::Claim)?;
-        let instance = id(claims, WorkloadIdKind::Instance, of_instance)?;
-        let workload = stable().unwrap_or_else(|_| instance.clone()).text();
-        (instance, workload)
-    } else {
-        let stable = stable()?;
-        let workload = stable.text();
-        (stable, workload)
+    let of_instance = issuer.instance_id.as_ref().filter(|_| class.lifetime.is_of_an_instance());
+    let (naming, workload) = match of_instance {
+        Some(InstanceId::Claims(of_instance)) => {
+            let instance = id(claims, WorkloadIdKind::Instance, of_instance)?;
+            let workload = stable().unwrap_or_else(|_| instance.clone()).text();
+            (Naming::Id(instance), workload)
+        }
+        // The key is the holder's own choice, so that the workload has to be named by the issuer.
+        Some(InstanceId::Key) => (Naming::Key, stable()?.text()),
+        // Refused at load; were it ever missing, there is no id that never recurs.
+        None if class.lifetime.is_of_an_instance() => return Err(TokenFault::Claim),
+        None => {
+            let stable = stable()?;
+            let workload = stable.text();
+            (Naming::Id(stable), workload)
+        }
     };
     // A stop that was lifted takes later credentials only, and one of unknown age is none.
     let issued_at = claims.time("iat")?.map_or(i64::MIN, Timestamp::seconds);
-    let credential = Credential { hash: Credential::hash(signed), expires_at };
-    let named = Named { subject, id, workload };
-    let build = build(claims, &class.build);
-    let issuer = issuer.issuer.clone();
-    Ok(VerifiedWorkload::new(issuer, Arc::clone(class), named, issued_at, credential, build))
+    let vouched = Vouched {
+        issuer: issuer.issuer.clone(),
+        class: Arc::clone(class),
+        subject,
+        workload,
+        issued_at,
+        credential: Credential { hash: Credential::hash(signed), expires_at },
+        build: build(claims, &class.build),
+    };
+    Ok(VerifiedCredential::new(vouched, naming))
+}
+
+/// What only one platform has to be asked, and no configuration turns off.
+fn check_platform(issuer: &WorkloadIssuer, claims: &Claims) -> Result<(), TokenFault> {
+    match issuer.preset {
+        Preset::Kubernetes => kubernetes::check(claims),
+        Preset::Gitlab => gitlab::check(claims),
+        Preset::Aws => aws::check(claims),
+        Preset::Gcp => gcp::check(claims),
+        Preset::Azure => azure::check(&issuer.issuer, claims),
+        // What is refused of these depends on the class, or nothing is.
+        Preset::Github | Preset::Generic => Ok(()),
+    }
 }
 
 /// Gives `exp`.
@@ -102,15 +131,14 @@ fn check_times(issuer: &WorkloadIssuer, claims: &Claims, now: Timestamp) -> Resu
     Ok(expires_at)
 }
 
-/// The first class whose condition the claims meet, and which takes what started a workflow.
+/// The first class whose condition the claims meet, and which takes what started the workflow or pipeline.
 fn class<'a>(issuer: &'a WorkloadIssuer, claims: &Claims) -> Result<&'a Arc<AgentClass>, TokenFault> {
     let fitting =
         || issuer.classes.iter().filter(|class| class.when.as_ref().is_none_or(|when| when.holds(claims)));
-    if issuer.preset != Preset::Github {
+    let Some(event) = event::of(issuer.preset, claims)? else {
         return fitting().next().ok_or(TokenFault::NoClass);
-    }
-    let event = github::event(claims)?;
-    let found = fitting().find(|class| github::takes(class, event));
+    };
+    let found = fitting().find(|class| event.is_taken_by(class));
     found.ok_or_else(|| if fitting().next().is_some() { TokenFault::Event } else { TokenFault::NoClass })
 }
 

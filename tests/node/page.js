@@ -8,6 +8,9 @@ import { SignJWT, calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jos
 import { World } from './world.js';
 
 const TLS = '[tls]\ncertificate_file = "certs/server.pem"\nkey_file = "certs/server-key.pem"\n';
+// The pages of platforms whose keys are where their presets say.
+const CLOUDS = ['aws', 'azure', 'gcp'];
+const CLUSTER = 'https://kubernetes.default.svc.cluster.local';
 const PAGES = new URL('../../docs/callers/', import.meta.url);
 
 // What a cluster projects into a pod of the account `booking`.
@@ -32,6 +35,21 @@ function configuration(page, number) {
   return text.split('```toml\n# deputy.toml')[number + 1].split('\n```')[0];
 }
 
+// What the platform of a page says of an agent. What clouds say is that of the page's first recorded request.
+function workloadOf(page) {
+  if (CLOUDS.includes(page)) {
+    return JSON.parse(readFileSync(new URL(`../callers/requests/${page}.json`, import.meta.url), 'utf8')).requests[0].platform_token;
+  }
+  return {
+    sub: 'system:serviceaccount:agents:booking',
+    'kubernetes.io': {
+      namespace: 'agents',
+      pod: { name: 'booking-7f', uid: 'a24c5c1e-8d3f-4c53-8a80-4f3a5a0e7b11' },
+      serviceaccount: { name: 'booking', uid: 'e7b07a5e-2b0b-44a1-8b13-4b5f1f0a9c22' },
+    },
+  };
+}
+
 // Starts Deputy as the page says, with `provider` in the place of the page's. Gives the world, and what its parties hold.
 // With `byTls`, it is served by TLS.
 export async function stage(database, page, number, provider, byTls = false) {
@@ -42,6 +60,7 @@ export async function stage(database, page, number, provider, byTls = false) {
   let toml = configuration(page, number)
     .replace(/\[tls\]\n(.+\n)+/, byTls ? `${listen}\n${TLS}` : listen)
     .replace(issuerOf, `issuer = "${provider}"\nnetwork = "private"`)
+    .replace(/^preset +?= "(?:aws|azure|gcp)"$/m, (line) => `${line}\njwks_file = "cluster.jwks.json"`)
     .replaceAll('"travel-app"', '"booking-app"')
     .replace(/^jwks_uri += "https:\/\/token\.actions\..*$/m, 'jwks_file = "cluster.jwks.json"')
     .replaceAll('https://deputy.example', world.issuer);
@@ -69,10 +88,22 @@ export async function stage(database, page, number, provider, byTls = false) {
   return {
     world, secret, audience, privateKey,
     jwk: { ...await exportJWK(privateKey), ...name },
+<<<<<<< HEAD
     // What the platform of the page vouches for.
     platformToken: async () => world.saw(await new SignJWT(toml.includes('preset   = "github"') ? JOB : POD)
       .setProtectedHeader({ alg: 'RS256', kid: 'cluster-1' })
       .setAudience([world.issuer]).setIssuedAt().setNotBefore('0s').setExpirationTime('10m').setJti(randomBytes(8).toString('hex'))
       .sign(cluster.privateKey)),
+=======
+    // What the cluster projects into a pod of the account `booking`, or another platform gives to an agent.
+    platformToken: async () => {
+      const workload = workloadOf(page);
+      const issuer = toml.match(/\[\[workload_issuer\]\][^[]*?\bissuer +?= "(.*?)"/)?.[1] ?? CLUSTER;
+      return world.saw(await new SignJWT(workload).setProtectedHeader({ alg: 'RS256', kid: 'cluster-1' })
+        .setIssuer(issuer).setAudience(workload.aud ?? [world.issuer])
+        .setIssuedAt().setNotBefore('0s').setExpirationTime('10m').setJti(randomBytes(8).toString('hex'))
+        .sign(cluster.privateKey));
+    },
+>>>>>>> platforms
   };
 }

@@ -27,7 +27,9 @@ const STORIES = {
 };
 
 // The pages of callers that have commands or programs, each with the number of the configuration that they are for.
-const CALLERS = { kubernetes: 0, kagent: 0, keycard: 1, 'google-auth': 0, libraries: 0, 'github-actions': 0 };
+const CALLERS = {
+  aws: 0, azure: 0, gcp: 0, kubernetes: 0, kagent: 0, keycard: 1, 'google-auth': 0, libraries: 0, 'github-actions': 0,
+};
 
 const callersPage = (name) => `docs/callers/${name}.md`;
 const followed = new Set([...Object.values(STORIES).flat().map(([page]) => page), ...Object.keys(CALLERS).map(callersPage)]);
@@ -123,6 +125,7 @@ async function callerOf({ world, audience, secret, privateKey, platformToken }, 
     user_token: audience && await accessToken(provider.issuer, audience),
     id_token: await signIn(provider.issuer),
     platform_token: await platformToken(),
+    credential: await platformToken(),
     'clients/assistant.pem': await exportPKCS8(privateKey),
   };
   const reader = await Reader.begin([

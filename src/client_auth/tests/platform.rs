@@ -58,9 +58,10 @@ async fn a_pod_with_nothing_but_its_token_is_its_client_and_its_agent() {
         assert!(client.one_time().is_empty(), "it may be used again");
         let platform = client.platform().unwrap();
         assert_eq!(platform.way(), way);
-        assert_eq!(platform.workload().instance().as_deref(), Some("pod-uid"));
-        assert!(platform.workload().is(&token));
-        assert!(!platform.workload().is(&credential(&world, json!({"jti": "another"}))));
+        let presented = platform.credential().presented_with(None).unwrap();
+        assert_eq!(presented.instance().as_deref(), Some("pod-uid"));
+        assert!(platform.credential().is(&token));
+        assert!(!platform.credential().is(&credential(&world, json!({"jti": "another"}))));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Denial, Held, Unknown, Walk};
-use crate::decision::question::SubjectResult;
+use crate::decision::question::{NoActor, SubjectResult};
 use crate::decision::report::Report;
 use crate::decision::usable::is_named;
 use crate::delegation::actor::Acting;
@@ -12,7 +12,7 @@ use crate::delegation::fault::Fault;
 use crate::delegation::plan::{LoginRecord, check_agent, check_credential, check_user};
 use crate::delegation::record::live;
 use crate::delegation::recorded::Recorded;
-use crate::oauth::{Cause, TokenFault};
+use crate::oauth::{Cause, Plain, TokenFault};
 use crate::registry::IdentityProvider;
 use crate::verification::{LoginFacts, NotALogin, NotVerified};
 
@@ -62,8 +62,7 @@ impl<'a> Walk<'a> {
     /// The actor token is verified, the client may present this actor, and nothing in the
     /// record prevents this agent from acting.
     pub(super) fn actor(self, held: Held<'_>, report: &mut Report) -> Result<&'a Acting, Denial> {
-        let acting =
-            self.question.verified.actor.as_ref().map_err(|error| not_verified(error, Cause::actor))?;
+        let acting = self.question.verified.actor.as_ref().map_err(no_actor)?;
         report.who.agent = Some(acting.id.clone());
         report.who.class = Some(acting.class().to_owned());
         acting.check().map_err(Cause::actor)?;
@@ -90,6 +89,13 @@ fn no_login(error: &NotALogin) -> Denial {
         NotALogin::AuthTimeMissing { max_age } => {
             Denial::Refused(Cause::AuthTimeMissing { max_age: *max_age })
         }
+    }
+}
+
+fn no_actor(error: &NoActor) -> Denial {
+    match error {
+        NoActor::NotVerified(error) => not_verified(error, Cause::actor),
+        NoActor::KeyMissing => Denial::Refused(Plain::ProofMissing.into()),
     }
 }
 

@@ -176,10 +176,10 @@ pub async fn keys(app: web::Data<App>) -> HttpResponse {
 /// An agent as shown: with its state as recorded, or the end that is not on record yet. `over` says why an agent that is
 /// on record as active may not act.
 pub fn agent_json(agent: &Agent, over: Option<&Over>) -> Value {
-    let (issuer, id) = match &agent.provenance {
-        Provenance::Client => (None, None),
+    let (issuer, stable, id) = match &agent.provenance {
+        Provenance::Client => (None, None, None),
         Provenance::Workload { issuer, workload, instance } => {
-            (Some(issuer.as_str()), Some(instance.as_ref().unwrap_or(workload).as_str()))
+            (Some(issuer.as_str()), Some(workload), Some(instance.as_ref().unwrap_or(workload)))
         }
     };
     json!({
@@ -188,6 +188,7 @@ pub fn agent_json(agent: &Agent, over: Option<&Over>) -> Value {
         "class": agent.class,
         "lifetime": agent.lifetime,
         "workload_issuer": issuer,
+        "stable_id": stable,
         "workload_id": id,
         "state": ended_of(over).map_or(agent.state, |_| AgentState::Retired),
         "may_act": agent.state == AgentState::Active && over.is_none(),

@@ -7,7 +7,7 @@ use crate::app::{Failure, Stop};
 use crate::base::entropy::{Entropy, EntropyUnavailable, uuid_v7};
 use crate::base::time::Timestamp;
 use crate::decision::{
-    Decision, Denial, FreshIds, Permit, Question, Report, SubjectResult, Unknown, Verified, decide,
+    Decision, Denial, FreshIds, NoActor, Permit, Question, Report, SubjectResult, Unknown, Verified, decide,
 };
 use crate::delegation::actor::Acting;
 use crate::delegation::answers::SealedAnswer;
@@ -23,7 +23,11 @@ use crate::oauth::{
     TokenResponse,
 };
 use crate::store::{self, Change, Entry};
+<<<<<<< HEAD
 use crate::verification::{KeysUnknown, NotVerified};
+=======
+use crate::verification::{NotVerified, VerifiedProof};
+>>>>>>> platforms
 
 /// How often a request is decided anew because the record changed meanwhile.
 const ATTEMPTS: u8 = 5;
@@ -152,11 +156,11 @@ impl Exchange<'_> {
     }
 
     /// The actor: the agent that the credential of a platform names, as the credential of the client or as the actor token;
-    /// else the client's own.
-    async fn actor(self) -> Result<Acting, NotVerified> {
+    /// else the client's own. Some of them are named by the key that the request proves.
+    async fn actor(self) -> Result<Acting, NoActor> {
         let Call { app, world, now, .. } = *self.call;
         let client = Arc::clone(self.call.client.client());
-        let workload = match (self.call.client.platform(), &self.request.actor) {
+        let credential = match (self.call.client.platform(), &self.request.actor) {
             (None, None) => {
                 let id = app.secrets.agent_id(AgentOf::Client(&client.id));
                 return Ok(Acting { id, client, workload: None });
@@ -164,11 +168,13 @@ impl Exchange<'_> {
             (None, Some(token)) => {
                 app.verifier.workload(&world.config, &UnverifiedToken::scan(token.as_str()), now).await?
             }
-            (Some(credential), Some(token)) if !credential.workload().is(token.as_str()) => {
+            (Some(platform), Some(token)) if !platform.credential().is(token.as_str()) => {
                 return Err(TokenFault::OtherCredential.into());
             }
-            (Some(credential), _) => credential.workload().clone(),
+            (Some(platform), _) => platform.credential().clone(),
         };
+        let proven = self.call.proof.map(VerifiedProof::thumbprint);
+        let workload = credential.presented_with(proven).ok_or(NoActor::KeyMissing)?;
         let id = app.secrets.agent_id(AgentOf::Workload(workload.issuer(), workload.id()));
         Ok(Acting { id, client, workload: Some(workload) })
     }

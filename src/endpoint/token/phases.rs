@@ -49,7 +49,8 @@ impl Call<'_> {
         client: &Client,
         now: Timestamp,
     ) -> Result<Option<VerifiedProof>, Cause> {
-        let proof = VerifiedProof::of_request(config, &app.secrets, &caller.dpop, now)?;
+        let presented = (caller.dpop.as_slice(), &*config.token_endpoint());
+        let proof = VerifiedProof::of_request(config, &app.secrets, presented, now)?;
         match client.proof {
             Proof::Required if proof.is_none() => Err(Plain::ProofMissing.into()),
             Proof::Required | Proof::Optional => Ok(proof),

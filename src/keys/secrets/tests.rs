@@ -145,6 +145,7 @@ fn an_agent_id_is_agent_and_128_bits_in_lower_case_base32() {
     assert_eq!(id, of(&workload(stable, written, "12345")));
     let others = [
         of(&workload(WorkloadIdKind::Instance, written, "12345")),
+        of(&workload(WorkloadIdKind::Key, written, "12345")),
         of(&workload(stable, WorkloadIdForm::Number, "12345")),
         of(&workload(stable, written, "123456")),
         secrets.agent_id(AgentOf::Workload(&Issuer::new("client"), &workload(stable, written, "12345"))),

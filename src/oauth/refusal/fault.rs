@@ -33,9 +33,13 @@ faults! {
     IssuerUntrusted "issuer_untrusted", "`iss` is not configured, or not for this kind of token.";
     Audience "audience", "`aud` is not what this kind of token requires.";
     RelyingParty "relying_party", "The client may not use tokens that were issued to this relying party or for this audience.";
-    AuthorizedParty "authorized_party", "`azp` is missing or wrong.";
+    AuthorizedParty "authorized_party",
+        "`azp` is missing or wrong; of a workload of Entra, `azp` or `appid`, whichever its version has, or `ver`.";
     Condition "condition", "The claims meet the `when` of no `access_token` entry for this audience and party.";
     NotAPerson "not_a_person", "The access token was issued to an application for itself, not for a person.";
+    NotAWorkload "not_a_workload",
+        "The credential is one of a person, or of an application that acts for a person, and not that of a workload.";
+    OtherTenant "other_tenant", "`tid` is missing, or is not the tenant that the issuer names.";
     ForeignChain "foreign_chain",
         "The access token, or the credential of a workload, names a party that acts already, which an exchange would drop \
          from the chain.";
@@ -78,7 +82,8 @@ faults! {
     TaskUnknown "task_unknown", "`task` does not name a running task of this user, client and agent.";
     NoClass "no_class", "The claims of the workload meet the condition of no agent class.";
     Event "event",
-        "The workflow was started by an event that no agent class takes; one of a pull request has to be listed.";
+        "The workflow or pipeline was started by an event that no agent class takes; one of a pull request or merge \
+         request has to be listed.";
     LegacyToken "legacy_token", "The token is a legacy service account token, which never expires.";
     ClassNotForClient "class_not_for_client", "The agent class does not list this client.";
     OtherClientsAgent "other_clients_agent", "The agent belongs to another client.";

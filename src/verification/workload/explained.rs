@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::jose::{UnverifiedToken, find_claim};
 use crate::oauth::TokenFault;
 use crate::registry::{Preset, WorkloadIssuer};
-use crate::verification::{NotVerified, VerifiedWorkload, Verifier};
+use crate::verification::{NotVerified, VerifiedCredential, Verifier};
 
 /// The claims that are read in every credential.
 const ALWAYS: [&str; 6] = ["iss", "sub", "aud", "iat", "nbf", "exp"];
@@ -21,7 +21,7 @@ pub struct Explained {
     pub preset: Option<Preset>,
     /// The claims that Deputy looks at, in the order in which it does; without a value those that are missing.
     pub claims: Vec<(String, Option<Value>)>,
-    pub outcome: Result<VerifiedWorkload, Problem>,
+    pub outcome: Result<VerifiedCredential, Problem>,
 }
 
 /// Why a credential is refused, and what to do about it.
@@ -72,9 +72,9 @@ fn names(issuer: &WorkloadIssuer) -> Vec<String> {
     let of_ids = issuer.stable_id.names().chain(issuer.instance_id.iter().flat_map(|id| id.names()));
     let of_classes =
         issuer.classes.iter().filter_map(|class| class.when.as_ref()).flat_map(|when| when.claims());
-    let event = (issuer.preset == Preset::Github).then_some("event_name");
+    let of_platform = issuer.preset.judged().iter().copied();
     let mut names: Vec<String> = Vec::new();
-    for name in ALWAYS.into_iter().chain(of_ids).chain(event).chain(of_classes) {
+    for name in ALWAYS.into_iter().chain(of_platform).chain(of_ids).chain(of_classes) {
         if !names.iter().any(|known| known == name) {
             names.push(name.to_owned());
         }
@@ -123,9 +123,38 @@ fn fix(config: &Config, issuer: Option<&WorkloadIssuer>, fault: TokenFault) -> S
         TokenFault::ForeignChain => {
             "present the credential of the agent itself: this one has `act`, so that its holder acts for another"
         }
+        TokenFault::NotAWorkload => return not_a_workload(issuer.map(|issuer| issuer.preset)).to_owned(),
+        TokenFault::OtherTenant => {
+            "request the token in the tenant that the issuer names, or add its own issuer"
+        }
+        TokenFault::AuthorizedParty => {
+            "configure the issuer of the version that the token has: `ver` 2.0 with `azp` is of \
+             `https://login.microsoftonline.com/TENANT/v2.0`, `ver` 1.0 with `appid` of `https://sts.windows.net/TENANT/`"
+        }
         TokenFault::LegacyToken => "use a projected service account token (`serviceAccountToken` in the pod)",
         // Faults of other tokens.
         _ => "see `docs/errors.md`",
     };
     text.to_owned()
+}
+
+/// What the workload of a platform presents in place of a person's token.
+const fn not_a_workload(preset: Option<Preset>) -> &'static str {
+    match preset {
+        Some(Preset::Gitlab) => {
+            "present a token that the job has by `id_tokens`: a person's ID token has no `job_id`"
+        }
+        Some(Preset::Aws) => {
+            "request the token with the credentials of a role that no person has assumed by sign-in"
+        }
+        Some(Preset::Gcp) => {
+            "present the ID token of a service account, with its address: `format=full` at the metadata server, or \
+             `includeEmail` at the IAM API"
+        }
+        Some(Preset::Azure) => {
+            "request the token with the application's own credential, and add the optional claim `idtyp` to the access \
+             tokens of Deputy's registration at Entra"
+        }
+        _ => "present the credential of a workload",
+    }
 }

@@ -76,6 +76,7 @@ impl Stage {
         let text = replaced(&text, ISSUER, self.world.issuer());
         let provider = format!("issuer = \"{PROVIDER}\"");
         let text = replaced(&text, &provider, &format!("{provider}\njwks_file = \"provider.json\""));
+        let text = self.with_platform_keys(text);
         let data_dir = toml::Value::from(world["data_dir"].as_str().unwrap());
         let text = replaced(&text, "data_dir = \"data\"", &format!("data_dir = {data_dir}"));
         let text: Vec<&str> = text
@@ -87,6 +88,21 @@ impl Stage {
             )
             .collect();
         format!("{}\n\n[keys]\nmaster_key_file = \"master.key\"\n{UNLIMITED}", text.join("\n"))
+    }
+
+    /// Pins the keys of platforms whose place the preset knows.
+    fn with_platform_keys(&self, text: String) -> String {
+        let has_keys =
+            |entry: &toml::Table| ["jwks_uri", "jwks_file"].iter().any(|key| entry.contains_key(*key));
+        let entries = self.configuration.entries("workload_issuer");
+        let known =
+            entries.iter().filter(|entry| !has_keys(entry)).filter_map(|entry| entry["issuer"].as_str());
+        let known: Vec<String> = known.map(|issuer| format!("= \"{issuer}\"")).collect();
+        let with_keys = |line: &str| match known.iter().any(|issuer| line.contains(issuer.as_str())) {
+            true => format!("{line}\njwks_file = \"platform.jwks.json\""),
+            false => line.to_owned(),
+        };
+        text.lines().map(with_keys).collect::<Vec<_>>().join("\n")
     }
 
     /// Sends a request as the caller would.
@@ -128,6 +144,7 @@ impl Stage {
             "<id token>" => saw(self.id_token(request)),
             "<platform token>" => saw(self.platform_token(request)),
             "<client assertion>" => saw(self.client_assertion(request)),
+            "<proof>" => self.world.caller_named("").proof(&self.client),
             _ => value.replace("<client secret>", &self.secret),
         };
         let basic = STANDARD.encode(format!("{}:{}", self.client_id(), self.secret));
