@@ -20,6 +20,8 @@ words! {
         Kubernetes => "kubernetes",
         /// GitHub Actions: the OIDC tokens of jobs.
         Github => "github",
+        /// A SPIFFE trust domain: JWT-SVIDs.
+        Spiffe => "spiffe",
     }
 }
 
@@ -28,6 +30,10 @@ const KUBERNETES_ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES25
 /// The one algorithm of GitHub.
 const GITHUB_ALGORITHMS: [Algorithm; 1] = [Algorithm::RS256];
 
+/// The algorithms of JWT-SVIDs (JWT-SVID §2.1), as far as Deputy has them. `EdDSA` is none of them.
+const SPIFFE_ALGORITHMS: [Algorithm; 4] =
+    [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384];
+
 /// The claims whose value anybody may choose who can start a workflow, open a pull request or edit a file.
 const CHOSEN_AT_GITHUB: [&str; 6] =
     ["actor", "actor_id", "triggering_actor", "head_ref", "base_ref", "workflow"];
@@ -35,6 +41,8 @@ const CHOSEN_AT_GITHUB: [&str; 6] =
 const NAMES_AT_GITHUB: [&str; 3] = ["sub", "repository", "repository_owner"];
 /// The claims of a pod whose values its creator chooses.
 const CHOSEN_IN_KUBERNETES: [&str; 2] = ["aud", "kubernetes.io.pod.name"];
+/// The claim of a JWT-SVID whose value the workload chooses that asks for it.
+const CHOSEN_IN_SPIFFE: [&str; 1] = ["aud"];
 /// The claims of GitHub that say for good whose workflow it is. GitHub signs for everybody who has a repository there.
 pub const OWNERS_AT_GITHUB: [&str; 3] = ["repository_owner_id", "repository_id", "enterprise_id"];
 
@@ -48,13 +56,14 @@ impl Preset {
             Self::Generic => None,
             Self::Kubernetes => Some(&KUBERNETES_ALGORITHMS),
             Self::Github => Some(&GITHUB_ALGORITHMS),
+            Self::Spiffe => Some(&SPIFFE_ALGORITHMS),
         }
     }
 
     /// What identifies a workload for good. Names that another workload can get later are not among it.
     pub fn stable_id(self) -> IdClaims {
         match self {
-            Self::Generic => IdClaims::of(["sub"]),
+            Self::Generic | Self::Spiffe => IdClaims::of(["sub"]),
             Self::Kubernetes => IdClaims::of(["kubernetes.io.serviceaccount.uid"]),
             Self::Github => IdClaims(vec![
                 IdPart::new(["repository_owner_id"]),
@@ -74,6 +83,7 @@ impl Preset {
                 IdPart::new(["run_attempt"]),
                 IdPart { is_optional: true, ..IdPart::new(["check_run_id"]) },
             ]))),
+            Self::Spiffe => Some(InstanceId::Key),
         }
     }
 
@@ -82,6 +92,7 @@ impl Preset {
     pub const fn shares_credentials(self) -> bool {
         match self {
             Self::Generic | Self::Kubernetes | Self::Github => false,
+            Self::Spiffe => true,
         }
     }
 
@@ -89,7 +100,7 @@ impl Preset {
     pub const fn max_token_lifetime(self) -> Lifetime {
         match self {
             Self::Kubernetes => Lifetime::from_seconds(86_400),
-            Self::Generic | Self::Github => Lifetime::from_seconds(3600),
+            Self::Generic | Self::Github | Self::Spiffe => Lifetime::from_seconds(3600),
         }
     }
 
@@ -97,7 +108,7 @@ impl Preset {
     pub fn jwks_uri(self, issuer: &str) -> Option<String> {
         match self {
             Self::Github => Some(format!("{}/.well-known/jwks", issuer.trim_end_matches('/'))),
-            Self::Generic | Self::Kubernetes => None,
+            Self::Generic | Self::Kubernetes | Self::Spiffe => None,
         }
     }
 
@@ -107,6 +118,7 @@ impl Preset {
             Self::Generic => &[],
             Self::Kubernetes => &CHOSEN_IN_KUBERNETES,
             Self::Github => &CHOSEN_AT_GITHUB,
+            Self::Spiffe => &CHOSEN_IN_SPIFFE,
         };
         chosen.iter().any(|name| is_or_is_below(claim, name))
     }
@@ -125,7 +137,7 @@ impl Preset {
     /// Whether a token that it takes cannot be one of a person. Only such an issuer may also be an identity provider.
     pub const fn proves_a_workload(self) -> bool {
         match self {
-            Self::Generic | Self::Kubernetes | Self::Github => false,
+            Self::Generic | Self::Kubernetes | Self::Github | Self::Spiffe => false,
         }
     }
 }

@@ -20,4 +20,5 @@ mod sandbox;
 mod scale;
 mod secrets;
 mod stops;
+mod svid;
 mod verbs;
