@@ -46,6 +46,7 @@ mod rfc8414;
 mod rfc8693;
 mod rfc8707;
 mod rfc9068;
+mod spiffe;
 mod strict;
 mod workload_identity;
 mod yes_no;
@@ -78,6 +79,7 @@ fn main() {
         rfc8693::cases(),
         rfc8707::cases(),
         rfc9068::cases(),
+        spiffe::cases(),
         workload_identity::cases(),
         yes_no::cases(),
     ];

@@ -11,7 +11,7 @@ use crate::world::{ASSERTION_TYPE, Answer, Jwt, Setup, World, hmac_signed, unsig
 const NO_MTLS: &str = "there is no mutual TLS yet";
 const NO_REGISTRATION: &str = "clients are configured; there is no registration endpoint yet";
 const NO_ATTESTATION: &str = "there is no attestation-based client authentication yet";
-const NO_SPIFFE: &str = "there is no SPIFFE client authentication yet";
+const NO_X509_SVID: &str = "X.509-SVIDs are not taken yet";
 const NO_CIMD: &str = "there are no client ID metadata documents yet";
 
 /// The cases of this file.
@@ -41,8 +41,7 @@ pub fn cases() -> Cases {
         skip("NEG-CA-26", NO_ATTESTATION),
         skip("NEG-CA-27", NO_ATTESTATION),
         skip("NEG-CA-28", NO_ATTESTATION),
-        skip("NEG-CA-29", NO_SPIFFE),
-        skip("NEG-CA-30", NO_SPIFFE),
+        skip("NEG-CA-30", NO_X509_SVID),
         skip("NEG-CA-31", NO_CIMD),
         skip("NEG-CA-32", NO_CIMD),
     ]

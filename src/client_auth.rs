@@ -57,7 +57,8 @@ pub struct Request<'a> {
     pub takes_actor_token: bool,
 }
 
-/// Authenticates the client of one request (RFC 6749 §2.3, RFC 7521 §4.2, RFC 7523 §2.2).
+/// Authenticates the client of one request (RFC 6749 §2.3, RFC 7521 §4.2, RFC 7523 §2.2,
+/// draft-ietf-oauth-spiffe-client-auth §3.1).
 ///
 /// # Errors
 /// [`NotAuthenticated`]. An unknown client, a method that is not the registered one and a wrong
@@ -83,11 +84,11 @@ pub async fn authenticate(
         Rejected::Unavailable(why) => NotAuthenticated::Unavailable(why),
     };
     let by_platform = match &presented {
-        Credential::Assertion(token) if platform::is_from_platform(config, token) => {
-            Some((token, PlatformWay::Assertion))
+        Credential::Assertion(kind, token) if platform::is_from_platform(config, *kind, token) => {
+            Some((token, PlatformWay::Assertion(*kind)))
         }
         Credential::ActorToken(token) => Some((token, PlatformWay::ActorToken)),
-        Credential::Assertion(_) | Credential::Secret { .. } => None,
+        Credential::Assertion(..) | Credential::Secret { .. } => None,
     };
     if let Some((token, way)) = by_platform {
         let proven = platform::prove(config, verifier, token, way, named, now).await;
@@ -99,7 +100,7 @@ pub async fn authenticate(
             .prove(method, &client_id, secret.expose_secret().as_bytes())
             .map(|()| (None, Vec::new()))
             .map_err(Rejected::from),
-        Credential::Assertion(scanned) => {
+        Credential::Assertion(_, scanned) => {
             let kid = scanned.as_ref().ok().and_then(|scanned| scanned.header().kid.clone());
             assertion::prove(config, verifier, client.map(Arc::as_ref), scanned, now)
                 .await

@@ -23,6 +23,7 @@ mod secrets;
 mod section;
 mod server;
 mod source;
+mod spiffe;
 mod table;
 mod targets;
 #[cfg(test)]

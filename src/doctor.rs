@@ -1,6 +1,7 @@
 //! `deputy check`: reports what is wrong with a configuration and its surroundings, and how to fix it. Each subject has
 //! a file of its own.
 
+mod bundles;
 mod chain;
 mod database;
 mod files;
@@ -122,6 +123,7 @@ pub async fn check(file: &Path, surroundings: Surroundings) -> Vec<Finding> {
     files::check(&mut findings, &config, file);
     keys::check_files(&mut findings, &config);
     keys::shared(&mut findings, &config);
+    bundles::check_files(&mut findings, &config);
     tls::check(&mut findings, &config, now);
     secrets::check(&mut findings, &config, file, now);
     policies::check(&mut findings, &config);

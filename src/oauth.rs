@@ -1,6 +1,7 @@
 //! The wire as types: parameters, scopes, identifiers, token types, error codes and refusals. It is parsed once,
 //! here; inside there are no raw strings with meaning.
 
+mod assertion_type;
 pub mod exchange;
 mod fingerprint;
 pub mod grant;
@@ -10,8 +11,10 @@ pub mod params;
 pub mod refusal;
 mod resource;
 pub mod scope;
+mod spiffe;
 mod workload_id;
 
+pub use assertion_type::AssertionType;
 pub use exchange::{
     AskedScope, Audience, DeclaredType, ExchangeRequest, NamedTask, SubjectToken, TokenResponse,
 };
@@ -27,4 +30,5 @@ pub use refusal::PresentedAs;
 pub use refusal::{Cause, Plain, TokenFault};
 pub use resource::ResourceUri;
 pub use scope::{Scope, ScopeToken};
+pub use spiffe::{MAX_SPIFFE_ID, SpiffeId, TrustDomain};
 pub use workload_id::{WorkloadId, WorkloadIdForm, WorkloadIdKind, WorkloadIdValue};

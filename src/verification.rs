@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::jose::{Claims, Header, JoseError, PublicKey, Scanned, UnverifiedToken};
 use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
 use crate::oauth::{ClientId, DeclaredType, TokenFault};
-use crate::registry::{KeySource, Reach, Registry};
+use crate::registry::{KeySource, Reach, Registry, WorkloadIssuer};
 
 mod access_token;
 mod dpop;
@@ -36,10 +36,11 @@ pub use verified_own::VerifiedOwn;
 pub use verified_proof::VerifiedProof;
 pub use verified_workload::{Build, Credential, VerifiedCredential, VerifiedWorkload};
 pub use workload::explained::Explained;
+pub use workload::issuer_of;
 
 pub use remote::{
-    DiscoveryFault, FetchError, HttpKeys, KeyCache, KeyFault, KeySpec, KeysUnknown, MAX_DOCUMENT, Probe,
-    ReadFiles, RemoteKeys, provider_metadata,
+    DiscoveryFault, FetchError, HttpKeys, KeyCache, KeyFault, KeySpec, KeysUnknown, Probe, ReadFiles,
+    RemoteKeys, provider_metadata,
 };
 
 /// How long the last known keys of workload issuers and clients are used when they cannot be fetched again.
@@ -171,15 +172,22 @@ impl Verifier {
     /// # Errors
     /// The first file that cannot be read, or that is no key set.
     pub fn read_key_files(registry: &Registry) -> Result<ReadFiles, FetchError> {
-        KeyCache::read_files(registry.key_sources().filter_map(|source| match source {
-            KeySource::File(path) => Some(path),
-            KeySource::Discovery | KeySource::Uri(_) => None,
-        }))
+        KeyCache::read_files(
+            registry.key_sources().filter_map(|source| Some((source.file()?, source.form()))),
+        )
     }
 
     /// Puts key files in force, and has everything that was fetched looked at again.
     pub fn put_in_force(&self, files: ReadFiles, now: Timestamp) {
         self.keys.put_in_force(files, now);
+    }
+
+    /// Fetches the bundles of SPIFFE trust domains again, each as often as its publisher wants.
+    pub fn renew_bundles(&self, config: &Config, now: Timestamp) {
+        let issuers = config.registry.workload_issuers.values();
+        for issuer in issuers.filter(|issuer| matches!(issuer.keys, KeySource::BundleEndpoint(_))) {
+            self.keys.renew(keys_of(config, issuer), now);
+        }
     }
 
     /// Forgets every key that was fetched, so that none is trusted until its source has been asked again.
@@ -243,21 +251,12 @@ impl Verifier {
         now: Timestamp,
     ) -> Result<VerifiedCredential, NotVerified> {
         let scanned = token.as_ref().map_err(|error| *error)?;
-        let issuer = scanned
-            .claimed_issuer()
-            .and_then(|issuer| config.registry.workload_issuers.get(issuer))
-            .ok_or(TokenFault::IssuerUntrusted)?;
-        workload::check_kind(scanned)?;
+        let issuer = workload::issuer_of(&config.registry, scanned)?;
+        workload::check_kind(issuer, scanned)?;
         if !issuer.algorithms.contains(&scanned.header().algorithm) {
             return Err(TokenFault::Algorithm.into());
         }
-        let spec = KeySpec {
-            issuer: Some(&issuer.issuer),
-            source: &issuer.keys,
-            reach: &issuer.reach,
-            stale: KEYS_STALE,
-            is_local: config.issuer.is_on_loopback(),
-        };
+        let spec = keys_of(config, issuer);
         let key = self.keys.key(spec, scanned.header(), now).await?;
         let signed = scanned.signing_input();
         let claims = self.keys.verify(spec, scanned, &key, now).await?;
@@ -289,13 +288,25 @@ impl Verifier {
     }
 }
 
-/// Whether this is a token of a configured provider or workload issuer, by its unverified `iss`
+/// Where the keys of a workload issuer are.
+fn keys_of<'a>(config: &Config, issuer: &'a WorkloadIssuer) -> KeySpec<'a> {
+    KeySpec {
+        issuer: Some(&issuer.issuer),
+        source: &issuer.keys,
+        reach: &issuer.reach,
+        stale: KEYS_STALE,
+        is_local: config.issuer.is_on_loopback(),
+    }
+}
+
+/// Whether this is a token of a configured provider or workload issuer, by what it says unverified
 /// (RFC 7009 §2.2.1: a kind that is recognised and not revoked here).
 pub fn is_foreign_kind(config: &Config, token: &Scanned<'_>) -> bool {
-    token.as_ref().ok().and_then(UnverifiedToken::claimed_issuer).is_some_and(|issuer| {
-        config.registry.identity_providers.contains_key(issuer)
-            || config.registry.workload_issuers.contains_key(issuer)
-    })
+    let is_of_provider = |token: &UnverifiedToken<'_>| {
+        let providers = &config.registry.identity_providers;
+        token.claimed_issuer().is_some_and(|issuer| providers.contains_key(issuer))
+    };
+    token.as_ref().is_ok_and(|token| is_of_provider(token) || issuer_of(&config.registry, token).is_ok())
 }
 
 /// `sub`-like text from a provider: 1 to 255 ASCII characters, none of them control characters, and not

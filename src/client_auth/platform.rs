@@ -6,20 +6,17 @@ use std::sync::Arc;
 use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::jose::{Scanned, UnverifiedToken};
-use crate::oauth::{Cause, Plain, TokenFault};
+use crate::oauth::{AssertionType, Cause, Plain, SpiffeId, TokenFault};
 use crate::registry::{AgentClass, Client};
-use crate::verification::{NotVerified, VerifiedCredential, Verifier};
+use crate::verification::{NotVerified, VerifiedCredential, Verifier, issuer_of};
 
 use super::Rejected;
-
-/// How a SPIFFE ID begins. A JWT-SVID has one as its `sub`.
-const SPIFFE_ID: &str = "spiffe://";
 
 /// How the credential came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlatformWay {
-    /// As `client_assertion`.
-    Assertion,
+    /// As `client_assertion` of this type.
+    Assertion(AssertionType),
     /// As `actor_token`, without any client authentication.
     ActorToken,
 }
@@ -42,17 +39,23 @@ impl PlatformCredential {
     }
 }
 
-/// Whether the token is one of a workload issuer, by its unverified `iss`.
-pub fn is_from_platform(config: &Config, token: &Scanned<'_>) -> bool {
-    let issuer = token.as_ref().ok().and_then(UnverifiedToken::claimed_issuer);
-    issuer.is_some_and(|issuer| config.registry.workload_issuers.contains_key(issuer))
+/// Whether the assertion is to be judged as one of a workload issuer, by what it says unverified. Clients sign no SVIDs.
+pub fn is_from_platform(config: &Config, kind: AssertionType, token: &Scanned<'_>) -> bool {
+    let is_platforms =
+        |token: &UnverifiedToken<'_>| is_svid(token) || issuer_of(&config.registry, token).is_ok();
+    kind == AssertionType::Svid || token.as_ref().is_ok_and(is_platforms)
+}
+
+/// Whether the token is meant to be a JWT-SVID. Its `sub` alone makes it none: keys and form decide.
+fn is_svid(token: &UnverifiedToken<'_>) -> bool {
+    token.claimed_subject().is_some_and(SpiffeId::is_claimed_by)
 }
 
 /// Verifies the credential and finds the client that it authenticates: the one that `client_id` names, else the only
 /// one of its class that authenticates so. Also gives back the key that the credential names.
 ///
-/// A JWT-SVID authenticates nobody here: its issuer is the trust domain of its `sub`, never its `iss`, and it has an
-/// assertion type of its own (draft-ietf-oauth-spiffe-client-auth §3.1).
+/// A JWT-SVID has an assertion type of its own, by which nothing else is taken
+/// (draft-ietf-oauth-spiffe-client-auth §3.1).
 pub async fn prove(
     config: &Config,
     verifier: &Verifier,
@@ -63,7 +66,9 @@ pub async fn prove(
 ) -> Result<(Arc<Client>, PlatformCredential, Option<String>), Rejected> {
     let fault = |fault: TokenFault| Rejected::For(Cause::credential(fault));
     let scanned = token.as_ref().map_err(|&error| fault(error.into()))?;
-    if scanned.claimed_subject().is_some_and(|subject| subject.starts_with(SPIFFE_ID)) {
+    if let PlatformWay::Assertion(kind) = way
+        && is_svid(scanned) != (kind == AssertionType::Svid)
+    {
         return Err(fault(TokenFault::Kind));
     }
     let kid = scanned.header().kid.clone();

@@ -8,10 +8,8 @@ use zeroize::Zeroizing;
 use crate::jose::{Scanned, UnverifiedToken};
 use crate::oauth::exchange::token_type;
 use crate::oauth::params::decode;
-use crate::oauth::{Params, Plain};
+use crate::oauth::{AssertionType, Params, Plain};
 
-/// The one assertion type taken (RFC 7523 §2.2).
-const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// The longest Basic credentials taken, in bytes of base64.
 const MAX_BASIC: usize = 4096;
 
@@ -33,8 +31,8 @@ pub enum Credential<'a> {
         secret: SecretString,
         method: Method,
     },
-    /// RFC 7523 §2.2: the assertion as it was scanned.
-    Assertion(Scanned<'a>),
+    /// RFC 7521 §4.2: the assertion as it was scanned, with what it is said to be.
+    Assertion(AssertionType, Scanned<'a>),
     /// An actor token that is all that the request presents, as it was scanned.
     ActorToken(Scanned<'a>),
 }
@@ -78,7 +76,7 @@ impl<'a> Credential<'a> {
         match self {
             Self::Secret { client_id, .. } => Some(client_id),
             Self::ActorToken(_) => None,
-            Self::Assertion(scanned) => scanned.as_ref().ok()?.claimed_subject(),
+            Self::Assertion(_, scanned) => scanned.as_ref().ok()?.claimed_subject(),
         }
     }
 
@@ -114,8 +112,9 @@ fn basic<'a>(header: &[u8]) -> Result<Credential<'a>, Plain> {
 }
 
 fn assertion(params: &Params) -> Result<Credential<'_>, Plain> {
-    match (params.get("client_assertion_type"), params.get("client_assertion")) {
-        (Some(JWT_BEARER), Some(assertion)) => Ok(Credential::Assertion(UnverifiedToken::scan(assertion))),
+    let kind = params.get("client_assertion_type").and_then(AssertionType::parse);
+    match (kind, params.get("client_assertion")) {
+        (Some(kind), Some(assertion)) => Ok(Credential::Assertion(kind, UnverifiedToken::scan(assertion))),
         _ => Err(Plain::AssertionIncomplete),
     }
 }

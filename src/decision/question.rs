@@ -96,7 +96,7 @@ impl Question<'_> {
     /// How the credential of the agent came.
     pub fn way_in(&self) -> WayIn {
         match self.client.platform().map(|credential| credential.way()) {
-            Some(PlatformWay::Assertion) => WayIn::ClientAssertion,
+            Some(PlatformWay::Assertion(_)) => WayIn::ClientAssertion,
             Some(PlatformWay::ActorToken) => WayIn::ActorTokenAlone,
             None if self.request.actor.is_some() => WayIn::ActorToken,
             None => WayIn::Client,

@@ -17,7 +17,7 @@ use crate::endpoint::route::Route;
 use crate::endpoint::stopped::stopped;
 use crate::metrics::{Endpoint, Outcome};
 use crate::oauth::GrantType;
-use crate::registry::ClientAuthentication;
+use crate::registry::{ClientAuthentication, Preset};
 
 /// The path of the issuer without a slash at its end. All endpoints are below it.
 pub fn issuer_path(config: &Config) -> String {
@@ -68,7 +68,6 @@ fn longest_token(config: &Config) -> crate::base::time::Lifetime {
 /// The metadata document, from the configuration and the routes that are served.
 fn document(config: &Config, routes: &[Route]) -> Value {
     let base = config.issuer.as_str().trim_end_matches('/');
-    let platforms = config.registry.workload_issuers.values().flat_map(|issuer| &issuer.algorithms);
     let mut methods = BTreeSet::new();
     let mut algorithms = BTreeSet::new();
     for client in config.registry.clients.values() {
@@ -85,8 +84,15 @@ fn document(config: &Config, routes: &[Route]) -> Value {
             }
             // What its agents send is a client assertion too, signed by their platform.
             ClientAuthentication::Workload => {
-                methods.insert("private_key_jwt");
-                algorithms.extend(platforms.clone().map(|algorithm| algorithm.as_str()));
+                for issuer in
+                    config.registry.workload_issuers.values().filter(|issuer| issuer.lists(&client.id))
+                {
+                    methods.insert(match issuer.preset {
+                        Preset::Spiffe => "spiffe_jwt",
+                        _ => "private_key_jwt",
+                    });
+                    algorithms.extend(issuer.algorithms.iter().map(|algorithm| algorithm.as_str()));
+                }
             }
         }
     }

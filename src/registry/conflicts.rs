@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::forms::Fault;
 use super::{ClientAuthentication, KeySource, MFA, Registry, SubjectForm, Target};
 use crate::base::nearest::nearest;
+use crate::jose::KeyForm;
 use crate::oauth::{ClientId, GrantType, Issuer, ResourceUri, TargetId};
 
 /// The party whose registration has to change.
@@ -48,6 +49,7 @@ impl Registry {
         search.platform_credentials_suffice_alone();
         search.default_scopes_can_be_granted();
         search.classes_are_told_apart();
+        search.bundles_are_of_one_trust_domain();
         search.plain_http_stays_on_this_machine();
         search.found
     }
@@ -73,7 +75,7 @@ impl<'a> Search<'a> {
         let fix = "write `https://` here; or, to try Deputy on this machine, `issuer = \"http://localhost:8443\"` without \
                    `[tls]` and `public = \"127.0.0.1:8443\"` under `[listen]`";
         let is_plain = |issuer: &str, keys: &KeySource| {
-            issuer.starts_with("http:") || matches!(keys, KeySource::Uri(url) if url.scheme() == "http")
+            issuer.starts_with("http:") || keys.url().is_some_and(|url| url.scheme() == "http")
         };
         for (issuer, provider) in &self.registry.identity_providers {
             if is_plain(issuer.as_str(), &provider.keys) {
@@ -273,6 +275,25 @@ impl<'a> Search<'a> {
                 let fix = "give one of the two another audience";
                 self.add(Party::Provider(issuer), "access_token", what, fix);
             }
+        }
+    }
+
+    /// A bundle vouches for one trust domain. If it were that of two, either could name the workloads of the other.
+    fn bundles_are_of_one_trust_domain(&mut self) {
+        let mut owners: Vec<(&KeySource, &Issuer)> = Vec::new();
+        let bundles =
+            self.registry.workload_issuers.iter().map(|(issuer, workload)| (&workload.keys, issuer));
+        let mut shared = Vec::new();
+        for (keys, issuer) in bundles.filter(|(keys, _)| keys.form() == KeyForm::Bundle) {
+            match owners.iter().find(|(known, _)| *known == keys) {
+                Some((_, owner)) => shared.push((issuer, *owner)),
+                None => owners.push((keys, issuer)),
+            }
+        }
+        for (issuer, owner) in shared {
+            let what = format!("has the bundle of `{owner}`");
+            let fix = "name the bundle of this trust domain: a bundle is never that of two";
+            self.add(Party::WorkloadIssuer(issuer), "trust_domain", what, fix);
         }
     }
 

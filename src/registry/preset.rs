@@ -33,6 +33,8 @@ words! {
         Gcp => "gcp",
         /// A tenant of Microsoft Entra: the tokens of managed identities and other applications.
         Azure => "azure",
+        /// A SPIFFE trust domain: JWT-SVIDs.
+        Spiffe => "spiffe",
     }
 }
 
@@ -42,6 +44,10 @@ const KUBERNETES_ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES25
 const AWS_ALGORITHMS: [Algorithm; 2] = [Algorithm::RS256, Algorithm::ES384];
 /// The one algorithm of the other platforms.
 const RSA: [Algorithm; 1] = [Algorithm::RS256];
+
+/// The algorithms of JWT-SVIDs (JWT-SVID §2.1), as far as Deputy has them. `EdDSA` is none of them.
+const SPIFFE_ALGORITHMS: [Algorithm; 4] =
+    [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384];
 
 /// The issuer of Google, which signs for people and for service accounts.
 const GOOGLE: &str = "https://accounts.google.com";
@@ -68,13 +74,14 @@ impl Preset {
             Self::Kubernetes => Some(&KUBERNETES_ALGORITHMS),
             Self::Aws => Some(&AWS_ALGORITHMS),
             Self::Github | Self::Gitlab | Self::Gcp | Self::Azure => Some(&RSA),
+            Self::Spiffe => Some(&SPIFFE_ALGORITHMS),
         }
     }
 
     /// What identifies a workload for good. Names that another workload can get later are not among it.
     pub fn stable_id(self) -> IdClaims {
         match self {
-            Self::Generic | Self::Gcp => IdClaims::of(["sub"]),
+            Self::Generic | Self::Gcp | Self::Spiffe => IdClaims::of(["sub"]),
             Self::Kubernetes => IdClaims::of(["kubernetes.io.serviceaccount.uid"]),
             Self::Github => IdClaims(vec![
                 IdPart::new(["repository_owner_id"]),
@@ -95,7 +102,7 @@ impl Preset {
             Self::Kubernetes => Some(InstanceId::Claims(IdClaims::of(["kubernetes.io.pod.uid"]))),
             Self::Gitlab => Some(InstanceId::Claims(IdClaims::of(["job_id"]))),
             // Nothing in their tokens tells two processes apart that run as one account.
-            Self::Gcp | Self::Azure => Some(InstanceId::Key),
+            Self::Gcp | Self::Azure | Self::Spiffe => Some(InstanceId::Key),
             Self::Github => Some(InstanceId::Claims(IdClaims(vec![
                 IdPart::new(["run_id"]),
                 IdPart::new(["run_attempt"]),
@@ -108,7 +115,7 @@ impl Preset {
     /// the key that a process proves is what tells it from others.
     pub const fn shares_credentials(self) -> bool {
         match self {
-            Self::Gcp | Self::Azure => true,
+            Self::Gcp | Self::Azure | Self::Spiffe => true,
             Self::Generic | Self::Kubernetes | Self::Github | Self::Gitlab | Self::Aws => false,
         }
     }
@@ -119,7 +126,7 @@ impl Preset {
             Self::Kubernetes => Lifetime::from_seconds(86_400),
             // Those of managed identities are good for a day, and begin some minutes before they are given out.
             Self::Azure => Lifetime::from_seconds(90_000),
-            Self::Generic | Self::Github | Self::Gitlab | Self::Aws | Self::Gcp => {
+            Self::Generic | Self::Github | Self::Gitlab | Self::Aws | Self::Gcp | Self::Spiffe => {
                 Lifetime::from_seconds(3600)
             }
         }
@@ -134,7 +141,7 @@ impl Preset {
             Self::Aws => below(".well-known/jwks.json"),
             Self::Gcp => (issuer == GOOGLE).then(|| "https://www.googleapis.com/oauth2/v3/certs".to_owned()),
             Self::Azure => EntraIssuer::parse(issuer)?.jwks_uri(),
-            Self::Generic | Self::Kubernetes => None,
+            Self::Generic | Self::Kubernetes | Self::Spiffe => None,
         }
     }
 
@@ -142,7 +149,7 @@ impl Preset {
     pub const fn proves_a_workload(self) -> bool {
         match self {
             Self::Gitlab | Self::Gcp | Self::Azure => true,
-            Self::Generic | Self::Kubernetes | Self::Github | Self::Aws => false,
+            Self::Generic | Self::Kubernetes | Self::Github | Self::Aws | Self::Spiffe => false,
         }
     }
 
@@ -161,7 +168,7 @@ impl Preset {
         match self {
             Self::Github => Some("event_name"),
             Self::Gitlab => Some("pipeline_source"),
-            Self::Generic | Self::Kubernetes | Self::Aws | Self::Gcp | Self::Azure => None,
+            Self::Generic | Self::Kubernetes | Self::Aws | Self::Gcp | Self::Azure | Self::Spiffe => None,
         }
     }
 
@@ -171,7 +178,7 @@ impl Preset {
             // Also `pull_request_target` and the like, which a stranger causes by writing at a pull request.
             Self::Github => event.starts_with("pull_request"),
             Self::Gitlab => matches!(event, "merge_request_event" | "external_pull_request_event"),
-            Self::Generic | Self::Kubernetes | Self::Aws | Self::Gcp | Self::Azure => false,
+            Self::Generic | Self::Kubernetes | Self::Aws | Self::Gcp | Self::Azure | Self::Spiffe => false,
         }
     }
 }

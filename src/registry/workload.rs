@@ -123,6 +123,13 @@ pub struct WorkloadIssuer {
     pub classes: Vec<Arc<AgentClass>>,
 }
 
+impl WorkloadIssuer {
+    /// Whether a class of it lists this client.
+    pub fn lists(&self, client: &ClientId) -> bool {
+        self.classes.iter().any(|class| class.clients.contains(client))
+    }
+}
+
 /// `[[workload_issuer.class]]`
 #[derive(Clone, Debug)]
 pub struct AgentClass {

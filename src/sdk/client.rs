@@ -12,7 +12,7 @@ use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::answer::accepted;
-use super::assertion::{append_assertion, sign_assertion};
+use super::assertion::{append_assertion, append_credential, sign_assertion};
 use super::{Error, Introspection, Issued, Response, Transport};
 use crate::base::digest::sha256;
 use crate::base::entropy::{Entropy, SystemEntropy, handle};
@@ -48,7 +48,7 @@ pub enum Credential {
     Basic(SecretString),
     /// `client_secret_post`
     Post(SecretString),
-    /// The credential of the agent's platform (a pod's projected token, a CI job's token) as the client assertion. It
+    /// The credential of the agent's platform (a pod's projected token, a CI job's token, an SVID) as the client assertion. It
     /// names the agent too. The identifier of the client may be empty where the server finds it by the credential.
     Platform(SecretString),
     /// The same as the actor token, without client authentication.
@@ -309,7 +309,7 @@ impl Client {
             Credential::Assertion(assertion) => append_assertion(&mut form, assertion.expose_secret()),
             Credential::Platform(token) => {
                 self.append_id(&mut form);
-                append_assertion(&mut form, token.expose_secret());
+                append_credential(&mut form, token.expose_secret());
             }
             Credential::PlatformAsActor(token) => {
                 self.append_id(&mut form);

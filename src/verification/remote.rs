@@ -20,8 +20,8 @@ pub use cache::{KeyCache, KeyFault, KeySpec, KeysUnknown, ReadFiles};
 pub use discovery::{DiscoveryFault, provider_metadata};
 pub use http::{HttpKeys, Probe};
 
-/// The most bytes of a key set or of provider metadata.
-pub const MAX_DOCUMENT: usize = 512 * 1024;
+/// The most bytes of provider metadata.
+const MAX_DOCUMENT: usize = 512 * 1024;
 
 #[derive(Debug)]
 pub struct Document {

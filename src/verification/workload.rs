@@ -18,12 +18,14 @@ use super::{Credential, VerifiedCredential};
 use crate::base::text::is_shown;
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::jose::{Claims, UnverifiedToken};
-use crate::oauth::{TokenFault, WorkloadId, WorkloadIdForm, WorkloadIdKind, WorkloadIdValue};
+use crate::oauth::{
+    MAX_SPIFFE_ID, SpiffeId, TokenFault, WorkloadId, WorkloadIdForm, WorkloadIdKind, WorkloadIdValue,
+};
 use crate::registry::{
-    AgentClass, BuildClaims, IdClaims, IdPart, IdReading, InstanceId, Preset, WorkloadIssuer,
+    AgentClass, BuildClaims, IdClaims, IdPart, IdReading, InstanceId, Preset, Registry, WorkloadIssuer,
 };
 
-/// The longest `sub` or value of an id taken, in bytes.
+/// The longest `sub` or value of an id taken, in bytes, but for SPIFFE IDs.
 const MAX_ID: usize = 512;
 /// The longest id of several values, in bytes.
 const MAX_TEXT: usize = 1024;
@@ -34,11 +36,34 @@ const MAX_BUILD: usize = 256;
 const FOREIGN_CLAIMS: [&str; 4] = ["events", "htm", "htu", "token_introspection"];
 
 /// Refuses other kinds of token before any key is looked for. `JOSE` is what SPIFFE allows besides `JWT`.
-pub fn check_kind(token: &UnverifiedToken<'_>) -> Result<(), TokenFault> {
+pub fn check_kind(issuer: &WorkloadIssuer, token: &UnverifiedToken<'_>) -> Result<(), TokenFault> {
     let header = token.header();
     let is_plain = header.is_plain_jwt() || header.typ.as_deref() == Some("jose");
     let is_foreign = FOREIGN_CLAIMS.iter().any(|&name| token.unverified_claims().contains_key(name));
-    if is_plain && !is_foreign { Ok(()) } else { Err(TokenFault::Kind) }
+    // An SVID has no other header parameters (JWT-SVID §2).
+    let is_other = issuer.preset == Preset::Spiffe && token.has_other_headers();
+    if is_plain && !is_foreign && !is_other { Ok(()) } else { Err(TokenFault::Kind) }
+}
+
+/// The workload issuer of a token, by what it says unverified: its `iss`; or the trust domain of its `sub`, where that is
+/// a SPIFFE ID. Then nothing depends on its `iss` (SPIFFE client authentication §8.1).
+///
+/// # Errors
+/// [`TokenFault::Subject`]: the SPIFFE ID is malformed. [`TokenFault::IssuerUntrusted`]: no such issuer is configured.
+pub fn issuer_of<'a>(
+    registry: &'a Registry,
+    token: &UnverifiedToken<'_>,
+) -> Result<&'a Arc<WorkloadIssuer>, TokenFault> {
+    let spiffe_id = token.claimed_subject().filter(|subject| SpiffeId::is_claimed_by(subject));
+    let found = match spiffe_id {
+        Some(id) => {
+            let id = SpiffeId::parse(id).ok_or(TokenFault::Subject)?;
+            registry.workload_issuers.get(&id.trust_domain.issuer())
+        }
+        None => token.claimed_issuer().and_then(|issuer| registry.workload_issuers.get(issuer)),
+    };
+    let is_right = |issuer: &&Arc<WorkloadIssuer>| (issuer.preset == Preset::Spiffe) == spiffe_id.is_some();
+    found.filter(is_right).ok_or(TokenFault::IssuerUntrusted)
 }
 
 /// Judges the claims of a workload's token whose signature was verified.
@@ -60,15 +85,15 @@ pub fn judge(
     check_platform(issuer, claims)?;
     let expires_at = check_times(issuer, claims, now)?;
     let subject = match claims.text("sub").map_err(|_| TokenFault::Subject)? {
-        Some(sub) if sub.is_empty() || sub.len() > MAX_ID => return Err(TokenFault::Subject),
+        Some(sub) if sub.is_empty() || sub.len() > max_value(issuer) => return Err(TokenFault::Subject),
         sub => sub.map(str::to_owned),
     };
     let class = class(issuer, claims)?;
-    let stable = || id(claims, WorkloadIdKind::Stable, &issuer.stable_id);
+    let stable = || id(issuer, claims, WorkloadIdKind::Stable, &issuer.stable_id);
     let of_instance = issuer.instance_id.as_ref().filter(|_| class.lifetime.is_of_an_instance());
     let (naming, workload) = match of_instance {
         Some(InstanceId::Claims(of_instance)) => {
-            let instance = id(claims, WorkloadIdKind::Instance, of_instance)?;
+            let instance = id(issuer, claims, WorkloadIdKind::Instance, of_instance)?;
             let workload = stable().unwrap_or_else(|_| instance.clone()).text();
             (Naming::Id(instance), workload)
         }
@@ -105,8 +130,13 @@ fn check_platform(issuer: &WorkloadIssuer, claims: &Claims) -> Result<(), TokenF
         Preset::Gcp => gcp::check(claims),
         Preset::Azure => azure::check(&issuer.issuer, claims),
         // What is refused of these depends on the class, or nothing is.
-        Preset::Github | Preset::Generic => Ok(()),
+        Preset::Github | Preset::Generic | Preset::Spiffe => Ok(()),
     }
+}
+
+/// The longest `sub` or value of an id, in bytes.
+fn max_value(issuer: &WorkloadIssuer) -> usize {
+    if issuer.preset == Preset::Spiffe { MAX_SPIFFE_ID } else { MAX_ID }
 }
 
 /// Gives `exp`.
@@ -123,8 +153,8 @@ fn check_times(issuer: &WorkloadIssuer, claims: &Claims, now: Timestamp) -> Resu
     if issued_at.is_some_and(|iat| iat > soon) {
         return Err(TokenFault::IssuedAhead);
     }
-    // Without `iat` (a JWT-SVID may lack it) what is left of its life is bounded the same way.
-    let begins = issued_at.unwrap_or(soon);
+    // Without `iat` what is left of its life is bounded the same way, and so it is of a JWT-SVID, which need not have one.
+    let begins = issued_at.filter(|_| issuer.preset != Preset::Spiffe).unwrap_or(soon);
     if expires_at > begins.plus(issuer.max_token_lifetime) {
         return Err(TokenFault::TooOld);
     }
@@ -143,22 +173,28 @@ fn class<'a>(issuer: &'a WorkloadIssuer, claims: &Claims) -> Result<&'a Arc<Agen
 }
 
 /// The id, of all its parts in order.
-fn id(claims: &Claims, kind: WorkloadIdKind, of: &IdClaims) -> Result<WorkloadId, TokenFault> {
+fn id(
+    issuer: &WorkloadIssuer,
+    claims: &Claims,
+    kind: WorkloadIdKind,
+    of: &IdClaims,
+) -> Result<WorkloadId, TokenFault> {
+    let most = max_value(issuer);
     let mut values = Vec::with_capacity(of.0.len());
     for part in &of.0 {
-        match value(claims, part)? {
+        match value(claims, part, most)? {
             Some(value) => values.push(value),
             None if part.is_optional => {}
             None => return Err(TokenFault::Claim),
         }
     }
     let id = WorkloadId { kind, values };
-    let is_taken = (1..=MAX_TEXT).contains(&id.text().len());
+    let is_taken = (1..=MAX_TEXT.max(most)).contains(&id.text().len());
     if is_taken { Ok(id) } else { Err(TokenFault::Claim) }
 }
 
 /// One value: a string, or a whole number as some issuers write theirs.
-fn value(claims: &Claims, part: &IdPart) -> Result<Option<WorkloadIdValue>, TokenFault> {
+fn value(claims: &Claims, part: &IdPart, most: usize) -> Result<Option<WorkloadIdValue>, TokenFault> {
     let Some(found) = part.claims.iter().find_map(|claim| claims.find(claim)) else { return Ok(None) };
     let (form, text) = match found {
         Value::String(text) => (WorkloadIdForm::Text, text.clone()),
@@ -170,7 +206,7 @@ fn value(claims: &Claims, part: &IdPart) -> Result<Option<WorkloadIdValue>, Toke
         IdReading::Path => github::path(&text).to_owned(),
     };
     // What is recorded is text, in which no database takes NUL and an operator expects to see every character.
-    let is_taken = (1..=MAX_ID).contains(&text.len()) && text.chars().all(is_shown);
+    let is_taken = (1..=most).contains(&text.len()) && text.chars().all(is_shown);
     if is_taken { Ok(Some(WorkloadIdValue { form, text })) } else { Err(TokenFault::Claim) }
 }
 

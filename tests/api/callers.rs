@@ -62,6 +62,7 @@ played! {
     kubernetes_mcp_server: "kubernetes-mcp-server",
     libraries: "libraries",
     litellm: "litellm",
+    spiffe: "spiffe",
     spring_security: "spring-security",
     toolhive: "toolhive",
     vault: "vault",

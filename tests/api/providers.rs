@@ -152,8 +152,8 @@ fn fill_times(value: &mut Value) {
     }
 }
 
-/// Serves what every provider publishes, all of them on one port of loopback.
-async fn serve(listener: TcpListener, documents: BTreeMap<String, String>) {
+/// Serves these documents by their paths, all of them on one port of loopback.
+pub async fn serve(listener: TcpListener, documents: BTreeMap<String, String>) {
     while let Ok((mut connection, _)) = listener.accept().await {
         let mut request = [0u8; 4096];
         let read = connection.read(&mut request).await.unwrap_or(0);

@@ -8,26 +8,10 @@ import { SignJWT, calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jos
 import { World } from './world.js';
 
 const TLS = '[tls]\ncertificate_file = "certs/server.pem"\nkey_file = "certs/server-key.pem"\n';
-// The pages of platforms whose keys are where their presets say.
-const CLOUDS = ['aws', 'azure', 'gcp'];
+// The pages of platforms whose credentials are as in the page's first recorded request.
+const RECORDED = ['aws', 'azure', 'gcp', 'github-actions'];
 const CLUSTER = 'https://kubernetes.default.svc.cluster.local';
 const PAGES = new URL('../../docs/callers/', import.meta.url);
-
-// What a cluster projects into a pod of the account `booking`.
-const POD = {
-  iss: 'https://kubernetes.default.svc.cluster.local',
-  sub: 'system:serviceaccount:agents:booking',
-  'kubernetes.io': {
-    namespace: 'agents',
-    pod: { name: 'booking-7f', uid: 'a24c5c1e-8d3f-4c53-8a80-4f3a5a0e7b11' },
-    serviceaccount: { name: 'booking', uid: 'e7b07a5e-2b0b-44a1-8b13-4b5f1f0a9c22' },
-  },
-};
-// What GitHub signs for the job that tests/api/callers.rs plays too.
-const [{ platform_token: job }] = JSON.parse(
-  readFileSync(new URL('../callers/requests/github-actions.json', import.meta.url), 'utf8'),
-).requests;
-const JOB = { iss: 'https://token.actions.githubusercontent.com', ...job };
 
 // The configuration with this number on a page, counted from 0.
 function configuration(page, number) {
@@ -35,9 +19,9 @@ function configuration(page, number) {
   return text.split('```toml\n# deputy.toml')[number + 1].split('\n```')[0];
 }
 
-// What the platform of a page says of an agent. What clouds say is that of the page's first recorded request.
+// What the platform of a page says of an agent.
 function workloadOf(page) {
-  if (CLOUDS.includes(page)) {
+  if (RECORDED.includes(page)) {
     return JSON.parse(readFileSync(new URL(`../callers/requests/${page}.json`, import.meta.url), 'utf8')).requests[0].platform_token;
   }
   return {
@@ -88,13 +72,6 @@ export async function stage(database, page, number, provider, byTls = false) {
   return {
     world, secret, audience, privateKey,
     jwk: { ...await exportJWK(privateKey), ...name },
-<<<<<<< HEAD
-    // What the platform of the page vouches for.
-    platformToken: async () => world.saw(await new SignJWT(toml.includes('preset   = "github"') ? JOB : POD)
-      .setProtectedHeader({ alg: 'RS256', kid: 'cluster-1' })
-      .setAudience([world.issuer]).setIssuedAt().setNotBefore('0s').setExpirationTime('10m').setJti(randomBytes(8).toString('hex'))
-      .sign(cluster.privateKey)),
-=======
     // What the cluster projects into a pod of the account `booking`, or another platform gives to an agent.
     platformToken: async () => {
       const workload = workloadOf(page);
@@ -104,6 +81,5 @@ export async function stage(database, page, number, provider, byTls = false) {
         .setIssuedAt().setNotBefore('0s').setExpirationTime('10m').setJti(randomBytes(8).toString('hex'))
         .sign(cluster.privateKey));
     },
->>>>>>> platforms
   };
 }

@@ -2,6 +2,7 @@
 
 mod broken;
 mod broken_tls;
+mod bundles;
 mod files;
 mod meaning;
 mod postgres;

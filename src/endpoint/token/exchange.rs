@@ -23,11 +23,7 @@ use crate::oauth::{
     TokenResponse,
 };
 use crate::store::{self, Change, Entry};
-<<<<<<< HEAD
-use crate::verification::{KeysUnknown, NotVerified};
-=======
-use crate::verification::{NotVerified, VerifiedProof};
->>>>>>> platforms
+use crate::verification::{KeysUnknown, NotVerified, VerifiedProof};
 
 /// How often a request is decided anew because the record changed meanwhile.
 const ATTEMPTS: u8 = 5;

@@ -116,7 +116,7 @@ causes! {
         "`client_assertion` is missing, or `client_assertion_type` is missing or unknown."
         => wire(400, InvalidRequest, "client_assertion_incomplete",
             "send client_assertion together with the client_assertion_type \
-             urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+             urn:ietf:params:oauth:client-assertion-type:jwt-bearer, or jwt-spiffe in place of jwt-bearer for a JWT-SVID",
             "RFC 7521 §4.2");
     ClientUnknown "client_unknown", "No client has this identifier."
         => CLIENT;

@@ -29,8 +29,10 @@ faults! {
     Signature "signature", "The signature does not verify.";
     SignatureChanged "signature_changed",
         "The token is one that Deputy issued, but its signature was changed into the other one that is valid.";
-    Kind "kind", "`typ` or the claims are those of another kind of token.";
-    IssuerUntrusted "issuer_untrusted", "`iss` is not configured, or not for this kind of token.";
+    Kind "kind",
+        "`typ`, another header parameter or the claims are those of another kind of token, or it was declared to be one.";
+    IssuerUntrusted "issuer_untrusted",
+        "`iss`, or the trust domain of a SPIFFE ID, is not configured, or not for this kind of token.";
     Audience "audience", "`aud` is not what this kind of token requires.";
     RelyingParty "relying_party", "The client may not use tokens that were issued to this relying party or for this audience.";
     AuthorizedParty "authorized_party",
@@ -45,7 +47,7 @@ faults! {
          from the chain.";
     BoundToKey "bound_to_key",
         "The access token is bound to a key by `cnf`, and the client is not the audience at which possession was proven.";
-    Subject "subject", "`sub` is missing, empty, too long, not ASCII, or of a reserved form.";
+    Subject "subject", "`sub` is missing, empty, too long, not ASCII, of a reserved form, or a malformed SPIFFE ID.";
     Claim "claim", "A claim is missing or has the wrong type.";
     Expired "expired", "The token has expired.";
     NotYetValid "not_yet_valid", "`nbf` lies in the future.";

@@ -13,12 +13,12 @@ const OWNERS_AT_GITHUB: [&str; 3] = ["repository_owner_id", "repository_id", "en
 /// The claims of a pod whose values its creator chooses.
 const CHOSEN_IN_KUBERNETES: [&str; 2] = ["aud", "kubernetes.io.pod.name"];
 
-/// What whoever starts a pipeline or opens a merge request chooses: besides these, all claims about the user.
+/// What the person who starts a pipeline or opens a merge request chooses: besides these, all claims about the user.
 const CHOSEN_AT_GITLAB: [&str; 5] =
     ["aud", "target_audience", "groups_direct", "target_ref", "target_ref_protected"];
 /// How the names of the claims about the user begin.
 const USER_AT_GITLAB: &str = "user_";
-/// What whoever may push chooses: the branch, the tag or the commit, and how the pipeline is started.
+/// What everybody who may push chooses: the branch, the tag or the commit, and how the pipeline is started.
 const REFS_AT_GITLAB: [&str; 9] = [
     "sub",
     "ref",
@@ -30,7 +30,7 @@ const REFS_AT_GITLAB: [&str; 9] = [
     "pipeline_source",
     "pipeline_source_event",
 ];
-/// What whoever may push writes into the job.
+/// What everybody who may push writes into the job.
 const ENVIRONMENTS_AT_GITLAB: [&str; 3] = ["environment", "environment_action", "deployment_tier"];
 /// The claims of GitLab that are names, which another project or group can get later.
 const NAMES_AT_GITLAB: [&str; 5] =
@@ -38,7 +38,7 @@ const NAMES_AT_GITLAB: [&str; 5] =
 /// The claims of GitLab that say for good whose job it is. An instance signs for everybody who has a project there.
 const OWNERS_AT_GITLAB: [&str; 2] = ["project_id", "namespace_id"];
 
-/// What the caller of AWS types in, and what whoever assumes a role does.
+/// What the caller of AWS types in, and what everybody who assumes a role does.
 const CHOSEN_AT_AWS: [&str; 4] = [
     "aud",
     "https://sts.amazonaws.com/.request_tags",
@@ -66,7 +66,8 @@ impl Preset {
             Self::Github => &CHOSEN_AT_GITHUB,
             Self::Gitlab => &CHOSEN_AT_GITLAB,
             Self::Aws => &CHOSEN_AT_AWS,
-            Self::Gcp => &["aud"],
+            // The workload names the audience when it asks.
+            Self::Gcp | Self::Spiffe => &["aud"],
         };
         chosen.iter().any(|name| is_or_is_below(claim, name))
             || (self == Self::Gitlab && claim.starts_with(USER_AT_GITLAB))
@@ -88,7 +89,7 @@ impl Preset {
     /// Whether this claim is a name that another workload can get later, so that it identifies none.
     pub fn is_recycled(self, claim: &str) -> bool {
         let names: &[&str] = match self {
-            Self::Generic | Self::Kubernetes | Self::Aws => &[],
+            Self::Generic | Self::Kubernetes | Self::Aws | Self::Spiffe => &[],
             Self::Github => &NAMES_AT_GITHUB,
             Self::Gitlab => &NAMES_AT_GITLAB,
             Self::Gcp => &NAMES_AT_GOOGLE,
@@ -102,7 +103,7 @@ impl Preset {
     pub const fn owners(self) -> &'static [&'static str] {
         match self {
             // An issuer of AWS is one account, whose administrators say who gets tokens.
-            Self::Generic | Self::Kubernetes | Self::Aws => &[],
+            Self::Generic | Self::Kubernetes | Self::Aws | Self::Spiffe => &[],
             Self::Github => &OWNERS_AT_GITHUB,
             Self::Gitlab => &OWNERS_AT_GITLAB,
             Self::Gcp => &OWNERS_AT_GOOGLE,
@@ -113,7 +114,7 @@ impl Preset {
     /// The claims that its refusals look at, besides those that every credential has.
     pub const fn judged(self) -> &'static [&'static str] {
         match self {
-            Self::Generic | Self::Kubernetes => &[],
+            Self::Generic | Self::Kubernetes | Self::Spiffe => &[],
             Self::Github => &["event_name"],
             Self::Gitlab => &["project_id", "job_id", "pipeline_source"],
             Self::Aws => &["https://sts.amazonaws.com/.identity_store_user_id"],

@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
+use super::issuer_of;
 use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::jose::{UnverifiedToken, find_claim};
-use crate::oauth::TokenFault;
+use crate::oauth::{SpiffeId, TokenFault};
 use crate::registry::{Preset, WorkloadIssuer};
 use crate::verification::{NotVerified, VerifiedCredential, Verifier};
 
@@ -39,8 +40,10 @@ impl Verifier {
         let outcome = self.workload(config, &scanned, now).await;
         let scanned = scanned.ok();
         let claims = scanned.as_ref().map(UnverifiedToken::unverified_claims);
-        let issuer = scanned.as_ref().and_then(UnverifiedToken::claimed_issuer);
-        let registered = issuer.and_then(|issuer| config.registry.workload_issuers.get(issuer));
+        let registered = scanned.as_ref().and_then(|token| issuer_of(&config.registry, token).ok());
+        let is_svid = scanned
+            .as_ref()
+            .is_some_and(|token| token.claimed_subject().is_some_and(SpiffeId::is_claimed_by));
         let names = registered.map_or_else(|| ALWAYS.map(str::to_owned).to_vec(), |issuer| names(issuer));
         let read = |name: String| {
             let value = claims.and_then(|claims| find_claim(claims, &name)).cloned();
@@ -55,12 +58,16 @@ impl Verifier {
             claims: if claims.is_some() { names.into_iter().map(read).collect() } else { Vec::new() },
             outcome: outcome.map_err(|error| match error {
                 NotVerified::Fault(fault) => {
-                    let fix = fix(config, registered.map(AsRef::as_ref), fault);
+                    let of_svid = if is_svid { svid_fix(fault) } else { None };
+                    let fix = of_svid.map_or_else(
+                        || fix(config, registered.map(AsRef::as_ref), fault),
+                        str::to_owned,
+                    );
                     Problem { fault: Some(fault), fix }
                 }
                 NotVerified::Unavailable(why) => Problem {
                     fault: None,
-                    fix: format!("the issuer's keys cannot be had: {why}. Check `jwks_uri`, `network` and `tls_ca_file`"),
+                    fix: format!("the issuer's keys cannot be had: {why}. Check `jwks_uri` or `bundle_endpoint`, `network` and `tls_ca_file`"),
                 },
             }),
         }
@@ -80,6 +87,33 @@ fn names(issuer: &WorkloadIssuer) -> Vec<String> {
         }
     }
     names
+}
+
+/// The same for an SVID, where it is another change.
+const fn svid_fix(fault: TokenFault) -> Option<&'static str> {
+    Some(match fault {
+        TokenFault::IssuerUntrusted => {
+            "add `[[workload_issuer]]` with `preset = \"spiffe\"` and this `trust_domain`, if its agents are to be known"
+        }
+        TokenFault::Subject => {
+            "the trust domain has to name the workload by a SPIFFE ID with a path (SPIFFE-ID §2)"
+        }
+        TokenFault::Kind => {
+            "present a JWT-SVID as the trust domain signed it: its header has `alg`, `kid` and `typ` alone"
+        }
+        TokenFault::Algorithm => "have the trust domain sign JWT-SVIDs by an algorithm that `algorithms` has",
+        TokenFault::KeyUnknown => {
+            "the bundle has no key for JWT-SVIDs with this `kid`: correct `bundle_endpoint`, or renew `bundle_file`"
+        }
+        TokenFault::Signature => {
+            "the SVID was changed, or is of another trust domain of the same name: get a new one"
+        }
+        TokenFault::TooOld => {
+            "request SVIDs with a shorter lifetime (`jwt_svid_ttl` of the entry), or raise `max_token_lifetime_seconds`"
+        }
+        TokenFault::NoClass => "add a `[[workload_issuer.class]]` whose `when` takes this SPIFFE ID",
+        _ => return None,
+    })
 }
 
 /// What the operator, or anyone who runs the workload, has to change.

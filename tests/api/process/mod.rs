@@ -21,4 +21,5 @@ mod sandbox;
 mod scale;
 mod secrets;
 mod stops;
+mod svid;
 mod verbs;

@@ -7,13 +7,17 @@ use url::Url;
 use super::known::{Good, Known, UNKNOWN_KID_PAUSE, unknown};
 use super::{FOR_EVER, Place, Source};
 use crate::base::time::{Lifetime, Timestamp};
-use crate::jose::{Header, KeySet, PublicKey};
+use crate::jose::{Header, KeyForm, KeySet, PublicKey};
 use crate::oauth::Issuer;
 use crate::registry::Reach;
-use crate::verification::remote::{Document, FetchError, MAX_DOCUMENT, RemoteKeys, provider_metadata};
+use crate::verification::remote::{Document, FetchError, RemoteKeys, provider_metadata};
 
 /// Shortest and longest time a fetched set is taken without looking again (JWKS-08).
 const FRESH: (Lifetime, Lifetime) = (Lifetime::from_seconds(300), Lifetime::from_seconds(86_400));
+/// The same for a bundle, whose publisher says in it how often it wants to be asked.
+const BUNDLE_FRESH: (Lifetime, Lifetime) = (Lifetime::from_seconds(60), Lifetime::from_seconds(3600));
+/// How often a bundle is fetched whose publisher does not say it.
+const BUNDLE_REFRESH: Lifetime = Lifetime::from_seconds(300);
 
 /// What is fetched, and how.
 #[derive(Clone)]
@@ -22,7 +26,8 @@ pub(super) struct Fetch {
     pub(super) place: Place,
     pub(super) reach: Reach,
     pub(super) is_local: bool,
-    pub(super) wanted: Wanted,
+    /// What makes somebody look, if not the time alone.
+    pub(super) wanted: Option<Wanted>,
 }
 
 /// The key for which a source is asked.
@@ -32,6 +37,16 @@ pub(super) struct Wanted {
     pub(super) header: Header,
     /// The key that is known under this name, and did not sign the token.
     pub(super) instead_of: Option<PublicKey>,
+}
+
+impl Wanted {
+    fn is_lacking(&self, keys: &KeySet) -> bool {
+        match (keys.choose(&self.header), &self.instead_of) {
+            (None, _) => true,
+            (Some(found), Some(other)) => found.is_same(other),
+            (Some(_), None) => false,
+        }
+    }
 }
 
 impl Fetch {
@@ -44,25 +59,28 @@ impl Fetch {
         source.known.store(Arc::new(Known { asked: asking, ..Known::clone(&before) }));
         let after = match self.fetch().await {
             Ok((keys, max_age)) => {
-                let fresh = max_age.unwrap_or(FRESH.0).clamp(FRESH.0, FRESH.1);
                 let fresh_until = match self.place {
-                    Place::File(_) => FOR_EVER,
-                    Place::Discovery(_) | Place::Uri(_) => now.plus(fresh),
+                    Place::File(..) => FOR_EVER,
+                    Place::Discovery(_) | Place::Uri(_, KeyForm::Jwks) => {
+                        now.plus(max_age.unwrap_or(FRESH.0).clamp(FRESH.0, FRESH.1))
+                    }
+                    Place::Uri(_, KeyForm::Bundle) => {
+                        let hint = keys.refresh_hint().unwrap_or(BUNDLE_REFRESH);
+                        now.plus(hint.clamp(BUNDLE_FRESH.0, BUNDLE_FRESH.1))
+                    }
                 };
-                let lacks = match (keys.choose(&self.wanted.header), &self.wanted.instead_of) {
-                    (None, _) => true,
-                    (Some(found), Some(other)) => found.is_same(other),
-                    (Some(_), None) => false,
-                };
-                if keys.choose(&self.wanted.header).is_none() {
-                    let (what, pause) = (unknown(&self.wanted.header), UNKNOWN_KID_PAUSE.seconds());
+                let missed = self.wanted.as_ref().filter(|wanted| wanted.is_lacking(&keys));
+                if let Some(Wanted { header, .. }) = missed
+                    && keys.choose(header).is_none()
+                {
+                    let (what, pause) = (unknown(header), UNKNOWN_KID_PAUSE.seconds());
                     tracing::warn!(keys.source = %self.place, "{what} of {}; asking again in {pause} s", self.place);
                 }
                 let good = Good { keys: Arc::new(keys), had_at: now, fresh_until };
                 let mut known =
                     Known { good: Some(good), asked: Some((now, None)), missed: before.missed.clone() };
-                if lacks {
-                    known.miss(&self.wanted.header, now);
+                if let Some(Wanted { header, .. }) = missed {
+                    known.miss(header, now);
                 }
                 known
             }
@@ -75,19 +93,22 @@ impl Fetch {
     }
 
     async fn fetch(&self) -> Result<(KeySet, Option<Lifetime>), FetchError> {
+        let form = self.place.form();
         let document = match &self.place {
-            Place::File(path) => {
+            Place::File(path, _) => {
                 // A local file of bounded use, once a few minutes: not worth another thread.
                 let body = std::fs::read(path).map_err(|error| FetchError(error.to_string()))?;
                 Document { body, max_age: None }
             }
-            Place::Uri(url) => self.remote.fetch(url, &self.reach, MAX_DOCUMENT, self.is_local).await?,
+            Place::Uri(url, _) => {
+                self.remote.fetch(url, &self.reach, form.max_bytes(), self.is_local).await?
+            }
             Place::Discovery(issuer) => {
                 let url = self.discover(issuer).await?;
-                self.remote.fetch(&url, &self.reach, MAX_DOCUMENT, self.is_local).await?
+                self.remote.fetch(&url, &self.reach, form.max_bytes(), self.is_local).await?
             }
         };
-        let keys = KeySet::parse(&document.body)
+        let keys = KeySet::read(&document.body, form)
             .map_err(|_| FetchError("not a key set within the limits".to_owned()))?;
         // An empty set is believed: an issuer that withdrew every key wants none of them to be trusted.
         if keys.is_empty() {

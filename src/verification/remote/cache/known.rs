@@ -71,13 +71,17 @@ impl Known {
         self.usable(stale, now)?.keys.choose(header).filter(|found| !found.is_same(key)).cloned()
     }
 
-    /// Whether the source should be asked now.
+    /// Whether the source should be asked now, by somebody who needs this key.
     pub(super) fn wants_look(&self, stale: Lifetime, header: &Header, now: Timestamp) -> bool {
-        match self.usable(stale, now) {
-            None => !self.is_down(now),
-            Some(good) if now >= good.fresh_until || now < good.had_at => !self.is_down(now),
-            Some(good) => good.keys.choose(header).is_none() && self.may_look_for(header, now),
-        }
+        self.wants_renewal(stale, now)
+            || self.usable(stale, now).is_some_and(|good| good.keys.choose(header).is_none())
+                && self.may_look_for(header, now)
+    }
+
+    /// Whether the source should be asked now, whoever needs which key.
+    pub(super) fn wants_renewal(&self, stale: Lifetime, now: Timestamp) -> bool {
+        let is_fresh = |good: &Good| (good.had_at..good.fresh_until).contains(&now);
+        !self.usable(stale, now).is_some_and(is_fresh) && !self.is_down(now)
     }
 
     /// Whether the source may be asked for a key that is not known: it can be asked, and was not just now, and not for

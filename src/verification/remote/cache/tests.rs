@@ -1,3 +1,4 @@
+mod bundles;
 mod renewed;
 
 use std::time::Duration;
@@ -337,12 +338,12 @@ async fn a_pinned_file_is_read_again_by_a_reload_and_by_nothing_else() {
     std::fs::write(&path, r#"{"keys":[]}"#).unwrap();
     assert_eq!(world.known(80_000).await, Ok(()));
 
-    let read = KeyCache::read_files([&path].into_iter()).unwrap();
+    let read = KeyCache::read_files([(path.as_path(), KeyForm::Jwks)].into_iter()).unwrap();
     world.cache.put_in_force(read, at(80_001));
 
     assert_eq!(world.known(80_002).await, Err(KeyFault::Unknown));
     std::fs::remove_file(&path).unwrap();
-    assert!(KeyCache::read_files([&path].into_iter()).is_err());
+    assert!(KeyCache::read_files([(path.as_path(), KeyForm::Jwks)].into_iter()).is_err());
 }
 
 #[tokio::test]
