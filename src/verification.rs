@@ -30,7 +30,7 @@ pub use id_token::relying_party;
 pub use kind::{SubjectKind, kind_of};
 pub use login_facts::{LoginFacts, LoginToken, access_token_party};
 pub use may_act::MayAct;
-pub use own::{Compared, PresentedOwn};
+pub use own::{Compared, Presented, PresentedOwn};
 pub use verified_login::VerifiedLogin;
 pub use verified_own::VerifiedOwn;
 pub use verified_proof::VerifiedProof;
@@ -291,8 +291,8 @@ impl Verifier {
 
 /// Whether this is a token of a configured provider or workload issuer, by its unverified `iss`
 /// (RFC 7009 §2.2.1: a kind that is recognised and not revoked here).
-pub fn is_foreign_kind(config: &Config, token: &Scanned<'_>) -> bool {
-    token.as_ref().ok().and_then(UnverifiedToken::claimed_issuer).is_some_and(|issuer| {
+pub fn is_foreign_kind(config: &Config, token: &Presented<'_>) -> bool {
+    token.claimed_issuer().is_some_and(|issuer| {
         config.registry.identity_providers.contains_key(issuer)
             || config.registry.workload_issuers.contains_key(issuer)
     })

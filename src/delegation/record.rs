@@ -250,6 +250,31 @@ words! {
     }
 }
 
+/// In which form a token was given out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenForm {
+    /// A JWT, which holds its claims.
+    Jwt {
+        /// The key that signed it.
+        kid: String,
+    },
+    /// A reference to its record, which holds its claims.
+    Opaque {
+        /// The claims, a JSON object, sealed.
+        claims: Vec<u8>,
+    },
+}
+
+impl TokenForm {
+    /// The key that signed the token, if one did.
+    pub fn kid(&self) -> Option<&str> {
+        match self {
+            Self::Jwt { kid } => Some(kid),
+            Self::Opaque { .. } => None,
+        }
+    }
+}
+
 /// What policy let a token through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grounds {
@@ -284,8 +309,7 @@ pub struct Delegation {
     pub issued_at: Timestamp,
     /// `exp`.
     pub expires_at: Timestamp,
-    /// The key that signed it.
-    pub kid: String,
+    pub form: TokenForm,
     /// The policy set that decided, and its rules that determined the decision.
     pub grounds: Grounds,
     /// The stops that there had been when it was issued.
@@ -316,7 +340,7 @@ pub struct Lineage {
     pub subject: Subject,
     /// Every agent of its chain, current actor first.
     pub agents: Vec<Agent>,
-    /// Whether the keys that signed it and its ancestors are still trusted.
+    /// Whether the keys that signed it and its ancestors, as far as they are signed, are still trusted.
     pub is_key_trusted: bool,
     /// The stops of what the records name.
     pub stops: Stops,

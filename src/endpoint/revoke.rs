@@ -11,12 +11,11 @@ use crate::endpoint::own::{Found, Presenting};
 use crate::endpoint::phases;
 use crate::http::caller::Caller;
 use crate::http::reply;
-use crate::jose::UnverifiedToken;
 use crate::keys::AgentOf;
 use crate::metrics::Endpoint;
 use crate::oauth::{Params, Plain};
 use crate::store::{Change, Control, Entry, Recorded};
-use crate::verification;
+use crate::verification::{Presented, is_foreign_kind};
 
 /// `POST /revoke` (RFC 7009 §2).
 pub struct Revocation;
@@ -67,9 +66,9 @@ async fn run(
     told: &impl Fn(RevocationEvent) -> Told,
 ) -> Result<(), Stop> {
     let Presenting { app, config, now, .. } = presenting;
-    let token = UnverifiedToken::scan(params.get("token").ok_or(Plain::TokenMissing)?);
+    let token = Presented::read(params.get("token").ok_or(Plain::TokenMissing)?);
     let change = match presenting.find(token.clone()).await.map_err(Stop::Failed)? {
-        Err(_) if verification::is_foreign_kind(config, &token) => {
+        Err(_) if is_foreign_kind(config, &token) => {
             return Err(Plain::TokenKindNotRevocable.into());
         }
         // With another signature it is another token, which was not issued: there is nothing to revoke.

@@ -127,10 +127,10 @@ fn algorithms_are_those_of_their_kind() {
     check(&[
         (
             "[tokens]",
-            "[keys]\nsigning_algorithm = \"EdDSA\"\n[tokens]",
-            "does not sign with yet; write `ES256`",
+            "[keys]\nsigning_algorithm = \"Ed25519\"\n[tokens]",
+            "which is called `EdDSA` in a header; write `EdDSA`",
         ),
-        ("[tokens]", "[keys]\nsigning_algorithm = \"HS256\"\n[tokens]", "write `ES256` or `RS256`"),
+        ("[tokens]", "[keys]\nsigning_algorithm = \"HS256\"\n[tokens]", "write `ES256`, `EdDSA` or `RS256`"),
         (
             "policy_claims",
             "algorithms = [\"HS256\"]\npolicy_claims",
