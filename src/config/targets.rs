@@ -42,8 +42,7 @@ table! {
         /// Whether the target's tokens are bound to the key that their agent proved (DPoP, RFC 9449).
         #[schemars(example = &"required")]
         proof: TargetProof,
-        /// The form of the target's tokens: JWTs, which it can check by itself, or opaque ones (`dpt_at_…`), whose claims only
-        /// introspection tells.
+        /// The form of the target's access tokens.
         #[schemars(example = &"opaque")]
         token_format: TokenFormat,
         /// The lifetime of the target's tokens.

@@ -27,7 +27,7 @@ words! {
         /// JWTs (RFC 9068), which it can check by itself.
         #[default]
         Jwt => "jwt",
-        /// References (`dpt_at_…`), which it has to introspect.
+        /// References to Deputy's records (`dpt_at_…`), which it has to introspect.
         Opaque => "opaque",
     }
 }

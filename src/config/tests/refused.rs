@@ -158,6 +158,11 @@ fn what_is_named_has_to_exist() {
             "exchange_client = \"age-agent\"\nresource_server = \"api\"",
             "`target.resource_server` names `api`",
         ),
+        (
+            "exchange_client = \"age-agent\"",
+            "token_format = \"opaque\"",
+            "is `opaque`, but nobody could use such a token; name the client that introspects them",
+        ),
         ("scopes = [\"tickets:search\"", "scopes = [\"tickets:find\"", "no such scope of a target"),
         ("answers = [\"age_over_18\"", "answers = [\"age_over_65\"", "no such yes/no scope"),
         ("answers = { age_over_18 = {}", "answers = { age_over_65 = {}", "no such predicate"),

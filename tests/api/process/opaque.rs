@@ -69,7 +69,10 @@ on_both_databases! {
         let seen = api.introspect(&base, &search).await.json;
         assert_eq!(
             members(&seen),
-            ["acr", "act", "active", "aud", "client_id", "exp", "iat", "iss", "jti", "scope", "sub", "token_type", "txn"]
+            [
+                "iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "act", "txn", "acr", "active",
+                "token_type",
+            ]
         );
         assert_eq!((&seen["active"], &seen["aud"], &seen["scope"]), (&true.into(), &"tickets".into(), &SCOPE.into()));
         assert_eq!((seen["iss"].as_str(), &seen["client_id"]), (Some(world.issuer()), &"assistant".into()));
