@@ -6,6 +6,7 @@ pub mod answers;
 pub mod assurance;
 pub mod binding;
 pub mod fault;
+mod form;
 pub mod plan;
 pub mod quota;
 pub mod record;

@@ -4,18 +4,19 @@ mod signed;
 
 use serde::Serialize;
 use serde::ser::SerializeMap as _;
+use serde_json::{Map, Value};
 
 use crate::base::entropy::Entropy;
 use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::decision::{GivenAnswer, Origin, Permit, Terms};
-use crate::delegation::record::TokenKind;
-use crate::keys::{KeyError, KeyRing, NodeSecrets, SealPurpose};
+use crate::delegation::record::{TokenForm, TokenKind};
+use crate::keys::{KeyError, KeyRing, NodeSecrets, SealPurpose, Signed};
 use crate::oauth::exchange::{BEARER, DPOP, own_typ, token_type};
 use crate::oauth::{
     AgentId, ClientId, Issuer, Jkt, Jti, LoginId, Scope, ScopeToken, TargetId, TokenResponse,
 };
-use crate::registry::SubjectForm;
+use crate::registry::{SubjectForm, TokenFormat};
 
 pub use signed::{SealedAnswerRow, SignedToken};
 
@@ -28,7 +29,8 @@ pub struct Issued {
     pub signed: SignedToken,
 }
 
-/// Signs the token that `permit` allows, and seals the answers that are kept with its login.
+/// Makes the token that `permit` allows, in the form that its target asks for, and seals the answers that are kept with
+/// its login.
 ///
 /// # Errors
 /// [`KeyError`]: no key is active, or the crypto library refused.
@@ -42,15 +44,25 @@ pub fn issue(
 ) -> Result<Issued, KeyError> {
     let terms = permit.terms();
     let payload = serde_json::to_vec(&claims(config, secrets, terms)).map_err(|_| KeyError::Crypto)?;
-    let typ = match terms.proposal.kind {
-        TokenKind::Task => own_typ::TASK,
-        TokenKind::Access => own_typ::ACCESS,
+    let (access_token, form) = match format(terms) {
+        TokenFormat::Jwt => {
+            let typ = match terms.proposal.kind {
+                TokenKind::Task => own_typ::TASK,
+                TokenKind::Access => own_typ::ACCESS,
+            };
+            let Signed { token, kid } = ring.sign(typ, &payload, now)?;
+            (token, TokenForm::Jwt { kid })
+        }
+        TokenFormat::Opaque => {
+            let token = secrets.opaque_token(terms.jti, entropy)?;
+            let claims = secrets.seal(SealPurpose::Claims(&terms.jti.to_string()), &payload, entropy)?;
+            (token.to_text(), TokenForm::Opaque { claims })
+        }
     };
-    let token = ring.sign(typ, &payload, now)?;
-    let hash = secrets.token_hash(&token.token);
+    let hash = secrets.token_hash(&access_token);
     let answers = seal(secrets, entropy, terms)?;
     let response = TokenResponse {
-        access_token: token.token,
+        access_token,
         issued_token_type: token_type::ACCESS_TOKEN,
         token_type: if terms.proposal.bound_to.is_some() { DPOP } else { BEARER },
         expires_in: terms.proposal.lifetime_seconds(),
@@ -61,7 +73,25 @@ pub fn issue(
         },
         dpop_nonce: None,
     };
-    Ok(Issued { response, signed: SignedToken::new(permit, token.kid, hash, answers) })
+    Ok(Issued { response, signed: SignedToken::new(permit, form, hash, answers) })
+}
+
+/// The form in which the target takes its tokens. What is for Deputy itself is a JWT.
+fn format(terms: &Terms) -> TokenFormat {
+    terms.proposal.target_config.as_ref().map_or(TokenFormat::Jwt, |target| target.token_format)
+}
+
+/// The claims of an opaque token, from its record.
+///
+/// # Errors
+/// [`KeyError::Sealed`] where they are not those that were recorded of this token.
+pub fn recorded_claims(
+    secrets: &NodeSecrets,
+    jti: Jti,
+    sealed: &[u8],
+) -> Result<Map<String, Value>, KeyError> {
+    let opened = secrets.open(SealPurpose::Claims(&jti.to_string()), sealed)?;
+    serde_json::from_slice(&opened).map_err(|_| KeyError::Sealed)
 }
 
 fn seal(

@@ -7,6 +7,7 @@ mod fingerprint;
 pub mod grant;
 pub mod ids;
 pub mod one_time;
+mod opaque;
 pub mod params;
 pub mod refusal;
 mod resource;
@@ -24,6 +25,7 @@ pub use ids::{
     AgentId, ClientId, Digest, Issuer, Jti, LoginId, Purpose, RequestId, SubjectRef, TargetId, TaskId,
 };
 pub use one_time::OneTime;
+pub use opaque::{OPAQUE_CHECK, OPAQUE_RANDOM, OpaqueToken};
 pub use params::Params;
 #[cfg(test)]
 pub use refusal::PresentedAs;

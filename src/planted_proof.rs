@@ -51,7 +51,7 @@ pub fn permit() -> Permit {
 }
 
 pub fn signed_token() -> SignedToken {
-    SignedToken { permit: any(), kid: any(), hash: any(), answers: any() }
+    SignedToken { permit: any(), form: any(), hash: any(), answers: any() }
 }
 
 pub fn claims() -> Claims {

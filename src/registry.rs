@@ -34,7 +34,7 @@ pub use provider::{
     PHISHING_RESISTANT, RelyingParty,
 };
 pub use quota::Quotas;
-pub use target::{AnswerRule, ScopeRule, SubjectForm, Target, Zone};
+pub use target::{AnswerRule, ScopeRule, SubjectForm, Target, TokenFormat, Zone};
 pub use workload::{
     AgentClass, AgentLifetime, BuildClaims, IdClaims, IdPart, IdReading, InstanceId, WorkloadIssuer,
 };

@@ -30,7 +30,7 @@ pub use id_token::relying_party;
 pub use kind::{SubjectKind, kind_of};
 pub use login_facts::{LoginFacts, LoginToken, access_token_party};
 pub use may_act::MayAct;
-pub use own::{Compared, PresentedOwn};
+pub use own::{Compared, Presented, PresentedOwn};
 pub use verified_login::VerifiedLogin;
 pub use verified_own::VerifiedOwn;
 pub use verified_proof::VerifiedProof;
@@ -301,12 +301,11 @@ fn keys_of<'a>(config: &Config, issuer: &'a WorkloadIssuer) -> KeySpec<'a> {
 
 /// Whether this is a token of a configured provider or workload issuer, by what it says unverified
 /// (RFC 7009 §2.2.1: a kind that is recognised and not revoked here).
-pub fn is_foreign_kind(config: &Config, token: &Scanned<'_>) -> bool {
-    let is_of_provider = |token: &UnverifiedToken<'_>| {
-        let providers = &config.registry.identity_providers;
-        token.claimed_issuer().is_some_and(|issuer| providers.contains_key(issuer))
-    };
-    token.as_ref().is_ok_and(|token| is_of_provider(token) || issuer_of(&config.registry, token).is_ok())
+pub fn is_foreign_kind(config: &Config, token: &Presented<'_>) -> bool {
+    let Presented::Jwt(Ok(token)) = token else { return false };
+    let providers = &config.registry.identity_providers;
+    token.claimed_issuer().is_some_and(|issuer| providers.contains_key(issuer))
+        || issuer_of(&config.registry, token).is_ok()
 }
 
 /// `sub`-like text from a provider: 1 to 255 ASCII characters, none of them control characters, and not

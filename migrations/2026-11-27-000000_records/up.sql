@@ -118,7 +118,8 @@ CREATE TABLE engagement (
 CREATE INDEX engagement_open ON engagement (task, agent) WHERE ended_at IS NULL;
 
 -- `path` is the task's id, the ancestors' and the token's own, 16 bytes each: a task and every subtree
--- is one range of its index. `jkt` is the thumbprint of the key that the token is bound to.
+-- is one range of its index. `jkt` is the thumbprint of the key that the token is bound to. A JWT has the `kid` of the
+-- key that signed it, and an opaque token has its `claims`, sealed.
 CREATE TABLE token (
     jti BYTEA NOT NULL PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -131,7 +132,8 @@ CREATE TABLE token (
     scope TEXT NOT NULL,
     issued_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
-    kid TEXT NOT NULL,
+    kid TEXT,
+    claims BYTEA,
     policy TEXT NOT NULL,
     rules TEXT NOT NULL,
     as_of BIGINT NOT NULL,

@@ -24,7 +24,7 @@ pub enum Token {
     Exchange(exchange::Exchange),
     /// Sign the assertion by which a client authenticates one request, for curl (RFC 7523)
     Assertion(assertion::Assertion),
-    /// Decode a JWT on this machine, without verifying it
+    /// Decode a token on this machine, without verifying it
     Inspect(inspect::Inspect),
     /// Ask the server whether a token is active (RFC 7662)
     Introspect(introspect::Introspect),

@@ -19,7 +19,7 @@ const PROOF_ALGORITHMS: [Algorithm; 5] =
     [Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA, Algorithm::PS256, Algorithm::RS256];
 
 /// The longest lifetime that an access token may be given, in seconds.
-pub(super) const MAX_TOKEN_LIFETIME: u32 = 900;
+pub const MAX_TOKEN_LIFETIME: u32 = 900;
 
 table! {
     /// The addresses that Deputy listens on.
@@ -40,7 +40,8 @@ table! {
         /// The file of the master key: 32 bytes, mode 0600, made by `deputy init`.
         #[schemars(example = &"/var/lib/deputy/master.key", extend("x-default" = "`master.key` in `data_dir`"))]
         master_key_file: Option<PathBuf>,
-        /// The algorithm that Deputy signs with: `ES256` or `RS256`.
+        /// The algorithm of the signing keys that Deputy makes: `ES256`, `EdDSA` (Ed25519) or `RS256`. Another one takes effect
+        /// with the next `deputy key rotate`.
         signing_algorithm: String = "ES256".into(),
         /// How long `/jwks` may be cached. A new key is published this long before it signs.
         #[schemars(range(min = 60, max = 86_400))]
@@ -204,12 +205,13 @@ pub(super) fn keys(section: &Section<'_>, raw: RawKeys, data_dir: &Path) -> Keys
     let signing_algorithm = match raw.signing_algorithm.as_str() {
         "RS256" => Algorithm::RS256,
         "ES256" => Algorithm::ES256,
-        "EdDSA" => {
-            refuse("is `EdDSA`, which Deputy does not sign with yet".to_owned(), "write `ES256`");
-            Algorithm::ES256
+        "EdDSA" => Algorithm::EdDSA,
+        "Ed25519" => {
+            refuse("is `Ed25519`, which is called `EdDSA` in a header".to_owned(), "write `EdDSA`");
+            Algorithm::EdDSA
         }
         other => {
-            refuse(format!("is `{other}`"), "write `ES256` or `RS256`");
+            refuse(format!("is `{other}`"), "write `ES256`, `EdDSA` or `RS256`");
             Algorithm::ES256
         }
     };

@@ -9,7 +9,9 @@ use super::server::MAX_TOKEN_LIFETIME;
 use super::table::table;
 use crate::base::time::Lifetime;
 use crate::oauth::{ClientId, Scope, ScopeToken};
-use crate::registry::{AnswerRule, MFA, ScopeRule, SubjectForm, Target, TargetProof, Zone, forms};
+use crate::registry::{
+    AnswerRule, MFA, ScopeRule, SubjectForm, Target, TargetProof, TokenFormat, Zone, forms,
+};
 
 table! {
     /// The resource servers and agents that tokens are for.
@@ -40,6 +42,9 @@ table! {
         /// Whether the target's tokens are bound to the key that their agent proved (DPoP, RFC 9449).
         #[schemars(example = &"required")]
         proof: TargetProof,
+        /// The form of the target's access tokens.
+        #[schemars(example = &"opaque")]
+        token_format: TokenFormat,
         /// The lifetime of the target's tokens.
         #[schemars(
             range(min = 1, max = MAX_TOKEN_LIFETIME), example = 120,
@@ -123,16 +128,23 @@ pub(super) fn target(section: &Section<'_>, raw: RawTarget) -> Option<Target> {
     let defaults = raw.default_scopes.iter().enumerate();
     let defaults: Vec<ScopeToken> =
         defaults.filter_map(|(n, word)| section.scope_token(&format!("default_scopes[{n}]"), word)).collect();
+    let resource_server = client("resource_server", raw.resource_server);
+    let exchange_client = client("exchange_client", raw.exchange_client);
+    if raw.token_format == TokenFormat::Opaque && resource_server.is_none() && exchange_client.is_none() {
+        let fix = "name the client that introspects them as `resource_server`, or write `jwt`";
+        section.refuse("token_format", "is `opaque`, but nobody could use such a token", fix);
+    }
     let (identifier, resource) = named?;
     Some(Target {
         resource,
         default_scopes: (!defaults.is_empty()).then(|| Scope::from_tokens(&defaults)),
         scopes,
         answers,
-        resource_server: client("resource_server", raw.resource_server),
-        exchange_client: client("exchange_client", raw.exchange_client),
+        resource_server,
+        exchange_client,
         onward,
         proof: raw.proof,
+        token_format: raw.token_format,
         lifetime: raw.lifetime_seconds.map(Lifetime::from_seconds),
         subject: raw.subject,
         sector: raw.sector.unwrap_or_else(|| Target::default_sector(identifier.as_str())),

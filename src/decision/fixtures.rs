@@ -11,7 +11,9 @@ use crate::config::Config;
 use crate::delegation::actor::Acting;
 use crate::delegation::answers::SealedAnswer;
 use crate::delegation::record::Grounds;
-use crate::delegation::record::{Agent, AgentState, Delegation, Lineage, Login, Subject, Task, TokenKind};
+use crate::delegation::record::{
+    Agent, AgentState, Delegation, Lineage, Login, Subject, Task, TokenForm, TokenKind,
+};
 use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::stops::{StopNumber, Stops};
 use crate::oauth::{
@@ -268,7 +270,7 @@ pub(crate) fn delegation(kind: TokenKind, target: &str, scope: &str) -> Delegati
         scope: Scope::parse(scope).unwrap(),
         issued_at: NOW,
         expires_at: NOW.plus(Lifetime::from_seconds(600)),
-        kid: "key-1".to_owned(),
+        form: TokenForm::Jwt { kid: "key-1".to_owned() },
         classes: vec!["client".to_owned()],
         grounds: Grounds::default(),
         as_of: StopNumber::default(),

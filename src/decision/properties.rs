@@ -14,7 +14,7 @@ use crate::client_auth::AuthenticatedClient;
 use crate::config::Config;
 use crate::delegation::actor::Acting;
 use crate::delegation::record::Grounds;
-use crate::delegation::record::{Delegation, Lineage, TokenKind};
+use crate::delegation::record::{Delegation, Lineage, TokenForm, TokenKind};
 use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::stops::{StopNumber, Stops};
 use crate::oauth::{AgentId, ClientId, Jkt, Jti, Scope, TargetId};
@@ -106,7 +106,7 @@ fn as_delegation(terms: &Terms) -> Delegation {
         scope: proposal.scope.clone(),
         issued_at: proposal.issued_at,
         expires_at: proposal.expires_at,
-        kid: String::new(),
+        form: TokenForm::Jwt { kid: String::new() },
         classes: proposal.classes.clone(),
         grounds: Grounds::default(),
         as_of: StopNumber::default(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::form::TokenForm;
 use super::stops::{StopNumber, Stops};
 use crate::base::time::{Lifetime, Timestamp};
 use crate::base::words::words;
@@ -284,8 +285,7 @@ pub struct Delegation {
     pub issued_at: Timestamp,
     /// `exp`.
     pub expires_at: Timestamp,
-    /// The key that signed it.
-    pub kid: String,
+    pub form: TokenForm,
     /// The policy set that decided, and its rules that determined the decision.
     pub grounds: Grounds,
     /// The stops that there had been when it was issued.
@@ -316,7 +316,7 @@ pub struct Lineage {
     pub subject: Subject,
     /// Every agent of its chain, current actor first.
     pub agents: Vec<Agent>,
-    /// Whether the keys that signed it and its ancestors are still trusted.
+    /// Whether the keys that signed it and its ancestors, as far as they are signed, are still trusted.
     pub is_key_trusted: bool,
     /// The stops of what the records name.
     pub stops: Stops,

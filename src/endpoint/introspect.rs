@@ -2,24 +2,25 @@
 
 use actix_web::HttpResponse;
 use futures_util::future::try_join_all;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::app::{App, Failure, Stop};
 use crate::audit::counted::Alike;
 use crate::audit::{Event, IntrospectionEvent, Kind, Outcome, Told, What};
 use crate::base::time::Timestamp;
 use crate::decision::is_active_for;
+use crate::delegation::record::TokenForm;
 use crate::endpoint::forms::FormEndpoint;
-use crate::endpoint::own::Presenting;
+use crate::endpoint::own::{Found, Presenting};
 use crate::endpoint::phases;
 use crate::http::caller::Caller;
 use crate::http::reply;
-use crate::jose::UnverifiedToken;
+use crate::issuance::recorded_claims;
 use crate::metrics::Endpoint;
 use crate::oauth::exchange::{BEARER, DPOP};
-use crate::oauth::{Params, Plain, TaskId};
+use crate::oauth::{Jti, Params, Plain, TaskId};
 use crate::store::{Change, Entry, Recorded};
-use crate::verification::{PresentedOwn, VerifiedOwn};
+use crate::verification::Presented;
 
 /// Counted rows handed to the writer at a time.
 const ROWS_AT_ONCE: usize = 256;
@@ -70,19 +71,21 @@ async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value
     }
     Ok(match active {
         None => serde_json::json!({"active": false}),
-        Some(Active { own, task, is_bound }) => {
+        Some(Active { jti, task, is_bound, claims }) => {
             let Told { requester, source, .. } = told;
-            app.introspections.note(Alike { jti: own.jti(), task, requester, source });
-            answer(own, is_bound)
+            app.introspections.note(Alike { jti, task, requester, source });
+            answer(claims, is_bound)
         }
     })
 }
 
 struct Active {
-    own: VerifiedOwn,
+    jti: Jti,
     task: TaskId,
     /// Whether it is bound to a key.
     is_bound: bool,
+    /// The token's own claims.
+    claims: Map<String, Value>,
 }
 
 /// The token, if it is active for this resource server; `None` for every other case alike. It counts as a guess until it
@@ -104,24 +107,27 @@ async fn look_up(presenting: Presenting<'_>, token: &str) -> Result<Option<Activ
 }
 
 async fn find(presenting: Presenting<'_>, token: &str, is_counted: bool) -> Result<Option<Active>, Failure> {
-    let Presenting { config, client, now, .. } = presenting;
-    let Ok(presented) = PresentedOwn::read(config, UnverifiedToken::scan(token), now) else {
-        return Ok(None);
-    };
-    // A caller that others make guess has to be answered about its good tokens all the same. Their signature tells them
-    // from guesses without the database.
+    let Presenting { app, config, client, now, .. } = presenting;
+    let Ok(presented) = presenting.read(Presented::read(token)) else { return Ok(None) };
+    // A caller that others make guess has to be answered about its good tokens all the same. Their signature, or the check
+    // of an opaque token, tells them from guesses without the database.
     if !is_counted && presenting.verify(&presented).await?.is_err() {
         return Ok(None);
     }
-    let Ok(found) = presenting.look_up(presented).await? else { return Ok(None) };
-    let is_active = is_active_for(config, client, &found.lineage, now);
-    let (task, is_bound) = (found.lineage.task.id, found.lineage.delegation.bound_to.is_some());
-    Ok(is_active.then(|| Active { own: found.own, task, is_bound }))
+    let Ok(Found { own, lineage }) = presenting.look_up(presented).await? else { return Ok(None) };
+    if !is_active_for(config, client, &lineage, now) {
+        return Ok(None);
+    }
+    let token = lineage.delegation;
+    let claims = match &token.form {
+        TokenForm::Jwt { .. } => own.into_claims(),
+        TokenForm::Opaque { claims } => recorded_claims(&app.secrets, token.jti, claims)?,
+    };
+    Ok(Some(Active { jti: token.jti, task: token.task, is_bound: token.bound_to.is_some(), claims }))
 }
 
 /// The token's own claims, `cnf` among them, no more (RFC 7662 §2.2, RFC 8693 §7.4, RFC 9449 §6.2).
-fn answer(own: VerifiedOwn, is_bound: bool) -> Value {
-    let mut members = own.into_claims();
+fn answer(mut members: Map<String, Value>, is_bound: bool) -> Value {
     members.insert("active".to_owned(), Value::Bool(true));
     members.insert("token_type".to_owned(), if is_bound { DPOP } else { BEARER }.into());
     Value::Object(members)

@@ -11,12 +11,11 @@ use crate::endpoint::own::{Found, Presenting};
 use crate::endpoint::phases;
 use crate::http::caller::Caller;
 use crate::http::reply;
-use crate::jose::UnverifiedToken;
 use crate::keys::AgentOf;
 use crate::metrics::Endpoint;
 use crate::oauth::{AgentId, Cause, Params, Plain};
 use crate::store::{Change, Control, Entry, Recorded};
-use crate::verification::{self, VerifiedProof};
+use crate::verification::{Presented, VerifiedProof, is_foreign_kind};
 
 /// `POST /revoke` (RFC 7009 §2).
 pub struct Revocation;
@@ -97,9 +96,9 @@ async fn run(
 ) -> Result<(), Stop> {
     let Presenting { app, config, now, .. } = presenting;
     let asking = Asking::of(presenting, client)?;
-    let token = UnverifiedToken::scan(params.get("token").ok_or(Plain::TokenMissing)?);
+    let token = Presented::read(params.get("token").ok_or(Plain::TokenMissing)?);
     let change = match presenting.find(token.clone()).await.map_err(Stop::Failed)? {
-        Err(_) if verification::is_foreign_kind(config, &token) => {
+        Err(_) if is_foreign_kind(config, &token) => {
             return Err(Plain::TokenKindNotRevocable.into());
         }
         // With another signature it is another token, which was not issued: there is nothing to revoke.

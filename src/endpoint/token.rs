@@ -14,9 +14,9 @@ use crate::endpoint::forms::FormEndpoint;
 use crate::endpoint::phases::authenticate;
 use crate::http::caller::Caller;
 use crate::http::reply;
-use crate::jose::{Scanned, UnverifiedToken};
 use crate::metrics::Endpoint;
 use crate::oauth::{Params, TokenRequest, TokenResponse};
+use crate::verification::Presented;
 
 /// How often a request is answered anew because the configuration was replaced under it.
 const RELOADS: u8 = 3;
@@ -71,7 +71,7 @@ async fn token_by(app: &App, caller: &Caller, params: &Params) -> Option<Result<
     };
     let call = Call { app, caller, world: &world, client: &client, proof: proof.as_ref(), now };
     // A request without a subject token is refused as that before the scan of it counts.
-    let subject = UnverifiedToken::scan(params.get("subject_token").unwrap_or_default());
+    let subject = Presented::read(params.get("subject_token").unwrap_or_default());
     let outcome = match (fault, grant::read(client.client(), params, &subject, &world.config)) {
         (Some(cause), _) => Err(call.refused(Check::Proof, cause)),
         (None, Err((check, cause))) => Err(call.refused(check, cause)),
@@ -88,7 +88,7 @@ async fn token_by(app: &App, caller: &Caller, params: &Params) -> Option<Result<
 async fn answer(
     call: &Call<'_>,
     request: &TokenRequest,
-    subject: &Scanned<'_>,
+    subject: &Presented<'_>,
 ) -> Result<TokenResponse, Stopped> {
     match request {
         TokenRequest::Exchange(request) => exchange::exchange(call, request, subject).await,

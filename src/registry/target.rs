@@ -6,6 +6,7 @@ use jiff::tz::{Offset, TimeZone};
 
 use super::TargetProof;
 use crate::base::time::Lifetime;
+use crate::base::words::words;
 use crate::oauth::{ClientId, ResourceUri, Scope, ScopeToken, TargetId};
 
 /// How `sub` is written.
@@ -16,6 +17,19 @@ pub enum SubjectForm {
     Upstream,
     /// `pw_` and a keyed hash of issuer, subject and the target's sector (OIDC Core §8.1).
     Pairwise,
+}
+
+words! {
+    /// In which form a target gets its access tokens.
+    #[derive(Default, schemars::JsonSchema)]
+    #[schemars(rename_all = "snake_case")]
+    TokenFormat {
+        /// JWTs (RFC 9068), which it can check by itself.
+        #[default]
+        Jwt => "jwt",
+        /// References to Deputy's records (`dpt_at_…`), which it has to introspect.
+        Opaque => "opaque",
+    }
 }
 
 /// What a scope asks of the login.
@@ -62,6 +76,7 @@ pub struct Target {
     pub onward: BTreeSet<TargetId>,
     /// What it can do with tokens that are bound to a key.
     pub proof: TargetProof,
+    pub token_format: TokenFormat,
     /// Overrides `tokens.lifetime`.
     pub lifetime: Option<Lifetime>,
     /// Overrides `tokens.subject`.

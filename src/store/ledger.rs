@@ -22,7 +22,7 @@ use crate::audit::Effect;
 use crate::base::time::Timestamp;
 use crate::decision::{Confirmed, FirstHop, Origin, Placement, Terms, confirm};
 use crate::delegation::plan::{LoginRecord, TaskPlan};
-use crate::delegation::record::{Agent, Delegation, Lineage, Login, Subject, Task};
+use crate::delegation::record::{Agent, Delegation, Lineage, Login, Subject, Task, TokenForm};
 use crate::delegation::recorded::{self, TokenRecord};
 use crate::delegation::stops::{StopNumber, Stops};
 use crate::issuance::SignedToken;
@@ -174,7 +174,7 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<(), Recorded> {
         // The key was revoked since the caller read the keys: sign again with another (JWKS-05).
-        if self.is_key_trusted.get(token.kid()) != Some(&true) {
+        if !self.trusts(token.form()) {
             return Err(Recorded::Changed);
         }
         let terms = token.terms();
@@ -287,6 +287,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// Whether the key that signed a token is trusted, if one did.
+    fn trusts(&self, form: &TokenForm) -> bool {
+        form.kid().is_none_or(|kid| self.is_key_trusted.get(kid) == Some(&true))
+    }
+
     fn add_agent(&mut self, actor: &Agent, now: Timestamp) -> bool {
         let is_new = !self.agents.contains_key(&actor.id);
         if is_new {
@@ -339,9 +344,8 @@ impl Ledger {
             delegation.ancestors.iter().map(|jti| self.tokens.get(jti).cloned()).collect();
         let ancestors = ancestors?;
         let task = self.tasks.get(&delegation.task)?.clone();
-        let is_key_trusted = std::iter::once(&delegation)
-            .chain(&ancestors)
-            .all(|token| self.is_key_trusted.get(&token.kid) == Some(&true));
+        let is_key_trusted =
+            std::iter::once(&delegation).chain(&ancestors).all(|token| self.trusts(&token.form));
         Some(Lineage {
             login: self.logins.get(&delegation.login)?.clone(),
             subject: self.subjects.get(&task.subject)?.clone(),

@@ -152,7 +152,7 @@ impl Found {
     /// The rows as what they mean, without the stops. `None` if a token above is missing: housekeeping removes expired tokens in
     /// batches, oldest first, and what is left below them was never found either.
     pub(super) fn into_lineage(self) -> Result<Option<Lineage>, StoreError> {
-        let is_trusted = |row: &TokenRow| self.trusted.contains(&row.kid);
+        let is_trusted = |row: &TokenRow| row.kid.as_ref().is_none_or(|kid| self.trusted.contains(kid));
         let is_key_trusted = is_trusted(&self.token) && self.ancestors.iter().all(is_trusted);
         let delegation = Delegation::try_from(self.token)?;
         let above = self.ancestors.into_iter().map(Delegation::try_from).collect::<Result<Vec<_>, _>>()?;

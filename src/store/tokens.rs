@@ -4,7 +4,7 @@ use super::rows::{Hash, Key, bad, ended, row};
 use super::statement::{Done, Failure, Rows};
 use super::{StoreError, schema};
 use crate::base::time::Timestamp;
-use crate::delegation::record::{Delegation, Grounds, TokenKind};
+use crate::delegation::record::{Delegation, Grounds, TokenForm, TokenKind};
 use crate::delegation::stops::StopNumber;
 use crate::oauth::{AgentId, ClientId, Jkt, Jti, Scope, TargetId, TaskId};
 
@@ -21,7 +21,8 @@ row! {
         scope: String,
         issued_at: i64,
         expires_at: i64,
-        kid: String,
+        kid: Option<String>,
+        claims: Option<Vec<u8>>,
         policy: String,
         rules: String,
         as_of: i64,
@@ -84,7 +85,11 @@ impl From<&Delegation> for TokenRow {
             scope: token.scope.as_str().to_owned(),
             issued_at: token.issued_at.millis(),
             expires_at: token.expires_at.millis(),
-            kid: token.kid.clone(),
+            kid: token.form.kid().map(str::to_owned),
+            claims: match &token.form {
+                TokenForm::Jwt { .. } => None,
+                TokenForm::Opaque { claims } => Some(claims.clone()),
+            },
             policy: token.grounds.policy.clone(),
             rules: list(&token.grounds.rules),
             as_of: token.as_of.get(),
@@ -121,7 +126,11 @@ impl TryFrom<TokenRow> for Delegation {
             scope,
             issued_at: Timestamp::from_millis(row.issued_at),
             expires_at: Timestamp::from_millis(row.expires_at),
-            kid: row.kid,
+            form: match (row.kid, row.claims) {
+                (Some(kid), None) => TokenForm::Jwt { kid },
+                (None, Some(claims)) => TokenForm::Opaque { claims },
+                _ => return Err(bad("token", "claims")),
+            },
             classes: serde_json::from_str(&row.classes).map_err(|_| bad("token", "classes"))?,
             grounds: Grounds {
                 policy: row.policy,

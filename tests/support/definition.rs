@@ -60,6 +60,15 @@ pub fn replaced(text: &str, from: &str, to: &str) -> String {
     text.replace(from, to)
 }
 
+/// `text` with these targets getting opaque tokens.
+#[track_caller]
+pub fn with_opaque_tokens(text: &str, targets: &[&str]) -> String {
+    targets.iter().fold(text.to_owned(), |text, target| {
+        let identifier = format!("[[target]]\nidentifier = \"{target}\"\n");
+        replaced(&text, &identifier, &format!("{identifier}token_format = \"opaque\"\n"))
+    })
+}
+
 /// The clients of the definition that have a key. Their key set belongs in `clients/ID.json`.
 pub fn key_clients() -> Vec<&'static str> {
     DEFINITION

@@ -127,10 +127,10 @@ fn algorithms_are_those_of_their_kind() {
     check(&[
         (
             "[tokens]",
-            "[keys]\nsigning_algorithm = \"EdDSA\"\n[tokens]",
-            "does not sign with yet; write `ES256`",
+            "[keys]\nsigning_algorithm = \"Ed25519\"\n[tokens]",
+            "which is called `EdDSA` in a header; write `EdDSA`",
         ),
-        ("[tokens]", "[keys]\nsigning_algorithm = \"HS256\"\n[tokens]", "write `ES256` or `RS256`"),
+        ("[tokens]", "[keys]\nsigning_algorithm = \"HS256\"\n[tokens]", "write `ES256`, `EdDSA` or `RS256`"),
         (
             "policy_claims",
             "algorithms = [\"HS256\"]\npolicy_claims",
@@ -157,6 +157,11 @@ fn what_is_named_has_to_exist() {
             "exchange_client = \"age-agent\"",
             "exchange_client = \"age-agent\"\nresource_server = \"api\"",
             "`target.resource_server` names `api`",
+        ),
+        (
+            "exchange_client = \"age-agent\"",
+            "token_format = \"opaque\"",
+            "is `opaque`, but nobody could use such a token; name the client that introspects them",
         ),
         ("scopes = [\"tickets:search\"", "scopes = [\"tickets:find\"", "no such scope of a target"),
         ("answers = [\"age_over_18\"", "answers = [\"age_over_65\"", "no such yes/no scope"),

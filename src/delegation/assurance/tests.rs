@@ -1,7 +1,7 @@
 use super::*;
 use crate::base::time::Lifetime;
 use crate::oauth::{Issuer, TargetId};
-use crate::registry::{ClaimCondition, TargetProof};
+use crate::registry::{ClaimCondition, TargetProof, TokenFormat};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -24,6 +24,7 @@ fn target(identifier: &str, scopes: &[(&str, ScopeRule)]) -> Target {
         exchange_client: None,
         onward: BTreeSet::new(),
         proof: TargetProof::Optional,
+        token_format: TokenFormat::Jwt,
         lifetime: None,
         subject: None,
         sector: identifier.to_owned(),

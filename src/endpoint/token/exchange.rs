@@ -16,14 +16,14 @@ use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::rules::{Reach, answered};
 use crate::endpoint::own::{self, Found, Presenting};
 use crate::issuance::{self, Issued, answer_label};
-use crate::jose::{Scanned, UnverifiedToken};
+use crate::jose::UnverifiedToken;
 use crate::keys::{AgentOf, KeyError, SealPurpose};
 use crate::oauth::{
     Audience, Cause, ExchangeRequest, Jti, LoginId, NamedTask, SubjectRef, SubjectToken, TaskId, TokenFault,
     TokenResponse,
 };
 use crate::store::{self, Change, Entry};
-use crate::verification::{KeysUnknown, NotVerified, VerifiedProof};
+use crate::verification::{KeysUnknown, NotVerified, Presented, VerifiedProof};
 
 /// How often a request is decided anew because the record changed meanwhile.
 const ATTEMPTS: u8 = 5;
@@ -32,7 +32,7 @@ const ATTEMPTS: u8 = 5;
 pub async fn exchange(
     call: &Call<'_>,
     request: &ExchangeRequest,
-    subject: &Scanned<'_>,
+    subject: &Presented<'_>,
 ) -> Result<TokenResponse, Stopped> {
     Exchange { call, request, subject }.run().await
 }
@@ -43,7 +43,7 @@ struct Exchange<'a> {
     call: &'a Call<'a>,
     request: &'a ExchangeRequest,
     /// The subject token as presented.
-    subject: &'a Scanned<'a>,
+    subject: &'a Presented<'a>,
 }
 
 impl Exchange<'_> {
@@ -130,14 +130,18 @@ impl Exchange<'_> {
         let Call { app, caller, world, client, now, .. } = *self.call;
         let config = world.config.as_ref();
         let id = &client.client().id;
-        let (subject, found) = match self.request.subject {
-            SubjectToken::Login(declared) => {
-                let login = app.verifier.login(config, (self.subject, declared), id, now).await;
+        let (subject, found) = match (self.request.subject, self.subject) {
+            (SubjectToken::Login(declared), Presented::Jwt(scanned)) => {
+                let login = app.verifier.login(config, (scanned, declared), id, now).await;
                 (SubjectResult::Login(login.map(Box::new)), Ok(None))
             }
-            SubjectToken::Own => {
+            // It is an access token of Deputy's own, whatever it was declared to be.
+            (SubjectToken::Login(_), Presented::Opaque(_)) => {
+                (SubjectResult::Login(Err(TokenFault::Kind.into())), Ok(None))
+            }
+            (SubjectToken::Own, presented) => {
                 let presenting = Presenting { app, config, caller, client: id, now };
-                let (own, found) = match presenting.find(self.subject.clone()).await {
+                let (own, found) = match presenting.find(presented.clone()).await {
                     Ok(Ok(Found { own, lineage })) => (Ok(own), Ok(Some(lineage))),
                     Ok(Err(fault)) => (Err(fault.into()), Ok(None)),
                     Err(failure) => {

@@ -2,10 +2,10 @@
 
 use crate::config::Config;
 use crate::decision::Check;
-use crate::jose::{Scanned, UnverifiedToken};
 use crate::oauth::exchange::Reading;
 use crate::oauth::{Cause, GrantType, Params, Plain, TokenRequest};
 use crate::registry::Client;
+use crate::verification::Presented;
 
 /// Reads the request of an authenticated client (RFC 6749 §4.5, §5.2), which presents `subject`.
 ///
@@ -15,7 +15,7 @@ use crate::registry::Client;
 pub fn read(
     client: &Client,
     params: &Params,
-    subject: &Scanned<'_>,
+    subject: &Presented<'_>,
     config: &Config,
 ) -> Result<TokenRequest, (Check, Cause)> {
     let grant = GrantType::of(params).map_err(|cause| (Check::Grant, cause))?;
@@ -24,7 +24,7 @@ pub fn read(
     }
     let reading = Reading {
         issuer: &config.issuer,
-        claimed_issuer: subject.as_ref().ok().and_then(UnverifiedToken::claimed_issuer),
+        claimed_issuer: subject.claimed_issuer(),
         target_of: &|resource| config.registry.target_of_resource(resource).cloned(),
         default_scope: &|target| config.registry.default_scope(client, target).cloned(),
     };
@@ -47,7 +47,7 @@ mod tests {
         let mut client = fixtures::client("assistant", ClientAuthentication::ClientSecretBasic(Vec::new()));
         client.grants = grants;
         let params = Params::parse(form.as_bytes()).unwrap();
-        let subject = UnverifiedToken::scan("a.b.c");
+        let subject = Presented::read("a.b.c");
         let config = fixtures::config(Path::new("/nowhere"));
         read(&client, &params, &subject, &config).map_err(|(check, cause)| match cause {
             Cause::Plain(plain) => (check, plain),

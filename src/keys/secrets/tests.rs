@@ -206,3 +206,21 @@ fn a_damaged_sealed_value_does_not_open() {
         assert!(secrets.open(SealPurpose::Answer("a"), &sealed[..at]).is_err(), "cut at {at}");
     }
 }
+
+#[test]
+fn an_opaque_token_is_told_from_a_guess_by_its_master_key_alone() {
+    let entropy = SystemEntropy::default();
+    let jti = Jti::parse("019a0000-0000-7000-8000-000000000001").unwrap();
+    let token = secrets().opaque_token(jti, &entropy).unwrap();
+    assert_eq!(token.jti(), jti);
+    assert!(secrets().has_made(&token));
+    assert!(!NodeSecrets::from_master(&[8; 32]).has_made(&token), "another master key");
+    let other = secrets().opaque_token(jti, &entropy).unwrap();
+    assert_ne!(token, other, "its random part is its own");
+    let text = token.to_text();
+    for at in "dpt_at_".len()..text.len() {
+        let replaced = if &text[at..=at] == "A" { "B" } else { "A" };
+        let guess = format!("{}{replaced}{}", &text[..at], &text[at + 1..]);
+        assert!(!secrets().has_made(&OpaqueToken::parse(&guess).unwrap()), "{at}");
+    }
+}

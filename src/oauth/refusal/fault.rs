@@ -61,7 +61,8 @@ faults! {
     TooLittleLife "too_little_life", "Too little of the lifetime is left to issue another token.";
     NeverIssued "never_issued", "Deputy's key signed the token, but Deputy never recorded it: the key is misused.";
     NotRecorded "not_recorded",
-        "No record fits the token. Its signature was not verified, because the client presents too many of them.";
+        "No record fits the token. It is an opaque token, or a JWT whose signature was not verified because the client presents \
+         too many of them.";
     KeyRevoked "key_revoked", "The key that signed the token was revoked.";
     Revoked "revoked", "The token, or one that it was derived from, was revoked.";
     TaskEnded "task_ended", "The task of the token has ended.";

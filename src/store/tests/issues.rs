@@ -298,7 +298,7 @@ async fn a_key_revoked_in_between_signs_nothing(world: World) {
     assert_eq!(world.life(&store, &task_token).await, Err(TokenFault::KeyRevoked));
     let keys = store.list_keys().await.unwrap();
     assert!(keys.iter().any(|row| row.kid == KID && row.revoked_at.is_some() && row.sealed.is_empty()));
-    assert_eq!(task_token.kid, KID);
+    assert_eq!(task_token.form.kid(), Some(KID));
 }
 
 async fn a_wider_child_is_not_written(world: World) {

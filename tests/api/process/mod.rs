@@ -9,6 +9,7 @@ mod crash;
 mod disk;
 mod log;
 mod nodes;
+mod opaque;
 mod operating;
 mod platform;
 mod probe;

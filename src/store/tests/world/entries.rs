@@ -8,7 +8,8 @@ use crate::base::time::{Lifetime, Timestamp};
 use crate::decision::{FirstHop, Origin, Permit, Proposal, Terms};
 use crate::delegation::plan::{Asking, TaskPlan, plan};
 use crate::delegation::record::{
-    Agent, AgentState, Build, Delegation, Grounds, Login, LoginFacts, Provenance, Subject, Task, TokenKind,
+    Agent, AgentState, Build, Delegation, Grounds, Login, LoginFacts, Provenance, Subject, Task, TokenForm,
+    TokenKind,
 };
 use crate::delegation::stops::StopNumber;
 use crate::issuance::{SealedAnswerRow, SignedToken};
@@ -181,7 +182,12 @@ impl World {
             }
         });
         let permit = Permit::for_tests(terms);
-        let token = SignedToken::for_tests(permit, KID.to_owned(), self.fresh_hash(), answers);
+        let token = SignedToken::for_tests(
+            permit,
+            TokenForm::Jwt { kid: KID.to_owned() },
+            self.fresh_hash(),
+            answers,
+        );
         let mut entry = self.entry(Change::Issue(Box::new(token), 0));
         entry.told = Some(told);
         entry
