@@ -42,8 +42,8 @@ pub enum Right<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Ends {
     pub task: Timestamp,
-    /// The login's session.
-    pub login: Timestamp,
+    /// The login's session, where a user is behind the token.
+    pub login: Option<Timestamp>,
 }
 
 /// The identifiers of the tokens above a token issued by this right, oldest first.
@@ -73,8 +73,8 @@ pub fn check_may_act(
     }
 }
 
-/// Decides who may exchange a token (8693-F-05, 8693-F-06). A task token may be exchanged by its current actor, through
-/// the client to which it was issued. An access token may be exchanged by its audience, if a client is registered to
+/// Decides who may exchange a token (8693-F-05, 8693-F-06). A task token may be exchanged by the agent whose token it is,
+/// its current actor, through the client to which it was issued. An access token may be exchanged by its audience, if a client is registered to
 /// exchange onward for it.
 ///
 /// # Errors
@@ -85,7 +85,7 @@ pub fn bind<'a>(config: &Config, source: Source<'a>, acting: &Acting) -> Result<
         Source::Delegation(parent) => parent,
     };
     let is_allowed = match parent.kind {
-        TokenKind::Task => parent.client == acting.client.id && parent.actor() == Some(&acting.id),
+        TokenKind::Task => parent.client == acting.client.id && parent.holder() == Some(&acting.id),
         TokenKind::Access => config
             .registry
             .targets
@@ -103,12 +103,14 @@ pub fn bind<'a>(config: &Config, source: Source<'a>, acting: &Acting) -> Result<
 /// exactly one level in front. Prior actors come from the subject token's record only.
 ///
 /// # Errors
-/// No agent twice (8693-F-09); never more levels than configured (8693-4.1-10).
+/// No agent twice (8693-F-09), the one whose task it is included; never more levels than configured (8693-4.1-10).
 pub fn extend_chain(right: Right<'_>, actor: &AgentId, max_depth: u8) -> Result<Vec<AgentId>, Plain> {
     let chain = match right {
         Right::Login => vec![actor.clone()],
         Right::Continue(parent) => parent.chain.clone(),
-        Right::Onward(parent) if parent.chain.contains(actor) => return Err(Plain::ChainLoop),
+        Right::Onward(parent) if parent.agents().any(|before| before == actor) => {
+            return Err(Plain::ChainLoop);
+        }
         Right::Onward(parent) => std::iter::once(actor).chain(&parent.chain).cloned().collect(),
     };
     if chain.len() > usize::from(max_depth) {
@@ -241,7 +243,7 @@ pub fn answered(reach: &Reach, asked: &Scope) -> Result<Option<ScopeToken>, Plai
 /// # Errors
 /// [`TokenFault::TooLittleLife`] when that is less than [`LEAST_REMAINING_LIFE`] away (8693-F-03).
 pub fn latest_end(right: Right<'_>, ends: Ends, issued_at: Timestamp) -> Result<Timestamp, TokenFault> {
-    let mut latest = ends.task.min(ends.login);
+    let mut latest = ends.login.map_or(ends.task, |login| login.min(ends.task));
     if let Right::Continue(parent) | Right::Onward(parent) = right {
         latest = latest.min(parent.expires_at);
     }
