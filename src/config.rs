@@ -40,6 +40,7 @@ use crate::registry::{Registry, SubjectForm};
 use table::table;
 
 pub use error::ConfigError;
+pub use server::MAX_TOKEN_LIFETIME;
 
 /// The whole configuration of one process: one issuer, no tenants.
 #[derive(Clone, Debug)]

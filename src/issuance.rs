@@ -44,20 +44,23 @@ pub fn issue(
     let payload = serde_json::to_vec(&claims(config, secrets, terms)).map_err(|_| KeyError::Crypto)?;
     let typ = match terms.proposal.kind {
         TokenKind::Task => own_typ::TASK,
-        TokenKind::Access => own_typ::ACCESS,
+        TokenKind::Access | TokenKind::Agent => own_typ::ACCESS,
     };
     let token = ring.sign(typ, &payload, now)?;
     let hash = secrets.token_hash(&token.token);
     let answers = seal(secrets, entropy, terms)?;
     let response = TokenResponse {
         access_token: token.token,
-        issued_token_type: token_type::ACCESS_TOKEN,
+        issued_token_type: match terms.origin {
+            Origin::FirstHop(_) | Origin::Later { .. } => Some(token_type::ACCESS_TOKEN),
+            Origin::Agent { .. } => None,
+        },
         token_type: if terms.proposal.bound_to.is_some() { DPOP } else { BEARER },
         expires_in: terms.proposal.lifetime_seconds(),
         scope: terms.proposal.scope.clone(),
         task: match terms.origin {
-            Origin::FirstHop(_) => Some(terms.task),
-            Origin::Later { .. } => None,
+            Origin::FirstHop(_) | Origin::Agent { task: Some(_) } => Some(terms.task),
+            Origin::Agent { task: None } | Origin::Later { .. } => None,
         },
         dpop_nonce: None,
     };
@@ -112,10 +115,10 @@ fn claims<'a>(config: &'a Config, secrets: &NodeSecrets, terms: &'a Terms) -> Cl
         scope: &proposal.scope,
         act: (!proposal.chain.is_empty()).then_some(Level { issuer: &config.issuer, chain: &proposal.chain }),
         cnf: proposal.bound_to.map(|jkt| Confirmation { jkt }),
-        txn: if is_pairwise_target {
-            secrets.pairwise_txn(terms.task, sector)
-        } else {
-            terms.task.to_string()
+        txn: match proposal.kind {
+            TokenKind::Agent => None,
+            _ if is_pairwise_target => Some(secrets.pairwise_txn(terms.task, sector)),
+            _ => Some(terms.task.to_string()),
         },
         acr: facts.and_then(|facts| facts.acr.as_deref()).filter(|_| shows_acr),
         amr: facts.filter(|_| !is_pairwise_target).map_or(&[], |facts| &facts.amr),
@@ -140,7 +143,9 @@ struct Claims<'a> {
     act: Option<Level<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<Confirmation>,
-    txn: String,
+    /// Absent in a token about an agent itself, which belongs to no task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    txn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]

@@ -22,9 +22,7 @@ pub use ids::{
 };
 pub use one_time::OneTime;
 pub use params::Params;
-#[cfg(test)]
-pub use refusal::PresentedAs;
-pub use refusal::{Cause, Plain, TokenFault};
+pub use refusal::{Cause, Plain, PresentedAs, TokenFault};
 pub use resource::ResourceUri;
 pub use scope::{Scope, ScopeToken};
 pub use workload_id::{WorkloadId, WorkloadIdForm, WorkloadIdKind, WorkloadIdValue};

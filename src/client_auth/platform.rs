@@ -6,11 +6,13 @@ use std::sync::Arc;
 use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::jose::{Scanned, UnverifiedToken};
-use crate::oauth::{Cause, Plain, TokenFault};
+use crate::keys::{AgentOf, NodeSecrets};
+use crate::oauth::{Cause, Plain, PresentedAs, TokenFault};
 use crate::registry::{AgentClass, Client};
 use crate::verification::{NotVerified, VerifiedWorkload, Verifier};
 
 use super::Rejected;
+use super::presented::RequestKind;
 
 /// How a SPIFFE ID begins. A JWT-SVID has one as its `sub`.
 const SPIFFE_ID: &str = "spiffe://";
@@ -22,6 +24,18 @@ pub enum PlatformWay {
     Assertion,
     /// As `actor_token`, without any client authentication.
     ActorToken,
+    /// As the `assertion` of the jwt-bearer grant.
+    Grant,
+}
+
+impl PlatformWay {
+    /// What the credential was presented as, for a refusal because of it.
+    pub const fn presented_as(self) -> PresentedAs {
+        match self {
+            Self::Assertion | Self::ActorToken => PresentedAs::Credential,
+            Self::Grant => PresentedAs::Grant,
+        }
+    }
 }
 
 /// The platform's credential that authenticated a client.
@@ -48,40 +62,78 @@ pub fn is_from_platform(config: &Config, token: &Scanned<'_>) -> bool {
     issuer.is_some_and(|issuer| config.registry.workload_issuers.contains_key(issuer))
 }
 
-/// Verifies the credential and finds the client that it authenticates: the one that `client_id` names, else the only
-/// one of its class that authenticates so. Also gives back the key that the credential names.
-///
-/// A JWT-SVID authenticates nobody here: its issuer is the trust domain of its `sub`, never its `iss`, and it has an
-/// assertion type of its own (draft-ietf-oauth-spiffe-client-auth §3.1).
-pub async fn prove(
-    config: &Config,
-    verifier: &Verifier,
-    token: &Scanned<'_>,
-    way: PlatformWay,
-    named: Option<&str>,
-    now: Timestamp,
-) -> Result<(Arc<Client>, PlatformCredential, Option<String>), Rejected> {
-    let fault = |fault: TokenFault| Rejected::For(Cause::credential(fault));
-    let scanned = token.as_ref().map_err(|&error| fault(error.into()))?;
-    if scanned.claimed_subject().is_some_and(|subject| subject.starts_with(SPIFFE_ID)) {
-        return Err(fault(TokenFault::Kind));
+/// What the credential of a platform is checked with.
+#[derive(Clone, Copy)]
+pub struct Platform<'a> {
+    pub config: &'a Config,
+    pub verifier: &'a Verifier,
+    pub secrets: &'a NodeSecrets,
+    pub kind: RequestKind,
+    pub now: Timestamp,
+}
+
+impl Platform<'_> {
+    /// Verifies the credential and finds the client that it authenticates: the one that `client_id` names, else the only
+    /// one of its class that authenticates so. Where no client presents the agent, it is its own. Also gives back the key
+    /// that the credential names.
+    ///
+    /// A JWT-SVID authenticates nobody here: its issuer is the trust domain of its `sub`, never its `iss`, and it has an
+    /// assertion type of its own (draft-ietf-oauth-spiffe-client-auth §3.1).
+    pub async fn prove(
+        self,
+        token: &Scanned<'_>,
+        way: PlatformWay,
+        named: Option<&str>,
+    ) -> Result<(Arc<Client>, PlatformCredential, Option<String>), Rejected> {
+        let Platform { config, verifier, now, .. } = self;
+        let fault = |fault: TokenFault| Rejected::For(Cause::Token(way.presented_as(), fault));
+        let scanned = token.as_ref().map_err(|&error| fault(error.into()))?;
+        if scanned.claimed_subject().is_some_and(|subject| subject.starts_with(SPIFFE_ID)) {
+            return Err(fault(TokenFault::Kind));
+        }
+        let kid = scanned.header().kid.clone();
+        let workload = match verifier.workload(config, token, now).await {
+            Ok(workload) => workload,
+            Err(NotVerified::Fault(found)) => return Err(fault(found)),
+            Err(NotVerified::Unavailable(why)) => return Err(Rejected::Unavailable(why)),
+        };
+        let client = match self.client_without(&workload, named) {
+            Some(client) if named.is_some_and(|named| named != client.id.as_str()) => {
+                return Err(fault(TokenFault::OtherClient));
+            }
+            Some(client) => client,
+            None => client_of(config, workload.class(), named)?,
+        };
+        Ok((client, PlatformCredential { workload, way }, kid))
     }
-    let kid = scanned.header().kid.clone();
-    let workload = match verifier.workload(config, token, now).await {
-        Ok(workload) => workload,
-        Err(NotVerified::Fault(found)) => return Err(fault(found)),
-        Err(NotVerified::Unavailable(why)) => return Err(Rejected::Unavailable(why)),
-    };
-    let client = client_of(config, workload.class(), named)?;
-    Ok((client, PlatformCredential { workload, way }, kid))
+
+    /// The client of an agent that authenticates none. In the jwt-bearer grant it is the one workload client of its class,
+    /// if there is one, so that the agent is of the same client whatever grant it uses; else the agent is its own client. It
+    /// is that too where it revokes what it got so. `None` where a client has to be authenticated.
+    fn client_without(self, workload: &VerifiedWorkload, named: Option<&str>) -> Option<Arc<Client>> {
+        let class = workload.class();
+        let mut able = self.config.registry.workload_clients(class);
+        let (first, second) = (able.next(), able.next());
+        let own = || {
+            let id = self.secrets.agent_id(AgentOf::Workload(workload.issuer(), workload.id()));
+            Arc::new(Client::of_agent(&id, class))
+        };
+        match (self.kind, first, second) {
+            (RequestKind::JwtBearer, Some(only), None) => Some(Arc::clone(only)),
+            (RequestKind::JwtBearer, ..) => Some(own()),
+            (RequestKind::Revocation, Some(_), None) => None,
+            (RequestKind::Revocation, first, _) if class.agent_tokens => {
+                let own = own();
+                let is_named = named.map_or(first.is_none(), |named| named == own.id.as_str());
+                is_named.then_some(own)
+            }
+            (RequestKind::Token | RequestKind::Revocation | RequestKind::Introspection, ..) => None,
+        }
+    }
 }
 
 fn client_of(config: &Config, class: &AgentClass, named: Option<&str>) -> Result<Arc<Client>, Plain> {
-    let mut able = class
-        .clients
-        .iter()
-        .filter_map(|id| config.registry.clients.get(id))
-        .filter(|client| client.is_workload());
+    let mut able = config.registry.workload_clients(class);
     if let Some(named) = named {
         return match config.registry.clients.get(named) {
             None => Err(Plain::ClientUnknown),

@@ -19,7 +19,7 @@ const PROOF_ALGORITHMS: [Algorithm; 5] =
     [Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA, Algorithm::PS256, Algorithm::RS256];
 
 /// The longest lifetime that an access token may be given, in seconds.
-pub(super) const MAX_TOKEN_LIFETIME: u32 = 900;
+pub const MAX_TOKEN_LIFETIME: u32 = 900;
 
 table! {
     /// The addresses that Deputy listens on.

@@ -5,7 +5,7 @@ use crate::base::time::Timestamp;
 use crate::delegation::fault::Fault;
 use crate::delegation::plan::{Asking, LoginRecord, check_agent, check_credential, plan};
 use crate::delegation::record::{Lineage, live};
-use crate::delegation::recorded::Recorded;
+use crate::delegation::recorded::{AgentRecord, Recorded};
 use crate::oauth::{Cause, Jti, Plain, SubjectRef, TokenFault};
 
 /// The result of checking a permit again.
@@ -51,7 +51,7 @@ pub fn confirm(permit: &Permit, locked: &Recorded, now: Timestamp) -> Confirmed 
                 check_credential(&lineage.stops, &terms.actor, &terms.client, terms.credential_at)
             });
             if let Err(fault) = checked {
-                return Confirmed::Refused(Fault::Actor(fault).cause(terms.has_actor_token));
+                return Confirmed::Refused(Fault::Actor(fault).cause(terms.agent_presented_as));
             }
             if lineage.stops.close(&terms.proposal.target) {
                 return Confirmed::Refused(Plain::TargetStopped.into());
@@ -62,8 +62,21 @@ pub fn confirm(permit: &Permit, locked: &Recorded, now: Timestamp) -> Confirmed 
                 is_new_in_task: terms.proposal.chain.len() > lineage.delegation.chain.len(),
             })
         }
+        (Origin::Agent { .. }, Recorded::Agent(record)) => of_agent(terms, record, now),
         // Something else was read than what the permit is about.
-        (Origin::FirstHop(_) | Origin::Later { .. }, _) => Confirmed::Changed,
+        (Origin::FirstHop(_) | Origin::Agent { .. } | Origin::Later { .. }, _) => Confirmed::Changed,
+    }
+}
+
+fn of_agent(terms: &Terms, record: &AgentRecord, now: Timestamp) -> Confirmed {
+    let checked = check_agent(record.agent.as_ref(), &terms.client, now)
+        .and_then(|()| check_credential(&record.stops, &terms.actor, &terms.client, terms.credential_at));
+    match checked {
+        Err(fault) => Confirmed::Refused(Fault::Actor(fault).cause(terms.agent_presented_as)),
+        Ok(()) if record.stops.close(&terms.proposal.target) => {
+            Confirmed::Refused(Plain::TargetStopped.into())
+        }
+        Ok(()) => Confirmed::Write(Placement { subject: None, is_new_subject: false, is_new_in_task: false }),
     }
 }
 
@@ -80,7 +93,7 @@ fn first_hop(terms: &Terms, hop: &FirstHop, record: &LoginRecord, now: Timestamp
         purpose: hop.purpose.as_ref(),
     };
     match plan(record, &asking, now) {
-        Err(fault) => Confirmed::Refused(fault.cause(terms.has_actor_token)),
+        Err(fault) => Confirmed::Refused(fault.cause(terms.agent_presented_as)),
         Ok(_) if record.stops.close(&terms.proposal.target) => {
             Confirmed::Refused(Plain::TargetStopped.into())
         }
@@ -107,5 +120,5 @@ fn is_child(terms: &Terms, parent: Jti, lineage: &Lineage) -> bool {
         && own.ancestors.split_last() == Some((&parent, from.ancestors.as_slice()))
         && own.chain.ends_with(&from.chain)
         && own.chain.len() <= from.chain.len() + 1
-        && own.chain.first() == Some(&terms.actor.id)
+        && own.chain.first().or(from.behalf.agent()) == Some(&terms.actor.id)
 }

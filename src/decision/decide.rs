@@ -16,10 +16,10 @@ use crate::delegation::binding::PinnedUse;
 use crate::delegation::plan::{LoginRecord, TaskPlan};
 use crate::delegation::quota::AgentQuotas;
 use crate::delegation::record::{Behind, DelegatorKind, Grounds, Lineage, Login, SignedIn, Task};
-use crate::delegation::recorded::Recorded;
+use crate::delegation::recorded::{AgentRecord, Recorded};
 use crate::delegation::rules::Right;
 use crate::delegation::stops::Stops;
-use crate::oauth::{AgentId, Cause, Jti};
+use crate::oauth::{AgentId, Cause, Jti, TaskId};
 use crate::verification::VerifiedLogin;
 
 /// What was decided, and the report of how.
@@ -62,9 +62,9 @@ impl<C: Into<Cause>> From<C> for Denial {
 /// The function is pure: the record was read before, identifiers were made before, and `now` is a value.
 pub fn decide(world: &World, question: &Question<'_>, recorded: &Recorded, now: Timestamp) -> Decision {
     let mut report = Report::of(question, &world.config);
-    let unknown = LoginRecord::default();
+    let unread = Unread::default();
     let walk = Walk { config: &world.config, world, question, now };
-    let outcome = walk.walk(recorded, &unknown, &mut report);
+    let outcome = walk.walk(recorded, &unread, &mut report);
     let outcome = outcome.map_err(|(check, denial)| {
         let found = match &denial {
             Denial::Refused(cause) => Found::Failed(cause.clone()),
@@ -89,11 +89,20 @@ impl<T, E: Into<Denial>> AtCheck<T> for Result<T, E> {
     }
 }
 
+/// What is assumed where nothing was read: nothing is known.
+#[derive(Default)]
+struct Unread {
+    login: LoginRecord,
+    agent: AgentRecord,
+}
+
 /// The subject token, once it is known to be good.
 #[derive(Clone, Copy)]
 enum Held<'a> {
     Login(&'a VerifiedLogin, &'a LoginRecord),
     Token(&'a Lineage, Option<&'a SealedAnswer>),
+    /// None: the agent asks for itself.
+    Nothing(&'a AgentRecord),
 }
 
 impl Held<'_> {
@@ -102,6 +111,7 @@ impl Held<'_> {
         match self {
             Self::Login(_, record) => &record.stops,
             Self::Token(lineage, _) => &lineage.stops,
+            Self::Nothing(record) => &record.stops,
         }
     }
 }
@@ -109,9 +119,11 @@ impl Held<'_> {
 /// What the new token goes back to.
 enum Root<'a> {
     /// A login token.
-    Login { login: &'a VerifiedLogin, plan: TaskPlan, user: SignedIn },
+    Login { login: &'a VerifiedLogin, plan: TaskPlan, user: SignedIn, task: Task },
     /// A token of Deputy's own.
-    Token { parent: Jti, behind: &'a Behind },
+    Token { parent: Jti, behind: &'a Behind, task: &'a Task },
+    /// The agent itself, with the task that it begins, if it asks for one.
+    Agent { task: Option<Task> },
 }
 
 impl Root<'_> {
@@ -120,6 +132,7 @@ impl Root<'_> {
         match self {
             Self::Login { user, .. } => Some(&user.login),
             Self::Token { behind, .. } => behind.login(),
+            Self::Agent { .. } => None,
         }
     }
 
@@ -127,6 +140,16 @@ impl Root<'_> {
         match self {
             Self::Login { .. } => DelegatorKind::User,
             Self::Token { behind, .. } => behind.kind(),
+            Self::Agent { .. } => DelegatorKind::Agent,
+        }
+    }
+
+    /// The task of the new token; absent for one about the agent itself.
+    const fn task(&self) -> Option<&Task> {
+        match self {
+            Self::Login { task, .. } => Some(task),
+            Self::Token { task, .. } => Some(task),
+            Self::Agent { task } => task.as_ref(),
         }
     }
 }
@@ -136,7 +159,6 @@ impl Root<'_> {
 struct Bound<'a> {
     right: Right<'a>,
     root: Root<'a>,
-    task: Task,
     chain: Vec<AgentId>,
     /// The new token expires at this time at the latest.
     latest: Timestamp,
@@ -153,11 +175,11 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn walk(self, recorded: &'a Recorded, unknown: &'a LoginRecord, report: &mut Report) -> At<Permit> {
-        let held = self.subject(recorded, unknown, report).at(Check::Subject)?;
+    fn walk(self, recorded: &'a Recorded, unread: &'a Unread, report: &mut Report) -> At<Permit> {
+        let held = self.subject(recorded, unread, report).at(Check::Subject)?;
         let acting = self.actor(held, report).at(Check::Actor)?;
         let bound = self.binding(held, acting, report).at(Check::Binding)?;
-        let reach = self.target(&bound, acting, held.stops()).at(Check::Target)?;
+        let reach = self.target(held, &bound, acting).at(Check::Target)?;
         let proposal = self.scope(held, &bound, acting, &reach, report).at(Check::Scope)?;
         self.details().at(Check::Details)?;
         let demands = self.assurance(&bound, &proposal, &reach).at(Check::Assurance)?;
@@ -174,11 +196,13 @@ impl<'a> Walk<'a> {
         grounds: Grounds,
         (answer, answers): (Option<GivenAnswer>, Vec<KnownAnswer>),
     ) -> Permit {
-        let Bound { root, task, .. } = bound;
-        let task_id = task.id;
+        let Bound { root, .. } = bound;
+        let jti = self.question.fresh.jti;
+        let task_id = root.task().map_or_else(|| TaskId::new(jti.uuid()), |task| task.id);
         let origin = match root {
-            Root::Token { parent, behind } => Origin::Later { parent, behind: behind.clone() },
-            Root::Login { login, plan, user } => Origin::FirstHop(Box::new(FirstHop {
+            Root::Agent { task } => Origin::Agent { task: task.map(Box::new) },
+            Root::Token { parent, behind, .. } => Origin::Later { parent, behind: behind.clone() },
+            Root::Login { login, plan, user, task } => Origin::FirstHop(Box::new(FirstHop {
                 plan,
                 task,
                 user,
@@ -191,10 +215,10 @@ impl<'a> Walk<'a> {
             })),
         };
         Permit::new(Terms {
-            jti: self.question.fresh.jti,
+            jti,
             proposal,
             client: acting.client.id.clone(),
-            has_actor_token: self.question.has_actor_token(),
+            agent_presented_as: self.question.agent_presented_as(),
             credential_at: acting.credential_at(),
             actor: acting.to_agent(self.now),
             task: task_id,

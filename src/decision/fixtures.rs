@@ -17,6 +17,7 @@ use crate::delegation::record::{
 };
 use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::stops::{StopNumber, Stops};
+use crate::oauth::exchange::Reading;
 use crate::oauth::{
     AgentId, ClientId, ExchangeRequest, Issuer, Jti, LoginId, Params, Scope, SubjectRef, TargetId, TaskId,
 };
@@ -61,7 +62,7 @@ pub(crate) fn config_with(tables: &str) -> Config {
 }
 
 pub(crate) fn config() -> Config {
-    let mut config = config_with(ELSEWHERE);
+    let mut config = config_with(&format!("{ELSEWHERE}{}", definition::NIGHTLY));
     let elsewhere = TargetId::new("elsewhere");
     let age_agent = config.registry.clients.get_mut(&ClientId::new("age-agent")).unwrap();
     Arc::make_mut(age_agent).targets.insert(elsewhere.clone());
@@ -121,6 +122,17 @@ pub(crate) fn age_agent(world: &World) -> Acting {
     }
 }
 
+/// A fresh pod of the nightly job.
+pub(crate) fn nightly_job(world: &World) -> Acting {
+    let issuer = &world.config.registry.workload_issuers[&Issuer::new(definition::WORKLOADS)];
+    let class = issuer.classes.iter().find(|class| class.name == "nightly").unwrap();
+    Acting {
+        id: AgentId::new("agent_nightly"),
+        client: Arc::clone(&world.config.registry.clients[&ClientId::new("nightly-jobs")]),
+        workload: Some(VerifiedWorkload::for_tests(issuer.issuer.clone(), Arc::clone(class), None, "pod-1")),
+    }
+}
+
 pub(crate) fn agent(acting: &Acting) -> Agent {
     acting.to_agent(NOW)
 }
@@ -163,6 +175,15 @@ impl Scene {
         })
     }
 
+    /// A pod of the nightly job asks for itself, for `reports:read` at `reports`. Nothing is recorded yet.
+    pub(crate) fn alone() -> Self {
+        let mut scene = Self::with("nightly-jobs", &first("audience=tickets&scope=a"), |world| {
+            (Verified { subject: SubjectResult::None, actor: Ok(nightly_job(world)) }, Recorded::Unread)
+        });
+        scene.ask("audience=reports&scope=reports:read");
+        scene
+    }
+
     /// The assistant's token for the age agent, taken onward to `tickets` by a fresh instance of that agent.
     pub(crate) fn onward() -> Self {
         let mut scene = Self::with("age-agent", &later("audience=tickets&scope=age_over_18"), |world| {
@@ -185,6 +206,10 @@ impl Scene {
         let form = match self.verified.subject {
             SubjectResult::Login(_) => first(what),
             SubjectResult::Own(_) => later(what),
+            SubjectResult::None => {
+                self.request = parse_of_agent(what);
+                return self;
+            }
         };
         self.request = parse(&form);
         self.request.actor = actor;
@@ -241,15 +266,17 @@ fn later(what: &str) -> String {
 }
 
 fn parse(form: &str) -> ExchangeRequest {
-    let own = Issuer::new(DEPUTY);
-    let reading = crate::oauth::exchange::Reading {
-        issuer: &own,
-        // The token of these forms says nothing of its issuer.
-        claimed_issuer: None,
-        target_of: &|_| None,
-        default_scope: &|_| None,
-    };
-    ExchangeRequest::parse(&Params::parse(form.as_bytes()).unwrap(), reading).unwrap()
+    ExchangeRequest::parse(&Params::parse(form.as_bytes()).unwrap(), reading(&Issuer::new(DEPUTY))).unwrap()
+}
+
+fn parse_of_agent(form: &str) -> ExchangeRequest {
+    let params = Params::parse(form.as_bytes()).unwrap();
+    ExchangeRequest::parse_of_agent(&params, reading(&Issuer::new(DEPUTY))).unwrap()
+}
+
+const fn reading(own: &Issuer) -> Reading<'_> {
+    // The token of these forms says nothing of its issuer.
+    Reading { issuer: own, claimed_issuer: None, target_of: &|_| None, default_scope: &|_| None }
 }
 
 fn own(world: &World, client: &str, token: &Delegation) -> Verified {

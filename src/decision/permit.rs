@@ -8,7 +8,7 @@ use crate::delegation::binding::PinnedUse;
 use crate::delegation::plan::TaskPlan;
 use crate::delegation::quota::AgentQuotas;
 use crate::delegation::record::{Agent, Behalf, Behind, Grounds, SignedIn, Task};
-use crate::oauth::{AgentId, ClientId, Jti, Purpose, ScopeToken, TargetId, TaskId};
+use crate::oauth::{AgentId, ClientId, Jti, PresentedAs, Purpose, ScopeToken, TargetId, TaskId};
 
 /// The proof that everything was checked and a token may be issued on these terms.
 #[derive(Clone, Debug)]
@@ -40,12 +40,13 @@ pub struct Terms {
     pub proposal: Proposal,
     /// The client it is issued to.
     pub client: ClientId,
-    /// Whether the actor was presented by an actor token, which decides whose fault a later refusal is.
-    pub has_actor_token: bool,
+    /// What the actor was presented as, which decides whose fault a later refusal is.
+    pub agent_presented_as: PresentedAs,
     /// When the actor's credential was issued, in whole seconds since the epoch; absent for a client's own agent.
     pub credential_at: Option<i64>,
     /// The row of the current actor, to be inserted if it is not yet recorded. An existing row is left unchanged.
     pub actor: Agent,
+    /// The task; for a token about the agent itself its own identifier.
     pub task: TaskId,
     /// What policy let it through.
     pub grounds: Grounds,
@@ -74,6 +75,7 @@ impl Terms {
     pub const fn on_behalf_of(&self) -> OnBehalfOf<'_> {
         match &self.origin {
             Origin::FirstHop(hop) => OnBehalfOf::User(&hop.user),
+            Origin::Agent { .. } => OnBehalfOf::Agent(&self.actor.id),
             Origin::Later { behind: Behind::User(user), .. } => OnBehalfOf::User(user),
             Origin::Later { behind: Behind::Agent(agent), .. } => OnBehalfOf::Agent(agent),
         }
@@ -101,6 +103,8 @@ impl Terms {
 pub enum Origin {
     /// A login token.
     FirstHop(Box<FirstHop>),
+    /// The agent itself. It begins this task, or gets a token about itself.
+    Agent { task: Option<Box<Task>> },
     /// A token of Deputy's own.
     Later { parent: Jti, behind: Behind },
 }

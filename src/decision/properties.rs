@@ -126,7 +126,7 @@ fn reach(
     scope: &Scope,
 ) -> BTreeSet<TargetId> {
     let mut open: Vec<TargetId> = match kind {
-        TokenKind::Access => vec![target.clone()],
+        TokenKind::Access | TokenKind::Agent => vec![target.clone()],
         TokenKind::Task => config
             .registry
             .targets
@@ -167,7 +167,7 @@ fn check(
     let grown: Vec<AgentId> = std::iter::once(&actor.id).chain(&parent.chain).cloned().collect();
     let is_right_chain = match parent.kind {
         TokenKind::Task => child.chain == parent.chain,
-        TokenKind::Access => child.chain == grown,
+        TokenKind::Access | TokenKind::Agent => child.chain == grown,
     };
     if !is_right_chain {
         return Err(format!("chain {:?} came of {:?}", child.chain, parent.chain));
@@ -238,7 +238,7 @@ fn record(before: Option<&Held>, terms: &Terms, acting: &Acting) -> Lineage {
             is_key_trusted: true,
             stops: Stops::default(),
         },
-        (None, Origin::Later { .. }) => panic!("the first token comes from a login"),
+        (None, Origin::Agent { .. } | Origin::Later { .. }) => panic!("the first token comes from a login"),
     }
 }
 

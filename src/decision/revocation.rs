@@ -27,7 +27,7 @@ pub fn revocation(
     }
     let why = match token.kind {
         TokenKind::Task => EndReason::TaskDone,
-        TokenKind::Access => EndReason::Revoked,
+        TokenKind::Access | TokenKind::Agent => EndReason::Revoked,
     };
     Ok(Revocation { jti: token.jti, why })
 }

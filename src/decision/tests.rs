@@ -1,10 +1,13 @@
 //! The decision, called without server, database or clock.
 
+mod alone;
+
 use std::sync::Arc;
 
 use super::fixtures::{DEPUTY, NOW, Scene, agent, config, login, own_agent};
 use super::*;
 use crate::base::time::Lifetime;
+use crate::delegation::alone::KnownToken;
 use crate::delegation::answers::SealedAnswer;
 use crate::delegation::plan::{LoginRecord, TaskPlan};
 use crate::delegation::record::{AgentState, EndReason, Ended, Login, Task, TokenKind};
@@ -360,7 +363,8 @@ fn a_resource_server_sees_only_live_access_tokens_for_its_own_target() {
     let scene = Scene::first_hop();
     let config = &scene.world.config;
     let token = |kind, target: &str| {
-        super::fixtures::lineage(&scene.world, super::fixtures::delegation(kind, target, "tickets:search"))
+        let token = super::fixtures::delegation(kind, target, "tickets:search");
+        KnownToken::InTask(Box::new(super::fixtures::lineage(&scene.world, token)))
     };
     let server = ClientId::new("tickets-api");
     assert!(is_active_for(config, &server, &token(TokenKind::Access, "tickets"), NOW));

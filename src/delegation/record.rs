@@ -251,6 +251,8 @@ words! {
         Task => "task",
         /// For a target.
         Access => "access",
+        /// For a target and about an agent itself, which acts for nobody. It belongs to no task.
+        Agent => "agent",
     }
 }
 
@@ -269,6 +271,7 @@ pub struct Delegation {
     pub jti: Jti,
     /// Task or access token.
     pub kind: TokenKind,
+    /// The task. A token about an agent itself belongs to none: it is alone, under its own identifier.
     pub task: TaskId,
     pub behalf: Behalf,
     /// Ancestors' `jti`s, oldest first, without its own.

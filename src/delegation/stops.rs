@@ -287,6 +287,11 @@ impl Stops {
         stopped || self.end(token.as_of, token_names(token, agents))
     }
 
+    /// Whether a token about an agent itself, which has no task that could end, is dead by a stop of what its row names.
+    pub fn end_alone(&self, token: &Delegation, agent: &Agent) -> bool {
+        self.end_token(token, std::slice::from_ref(agent)) || self.end(token.as_of, [Stoppable::Everything])
+    }
+
     /// Whether nothing more is issued for this target.
     pub fn close(&self, target: &TargetId) -> bool {
         self.of(&Stoppable::Target(target.clone())).is_some_and(|stop| stop.stands)

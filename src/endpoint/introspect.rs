@@ -9,9 +9,9 @@ use crate::audit::counted::Alike;
 use crate::audit::{Event, IntrospectionEvent, Kind, Outcome, Told, What};
 use crate::base::time::Timestamp;
 use crate::decision::is_active_for;
-use crate::delegation::record::{DelegatorKind, Lineage};
+use crate::delegation::record::DelegatorKind;
 use crate::endpoint::forms::FormEndpoint;
-use crate::endpoint::own::Presenting;
+use crate::endpoint::own::{Found, Presenting};
 use crate::endpoint::phases;
 use crate::http::caller::Caller;
 use crate::http::reply;
@@ -81,7 +81,8 @@ async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value
 
 struct Active {
     own: VerifiedOwn,
-    task: TaskId,
+    /// Absent for a token about an agent itself.
+    task: Option<TaskId>,
     /// Whether it is bound to a key.
     is_bound: bool,
     /// Whether a user or an agent is behind it.
@@ -117,14 +118,12 @@ async fn find(presenting: Presenting<'_>, token: &str, is_counted: bool) -> Resu
         return Ok(None);
     }
     let Ok(found) = presenting.look_up(presented).await? else { return Ok(None) };
-    let is_active = is_active_for(config, client, &found.lineage, now);
-    let Lineage { task, delegation, behind, .. } = found.lineage;
-    Ok(is_active.then(|| Active {
-        own: found.own,
-        task: task.id,
-        is_bound: delegation.bound_to.is_some(),
-        delegator: behind.kind(),
-    }))
+    let Found { own, token } = found;
+    let is_active = is_active_for(config, client, &token, now);
+    let delegation = token.delegation();
+    let (task, is_bound) = (token.task(), delegation.bound_to.is_some());
+    let delegator = delegation.behalf.kind();
+    Ok(is_active.then_some(Active { own, task, is_bound, delegator }))
 }
 
 /// The token's own claims, `cnf` among them (RFC 7662 §2.2, RFC 8693 §7.4, RFC 9449 §6.2), and whether a user or an agent
@@ -147,7 +146,7 @@ pub async fn record_counted(app: &App, now: Timestamp) -> Result<(), Failure> {
         // Together, so that they share a commit.
         let rows =
             counted.by_ref().take(ROWS_AT_ONCE).map(|(Alike { jti, task, requester, source }, count)| {
-                let event = IntrospectionEvent { jti: Some(jti), task: Some(task), count: Some(count) };
+                let event = IntrospectionEvent { jti: Some(jti), task, count: Some(count) };
                 app.store.record(Entry::note(Told {
                     at: now,
                     request: None,

@@ -77,13 +77,13 @@ async fn run(
             event.not_ours = Some(fault);
             Change::Nothing
         }
-        Ok(Found { lineage, .. }) => {
-            let delegation = &lineage.delegation;
+        Ok(Found { token, .. }) => {
+            let delegation = token.delegation();
             event.jti = Some(delegation.jti);
-            event.task = Some(lineage.task.id);
+            event.task = token.task();
             event.agent = delegation.holder().cloned();
             event.chain = delegation.chain.clone();
-            event.subject = lineage.behind.subject().map(|subject| subject.reference);
+            event.subject = token.user();
             event.target = Some(delegation.target.clone());
             let agent = client.platform().map(|credential| {
                 let workload = credential.workload();

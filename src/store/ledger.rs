@@ -25,7 +25,7 @@ use crate::delegation::plan::{LoginRecord, TaskPlan};
 use crate::delegation::record::{
     Agent, Delegation, Delegator, Lineage, Login, LoginFacts, SignedIn, Subject, Task,
 };
-use crate::delegation::recorded::{self, TokenRecord};
+use crate::delegation::recorded::{self, AgentRecord, TokenRecord};
 use crate::delegation::stops::{StopNumber, Stops};
 use crate::issuance::SignedToken;
 use crate::oauth::{AgentId, Digest, Issuer, Jkt, Jti, LoginId, OneTime, Plain, SubjectRef, TaskId};
@@ -193,10 +193,15 @@ impl Ledger {
         let birth = self.check_quotas(terms, now)?;
         match &terms.origin {
             Origin::FirstHop(hop) => self.write_first_hop(token, hop, placement)?,
+            Origin::Agent { task: Some(task) } => {
+                let task = Task { as_of: self.as_of, ..task.as_ref().clone() };
+                self.writes.tasks.push(TaskRow::from(&task));
+                self.tasks.insert(task.id, task);
+            }
             Origin::Later { .. } if placement.is_new_in_task => {
                 self.writes.engagements.push(engagement(&terms.actor.id, terms.task, now));
             }
-            Origin::Later { .. } => {}
+            Origin::Agent { task: None } | Origin::Later { .. } => {}
         }
         if let Some(row) = pinned.flatten() {
             self.pins.insert(row.credential, Jkt::new(row.jkt.0));
@@ -232,6 +237,10 @@ impl Ledger {
                 };
                 self.stops.end_task(&task, Some(subject)) || self.stops.end_login(&login, subject)
             }
+            Origin::Agent { task } => {
+                let task = task.as_ref().map(|task| Task { as_of: self.as_of, ..task.as_ref().clone() });
+                task.is_some_and(|task| self.stops.end_task(&task, None))
+            }
             Origin::Later { .. } => false,
         };
         is_first_ended || self.stops.end_token(token, &agents)
@@ -241,6 +250,10 @@ impl Ledger {
     fn locked(&self, terms: &Terms) -> recorded::Recorded {
         match &terms.origin {
             Origin::FirstHop(hop) => recorded::Recorded::Login(Box::new(self.login_record(terms, hop))),
+            Origin::Agent { .. } => recorded::Recorded::Agent(Box::new(AgentRecord {
+                agent: self.agents.get(&terms.actor.id).cloned(),
+                stops: self.stops.clone(),
+            })),
             Origin::Later { parent, .. } => recorded::Recorded::Token(Box::new(TokenRecord {
                 lineage: self.lineage(*parent),
                 actor: self.agents.get(&terms.actor.id).cloned(),

@@ -9,7 +9,10 @@ use super::subjects::SubjectRow;
 use super::tasks::{OfSession, TaskRow};
 use super::tokens::TokenRow;
 use crate::decision::Origin;
-use crate::delegation::record::{Agent, Behalf, Behind, Delegation, Lineage, Login, SignedIn, Subject, Task};
+use crate::delegation::alone::{AgentToken, KnownToken};
+use crate::delegation::record::{
+    Agent, Behalf, Behind, Delegation, Lineage, Login, SignedIn, Subject, Task, TokenKind,
+};
 use crate::delegation::stops::Stops;
 use crate::issuance::SignedToken;
 use crate::verification::{LoginFacts, LoginToken};
@@ -55,6 +58,7 @@ impl Wanted {
                     wanted.names.push((subject.issuer.as_str().to_owned(), subject.upstream.clone()));
                     wanted.tasks.extend(hop.named_task.map(Key::from));
                 }
+                Origin::Agent { .. } => {}
                 Origin::Later { parent, behind } => {
                     wanted.parents.push(Key::from(*parent));
                     wanted.ancestors.push(Key::from(*parent));
@@ -125,7 +129,8 @@ pub(super) struct Found {
     /// How many stops there had been.
     pub(super) stops: i64,
     pub(super) token: TokenRow,
-    pub(super) task: TaskRow,
+    /// The task; absent for a token about an agent itself.
+    pub(super) task: Option<TaskRow>,
     /// The login and the user, where a user is behind the token.
     pub(super) login: Option<LoginRow>,
     pub(super) subject: Option<SubjectRow>,
@@ -162,7 +167,7 @@ pub(super) fn behind(token: &Delegation, login: Option<Login>, subject: Option<S
 impl Found {
     /// The rows as what they mean, without the stops. `None` if a token above is missing: housekeeping removes expired tokens in
     /// batches, oldest first, and what is left below them was never found either.
-    pub(super) fn into_lineage(self) -> Result<Option<Lineage>, StoreError> {
+    pub(super) fn into_known(self) -> Result<Option<KnownToken>, StoreError> {
         let is_trusted = |row: &TokenRow| self.trusted.contains(&row.kid);
         let is_key_trusted = is_trusted(&self.token) && self.ancestors.iter().all(is_trusted);
         let delegation = Delegation::try_from(self.token)?;
@@ -171,19 +176,26 @@ impl Found {
         let Some(ancestors) = ancestors.map(Option::<&Delegation>::cloned).collect() else { return Ok(None) };
         let known = self.agents.into_iter().map(Agent::try_from).collect::<Result<Vec<_>, _>>()?;
         // An agent that is missing makes the chain incomplete, which `live` takes for ended.
+        if delegation.kind == TokenKind::Agent {
+            let agent = known.into_iter().next();
+            let stops = Stops::default();
+            let token = AgentToken { delegation, agent, is_key_trusted, stops };
+            return Ok(Some(KnownToken::Alone(Box::new(token))));
+        }
         let agents = delegation.agents().filter_map(|id| known.iter().find(|agent| agent.id == *id));
         let login = self.login.map(Login::try_from).transpose()?;
         let Some(behind) = behind(&delegation, login, self.subject.map(Subject::from)) else {
             return Ok(None);
         };
-        Ok(Some(Lineage {
+        let Some(task) = self.task else { return Ok(None) };
+        Ok(Some(KnownToken::InTask(Box::new(Lineage {
             ancestors,
             agents: agents.cloned().collect(),
-            task: Task::try_from(self.task)?,
+            task: Task::try_from(task)?,
             behind,
             delegation,
             is_key_trusted,
             stops: Stops::default(),
-        }))
+        }))))
     }
 }

@@ -1,6 +1,6 @@
 //! `deputy token exchange`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use secrecy::ExposeSecret as _;
@@ -72,23 +72,33 @@ impl Exchange {
         let named = named.chain(self.task.iter().map(|value| ("task", value)));
         let named = named.chain(self.purpose.iter().map(|value| ("purpose", value)));
         request = named.fold(request, |request, (name, value)| request.with(name, value));
-        let proof_key = self.dpop_key.as_deref().map(read_proof_key).transpose()?;
-        let (http, mut client) = self.caller.connect().await?;
-        if let Some(key) = proof_key {
-            client = client.proving(key);
-        }
+        let (http, client) = self.caller.connect().await?;
+        let client = proving(client, self.dpop_key.as_deref())?;
         let answer = client.exchange(&http, &request).await;
         let answer = answer.map_err(|error| self.caller.failed(&error))?;
-        if output.is_json() {
-            output.json(&answer.body);
-            return Ok(());
-        }
-        output.token(&answer.access_token);
-        for name in ["token_type", "issued_token_type", "scope", "expires_in", "task"] {
-            if let Some(value) = answer.body.get(name) {
-                output.note(format!("{name}: {}", printable(value.to_string().trim_matches('"'))));
-            }
-        }
+        print(output, &answer);
         Ok(())
+    }
+}
+
+/// The client that proves it holds the key in this file, if there is one.
+pub(super) fn proving(client: sdk::Client, dpop_key: Option<&Path>) -> Result<sdk::Client, CliError> {
+    Ok(match dpop_key.map(read_proof_key).transpose()? {
+        Some(key) => client.proving(key),
+        None => client,
+    })
+}
+
+/// Prints the token, and what it is.
+pub(super) fn print(output: &mut Output, answer: &sdk::Issued) {
+    if output.is_json() {
+        output.json(&answer.body);
+        return;
+    }
+    output.token(&answer.access_token);
+    for name in ["token_type", "issued_token_type", "scope", "expires_in", "task"] {
+        if let Some(value) = answer.body.get(name) {
+            output.note(format!("{name}: {}", printable(value.to_string().trim_matches('"'))));
+        }
     }
 }

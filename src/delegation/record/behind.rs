@@ -48,6 +48,13 @@ pub enum Behalf {
 }
 
 impl Behalf {
+    pub const fn kind(&self) -> DelegatorKind {
+        match self {
+            Self::User(_) => DelegatorKind::User,
+            Self::Agent(_) => DelegatorKind::Agent,
+        }
+    }
+
     pub const fn login(&self) -> Option<LoginId> {
         match self {
             Self::User(login) => Some(*login),

@@ -128,7 +128,7 @@ impl Readings for Session<'_> {
     async fn lineage(&mut self, jti: Key) -> Result<Option<Found>, Failure> {
         type Row = (
             TokenRow,
-            TaskRow,
+            Option<TaskRow>,
             Option<LoginRow>,
             Option<SubjectRow>,
             Vec<Option<Packed<TokenRow>>>,
@@ -137,13 +137,13 @@ impl Readings for Session<'_> {
             i64,
         );
         let query = token::table
-            .inner_join(task::table.on(task::id.eq(substr(token::path, 1, 16))))
+            .left_join(task::table.on(task::id.eq(substr(token::path, 1, 16))))
             .left_join(login::table.on(login::id.nullable().eq(token::login)))
             .left_join(subject::table.on(subject::reference.nullable().eq(task::subject)))
             .filter(token::jti.eq(jti))
             .select((
                 TokenRow::as_select(),
-                TaskRow::as_select(),
+                Option::<TaskRow>::as_select(),
                 Option::<LoginRow>::as_select(),
                 Option::<SubjectRow>::as_select(),
                 Ancestors,

@@ -21,19 +21,19 @@ use crate::store::subjects::{SubjectRow, Subjects as _};
 use crate::store::tasks::{TaskRow, Tasks as _};
 use crate::store::tokens::{TokenRow, Tokens as _};
 
-/// A token with all that one join finds: its task, and where a user is behind it the login and the user.
-type Joined = (TokenRow, TaskRow, Option<LoginRow>, Option<SubjectRow>);
+/// A token with all that one join finds: its task, if it has one, and where a user is behind it the login and the user.
+type Joined = (TokenRow, Option<TaskRow>, Option<LoginRow>, Option<SubjectRow>);
 
 impl Session<'_> {
     fn joined(&mut self, jti: Key) -> Result<Option<Joined>, Failure> {
         let query = token::table
-            .inner_join(task::table.on(task::id.eq(substr(token::path, 1, 16))))
+            .left_join(task::table.on(task::id.eq(substr(token::path, 1, 16))))
             .left_join(login::table.on(login::id.nullable().eq(token::login)))
             .left_join(subject::table.on(subject::reference.nullable().eq(task::subject)))
             .filter(token::jti.eq(jti))
             .select((
                 TokenRow::as_select(),
-                TaskRow::as_select(),
+                Option::<TaskRow>::as_select(),
                 Option::<LoginRow>::as_select(),
                 Option::<SubjectRow>::as_select(),
             ));
@@ -96,7 +96,7 @@ impl Readings for Session<'_> {
             if let Some((token, task, login, subject)) = self.joined(*jti)? {
                 gathered.tokens.push(token);
                 gathered.logins.extend(login);
-                gathered.tasks.push(task);
+                gathered.tasks.extend(task);
                 gathered.subjects.extend(subject);
             }
         }

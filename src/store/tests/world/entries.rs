@@ -14,7 +14,7 @@ use crate::delegation::record::{
 use crate::delegation::stops::StopNumber;
 use crate::issuance::{SealedAnswerRow, SignedToken};
 use crate::oauth::{
-    AgentId, ClientId, Issuer, Jti, LoginId, Scope, ScopeToken, SubjectRef, TargetId, TaskId,
+    AgentId, ClientId, Issuer, Jti, LoginId, PresentedAs, Scope, ScopeToken, SubjectRef, TargetId, TaskId,
 };
 use crate::registry::AgentLifetime;
 use crate::store::Store;
@@ -68,7 +68,7 @@ impl World {
         let subject = self.subject(sign_in);
         let hop = FirstHop {
             plan,
-            task: self.task(task, &subject, (actor, sign_in.session), expires_at),
+            task: self.task(task, Delegator::User(subject.reference), (actor, sign_in.session), expires_at),
             user: SignedIn {
                 login: Login { id: login, task, facts, as_of: StopNumber::default(), ends_at: expires_at },
                 subject,
@@ -96,7 +96,7 @@ impl World {
                 expires_at,
             },
             client: actor.client.clone(),
-            has_actor_token: true,
+            agent_presented_as: PresentedAs::Actor,
             credential_at: None,
             actor: actor.clone(),
             task,
@@ -115,16 +115,59 @@ impl World {
         self.signed(terms, answers)
     }
 
+    /// What an agent asks for itself: the task token of a task of its own, or a token about it.
+    pub(crate) fn alone(&self, actor: &Agent, begins_task: bool) -> Entry {
+        let jti = Jti::new(self.id());
+        let expires_at = self.now().plus(Lifetime::from_seconds(if begins_task { 3600 } else { 300 }));
+        let task = begins_task.then(|| {
+            let task = self.task(TaskId::new(self.id()), Delegator::Agent, (actor, None), expires_at);
+            Box::new(task)
+        });
+        let (kind, target) = match &task {
+            Some(_) => (TokenKind::Task, "https://deputy.example"),
+            None => (TokenKind::Agent, "tickets"),
+        };
+        let terms = Terms {
+            jti,
+            proposal: Proposal {
+                kind,
+                target: TargetId::new(target),
+                target_config: None,
+                scope: Scope::parse("tickets:search").unwrap(),
+                answer: None,
+                chain: Vec::new(),
+                classes: vec![actor.class.clone()],
+                ancestors: Vec::new(),
+                onward_from: None,
+                bound_to: None,
+                issued_at: self.now(),
+                expires_at,
+            },
+            client: actor.client.clone(),
+            agent_presented_as: PresentedAs::Grant,
+            credential_at: None,
+            actor: actor.clone(),
+            task: task.as_ref().map_or_else(|| TaskId::new(jti.uuid()), |task| task.id),
+            grounds: Grounds::default(),
+            origin: Origin::Agent { task },
+            pin: None,
+            quotas: None,
+            answer: None,
+            answers: Vec::new(),
+        };
+        self.signed(terms, Vec::new())
+    }
+
     /// A later hop from a token, by its own actor or by one more.
     pub(crate) fn later(&self, from: &Delegation, actor: &Agent) -> Entry {
         let mut ancestors = from.ancestors.clone();
         ancestors.push(from.jti);
         let mut chain = from.chain.clone();
-        if chain.first() != Some(&actor.id) {
+        if from.holder() != Some(&actor.id) {
             chain.insert(0, actor.id.clone());
         }
         let mut classes = from.classes.clone();
-        if classes.len() < chain.len() {
+        if chain.len() > from.chain.len() {
             classes.insert(0, actor.class.clone());
         }
         let behind = match &from.behalf {
@@ -159,7 +202,7 @@ impl World {
                 expires_at: from.expires_at.min(self.now().plus(Lifetime::from_seconds(300))),
             },
             client: actor.client.clone(),
-            has_actor_token: true,
+            agent_presented_as: PresentedAs::Actor,
             credential_at: None,
             actor: actor.clone(),
             task: from.task,
@@ -218,7 +261,7 @@ impl World {
     fn task(
         &self,
         id: TaskId,
-        subject: &Subject,
+        delegator: Delegator,
         (actor, session): (&Agent, Option<[u8; 32]>),
         expires_at: Timestamp,
     ) -> Task {
@@ -226,7 +269,7 @@ impl World {
             id,
             client: actor.client.clone(),
             agent: actor.id.clone(),
-            delegator: Delegator::User(subject.reference),
+            delegator,
             session,
             is_found_by_session: session.is_some(),
             purpose: None,
