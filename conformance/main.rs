@@ -29,6 +29,7 @@ mod expect;
 mod fetch;
 mod jwks;
 mod jwt;
+mod jwt_bearer;
 mod jwt_parameter;
 mod mfa;
 mod negative_client;
@@ -63,6 +64,7 @@ fn main() {
         dpop::cases(),
         fetch::cases(),
         jwt::cases(),
+        jwt_bearer::cases(),
         jwks::cases(),
         negative_client::cases(),
         negative_exchange::cases(),

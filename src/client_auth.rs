@@ -13,13 +13,15 @@ use secrecy::ExposeSecret as _;
 use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::keys::NodeSecrets;
-use crate::oauth::{Cause, ClientId, Params, Plain};
+use crate::oauth::{Cause, ClientId, Jkt, Params, Plain};
 use crate::registry::ClientAuthentication;
 use crate::verification::{KeysUnknown, Verifier};
 
 pub use authenticated::AuthenticatedClient;
+use platform::Platform;
 pub use platform::PlatformWay;
 use presented::Credential;
+pub use presented::RequestKind;
 use secret::Secrets;
 
 /// Why a client is not authenticated.
@@ -53,11 +55,12 @@ pub struct Request<'a> {
     /// Every `Authorization` header, as bytes.
     pub authorization: &'a [&'a [u8]],
     pub params: &'a Params,
-    /// Whether an actor token that comes without any client authentication is the credential.
-    pub takes_actor_token: bool,
+    pub kind: RequestKind,
+    /// The key that the request proves, which names some agents. It is called only once the credential is verified.
+    pub proven: &'a (dyn Fn() -> Result<Option<Jkt>, Cause> + Sync),
 }
 
-/// Authenticates the client of one request (RFC 6749 §2.3, RFC 7521 §4.2, RFC 7523 §2.2,
+/// Authenticates the client of one request (RFC 6749 §2.3, RFC 7521 §4.2, RFC 7523 §2.1, §2.2,
 /// draft-ietf-oauth-spiffe-client-auth §3.1).
 ///
 /// # Errors
@@ -70,12 +73,12 @@ pub async fn authenticate(
     request: Request<'_>,
     now: Timestamp,
 ) -> Result<AuthenticatedClient, NotAuthenticated> {
-    let Request { authorization, params, takes_actor_token } = request;
+    let Request { authorization, params, kind, proven } = request;
     let refused =
         |cause: Plain, claimed: Option<ClientId>| NotAuthenticated::Refused { cause: cause.into(), claimed };
     let registered = |id: &str| config.registry.clients.get(id);
     let named = params.get("client_id");
-    let presented = Credential::parse(authorization, params, takes_actor_token)
+    let presented = Credential::parse(authorization, params, kind)
         .map_err(|cause| refused(cause, named.and_then(registered).map(|client| client.id.clone())))?;
     let client = presented.client_id().or(named).and_then(registered);
     let claimed = client.map(|client| client.id.clone());
@@ -88,11 +91,13 @@ pub async fn authenticate(
             Some((token, PlatformWay::Assertion(*kind)))
         }
         Credential::ActorToken(token) => Some((token, PlatformWay::ActorToken)),
+        Credential::Grant(token) => Some((token, PlatformWay::Grant)),
         Credential::Assertion(..) | Credential::Secret { .. } => None,
     };
     if let Some((token, way)) = by_platform {
-        let proven = platform::prove(config, verifier, token, way, named, now).await;
-        let (client, credential, kid) = proven.map_err(not_proven)?;
+        let platform = Platform { config, verifier, secrets, kind, proven, now };
+        let found = platform.prove(token, way, named).await;
+        let (client, credential, kid) = found.map_err(not_proven)?;
         return Ok(AuthenticatedClient::by_platform(client, kid, credential));
     }
     let proven = match presented {
@@ -107,7 +112,7 @@ pub async fn authenticate(
                 .map(|used| (kid, vec![used]))
         }
         // It was taken above.
-        Credential::ActorToken(_) => Err(Plain::NoCredentials.into()),
+        Credential::ActorToken(_) | Credential::Grant(_) => Err(Plain::NoCredentials.into()),
     };
     let (kid, one_time) = proven.map_err(not_proven)?;
     // After the proof, so that a mismatch reveals nothing to a caller without a credential (CA-ALL-03).

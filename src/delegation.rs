@@ -2,6 +2,7 @@
 //! and lifetime shrink. Everything here is a function of its inputs. Start with [`rules`].
 
 pub mod actor;
+pub mod alone;
 pub mod answers;
 pub mod assurance;
 pub mod binding;

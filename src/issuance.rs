@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::base::entropy::Entropy;
 use crate::base::time::Timestamp;
 use crate::config::Config;
-use crate::decision::{GivenAnswer, Origin, Permit, Terms};
+use crate::decision::{GivenAnswer, OnBehalfOf, Origin, Permit, Terms};
 use crate::delegation::record::{TokenForm, TokenKind};
 use crate::keys::{KeyError, KeyRing, NodeSecrets, SealPurpose, Signed};
 use crate::oauth::exchange::{BEARER, DPOP, own_typ, token_type};
@@ -48,7 +48,7 @@ pub fn issue(
         TokenFormat::Jwt => {
             let typ = match terms.proposal.kind {
                 TokenKind::Task => own_typ::TASK,
-                TokenKind::Access => own_typ::ACCESS,
+                TokenKind::Access | TokenKind::Agent => own_typ::ACCESS,
             };
             let Signed { token, kid } = ring.sign(typ, &payload, now)?;
             (token, TokenForm::Jwt { kid })
@@ -63,13 +63,16 @@ pub fn issue(
     let answers = seal(secrets, entropy, terms)?;
     let response = TokenResponse {
         access_token,
-        issued_token_type: token_type::ACCESS_TOKEN,
+        issued_token_type: match terms.origin {
+            Origin::FirstHop(_) | Origin::Later { .. } => Some(token_type::ACCESS_TOKEN),
+            Origin::Agent { .. } => None,
+        },
         token_type: if terms.proposal.bound_to.is_some() { DPOP } else { BEARER },
         expires_in: terms.proposal.lifetime_seconds(),
         scope: terms.proposal.scope.clone(),
         task: match terms.origin {
-            Origin::FirstHop(_) => Some(terms.task),
-            Origin::Later { .. } => None,
+            Origin::FirstHop(_) | Origin::Agent { task: Some(_) } => Some(terms.task),
+            Origin::Agent { task: None } | Origin::Later { .. } => None,
         },
         dpop_nonce: None,
     };
@@ -99,8 +102,9 @@ fn seal(
     entropy: &dyn Entropy,
     terms: &Terms,
 ) -> Result<Vec<SealedAnswerRow>, KeyError> {
+    let Some(user) = terms.user() else { return Ok(Vec::new()) };
     let seal = |known: &crate::decision::KnownAnswer| {
-        let label = answer_label(terms.login, &known.target, &known.scope);
+        let label = answer_label(user.login.id, &known.target, &known.scope);
         let sealed = secrets.seal(SealPurpose::Answer(&label), &known.answer.to_bytes(), entropy)?;
         Ok(SealedAnswerRow { target: known.target.clone(), scope: known.scope.clone(), sealed })
     };
@@ -115,36 +119,40 @@ pub fn answer_label(login: LoginId, target: &TargetId, scope: &ScopeToken) -> St
 /// The claims of one token (RFC 9068 §2.2, RFC 8693 §4). What identifies the user or the login across targets is
 /// left out for pairwise ones.
 fn claims<'a>(config: &'a Config, secrets: &NodeSecrets, terms: &'a Terms) -> Claims<'a> {
-    let Terms { proposal, facts, subject, .. } = terms;
+    let proposal = &terms.proposal;
+    let facts = terms.user().map(|user| user.login.facts.as_ref());
     let target = proposal.target_config.as_deref();
     let form = target.and_then(|target| target.subject).unwrap_or(config.tokens.subject);
     let sector = target.map_or(config.issuer.as_str(), |target| target.sector.as_str());
     let is_pairwise = form == SubjectForm::Pairwise;
     let is_pairwise_target = is_pairwise && target.is_some();
     let shows_acr = !is_pairwise_target || target.is_some_and(|target| target.claims.contains("acr"));
+    let sub = match terms.on_behalf_of() {
+        OnBehalfOf::Agent(agent) => agent.to_string(),
+        OnBehalfOf::User(user) if is_pairwise => {
+            secrets.pairwise_subject(&user.login.provider, &user.subject.upstream, sector)
+        }
+        OnBehalfOf::User(user) => user.subject.upstream.clone(),
+    };
     Claims {
         iss: &config.issuer,
-        sub: if is_pairwise {
-            secrets.pairwise_subject(&facts.provider, &subject.upstream, sector)
-        } else {
-            subject.upstream.clone()
-        },
+        sub,
         aud: proposal.target.as_str(),
         exp: proposal.expires_at.seconds(),
         iat: proposal.issued_at.seconds(),
         jti: terms.jti,
         client_id: &terms.client,
         scope: &proposal.scope,
-        act: Level { issuer: &config.issuer, chain: &proposal.chain },
+        act: (!proposal.chain.is_empty()).then_some(Level { issuer: &config.issuer, chain: &proposal.chain }),
         cnf: proposal.bound_to.map(|jkt| Confirmation { jkt }),
-        txn: if is_pairwise_target {
-            secrets.pairwise_txn(terms.task, sector)
-        } else {
-            terms.task.to_string()
+        txn: match proposal.kind {
+            TokenKind::Agent => None,
+            _ if is_pairwise_target => Some(secrets.pairwise_txn(terms.task, sector)),
+            _ => Some(terms.task.to_string()),
         },
-        acr: facts.acr.as_deref().filter(|_| shows_acr),
-        amr: if is_pairwise_target { &[] } else { &facts.amr },
-        auth_time: facts.auth_time.filter(|_| !is_pairwise_target),
+        acr: facts.and_then(|facts| facts.acr.as_deref()).filter(|_| shows_acr),
+        amr: facts.filter(|_| !is_pairwise_target).map_or(&[], |facts| &facts.amr),
+        auth_time: facts.and_then(|facts| facts.auth_time).filter(|_| !is_pairwise_target),
         answer: Answer(terms.answer.as_ref()),
     }
 }
@@ -160,10 +168,14 @@ struct Claims<'a> {
     jti: Jti,
     client_id: &'a ClientId,
     scope: &'a Scope,
-    act: Level<'a>,
+    /// Absent in a token of an agent that acts for itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<Level<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<Confirmation>,
-    txn: String,
+    /// Absent in a token about an agent itself, which belongs to no task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    txn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]

@@ -27,9 +27,7 @@ pub use ids::{
 pub use one_time::OneTime;
 pub use opaque::{OPAQUE_CHECK, OPAQUE_RANDOM, OpaqueToken};
 pub use params::Params;
-#[cfg(test)]
-pub use refusal::PresentedAs;
-pub use refusal::{Cause, Plain, TokenFault};
+pub use refusal::{Cause, Plain, PresentedAs, TokenFault};
 pub use resource::ResourceUri;
 pub use scope::{Scope, ScopeToken};
 pub use spiffe::{MAX_SPIFFE_ID, SpiffeId, TrustDomain};

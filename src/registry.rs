@@ -34,7 +34,7 @@ pub use provider::{
     PHISHING_RESISTANT, RelyingParty,
 };
 pub use quota::Quotas;
-pub use target::{AnswerRule, ScopeRule, SubjectForm, Target, TokenFormat, Zone};
+pub use target::{AnswerRule, ScopeRule, SubjectForm, Subjects, Target, TokenFormat, Zone};
 pub use workload::{
     AgentClass, AgentLifetime, BuildClaims, IdClaims, IdPart, IdReading, InstanceId, WorkloadIssuer,
 };
@@ -66,6 +66,11 @@ impl Registry {
             | ClientAuthentication::Workload => None,
         });
         providers.chain(issuers).chain(clients)
+    }
+
+    /// The clients that the credential of an agent of this class authenticates.
+    pub fn workload_clients<'a>(&'a self, class: &'a AgentClass) -> impl Iterator<Item = &'a Arc<Client>> {
+        class.clients.iter().filter_map(|id| self.clients.get(id)).filter(|client| client.is_workload())
     }
 
     /// What a client gets for a target if it names no scope: the client's own list for it replaces the target's. There is

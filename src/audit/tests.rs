@@ -10,7 +10,7 @@ use super::*;
 use crate::base::time::Timestamp;
 use crate::client_auth::AuthenticatedClient;
 use crate::decision::{Check, Report, WayIn};
-use crate::delegation::record::{AgentState, EndReason, TokenKind};
+use crate::delegation::record::{AgentState, DelegatorKind, EndReason, TokenKind};
 use crate::delegation::stops::{StopKind, StopNumber};
 use crate::http::caller::Caller;
 use crate::jose::{Limits, parse_object};
@@ -46,6 +46,7 @@ fn events_of_clients() -> Vec<Event> {
             class: Some("client".to_owned()),
             agent_created: true,
             chain: vec![agent()],
+            delegator_kind: Some(DelegatorKind::User),
             subject: Some(subject),
             task: Some(task),
             task_begun: true,

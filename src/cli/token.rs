@@ -1,6 +1,7 @@
 //! `deputy token …`: the [`sdk`](crate::sdk) as verbs, for any server of RFC 8693. They need no configuration file.
 //! Tokens and secrets come from files, standard input or variables, and are in no message about a failure.
 
+mod agent;
 mod assertion;
 mod exchange;
 mod inspect;
@@ -22,6 +23,8 @@ use server::{Caller, TokenFile};
 pub enum Token {
     /// Exchange a token for a narrower one (RFC 8693)
     Exchange(exchange::Exchange),
+    /// Get a token about an agent itself, or begin a task of its own, without a user
+    Agent(agent::Agent),
     /// Sign the assertion by which a client authenticates one request, for curl (RFC 7523)
     Assertion(assertion::Assertion),
     /// Decode a token on this machine, without verifying it
@@ -37,6 +40,7 @@ impl Token {
     pub(super) async fn run(self, output: &mut Output) -> Result<(), CliError> {
         match self {
             Self::Exchange(verb) => verb.run(output).await,
+            Self::Agent(verb) => verb.run(output).await,
             Self::Assertion(verb) => verb.run(output),
             Self::Inspect(verb) => verb.run(output),
             Self::Introspect(verb) => verb.run(output).await,

@@ -13,6 +13,18 @@ use crate::oauth::{AssertionType, Params, Plain};
 /// The longest Basic credentials taken, in bytes of base64.
 const MAX_BASIC: usize = 4096;
 
+/// What a request is for, as far as its credential depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestKind {
+    /// A token, by a grant of a client.
+    Token,
+    /// A token by the jwt-bearer grant, whose assertion is the only credential.
+    JwtBearer,
+    /// A revocation, which is open to agents that no client presents too.
+    Revocation,
+    Introspection,
+}
+
 /// How a secret was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -35,28 +47,32 @@ pub enum Credential<'a> {
     Assertion(AssertionType, Scanned<'a>),
     /// An actor token that is all that the request presents, as it was scanned.
     ActorToken(Scanned<'a>),
+    /// The assertion of the jwt-bearer grant (RFC 7523 §2.1), as it was scanned.
+    Grant(Scanned<'a>),
 }
 
 impl<'a> Credential<'a> {
-    /// Finds the one method of client authentication in use. Where `takes_actor_token`, an actor token that comes
-    /// alone is one.
+    /// Finds the one method of client authentication in use. In an exchange, an actor token that comes alone is one; in
+    /// the jwt-bearer grant, the assertion is the only one.
     ///
     /// # Errors
-    /// [`Plain::SeveralMethods`], [`Plain::BasicMalformed`], [`Plain::AssertionIncomplete`] (400);
+    /// [`Plain::SeveralMethods`], [`Plain::BasicMalformed`], [`Plain::AssertionIncomplete`], [`Plain::GrantAssertionMissing`]
+    /// (400);
     /// [`Plain::MethodNotRegistered`] for another scheme than Basic, [`Plain::NoCredentials`] (401).
-    pub fn parse(
-        authorization: &[&[u8]],
-        params: &'a Params,
-        takes_actor_token: bool,
-    ) -> Result<Self, Plain> {
+    pub fn parse(authorization: &[&[u8]], params: &'a Params, kind: RequestKind) -> Result<Self, Plain> {
         let has_assertion =
             params.get("client_assertion").is_some() || params.get("client_assertion_type").is_some();
         let secret = params.get("client_secret");
         let methods = usize::from(!authorization.is_empty())
             + usize::from(secret.is_some())
-            + usize::from(has_assertion);
+            + usize::from(has_assertion)
+            + usize::from(kind == RequestKind::JwtBearer);
         if methods > 1 {
             return Err(Plain::SeveralMethods);
+        }
+        if kind == RequestKind::JwtBearer {
+            let assertion = params.get("assertion").ok_or(Plain::GrantAssertionMissing)?;
+            return Ok(Self::Grant(UnverifiedToken::scan(assertion)));
         }
         if let Some((header, more)) = authorization.split_first() {
             return if more.is_empty() { basic(header) } else { Err(Plain::BasicMalformed) };
@@ -66,7 +82,7 @@ impl<'a> Credential<'a> {
         }
         match (params.get("client_id"), secret) {
             (Some(client_id), Some(secret)) => Ok(Self::secret(client_id.to_owned(), secret, Method::Post)),
-            (_, None) if takes_actor_token => actor_token(params),
+            (_, None) if kind == RequestKind::Token => actor_token(params),
             _ => Err(Plain::NoCredentials),
         }
     }
@@ -75,7 +91,7 @@ impl<'a> Credential<'a> {
     pub fn client_id(&self) -> Option<&str> {
         match self {
             Self::Secret { client_id, .. } => Some(client_id),
-            Self::ActorToken(_) => None,
+            Self::ActorToken(_) | Self::Grant(_) => None,
             Self::Assertion(_, scanned) => scanned.as_ref().ok()?.claimed_subject(),
         }
     }

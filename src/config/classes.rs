@@ -40,9 +40,17 @@ table! {
         /// The claim with the image that an agent runs.
         #[schemars(example = &"app.image")]
         image: Option<String>,
-        /// The clients that may present the agents of the class.
+        /// The clients that may present the agents of the class. It may be empty with `agent_tokens`.
         #[schemars(example = ["age-agent"], extend("x-default" = "required"))]
         clients: Vec<String>,
+        /// Whether an agent of the class gets tokens about itself, which no user is behind, by the credential of its
+        /// platform alone (the jwt-bearer grant, RFC 7523).
+        #[schemars(example = true)]
+        agent_tokens: bool,
+        /// Whether an agent of the class may begin tasks of its own, which no user is behind. They are tasks of the client
+        /// with `authentication = "workload"` under `clients`, of which there must be one.
+        #[schemars(example = true)]
+        begins_tasks: bool,
         /// The most scopes that its agents may get.
         #[schemars(example = ["age_over_18"])]
         scopes: Vec<String>,
@@ -93,7 +101,10 @@ pub(super) fn class(
         }
         _ => None,
     };
-    let clients = section.clients("clients", &raw.clients, "present its agents");
+    let clients = match raw.agent_tokens && raw.clients.is_empty() {
+        true => BTreeSet::new(),
+        false => section.clients("clients", &raw.clients, "present its agents"),
+    };
     let targets = section.targets("targets", &raw.targets);
     let (answers, scopes) = section.scopes(&raw.answers, &raw.scopes);
     Some(AgentClass {
@@ -106,6 +117,8 @@ pub(super) fn class(
         quotas: raw.quotas.into(),
         build: BuildClaims { software: raw.software, version: raw.version, image: raw.image },
         clients,
+        agent_tokens: raw.agent_tokens,
+        begins_tasks: raw.begins_tasks,
         scopes,
         targets,
         answers,

@@ -54,10 +54,15 @@ table! {
         /// Whether a client with a secret may be the actor itself.
         #[schemars(example = true, extend("x-default" = "`false` with a secret, else `true`"))]
         may_act_as_agent: Option<bool>,
+        /// Whether the client's agents may begin tasks of their own, which no user is behind. It needs the grant
+        /// `client_credentials`.
+        #[schemars(example = true)]
+        begins_tasks: bool,
         /// Whether the client must prove a key at the token endpoint (DPoP, RFC 9449).
         #[schemars(example = &"required")]
         proof: Proof,
-        /// The grant types that the client may use; `[]` for one that only introspects.
+        /// The grant types that the client may use; `[]` for one that only introspects. `client_credentials` gives tokens
+        /// about the client's agent itself, which no user is behind.
         grants: Vec<String> = GrantType::DEFAULT.map(|grant| grant.word().to_owned()).into(),
         /// The most scopes that the client may get.
         #[schemars(example = ["tickets:search", "tickets:book"])]
@@ -93,6 +98,9 @@ enum Method {
 const ASSERTION_ALGORITHMS: [Algorithm; 4] =
     [Algorithm::ES256, Algorithm::PS256, Algorithm::EdDSA, Algorithm::RS256];
 
+/// The grants that a client may have.
+const OF_CLIENTS: [GrantType; 2] = [GrantType::TokenExchange, GrantType::ClientCredentials];
+
 /// What concerns only a client with a key of its own.
 const KEYS_OF_A_KEY: [&str; 7] =
     ["jwks_uri", "jwks_file", "algorithms", "assertion_audience", "network", "tls_ca_file", "proxy"];
@@ -100,10 +108,14 @@ const KEYS_OF_A_KEY: [&str; 7] =
 pub(super) fn client(section: &Section<'_>, mut raw: RawClient) -> Option<Client> {
     let id = raw.id.take().and_then(|id| section.accept("id", forms::client_id(&id)));
     let grants = grants(section, &raw.grants);
+    if raw.begins_tasks && !grants.contains(&GrantType::ClientCredentials) {
+        let what = "is true, but `grants` lacks `client_credentials`, by which a task of its own is begun";
+        section.refuse("begins_tasks", what, "add the grant, or remove this");
+    }
     let targets = section.targets("targets", &raw.targets);
     let (answers, scopes) = section.scopes(&raw.answers, &raw.scopes);
     let default_scopes = default_scopes(section, &raw.default_scopes);
-    let (may_act_as_agent, proof) = (raw.may_act_as_agent, raw.proof);
+    let (may_act_as_agent, begins_tasks, proof) = (raw.may_act_as_agent, raw.begins_tasks, raw.proof);
     if section.is_refused("authentication") {
         return None;
     }
@@ -124,6 +136,7 @@ pub(super) fn client(section: &Section<'_>, mut raw: RawClient) -> Option<Client
         authentication: authentication?,
         grants,
         may_act_as_agent: may_act_as_agent.unwrap_or(has_key),
+        begins_tasks,
         proof,
         scopes,
         targets,
@@ -150,12 +163,20 @@ fn default_scopes(section: &Section<'_>, raw: &BTreeMap<String, Vec<String>>) ->
 fn grants(section: &Section<'_>, grants: &[String]) -> BTreeSet<GrantType> {
     let mut known = BTreeSet::new();
     for (position, word) in grants.iter().enumerate() {
-        if let Some(grant) = GrantType::parse(word) {
-            known.insert(grant);
-        } else {
-            let words: Vec<_> = GrantType::ALL.iter().map(|grant| format!("`{}`", grant.word())).collect();
-            let fix = format!("Deputy serves {}", words.join(", "));
-            section.refuse(&format!("grants[{position}]"), format!("names the grant `{word}`"), fix);
+        match GrantType::parse(word) {
+            Some(GrantType::JwtBearer) => {
+                let what = format!("names the grant `{word}`, which needs no client");
+                let fix = "write `agent_tokens = true` or `begins_tasks = true` in the class of its agents";
+                section.refuse(&format!("grants[{position}]"), what, fix);
+            }
+            Some(grant) => {
+                known.insert(grant);
+            }
+            None => {
+                let words: Vec<_> = OF_CLIENTS.iter().map(|grant| format!("`{}`", grant.word())).collect();
+                let fix = format!("clients may have {}", words.join(", "));
+                section.refuse(&format!("grants[{position}]"), format!("names the grant `{word}`"), fix);
+            }
         }
     }
     known

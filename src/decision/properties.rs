@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::fixtures::{DEPUTY, NOW, Scene, config_with};
+use super::fixtures::{DEPUTY, NOW, Scene, config_with, user_of};
 use super::report::Proposal;
 use super::{Confirmed, Origin, Placement, SubjectResult, Terms, World, confirm};
 use crate::base::time::Lifetime;
@@ -14,7 +14,7 @@ use crate::client_auth::AuthenticatedClient;
 use crate::config::Config;
 use crate::delegation::actor::Acting;
 use crate::delegation::record::Grounds;
-use crate::delegation::record::{Delegation, Lineage, TokenForm, TokenKind};
+use crate::delegation::record::{Behind, Delegation, Lineage, TokenForm, TokenKind};
 use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::stops::{StopNumber, Stops};
 use crate::oauth::{AgentId, ClientId, Jkt, Jti, Scope, TargetId};
@@ -93,12 +93,12 @@ fn asks() -> impl Strategy<Value = Vec<Ask>> {
 }
 
 fn as_delegation(terms: &Terms) -> Delegation {
-    let Terms { jti, proposal, client, task, login, .. } = terms;
+    let Terms { jti, proposal, client, task, .. } = terms;
     Delegation {
         jti: *jti,
         kind: proposal.kind,
         task: *task,
-        login: *login,
+        behalf: terms.behalf(),
         ancestors: proposal.ancestors.clone(),
         chain: proposal.chain.clone(),
         client: client.clone(),
@@ -126,7 +126,7 @@ fn reach(
     scope: &Scope,
 ) -> BTreeSet<TargetId> {
     let mut open: Vec<TargetId> = match kind {
-        TokenKind::Access => vec![target.clone()],
+        TokenKind::Access | TokenKind::Agent => vec![target.clone()],
         TokenKind::Task => config
             .registry
             .targets
@@ -167,7 +167,7 @@ fn check(
     let grown: Vec<AgentId> = std::iter::once(&actor.id).chain(&parent.chain).cloned().collect();
     let is_right_chain = match parent.kind {
         TokenKind::Task => child.chain == parent.chain,
-        TokenKind::Access => child.chain == grown,
+        TokenKind::Access | TokenKind::Agent => child.chain == grown,
     };
     if !is_right_chain {
         return Err(format!("chain {:?} came of {:?}", child.chain, parent.chain));
@@ -233,13 +233,12 @@ fn record(before: Option<&Held>, terms: &Terms, acting: &Acting) -> Lineage {
             delegation,
             ancestors: Vec::new(),
             task: hop.task.clone(),
-            login: hop.login.clone(),
-            subject: terms.subject.clone(),
+            behind: Behind::User(Box::new(hop.user.clone())),
             agents: vec![agent],
             is_key_trusted: true,
             stops: Stops::default(),
         },
-        (None, Origin::Later { .. }) => panic!("the first token comes from a login"),
+        (None, Origin::Agent { .. } | Origin::Later { .. }) => panic!("the first token comes from a login"),
     }
 }
 
@@ -311,7 +310,7 @@ fn play(world: &World, asks: &[Ask], plant: Plant) -> Result<usize, String> {
             }
         }
         let lineage = record(held.as_ref(), &terms, &actor);
-        if terms.proposal.expires_at > lineage.login.ends_at.min(lineage.task.expires_at) {
+        if terms.proposal.expires_at > user_of(&lineage).login.ends_at.min(lineage.task.expires_at) {
             return Err("outlives login or task".to_owned());
         }
         granted += 1;
@@ -323,7 +322,7 @@ fn play(world: &World, asks: &[Ask], plant: Plant) -> Result<usize, String> {
 /// What the second look at a permitted later hop has to say while nothing changes.
 fn write_of(terms: &Terms, held: &Held) -> Confirmed {
     Confirmed::Write(Placement {
-        subject: held.lineage.subject.reference,
+        subject: Some(user_of(&held.lineage).subject.reference),
         is_new_subject: false,
         is_new_in_task: terms.proposal.chain.len() > held.lineage.delegation.chain.len(),
     })

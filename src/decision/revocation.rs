@@ -16,18 +16,18 @@ pub struct Revocation {
 /// `agent` that asks, only the tokens of that agent are its own.
 ///
 /// # Errors
-/// [`Plain::TokenOfOtherClient`]: it was issued to another client, or another agent is its current actor.
+/// [`Plain::TokenOfOtherClient`]: it was issued to another client, or it is another agent's.
 pub fn revocation(
     client: &ClientId,
     agent: Option<&AgentId>,
     token: &Delegation,
 ) -> Result<Revocation, Plain> {
-    if token.client != *client || agent.is_some_and(|agent| token.actor() != Some(agent)) {
+    if token.client != *client || agent.is_some_and(|agent| token.holder() != Some(agent)) {
         return Err(Plain::TokenOfOtherClient);
     }
     let why = match token.kind {
         TokenKind::Task => EndReason::TaskDone,
-        TokenKind::Access => EndReason::Revoked,
+        TokenKind::Access | TokenKind::Agent => EndReason::Revoked,
     };
     Ok(Revocation { jti: token.jti, why })
 }

@@ -31,7 +31,9 @@ impl Acting {
     /// without `may_act_as_agent`.
     pub fn check(&self) -> Result<(), TokenFault> {
         match &self.workload {
-            Some(workload) if !workload.class().clients.contains(&self.client.id) => {
+            Some(workload)
+                if !workload.class().clients.contains(&self.client.id) && !self.is_own_client() =>
+            {
                 Err(TokenFault::ClassNotForClient)
             }
             Some(_) => Ok(()),
@@ -43,6 +45,22 @@ impl Acting {
                 _ => Err(TokenFault::SecretClientAsAgent),
             },
         }
+    }
+
+    /// Whether no client presents it, so that it is its own.
+    pub fn is_own_client(&self) -> bool {
+        self.client.id.as_str() == self.id.as_str()
+    }
+
+    /// Whether it may begin tasks of its own: its class says so, or the client that has authenticated.
+    pub fn begins_tasks(&self, is_client_authenticated: bool) -> bool {
+        self.workload_class().is_some_and(|class| class.begins_tasks)
+            || (is_client_authenticated && self.client.begins_tasks)
+    }
+
+    /// Whether its class gives it tokens about itself by its platform's credential alone.
+    pub fn has_agent_tokens(&self) -> bool {
+        self.workload_class().is_some_and(|class| class.agent_tokens)
     }
 
     fn workload_class(&self) -> Option<&AgentClass> {

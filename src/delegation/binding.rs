@@ -28,7 +28,7 @@ pub fn check_demanded(registry: &Registry, acting: &Acting, proven: Option<Jkt>)
 pub fn check_holder(right: Right<'_>, proven: Option<Jkt>) -> Result<(), Fault> {
     let bound_to = match right {
         Right::Continue(parent) => parent.bound_to,
-        Right::Login | Right::Onward(_) => None,
+        Right::Login | Right::Own | Right::Onward(_) => None,
     };
     match (bound_to, proven) {
         (None, _) => Ok(()),

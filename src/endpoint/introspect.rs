@@ -9,7 +9,7 @@ use crate::audit::counted::Alike;
 use crate::audit::{Event, IntrospectionEvent, Kind, Outcome, Told, What};
 use crate::base::time::Timestamp;
 use crate::decision::is_active_for;
-use crate::delegation::record::TokenForm;
+use crate::delegation::record::{DelegatorKind, TokenForm};
 use crate::endpoint::forms::FormEndpoint;
 use crate::endpoint::own::{Found, Presenting};
 use crate::endpoint::phases;
@@ -71,19 +71,22 @@ async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value
     }
     Ok(match active {
         None => serde_json::json!({"active": false}),
-        Some(Active { jti, task, is_bound, claims }) => {
+        Some(Active { jti, task, is_bound, delegator, claims }) => {
             let Told { requester, source, .. } = told;
             app.introspections.note(Alike { jti, task, requester, source });
-            answer(claims, is_bound)
+            answer(claims, is_bound, delegator)
         }
     })
 }
 
 struct Active {
     jti: Jti,
-    task: TaskId,
+    /// Absent for a token about an agent itself.
+    task: Option<TaskId>,
     /// Whether it is bound to a key.
     is_bound: bool,
+    /// Whether a user or an agent is behind it.
+    delegator: DelegatorKind,
     /// The token's own claims.
     claims: Map<String, Value>,
 }
@@ -114,21 +117,29 @@ async fn find(presenting: Presenting<'_>, token: &str, is_counted: bool) -> Resu
     if !is_counted && presenting.verify(&presented).await?.is_err() {
         return Ok(None);
     }
-    let Ok(Found { own, lineage }) = presenting.look_up(presented).await? else { return Ok(None) };
-    if !is_active_for(config, client, &lineage, now) {
+    let Ok(Found { own, token }) = presenting.look_up(presented).await? else { return Ok(None) };
+    if !is_active_for(config, client, &token, now) {
         return Ok(None);
     }
-    let token = lineage.delegation;
-    let claims = match &token.form {
+    let delegation = token.delegation();
+    let claims = match &delegation.form {
         TokenForm::Jwt { .. } => own.into_claims(),
-        TokenForm::Opaque { claims } => recorded_claims(&app.secrets, token.jti, claims)?,
+        TokenForm::Opaque { claims } => recorded_claims(&app.secrets, delegation.jti, claims)?,
     };
-    Ok(Some(Active { jti: token.jti, task: token.task, is_bound: token.bound_to.is_some(), claims }))
+    Ok(Some(Active {
+        jti: delegation.jti,
+        task: token.task(),
+        is_bound: delegation.bound_to.is_some(),
+        delegator: delegation.behalf.kind(),
+        claims,
+    }))
 }
 
-/// The token's own claims, `cnf` among them, no more (RFC 7662 §2.2, RFC 8693 §7.4, RFC 9449 §6.2).
-fn answer(mut members: Map<String, Value>, is_bound: bool) -> Value {
+/// The token's own claims, `cnf` among them (RFC 7662 §2.2, RFC 8693 §7.4, RFC 9449 §6.2), and whether a user or an agent
+/// is behind it; no more.
+fn answer(mut members: Map<String, Value>, is_bound: bool, delegator: DelegatorKind) -> Value {
     members.insert("active".to_owned(), Value::Bool(true));
+    members.insert("delegator_kind".to_owned(), delegator.word().into());
     members.insert("token_type".to_owned(), if is_bound { DPOP } else { BEARER }.into());
     Value::Object(members)
 }
@@ -143,7 +154,7 @@ pub async fn record_counted(app: &App, now: Timestamp) -> Result<(), Failure> {
         // Together, so that they share a commit.
         let rows =
             counted.by_ref().take(ROWS_AT_ONCE).map(|(Alike { jti, task, requester, source }, count)| {
-                let event = IntrospectionEvent { jti: Some(jti), task: Some(task), count: Some(count) };
+                let event = IntrospectionEvent { jti: Some(jti), task, count: Some(count) };
                 app.store.record(Entry::note(Told {
                     at: now,
                     request: None,

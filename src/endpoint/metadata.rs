@@ -121,12 +121,25 @@ fn document(config: &Config, routes: &[Route]) -> Value {
     }
     // Required by RFC 8414 §2, and there is no authorization endpoint (8414-2-02).
     put("response_types_supported", json!(["none"]));
-    put("grant_types_supported", json!(GrantType::ALL));
+    put("grant_types_supported", json!(served(config)));
     put("scopes_supported", json!(scopes));
     // RFC 9449 §5.1
     let proofs: Vec<&str> = config.dpop.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
     put("dpop_signing_alg_values_supported", json!(proofs));
     Value::Object(document)
+}
+
+/// The grants that somebody may use.
+fn served(config: &Config) -> Vec<GrantType> {
+    let is_served = |grant: &GrantType| match grant {
+        GrantType::TokenExchange => true,
+        GrantType::ClientCredentials => config.registry.clients.values().any(|client| client.may_use(*grant)),
+        GrantType::JwtBearer => {
+            let mut classes = config.registry.workload_issuers.values().flat_map(|issuer| &issuer.classes);
+            classes.any(|class| class.agent_tokens || class.begins_tasks)
+        }
+    };
+    GrantType::ALL.iter().copied().filter(is_served).collect()
 }
 
 /// A public, cacheable document that any origin may read.

@@ -4,6 +4,7 @@
 use crate::app::{App, Failure};
 use crate::base::time::Timestamp;
 use crate::config::Config;
+use crate::delegation::alone::KnownToken;
 use crate::delegation::record::Lineage;
 use crate::http::caller::Caller;
 use crate::oauth::{ClientId, TokenFault};
@@ -22,7 +23,7 @@ pub struct Presenting<'a> {
 /// A token that Deputy issued, with its record.
 pub struct Found {
     pub own: VerifiedOwn,
-    pub lineage: Lineage,
+    pub token: KnownToken,
 }
 
 impl Presenting<'_> {
@@ -48,11 +49,11 @@ impl Presenting<'_> {
     /// As [`Presenting::find`], for a token that has been read.
     pub async fn look_up(self, presented: PresentedOwn<'_>) -> Result<Result<Found, TokenFault>, Failure> {
         let secrets = &self.app.secrets;
-        let Some(lineage) = self.app.store.find_lineage(presented.jti()).await? else {
+        let Some(token) = self.app.store.find_token(presented.jti()).await? else {
             return self.misfit(&presented).await.map(Err);
         };
-        match presented.compare(secrets, &lineage.delegation.hash) {
-            Compared::Same(own) => Ok(Ok(Found { own, lineage })),
+        match presented.compare(secrets, &token.delegation().hash) {
+            Compared::Same(own) => Ok(Ok(Found { own, token })),
             Compared::Varied => {
                 tracing::info!(client.id = %self.client, request.id = %self.caller.request,
                     "a token was presented with its signature changed into the other one that is valid");

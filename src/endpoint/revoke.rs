@@ -106,13 +106,13 @@ async fn run(
             event.not_ours = Some(fault);
             Change::Nothing
         }
-        Ok(Found { lineage, .. }) => {
-            let delegation = &lineage.delegation;
+        Ok(Found { token, .. }) => {
+            let delegation = token.delegation();
             event.jti = Some(delegation.jti);
-            event.task = Some(lineage.task.id);
-            event.agent = delegation.actor().cloned();
+            event.task = token.task();
+            event.agent = delegation.holder().cloned();
             event.chain = delegation.chain.clone();
-            event.subject = Some(lineage.subject.reference);
+            event.subject = token.user();
             event.target = Some(delegation.target.clone());
             let decision::Revocation { jti, why } =
                 revocation(&client.client().id, asking.agent.as_ref(), delegation)?;

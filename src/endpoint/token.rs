@@ -72,7 +72,7 @@ async fn token_by(app: &App, caller: &Caller, params: &Params) -> Option<Result<
     let call = Call { app, caller, world: &world, client: &client, proof: proof.as_ref(), now };
     // A request without a subject token is refused as that before the scan of it counts.
     let subject = Presented::read(params.get("subject_token").unwrap_or_default());
-    let outcome = match (fault, grant::read(client.client(), params, &subject, &world.config)) {
+    let outcome = match (fault, grant::read(&client, params, &subject, &world.config)) {
         (Some(cause), _) => Err(call.refused(Check::Proof, cause)),
         (None, Err((check, cause))) => Err(call.refused(check, cause)),
         (None, Ok(request)) => answer(&call, &request, &subject).await,
@@ -91,6 +91,8 @@ async fn answer(
     subject: &Presented<'_>,
 ) -> Result<TokenResponse, Stopped> {
     match request {
-        TokenRequest::Exchange(request) => exchange::exchange(call, request, subject).await,
+        TokenRequest::Exchange(request) | TokenRequest::OfAgent(request) => {
+            exchange::exchange(call, request, subject).await
+        }
     }
 }

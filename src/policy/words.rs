@@ -269,7 +269,11 @@ mod tests {
             ),
             (any, "principal in Deputy::AgentClass::\"planers\"", "class: planers"),
             (any, "context.client == Deputy::Client::\"asistant\"", "client: asistant"),
-            (any, "context.provider != Deputy::Provider::\"https://x\"", "identity provider: https://x"),
+            (
+                any,
+                "context has provider && context.provider != Deputy::Provider::\"https://x\"",
+                "identity provider: https://x",
+            ),
             (
                 any,
                 "context has workload_issuer && context.workload_issuer == Deputy::WorkloadIssuer::\"https://x\"",

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{KeySource, Proof, Reach};
+use super::{AgentClass, KeySource, Proof, Reach};
 use crate::base::time::Timestamp;
 use crate::jose::Algorithm;
-use crate::oauth::{ClientId, GrantType, Scope, ScopeToken, TargetId};
+use crate::oauth::{AgentId, ClientId, GrantType, Scope, ScopeToken, TargetId};
 
 /// How a client authenticates: exactly one registered method.
 #[expect(clippy::large_enum_variant, reason = "a handful in memory, each behind an Arc")]
@@ -108,6 +108,8 @@ pub struct Client {
     pub grants: BTreeSet<GrantType>,
     /// A client with a secret may be the actor itself only with this.
     pub may_act_as_agent: bool,
+    /// Whether it may begin tasks of its own, which no user is behind.
+    pub begins_tasks: bool,
     /// Whether it has to prove a key at the token endpoint.
     pub proof: Proof,
     /// Scopes at most.
@@ -124,6 +126,22 @@ impl Client {
     /// Whether the credential of a platform is all that it has.
     pub const fn is_workload(&self) -> bool {
         matches!(self.authentication, ClientAuthentication::Workload)
+    }
+
+    /// An agent that no client presents, as the client that it is for itself: its class is its whole ceiling.
+    pub fn of_agent(agent: &AgentId, class: &AgentClass) -> Self {
+        Self {
+            id: ClientId::new(agent.as_str()),
+            authentication: ClientAuthentication::Workload,
+            grants: BTreeSet::from([GrantType::JwtBearer]),
+            may_act_as_agent: true,
+            begins_tasks: false,
+            proof: Proof::default(),
+            scopes: class.scopes.clone(),
+            targets: class.targets.clone(),
+            default_scopes: BTreeMap::new(),
+            answers: BTreeSet::new(),
+        }
     }
 
     /// Whether it may use this grant.

@@ -47,6 +47,7 @@ impl Registry {
         search.exchange_clients_may_exchange();
         search.credentials_are_told_apart();
         search.platform_credentials_suffice_alone();
+        search.tasks_of_agents_have_a_client();
         search.default_scopes_can_be_granted();
         search.classes_are_told_apart();
         search.bundles_are_of_one_trust_domain();
@@ -210,6 +211,29 @@ impl<'a> Search<'a> {
                 let fix = "list the client under `clients` of a `[[workload_issuer.class]]`";
                 self.add(Party::Client(id), "authentication", what, fix);
             }
+        }
+    }
+
+    /// The agent that began a task of its own continues it through the client that its credential authenticates.
+    fn tasks_of_agents_have_a_client(&mut self) {
+        let mut found = Vec::new();
+        for (issuer, workload) in &self.registry.workload_issuers {
+            for (position, class) in
+                workload.classes.iter().enumerate().filter(|(_, class)| class.begins_tasks)
+            {
+                let able = self.registry.workload_clients(class).count();
+                if able != 1 {
+                    let what = format!(
+                        "is true, and `clients` lists {able} clients with `authentication = \"workload\"`, where the \
+                         task needs one"
+                    );
+                    found.push((issuer, format!("class[{position}].begins_tasks"), what));
+                }
+            }
+        }
+        for (issuer, key, what) in found {
+            let fix = "list one such client, whose tasks they are";
+            self.add(Party::WorkloadIssuer(issuer), key, what, fix);
         }
     }
 

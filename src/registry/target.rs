@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::{Offset, TimeZone};
 
-use super::TargetProof;
+use super::{MFA, TargetProof};
 use crate::base::time::Lifetime;
 use crate::base::words::words;
 use crate::oauth::{ClientId, ResourceUri, Scope, ScopeToken, TargetId};
@@ -32,6 +32,15 @@ words! {
     }
 }
 
+/// Whose tokens may have a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subjects {
+    /// Those that a user is behind.
+    pub user: bool,
+    /// Those of agents that act for themselves.
+    pub agent: bool,
+}
+
 /// What a scope asks of the login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScopeRule {
@@ -41,6 +50,16 @@ pub struct ScopeRule {
     pub max_age: Option<Lifetime>,
     /// A purpose must have been given when the task began.
     pub sensitive: bool,
+    /// Whose tokens may have it.
+    pub subjects: Subjects,
+}
+
+impl ScopeRule {
+    /// What a scope asks of which nothing is said.
+    pub fn plain() -> Self {
+        let subjects = Subjects { user: true, agent: false };
+        Self { assurance: Some(MFA.to_owned()), max_age: None, sensitive: false, subjects }
+    }
 }
 
 /// How a target has a yes/no scope answered.

@@ -151,6 +151,10 @@ pub struct AgentClass {
     pub build: BuildClaims,
     /// The clients that may present its agents.
     pub clients: BTreeSet<ClientId>,
+    /// Whether an agent gets tokens about itself by its platform's credential alone.
+    pub agent_tokens: bool,
+    /// Whether an agent may begin tasks of its own, which no user is behind.
+    pub begins_tasks: bool,
     /// Scopes at most.
     pub scopes: Scope,
     /// Targets at most.

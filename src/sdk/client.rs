@@ -53,6 +53,9 @@ pub enum Credential {
     Platform(SecretString),
     /// The same as the actor token, without client authentication.
     PlatformAsActor(SecretString),
+    /// The same as the assertion of the jwt-bearer grant, which knows no client (RFC 7523 §2.1). At the other endpoints it
+    /// is the client assertion.
+    PlatformAsGrant(SecretString),
 }
 
 /// An endpoint that a client calls.
@@ -116,7 +119,7 @@ impl Endpoints {
     }
 }
 
-/// The parameters of a token exchange (RFC 8693 §2.1).
+/// The parameters of a token request: of an exchange (RFC 8693 §2.1), or of an agent for itself.
 #[derive(Clone)]
 pub struct Exchange<'a>(Vec<(&'static str, &'a str)>);
 
@@ -126,6 +129,17 @@ impl<'a> Exchange<'a> {
         Self(vec![("grant_type", GrantType::TokenExchange.word())])
             .with("subject_token", subject_token)
             .with("subject_token_type", subject_token_type)
+    }
+
+    /// Asks for a token about the client's agent itself, or for a task of its own (RFC 6749 §4.4).
+    pub fn of_client() -> Self {
+        Self(vec![("grant_type", GrantType::ClientCredentials.word())])
+    }
+
+    /// Asks for the same by nothing but the credential of the agent's platform, which is the client's
+    /// [`Credential::PlatformAsGrant`] (RFC 7523 §2.1).
+    pub fn of_agent() -> Self {
+        Self(vec![("grant_type", GrantType::JwtBearer.word())])
     }
 
     /// Exchanges an ID token of the user.
@@ -307,7 +321,11 @@ impl Client {
                 append_assertion(&mut form, &assertion);
             }
             Credential::Assertion(assertion) => append_assertion(&mut form, assertion.expose_secret()),
-            Credential::Platform(token) => {
+            Credential::PlatformAsGrant(token) if endpoint == Endpoint::Token => {
+                self.append_id(&mut form);
+                form.append_pair("assertion", token.expose_secret());
+            }
+            Credential::Platform(token) | Credential::PlatformAsGrant(token) => {
                 self.append_id(&mut form);
                 append_credential(&mut form, token.expose_secret());
             }

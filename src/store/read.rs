@@ -15,8 +15,10 @@ use super::tasks::Tasks as _;
 use super::{Backend, KeyRow, Store, StoreError, Whom, chains, count, load, lookup, postgres};
 use crate::audit::{Kind, OutcomeKind, Row};
 use crate::base::time::Timestamp;
+use crate::delegation::alone::KnownToken;
 use crate::delegation::plan::LoginRecord;
 use crate::delegation::record::{Agent, Delegation, EndReason, Lineage, LoginFacts, Subject, Task};
+use crate::delegation::recorded::AgentRecord;
 use crate::delegation::stops::{Stop, Stoppable, Stops};
 use crate::oauth::{
     AgentId, ClientId, Issuer, Jti, LoginId, RequestId, ScopeToken, SubjectRef, TargetId, TaskId,
@@ -144,10 +146,21 @@ impl Store {
         read!(self, |session| load::login_record(session, memory, login, upstream, agent, named, now))
     }
 
-    /// A delegation with every record that its validity depends on.
-    pub async fn find_lineage(&self, jti: Jti) -> Result<Option<Lineage>, StoreError> {
+    /// A token with every record that its validity depends on.
+    pub async fn find_token(&self, jti: Jti) -> Result<Option<KnownToken>, StoreError> {
         let memory = &self.inner.memory;
-        read!(self, |session| load::lineage(session, memory, jti))
+        read!(self, |session| load::token(session, memory, jti))
+    }
+
+    /// A token that belongs to a task, with every record that its validity depends on.
+    pub async fn find_lineage(&self, jti: Jti) -> Result<Option<Lineage>, StoreError> {
+        Ok(self.find_token(jti).await?.and_then(KnownToken::in_task))
+    }
+
+    /// What is recorded of an agent that asks for itself.
+    pub async fn find_agent_record(&self, agent: &Agent) -> Result<AgentRecord, StoreError> {
+        let memory = &self.inner.memory;
+        read!(self, |session| load::agent_record(session, memory, agent))
     }
 
     /// A sealed answer of a login.

@@ -75,16 +75,21 @@ impl Exchange {
         let client = self.proof_key.prove(client)?;
         let answer = client.exchange(&http, &request).await;
         let answer = answer.map_err(|error| self.caller.failed(&error))?;
-        if output.is_json() {
-            output.json(&answer.body);
-            return Ok(());
-        }
-        output.token(&answer.access_token);
-        for name in ["token_type", "issued_token_type", "scope", "expires_in", "task"] {
-            if let Some(value) = answer.body.get(name) {
-                output.note(format!("{name}: {}", printable(value.to_string().trim_matches('"'))));
-            }
-        }
+        print(output, &answer);
         Ok(())
+    }
+}
+
+/// Prints the token, and what it is.
+pub(super) fn print(output: &mut Output, answer: &sdk::Issued) {
+    if output.is_json() {
+        output.json(&answer.body);
+        return;
+    }
+    output.token(&answer.access_token);
+    for name in ["token_type", "issued_token_type", "scope", "expires_in", "task"] {
+        if let Some(value) = answer.body.get(name) {
+            output.note(format!("{name}: {}", printable(value.to_string().trim_matches('"'))));
+        }
     }
 }

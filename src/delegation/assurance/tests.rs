@@ -9,7 +9,7 @@ fn rule(assurance: Option<&str>, max_age: Option<u32>) -> ScopeRule {
     ScopeRule {
         assurance: assurance.map(str::to_owned),
         max_age: max_age.map(Lifetime::from_seconds),
-        sensitive: false,
+        ..ScopeRule::plain()
     }
 }
 

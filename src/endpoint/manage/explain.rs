@@ -12,7 +12,7 @@ use super::{NotDone, answer, show};
 use crate::app::App;
 use crate::audit::{Event, ExchangeEvent, Outcome, Row};
 use crate::base::time::Timestamp;
-use crate::delegation::record::{Agent, AgentState, EndReason, Ended, Provenance, TokenKind};
+use crate::delegation::record::{Agent, AgentState, DelegatorKind, EndReason, Ended, Provenance, TokenKind};
 use crate::delegation::standing::{Over, agent_over};
 use crate::delegation::stops::Stoppable;
 use crate::oauth::{AgentId, TaskId};
@@ -123,9 +123,17 @@ fn who_authorised_it(text: &mut String, agent: &Agent, rows: &[Row], by_task: &B
             row.exchange().filter(|exchange| exchange.task_begun).map(|exchange| (row, exchange))
         });
         let subject = story.iter().find_map(Row::subject);
-        let _ =
-            write!(text, "  user {}", subject.map_or("unknown".to_owned(), |subject| subject.to_string()));
-        if let Some((_, begun)) = begun {
+        let kind = story.iter().find_map(|row| row.exchange()?.delegator_kind);
+        let _ = match (kind, begun.and_then(|(_, begun)| begun.agent.as_ref())) {
+            (Some(DelegatorKind::Agent), Some(first)) if *first != agent.id => {
+                write!(text, "  no user: {first} acts for itself")
+            }
+            (Some(DelegatorKind::Agent), _) => write!(text, "  no user: it acts for itself"),
+            _ => {
+                write!(text, "  user {}", subject.map_or("unknown".to_owned(), |subject| subject.to_string()))
+            }
+        };
+        if let Some((_, begun)) = begun.filter(|_| kind != Some(DelegatorKind::Agent)) {
             let _ = write!(
                 text,
                 " of {}, signed in with {}",
@@ -163,23 +171,26 @@ fn who_authorised_it(text: &mut String, agent: &Agent, rows: &[Row], by_task: &B
 
 fn what_was_it_allowed(text: &mut String, agent: &Agent, rows: &[Row]) {
     let _ = writeln!(text, "What was it allowed?");
-    let mut allowed: BTreeMap<(String, String, bool), (u64, i64)> = BTreeMap::new();
+    let mut allowed: BTreeMap<(String, String, &str), (u64, i64)> = BTreeMap::new();
     for row in granted(agent, rows) {
         let target = row.target.as_ref().map(ToString::to_string).unwrap_or_default();
         let scope = row.scope.as_ref().map(ToString::to_string).unwrap_or_default();
-        let is_task = row.token_kind == Some(TokenKind::Task);
-        let entry = allowed.entry((target, scope, is_task)).or_default();
+        let kind = row.token_kind.unwrap_or(TokenKind::Access);
+        let entry = allowed.entry((target, scope, kind.word())).or_default();
         entry.0 += 1;
         entry.1 = entry.1.max(row.expires_at.unwrap_or(0));
     }
     if allowed.is_empty() {
         let _ = writeln!(text, "  nothing");
     }
-    for ((target, scope, is_task), (count, until)) in allowed.iter().take(GRANTS_TOLD) {
+    for ((target, scope, kind), (count, until)) in allowed.iter().take(GRANTS_TOLD) {
         let until = Timestamp::from_seconds(*until);
         let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
-        let what = if *is_task { "as a task token, to slice:" } else { "at" };
-        let what = if *is_task { what.to_owned() } else { format!("{what} {target}:") };
+        let what = match TokenKind::parse(kind) {
+            Some(TokenKind::Task) => "as a task token, to slice:".to_owned(),
+            Some(TokenKind::Agent) => format!("about itself, at {target}:"),
+            Some(TokenKind::Access) | None => format!("at {target}:"),
+        };
         let _ = writeln!(text, "  {what} {scope} ({times}, last until {until})");
     }
     if allowed.len() > GRANTS_TOLD {

@@ -10,6 +10,7 @@ use crate::decision::{
     Decision, Denial, FreshIds, NoActor, Permit, Question, Report, SubjectResult, Unknown, Verified, decide,
 };
 use crate::delegation::actor::Acting;
+use crate::delegation::alone::KnownToken;
 use crate::delegation::answers::SealedAnswer;
 use crate::delegation::record::Lineage;
 use crate::delegation::recorded::{Recorded, TokenRecord};
@@ -28,7 +29,7 @@ use crate::verification::{KeysUnknown, NotVerified, Presented, VerifiedProof};
 /// How often a request is decided anew because the record changed meanwhile.
 const ATTEMPTS: u8 = 5;
 
-/// Exchanges a subject token for a narrower one (RFC 8693 §2).
+/// Exchanges a subject token for a narrower one (RFC 8693 §2), or gives an agent a token that it asks for itself.
 pub async fn exchange(
     call: &Call<'_>,
     request: &ExchangeRequest,
@@ -139,10 +140,16 @@ impl Exchange<'_> {
             (SubjectToken::Login(_), Presented::Opaque(_)) => {
                 (SubjectResult::Login(Err(TokenFault::Kind.into())), Ok(None))
             }
+            (SubjectToken::None, _) => (SubjectResult::None, Ok(None)),
             (SubjectToken::Own, presented) => {
                 let presenting = Presenting { app, config, caller, client: id, now };
                 let (own, found) = match presenting.find(presented.clone()).await {
-                    Ok(Ok(Found { own, lineage })) => (Ok(own), Ok(Some(lineage))),
+                    Ok(Ok(Found { own, token: KnownToken::InTask(lineage) })) => {
+                        (Ok(own), Ok(Some(*lineage)))
+                    }
+                    Ok(Ok(Found { token: KnownToken::Alone(_), .. })) => {
+                        (Err(TokenFault::AboutAgent.into()), Ok(None))
+                    }
                     Ok(Err(fault)) => (Err(fault.into()), Ok(None)),
                     Err(failure) => {
                         let why = KeysUnknown::NotHad(failure.to_string());
@@ -187,7 +194,7 @@ impl Exchange<'_> {
                 let is_too_old = login.begins_until().is_some_and(|until| self.call.now > until);
                 is_too_old || self.request.task != NamedTask::None
             }
-            SubjectResult::Login(Err(_)) => false,
+            SubjectResult::Login(Err(_)) | SubjectResult::None => false,
             // Its record was read to recognise it.
             SubjectResult::Own(_) => false,
         }
@@ -207,6 +214,14 @@ impl Exchange<'_> {
                 let record = app.store.find_login_record(facts, user, agent.as_ref(), named, now).await?;
                 Ok(Recorded::Login(Box::new(record)))
             }
+            SubjectResult::None => match &verified.actor {
+                Ok(acting) => {
+                    let agent = acting.to_agent(self.call.now);
+                    let record = self.call.app.store.find_agent_record(&agent).await?;
+                    Ok(Recorded::Agent(Box::new(record)))
+                }
+                Err(_) => Ok(Recorded::Unread),
+            },
             SubjectResult::Own(Ok(own)) => {
                 self.token_record(own::find_again(self.call.app, own).await?).await
             }
@@ -230,7 +245,7 @@ impl Exchange<'_> {
         let Ok(Some(scope)) = answered(&Reach::One(Arc::clone(target)), self.request.scope.words()) else {
             return Ok(None);
         };
-        let login = lineage.login.id;
+        let Some(login) = lineage.behind.login().map(|login| login.id) else { return Ok(None) };
         let Some(sealed) = self.call.app.store.find_answer(login, id, &scope).await? else { return Ok(None) };
         let label = answer_label(login, id, &scope);
         let opened = self.call.app.secrets.open(SealPurpose::Answer(&label), &sealed)?;
@@ -238,11 +253,12 @@ impl Exchange<'_> {
     }
 }
 
-/// Whether the subject token was verified, so that there is something to read.
+/// Whether the subject token was verified, or the agent that asks for itself, so that there is something to read.
 const fn is_verified(verified: &Verified) -> bool {
     match &verified.subject {
         SubjectResult::Login(result) => result.is_ok(),
         SubjectResult::Own(result) => result.is_ok(),
+        SubjectResult::None => verified.actor.is_ok(),
     }
 }
 

@@ -120,6 +120,9 @@ causes! {
             "RFC 7521 §4.2");
     ClientUnknown "client_unknown", "No client has this identifier."
         => CLIENT;
+    GrantAssertionMissing "grant_assertion_missing", "`assertion` is missing in the jwt-bearer grant."
+        => wire(400, InvalidRequest, "assertion_missing",
+            "send the credential of the platform as assertion", "RFC 7523 §2.1");
     ClientStopped "client_stopped", "An operator stopped the client."
         => CLIENT;
     SecretWrong "secret_wrong", "The secret is wrong or empty."
@@ -247,6 +250,10 @@ causes! {
     TooManyTasks "too_many_tasks", "The ID token has begun as many tasks as one may."
         => wire(400, InvalidRequest, "too_many_tasks",
             "obtain a new ID token, or name a task to join", "RFC 6749 §5.2");
+    TaskWithoutUser "task_without_user",
+        "`task` was sent in a request without a subject token, or `purpose` in one that begins no task."
+        => wire(400, InvalidRequest, "task_without_user",
+            "omit task; send purpose only with the issuer of this server as audience, which begins a task", "RFC 6749 §5.2");
     TaskOnLaterHop "task_on_later_hop", "`task` or `purpose` was sent on a later hop."
         => wire(400, InvalidRequest, "task_on_later_hop",
             "send task and purpose only when the subject token is an ID token", "RFC 6749 §5.2");
@@ -287,6 +294,17 @@ causes! {
             "name a registered target; a task token is issued only for an ID token", "RFC 8707 §2, 8707-3-01");
 
     // The token endpoint: the scope.
+    BeginsNoTasks "begins_no_tasks",
+        "A task of the agent's own was asked for, and neither its class nor its client may begin one."
+        => wire(400, InvalidTarget, "begins_no_tasks",
+            "name a target; this agent may begin no task of its own, which begins_tasks in the configuration allows",
+            "RFC 8707 §2");
+    NoAgentTokens "no_agent_tokens",
+        "A token about the agent was asked for in the jwt-bearer grant, and its class gives none."
+        => wire(400, InvalidTarget, "no_agent_tokens",
+            "name the issuer of this server as audience; agents of this class get no tokens about themselves, which \
+             agent_tokens in the configuration allows",
+            "RFC 8707 §2");
     ScopeMissing "scope_missing", "`scope` is missing."
         => wire(400, InvalidScope, "scope_missing",
             "send a scope", "RFC 6749 §3.3");
@@ -299,6 +317,14 @@ causes! {
     ScopeNotInSubject "scope_not_in_subject", "The subject token does not have the scope."
         => wire(400, InvalidScope, "scope_not_in_subject",
             "request only scopes that the subject token has", "RFC 6749 §5.2, 8693-F-01");
+    ScopeNeedsUser "scope_needs_user", "No user is behind the token, and the scope is only for tokens of users."
+        => wire(400, InvalidScope, "scope_needs_user",
+            "a requested scope is only for tokens that a user is behind; request scopes whose subjects include agent",
+            "RFC 6749 §5.2");
+    ScopeNeedsNoUser "scope_needs_no_user", "A user is behind the token, and the scope is only for tokens of agents."
+        => wire(400, InvalidScope, "scope_needs_no_user",
+            "a requested scope is only for tokens of agents that act for themselves; request it without a user",
+            "RFC 6749 §5.2");
     ScopeNotInClient "scope_not_in_client", "The client may not have the scope."
         => SCOPE;
     ScopeNotInClass "scope_not_in_class", "The class of the agent may not have the scope."

@@ -92,6 +92,8 @@ faults! {
     OtherClientsAgent "other_clients_agent", "The agent belongs to another client.";
     OtherCredential "other_credential",
         "The actor token is not the credential of the platform that authenticated the client.";
+    OtherClient "other_client", "`client_id` names another client than the one that the agent is of.";
+    AboutAgent "about_agent", "The token is about an agent itself, and such a token is not exchanged.";
     SecretClientAsAgent "secret_client_as_agent",
         "A client that authenticates with a secret cannot be the actor itself.";
 }

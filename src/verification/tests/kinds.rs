@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::client_auth::{NotAuthenticated, Request, authenticate};
+use crate::client_auth::{NotAuthenticated, Request, RequestKind, authenticate};
 use crate::jose::{Algorithm, UnverifiedToken};
 use crate::keys::{KeyRing, new_key};
 use crate::oauth::{DeclaredType, Params};
@@ -22,7 +22,7 @@ async fn taken_at(world: &World, ring: &KeyRing, token: &str) -> Vec<&'static st
         config,
         verifier,
         secrets,
-        Request { authorization: &[], params: &params, takes_actor_token: true },
+        Request { authorization: &[], params: &params, kind: RequestKind::Token, proven: &|| Ok(None) },
         NOW,
     )
     .await;

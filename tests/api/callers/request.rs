@@ -65,6 +65,8 @@ pub struct Request {
 enum Expected {
     /// A token for this target comes back, with this scope.
     Reaches { target: String, scope: String },
+    /// A token about the caller's own agent comes back, for this target and with this scope. No user is behind it.
+    AboutItself { target: String, scope: String },
     /// The request is refused with this status and error code, for this cause in the audit, which is right for the
     /// reason given.
     Refused { status: u16, error: String, cause: String, because: String },
@@ -75,6 +77,9 @@ impl Request {
     pub fn outcome(&self) -> String {
         match &self.expected {
             Expected::Reaches { target, scope, .. } => format!("reaches `{target}` with `{scope}`"),
+            Expected::AboutItself { target, scope } => {
+                format!("reaches `{target}` with `{scope}`, without a user")
+            }
             Expected::Refused { error, because, .. } => format!("refused, `{error}`: {because}"),
         }
     }
@@ -98,6 +103,16 @@ impl Request {
                 assert_eq!(claims["sub"], "alice", "{claims}");
                 assert!(claims["act"]["sub"].as_str().unwrap().starts_with("agent_"), "{claims}");
             }
+            Expected::AboutItself { target, scope } => {
+                assert_eq!(answer.status, 200, "{what}");
+                let claims = claims_of(&answer.token());
+                assert_eq!(
+                    (&claims["aud"], &claims["scope"]),
+                    (&Value::from(&**target), &Value::from(&**scope))
+                );
+                assert!(claims["sub"].as_str().unwrap().starts_with("agent_"), "{claims}");
+                assert_eq!(claims.get("act"), None, "{claims}");
+            }
             Expected::Refused { status, error, .. } => {
                 let (found_status, found_error, _) = answer.refusal();
                 assert_eq!((found_status, found_error), (*status, &**error), "{what}");
@@ -108,7 +123,7 @@ impl Request {
     /// The cause that the audit has to have for the refusal, if it has to be refused.
     pub fn cause(&self) -> Option<&str> {
         match &self.expected {
-            Expected::Reaches { .. } => None,
+            Expected::Reaches { .. } | Expected::AboutItself { .. } => None,
             Expected::Refused { cause, .. } => Some(cause),
         }
     }

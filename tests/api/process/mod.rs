@@ -1,5 +1,6 @@
 //! The real binary: started, spoken to, killed, restarted, and searched for what it left behind.
 
+mod alone;
 mod around;
 mod audit;
 mod chain;
