@@ -8,7 +8,7 @@ use serde::ser::SerializeMap as _;
 use crate::base::entropy::Entropy;
 use crate::base::time::Timestamp;
 use crate::config::Config;
-use crate::decision::{GivenAnswer, Origin, Permit, Terms};
+use crate::decision::{GivenAnswer, OnBehalfOf, Origin, Permit, Terms};
 use crate::delegation::record::TokenKind;
 use crate::keys::{KeyError, KeyRing, NodeSecrets, SealPurpose};
 use crate::oauth::exchange::{ActClaim, BEARER, DPOP, NOT_APPLICABLE, own_typ, token_type};
@@ -76,8 +76,9 @@ fn seal(
     entropy: &dyn Entropy,
     terms: &Terms,
 ) -> Result<Vec<SealedAnswerRow>, KeyError> {
+    let Some(user) = terms.user() else { return Ok(Vec::new()) };
     let seal = |known: &crate::decision::KnownAnswer| {
-        let label = answer_label(terms.login, &known.target, &known.scope);
+        let label = answer_label(user.login.id, &known.target, &known.scope);
         let sealed = secrets.seal(SealPurpose::Answer(&label), &known.answer.to_bytes(), entropy)?;
         Ok(SealedAnswerRow { target: known.target.clone(), scope: known.scope.clone(), sealed })
     };
@@ -92,36 +93,40 @@ pub fn answer_label(login: LoginId, target: &TargetId, scope: &ScopeToken) -> St
 /// The claims of one token (RFC 9068 §2.2, RFC 8693 §4). What identifies the user or the login across targets is
 /// left out for pairwise ones.
 fn claims<'a>(config: &'a Config, secrets: &NodeSecrets, terms: &'a Terms) -> Claims<'a> {
-    let Terms { proposal, facts, subject, .. } = terms;
+    let proposal = &terms.proposal;
+    let facts = terms.user().map(|user| user.login.facts.as_ref());
     let target = proposal.target_config.as_deref();
     let form = target.and_then(|target| target.subject).unwrap_or(config.tokens.subject);
     let sector = target.map_or(config.issuer.as_str(), |target| target.sector.as_str());
     let is_pairwise = form == SubjectForm::Pairwise;
     let is_pairwise_target = is_pairwise && target.is_some();
     let shows_acr = !is_pairwise_target || target.is_some_and(|target| target.claims.contains("acr"));
+    let sub = match terms.on_behalf_of() {
+        OnBehalfOf::Agent(agent) => agent.to_string(),
+        OnBehalfOf::User(user) if is_pairwise => {
+            secrets.pairwise_subject(&user.login.provider, &user.subject.upstream, sector)
+        }
+        OnBehalfOf::User(user) => user.subject.upstream.clone(),
+    };
     Claims {
         iss: &config.issuer,
-        sub: if is_pairwise {
-            secrets.pairwise_subject(&facts.provider, &subject.upstream, sector)
-        } else {
-            subject.upstream.clone()
-        },
+        sub,
         aud: proposal.target.as_str(),
         exp: proposal.expires_at.seconds(),
         iat: proposal.issued_at.seconds(),
         jti: terms.jti,
         client_id: &terms.client,
         scope: &proposal.scope,
-        act: act(config, terms),
+        act: (!proposal.chain.is_empty()).then(|| act(config, terms)),
         cnf: proposal.bound_to.map(|jkt| Confirmation { jkt }),
         txn: if is_pairwise_target {
             secrets.pairwise_txn(terms.task, sector)
         } else {
             terms.task.to_string()
         },
-        acr: facts.acr.as_deref().filter(|_| shows_acr),
-        amr: if is_pairwise_target { &[] } else { &facts.amr },
-        auth_time: facts.auth_time.filter(|_| !is_pairwise_target),
+        acr: facts.and_then(|facts| facts.acr.as_deref()).filter(|_| shows_acr),
+        amr: facts.filter(|_| !is_pairwise_target).map_or(&[], |facts| &facts.amr),
+        auth_time: facts.and_then(|facts| facts.auth_time).filter(|_| !is_pairwise_target),
         answer: Answer(terms.answer.as_ref()),
     }
 }
@@ -142,7 +147,9 @@ struct Claims<'a> {
     jti: Jti,
     client_id: &'a ClientId,
     scope: &'a Scope,
-    act: ActClaim<'a>,
+    /// Absent in a token of an agent that acts for itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<ActClaim<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<Confirmation>,
     txn: String,

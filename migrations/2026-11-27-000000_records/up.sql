@@ -47,6 +47,7 @@ CREATE INDEX agent_first_seen ON agent (first_seen);
 CREATE INDEX agent_live ON agent (issuer, class, ended_at) WHERE ended_at IS NULL;
 CREATE INDEX agent_open_until ON agent (ends_at) WHERE ended_at IS NULL AND ends_at IS NOT NULL;
 
+-- `subject` is the user who lets the agent act; it is absent where the agent acts for itself.
 -- `ended_row` is the audit row of its end, as chain and number; `to_release` says that it has ended and agents are still
 -- engaged in it. `by_session` says that access tokens of its session look for it: its index costs a page a row, because
 -- sessions come in no order.
@@ -54,7 +55,7 @@ CREATE TABLE task (
     id BYTEA NOT NULL PRIMARY KEY,
     client TEXT NOT NULL,
     agent TEXT NOT NULL,
-    subject BYTEA NOT NULL,
+    subject BYTEA,
     session BYTEA,
     by_session BOOLEAN NOT NULL,
     purpose TEXT,
@@ -118,13 +119,15 @@ CREATE TABLE engagement (
 CREATE INDEX engagement_open ON engagement (task, agent) WHERE ended_at IS NULL;
 
 -- `path` is the task's id, the ancestors' and the token's own, 16 bytes each: a task and every subtree
--- is one range of its index. `jkt` is the thumbprint of the key that the token is bound to. `handover` says for whom a
--- handover is and until when it may be accepted, and `accepted_by` is the first agent that accepted it, which is the only
--- one: it is written where it is still empty.
+-- is one range of its index. `login` is absent where no user is behind the token; then the last of `actors`, whose others
+-- are the chain of actors, is the agent that the token is about, and the last of `classes` is its class. `jkt` is the
+-- thumbprint of the key that the token is bound to. `handover` says for whom a handover is and until when it may be
+-- accepted, and `accepted_by` is the first agent that accepted it, which is the only one: it is written where it is still
+-- empty.
 CREATE TABLE token (
     jti BYTEA NOT NULL PRIMARY KEY,
     kind TEXT NOT NULL,
-    login BYTEA NOT NULL,
+    login BYTEA,
     path BYTEA NOT NULL UNIQUE,
     actors TEXT NOT NULL,
     classes TEXT NOT NULL,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::effect::{Effect, Outcome};
 use crate::decision::{Found, Report, WayIn};
-use crate::delegation::record::TokenWord;
+use crate::delegation::record::{DelegatorKind, TokenWord};
 use crate::oauth::{
     AgentId, CredentialHash, Jkt, Jti, LoginId, Purpose, Recipient, Scope, SubjectRef, TargetId, TaskId,
 };
@@ -27,6 +27,9 @@ pub struct ExchangeEvent {
     /// The whole chain, current actor first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<AgentId>,
+    /// Whether a user or an agent is behind the task; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegator_kind: Option<DelegatorKind>,
     /// The user, by reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<SubjectRef>,
@@ -114,6 +117,7 @@ pub(super) fn told(report: &Report, effect: &Effect) -> (Outcome, ExchangeEvent)
         class: who.class.clone(),
         agent_created: effect.agent_created,
         chain: who.chain.clone(),
+        delegator_kind: who.delegator,
         subject: effect.subject.or(who.subject),
         task: who.task.filter(|_| !is_unbegun),
         task_begun: who.begins_task && !is_unbegun,

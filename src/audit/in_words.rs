@@ -3,7 +3,7 @@
 use super::{Event, ExchangeEvent, KeyAct, Outcome, ProcessAct, Requester, Row, StopEvent};
 use crate::base::text::wrap;
 use crate::base::time::Timestamp;
-use crate::delegation::record::{AgentState, TokenWord};
+use crate::delegation::record::{AgentState, DelegatorKind, TokenWord};
 use crate::oauth::{Recipient, Scope};
 
 /// The longest line, in characters. A name or an address that is longer stays whole.
@@ -212,7 +212,12 @@ fn exchanged(event: &ExchangeEvent, outcome: &Outcome, lines: &mut Vec<String>) 
         let provider = event.provider.as_deref().unwrap_or("an unknown provider");
         let purpose =
             event.purpose.as_ref().map(|purpose| format!("; for: {}", purpose.as_str())).unwrap_or_default();
-        lines.push(format!("user signed in at {provider} with {levels}{purpose}"));
+        lines.push(match event.delegator_kind {
+            Some(DelegatorKind::Agent) => {
+                format!("the agent acts for itself, and no user is behind it{purpose}")
+            }
+            _ => format!("user signed in at {provider} with {levels}{purpose}"),
+        });
     }
     let target = event.target.as_ref().map_or("a target that is not configured", |target| target.as_str());
     let words =

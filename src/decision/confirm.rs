@@ -22,8 +22,8 @@ pub enum Confirmed {
 /// What has to be written beside the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placement {
-    /// The user's reference, as recorded or as it will be.
-    pub subject: SubjectRef,
+    /// The user's reference, as recorded or as it will be; absent where no user is behind the token.
+    pub subject: Option<SubjectRef>,
     /// Whether the user was never met.
     pub is_new_subject: bool,
     /// Whether the actor comes into a task that another began.
@@ -64,7 +64,7 @@ pub fn confirm(permit: &Permit, locked: &Recorded, now: Timestamp) -> Confirmed 
                 return Confirmed::Refused(Plain::TargetStopped.into());
             }
             Confirmed::Write(Placement {
-                subject: lineage.subject.reference,
+                subject: lineage.behind.subject().map(|subject| subject.reference),
                 is_new_subject: false,
                 is_new_in_task: terms.proposal.chain.len() > lineage.delegation.chain.len(),
                 is_first_acceptance: handover.is_some_and(|handover| handover.accepted_by.is_none()),
@@ -80,7 +80,7 @@ fn first_hop(terms: &Terms, hop: &FirstHop, record: &LoginRecord, now: Timestamp
         client: &terms.client,
         agent: &terms.actor,
         credential_at: terms.credential_at,
-        login: &terms.facts,
+        login: &hop.user.login,
         begins_until: hop.begins_until,
         lacks_nonce: hop.lacks_nonce,
         max_per_login: hop.max_per_login,
@@ -96,7 +96,7 @@ fn first_hop(terms: &Terms, hop: &FirstHop, record: &LoginRecord, now: Timestamp
         Ok(_) => {
             let known = record.subject.as_ref().map(|subject| subject.reference);
             Confirmed::Write(Placement {
-                subject: known.unwrap_or(terms.subject.reference),
+                subject: known.or(Some(hop.user.subject.reference)),
                 is_new_subject: known.is_none(),
                 is_new_in_task: false,
                 is_first_acceptance: false,
@@ -105,15 +105,15 @@ fn first_hop(terms: &Terms, hop: &FirstHop, record: &LoginRecord, now: Timestamp
     }
 }
 
-/// Whether the new token is a direct child of `parent` as it is recorded now: it has the same task and login, expires no
-/// later, and adds at most the current actor to the chain.
+/// Whether the new token is a direct child of `parent` as it is recorded now: it has the same task and is on the same
+/// behalf, expires no later, and adds at most the current actor to the chain.
 fn is_child(terms: &Terms, parent: Jti, lineage: &Lineage) -> bool {
     let (own, from) = (&terms.proposal, &lineage.delegation);
     terms.task == from.task
-        && terms.login == from.login
+        && terms.behalf() == from.behalf
         && own.expires_at <= from.expires_at
         && own.ancestors.split_last() == Some((&parent, from.ancestors.as_slice()))
         && own.chain.ends_with(&from.chain)
         && own.chain.len() <= from.chain.len() + 1
-        && own.chain.first() == Some(&terms.actor.id)
+        && own.chain.first().or(from.behalf.agent()) == Some(&terms.actor.id)
 }

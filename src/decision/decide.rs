@@ -5,8 +5,6 @@ mod binding;
 mod grant;
 mod tokens;
 
-use std::sync::Arc;
-
 use super::permit::{FirstHop, GivenAnswer, KnownAnswer, Origin, Permit, Terms};
 use super::question::{Question, World};
 use super::report::{Check, Found, Proposal, Report};
@@ -17,11 +15,11 @@ use crate::delegation::binding::PinnedUse;
 use crate::delegation::ceiling::Ceilings;
 use crate::delegation::plan::{LoginRecord, TaskPlan};
 use crate::delegation::quota::AgentQuotas;
-use crate::delegation::record::{Grounds, Lineage, Login, Subject, Task};
+use crate::delegation::record::{Behind, DelegatorKind, Grounds, Lineage, Login, SignedIn, Task};
 use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::rules::Right;
 use crate::delegation::stops::Stops;
-use crate::oauth::{AgentId, Cause};
+use crate::oauth::{AgentId, Cause, Jti};
 use crate::verification::VerifiedLogin;
 
 /// What was decided, and the report of how.
@@ -108,16 +106,39 @@ impl Held<'_> {
     }
 }
 
-/// The result of the binding check: the rule that allows this actor to exchange the subject token, and the task and
-/// login of the new token.
+/// What the new token goes back to.
+enum Root<'a> {
+    /// A login token.
+    Login { login: &'a VerifiedLogin, plan: TaskPlan, user: SignedIn },
+    /// A token of Deputy's own.
+    Token { parent: Jti, behind: &'a Behind },
+}
+
+impl Root<'_> {
+    /// The login by which a user is behind the token.
+    const fn login(&self) -> Option<&Login> {
+        match self {
+            Self::Login { user, .. } => Some(&user.login),
+            Self::Token { behind, .. } => behind.login(),
+        }
+    }
+
+    const fn kind(&self) -> DelegatorKind {
+        match self {
+            Self::Login { .. } => DelegatorKind::User,
+            Self::Token { behind, .. } => behind.kind(),
+        }
+    }
+}
+
+/// The result of the binding check: the rule that allows this actor to exchange the subject token, the task of the new
+/// token, and what it goes back to.
 struct Bound<'a> {
     right: Right<'a>,
     /// What the new token may be for and grant at most.
     ceilings: Ceilings<'a>,
-    subject: Subject,
+    root: Root<'a>,
     task: Task,
-    login: Login,
-    plan: Option<TaskPlan>,
     chain: Vec<AgentId>,
     /// The new token expires at this time at the latest.
     latest: Timestamp,
@@ -141,36 +162,33 @@ impl<'a> Walk<'a> {
         let reach = self.target(&bound, held.stops()).at(Check::Target)?;
         let proposal = self.scope(held, &bound, acting, &reach, report).at(Check::Scope)?;
         self.details().at(Check::Details)?;
-        let demands = self.assurance(held, &bound, &proposal, &reach).at(Check::Assurance)?;
+        let demands = self.assurance(&bound, &proposal, &reach).at(Check::Assurance)?;
         let grounds = self.policy(&bound, acting, &proposal, demands, report).at(Check::Policy)?;
         let (answer, answers) = self.answer(held, &bound, &proposal, report).at(Check::Answer)?;
-        Ok(self.permit(held, bound, acting, proposal, grounds, (answer, answers)))
+        Ok(self.permit(bound, acting, proposal, grounds, (answer, answers)))
     }
 
     fn permit(
         self,
-        held: Held<'_>,
         bound: Bound<'_>,
         acting: &Acting,
         proposal: Proposal,
         grounds: Grounds,
         (answer, answers): (Option<GivenAnswer>, Vec<KnownAnswer>),
     ) -> Permit {
-        let Bound { right, subject, task, login, plan, .. } = bound;
-        let (task_id, login_id, facts) = (task.id, login.id, Arc::clone(&login.facts));
-        let origin = match right.parent() {
-            Some(parent) => {
-                Origin::Later { parent: parent.jti, is_accepted: matches!(right, Right::Accept(..)) }
+        let Bound { right, root, task, .. } = bound;
+        let task_id = task.id;
+        let origin = match root {
+            Root::Token { parent, behind } => {
+                let is_accepted = matches!(right, Right::Accept(..));
+                Origin::Later { parent, behind: behind.clone(), is_accepted }
             }
-            None => Origin::FirstHop(Box::new(FirstHop {
-                plan: plan.unwrap_or(TaskPlan::Begin),
+            Root::Login { login, plan, user } => Origin::FirstHop(Box::new(FirstHop {
+                plan,
                 task,
-                login,
-                begins_until: match held {
-                    Held::Login(login, _) => login.begins_until(),
-                    Held::Token(..) => None,
-                },
-                lacks_nonce: matches!(held, Held::Login(login, _) if login.lacks_nonce()),
+                user,
+                begins_until: login.begins_until(),
+                lacks_nonce: login.lacks_nonce(),
                 max_per_login: self.config.tasks.max_per_login,
                 // It was read before, so it is one that names a task.
                 named_task: self.named_task().unwrap_or_default(),
@@ -184,10 +202,7 @@ impl<'a> Walk<'a> {
             has_actor_token: self.question.has_actor_token(),
             credential_at: acting.credential_at(),
             actor: acting.to_agent(self.now),
-            subject,
             task: task_id,
-            login: login_id,
-            facts,
             grounds,
             origin,
             pin: PinnedUse::of(&self.config.registry, acting, self.question.proven()),

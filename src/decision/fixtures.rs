@@ -12,7 +12,8 @@ use crate::delegation::actor::Acting;
 use crate::delegation::answers::SealedAnswer;
 use crate::delegation::record::Grounds;
 use crate::delegation::record::{
-    Agent, AgentState, Delegation, Handover, Lineage, Login, Subject, Task, TokenKind,
+    Agent, AgentState, Behalf, Behind, Delegation, Delegator, Handover, Lineage, Login, SignedIn, Subject,
+    Task, TokenKind,
 };
 use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::stops::{StopNumber, Stops};
@@ -298,7 +299,7 @@ pub(crate) fn delegation(kind: TokenKind, target: &str, scope: &str) -> Delegati
         jti: Jti::new(id(10)),
         kind,
         task: TaskId::new(id(11)),
-        login: LoginId::new(id(12)),
+        behalf: Behalf::User(LoginId::new(id(12))),
         ancestors: Vec::new(),
         chain: vec![AgentId::new("agent_of_assistant")],
         client: ClientId::new("assistant"),
@@ -326,6 +327,14 @@ fn recorded(world: &World, token: Delegation, answer: Option<SealedAnswer>) -> R
     Recorded::Token(Box::new(TokenRecord { lineage, answer, ..TokenRecord::default() }))
 }
 
+/// The user who is behind a token, with their login.
+pub(crate) fn user_of(lineage: &Lineage) -> &SignedIn {
+    match &lineage.behind {
+        Behind::User(user) => user,
+        Behind::Agent(agent) => panic!("{agent} acts for itself"),
+    }
+}
+
 /// What is recorded of a token of the assistant.
 pub(crate) fn lineage(world: &World, token: Delegation) -> Lineage {
     let ends_at = NOW.plus(Lifetime::from_seconds(1800));
@@ -336,7 +345,7 @@ pub(crate) fn lineage(world: &World, token: Delegation) -> Lineage {
             id: token.task,
             client: token.client.clone(),
             agent: token.chain[0].clone(),
-            subject,
+            delegator: Delegator::User(subject),
             session: None,
             is_found_by_session: false,
             purpose: None,
@@ -345,21 +354,23 @@ pub(crate) fn lineage(world: &World, token: Delegation) -> Lineage {
             expires_at: ends_at,
             ended: None,
         },
-        login: Login {
-            id: token.login,
-            task: token.task,
-            facts: Arc::new(facts()),
-            as_of: StopNumber::default(),
-            ends_at,
-        },
-        subject: Subject {
-            reference: subject,
-            issuer: Issuer::new(PROVIDER),
-            upstream: "alice".to_owned(),
-            cutoff: None,
-            is_stopped: false,
-            stopped: StopNumber::default(),
-        },
+        behind: Behind::user(
+            Subject {
+                reference: subject,
+                issuer: Issuer::new(PROVIDER),
+                upstream: "alice".to_owned(),
+                cutoff: None,
+                is_stopped: false,
+                stopped: StopNumber::default(),
+            },
+            Login {
+                id: token.behalf.login().unwrap(),
+                task: token.task,
+                facts: Arc::new(facts()),
+                as_of: StopNumber::default(),
+                ends_at,
+            },
+        ),
         agents: vec![Agent { state: AgentState::Active, ..agent(&own_agent(world, "assistant")) }],
         is_key_trusted: true,
         stops: Stops::default(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::fixtures::{DEPUTY, NOW, Scene, config_with};
+use super::fixtures::{DEPUTY, NOW, Scene, config_with, user_of};
 use super::report::Proposal;
 use super::{Confirmed, Origin, Placement, SubjectResult, Terms, World, confirm};
 use crate::base::time::Lifetime;
@@ -14,7 +14,7 @@ use crate::client_auth::AuthenticatedClient;
 use crate::config::Config;
 use crate::delegation::actor::Acting;
 use crate::delegation::record::Grounds;
-use crate::delegation::record::{Delegation, Lineage, TokenKind};
+use crate::delegation::record::{Behind, Delegation, Lineage, TokenKind};
 use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::stops::{StopNumber, Stops};
 use crate::oauth::{AgentId, ClientId, Jkt, Jti, Scope, TargetId};
@@ -93,12 +93,12 @@ fn asks() -> impl Strategy<Value = Vec<Ask>> {
 }
 
 fn as_delegation(terms: &Terms) -> Delegation {
-    let Terms { jti, proposal, client, task, login, .. } = terms;
+    let Terms { jti, proposal, client, task, .. } = terms;
     Delegation {
         jti: *jti,
         kind: proposal.kind.clone(),
         task: *task,
-        login: *login,
+        behalf: terms.behalf(),
         ancestors: proposal.ancestors.clone(),
         chain: proposal.chain.clone(),
         client: client.clone(),
@@ -233,8 +233,7 @@ pub(super) fn record(before: Option<&Lineage>, terms: &Terms, acting: &Acting) -
             delegation,
             ancestors: Vec::new(),
             task: hop.task.clone(),
-            login: hop.login.clone(),
-            subject: terms.subject.clone(),
+            behind: Behind::User(Box::new(hop.user.clone())),
             agents: vec![agent],
             is_key_trusted: true,
             stops: Stops::default(),
@@ -311,7 +310,7 @@ fn play(world: &World, asks: &[Ask], plant: Plant) -> Result<usize, String> {
             }
         }
         let lineage = record(held.as_ref().map(|held| &held.lineage), &terms, &actor);
-        if terms.proposal.expires_at > lineage.login.ends_at.min(lineage.task.expires_at) {
+        if terms.proposal.expires_at > user_of(&lineage).login.ends_at.min(lineage.task.expires_at) {
             return Err("outlives login or task".to_owned());
         }
         granted += 1;
@@ -323,7 +322,7 @@ fn play(world: &World, asks: &[Ask], plant: Plant) -> Result<usize, String> {
 /// What the second look at a permitted later hop has to say while nothing changes.
 fn write_of(terms: &Terms, held: &Held) -> Confirmed {
     Confirmed::Write(Placement {
-        subject: held.lineage.subject.reference,
+        subject: Some(user_of(&held.lineage).subject.reference),
         is_new_subject: false,
         is_new_in_task: terms.proposal.chain.len() > held.lineage.delegation.chain.len(),
         is_first_acceptance: false,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::question::{Question, SubjectResult, WayIn};
 use crate::base::time::Timestamp;
 use crate::config::Config;
-use crate::delegation::record::TokenKind;
+use crate::delegation::record::{DelegatorKind, TokenKind};
 use crate::oauth::{
     AgentId, Audience, Cause, ClientId, CredentialHash, Jkt, Jti, LoginId, Purpose, Recipient, Scope,
     ScopeToken, SubjectRef, TargetId, TaskId,
@@ -105,6 +105,8 @@ pub struct Who {
     /// The chain of actors, current actor first. Until the scope check has passed, this is the chain of the subject
     /// token; afterwards it is the chain of the proposed token.
     pub chain: Vec<AgentId>,
+    /// Whether a user or an agent is behind the task, as far as that is known.
+    pub delegator: Option<DelegatorKind>,
     /// The user, if known to the record.
     pub subject: Option<SubjectRef>,
     /// The facts of the login that was presented; at the first hop only.
@@ -213,6 +215,7 @@ impl Report {
                 agent: None,
                 class: None,
                 chain: Vec::new(),
+                delegator: None,
                 subject: None,
                 presented: None,
                 login: None,

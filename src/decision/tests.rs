@@ -235,7 +235,7 @@ fn whether_a_target_is_listed_onward_is_a_fact_of_its_own() {
         &config,
         acting,
         proposal,
-        &lineage.login,
+        crate::policy::Delegator::user(&super::fixtures::user_of(&lineage).login.facts, 0),
         None,
         crate::delegation::assurance::Demands::default(),
         NOW,
@@ -259,7 +259,7 @@ fn fed(scene: &Scene, ended: Option<Ended>) -> (Login, Task) {
     let token = super::fixtures::delegation(TokenKind::Task, DEPUTY, "tickets:search");
     let mut lineage = super::fixtures::lineage(&scene.world, token);
     lineage.task.ended = ended;
-    (lineage.login, lineage.task)
+    (super::fixtures::user_of(&lineage).login.clone(), lineage.task)
 }
 
 #[test]
@@ -296,7 +296,8 @@ fn a_stopped_user_and_a_banned_agent_are_found_by_their_checks() {
         &scene.world,
         super::fixtures::delegation(TokenKind::Task, DEPUTY, "tickets:search"),
     );
-    record.subject = Some(crate::delegation::record::Subject { cutoff: Some(NOW), ..lineage.subject });
+    let subject = super::fixtures::user_of(&lineage).subject.clone();
+    record.subject = Some(crate::delegation::record::Subject { cutoff: Some(NOW), ..subject });
     scene.recorded = Recorded::Login(Box::new(record));
     assert_eq!(ended(&scene), (Check::Subject, "subject_cut_off".to_owned()));
 }

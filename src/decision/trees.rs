@@ -18,6 +18,7 @@ use crate::delegation::record::{Delegation, Lineage, TokenKind};
 use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::oauth::{AgentId, ClientId, HandoverRequest, Issuer, Jkt, Jti, Recipient, Scope, TargetId};
 use crate::policy::PolicySet;
+use crate::registry::{AgentClass, Delegate};
 use crate::testing::definition::{WORKLOADS, client_section, replaced};
 use crate::verification::{VerifiedOwn, VerifiedProof, VerifiedWorkload};
 
@@ -45,19 +46,21 @@ fn config() -> Config {
         let section = client_section("svc1").replace("svc1", &format!("n{client}"));
         let section = replaced(&section, "\"deep\", \"deeper\"", "\"a\", \"b\", \"c\"");
         let section = replaced(&section, "\"deep2\"", &held.join(", "));
-        toml.push_str(&format!("{section}\ndelegates_to = [\"k0\", \"k1\", \"k2\"]\n"));
+        toml.push_str(&format!("{section}\n"));
     }
     let mut config = config_with(&toml);
     let issuer = config.registry.workload_issuers.get_mut(&Issuer::new(WORKLOADS)).unwrap();
     let classes: Vec<_> = (0..CLASSES).map(|number| Arc::new(class(&issuer.classes[0], number))).collect();
     Arc::make_mut(issuer).classes.extend(classes);
+    let giver = config.registry.clients.get_mut(&ClientId::new("n0")).unwrap();
+    Arc::make_mut(giver).delegates_to = ["k0", "k1", "k2"].map(Delegate::parse).into();
     config
 }
 
 /// The classes hold other targets than their clients, so that each of the two is the tighter somewhere.
-fn class(like: &crate::registry::AgentClass, number: usize) -> crate::registry::AgentClass {
+fn class(like: &AgentClass, number: usize) -> AgentClass {
     let targets = (0..TARGETS).filter(|target| (target + 2 * number) % 4 != 1);
-    crate::registry::AgentClass {
+    AgentClass {
         name: format!("k{number}"),
         clients: BTreeSet::from([ClientId::new(format!("n{}", number + 1))]),
         scopes: Scope::parse(if number == 2 { "a b" } else { "a b c" }).unwrap(),
@@ -66,7 +69,7 @@ fn class(like: &crate::registry::AgentClass, number: usize) -> crate::registry::
         delegates_to: ["k0", "k1", "k2", "k3"]
             .iter()
             .filter(|name| !name.ends_with(&number.to_string()) || number == 1)
-            .map(|name| crate::registry::Delegate::parse(name))
+            .map(|name| Delegate::parse(name))
             .collect(),
         ..like.clone()
     }
@@ -203,10 +206,10 @@ fn check(config: &Config, parent: &Held, terms: &Terms, actor: &Acting) -> Resul
 }
 
 /// What must hold of who uses a token.
-fn check_use(config: &Config, parent: &Held, actor: &Acting, proven: Option<Jkt>) -> Result<(), String> {
+fn check_use(parent: &Held, actor: &Acting, proven: Option<Jkt>) -> Result<(), String> {
     let token = parent.token();
     let Some(handover) = token.kind.handover() else {
-        let is_actor = token.actor() == Some(&actor.id) && token.client == actor.client.id;
+        let is_actor = token.holder() == Some(&actor.id) && token.client == actor.client.id;
         return if is_actor {
             Ok(())
         } else {
@@ -224,7 +227,6 @@ fn check_use(config: &Config, parent: &Held, actor: &Acting, proven: Option<Jkt>
     let is_first = handover.accepted_by.as_ref().is_none_or(|first| *first == actor.id);
     let has_key = handover.key.is_none_or(|key| proven == Some(key));
     let is_of_class = actor.workload.as_ref().is_some_and(|w| w.class().clients.contains(&actor.client.id));
-    let _ = config;
     match is_meant && is_listed && is_first && has_key && is_of_class {
         true => Ok(()),
         false => Err(format!("{} accepted {handover:?}", actor.id)),
@@ -282,7 +284,7 @@ fn scene(world: &World, act: &Act, held: Option<&Held>, number: u128, now: Times
 fn honest_agent(held: &Held, act: &Act) -> usize {
     let number = |id: &AgentId| id.as_str().trim_start_matches("agent_").parse().unwrap_or(0);
     match held.token().kind.handover() {
-        None => held.token().actor().map_or(0, number),
+        None => held.token().holder().map_or(0, number),
         Some(handover) => match (&handover.accepted_by, &handover.recipient) {
             (Some(first), _) => number(first),
             (None, Recipient::Agent(id)) => number(id),
@@ -322,7 +324,7 @@ fn play(world: &World, acts: &[Act], plant: Plant) -> Result<Played, String> {
         let mut holders = held.map(|held| held.holders.clone()).unwrap_or_default();
         if let Some(held) = held {
             check(&world.config, held, &terms, &actor)?;
-            check_use(&world.config, held, &actor, act.key)?;
+            check_use(held, &actor, act.key)?;
             if !matches!(confirm(&permit, &scene.recorded, now), Confirmed::Write(_)) {
                 return Err("the second look differs from the first".to_owned());
             }

@@ -3,7 +3,7 @@
 use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::delegation::actor::CLIENT_CLASS;
-use crate::delegation::record::{Agent, Delegation, Lineage, Provenance, TokenKind, live};
+use crate::delegation::record::{Agent, Behind, Delegation, Lineage, Provenance, SignedIn, TokenKind, live};
 use crate::oauth::ClientId;
 use crate::registry::Registry;
 use crate::verification::LoginToken;
@@ -27,14 +27,11 @@ pub fn is_active_for(config: &Config, server: &ClientId, lineage: &Lineage, now:
 /// Whether the configuration names every party that the records of a token name. What it does not name is refused at
 /// once, whatever another node still issues by an older file.
 pub fn is_named(registry: &Registry, lineage: &Lineage) -> bool {
-    let Lineage { delegation, ancestors, task, login, subject, agents, .. } = lineage;
-    let provider = registry.identity_providers.get(&login.provider);
-    let is_relying_party_named = provider.is_some_and(|provider| match &login.token {
-        LoginToken::IdToken => provider.relying_parties.contains_key(&login.relying_party),
-        LoginToken::AccessToken { audience, .. } => provider.access_tokens.iter().any(|source| {
-            source.audience == *audience && source.authorized_parties.contains(&login.relying_party)
-        }),
-    });
+    let Lineage { delegation, ancestors, task, behind, agents, .. } = lineage;
+    let is_user_named = match behind {
+        Behind::User(user) => is_user_named(registry, user),
+        Behind::Agent(_) => true,
+    };
     let has_class = |class: &String| {
         class == CLIENT_CLASS
             || registry
@@ -51,11 +48,22 @@ pub fn is_named(registry: &Registry, lineage: &Lineage) -> bool {
         Provenance::Client => true,
         Provenance::Workload { issuer, .. } => registry.workload_issuers.contains_key(issuer),
     };
-    is_relying_party_named
-        && registry.identity_providers.contains_key(&subject.issuer)
+    is_user_named
         && registry.clients.contains_key(&task.client)
         && std::iter::once(delegation).chain(ancestors).all(is_token_named)
         && agents.iter().all(is_issuer_named)
+}
+
+/// Whether the configuration names the provider of a user, and the relying party of their login.
+fn is_user_named(registry: &Registry, SignedIn { subject, login }: &SignedIn) -> bool {
+    let provider = registry.identity_providers.get(&login.provider);
+    let is_relying_party_named = provider.is_some_and(|provider| match &login.token {
+        LoginToken::IdToken => provider.relying_parties.contains_key(&login.relying_party),
+        LoginToken::AccessToken { audience, .. } => provider.access_tokens.iter().any(|source| {
+            source.audience == *audience && source.authorized_parties.contains(&login.relying_party)
+        }),
+    });
+    is_relying_party_named && registry.identity_providers.contains_key(&subject.issuer)
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 //! What Deputy knows of subjects, agents, tasks, logins and delegations, and the one
 //! predicate that says whether a delegation still lives.
 
+mod behind;
 mod token_kind;
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+pub use behind::{Behalf, Behind, Delegator, DelegatorKind, SignedIn};
 
 use super::stops::{StopNumber, Stops};
 use crate::base::time::{Lifetime, Timestamp};
@@ -189,7 +192,7 @@ impl Agent {
     }
 }
 
-/// One purpose for which one user lets one agent act.
+/// One purpose for which one user lets one agent act, or for which an agent acts for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
     /// `task` and `txn`.
@@ -198,7 +201,7 @@ pub struct Task {
     pub client: ClientId,
     /// Which agent began it.
     pub agent: AgentId,
-    pub subject: SubjectRef,
+    pub delegator: Delegator,
     /// The session of the login that it began with.
     pub session: Option<Digest>,
     /// Whether it is found by its session: an access token of the session may join it, or may not begin another if it was
@@ -258,13 +261,13 @@ pub struct Delegation {
     pub jti: Jti,
     pub kind: TokenKind,
     pub task: TaskId,
-    /// The login whose facts it carries.
-    pub login: LoginId,
+    pub behalf: Behalf,
     /// Ancestors' `jti`s, oldest first, without its own.
     pub ancestors: Vec<Jti>,
-    /// Agents, current actor first (RFC 8693 §4.1).
+    /// The agents that act for another party, current actor first (RFC 8693 §4.1). It is empty in a token of an agent
+    /// that acts for itself.
     pub chain: Vec<AgentId>,
-    /// The class of each of them, as it was when the token was issued.
+    /// The class of each of [`Delegation::agents`], as it was when the token was issued.
     pub classes: Vec<String>,
     /// The client it was issued to.
     pub client: ClientId,
@@ -291,9 +294,15 @@ pub struct Delegation {
 }
 
 impl Delegation {
-    /// The current actor.
-    pub fn actor(&self) -> Option<&AgentId> {
-        self.chain.first()
+    /// Every agent that it depends on: those of the chain, current actor first, and the one whose task it is where no user
+    /// is behind it.
+    pub fn agents(&self) -> impl Iterator<Item = &AgentId> {
+        self.chain.iter().chain(self.behalf.agent())
+    }
+
+    /// The agent whose token it is: the current actor, or the agent that acts for itself.
+    pub fn holder(&self) -> Option<&AgentId> {
+        self.agents().next()
     }
 }
 
@@ -304,9 +313,8 @@ pub struct Lineage {
     /// Its ancestors, oldest first.
     pub ancestors: Vec<Delegation>,
     pub task: Task,
-    pub login: Login,
-    pub subject: Subject,
-    /// Every agent of its chain, current actor first.
+    pub behind: Behind,
+    /// Every agent that it depends on, in the order of [`Delegation::agents`].
     pub agents: Vec<Agent>,
     /// Whether the keys that signed it and its ancestors are still trusted.
     pub is_key_trusted: bool,
@@ -321,7 +329,7 @@ pub struct Lineage {
 /// # Errors
 /// The fault that ends it. Of several faults, the most specific one is returned.
 pub fn live(lineage: &Lineage, now: Timestamp) -> Result<(), TokenFault> {
-    let Lineage { delegation, ancestors, task, login, subject, agents, is_key_trusted, stops } = lineage;
+    let Lineage { delegation, ancestors, task, behind, agents, is_key_trusted, stops } = lineage;
     if !is_key_trusted {
         return Err(TokenFault::KeyRevoked);
     }
@@ -337,16 +345,18 @@ pub fn live(lineage: &Lineage, now: Timestamp) -> Result<(), TokenFault> {
     if ancestors.iter().any(|ancestor| now >= ancestor.expires_at) {
         return Err(TokenFault::Expired);
     }
-    if now >= login.ends_at {
+    if behind.login().is_some_and(|login| now >= login.ends_at) {
         return Err(TokenFault::LoginEnded);
     }
     if delegation.kind.handover().is_some_and(|handover| handover.is_over(now)) {
         return Err(TokenFault::HandoverExpired);
     }
-    if agents.len() != delegation.chain.len() || !agents.iter().all(|agent| agent.may_act(now)) {
+    if agents.len() != delegation.agents().count() || !agents.iter().all(|agent| agent.may_act(now)) {
         return Err(TokenFault::AgentEnded);
     }
-    if stops.end_task(task, subject) || stops.end_login(login, subject) {
+    let is_login_ended = |user: &SignedIn| stops.end_login(&user.login, &user.subject);
+    if stops.end_task(task, behind.subject()) || matches!(behind, Behind::User(user) if is_login_ended(user))
+    {
         return Err(TokenFault::SubjectCutOff);
     }
     let mut tokens = std::iter::once(delegation).chain(ancestors);

@@ -27,7 +27,7 @@ impl Recorded {
 /// What is recorded of a token of Deputy's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenRecord {
-    /// The token with its ancestors, task, login, user and agents; absent if it was never issued.
+    /// The token with its ancestors, task, user with their login, and agents; absent if it was never issued.
     pub lineage: Option<Lineage>,
     /// The agent that is to act, where it was read and is known.
     pub actor: Option<Agent>,

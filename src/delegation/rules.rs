@@ -61,8 +61,8 @@ impl<'a> Right<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Ends {
     pub task: Timestamp,
-    /// The login's session.
-    pub login: Timestamp,
+    /// The login's session, where a user is behind the token.
+    pub login: Option<Timestamp>,
 }
 
 /// The identifiers of the tokens above a token issued by this right, oldest first.
@@ -88,10 +88,10 @@ pub fn check_may_act(
     }
 }
 
-/// Decides who may exchange a token (8693-F-05, 8693-F-06). A task token may be exchanged by its current actor, through
-/// the client to which it was issued; that actor alone may hand it over. An access token may be exchanged by its audience,
-/// if a client is registered to exchange onward for it. A handover may be exchanged by the agent that it is for. `asked` is
-/// the wish to hand over.
+/// Decides who may exchange a token (8693-F-05, 8693-F-06). A task token may be exchanged by the agent whose token it is,
+/// its current actor, through the client to which it was issued; that agent alone may hand it over. An access token may be
+/// exchanged by its audience, if a client is registered to exchange onward for it. A handover may be exchanged by the agent
+/// that it is for. `asked` is the wish to hand over.
 ///
 /// # Errors
 /// [`TokenFault::NotYours`]: also an access token in the hands of its own actor. As [`check_acceptor`] of a handover.
@@ -105,14 +105,14 @@ pub fn bind<'a>(
         Source::Login => return Ok(Right::Login),
         Source::Delegation(parent) => parent,
     };
-    let is_actor = parent.client == acting.client.id && parent.actor() == Some(&acting.id);
+    let is_holder = parent.client == acting.client.id && parent.holder() == Some(&acting.id);
     let is_audience = || {
         let target = config.registry.targets.get(&parent.target);
         target.is_some_and(|target| target.exchange_client.as_ref() == Some(&acting.client.id))
     };
     match (&parent.kind, asked) {
-        (TokenKind::Task, None) if is_actor => Ok(Right::Continue(parent)),
-        (TokenKind::Task, Some(asked)) if is_actor => Ok(Right::HandOver(parent, asked)),
+        (TokenKind::Task, None) if is_holder => Ok(Right::Continue(parent)),
+        (TokenKind::Task, Some(asked)) if is_holder => Ok(Right::HandOver(parent, asked)),
         (TokenKind::Access, None) if is_audience() => Ok(Right::Onward(parent)),
         (TokenKind::Handover(handover), None) => {
             check_acceptor(&config.registry, parent, handover, acting)?;
@@ -127,12 +127,12 @@ pub fn bind<'a>(
 /// has to leave a level for the agent that accepts.
 ///
 /// # Errors
-/// No agent twice (8693-F-09); never more levels than configured (8693-4.1-10).
+/// No agent twice (8693-F-09), the one whose task it is included; never more levels than configured (8693-4.1-10).
 pub fn extend_chain(right: Right<'_>, actor: &AgentId, max_depth: u8) -> Result<Vec<AgentId>, Plain> {
     let chain = match right {
         Right::Login => vec![actor.clone()],
         Right::Continue(parent) | Right::HandOver(parent, _) => parent.chain.clone(),
-        Right::Onward(parent) | Right::Accept(parent, _) if parent.chain.contains(actor) => {
+        Right::Onward(parent) | Right::Accept(parent, _) if parent.agents().any(|before| before == actor) => {
             return Err(Plain::ChainLoop);
         }
         Right::Onward(parent) | Right::Accept(parent, _) => {
@@ -277,7 +277,7 @@ pub fn answered(reach: &Reach, asked: &Scope) -> Result<Option<ScopeToken>, Plai
 /// # Errors
 /// [`TokenFault::TooLittleLife`] when that is less than [`LEAST_REMAINING_LIFE`] away (8693-F-03).
 pub fn latest_end(right: Right<'_>, ends: Ends, issued_at: Timestamp) -> Result<Timestamp, TokenFault> {
-    let mut latest = ends.task.min(ends.login);
+    let mut latest = ends.login.map_or(ends.task, |login| login.min(ends.task));
     if let Some(parent) = right.parent() {
         latest = latest.min(parent.expires_at);
     }

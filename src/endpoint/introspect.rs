@@ -9,6 +9,7 @@ use crate::audit::counted::Alike;
 use crate::audit::{Event, IntrospectionEvent, Kind, Outcome, Told, What};
 use crate::base::time::Timestamp;
 use crate::decision::is_active_for;
+use crate::delegation::record::{DelegatorKind, Lineage};
 use crate::endpoint::forms::FormEndpoint;
 use crate::endpoint::own::Presenting;
 use crate::endpoint::phases;
@@ -70,10 +71,10 @@ async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value
     }
     Ok(match active {
         None => serde_json::json!({"active": false}),
-        Some(Active { own, task, is_bound }) => {
+        Some(Active { own, task, is_bound, delegator }) => {
             let Told { requester, source, .. } = told;
             app.introspections.note(Alike { jti: own.jti(), task, requester, source });
-            answer(own, is_bound)
+            answer(own, is_bound, delegator)
         }
     })
 }
@@ -83,6 +84,8 @@ struct Active {
     task: TaskId,
     /// Whether it is bound to a key.
     is_bound: bool,
+    /// Whether a user or an agent is behind it.
+    delegator: DelegatorKind,
 }
 
 /// The token, if it is active for this resource server; `None` for every other case alike. It counts as a guess until it
@@ -115,14 +118,21 @@ async fn find(presenting: Presenting<'_>, token: &str, is_counted: bool) -> Resu
     }
     let Ok(found) = presenting.look_up(presented).await? else { return Ok(None) };
     let is_active = is_active_for(config, client, &found.lineage, now);
-    let (task, is_bound) = (found.lineage.task.id, found.lineage.delegation.bound_to.is_some());
-    Ok(is_active.then(|| Active { own: found.own, task, is_bound }))
+    let Lineage { task, delegation, behind, .. } = found.lineage;
+    Ok(is_active.then(|| Active {
+        own: found.own,
+        task: task.id,
+        is_bound: delegation.bound_to.is_some(),
+        delegator: behind.kind(),
+    }))
 }
 
-/// The token's own claims, `cnf` among them, no more (RFC 7662 §2.2, RFC 8693 §7.4, RFC 9449 §6.2).
-fn answer(own: VerifiedOwn, is_bound: bool) -> Value {
+/// The token's own claims, `cnf` among them (RFC 7662 §2.2, RFC 8693 §7.4, RFC 9449 §6.2), and whether a user or an agent
+/// is behind it; no more.
+fn answer(own: VerifiedOwn, is_bound: bool, delegator: DelegatorKind) -> Value {
     let mut members = own.into_claims();
     members.insert("active".to_owned(), Value::Bool(true));
+    members.insert("delegator_kind".to_owned(), delegator.word().into());
     members.insert("token_type".to_owned(), if is_bound { DPOP } else { BEARER }.into());
     Value::Object(members)
 }

@@ -82,9 +82,9 @@ async fn run(
             let delegation = &lineage.delegation;
             event.jti = Some(delegation.jti);
             event.task = Some(lineage.task.id);
-            event.agent = delegation.actor().cloned();
+            event.agent = delegation.holder().cloned();
             event.chain = delegation.chain.clone();
-            event.subject = Some(lineage.subject.reference);
+            event.subject = lineage.behind.subject().map(|subject| subject.reference);
             event.target = Some(delegation.target.clone());
             let agent = client.platform().map(|credential| {
                 let workload = credential.workload();

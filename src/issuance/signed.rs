@@ -69,12 +69,12 @@ impl SignedToken {
 
     /// The token as it is recorded, after so many stops.
     pub fn delegation(&self, as_of: StopNumber) -> Delegation {
-        let Terms { jti, proposal, client, task, login, grounds, .. } = self.terms();
+        let Terms { jti, proposal, client, task, grounds, .. } = self.terms();
         Delegation {
             jti: *jti,
             kind: proposal.kind.clone(),
             task: *task,
-            login: *login,
+            behalf: self.terms().behalf(),
             ancestors: proposal.ancestors.clone(),
             chain: proposal.chain.clone(),
             classes: proposal.classes.clone(),

@@ -76,7 +76,8 @@ pub(super) async fn lineage<S: Transaction>(
     let Some(found) = session.lineage(jti.into()).await? else { return Ok(None) };
     let known = up_to(session, memory, known, found.stops).await?;
     let Some(mut lineage) = found.into_lineage()? else { return Ok(None) };
-    let sessions = lineage.task.session.into_iter().chain(lineage.login.session);
+    let of_login = lineage.behind.login().and_then(|login| login.session);
+    let sessions = lineage.task.session.into_iter().chain(of_login);
     lineage.stops = known.about(session, sessions, lineage.agents.iter()).await?;
     Ok(Some(lineage))
 }
@@ -153,7 +154,8 @@ pub(super) async fn surroundings<S: Transaction>(
     let known = memory.known();
     let number = session.number(STOP_COUNTER).await?.unwrap_or(0);
     let known = up_to(session, memory, known, number).await?;
-    let subjects: BTreeSet<Key> = tasks.iter().map(|task| task.subject.into()).collect();
+    let subjects: BTreeSet<Key> =
+        tasks.iter().filter_map(|task| task.delegator.user()).map(Key::from).collect();
     let subjects = session.subjects(&subjects.into_iter().collect::<Vec<_>>(), Lock::None).await?;
     let ids: BTreeSet<String> = tasks.iter().map(|task| task.agent.as_str().to_owned()).collect();
     let of_tasks = lookup::agents(session, &ids.into_iter().collect::<Vec<_>>()).await?;

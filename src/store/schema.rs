@@ -1,5 +1,7 @@
 //! The tables, as in `migrations/`. One schema for both databases.
 
+use diesel::sql_types::{Binary, Integer};
+
 diesel::table! {
     meta (name) {
         name -> Text,
@@ -47,7 +49,7 @@ diesel::table! {
         id -> Binary,
         client -> Text,
         agent -> Text,
-        subject -> Binary,
+        subject -> Nullable<Binary>,
         session -> Nullable<Binary>,
         by_session -> Bool,
         purpose -> Nullable<Text>,
@@ -106,7 +108,7 @@ diesel::table! {
     token (jti) {
         jti -> Binary,
         kind -> Text,
-        login -> Binary,
+        login -> Nullable<Binary>,
         path -> Binary,
         actors -> Text,
         classes -> Text,
@@ -213,6 +215,11 @@ diesel::table! {
         heads -> Text,
         signature -> Binary,
     }
+}
+
+diesel::define_sql_function! {
+    /// So many bytes of `bytes`, from the one with this number, which counts from 1.
+    fn substr(bytes: Binary, from: Integer, length: Integer) -> Binary;
 }
 
 diesel::allow_tables_to_appear_in_same_query!(answer, audit, engagement, login, subject, task, token, agent,);

@@ -6,7 +6,7 @@ use super::rows::{Hash, Key, bad, ended, row};
 use super::statement::{Done, Failure, Rows};
 use super::{StoreError, schema};
 use crate::base::time::Timestamp;
-use crate::delegation::record::{Delegation, Grounds, Handover, TokenKind, TokenWord};
+use crate::delegation::record::{Behalf, Delegation, Grounds, Handover, TokenKind, TokenWord};
 use crate::delegation::stops::StopNumber;
 use crate::oauth::{AgentId, ClientId, Jkt, Jti, Recipient, Scope, TargetId, TaskId};
 
@@ -14,7 +14,7 @@ row! {
     TokenRow of token {
         jti: Key,
         kind: String,
-        login: Key,
+        login: Option<Key>,
         path: Vec<u8>,
         actors: String,
         classes: String,
@@ -112,11 +112,11 @@ fn handed(handover: &Handover) -> String {
 
 impl From<&Delegation> for TokenRow {
     fn from(token: &Delegation) -> Self {
-        let actors: Vec<&str> = token.chain.iter().map(AgentId::as_str).collect();
+        let actors: Vec<&str> = token.agents().map(AgentId::as_str).collect();
         Self {
             jti: token.jti.into(),
             kind: token.kind.word().word().to_owned(),
-            login: token.login.into(),
+            login: token.behalf.login().map(Key::from),
             path: path(token.task, &token.ancestors, token.jti),
             actors: actors.join(" "),
             classes: list(&token.classes),
@@ -149,6 +149,12 @@ impl TryFrom<TokenRow> for Delegation {
     fn try_from(row: TokenRow) -> Result<Self, StoreError> {
         let (task, mut ancestors) = row.lineage()?;
         ancestors.pop();
+        let mut chain: Vec<AgentId> =
+            row.actors.split(' ').filter(|id| !id.is_empty()).map(AgentId::new).collect();
+        let behalf = match row.login {
+            Some(login) => Behalf::User(login.into()),
+            None => Behalf::Agent(chain.pop().ok_or(bad("token", "actors"))?),
+        };
         let kind = row.kind()?;
         let scope = if row.scope.is_empty() {
             Scope::empty()
@@ -160,9 +166,9 @@ impl TryFrom<TokenRow> for Delegation {
             jti: row.jti.into(),
             kind,
             task: task.into(),
-            login: row.login.into(),
+            behalf,
             ancestors: ancestors.into_iter().map(Jti::from).collect(),
-            chain: row.actors.split(' ').filter(|id| !id.is_empty()).map(AgentId::new).collect(),
+            chain,
             client: ClientId::new(row.client),
             target: TargetId::new(row.target),
             scope,

@@ -16,6 +16,7 @@ fn exchange() -> ExchangeEvent {
         class: Some("client".to_owned()),
         agent_created: true,
         chain: vec![agent()],
+        delegator_kind: Some(DelegatorKind::User),
         subject: Some(subject),
         task: Some(task),
         task_begun: true,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Bound, Denial, Held, Unknown, Walk};
+use super::{Bound, Denial, Held, Root, Unknown, Walk};
 use crate::base::time::Timestamp;
 use crate::decision::report::Report;
 use crate::delegation::actor::Acting;
@@ -10,7 +10,7 @@ use crate::delegation::binding::check_holder;
 use crate::delegation::ceiling::Ceilings;
 use crate::delegation::handover::check_requested;
 use crate::delegation::plan::{Asking, LoginRecord, TaskPlan, plan};
-use crate::delegation::record::{Login, Subject, Task};
+use crate::delegation::record::{Delegator, Login, SignedIn, Subject, Task};
 use crate::delegation::rules::{self, Ends, Right, Source};
 use crate::delegation::stops::StopNumber;
 use crate::oauth::{Cause, Issuer, NamedTask, Recipient, TaskId, TokenFault};
@@ -25,25 +25,27 @@ impl<'a> Walk<'a> {
         acting: &'a Acting,
         report: &mut Report,
     ) -> Result<Bound<'a>, Denial> {
-        let (source, plan, subject, task, login) = match held {
+        let (source, root, task) = match held {
             Held::Login(login, record) => {
                 let (provider, relying_party) = (&login.provider().issuer, login.relying_party.as_str());
                 rules::check_may_act(login.may_act(), acting, &self.config.issuer, provider, relying_party)
                     .map_err(Cause::subject)?;
                 let plan = self.plan(login, record, acting)?;
                 let subject = self.user(login, record);
-                let (task, login) = self.task_and_login(login, record, acting, plan, &subject)?;
+                let (task, recorded) = self.task_and_login(login, record, acting, plan, &subject)?;
                 report.who.begins_task = plan == TaskPlan::Begin;
                 report.who.purpose.clone_from(&task.purpose);
-                (Source::Login, Some(plan), subject, task, login)
+                let user = SignedIn { subject, login: recorded };
+                (Source::Login, Root::Login { login, plan, user }, task)
             }
             Held::Token(lineage, _) => {
-                let (subject, task) = (lineage.subject.clone(), lineage.task.clone());
-                (Source::Delegation(&lineage.delegation), None, subject, task, lineage.login.clone())
+                let root = Root::Token { parent: lineage.delegation.jti, behind: &lineage.behind };
+                (Source::Delegation(&lineage.delegation), root, lineage.task.clone())
             }
         };
         report.who.task = Some(task.id);
-        report.who.login = Some(login.id);
+        report.who.login = root.login().map(|login| login.id);
+        report.who.delegator = Some(root.kind());
         let asked = self.question.request.handover.as_ref();
         let right = rules::bind(self.config, source, acting, asked).map_err(Cause::subject)?;
         check_holder(right, self.question.proven()).map_err(|fault| self.cause(fault))?;
@@ -62,9 +64,9 @@ impl<'a> Walk<'a> {
         }
         let chain = rules::extend_chain(right, &acting.id, self.config.tasks.max_chain_depth)?;
         let issued_at = Timestamp::from_seconds(self.now.seconds());
-        let ends = Ends { task: task.expires_at, login: login.ends_at };
+        let ends = Ends { task: task.expires_at, login: root.login().map(|login| login.ends_at) };
         let latest = rules::latest_end(right, ends, issued_at).map_err(Cause::subject)?;
-        Ok(Bound { right, ceilings, subject, task, login, plan, chain, latest, issued_at })
+        Ok(Bound { right, ceilings, root, task, chain, latest, issued_at })
     }
 
     pub(super) fn plan(
@@ -131,7 +133,7 @@ impl<'a> Walk<'a> {
                     id: fresh.task,
                     client: acting.client.id.clone(),
                     agent: acting.id.clone(),
-                    subject: subject.reference,
+                    delegator: Delegator::User(subject.reference),
                     session: login.session,
                     is_found_by_session: login.session.is_some() && self.takes_access_tokens(&login.provider),
                     purpose: self.question.request.purpose.clone(),

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use super::{Bound, Denial, Held, Unknown, Walk};
+use super::{Bound, Denial, Held, Root, Unknown, Walk};
 use crate::decision::facts::exchange_facts;
 use crate::decision::report::{PolicyReport, Proposal, Report};
 use crate::delegation::actor::Acting;
-use crate::delegation::assurance::Demands;
+use crate::delegation::assurance::{Demands, login_age_seconds};
 use crate::delegation::binding::bound_to;
 use crate::delegation::record::{Grounds, Handover, TokenKind};
 use crate::delegation::rules::{self, Reach, Right};
 use crate::delegation::stops::Stops;
 use crate::oauth::{AskedScope, Cause, Plain, Recipient, TargetId};
-use crate::policy::BroughtIn;
+use crate::policy::{BroughtIn, Delegator};
 
 /// Whom the agent brings in, as policy sees it.
 fn brought_in(right: Right<'_>, held: Held<'_>) -> Option<BroughtIn> {
@@ -86,7 +86,7 @@ impl Walk<'_> {
                 Right::Login | Right::Continue(_) | Right::HandOver(..) | Right::Accept(..) => None,
             },
             accepted_from: match bound.right {
-                Right::Accept(parent, _) => parent.actor().cloned(),
+                Right::Accept(parent, _) => parent.holder().cloned(),
                 Right::Login | Right::Continue(_) | Right::Onward(_) | Right::HandOver(..) => None,
             },
             brings_in: brought_in(bound.right, held),
@@ -108,20 +108,21 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The login is strong and fresh enough for what is asked, by the rules as configured now.
+    /// The login is strong and fresh enough for what is asked, by the rules as configured now. Where nobody signed in,
+    /// no scope can be had that asks for a user.
     pub(super) fn assurance(
         self,
-        held: Held<'_>,
         bound: &Bound<'_>,
         proposal: &Proposal,
         reach: &Reach,
     ) -> Result<Demands, Cause> {
         let demands = Demands::of(&proposal.scope, reach.targets().map(AsRef::as_ref));
-        let provider = match held {
-            Held::Login(login, _) => login.provider(),
-            Held::Token(..) => self.provider_of(&bound.login)?,
+        let Some(login) = bound.root.login() else { return Err(Plain::ScopeNeedsUser.into()) };
+        let provider = match &bound.root {
+            Root::Login { login, .. } => login.provider(),
+            Root::Token { .. } => self.provider_of(login)?,
         };
-        demands.check(&bound.login, &provider.assurance, self.now)?;
+        demands.check(login, &provider.assurance, self.now)?;
         Ok(demands)
     }
 
@@ -140,7 +141,11 @@ impl Walk<'_> {
             return Err(Plain::AnswerNotForActor.into());
         }
         let purpose = bound.task.purpose.as_ref();
-        let facts = exchange_facts(self.config, acting, proposal, &bound.login, purpose, demands, self.now);
+        let delegator = match bound.root.login() {
+            Some(login) => Delegator::user(&login.facts, login_age_seconds(login, self.now)),
+            None => Delegator::Agent(bound.task.agent.clone()),
+        };
+        let facts = exchange_facts(self.config, acting, proposal, delegator, purpose, demands, self.now);
         let decision = self.world.policy.decide(&facts);
         let (is_permit, is_error) = (decision.is_permit, decision.is_error);
         let grounds =

@@ -41,8 +41,9 @@ impl<'a> Walk<'a> {
                 let Recorded::Token(record) = recorded else { return Err(Denial::Unknown(Unknown::Record)) };
                 let lineage = record.lineage.as_ref().ok_or(Cause::subject(TokenFault::NeverIssued))?;
                 report.who.task = Some(lineage.task.id);
-                report.who.login = Some(lineage.login.id);
-                report.who.subject = Some(lineage.subject.reference);
+                report.who.login = lineage.behind.login().map(|login| login.id);
+                report.who.delegator = Some(lineage.behind.kind());
+                report.who.subject = lineage.behind.subject().map(|subject| subject.reference);
                 report.who.chain.clone_from(&lineage.delegation.chain);
                 if lineage.delegation.kind.handover().is_some() {
                     report.act = Act::Accept;

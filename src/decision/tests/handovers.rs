@@ -2,7 +2,7 @@
 
 use super::super::fixtures::{age_agent, delegation};
 use super::*;
-use crate::delegation::record::Delegation;
+use crate::delegation::record::{Behind, Delegation};
 use crate::oauth::{AgentId, Jkt, Recipient, Scope};
 use crate::verification::VerifiedProof;
 
@@ -76,7 +76,9 @@ fn what_must_not_be_handed_over_is_not() {
             ),
             (
                 "no level of the chain is left",
-                |scene| drop(scene.configure(|config| config.tasks.max_chain_depth = 1)),
+                |scene| {
+                    scene.configure(|config| config.tasks.max_chain_depth = 1);
+                },
                 binding,
                 "chain_too_deep",
             ),
@@ -88,13 +90,20 @@ fn what_must_not_be_handed_over_is_not() {
             ),
             (
                 "a token for a target",
-                |scene| drop(scene.lineage(|lineage| lineage.delegation.kind = TokenKind::Access)),
+                |scene| {
+                    scene.lineage(|lineage| {
+                        lineage.delegation.kind = TokenKind::Access;
+                        lineage.delegation.target = TargetId::new("tickets");
+                    });
+                },
                 binding,
                 "not_yours",
             ),
             (
                 "a bound task token without its key",
-                |scene| drop(scene.lineage(|lineage| lineage.delegation.bound_to = Some(KEY))),
+                |scene| {
+                    scene.lineage(|lineage| lineage.delegation.bound_to = Some(KEY));
+                },
                 binding,
                 "proof_missing",
             ),
@@ -109,7 +118,8 @@ fn what_must_not_be_handed_over_is_not() {
                 |scene| {
                     hand_over_to(scene, "scope=tickets:book&requested_actor=class:courier");
                     scene.lineage(|lineage| {
-                        Arc::make_mut(&mut lineage.login.facts).levels.remove("phishing_resistant");
+                        let Behind::User(user) = &mut lineage.behind else { panic!("a user's task") };
+                        Arc::make_mut(&mut user.login.facts).levels.remove("phishing_resistant");
                     });
                 },
                 Check::Assurance,
@@ -180,7 +190,9 @@ fn what_must_not_be_accepted_is_not() {
             ),
             (
                 "after another agent",
-                |scene| drop(scene.handover(|handed| handed.accepted_by = Some(AgentId::new("agent_first")))),
+                |scene| {
+                    scene.handover(|handed| handed.accepted_by = Some(AgentId::new("agent_first")));
+                },
                 binding,
                 "handed_to_another",
             ),
@@ -192,7 +204,9 @@ fn what_must_not_be_accepted_is_not() {
             ),
             (
                 "without the key that it names",
-                |scene| drop(scene.handover(|handed| handed.key = Some(KEY))),
+                |scene| {
+                    scene.handover(|handed| handed.key = Some(KEY));
+                },
                 binding,
                 "proof_missing",
             ),
@@ -228,13 +242,17 @@ fn what_must_not_be_accepted_is_not() {
             ),
             (
                 "at a target that the giver could not reach, though it defines the scope",
-                |scene| drop(scene.ask("audience=agent-c&scope=tickets:search")),
+                |scene| {
+                    scene.ask("audience=agent-c&scope=tickets:search");
+                },
                 Check::Target,
                 "target_not_in_reach",
             ),
             (
                 "for more than was handed over",
-                |scene| drop(scene.ask("audience=tickets&scope=tickets:hold")),
+                |scene| {
+                    scene.ask("audience=tickets&scope=tickets:hold");
+                },
                 Check::Scope,
                 "scope_not_in_subject",
             ),

@@ -132,7 +132,7 @@ pub async fn task(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
 
 /// Why the task is over.
 pub(super) fn over(task: &Task, around: &Surroundings, now: Timestamp) -> Option<Over> {
-    let subject = around.subjects.iter().find(|subject| subject.reference == task.subject);
+    let subject = around.subjects.iter().find(|subject| Some(subject.reference) == task.delegator.user());
     let agent = around.agents.iter().find(|agent| agent.id == task.agent);
     task_over(task, (subject, agent), &around.stops, now)
 }
@@ -223,7 +223,8 @@ fn task_json(task: &Task, over: Option<&Over>) -> Value {
         "task": task.id,
         "client": task.client,
         "agent": task.agent,
-        "subject": task.subject,
+        "delegator_kind": task.delegator.kind(),
+        "subject": task.delegator.user(),
         "purpose": task.purpose,
         "is_live": over.is_none(),
         "stopped_by": stopped_by(over),

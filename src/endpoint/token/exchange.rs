@@ -225,7 +225,7 @@ impl Exchange<'_> {
         let Ok(Some(scope)) = answered(&Reach::One(Arc::clone(target)), self.request.scope.words()) else {
             return Ok(None);
         };
-        let login = lineage.login.id;
+        let Some(login) = lineage.behind.login().map(|login| login.id) else { return Ok(None) };
         let Some(sealed) = self.call.app.store.find_answer(login, id, &scope).await? else { return Ok(None) };
         let label = answer_label(login, id, &scope);
         let opened = self.call.app.secrets.open(SealPurpose::Answer(&label), &sealed)?;

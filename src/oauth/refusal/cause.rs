@@ -332,6 +332,10 @@ causes! {
     ScopeNotInSubject "scope_not_in_subject", "The subject token does not have the scope."
         => wire(400, InvalidScope, "scope_not_in_subject",
             "request only scopes that the subject token has", "RFC 6749 §5.2, 8693-F-01");
+    ScopeNeedsUser "scope_needs_user", "No user is behind the token, and the scope is only for tokens of users."
+        => wire(400, InvalidScope, "scope_needs_user",
+            "a requested scope is only for tokens that a user is behind; request scopes whose subjects include agent",
+            "RFC 6749 §5.2");
     ScopeNotInClient "scope_not_in_client", "The client may not have the scope."
         => SCOPE;
     ScopeNotInClass "scope_not_in_class", "The class of the agent may not have the scope."

@@ -8,7 +8,8 @@ use crate::base::time::{Lifetime, Timestamp};
 use crate::decision::{FirstHop, Origin, Permit, Proposal, Terms};
 use crate::delegation::plan::{Asking, TaskPlan, plan};
 use crate::delegation::record::{
-    Agent, AgentState, Build, Delegation, Grounds, Login, LoginFacts, Provenance, Subject, Task, TokenKind,
+    Agent, AgentState, Behalf, Behind, Build, Delegation, Delegator, Grounds, Login, LoginFacts, Provenance,
+    SignedIn, Subject, Task, TokenKind,
 };
 use crate::delegation::stops::StopNumber;
 use crate::issuance::{SealedAnswerRow, SignedToken};
@@ -68,12 +69,9 @@ impl World {
         let hop = FirstHop {
             plan,
             task: self.task(task, &subject, (actor, sign_in.session), expires_at),
-            login: Login {
-                id: login,
-                task,
-                facts: Arc::clone(&facts),
-                as_of: StopNumber::default(),
-                ends_at: expires_at,
+            user: SignedIn {
+                login: Login { id: login, task, facts, as_of: StopNumber::default(), ends_at: expires_at },
+                subject,
             },
             begins_until: sign_in.begins_until,
             lacks_nonce: false,
@@ -103,10 +101,7 @@ impl World {
             has_actor_token: true,
             credential_at: None,
             actor: actor.clone(),
-            subject,
             task,
-            login,
-            facts,
             grounds: Grounds::default(),
             origin: Origin::FirstHop(Box::new(hop)),
             pin: None,
@@ -134,8 +129,21 @@ impl World {
         if classes.len() < chain.len() {
             classes.insert(0, actor.class.clone());
         }
-        // Of a later hop the store reads the user and the facts of the login again.
-        let sign_in = self.sign_in("ulla");
+        let behind = match &from.behalf {
+            Behalf::Agent(agent) => Behind::Agent(agent.clone()),
+            // The store reads the user and the facts of the login again.
+            Behalf::User(login) => {
+                let sign_in = self.sign_in("ulla");
+                let login = Login {
+                    id: *login,
+                    task: from.task,
+                    facts: Arc::new(facts_of(&sign_in)),
+                    as_of: StopNumber::default(),
+                    ends_at: from.expires_at,
+                };
+                Behind::user(self.subject(&sign_in), login)
+            }
+        };
         let terms = Terms {
             jti: Jti::new(self.id()),
             proposal: Proposal {
@@ -158,12 +166,9 @@ impl World {
             has_actor_token: true,
             credential_at: None,
             actor: actor.clone(),
-            subject: self.subject(&sign_in),
             task: from.task,
-            login: from.login,
-            facts: Arc::new(facts_of(&sign_in)),
             grounds: Grounds::default(),
-            origin: Origin::Later { parent: from.jti, is_accepted: false },
+            origin: Origin::Later { parent: from.jti, behind, is_accepted: false },
             pin: None,
             quotas: None,
             answer: None,
@@ -179,7 +184,7 @@ impl World {
             who.client = terms.client.clone();
             who.agent = Some(terms.actor.id.clone());
             who.chain.clone_from(&terms.proposal.chain);
-            (who.task, who.login) = (Some(terms.task), Some(terms.login));
+            (who.task, who.login) = (Some(terms.task), terms.behalf().login());
             if let Origin::Later { parent, .. } = &terms.origin {
                 who.parent = Some(*parent);
             }
@@ -225,7 +230,7 @@ impl World {
             id,
             client: actor.client.clone(),
             agent: actor.id.clone(),
-            subject: subject.reference,
+            delegator: Delegator::User(subject.reference),
             session,
             is_found_by_session: session.is_some(),
             purpose: None,
