@@ -7,6 +7,7 @@ mod clock;
 mod connections;
 mod crash;
 mod disk;
+mod handovers;
 mod log;
 mod nodes;
 mod operating;
