@@ -127,7 +127,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
                 key,
             },
         );
-    proptest::collection::vec(act, 16)
+    proptest::collection::vec(act, 12)
 }
 
 /// A token of the tree, as the record has it.
@@ -321,6 +321,9 @@ fn play(world: &World, acts: &[Act], plant: Plant) -> Result<Played, String> {
         let Ok(permit) = scene.decide().outcome else { continue };
         let mut terms = permit.terms().clone();
         plant(&mut terms);
+        if held.is_none() && terms.proposal.scope != *scene.request.scope.words() {
+            return Err("granted what was not asked".to_owned());
+        }
         let mut holders = held.map(|held| held.holders.clone()).unwrap_or_default();
         if let Some(held) = held {
             check(&world.config, held, &terms, &actor)?;
@@ -335,6 +338,10 @@ fn play(world: &World, acts: &[Act], plant: Plant) -> Result<Played, String> {
         played.accepted += usize::from(is_accepted);
         played.deepest = played.deepest.max(terms.proposal.chain.len());
         let lineage = record(held.map(|held| &held.lineage), &terms, &actor);
+        let session = lineage.behind.login().map_or(lineage.task.expires_at, |login| login.ends_at);
+        if terms.proposal.expires_at > session.min(lineage.task.expires_at) {
+            return Err("outlives login or task".to_owned());
+        }
         if let (Some(at), true) = (at, is_accepted)
             && let TokenKind::Handover(handover) = &mut tokens[at].lineage.delegation.kind
         {

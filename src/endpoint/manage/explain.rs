@@ -153,12 +153,15 @@ fn who_authorised_it(text: &mut String, agent: &Agent, rows: &[Row], by_task: &B
     if by_task.len() > TASKS_TOLD {
         let _ = writeln!(text, "  and {} earlier tasks", by_task.len() - TASKS_TOLD);
     }
-    let granted = rows.iter().rev().filter(|row| row.outcome == Outcome::Granted);
-    let chain = granted.map(Row::actors).find(|chain| chain.first() == Some(&agent.id));
-    if let Some([_, before @ ..]) = chain
-        && !before.is_empty()
-    {
-        let before: Vec<&str> = before.iter().map(AgentId::as_str).collect();
+    let chains = rows.iter().rev().filter(|row| row.outcome == Outcome::Granted).map(Row::actors);
+    let before = chains.into_iter().find_map(|chain| chain.strip_prefix(std::slice::from_ref(&agent.id)));
+    // In a task of an agent's own, that agent is in no chain.
+    let giver = || granted(agent, rows).filter_map(|row| row.accepted_from.as_ref()).last();
+    let before: Vec<&str> = match before {
+        Some(before) if !before.is_empty() => before.iter().map(AgentId::as_str).collect(),
+        _ => giver().into_iter().map(AgentId::as_str).collect(),
+    };
+    if !before.is_empty() {
         let _ = writeln!(text, "  it was brought in by {}", before.join(", for "));
     }
     let mut brought_in: Vec<&AgentId> = rows
