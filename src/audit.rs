@@ -27,6 +27,7 @@ pub use exchange::ExchangeEvent;
 pub use pin::PinEvent;
 pub use told::{Told, What};
 
+use crate::decision::Act;
 use crate::delegation::record::EndReason;
 use crate::oauth::{AgentId, ClientId, Jti, SubjectRef, TaskId};
 
@@ -69,7 +70,13 @@ impl Row {
         let (outcome, event) = match &told.what {
             What::Exchange(report) => {
                 let (outcome, event) = exchange::told(report, effect);
-                (outcome, Event::Exchange(Box::new(event)))
+                let event = Box::new(event);
+                let event = match report.act {
+                    Act::Exchange => Event::Exchange(event),
+                    Act::HandOver => Event::Handover(event),
+                    Act::Accept => Event::Accept(event),
+                };
+                (outcome, event)
             }
             What::Event(outcome, event) => (outcome.clone(), event.clone().completed(effect)),
         };
@@ -116,10 +123,10 @@ impl Row {
         }
     }
 
-    /// The exchange, if the row describes one.
+    /// The exchange, if the row describes one. To hand over and to accept are exchanges.
     pub const fn exchange(&self) -> Option<&ExchangeEvent> {
         match &self.event {
-            Event::Exchange(exchange) => Some(exchange),
+            Event::Exchange(event) | Event::Handover(event) | Event::Accept(event) => Some(event),
             _ => None,
         }
     }
@@ -127,7 +134,7 @@ impl Row {
     /// The agent that the row is about.
     pub const fn agent(&self) -> Option<&AgentId> {
         match &self.event {
-            Event::Exchange(event) => event.agent.as_ref(),
+            Event::Exchange(event) | Event::Handover(event) | Event::Accept(event) => event.agent.as_ref(),
             Event::Revocation(event) => event.agent.as_ref(),
             Event::TaskEnd(event) => event.agent.as_ref(),
             Event::AgentState(event) => Some(&event.agent),
@@ -149,7 +156,7 @@ impl Row {
     /// The chain of actors, current actor first.
     pub fn actors(&self) -> &[AgentId] {
         match &self.event {
-            Event::Exchange(event) => &event.chain,
+            Event::Exchange(event) | Event::Handover(event) | Event::Accept(event) => &event.chain,
             Event::Revocation(event) => &event.chain,
             _ => &[],
         }
@@ -158,7 +165,7 @@ impl Row {
     /// The task that the row is about.
     pub const fn task(&self) -> Option<TaskId> {
         match &self.event {
-            Event::Exchange(event) => event.task,
+            Event::Exchange(event) | Event::Handover(event) | Event::Accept(event) => event.task,
             Event::Revocation(event) => event.task,
             Event::Introspection(event) => event.task,
             Event::TaskEnd(event) => Some(event.task),
@@ -195,7 +202,7 @@ impl Row {
     /// The token that the row is about.
     pub const fn jti(&self) -> Option<Jti> {
         match &self.event {
-            Event::Exchange(event) => event.jti,
+            Event::Exchange(event) | Event::Handover(event) | Event::Accept(event) => event.jti,
             Event::Revocation(event) => event.jti,
             Event::Introspection(event) => event.jti,
             _ => None,
@@ -205,7 +212,7 @@ impl Row {
     /// The token that the row's token was exchanged from.
     pub const fn parent(&self) -> Option<Jti> {
         match &self.event {
-            Event::Exchange(event) => event.parent,
+            Event::Exchange(event) | Event::Handover(event) | Event::Accept(event) => event.parent,
             _ => None,
         }
     }
@@ -213,7 +220,7 @@ impl Row {
     /// The user that the row is about.
     pub const fn subject(&self) -> Option<SubjectRef> {
         match &self.event {
-            Event::Exchange(event) => event.subject,
+            Event::Exchange(event) | Event::Handover(event) | Event::Accept(event) => event.subject,
             Event::Revocation(event) => event.subject,
             Event::TaskEnd(event) => event.subject,
             Event::Stop(event) | Event::Lift(event) => event.subject,

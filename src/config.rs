@@ -169,6 +169,8 @@ pub struct Tasks {
     pub max_chain_depth: u8,
     /// As many tasks may one login token begin.
     pub max_per_login: u32,
+    /// For so long may a handover be accepted first.
+    pub accept_within: Lifetime,
 }
 
 /// Proof of possession by DPoP (RFC 9449).

@@ -18,6 +18,8 @@ mod report;
 mod revocation;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trees;
 mod usable;
 
 pub use confirm::{Confirmed, Placement, confirm};
@@ -26,6 +28,6 @@ pub use permit::{FirstHop, GivenAnswer, KnownAnswer, OnBehalfOf, Origin, Permit,
 pub use question::{FreshIds, NoActor, Question, SubjectResult, Verified, WayIn, World};
 #[cfg(test)]
 pub use report::Proposal;
-pub use report::{Check, Found, Report};
-pub use revocation::{Revocation, revocation};
+pub use report::{Act, Check, Found, Report};
+pub use revocation::{Ends, Revocation, revocation};
 pub use usable::is_active_for;

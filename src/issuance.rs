@@ -12,10 +12,8 @@ use crate::config::Config;
 use crate::decision::{GivenAnswer, OnBehalfOf, Origin, Permit, Terms};
 use crate::delegation::record::{TokenForm, TokenKind};
 use crate::keys::{KeyError, KeyRing, NodeSecrets, SealPurpose, Signed};
-use crate::oauth::exchange::{BEARER, DPOP, own_typ, token_type};
-use crate::oauth::{
-    AgentId, ClientId, Issuer, Jkt, Jti, LoginId, Scope, ScopeToken, TargetId, TokenResponse,
-};
+use crate::oauth::exchange::{ActClaim, BEARER, DPOP, NOT_APPLICABLE, own_typ, token_type};
+use crate::oauth::{ClientId, Issuer, Jkt, Jti, LoginId, Scope, ScopeToken, TargetId, TokenResponse};
 use crate::registry::{SubjectForm, TokenFormat};
 
 pub use signed::{SealedAnswerRow, SignedToken};
@@ -49,6 +47,7 @@ pub fn issue(
             let typ = match terms.proposal.kind {
                 TokenKind::Task => own_typ::TASK,
                 TokenKind::Access | TokenKind::Agent => own_typ::ACCESS,
+                TokenKind::Handover(_) => own_typ::HANDOVER,
             };
             let Signed { token, kid } = ring.sign(typ, &payload, now)?;
             (token, TokenForm::Jwt { kid })
@@ -59,20 +58,31 @@ pub fn issue(
             (token.to_text(), TokenForm::Opaque { claims })
         }
     };
+    let bearer_or_bound = if terms.proposal.bound_to.is_some() { DPOP } else { BEARER };
+    let (issued_token_type, token_type) = match (&terms.proposal.kind, &terms.origin) {
+        (TokenKind::Handover(_), _) => (Some(token_type::JWT), NOT_APPLICABLE),
+        (_, Origin::Agent { .. }) => (None, bearer_or_bound),
+        (_, Origin::FirstHop(_) | Origin::Later { .. }) => (Some(token_type::ACCESS_TOKEN), bearer_or_bound),
+    };
     let hash = secrets.token_hash(&access_token);
     let answers = seal(secrets, entropy, terms)?;
     let response = TokenResponse {
         access_token,
-        issued_token_type: match terms.origin {
-            Origin::FirstHop(_) | Origin::Later { .. } => Some(token_type::ACCESS_TOKEN),
-            Origin::Agent { .. } => None,
-        },
-        token_type: if terms.proposal.bound_to.is_some() { DPOP } else { BEARER },
+        issued_token_type,
+        token_type,
         expires_in: terms.proposal.lifetime_seconds(),
         scope: terms.proposal.scope.clone(),
         task: match terms.origin {
-            Origin::FirstHop(_) | Origin::Agent { task: Some(_) } => Some(terms.task),
-            Origin::Agent { task: None } | Origin::Later { .. } => None,
+            Origin::FirstHop(_)
+            | Origin::Agent { task: Some(_) }
+            | Origin::Later { is_accepted: true, .. } => Some(terms.task),
+            Origin::Agent { task: None } | Origin::Later { is_accepted: false, .. } => None,
+        },
+        act: match terms.origin {
+            Origin::Later { is_accepted: true, .. } => {
+                serde_json::to_value(act(config, terms)).map_err(|_| KeyError::Crypto)?.into()
+            }
+            Origin::FirstHop(_) | Origin::Agent { .. } | Origin::Later { is_accepted: false, .. } => None,
         },
         dpop_nonce: None,
     };
@@ -143,7 +153,7 @@ fn claims<'a>(config: &'a Config, secrets: &NodeSecrets, terms: &'a Terms) -> Cl
         jti: terms.jti,
         client_id: &terms.client,
         scope: &proposal.scope,
-        act: (!proposal.chain.is_empty()).then_some(Level { issuer: &config.issuer, chain: &proposal.chain }),
+        act: (!proposal.chain.is_empty()).then(|| act(config, terms)),
         cnf: proposal.bound_to.map(|jkt| Confirmation { jkt }),
         txn: match proposal.kind {
             TokenKind::Agent => None,
@@ -155,6 +165,11 @@ fn claims<'a>(config: &'a Config, secrets: &NodeSecrets, terms: &'a Terms) -> Cl
         auth_time: facts.and_then(|facts| facts.auth_time).filter(|_| !is_pairwise_target),
         answer: Answer(terms.answer.as_ref()),
     }
+}
+
+/// The chain of actors (RFC 8693 §4.1).
+fn act<'a>(config: &'a Config, terms: &'a Terms) -> ActClaim<'a> {
+    ActClaim { issuer: &config.issuer, chain: &terms.proposal.chain }
 }
 
 /// The claims of a token as they are serialised.
@@ -170,7 +185,7 @@ struct Claims<'a> {
     scope: &'a Scope,
     /// Absent in a token of an agent that acts for itself.
     #[serde(skip_serializing_if = "Option::is_none")]
-    act: Option<Level<'a>>,
+    act: Option<ActClaim<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<Confirmation>,
     /// Absent in a token about an agent itself, which belongs to no task.
@@ -200,26 +215,6 @@ impl Serialize for Answer<'_> {
         let mut map = serializer.serialize_map(None)?;
         if let Some(answer) = self.0 {
             map.serialize_entry(answer.scope.as_str(), &answer.value)?;
-        }
-        map.end()
-    }
-}
-
-/// Nested actors, the current one outermost (RFC 8693 §4.1): identity members only.
-struct Level<'a> {
-    issuer: &'a Issuer,
-    chain: &'a [AgentId],
-}
-
-impl Serialize for Level<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        if let Some((actor, before)) = self.chain.split_first() {
-            map.serialize_entry("iss", self.issuer)?;
-            map.serialize_entry("sub", actor)?;
-            if !before.is_empty() {
-                map.serialize_entry("act", &Level { issuer: self.issuer, chain: before })?;
-            }
         }
         map.end()
     }

@@ -5,6 +5,7 @@ mod assertion_type;
 pub mod exchange;
 mod fingerprint;
 pub mod grant;
+mod handover;
 pub mod ids;
 pub mod one_time;
 mod opaque;
@@ -21,6 +22,7 @@ pub use exchange::{
 };
 pub use fingerprint::{CredentialHash, Jkt};
 pub use grant::{GrantType, TokenRequest};
+pub use handover::{HandoverRequest, Recipient};
 pub use ids::{
     AgentId, ClientId, Digest, Issuer, Jti, LoginId, Purpose, RequestId, SubjectRef, TargetId, TaskId,
 };

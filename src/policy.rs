@@ -21,7 +21,7 @@ use memory::Memory;
 use request::Vocabulary;
 
 pub use active::{ActivePolicy, ReloadOutcome};
-pub use facts::{Delegator, Facts};
+pub use facts::{BroughtIn, Delegator, Facts};
 pub use load::{BUILTIN_FILES, PolicyError, Problem};
 pub use words::UnknownWord;
 
@@ -167,8 +167,9 @@ impl PolicySet {
     /// effect.
     pub fn decide(&self, facts: &Facts) -> Decision {
         let said = match &self.memory {
-            Some(memory) => memory.ask(facts),
-            None => self.whole.ask(facts),
+            // Handing over is rare, and what is remembered is remembered by the target.
+            Some(memory) if facts.brings_in.is_none() => memory.ask(facts),
+            Some(_) | None => self.whole.ask(facts),
         };
         let Ok(said) = said else {
             return self.decision("error", [Objection { policy: "facts".to_owned(), reason: None }]);

@@ -6,6 +6,7 @@ mod access_token;
 mod client;
 mod condition;
 mod conflicts;
+mod delegate;
 pub mod forms;
 mod keys;
 mod possession;
@@ -25,6 +26,7 @@ pub use access_token::{AccessTokenMark, AccessTokenSource, AccessTokenType};
 pub use client::{AssertionAudience, Client, ClientAuthentication, ClientSecret};
 pub use condition::{ClaimCheck, ClaimMatch, When};
 pub use conflicts::{Conflict, Party};
+pub use delegate::Delegate;
 pub use keys::{KeySource, KeysToken, Network, Reach};
 pub use possession::{Pin, Proof, TargetProof};
 pub use predicate::{LeapDay, Predicate, Question, is_reserved_claim};
@@ -85,6 +87,11 @@ impl Registry {
     pub fn target_of_resource(&self, resource: &ResourceUri) -> Option<&TargetId> {
         let named = self.targets.values().find(|target| target.resource.as_ref() == Some(resource));
         named.map(|target| &target.identifier)
+    }
+
+    /// The class of this name. There is one at most, because no two classes have the same name.
+    pub fn class(&self, name: &str) -> Option<&Arc<AgentClass>> {
+        self.workload_issuers.values().flat_map(|issuer| &issuer.classes).find(|class| class.name == name)
     }
 
     /// The words of `scope` that some target defines.

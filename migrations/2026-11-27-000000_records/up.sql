@@ -122,7 +122,8 @@ CREATE INDEX engagement_open ON engagement (task, agent) WHERE ended_at IS NULL;
 -- is one range of its index. `login` is absent where no user is behind the token; then the last of `actors`, whose others
 -- are the chain of actors, is the agent that the token is about, and the last of `classes` is its class. `jkt` is the
 -- thumbprint of the key that the token is bound to. A JWT has the `kid` of the key that signed it, and an opaque token
--- has its `claims`, sealed.
+-- has its `claims`, sealed. `handover` says for whom a handover is and until when it may be accepted, and `accepted_by` is
+-- the first agent that accepted it, which is the only one: it is written where it is still empty.
 CREATE TABLE token (
     jti BYTEA NOT NULL PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -141,6 +142,8 @@ CREATE TABLE token (
     rules TEXT NOT NULL,
     as_of BIGINT NOT NULL,
     jkt BYTEA,
+    handover TEXT,
+    accepted_by TEXT,
     hash BYTEA NOT NULL,
     revoked_at BIGINT,
     revoked_why TEXT
@@ -223,7 +226,7 @@ CREATE INDEX audit_of_request ON audit (request) WHERE request IS NOT NULL;
 -- condition, word for word.
 CREATE INDEX audit_at ON audit (at);
 CREATE INDEX audit_notable ON audit (at) WHERE (outcome <> 'granted' OR event NOT IN
-    ('exchange', 'revocation', 'introspection', 'pin', 'task_end', 'tasks_end', 'agent_state'));
+    ('exchange', 'handover', 'accept', 'revocation', 'introspection', 'pin', 'task_end', 'tasks_end', 'agent_state'));
 
 CREATE TABLE checkpoint_key (
     chain TEXT NOT NULL PRIMARY KEY,

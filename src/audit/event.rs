@@ -17,6 +17,10 @@ words! {
     Kind {
         /// A token request.
         Exchange => "exchange",
+        /// An agent brought in another, or asked to.
+        Handover => "handover",
+        /// An agent accepted a handover, or asked to.
+        Accept => "accept",
         Revocation => "revocation",
         Introspection => "introspection",
         /// Refusals of unauthenticated callers that were only counted.
@@ -52,6 +56,10 @@ words! {
 pub enum Event {
     /// A token request.
     Exchange(Box<ExchangeEvent>),
+    /// A token request by which an agent brings in another.
+    Handover(Box<ExchangeEvent>),
+    /// A token request by which an agent accepts a handover.
+    Accept(Box<ExchangeEvent>),
     Revocation(RevocationEvent),
     /// Introspections: a request that was refused, or granted ones that were counted.
     Introspection(IntrospectionEvent),
@@ -296,6 +304,8 @@ impl Event {
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Exchange(_) => Kind::Exchange,
+            Self::Handover(_) => Kind::Handover,
+            Self::Accept(_) => Kind::Accept,
             Self::Revocation(_) => Kind::Revocation,
             Self::Introspection(_) => Kind::Introspection,
             Self::Unauthenticated(_) => Kind::Unauthenticated,
@@ -364,6 +374,8 @@ impl Event {
             Self::Key(event) if event.act != KeyAct::Refreshed => event.changed = Some(effect.is_changed),
             Self::ClockReset(event) => event.number = effect.number,
             Self::Exchange(_)
+            | Self::Handover(_)
+            | Self::Accept(_)
             | Self::Revocation(_)
             | Self::Introspection(_)
             | Self::Unauthenticated(_)

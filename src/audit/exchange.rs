@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::effect::{Effect, Outcome};
 use crate::decision::{Found, Report, WayIn};
-use crate::delegation::record::{DelegatorKind, TokenKind};
+use crate::delegation::record::{DelegatorKind, TokenWord};
 use crate::oauth::{
-    AgentId, CredentialHash, Jkt, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId,
+    AgentId, CredentialHash, Jkt, Jti, LoginId, Purpose, Recipient, Scope, SubjectRef, TargetId, TaskId,
 };
 use crate::policy::PolicyRecord;
 use crate::verification::LoginToken;
@@ -57,9 +57,18 @@ pub struct ExchangeEvent {
     /// The token it was exchanged from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<Jti>,
+    /// Whom the agent brings in, as `agent_…` or `class:NAME`; only where it hands over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_to: Option<Recipient>,
+    /// Until when the handover may be accepted first, in whole seconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accept_until: Option<i64>,
+    /// The agent that handed over; only where the agent accepts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_from: Option<AgentId>,
     /// The kind of the issued token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token_kind: Option<TokenKind>,
+    pub token_kind: Option<TokenWord>,
     /// The target that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetId>,
@@ -122,7 +131,12 @@ pub(super) fn told(report: &Report, effect: &Effect) -> (Outcome, ExchangeEvent)
         levels: who.presented.iter().flat_map(|facts| facts.levels.iter().cloned()).collect(),
         jti: effect.jti,
         parent: who.parent,
-        token_kind: granted.map(|grant| grant.kind),
+        handed_to: who.handed_to.clone(),
+        accept_until: granted
+            .and_then(|grant| grant.kind.handover())
+            .map(|handover| handover.accept_until.seconds()),
+        accepted_from: granted.and_then(|grant| grant.accepted_from.clone()),
+        token_kind: granted.map(|grant| grant.kind.word()),
         target: report.asked.target.clone(),
         scope_asked: report.asked.scope.clone(),
         scope_defaulted: report.asked.is_default_scope,

@@ -3,8 +3,8 @@
 use super::{Event, ExchangeEvent, KeyAct, Outcome, ProcessAct, Requester, Row, StopEvent};
 use crate::base::text::wrap;
 use crate::base::time::Timestamp;
-use crate::delegation::record::{AgentState, DelegatorKind, TokenKind};
-use crate::oauth::Scope;
+use crate::delegation::record::{AgentState, DelegatorKind, TokenWord};
+use crate::oauth::{Recipient, Scope};
 
 /// The longest line, in characters. A name or an address that is longer stays whole.
 const WIDTH: usize = 100;
@@ -68,7 +68,9 @@ impl Row {
 
     fn add_what(&self, lines: &mut Vec<String>) {
         match &self.event {
-            Event::Exchange(event) => exchanged(event, &self.outcome, lines),
+            Event::Exchange(event) | Event::Handover(event) | Event::Accept(event) => {
+                exchanged(event, &self.outcome, lines);
+            }
             Event::Revocation(event) => {
                 lines.push(about(&[
                     ("token", event.jti.map(|jti| jti.to_string())),
@@ -148,6 +150,14 @@ impl Event {
             }
             Self::Exchange(_) if is_done => "token issued".to_owned(),
             Self::Exchange(_) => "token request".to_owned(),
+            Self::Handover(event) => match &event.handed_to {
+                Some(to) => format!("handover to {}", brought_in(to)),
+                None => "handover to an agent or a class that is not known".to_owned(),
+            },
+            Self::Accept(event) => match &event.accepted_from {
+                Some(from) => format!("handover of {from} accepted"),
+                None => "acceptance of a handover".to_owned(),
+            },
             Self::Revocation(_) => "revocation".to_owned(),
             Self::Introspection(event) => match event.count {
                 Some(count) => format!("{count} introspections of a token"),
@@ -214,12 +224,18 @@ fn exchanged(event: &ExchangeEvent, outcome: &Outcome, lines: &mut Vec<String>) 
         |scope: Option<&Scope>| scope.map_or("no scope that is configured".to_owned(), ToString::to_string);
     if *outcome == Outcome::Granted {
         let what = match event.token_kind {
-            Some(TokenKind::Task) => "got a task token for".to_owned(),
+            Some(TokenWord::Task) => "got a task token for".to_owned(),
+            Some(TokenWord::Handover) => "handed over".to_owned(),
             _ => format!("got, at {target}:"),
         };
         let until =
             event.expires_at.map(|at| format!(", until {}", Timestamp::from_seconds(at))).unwrap_or_default();
         lines.push(format!("{what} {}{until}", words(event.scope.as_ref())));
+        lines.extend(
+            event
+                .accept_until
+                .map(|at| format!("it has to be accepted until {}", Timestamp::from_seconds(at))),
+        );
         lines.push(about(&[
             ("token", event.jti.map(|jti| jti.to_string())),
             ("from", event.parent.map(|parent| parent.to_string())),
@@ -234,6 +250,14 @@ fn exchanged(event: &ExchangeEvent, outcome: &Outcome, lines: &mut Vec<String>) 
             format!("policy: {} by {} (set {})", policy.decision, policy.in_words(), policy.set)
         }),
     );
+}
+
+/// Whom an agent brings in, in words.
+fn brought_in(to: &Recipient) -> String {
+    match to {
+        Recipient::Agent(id) => id.to_string(),
+        Recipient::Class(name) => format!("an agent of class `{name}`"),
+    }
 }
 
 fn stopped(event: &StopEvent) -> String {

@@ -4,6 +4,7 @@
 mod agent;
 mod assertion;
 mod exchange;
+mod handover;
 mod inspect;
 mod introspect;
 mod key;
@@ -25,6 +26,8 @@ pub enum Token {
     Exchange(exchange::Exchange),
     /// Get a token about an agent itself, or begin a task of its own, without a user
     Agent(agent::Agent),
+    /// Bring in another agent, which accepts with its own credential
+    Handover(handover::Handover),
     /// Sign the assertion by which a client authenticates one request, for curl (RFC 7523)
     Assertion(assertion::Assertion),
     /// Decode a token on this machine, without verifying it
@@ -41,6 +44,7 @@ impl Token {
         match self {
             Self::Exchange(verb) => verb.run(output).await,
             Self::Agent(verb) => verb.run(output).await,
+            Self::Handover(verb) => verb.run(output).await,
             Self::Assertion(verb) => verb.run(output),
             Self::Inspect(verb) => verb.run(output),
             Self::Introspect(verb) => verb.run(output).await,

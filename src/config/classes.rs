@@ -7,15 +7,17 @@ use super::quotas::RawQuotas;
 use super::section::Section;
 use super::table::table;
 use crate::base::time::Lifetime;
-use crate::registry::{AgentClass, AgentLifetime, BuildClaims, ClaimCheck, ClaimMatch, Preset, When};
+use crate::registry::{
+    AgentClass, AgentLifetime, BuildClaims, ClaimCheck, ClaimMatch, Delegate, Preset, When,
+};
 
 table! {
     /// The classes of agents. The first class that matches applies.
     pub(super) struct RawClass {
         /// The name of the class in policy and audit. No other class of any issuer may have it.
         #[schemars(required, example = &"age-verification")]
-        name: Option<String>,
-        #[schemars(extend("x-default" = "any token of the issuer; required with `github`, `gitlab`, `gcp` and `azure`"))]
+        pub(super) name: Option<String>,
+        #[schemars(extend("x-default" = "any token of the issuer; required with `github`, `gitlab`, `gcp`, `azure` and `spiffe`"))]
         when: Option<RawWhen>,
         /// The events by which the workflows of the class may be started: `event_name` with `github`, `pipeline_source`
         /// with `gitlab`.
@@ -60,6 +62,10 @@ table! {
         /// The yes/no scopes that its agents may have answered. Each counts as one of `scopes`.
         #[schemars(example = ["age_over_18"])]
         answers: Vec<String>,
+        /// The classes of agents that its agents may bring in by handing over. The own agent of a client is written
+        /// `client:ID`.
+        #[schemars(example = ["age-verification"])]
+        delegates_to: Vec<String>,
         #[schemars(extend("x-default" = "those of the issuer alone"))]
         quotas: RawQuotas,
     }
@@ -78,6 +84,10 @@ pub(super) fn class(
 ) -> Option<AgentClass> {
     if raw.name.as_deref() == Some(OWN_AGENT_CLASS) {
         let what = "is `client`, which is the class of a client's own agent";
+        section.refuse("name", what, "choose another name");
+    }
+    if raw.name.as_deref().is_some_and(Delegate::is_ambiguous) {
+        let what = "begins with `client:`, by which `delegates_to` names the own agent of a client";
         section.refuse("name", what, "choose another name");
     }
     let when = raw.when.map(|when| conditions::when(&section.at("when"), when));
@@ -107,6 +117,7 @@ pub(super) fn class(
     };
     let targets = section.targets("targets", &raw.targets);
     let (answers, scopes) = section.scopes(&raw.answers, &raw.scopes);
+    let delegates_to = section.delegates(&raw.delegates_to);
     Some(AgentClass {
         name: raw.name?,
         when,
@@ -122,6 +133,7 @@ pub(super) fn class(
         scopes,
         targets,
         answers,
+        delegates_to,
     })
 }
 

@@ -77,6 +77,10 @@ table! {
         /// The yes/no scopes that the client's own agent may have answered. Each counts as one of `scopes`.
         #[schemars(example = ["age_over_18"])]
         answers: Vec<String>,
+        /// The classes of agents that the client's own agent may bring in by handing over. The own agent of a client is
+        /// written `client:ID`.
+        #[schemars(example = ["age-verification"])]
+        delegates_to: Vec<String>,
     }
 }
 
@@ -115,6 +119,7 @@ pub(super) fn client(section: &Section<'_>, mut raw: RawClient) -> Option<Client
     let targets = section.targets("targets", &raw.targets);
     let (answers, scopes) = section.scopes(&raw.answers, &raw.scopes);
     let default_scopes = default_scopes(section, &raw.default_scopes);
+    let delegates_to = section.delegates(&raw.delegates_to);
     let (may_act_as_agent, begins_tasks, proof) = (raw.may_act_as_agent, raw.begins_tasks, raw.proof);
     if section.is_refused("authentication") {
         return None;
@@ -142,6 +147,7 @@ pub(super) fn client(section: &Section<'_>, mut raw: RawClient) -> Option<Client
         targets,
         default_scopes,
         answers,
+        delegates_to,
     })
 }
 

@@ -5,9 +5,13 @@ use std::collections::BTreeSet;
 
 use super::raw::RawConfig;
 use super::workloads::RawWorkloadIssuer;
+use crate::oauth::ClientId;
+use crate::registry::Delegate;
 
 /// What is named somewhere in the file.
 pub(super) struct Names {
+    /// What `delegates_to` may name: the classes, and the own agent of each client.
+    pub(super) delegates: BTreeSet<String>,
     pub(super) clients: BTreeSet<String>,
     pub(super) targets: BTreeSet<String>,
     /// Scopes that a target defines or has answered.
@@ -24,8 +28,13 @@ impl Names {
     pub(super) fn of(raw: &RawConfig) -> Self {
         let answers: BTreeSet<String> =
             raw.target.iter().flat_map(|target| target.answers.keys().cloned()).collect();
+        let classes = raw.workload_issuer.iter().flat_map(|issuer| &issuer.class);
+        let classes = classes.filter_map(|class| class.name.clone());
+        let clients = raw.client.iter().filter_map(|client| client.id.as_deref().map(ClientId::new));
+        let own_agents = clients.map(|id| Delegate::OwnAgent(id).to_string());
         let defined = raw.target.iter().flat_map(|target| target.scopes.keys().cloned());
         Self {
+            delegates: classes.chain(own_agents).collect(),
             clients: raw.client.iter().filter_map(|client| client.id.clone()).collect(),
             targets: raw.target.iter().filter_map(|target| target.identifier.clone()).collect(),
             scopes: defined.chain(answers.iter().cloned()).collect(),

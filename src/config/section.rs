@@ -11,6 +11,7 @@ use super::source::Places;
 use crate::base::nearest::nearest;
 use crate::jose::Algorithm;
 use crate::oauth::{ClientId, Scope, ScopeToken, TargetId};
+use crate::registry::Delegate;
 use crate::registry::forms::Fault;
 
 /// What the conversions of one file share.
@@ -142,6 +143,12 @@ impl<'a> Section<'a> {
     /// Targets of the file.
     pub(super) fn targets(&self, key: &str, names: &[String]) -> BTreeSet<TargetId> {
         self.names(key, names, &self.known().targets, "target", |id| Some(TargetId::new(id)))
+    }
+
+    /// The key `delegates_to`: classes of the file, and the own agents of its clients.
+    pub(super) fn delegates(&self, names: &[String]) -> BTreeSet<Delegate> {
+        let make = |name: &str| Some(Delegate::parse(name));
+        self.names("delegates_to", names, &self.known().delegates, "class or `client:ID`", make)
     }
 
     /// The keys `answers` and `scopes`: yes/no scopes, and the scopes with those among them.

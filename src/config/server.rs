@@ -73,6 +73,9 @@ table! {
         /// As many tasks may one ID token begin, for all clients and agents together.
         #[schemars(range(min = 1, max = 1000))]
         max_per_login: u32 = 20,
+        /// How long after a handover an agent may accept it first.
+        #[schemars(range(min = 5, max = 3600))]
+        accept_within_seconds: u32 = 300,
     }
 }
 
@@ -120,6 +123,7 @@ impl RawTasks {
             max_lifetime: Lifetime::from_seconds(self.max_lifetime_seconds),
             max_chain_depth: self.max_chain_depth,
             max_per_login: self.max_per_login,
+            accept_within: Lifetime::from_seconds(self.accept_within_seconds),
         }
     }
 }

@@ -87,7 +87,7 @@ table! {
         #[schemars(example = &"off", extend("x-default" = "`first-key`; `off` where the key is the instance, and with `gcp` and `azure`"))]
         pin: Option<Pin>,
         #[schemars(extend("x-default" = "none: no agent of the issuer is known"))]
-        class: Vec<RawClass>,
+        pub(super) class: Vec<RawClass>,
         #[schemars(extend("x-default" = "`agents.quotas`"))]
         quotas: Option<RawQuotas>,
     }

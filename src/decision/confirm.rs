@@ -28,6 +28,8 @@ pub struct Placement {
     pub is_new_subject: bool,
     /// Whether the actor comes into a task that another began.
     pub is_new_in_task: bool,
+    /// Whether the actor is the first that accepts the handover.
+    pub is_first_acceptance: bool,
 }
 
 /// Judges a permit by what was read inside the transaction that is to write it, with the rules that
@@ -46,6 +48,11 @@ pub fn confirm(permit: &Permit, locked: &Recorded, now: Timestamp) -> Confirmed 
             if let Err(fault) = live(lineage, now) {
                 return Confirmed::Refused(Cause::subject(fault));
             }
+            // Two agents may have been permitted to accept at once: the first that is written is the only one.
+            let handover = lineage.delegation.kind.handover();
+            if handover.is_some_and(|handover| !handover.is_open_to(&terms.actor.id)) {
+                return Confirmed::Refused(Cause::subject(TokenFault::HandedToAnother));
+            }
             let agent = record.actor.as_ref();
             let checked = check_agent(agent, &terms.client, now).and_then(|()| {
                 check_credential(&lineage.stops, &terms.actor, &terms.client, terms.credential_at)
@@ -60,6 +67,7 @@ pub fn confirm(permit: &Permit, locked: &Recorded, now: Timestamp) -> Confirmed 
                 subject: lineage.behind.subject().map(|subject| subject.reference),
                 is_new_subject: false,
                 is_new_in_task: terms.proposal.chain.len() > lineage.delegation.chain.len(),
+                is_first_acceptance: handover.is_some_and(|handover| handover.accepted_by.is_none()),
             })
         }
         (Origin::Agent { .. }, Recorded::Agent(record)) => of_agent(terms, record, now),
@@ -76,7 +84,12 @@ fn of_agent(terms: &Terms, record: &AgentRecord, now: Timestamp) -> Confirmed {
         Ok(()) if record.stops.close(&terms.proposal.target) => {
             Confirmed::Refused(Plain::TargetStopped.into())
         }
-        Ok(()) => Confirmed::Write(Placement { subject: None, is_new_subject: false, is_new_in_task: false }),
+        Ok(()) => Confirmed::Write(Placement {
+            subject: None,
+            is_new_subject: false,
+            is_new_in_task: false,
+            is_first_acceptance: false,
+        }),
     }
 }
 
@@ -104,14 +117,14 @@ fn first_hop(terms: &Terms, hop: &FirstHop, record: &LoginRecord, now: Timestamp
                 subject: known.or(Some(hop.user.subject.reference)),
                 is_new_subject: known.is_none(),
                 is_new_in_task: false,
+                is_first_acceptance: false,
             })
         }
     }
 }
 
 /// Whether the new token is a direct child of `parent` as it is recorded now: it has the same task and is on the same
-/// behalf, expires no
-/// later, and adds at most the current actor to the chain.
+/// behalf, expires no later, and adds at most the current actor to the chain.
 fn is_child(terms: &Terms, parent: Jti, lineage: &Lineage) -> bool {
     let (own, from) = (&terms.proposal, &lineage.delegation);
     terms.task == from.task

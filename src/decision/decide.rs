@@ -11,12 +11,12 @@ use super::report::{Check, Found, Proposal, Report};
 use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::delegation::actor::Acting;
-use crate::delegation::answers::SealedAnswer;
 use crate::delegation::binding::PinnedUse;
+use crate::delegation::ceiling::Ceilings;
 use crate::delegation::plan::{LoginRecord, TaskPlan};
 use crate::delegation::quota::AgentQuotas;
 use crate::delegation::record::{Behind, DelegatorKind, Grounds, Lineage, Login, SignedIn, Task};
-use crate::delegation::recorded::{AgentRecord, Recorded};
+use crate::delegation::recorded::{AgentRecord, Recorded, TokenRecord};
 use crate::delegation::rules::Right;
 use crate::delegation::stops::Stops;
 use crate::oauth::{AgentId, Cause, Jti, TaskId};
@@ -100,7 +100,7 @@ struct Unread {
 #[derive(Clone, Copy)]
 enum Held<'a> {
     Login(&'a VerifiedLogin, &'a LoginRecord),
-    Token(&'a Lineage, Option<&'a SealedAnswer>),
+    Token(&'a Lineage, &'a TokenRecord),
     /// None: the agent asks for itself.
     Nothing(&'a AgentRecord),
 }
@@ -158,6 +158,8 @@ impl Root<'_> {
 /// token, and what it goes back to.
 struct Bound<'a> {
     right: Right<'a>,
+    /// What the new token may be for and grant at most.
+    ceilings: Ceilings<'a>,
     root: Root<'a>,
     chain: Vec<AgentId>,
     /// The new token expires at this time at the latest.
@@ -196,12 +198,15 @@ impl<'a> Walk<'a> {
         grounds: Grounds,
         (answer, answers): (Option<GivenAnswer>, Vec<KnownAnswer>),
     ) -> Permit {
-        let Bound { root, .. } = bound;
+        let Bound { right, root, .. } = bound;
         let jti = self.question.fresh.jti;
         let task_id = root.task().map_or_else(|| TaskId::new(jti.uuid()), |task| task.id);
         let origin = match root {
             Root::Agent { task } => Origin::Agent { task: task.map(Box::new) },
-            Root::Token { parent, behind, .. } => Origin::Later { parent, behind: behind.clone() },
+            Root::Token { parent, behind, .. } => {
+                let is_accepted = matches!(right, Right::Accept(..));
+                Origin::Later { parent, behind: behind.clone(), is_accepted }
+            }
             Root::Login { login, plan, user, task } => Origin::FirstHop(Box::new(FirstHop {
                 plan,
                 task,

@@ -5,6 +5,7 @@ use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::delegation::actor::Acting;
 use crate::delegation::assurance::Demands;
+use crate::delegation::record::TokenKind;
 use crate::oauth::{AgentId, Purpose};
 use crate::policy::{Delegator, Facts};
 
@@ -25,7 +26,9 @@ pub fn exchange_facts(
         client: acting.client.id.clone(),
         prior_actors: prior_actors(proposal, &delegator),
         target: proposal.target.clone(),
-        is_task_token: proposal.target_config.is_none(),
+        is_task_token: proposal.kind == TokenKind::Task,
+        brings_in: proposal.brings_in.clone(),
+        accepted_from: proposal.accepted_from.clone(),
         onward_from: proposal.onward_from.clone(),
         is_listed_onward: is_listed_onward(config, proposal),
         scope: proposal.scope.clone(),

@@ -12,14 +12,15 @@ use crate::delegation::actor::Acting;
 use crate::delegation::answers::SealedAnswer;
 use crate::delegation::record::Grounds;
 use crate::delegation::record::{
-    Agent, AgentState, Behalf, Behind, Delegation, Delegator, Lineage, Login, SignedIn, Subject, Task,
-    TokenForm, TokenKind,
+    Agent, AgentState, Behalf, Behind, Delegation, Delegator, Handover, Lineage, Login, SignedIn, Subject,
+    Task, TokenForm, TokenKind,
 };
 use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::stops::{StopNumber, Stops};
 use crate::oauth::exchange::Reading;
 use crate::oauth::{
-    AgentId, ClientId, ExchangeRequest, Issuer, Jti, LoginId, Params, Scope, SubjectRef, TargetId, TaskId,
+    AgentId, ClientId, ExchangeRequest, HandoverRequest, Issuer, Jkt, Jti, LoginId, Params, Recipient, Scope,
+    SubjectRef, TargetId, TaskId,
 };
 use crate::policy::PolicySet;
 use crate::testing::definition;
@@ -200,6 +201,41 @@ impl Scene {
         scene
     }
 
+    /// The assistant's task token, by which it brings in a courier for `tickets:search`.
+    pub(crate) fn handed_over() -> Self {
+        let form = format!("audience={DEPUTY}&scope=tickets:search&requested_actor=class:courier");
+        Self::with("assistant", &later(&form), |world| {
+            let token = delegation(TokenKind::Task, DEPUTY, "tickets:search tickets:book files.read");
+            (own(world, "assistant", &token), recorded(world, token, None))
+        })
+    }
+
+    /// What the assistant handed over to agent B, which accepts it for `tickets:search` at `tickets`.
+    pub(crate) fn accepted() -> Self {
+        let mut scene = Self::with("agent-b", &later("audience=tickets&scope=tickets:search"), |world| {
+            let above = delegation(TokenKind::Task, DEPUTY, "tickets:search tickets:book files.read");
+            let to_b = handover(Recipient::Agent(own_agent(world, "agent-b").id), None);
+            let kind = TokenKind::Handover(Box::new(to_b));
+            let mut token = delegation(kind, DEPUTY, "tickets:search tickets:book");
+            token.jti = Jti::new(id(20));
+            token.ancestors = vec![above.jti];
+            (own(world, "agent-b", &token), recorded(world, token, None))
+        });
+        scene.lineage(|lineage| {
+            lineage.ancestors =
+                vec![delegation(TokenKind::Task, DEPUTY, "tickets:search tickets:book files.read")];
+        });
+        scene
+    }
+
+    /// Changes what is recorded of the handover that is accepted.
+    pub(crate) fn handover(&mut self, change: impl FnOnce(&mut Handover)) -> &mut Self {
+        self.lineage(|lineage| {
+            let TokenKind::Handover(handover) = &mut lineage.delegation.kind else { panic!("no handover") };
+            change(handover);
+        })
+    }
+
     /// Asks for something else.
     pub(crate) fn ask(&mut self, what: &str) -> &mut Self {
         let actor = self.request.actor.clone();
@@ -308,8 +344,14 @@ pub(crate) fn delegation(kind: TokenKind, target: &str, scope: &str) -> Delegati
     }
 }
 
+/// What is recorded of a handover that was given now.
+pub(crate) fn handover(recipient: Recipient, key: Option<Jkt>) -> Handover {
+    Handover::new(&HandoverRequest { recipient, key }, NOW, Lifetime::from_seconds(300))
+}
+
 fn recorded(world: &World, token: Delegation, answer: Option<SealedAnswer>) -> Recorded {
-    Recorded::Token(Box::new(TokenRecord { lineage: Some(lineage(world, token)), actor: None, answer }))
+    let lineage = Some(lineage(world, token));
+    Recorded::Token(Box::new(TokenRecord { lineage, answer, ..TokenRecord::default() }))
 }
 
 /// The user who is behind a token, with their login.

@@ -105,8 +105,8 @@ pub enum Origin {
     FirstHop(Box<FirstHop>),
     /// The agent itself. It begins this task, or gets a token about itself.
     Agent { task: Option<Box<Task>> },
-    /// A token of Deputy's own.
-    Later { parent: Jti, behind: Behind },
+    /// A token of Deputy's own. An accepted one is a handover.
+    Later { parent: Jti, behind: Behind, is_accepted: bool },
 }
 
 /// What the first hop does with the task: it begins one, or joins one.

@@ -96,7 +96,7 @@ fn as_delegation(terms: &Terms) -> Delegation {
     let Terms { jti, proposal, client, task, .. } = terms;
     Delegation {
         jti: *jti,
-        kind: proposal.kind,
+        kind: proposal.kind.clone(),
         task: *task,
         behalf: terms.behalf(),
         ancestors: proposal.ancestors.clone(),
@@ -121,17 +121,17 @@ fn as_delegation(terms: &Terms) -> Delegation {
 fn reach(
     config: &Config,
     acting: &Acting,
-    kind: TokenKind,
+    kind: &TokenKind,
     target: &TargetId,
     scope: &Scope,
 ) -> BTreeSet<TargetId> {
     let mut open: Vec<TargetId> = match kind {
         TokenKind::Access | TokenKind::Agent => vec![target.clone()],
-        TokenKind::Task => config
+        TokenKind::Task | TokenKind::Handover(_) => config
             .registry
             .targets
             .values()
-            .filter(|target| acting.may_reach(&target.identifier))
+            .filter(|target| acting.ceiling().may_reach(&target.identifier))
             .filter(|target| target.scopes.keys().any(|word| scope.contains(word.as_str())))
             .map(|target| target.identifier.clone())
             .collect(),
@@ -159,14 +159,14 @@ fn check(
     if child.expires_at > parent.expires_at {
         return Err("lifetime grew".to_owned());
     }
-    let before = reach(config, parent_acting, parent.kind, &parent.target, &parent.scope);
-    let after = reach(config, actor, child.kind, &child.target, &child.scope);
+    let before = reach(config, parent_acting, &parent.kind, &parent.target, &parent.scope);
+    let after = reach(config, actor, &child.kind, &child.target, &child.scope);
     if !after.is_subset(&before) {
         return Err(format!("reach grew from {before:?} to {after:?}"));
     }
     let grown: Vec<AgentId> = std::iter::once(&actor.id).chain(&parent.chain).cloned().collect();
     let is_right_chain = match parent.kind {
-        TokenKind::Task => child.chain == parent.chain,
+        TokenKind::Task | TokenKind::Handover(_) => child.chain == parent.chain,
         TokenKind::Access | TokenKind::Agent => child.chain == grown,
     };
     if !is_right_chain {
@@ -217,12 +217,12 @@ struct Held {
 }
 
 /// The record after a token was issued on these terms.
-fn record(before: Option<&Held>, terms: &Terms, acting: &Acting) -> Lineage {
+pub(super) fn record(before: Option<&Lineage>, terms: &Terms, acting: &Acting) -> Lineage {
     let delegation = as_delegation(terms);
     let agent = acting.to_agent(NOW);
     match (before, &terms.origin) {
-        (Some(held), _) => {
-            let mut lineage = held.lineage.clone();
+        (Some(before), _) => {
+            let mut lineage = before.clone();
             lineage.ancestors.push(std::mem::replace(&mut lineage.delegation, delegation));
             if lineage.delegation.chain.len() > lineage.agents.len() {
                 lineage.agents.insert(0, agent);
@@ -309,7 +309,7 @@ fn play(world: &World, asks: &[Ask], plant: Plant) -> Result<usize, String> {
                 return Err("the second look differs from the first".to_owned());
             }
         }
-        let lineage = record(held.as_ref(), &terms, &actor);
+        let lineage = record(held.as_ref().map(|held| &held.lineage), &terms, &actor);
         if terms.proposal.expires_at > user_of(&lineage).login.ends_at.min(lineage.task.expires_at) {
             return Err("outlives login or task".to_owned());
         }
@@ -325,6 +325,7 @@ fn write_of(terms: &Terms, held: &Held) -> Confirmed {
         subject: Some(user_of(&held.lineage).subject.reference),
         is_new_subject: false,
         is_new_in_task: terms.proposal.chain.len() > held.lineage.delegation.chain.len(),
+        is_first_acceptance: false,
     })
 }
 

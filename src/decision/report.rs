@@ -8,10 +8,10 @@ use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::delegation::record::{DelegatorKind, TokenKind};
 use crate::oauth::{
-    AgentId, Audience, Cause, ClientId, CredentialHash, Jkt, Jti, LoginId, Purpose, Scope, ScopeToken,
-    SubjectRef, TargetId, TaskId,
+    AgentId, Audience, Cause, ClientId, CredentialHash, Jkt, Jti, LoginId, Purpose, Recipient, Scope,
+    ScopeToken, SubjectRef, TargetId, TaskId,
 };
-use crate::policy::{self, Facts};
+use crate::policy::{self, BroughtIn, Facts};
 use crate::registry::Target;
 use crate::verification::LoginFacts;
 
@@ -119,6 +119,8 @@ pub struct Who {
     pub purpose: Option<Purpose>,
     /// The subject token, where it is one of Deputy's own.
     pub parent: Option<Jti>,
+    /// Whom the agent asks to bring in, if the configuration or the record knows them.
+    pub handed_to: Option<Recipient>,
     /// The key that the request proved.
     pub proven: Option<Jkt>,
     /// The platform's credential that the actor was presented by.
@@ -138,11 +140,10 @@ pub struct PolicyReport {
 /// The proposed token. Nothing in it exceeds the token that it is exchanged from.
 #[derive(Clone, Debug)]
 pub struct Proposal {
-    /// Task or access token.
     pub kind: TokenKind,
     /// `aud`.
     pub target: TargetId,
-    /// The configuration of the target; absent for a task token.
+    /// The configuration of the target; absent for a task token and for a handover.
     pub target_config: Option<Arc<Target>>,
     /// What was asked for, whole.
     pub scope: Scope,
@@ -156,6 +157,10 @@ pub struct Proposal {
     pub ancestors: Vec<Jti>,
     /// The target of the subject token, where the exchange goes onward from it.
     pub onward_from: Option<TargetId>,
+    /// The agent that handed over, where a handover is accepted.
+    pub accepted_from: Option<AgentId>,
+    /// Whom the agent brings in, where it hands over.
+    pub brings_in: Option<BroughtIn>,
     /// The key that it is bound to.
     pub bound_to: Option<Jkt>,
     /// `iat`, in whole seconds.
@@ -171,8 +176,21 @@ impl Proposal {
     }
 }
 
+/// What a token request is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Act {
+    /// The agent asks for a token for itself.
+    #[default]
+    Exchange,
+    /// The agent asks to bring in another.
+    HandOver,
+    /// The agent accepts a handover.
+    Accept,
+}
+
 #[derive(Clone, Debug)]
 pub struct Report {
+    pub act: Act,
     pub asked: Asked,
     pub who: Who,
     /// What policy said; absent if it was not asked.
@@ -189,6 +207,7 @@ impl Report {
     /// The report of a request of which only the client is known.
     pub const fn of_client(client: ClientId) -> Self {
         Self {
+            act: Act::Exchange,
             asked: Asked { target: None, scope: None, is_default_scope: false },
             who: Who {
                 client,
@@ -204,6 +223,7 @@ impl Report {
                 begins_task: false,
                 purpose: None,
                 parent: None,
+                handed_to: None,
                 proven: None,
                 credential: None,
             },
@@ -234,6 +254,13 @@ impl Report {
         };
         if let SubjectResult::Own(Ok(own)) = &question.verified.subject {
             report.who.parent = Some(own.jti());
+        }
+        if let Some(asked) = &request.handover {
+            report.act = Act::HandOver;
+            let is_class = |name: &str| config.registry.class(name).is_some();
+            let known = Some(&asked.recipient);
+            let known = known.filter(|to| matches!(to, Recipient::Class(name) if is_class(name)));
+            report.who.handed_to = known.cloned();
         }
         report.who.proven = question.proven();
         let workload = question.verified.actor.as_ref().ok().and_then(|acting| acting.workload.as_ref());

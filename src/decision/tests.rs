@@ -15,6 +15,8 @@ use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::oauth::{Cause, ClientId, Plain, ScopeToken, TargetId, TokenFault};
 use crate::verification::{KeysUnknown, MayAct, NotVerified};
 
+mod handovers;
+
 /// The check at which the walk ended, and the word of the cause.
 fn ended(scene: &Scene) -> (Check, String) {
     let Decision { report, outcome } = scene.decide();
@@ -36,7 +38,9 @@ fn permit(scene: &Scene) -> (Report, Permit) {
 
 #[test]
 fn a_valid_request_passes_every_check_and_is_permitted() {
-    for scene in [Scene::first_hop(), Scene::continued(), Scene::onward()] {
+    for scene in
+        [Scene::first_hop(), Scene::continued(), Scene::onward(), Scene::handed_over(), Scene::accepted()]
+    {
         let (report, permit) = permit(&scene);
         assert_eq!(report.stopped(), None);
         assert!(report.checks().iter().all(|(_, found)| *found == Found::Passed));
@@ -205,7 +209,7 @@ fn a_task_token_answers_nothing_and_reaches_what_the_ceiling_defines() {
     scene.ask(&format!("audience={DEPUTY}&scope=tickets:search tickets:book age_over_18"));
     let (report, granted) = permit(&scene);
     let proposal = &granted.terms().proposal;
-    assert_eq!((proposal.kind, proposal.answer.as_ref()), (TokenKind::Task, None));
+    assert_eq!((&proposal.kind, proposal.answer.as_ref()), (&TokenKind::Task, None));
     assert_eq!(granted.terms().answers.len(), 1, "the answer for `tickets` is kept with the login");
     assert!(report.policy.unwrap().facts.is_task_token);
 }
@@ -380,10 +384,13 @@ fn a_resource_server_sees_only_live_access_tokens_for_its_own_target() {
 fn a_client_revokes_its_own_tokens_and_by_a_task_token_the_task() {
     let mine = ClientId::new("assistant");
     let access = super::fixtures::delegation(TokenKind::Access, "tickets", "tickets:search");
-    let task = super::fixtures::delegation(TokenKind::Task, DEPUTY, "tickets:search");
-    assert_eq!(revocation(&mine, None, &access).map(|revocation| revocation.why), Ok(EndReason::Revoked));
-    assert_eq!(revocation(&mine, None, &task).map(|revocation| revocation.why), Ok(EndReason::TaskDone));
-    assert_eq!(revocation(&ClientId::new("other"), None, &task), Err(Plain::TokenOfOtherClient));
+    let token = super::fixtures::delegation(TokenKind::Task, DEPUTY, "tickets:search");
+    let task = super::fixtures::lineage(&Scene::first_hop().world, token.clone()).task;
+    let ends =
+        |client: &ClientId, token| revocation(client, None, token, Some(&task)).map(|revoked| revoked.ends);
+    assert_eq!(ends(&mine, &access), Ok(Ends::Token));
+    assert_eq!(ends(&mine, &token), Ok(Ends::Task));
+    assert_eq!(ends(&ClientId::new("other"), &token), Err(Plain::TokenOfOtherClient));
 }
 
 #[test]

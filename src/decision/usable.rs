@@ -59,7 +59,8 @@ pub fn is_named(registry: &Registry, lineage: &Lineage) -> bool {
     };
     let is_token_named = |token: &Delegation| {
         registry.clients.contains_key(&token.client)
-            && (token.kind == TokenKind::Task || registry.targets.contains_key(&token.target))
+            && (matches!(token.kind, TokenKind::Task | TokenKind::Handover(_))
+                || registry.targets.contains_key(&token.target))
             && token.classes.iter().all(|class| has_class(registry, class))
     };
     is_user_named

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::ceiling::Ceiling;
 use super::record::{Agent, AgentState, Provenance};
 use super::stops::StopNumber;
 use crate::base::time::Timestamp;
-use crate::oauth::{AgentId, Issuer, Plain, Scope, ScopeToken, TargetId, TokenFault};
+use crate::oauth::{AgentId, Issuer, ScopeToken, TokenFault};
 use crate::registry::{AgentClass, AgentLifetime, Client, ClientAuthentication};
 use crate::verification::{MayAct, VerifiedWorkload};
 
@@ -81,24 +82,9 @@ impl Acting {
         self.workload.as_ref().map(VerifiedWorkload::issued_at)
     }
 
-    /// Whether the ceiling (the client's and the class's) holds this target.
-    pub fn may_reach(&self, target: &TargetId) -> bool {
-        self.client.targets.contains(target)
-            && self.workload_class().is_none_or(|class| class.targets.contains(target))
-    }
-
-    /// Whether the ceiling holds this scope.
-    ///
-    /// # Errors
-    /// Not the client's; not the class's.
-    pub fn check_scope(&self, scope: &Scope) -> Result<(), Plain> {
-        if !scope.is_subset_of(&self.client.scopes) {
-            return Err(Plain::ScopeNotInClient);
-        }
-        match self.workload_class() {
-            Some(class) if !scope.is_subset_of(&class.scopes) => Err(Plain::ScopeNotInClass),
-            _ => Ok(()),
-        }
+    /// The most that it may have: the client's ceiling and the class's.
+    pub fn ceiling(&self) -> Ceiling<'_> {
+        Ceiling::new(&self.client, self.workload_class())
     }
 
     /// The yes/no scopes it may have answered.

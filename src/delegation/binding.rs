@@ -20,14 +20,16 @@ pub fn check_demanded(registry: &Registry, acting: &Acting, proven: Option<Jkt>)
     }
 }
 
-/// Whether the subject token may be exchanged by who proved this key. A bound token is continued by its key alone. To go
-/// onward from it needs no proof by its key: possession was proven to the audience that exchanges it.
+/// Whether the subject token may be exchanged by who proved this key. A bound token is continued or handed over by its key
+/// alone, and a handover that names a key is accepted by that key alone. To go onward from a bound token needs no proof by
+/// its key: possession was proven to the audience that exchanges it.
 ///
 /// # Errors
 /// [`Plain::ProofMissing`]; [`TokenFault::OtherKey`].
 pub fn check_holder(right: Right<'_>, proven: Option<Jkt>) -> Result<(), Fault> {
     let bound_to = match right {
-        Right::Continue(parent) => parent.bound_to,
+        Right::Continue(parent) | Right::HandOver(parent, _) => parent.bound_to,
+        Right::Accept(_, handover) => handover.key,
         Right::Login | Right::Own | Right::Onward(_) => None,
     };
     match (bound_to, proven) {
@@ -39,13 +41,23 @@ pub fn check_holder(right: Right<'_>, proven: Option<Jkt>) -> Result<(), Fault> 
 }
 
 /// The key that the new token is bound to. A task token is bound only where the client's own credential is one that
-/// could be stolen; a token for a target, unless the target cannot check it.
+/// could be stolen, or where the agent accepts a handover; a token for a target, unless the target cannot check it. A
+/// handover is bound to no key of its giver.
 ///
 /// # Errors
 /// [`Plain::ProofMissing`]: the target takes bound tokens only.
-pub fn bound_to(reach: &Reach, client: &Client, proven: Option<Jkt>) -> Result<Option<Jkt>, Plain> {
+pub fn bound_to(
+    right: Right<'_>,
+    reach: &Reach,
+    client: &Client,
+    proven: Option<Jkt>,
+) -> Result<Option<Jkt>, Plain> {
     match reach {
-        Reach::Task(_) => Ok(proven.filter(|_| !client.authentication.proves_key())),
+        Reach::Handover(..) => Ok(None),
+        Reach::Task(_) => {
+            let is_accepted = matches!(right, Right::Accept(..));
+            Ok(proven.filter(|_| is_accepted || !client.authentication.proves_key()))
+        }
         Reach::One(target) => match (target.proof, proven) {
             (TargetProof::None, _) => Ok(None),
             (TargetProof::Required, None) => Err(Plain::ProofMissing),
@@ -106,9 +118,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::decision::fixtures::{age_agent, config, delegation, own_agent, valid_world};
+    use crate::decision::fixtures::{age_agent, config, delegation, handover, own_agent, valid_world};
     use crate::delegation::record::TokenKind;
-    use crate::oauth::{ClientId, TargetId};
+    use crate::oauth::{ClientId, HandoverRequest, Recipient, TargetId};
 
     const ONE: Jkt = Jkt::new([1; 32]);
     const OTHER: Jkt = Jkt::new([2; 32]);
@@ -135,6 +147,40 @@ mod tests {
     }
 
     #[test]
+    fn a_bound_task_token_is_handed_over_by_its_key_alone_and_the_handover_is_bound_to_none() {
+        let mut token = delegation(TokenKind::Task, "x", "tickets:search");
+        token.bound_to = Some(ONE);
+        let asked = HandoverRequest { recipient: Recipient::Class("planner".to_owned()), key: None };
+        let right = Right::HandOver(&token, &asked);
+        let handed = PROVEN.map(|proven| check_holder(right, proven).is_ok());
+        assert_eq!(handed, [false, true, false]);
+        let config = config();
+        let client = &config.registry.clients[&ClientId::new("tickets-api")];
+        let reach = Reach::Handover(Vec::new(), asked.clone());
+        assert_eq!(bound_to(right, &reach, client, Some(ONE)), Ok(None));
+    }
+
+    #[test]
+    fn a_handover_that_names_a_key_is_accepted_by_it_alone_and_accepting_binds_to_the_acceptor() {
+        let config = config();
+        let assistant = &config.registry.clients[&ClientId::new("assistant")];
+        for (key, expected) in [
+            (None, [Ok(()); 3]),
+            (
+                Some(ONE),
+                [Err(Fault::Request(Plain::ProofMissing)), Ok(()), Err(Fault::Subject(TokenFault::OtherKey))],
+            ),
+        ] {
+            let handover = handover(Recipient::Class("planner".to_owned()), key);
+            let token = delegation(TokenKind::Handover(Box::new(handover.clone())), "x", "tickets:search");
+            let right = Right::Accept(&token, &handover);
+            assert_eq!(PROVEN.map(|proven| check_holder(right, proven)), expected);
+            let bound = PROVEN.map(|proven| bound_to(right, &Reach::Task(Vec::new()), assistant, proven));
+            assert_eq!(bound, PROVEN.map(Ok), "although its assertions prove a key");
+        }
+    }
+
+    #[test]
     fn a_target_says_whether_its_tokens_are_bound() {
         let config = config();
         let client = &config.registry.clients[&ClientId::new("assistant")];
@@ -142,7 +188,7 @@ mod tests {
             let mut target = (*config.registry.targets[&TargetId::new("tickets")]).clone();
             target.proof = proof;
             let reach = Reach::One(Arc::new(target));
-            [None, Some(ONE)].map(|proven| bound_to(&reach, client, proven))
+            [None, Some(ONE)].map(|proven| bound_to(Right::Login, &reach, client, proven))
         };
         assert_eq!(bound(TargetProof::Optional), [Ok(None), Ok(Some(ONE))]);
         assert_eq!(bound(TargetProof::Required), [Err(Plain::ProofMissing), Ok(Some(ONE))]);
@@ -154,7 +200,7 @@ mod tests {
         let config = config();
         let bound = |client| {
             let client = &config.registry.clients[&ClientId::new(client)];
-            bound_to(&Reach::Task(Vec::new()), client, Some(ONE))
+            bound_to(Right::Login, &Reach::Task(Vec::new()), client, Some(ONE))
         };
         assert_eq!(bound("assistant"), Ok(None), "its assertions prove a key already");
         assert_eq!(bound("tickets-api"), Ok(Some(ONE)), "it has a secret");

@@ -2,6 +2,7 @@
 //! predicate that says whether a delegation still lives.
 
 mod behind;
+mod token_kind;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::oauth::{
 };
 use crate::registry::AgentLifetime;
 pub use crate::verification::{Build, LoginFacts};
+pub use token_kind::{Handover, TokenKind, TokenWord};
 
 /// A user: (`iss`, `sub`) at their provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -245,18 +247,6 @@ impl Deref for Login {
     }
 }
 
-words! {
-    /// What a delegation is for.
-    TokenKind {
-        /// Addressed to Deputy itself, good only for being exchanged.
-        Task => "task",
-        /// For a target.
-        Access => "access",
-        /// For a target and about an agent itself, which acts for nobody. It belongs to no task.
-        Agent => "agent",
-    }
-}
-
 /// What policy let a token through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grounds {
@@ -270,7 +260,6 @@ pub struct Grounds {
 pub struct Delegation {
     /// Its `jti`.
     pub jti: Jti,
-    /// Task or access token.
     pub kind: TokenKind,
     /// The task. A token about an agent itself belongs to none: it is alone, under its own identifier.
     pub task: TaskId,
@@ -359,6 +348,9 @@ pub fn live(lineage: &Lineage, now: Timestamp) -> Result<(), TokenFault> {
     }
     if behind.login().is_some_and(|login| now >= login.ends_at) {
         return Err(TokenFault::LoginEnded);
+    }
+    if delegation.kind.handover().is_some_and(|handover| handover.is_over(now)) {
+        return Err(TokenFault::HandoverExpired);
     }
     if agents.len() != delegation.agents().count() || !agents.iter().all(|agent| agent.may_act(now)) {
         return Err(TokenFault::AgentEnded);

@@ -43,6 +43,8 @@ pub struct TokenRecord {
     pub lineage: Option<Lineage>,
     /// The agent that is to act, where it was read and is known.
     pub actor: Option<Agent>,
+    /// The agent that a handover names by its identifier, if it is known.
+    pub requested: Option<Agent>,
     /// The login's answer to the yes/no scope that is asked of the target, opened; absent if there is none.
     pub answer: Option<SealedAnswer>,
 }

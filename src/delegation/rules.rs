@@ -5,10 +5,12 @@
 use std::sync::Arc;
 
 use super::actor::Acting;
-use super::record::{Delegation, DelegatorKind, TokenKind};
+use super::ceiling::Ceilings;
+use super::handover::check_acceptor;
+use super::record::{Delegation, DelegatorKind, Handover, TokenKind};
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::{Config, MAX_TOKEN_LIFETIME};
-use crate::oauth::{AgentId, Audience, Issuer, Jti, Plain, Scope, ScopeToken, TokenFault};
+use crate::oauth::{AgentId, Audience, HandoverRequest, Issuer, Jti, Plain, Scope, ScopeToken, TokenFault};
 use crate::registry::{ScopeRule, Target};
 use crate::verification::MayAct;
 
@@ -43,6 +45,23 @@ pub enum Right<'a> {
     Continue(&'a Delegation),
     /// A token by its audience, registered to exchange onward.
     Onward(&'a Delegation),
+    /// A task token by its current actor, which asks to bring in another agent.
+    HandOver(&'a Delegation, &'a HandoverRequest),
+    /// A handover, with what is recorded of it, by the agent that it is for.
+    Accept(&'a Delegation, &'a Handover),
+}
+
+impl<'a> Right<'a> {
+    /// The token that is exchanged, where it is one of Deputy's own.
+    pub const fn parent(self) -> Option<&'a Delegation> {
+        match self {
+            Self::Login | Self::Own => None,
+            Self::Continue(parent)
+            | Self::Onward(parent)
+            | Self::HandOver(parent, _)
+            | Self::Accept(parent, _) => Some(parent),
+        }
+    }
 }
 
 /// The ends of everything that a token depends on.
@@ -56,12 +75,8 @@ pub struct Ends {
 
 /// The identifiers of the tokens above a token issued by this right, oldest first.
 pub fn ancestors(right: Right<'_>) -> Vec<Jti> {
-    match right {
-        Right::Login | Right::Own => Vec::new(),
-        Right::Continue(parent) | Right::Onward(parent) => {
-            parent.ancestors.iter().copied().chain([parent.jti]).collect()
-        }
-    }
+    let parent = right.parent().into_iter();
+    parent.flat_map(|parent| parent.ancestors.iter().copied().chain([parent.jti])).collect()
 }
 
 /// Whether the actor is one that the token's `may_act` allows (RFC 8693 §4.4). A token without `may_act`
@@ -82,35 +97,43 @@ pub fn check_may_act(
 }
 
 /// Decides who may exchange a token (8693-F-05, 8693-F-06). A task token may be exchanged by the agent whose token it is,
-/// its current actor, through the client to which it was issued. An access token may be exchanged by its audience, if a client is registered to
-/// exchange onward for it.
+/// its current actor, through the client to which it was issued; that agent alone may hand it over. An access token may be
+/// exchanged by its audience, if a client is registered to exchange onward for it. A handover may be exchanged by the agent
+/// that it is for. `asked` is the wish to hand over.
 ///
 /// # Errors
-/// [`TokenFault::NotYours`]: also an access token in the hands of its own actor.
-pub fn bind<'a>(config: &Config, source: Source<'a>, acting: &Acting) -> Result<Right<'a>, TokenFault> {
+/// [`TokenFault::NotYours`]: also an access token in the hands of its own actor. As [`check_acceptor`] of a handover.
+pub fn bind<'a>(
+    config: &Config,
+    source: Source<'a>,
+    acting: &Acting,
+    asked: Option<&'a HandoverRequest>,
+) -> Result<Right<'a>, TokenFault> {
     let parent = match source {
         Source::Login => return Ok(Right::Login),
         Source::Nothing => return Ok(Right::Own),
         Source::Delegation(parent) => parent,
     };
-    let is_allowed = match parent.kind {
-        TokenKind::Task => parent.client == acting.client.id && parent.holder() == Some(&acting.id),
-        TokenKind::Agent => false,
-        TokenKind::Access => config
-            .registry
-            .targets
-            .get(&parent.target)
-            .is_some_and(|target| target.exchange_client.as_ref() == Some(&acting.client.id)),
+    let is_holder = parent.client == acting.client.id && parent.holder() == Some(&acting.id);
+    let is_audience = || {
+        let target = config.registry.targets.get(&parent.target);
+        target.is_some_and(|target| target.exchange_client.as_ref() == Some(&acting.client.id))
     };
-    match (is_allowed, parent.kind) {
-        (true, TokenKind::Task) => Ok(Right::Continue(parent)),
-        (true, TokenKind::Access) => Ok(Right::Onward(parent)),
-        (true, TokenKind::Agent) | (false, _) => Err(TokenFault::NotYours),
+    match (&parent.kind, asked) {
+        (TokenKind::Task, None) if is_holder => Ok(Right::Continue(parent)),
+        (TokenKind::Task, Some(asked)) if is_holder => Ok(Right::HandOver(parent, asked)),
+        (TokenKind::Access, None) if is_audience() => Ok(Right::Onward(parent)),
+        (TokenKind::Handover(handover), None) => {
+            check_acceptor(&config.registry, parent, handover, acting)?;
+            Ok(Right::Accept(parent, handover))
+        }
+        _ => Err(TokenFault::NotYours),
     }
 }
 
-/// How the chain grows (RFC 8693 §4.1): at hop 0 it begins, an agent that asks for itself acts for nobody, continuing copies it, going onward adds
-/// exactly one level in front. Prior actors come from the subject token's record only.
+/// How the chain grows (RFC 8693 §4.1): at hop 0 it begins, and an agent that asks for itself has none, because it acts for
+/// nobody. Continuing and handing over copy it, going onward and accepting a handover add exactly one level in front. Prior
+/// actors come from the subject token's record only. A handover has to leave a level for the agent that accepts it.
 ///
 /// # Errors
 /// No agent twice (8693-F-09), the one whose task it is included; never more levels than configured (8693-4.1-10).
@@ -118,13 +141,16 @@ pub fn extend_chain(right: Right<'_>, actor: &AgentId, max_depth: u8) -> Result<
     let chain = match right {
         Right::Login => vec![actor.clone()],
         Right::Own => Vec::new(),
-        Right::Continue(parent) => parent.chain.clone(),
-        Right::Onward(parent) if parent.agents().any(|before| before == actor) => {
+        Right::Continue(parent) | Right::HandOver(parent, _) => parent.chain.clone(),
+        Right::Onward(parent) | Right::Accept(parent, _) if parent.agents().any(|before| before == actor) => {
             return Err(Plain::ChainLoop);
         }
-        Right::Onward(parent) => std::iter::once(actor).chain(&parent.chain).cloned().collect(),
+        Right::Onward(parent) | Right::Accept(parent, _) => {
+            std::iter::once(actor).chain(&parent.chain).cloned().collect()
+        }
     };
-    if chain.len() > usize::from(max_depth) {
+    let to_come = usize::from(matches!(right, Right::HandOver(..)));
+    if chain.len() + to_come > usize::from(max_depth) {
         return Err(Plain::ChainTooDeep);
     }
     Ok(chain)
@@ -134,8 +160,8 @@ pub fn extend_chain(right: Right<'_>, actor: &AgentId, max_depth: u8) -> Result<
 pub fn classes(right: Right<'_>, current: &str) -> Vec<String> {
     let before = match right {
         Right::Login | Right::Own => &[],
-        Right::Continue(parent) => parent.classes.get(1..).unwrap_or_default(),
-        Right::Onward(parent) => parent.classes.as_slice(),
+        Right::Continue(parent) | Right::HandOver(parent, _) => parent.classes.get(1..).unwrap_or_default(),
+        Right::Onward(parent) | Right::Accept(parent, _) => parent.classes.as_slice(),
     };
     std::iter::once(current.to_owned()).chain(before.iter().cloned()).collect()
 }
@@ -143,8 +169,10 @@ pub fn classes(right: Right<'_>, current: &str) -> Vec<String> {
 /// What the token is for.
 #[derive(Clone, Debug)]
 pub enum Reach {
-    /// Deputy itself: every target of the ceiling that defines one of its scopes.
+    /// Deputy itself: every target of the ceilings that defines one of its scopes.
     Task(Vec<Arc<Target>>),
+    /// Deputy itself, for the agent that is asked for: as far as the task token that is handed over.
+    Handover(Vec<Arc<Target>>, HandoverRequest),
     One(Arc<Target>),
 }
 
@@ -173,10 +201,10 @@ impl Reach {
         Ok(())
     }
 
-    /// The targets whose gates the scope has to pass: the target, or for a task token all in reach.
+    /// The targets whose gates the scope has to pass: the target, or for a task token or a handover all in reach.
     pub fn targets(&self) -> impl Iterator<Item = &Arc<Target>> {
         match self {
-            Self::Task(targets) => targets.iter(),
+            Self::Task(targets) | Self::Handover(targets, _) => targets.iter(),
             Self::One(target) => std::slice::from_ref(target).iter(),
         }
     }
@@ -185,24 +213,28 @@ impl Reach {
 /// Which target, and whether it is in reach (8707-2.2-02).
 ///
 /// # Errors
-/// Several, unknown, not in the ceiling, not on the onward list, or Deputy itself.
+/// Several, unknown, not in the ceilings, not on the onward list, or Deputy itself.
 pub fn choose_target(
     config: &Config,
     right: Right<'_>,
-    acting: &Acting,
+    ceilings: &Ceilings<'_>,
     audience: &Audience,
     asked: &Scope,
 ) -> Result<Reach, Plain> {
     let id = match audience {
         Audience::Several => return Err(Plain::TargetSeveral),
         Audience::DeputyAsResource => return Err(Plain::TargetIsDeputy),
-        Audience::Deputy if !matches!(right, Right::Login | Right::Own) => return Err(Plain::TargetIsDeputy),
         Audience::Deputy => {
             let in_reach = |target: &&Arc<Target>| {
-                acting.may_reach(&target.identifier)
+                ceilings.check_target(&target.identifier).is_ok()
                     && target.scopes.keys().any(|scope| asked.contains(scope.as_str()))
             };
-            return Ok(Reach::Task(config.registry.targets.values().filter(in_reach).cloned().collect()));
+            let targets = || config.registry.targets.values().filter(in_reach).cloned().collect();
+            return match right {
+                Right::Login | Right::Own | Right::Accept(..) => Ok(Reach::Task(targets())),
+                Right::HandOver(_, asked) => Ok(Reach::Handover(targets(), asked.clone())),
+                Right::Continue(_) | Right::Onward(_) => Err(Plain::TargetIsDeputy),
+            };
         }
         Audience::Target(id) => id,
     };
@@ -214,27 +246,24 @@ pub fn choose_target(
             return Err(Plain::TargetNotOnward);
         }
     }
-    if !acting.may_reach(id) {
-        return Err(Plain::TargetNotAllowed);
-    }
+    ceilings.check_target(id)?;
     Ok(Reach::One(target.clone()))
 }
 
-/// Those of the default scopes of a target that the subject token and the ceiling (the client's and the class's) hold, and
-/// that are open to who is behind the token: what is granted if a request names none. `limit` is the most that the subject
-/// token grants.
+/// Those of the default scopes of a target that the subject token and the ceilings hold, and that are open to who is behind
+/// the token: what is granted if a request names none. `limit` is the most that the subject token grants.
 ///
 /// # Errors
 /// [`Plain::ScopeMissing`]: none of them is left.
 pub fn default_scope(
     limit: Option<&Scope>,
-    acting: &Acting,
+    ceilings: &Ceilings<'_>,
     (reach, kind): (&Reach, DelegatorKind),
     defaults: &Scope,
 ) -> Result<Scope, Plain> {
     let is_held = |word: &ScopeToken| {
         let word = Scope::from_tokens([word]);
-        narrow_scope(limit, acting, (reach, kind), &word).is_ok()
+        narrow_scope(limit, ceilings, (reach, kind), &word).is_ok()
     };
     let words: Vec<ScopeToken> =
         defaults.tokens().filter_map(ScopeToken::parse).filter(|word| is_held(word)).collect();
@@ -242,7 +271,7 @@ pub fn default_scope(
 }
 
 /// Scope never grows (8693-F-01): what was asked has to be in the subject token, at the target (for a
-/// task token at some target in reach) and open there to who is behind the token, the client's and the class's; it is
+/// task token or a handover at some target in reach) and open there to who is behind the token, and in the ceilings; it is
 /// granted whole or refused. `limit` is the
 /// most that the subject token grants; a login has none unless it is an access token that is its own ceiling.
 ///
@@ -250,7 +279,7 @@ pub fn default_scope(
 /// The first of these that lacks a word.
 pub fn narrow_scope(
     limit: Option<&Scope>,
-    acting: &Acting,
+    ceilings: &Ceilings<'_>,
     (reach, kind): (&Reach, DelegatorKind),
     asked: &Scope,
 ) -> Result<(), Plain> {
@@ -258,7 +287,7 @@ pub fn narrow_scope(
         return Err(Plain::ScopeNotInSubject);
     }
     reach.check_subjects(asked, kind)?;
-    acting.check_scope(asked)
+    ceilings.check_scope(asked)
 }
 
 /// The yes/no scope that the token answers: at most one (YNC-01). A task token answers none.
@@ -277,10 +306,7 @@ pub fn answered(reach: &Reach, asked: &Scope) -> Result<Option<ScopeToken>, Plai
 /// # Errors
 /// [`TokenFault::TooLittleLife`] when that is less than [`LEAST_REMAINING_LIFE`] away (8693-F-03).
 pub fn latest_end(right: Right<'_>, ends: Ends, issued_at: Timestamp) -> Result<Timestamp, TokenFault> {
-    let parent = match right {
-        Right::Continue(parent) | Right::Onward(parent) => Some(parent.expires_at),
-        Right::Login | Right::Own => None,
-    };
+    let parent = right.parent().map(|parent| parent.expires_at);
     let Some(latest) = ends.task.into_iter().chain(ends.login).chain(parent).min() else {
         return Ok(issued_at.plus(LONGEST));
     };
@@ -290,7 +316,7 @@ pub fn latest_end(right: Right<'_>, ends: Ends, issued_at: Timestamp) -> Result<
     Ok(latest)
 }
 
-/// When the token ends: a task token lives as long as it may, a token for a target as long as is configured
+/// When the token ends: a task token and a handover live as long as they may, a token for a target as long as is configured
 /// for it, one that holds an answer no longer than [`ANSWER_LIFETIME`]; never later than `latest`. Whole seconds.
 pub fn expires_at(
     config: &Config,
@@ -300,7 +326,7 @@ pub fn expires_at(
     issued_at: Timestamp,
 ) -> Timestamp {
     let own = match reach {
-        Reach::Task(_) => latest,
+        Reach::Task(_) | Reach::Handover(..) => latest,
         Reach::One(target) => {
             let lifetime = target.lifetime.unwrap_or(config.tokens.lifetime);
             issued_at.plus(if has_answer { lifetime.min(ANSWER_LIFETIME) } else { lifetime })

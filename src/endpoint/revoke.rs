@@ -5,7 +5,8 @@ use actix_web::HttpResponse;
 use crate::app::{App, Stop};
 use crate::audit::{Event, Kind, Outcome, RevocationEvent, Told, What};
 use crate::client_auth::AuthenticatedClient;
-use crate::decision::{self, revocation};
+use crate::decision::revocation;
+use crate::delegation::alone::KnownToken;
 use crate::endpoint::forms::FormEndpoint;
 use crate::endpoint::own::{Found, Presenting};
 use crate::endpoint::phases;
@@ -35,7 +36,8 @@ impl FormEndpoint for Revocation {
     }
 }
 
-/// Revokes a token (RFC 7009 §2): an access token with its subtree, or by a task token the whole task.
+/// Revokes a token (RFC 7009 §2): an access token or a handover with its subtree, or by a task token the whole task where
+/// its agent began the task, else the subtree and the engagement of the agent.
 /// A token that is unknown, expired or malformed is a success too (RFC 7009 §2.2).
 ///
 /// # Errors
@@ -114,10 +116,13 @@ async fn run(
             event.chain = delegation.chain.clone();
             event.subject = token.user();
             event.target = Some(delegation.target.clone());
-            let decision::Revocation { jti, why } =
-                revocation(&client.client().id, asking.agent.as_ref(), delegation)?;
-            event.why = Some(why);
-            Change::Control(Control::RevokeToken { jti, why })
+            let task = match &token {
+                KnownToken::InTask(lineage) => Some(&lineage.task),
+                KnownToken::Alone(_) => None,
+            };
+            let revocation = revocation(&client.client().id, asking.agent.as_ref(), delegation, task)?;
+            event.why = Some(revocation.why());
+            Change::Control(Control::RevokeToken(revocation))
         }
     };
     let used = asking.proof.as_ref().map(VerifiedProof::used);

@@ -72,7 +72,7 @@ impl SignedToken {
         let Terms { jti, proposal, client, task, grounds, .. } = self.terms();
         Delegation {
             jti: *jti,
-            kind: proposal.kind,
+            kind: proposal.kind.clone(),
             task: *task,
             behalf: self.terms().behalf(),
             ancestors: proposal.ancestors.clone(),

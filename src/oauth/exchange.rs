@@ -1,9 +1,11 @@
 //! The token exchange request and answer (RFC 8693 §2.1, §2.2.1).
 
-use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::ids::{Issuer, Purpose, TargetId, TaskId};
+use super::handover::HandoverRequest;
+use super::ids::{AgentId, Issuer, Purpose, TargetId, TaskId};
 use super::params::Params;
 use super::refusal::{Cause, Plain};
 use super::resource::ResourceUri;
@@ -15,7 +17,7 @@ pub mod token_type {
     pub const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
     /// An OpenID Connect ID token.
     pub const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
-    /// Any JWT: a workload's credential, or a subject token that says itself which kind it is.
+    /// Any JWT: a workload's credential, a subject token that says itself which kind it is, or a handover.
     pub const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 }
 
@@ -23,6 +25,8 @@ pub mod token_type {
 pub const BEARER: &str = "Bearer";
 /// The `token_type` of a token that is bound to the key of a DPoP proof (RFC 9449 §5).
 pub const DPOP: &str = "DPoP";
+/// The `token_type` of what is no access token (RFC 8693 §2.2.1).
+pub const NOT_APPLICABLE: &str = "N_A";
 
 /// The `typ` of each kind of token that this server issues.
 pub mod own_typ {
@@ -30,7 +34,9 @@ pub mod own_typ {
     pub const ACCESS: &str = "at+jwt";
     /// A task token: no resource server can take it for an access token.
     pub const TASK: &str = "task+jwt";
-    pub const ALL: [&str; 2] = [ACCESS, TASK];
+    /// A handover, which is good only for the agent that accepts it.
+    pub const HANDOVER: &str = "handover+jwt";
+    pub const ALL: [&str; 3] = [ACCESS, TASK, HANDOVER];
 }
 
 /// A token as presented. Prints nothing of itself.
@@ -153,6 +159,8 @@ pub struct ExchangeRequest {
     pub task: NamedTask,
     /// The `purpose` parameter.
     pub purpose: Option<Purpose>,
+    /// Whom the agent asks to bring in; absent where it asks for a token for itself.
+    pub handover: Option<HandoverRequest>,
     /// Whether `authorization_details` was sent.
     pub has_authorization_details: bool,
 }
@@ -168,7 +176,9 @@ impl ExchangeRequest {
         let actor = parse_actor(params)?;
         let declared = DeclaredType::parse(subject_type).ok_or(Plain::SubjectTokenTypeUnsupported)?;
         let subject = subject_token(declared, reading);
-        if params.get("requested_token_type").is_some_and(|asked| asked != token_type::ACCESS_TOKEN) {
+        let hands_over = params.get("requested_actor").is_some();
+        let issued = if hands_over { token_type::JWT } else { token_type::ACCESS_TOKEN };
+        if params.get("requested_token_type").is_some_and(|asked| asked != issued) {
             return Err(Plain::RequestedTokenTypeUnsupported.into());
         }
         let task = match params.get("task").map(TaskId::parse) {
@@ -181,6 +191,10 @@ impl ExchangeRequest {
             return Err(Plain::TaskOnLaterHop.into());
         }
         let audience = parse_audience(params, reading)?;
+        if hands_over && (subject != SubjectToken::Own || audience != Audience::Deputy) {
+            return Err(Plain::RequestedActorMisplaced.into());
+        }
+        let handover = HandoverRequest::parse(params)?;
         let scope = parse_scope(params, &audience, reading)?;
         Ok(Self {
             subject,
@@ -189,6 +203,7 @@ impl ExchangeRequest {
             scope,
             task,
             purpose,
+            handover,
             has_authorization_details: params.get("authorization_details").is_some(),
         })
     }
@@ -207,6 +222,9 @@ impl ExchangeRequest {
         if params.get("task").is_some() || (purpose.is_some() && audience != Audience::Deputy) {
             return Err(Plain::TaskWithoutUser.into());
         }
+        if params.get("requested_actor").or(params.get("dpop_jkt")).is_some() {
+            return Err(Plain::RequestedActorMisplaced.into());
+        }
         let scope = parse_scope(params, &audience, reading)?;
         Ok(Self {
             subject: SubjectToken::None,
@@ -215,6 +233,7 @@ impl ExchangeRequest {
             scope,
             task: NamedTask::None,
             purpose,
+            handover: None,
             has_authorization_details: params.get("authorization_details").is_some(),
         })
     }
@@ -294,18 +313,21 @@ fn parse_audience(params: &Params, reading: Reading<'_>) -> Result<Audience, Cau
 #[derive(Serialize)]
 pub struct TokenResponse {
     pub access_token: String,
-    /// `…:access_token`; only of an exchange.
+    /// `…:access_token`, or `…:jwt` for a handover; only of an exchange.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issued_token_type: Option<&'static str>,
-    /// `Bearer` or `DPoP`.
+    /// `Bearer` or `DPoP`; `N_A` for a handover.
     pub token_type: &'static str,
     /// Seconds from `iat` to `exp`.
     pub expires_in: i64,
     /// What was granted.
     pub scope: Scope,
-    /// The task, where it was begun or joined.
+    /// The task, where it was begun or joined, or a handover was accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
+    /// The chain of actors, where a handover was accepted: who brought in the agent is in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub act: Option<Value>,
     /// The nonce for the next DPoP proof, which goes into the header `DPoP-Nonce` (RFC 9449 §8.2).
     #[serde(skip)]
     pub dpop_nonce: Option<String>,
@@ -314,6 +336,28 @@ pub struct TokenResponse {
 impl std::fmt::Debug for TokenResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TokenResponse").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+/// The chain of actors as the claim `act` (RFC 8693 §4.1), the current one outermost: identity members only.
+pub struct ActClaim<'a> {
+    /// Deputy, by which every actor is named.
+    pub issuer: &'a Issuer,
+    /// Current actor first.
+    pub chain: &'a [AgentId],
+}
+
+impl Serialize for ActClaim<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some((actor, before)) = self.chain.split_first() {
+            map.serialize_entry("iss", self.issuer)?;
+            map.serialize_entry("sub", actor)?;
+            if !before.is_empty() {
+                map.serialize_entry("act", &ActClaim { issuer: self.issuer, chain: before })?;
+            }
+        }
+        map.end()
     }
 }
 

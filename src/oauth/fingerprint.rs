@@ -24,9 +24,9 @@ macro_rules! fingerprint {
                 &self.0
             }
 
-            /// Reads what [`fmt::Display`] writes, and nothing else.
+            /// Reads the form in base64url: 43 bytes, and no other.
             pub fn parse(text: &str) -> Option<Self> {
-                URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok()).map(Self)
+                URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
             }
         }
 

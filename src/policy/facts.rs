@@ -7,6 +7,15 @@ use crate::base::time::Timestamp;
 use crate::oauth::{AgentId, ClientId, Issuer, Purpose, Scope, ScopeToken, TargetId};
 use crate::verification::LoginFacts;
 
+/// Whom an agent brings in by handing over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BroughtIn {
+    /// One agent, which is of this class (`client` for a client's own agent).
+    Agent { id: AgentId, class: String },
+    /// Any agent of this class.
+    Class(String),
+}
+
 /// Who lets an agent act.
 #[derive(Clone, Debug)]
 pub enum Delegator {
@@ -65,6 +74,10 @@ pub struct Facts {
     pub target: TargetId,
     /// Whether a task token is asked for.
     pub is_task_token: bool,
+    /// Whom the agent brings in: then the action is `delegate`, and this is the resource in place of the target.
+    pub brings_in: Option<BroughtIn>,
+    /// The agent that handed over, where a handover is accepted.
+    pub accepted_from: Option<AgentId>,
     /// The target of the subject token, where the exchange goes onward from it.
     pub onward_from: Option<TargetId>,
     /// Whether the new target is on the onward list of that target, as configured. True where the exchange does

@@ -9,7 +9,7 @@ use cedar_policy::{
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
-use super::Facts;
+use super::{BroughtIn, Facts};
 use crate::oauth::{AgentId, ScopeToken};
 
 /// The value of a fact, borrowed from the facts.
@@ -62,6 +62,9 @@ pub(super) static FACTS: &[Fact] = &[
     passing("prior_actors", |facts| {
         let prior = facts.prior_actors.iter().map(AgentId::as_str).collect();
         Some(Known::Entities(Kind::Agent, prior))
+    }),
+    lasting("accepted_from", |facts| {
+        facts.accepted_from.as_ref().map(|from| Known::Entity(Kind::Agent, from.as_str()))
     }),
     lasting("is_agent_twice", |facts| Some(Known::Bool(facts.prior_actors.contains(&facts.actor)))),
     lasting("workload_issuer", |facts| {
@@ -120,6 +123,7 @@ struct Names {
     workload_issuer: EntityTypeName,
     target: EntityTypeName,
     exchange: EntityUid,
+    delegate: EntityUid,
 }
 
 impl Names {
@@ -169,23 +173,34 @@ impl Vocabulary {
                 workload_issuer: name("Deputy::WorkloadIssuer")?,
                 target: name("Deputy::Target")?,
                 exchange: uid(&name("Deputy::Action")?, "exchange"),
+                delegate: uid(&name("Deputy::Action")?, "delegate"),
             },
             facts,
             has_hierarchy,
         })
     }
 
-    /// The request, and the one entity that has a parent: the agent in its class. The rules were checked
+    /// The request, and the entities that have a parent: agents in their class. The rules were checked
     /// against the schema when they were loaded; the facts are put together here and not checked again.
     ///
     /// # Errors
     /// In words; Cedar refuses what we put together.
     pub(super) fn request(&self, facts: &Facts) -> Result<(Request, Entities), String> {
         let actor = uid(&self.names.agent, facts.actor.as_str());
+        let in_class = |agent: EntityUid, class: &str| {
+            Entity::new_no_attrs(agent, HashSet::from([uid(&self.names.class, class)]))
+        };
+        let (action, resource) = match &facts.brings_in {
+            None => (&self.names.exchange, uid(&self.names.target, facts.target.as_str())),
+            Some(BroughtIn::Agent { id, .. }) => (&self.names.delegate, uid(&self.names.agent, id.as_str())),
+            Some(BroughtIn::Class(name)) => (&self.names.delegate, uid(&self.names.class, name)),
+        };
         let entities = if self.has_hierarchy {
-            let class = uid(&self.names.class, &facts.class);
-            let agent = Entity::new_no_attrs(actor.clone(), HashSet::from([class]));
-            Entities::from_entities([agent], None).map_err(|error| error.to_string())?
+            let mut agents = vec![in_class(actor.clone(), &facts.class)];
+            if let Some(BroughtIn::Agent { class, .. }) = &facts.brings_in {
+                agents.push(in_class(resource.clone(), class));
+            }
+            Entities::from_entities(agents, None).map_err(|error| error.to_string())?
         } else {
             Entities::empty()
         };
@@ -194,8 +209,7 @@ impl Vocabulary {
             Some((fact.name.to_owned(), self.expression(value)))
         });
         let context = Context::from_pairs(known).map_err(|error| error.to_string())?;
-        let resource = uid(&self.names.target, facts.target.as_str());
-        let request = Request::new(actor, self.names.exchange.clone(), resource, context, None)
+        let request = Request::new(actor, action.clone(), resource, context, None)
             .map_err(|error| error.to_string())?;
         Ok((request, entities))
     }

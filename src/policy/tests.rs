@@ -143,6 +143,7 @@ fn every_fact_reaches_the_rules_under_the_name_in_the_schema() {
         client = "c"
         prior_actors = ["agent_a"]
         target = "https://t.example/\"quoted\""
+        accepted_from = "agent_a"
         onward_from = "from"
         is_listed_onward = false
         scope = "a b"
@@ -177,6 +178,7 @@ fn every_fact_reaches_the_rules_under_the_name_in_the_schema() {
         r#"context.prior_actors.contains(Deputy::Agent::"agent_a")"#,
         r#"resource == Deputy::Target::"https://t.example/\"quoted\"""#,
         r#"context has onward_from && context.onward_from == Deputy::Target::"from""#,
+        r#"context has accepted_from && context.accepted_from == Deputy::Agent::"agent_a""#,
         "!context.is_listed_onward",
         r#"context.scopes == ["b", "a"]"#,
         r#"context.answers == ["x"]"#,
@@ -221,6 +223,7 @@ fn facts_that_are_absent_are_absent_to_the_rules() {
     for condition in [
         "context has workload_issuer",
         "context has onward_from",
+        "context has accepted_from",
         "context has max_age_seconds",
         "context has purpose",
         "context has acr",
@@ -229,6 +232,39 @@ fn facts_that_are_absent_are_absent_to_the_rules() {
         "!context.claims.isEmpty()",
     ] {
         assert!(!fires(condition, ""), "{condition}");
+    }
+}
+
+#[test]
+fn who_may_act_for_a_user_and_who_may_bring_in_whom_are_two_questions() {
+    let rules = "@id(\"act\") permit (principal, action == Deputy::Action::\"exchange\", resource);
+        @id(\"bring-in\") permit (principal in Deputy::AgentClass::\"planner\", action == Deputy::Action::\"delegate\",
+            resource in Deputy::AgentClass::\"courier\");
+        @id(\"not-this-one\") forbid (principal, action == Deputy::Action::\"delegate\",
+            resource == Deputy::Agent::\"agent_9\");";
+    for set in [PolicySet::of_text(rules), PolicySet::of_text(rules).remembering().unwrap()] {
+        let decided = |facts: &str| {
+            let case = format!("[[case]]\nname = \"a\"\nexpect = \"permit\"\n[case.facts]\n{facts}");
+            let decision = set.decide(&testing::parse(&case).unwrap()[0].facts());
+            (decision.is_permit, decision.record.policies.join(" "))
+        };
+        let of_planner = |to: &str| decided(&format!("class = \"planner\"\n{to}"));
+        let by = |is_permit, rule: &str| (is_permit, rule.to_owned());
+        assert_eq!(of_planner(""), by(true, "act"));
+        assert_eq!(of_planner("delegate_to = \"class:courier\""), by(true, "bring-in"));
+        assert_eq!(of_planner("delegate_to = \"class:planner\""), by(false, "no-permit"));
+        assert_eq!(of_planner("delegate_to = \"agent_1\"\nto_class = \"courier\""), by(true, "bring-in"));
+        assert_eq!(of_planner("delegate_to = \"agent_1\"\nto_class = \"planner\""), by(false, "no-permit"));
+        assert_eq!(
+            of_planner("delegate_to = \"agent_9\"\nto_class = \"courier\""),
+            by(false, "not-this-one")
+        );
+        assert_eq!(decided("delegate_to = \"class:courier\""), by(false, "no-permit"));
+        assert_eq!(
+            of_planner(""),
+            by(true, "act"),
+            "what handing over was told is not remembered for exchanges"
+        );
     }
 }
 
@@ -264,7 +300,8 @@ fn the_facts_we_put_together_fit_the_schema() {
         );
         assert!(checked.is_ok(), "{}: {checked:?}", case.name);
         let entities: Vec<_> = entities.iter().cloned().collect();
-        assert_eq!(entities.len(), 1);
+        let brings_in_an_agent = matches!(case.facts().brings_in, Some(BroughtIn::Agent { .. }));
+        assert_eq!(entities.len(), 1 + usize::from(brings_in_an_agent), "{}", case.name);
         assert!(cedar_policy::Entities::from_entities(entities, Some(&schema)).is_ok(), "{}", case.name);
     }
 }

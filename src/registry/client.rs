@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AgentClass, KeySource, Proof, Reach};
+use super::{AgentClass, Delegate, KeySource, Proof, Reach};
 use crate::base::time::Timestamp;
 use crate::jose::Algorithm;
 use crate::oauth::{AgentId, ClientId, GrantType, Scope, ScopeToken, TargetId};
@@ -120,6 +120,8 @@ pub struct Client {
     pub default_scopes: BTreeMap<TargetId, Scope>,
     /// Yes/no scopes its own agent may have answered.
     pub answers: BTreeSet<ScopeToken>,
+    /// The agents that its own agent may bring in.
+    pub delegates_to: BTreeSet<Delegate>,
 }
 
 impl Client {
@@ -141,6 +143,7 @@ impl Client {
             targets: class.targets.clone(),
             default_scopes: BTreeMap::new(),
             answers: BTreeSet::new(),
+            delegates_to: BTreeSet::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{KeySource, Pin, Preset, Proof, Quotas, Reach, When};
+use super::{Delegate, KeySource, Pin, Preset, Proof, Quotas, Reach, When};
 use crate::base::time::Lifetime;
 use crate::base::words::words;
 use crate::jose::Algorithm;
@@ -161,6 +161,8 @@ pub struct AgentClass {
     pub targets: BTreeSet<TargetId>,
     /// Yes/no scopes it may have answered.
     pub answers: BTreeSet<ScopeToken>,
+    /// The agents that its agents may bring in.
+    pub delegates_to: BTreeSet<Delegate>,
 }
 
 /// The names of the claims that say what an agent runs. They are recorded and shown, and decide nothing.

@@ -17,7 +17,7 @@ pub struct Issued {
     pub scope: Option<String>,
     /// The lifetime in seconds, where the server states it.
     pub expires_in: Option<i64>,
-    /// The task that began with this exchange, which only Deputy states.
+    /// The task that began with this exchange or that a handover is part of, which only Deputy states.
     pub task: Option<String>,
     /// All members, the token included.
     pub body: Value,

@@ -152,6 +152,24 @@ impl<'a> Exchange<'a> {
         Self::of(subject_token, ACCESS_TOKEN)
     }
 
+    /// Exchanges a handover, which the agent accepts that it is for.
+    pub fn of_handover(handover: &'a str) -> Self {
+        Self::of(handover, JWT)
+    }
+
+    /// Hands over: asks for what the agent `requested_actor` (`agent_…`, or any of `class:NAME`) can accept. The subject
+    /// token is a task token, and the audience the issuer of the server.
+    #[must_use]
+    pub fn hand_over_to(self, requested_actor: &'a str) -> Self {
+        self.with("requested_actor", requested_actor)
+    }
+
+    /// Hands over to the holder of this key alone, by its thumbprint (RFC 7638).
+    #[must_use]
+    pub fn to_key(self, dpop_jkt: &'a str) -> Self {
+        self.with("dpop_jkt", dpop_jkt)
+    }
+
     /// Acts by this credential of a workload.
     #[must_use]
     pub fn actor(self, actor_token: &'a str) -> Self {

@@ -54,7 +54,7 @@ row! {
 /// The rows that are few beside those of the requests that were granted: refusals and failures, and what operators, the
 /// configuration and the server did. It is the condition of the index `audit_notable`, word for word.
 pub(super) const NOTABLE: &str = "(outcome <> 'granted' OR event NOT IN \
-     ('exchange', 'revocation', 'introspection', 'pin', 'task_end', 'tasks_end', 'agent_state'))";
+     ('exchange', 'handover', 'accept', 'revocation', 'introspection', 'pin', 'task_end', 'tasks_end', 'agent_state'))";
 
 /// Conditions that rows meet all of. What is searched by is a copy of what the body says.
 #[derive(Clone, Copy, Debug)]

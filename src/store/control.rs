@@ -13,13 +13,14 @@ use super::rows::Key;
 use super::statement::{Failure, Lock};
 use super::sweep;
 use super::tasks::TaskRow;
-use super::tokens::{Range, TokenRow};
+use super::tokens::Range;
 use super::transaction::Transaction;
 use crate::audit;
 use crate::base::time::Timestamp;
-use crate::delegation::record::{EndReason, Task, TokenKind};
+use crate::decision::{Ends, Revocation};
+use crate::delegation::record::{EndReason, Task};
 use crate::delegation::stops::StopNumber;
-use crate::oauth::{Jti, TaskId};
+use crate::oauth::TaskId;
 
 /// What a control is carried out with.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +46,7 @@ pub(super) async fn run<S: Transaction>(
     at: At<'_>,
 ) -> Result<Outcome, Failure> {
     match control {
-        Control::RevokeToken { jti, why } => revoke_token(session, *jti, *why, effect, at).await,
+        Control::RevokeToken(revocation) => revoke_token(session, revocation, effect, at).await,
         Control::EndTask { task, why } => end_task(session, *task, *why, effect, at).await,
         Control::Stop { what, why } => party::stop(session, what, *why, effect, at).await,
         Control::Lift { what } => party::lift(session, what, effect, at).await,
@@ -93,31 +94,32 @@ async fn end_task<S: Transaction>(
     Ok(Ok(()))
 }
 
-/// The token, with which everything below it is refused; for a task token the whole task (RFC 7009 §2.1).
+/// The token, with which everything below it is refused, and what ends with it (RFC 7009 §2.1).
 async fn revoke_token<S: Transaction>(
     session: &mut S,
-    jti: Jti,
-    why: EndReason,
+    revocation: &Revocation,
     effect: &mut audit::Effect,
     at: At<'_>,
 ) -> Result<Outcome, Failure> {
+    let (jti, why) = (revocation.jti, revocation.why());
     effect.jti = Some(jti);
     let Some(token) = session.tokens(&[jti.into()]).await?.pop() else {
         return Ok(Err(Recorded::NotFound));
     };
     let (task, _) = token.lineage()?;
-    if is_task_token(&token) {
-        return end_task(session, task.into(), why, effect, at).await;
-    }
+    let leaving = match &revocation.ends {
+        Ends::Task => return end_task(session, task.into(), why, effect, at).await,
+        Ends::Engagement(agent) => session.agents(&[agent.as_str().to_owned()], Lock::Update).await?,
+        Ends::Token => Vec::new(),
+    };
     if let Some(row) = session.tasks(&[task], Lock::Update).await?.pop() {
         note_task(effect, row)?;
     }
     let died = session.count_live(&Range::below(&token.path), at.now.millis()).await?;
     effect.is_changed = session.revoke_token(jti.into(), at.now.millis(), why.word()).await?;
     effect.died = if effect.is_changed { died } else { 0 };
+    if effect.is_changed && !leaving.is_empty() {
+        ending::leave(session, task, leaving, Ending { why, at }).await?;
+    }
     Ok(Ok(()))
-}
-
-fn is_task_token(token: &TokenRow) -> bool {
-    token.kind == TokenKind::Task.word()
 }

@@ -61,6 +61,19 @@ pub(super) async fn end<S: Transaction>(
     Ok(open)
 }
 
+/// Ends the engagements of agents, which are locked, in a task that goes on. One that was made for a task and has none left
+/// is retired.
+pub(super) async fn leave<S: Transaction>(
+    session: &mut S,
+    task: Key,
+    agents: Vec<AgentRow>,
+    ending: Ending<'_>,
+) -> Done {
+    let ids: Vec<String> = agents.iter().map(|row| row.id.clone()).collect();
+    session.end_engagements(&[task], &ids, ending.at.now.millis()).await?;
+    retire_idle(session, agents, ending).await
+}
+
 /// Releases a batch of the agents that are still engaged in tasks which have ended.
 async fn release<S: Transaction>(
     session: &mut S,

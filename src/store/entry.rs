@@ -2,11 +2,12 @@
 
 use crate::audit::{Event, Told, What};
 use crate::base::time::Timestamp;
+use crate::decision::Revocation;
 use crate::delegation::record::{AgentState, EndReason};
 use crate::delegation::stops::{StopNumber, Stoppable};
 use crate::issuance::SignedToken;
 pub use crate::keys::KeyRow;
-use crate::oauth::{AgentId, Cause, Issuer, Jti, OneTime, Plain, SubjectRef, TaskId};
+use crate::oauth::{AgentId, Cause, Issuer, OneTime, Plain, SubjectRef, TaskId};
 
 /// One thing to write: all of it in one transaction, or none.
 #[derive(Clone, Debug)]
@@ -69,9 +70,8 @@ impl Change {
 /// A stop or an administrative change.
 #[derive(Clone, Debug)]
 pub enum Control {
-    /// Revokes a token and everything below it; for a task token ends the task (RFC 7009 §2.1).
-    /// Already ended is success with nothing died.
-    RevokeToken { jti: Jti, why: EndReason },
+    /// Revokes a token and what ends with it (RFC 7009 §2.1). Already ended is success with nothing died.
+    RevokeToken(Revocation),
     /// Ends a task: its tokens, engagements, answers; `task`-class agents with no other live task retire.
     EndTask { task: TaskId, why: EndReason },
     /// Stops something until it is lifted: everything issued until now that names it is dead, and nothing new begins.
@@ -125,7 +125,7 @@ impl Control {
             | Self::RevokeKey { .. }
             | Self::SetKeysBack { .. } => true,
             Self::SetAgentState { state, .. } => matches!(state, AgentState::Suspended | AgentState::Banned),
-            Self::RevokeToken { .. }
+            Self::RevokeToken(_)
             | Self::EndTask { .. }
             | Self::EndAgent { .. }
             | Self::Walk

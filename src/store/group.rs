@@ -13,6 +13,7 @@ use super::readings::Wanted;
 use super::rows::Hash;
 use super::statement::Failure;
 use super::stops::Known;
+use super::tokens::Acceptance;
 use super::transaction::{Beginning, Transaction};
 use super::{StoreError, control, load, one_time};
 use crate::audit::Effect;
@@ -119,6 +120,7 @@ pub(super) async fn write_group<S: Transaction>(
         let recorded = conclude(entry, judged, effect, &mut ledger, &mut transaction.head, &mut audit);
         transaction.recorded.push(Ok(recorded));
     }
+    accept(session, &mut ledger.writes.acceptances).await?;
     transaction.has_written = !audit.is_empty();
     session.insert_all(&ledger.writes, &audit).await?;
     transaction.births = std::mem::take(&mut ledger.births);
@@ -126,6 +128,18 @@ pub(super) async fn write_group<S: Transaction>(
         session.note_seen(&ledger.writes.seen).await?;
     }
     note_time(session, newest(entries, clock), is_clock_reset, transaction).await
+}
+
+/// Notes who accepted which handover. If somebody else has accepted one since it was read, everything is judged again.
+async fn accept<S: Transaction>(session: &mut S, acceptances: &mut Vec<Acceptance>) -> Result<(), Failure> {
+    // Two writers take the locks of the rows in the same order.
+    acceptances.sort_unstable();
+    for acceptance in acceptances {
+        if !session.accept_handover(acceptance).await? {
+            return Err(Failure::Conflict("a handover was accepted by another agent".to_owned()));
+        }
+    }
+    Ok(())
 }
 
 /// What becomes of an entry after it was judged, with the row that tells of it.

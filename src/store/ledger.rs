@@ -16,14 +16,14 @@ use super::readings::{Gathered, behind, of_session};
 use super::rows::{Hash, Key};
 use super::subjects::SubjectRow;
 use super::tasks::{EngagementRow, TaskRow};
-use super::tokens::TokenRow;
+use super::tokens::{Acceptance, TokenRow};
 use super::{Entry, StoreError, one_time};
 use crate::audit::Effect;
 use crate::base::time::Timestamp;
 use crate::decision::{Confirmed, FirstHop, Origin, Placement, Terms, confirm};
 use crate::delegation::plan::{LoginRecord, TaskPlan};
 use crate::delegation::record::{
-    Agent, Delegation, Delegator, Lineage, Login, LoginFacts, SignedIn, Subject, Task, TokenForm,
+    Agent, Delegation, Delegator, Lineage, Login, LoginFacts, SignedIn, Subject, Task, TokenForm, TokenKind,
 };
 use crate::delegation::recorded::{self, AgentRecord, TokenRecord};
 use crate::delegation::stops::{StopNumber, Stops};
@@ -66,6 +66,8 @@ pub(super) struct Writes {
     pub(super) tokens: Vec<TokenRow>,
     pub(super) one_time: Vec<OneTimeRow>,
     pub(super) pins: Vec<PinRow>,
+    /// The handovers that are accepted for the first time.
+    pub(super) acceptances: Vec<Acceptance>,
 }
 
 impl Ledger {
@@ -198,10 +200,15 @@ impl Ledger {
                 self.writes.tasks.push(TaskRow::from(&task));
                 self.tasks.insert(task.id, task);
             }
-            Origin::Later { .. } if placement.is_new_in_task => {
-                self.writes.engagements.push(engagement(&terms.actor.id, terms.task, now));
+            Origin::Agent { task: None } => {}
+            Origin::Later { parent, .. } => {
+                if placement.is_new_in_task {
+                    self.writes.engagements.push(engagement(&terms.actor.id, terms.task, now));
+                }
+                if placement.is_first_acceptance {
+                    self.accept(*parent, &terms.actor.id);
+                }
             }
-            Origin::Agent { task: None } | Origin::Later { .. } => {}
         }
         if let Some(row) = pinned.flatten() {
             self.pins.insert(row.credential, Jkt::new(row.jkt.0));
@@ -214,6 +221,16 @@ impl Ledger {
         effect.jti = Some(terms.jti);
         self.writes.tokens.push(TokenRow::from(&delegation));
         Ok(())
+    }
+
+    /// Notes that an agent has accepted a handover, for those that come later in the group too.
+    fn accept(&mut self, handover: Jti, agent: &AgentId) {
+        if let Some(Delegation { kind: TokenKind::Handover(handover), .. }) = self.tokens.get_mut(&handover) {
+            handover.accepted_by = Some(agent.clone());
+        }
+        self.writes
+            .acceptances
+            .push(Acceptance { handover: handover.into(), agent: agent.as_str().to_owned() });
     }
 
     /// Whether a stop that was numbered after this transaction began would end what it is about to write. Then it has to
@@ -257,7 +274,7 @@ impl Ledger {
             Origin::Later { parent, .. } => recorded::Recorded::Token(Box::new(TokenRecord {
                 lineage: self.lineage(*parent),
                 actor: self.agents.get(&terms.actor.id).cloned(),
-                answer: None,
+                ..TokenRecord::default()
             })),
         }
     }

@@ -54,6 +54,8 @@ impl AuditFilter {
             matches!(
                 event,
                 Kind::Exchange
+                    | Kind::Handover
+                    | Kind::Accept
                     | Kind::Revocation
                     | Kind::Introspection
                     | Kind::Pin

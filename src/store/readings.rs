@@ -59,7 +59,7 @@ impl Wanted {
                     wanted.tasks.extend(hop.named_task.map(Key::from));
                 }
                 Origin::Agent { .. } => {}
-                Origin::Later { parent, behind } => {
+                Origin::Later { parent, behind, .. } => {
                     wanted.parents.push(Key::from(*parent));
                     wanted.ancestors.push(Key::from(*parent));
                     wanted.ancestors.extend(terms.proposal.ancestors.iter().copied().map(Key::from));

@@ -123,6 +123,8 @@ diesel::table! {
         rules -> Text,
         as_of -> BigInt,
         jkt -> Nullable<Binary>,
+        handover -> Nullable<Text>,
+        accepted_by -> Nullable<Text>,
         hash -> Binary,
         revoked_at -> Nullable<BigInt>,
         revoked_why -> Nullable<Text>,

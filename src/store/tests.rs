@@ -8,6 +8,7 @@ mod alone;
 mod audit;
 mod census;
 mod controls;
+mod handovers;
 mod inspect;
 mod issues;
 mod lives;

@@ -1,12 +1,14 @@
 //! Issued tokens. A token is found by its `jti`; a task and every subtree is one range of paths.
 
+use serde::{Deserialize, Serialize};
+
 use super::rows::{Hash, Key, bad, ended, row};
 use super::statement::{Done, Failure, Rows};
 use super::{StoreError, schema};
 use crate::base::time::Timestamp;
-use crate::delegation::record::{Behalf, Delegation, Grounds, TokenForm, TokenKind};
+use crate::delegation::record::{Behalf, Delegation, Grounds, Handover, TokenForm, TokenKind, TokenWord};
 use crate::delegation::stops::StopNumber;
-use crate::oauth::{AgentId, ClientId, Jkt, Jti, Scope, TargetId, TaskId};
+use crate::oauth::{AgentId, ClientId, Jkt, Jti, Recipient, Scope, TargetId, TaskId};
 
 row! {
     TokenRow of token {
@@ -27,6 +29,8 @@ row! {
         rules: String,
         as_of: i64,
         jkt: Option<Hash>,
+        handover: Option<String>,
+        accepted_by: Option<String>,
         hash: Hash,
         revoked_at: Option<i64>,
         revoked_why: Option<String>,
@@ -70,12 +74,50 @@ fn list(names: &[String]) -> String {
     serde_json::Value::from(names).to_string()
 }
 
+/// What is recorded of a handover and never changes, as JSON.
+#[derive(Serialize, Deserialize)]
+struct Handed {
+    to: Recipient,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    jkt: Option<Jkt>,
+    /// In milliseconds since the epoch.
+    accept_until: i64,
+}
+
+impl TokenRow {
+    fn kind(&self) -> Result<TokenKind, StoreError> {
+        let word = TokenWord::parse(&self.kind).ok_or(bad("token", "kind"))?;
+        match (word, self.handover.as_deref()) {
+            (TokenWord::Task, None) => Ok(TokenKind::Task),
+            (TokenWord::Access, None) => Ok(TokenKind::Access),
+            (TokenWord::Agent, None) => Ok(TokenKind::Agent),
+            (TokenWord::Handover, Some(text)) => {
+                let handed: Handed = serde_json::from_str(text).map_err(|_| bad("token", "handover"))?;
+                Ok(TokenKind::Handover(Box::new(Handover {
+                    recipient: handed.to,
+                    key: handed.jkt,
+                    accept_until: Timestamp::from_millis(handed.accept_until),
+                    accepted_by: self.accepted_by.as_deref().map(AgentId::new),
+                })))
+            }
+            (TokenWord::Handover, None) | (_, Some(_)) => Err(bad("token", "handover")),
+        }
+    }
+}
+
+/// A handover as JSON.
+fn handed(handover: &Handover) -> String {
+    let Handover { recipient, key, accept_until, accepted_by: _ } = handover;
+    let handed = Handed { to: recipient.clone(), jkt: *key, accept_until: accept_until.millis() };
+    serde_json::to_string(&handed).unwrap_or_default()
+}
+
 impl From<&Delegation> for TokenRow {
     fn from(token: &Delegation) -> Self {
         let actors: Vec<&str> = token.agents().map(AgentId::as_str).collect();
         Self {
             jti: token.jti.into(),
-            kind: token.kind.word().to_owned(),
+            kind: token.kind.word().word().to_owned(),
             login: token.behalf.login().map(Key::from),
             path: path(token.task, &token.ancestors, token.jti),
             actors: actors.join(" "),
@@ -94,6 +136,12 @@ impl From<&Delegation> for TokenRow {
             rules: list(&token.grounds.rules),
             as_of: token.as_of.get(),
             jkt: token.bound_to.map(|key| Hash(*key.digest())),
+            handover: token.kind.handover().map(handed),
+            accepted_by: token
+                .kind
+                .handover()
+                .and_then(|handover| handover.accepted_by.as_ref())
+                .map(|agent| agent.as_str().to_owned()),
             hash: Hash(token.hash),
             revoked_at: token.revoked.map(|ended| ended.at.millis()),
             revoked_why: token.revoked.map(|ended| ended.why.word().to_owned()),
@@ -113,7 +161,7 @@ impl TryFrom<TokenRow> for Delegation {
             Some(login) => Behalf::User(login.into()),
             None => Behalf::Agent(chain.pop().ok_or(bad("token", "actors"))?),
         };
-        let kind = TokenKind::parse(&row.kind).ok_or(bad("token", "kind"))?;
+        let kind = row.kind()?;
         let scope = if row.scope.is_empty() {
             Scope::empty()
         } else {
@@ -167,6 +215,13 @@ impl Range {
     }
 }
 
+/// A handover that is accepted for the first time, and the agent that accepts it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Acceptance {
+    pub(super) handover: Key,
+    pub(super) agent: String,
+}
+
 /// As many live tokens are counted at most.
 pub(super) const COUNTED: i64 = 1000;
 
@@ -180,6 +235,8 @@ pub(super) trait Tokens {
     async fn insert_tokens(&mut self, rows: &[TokenRow]) -> Done;
     /// Marks one token: whether it was not revoked before. What is below it is refused because of it.
     async fn revoke_token(&mut self, jti: Key, at: i64, why: &str) -> Result<bool, Failure>;
+    /// Notes who accepted a handover: whether nobody had accepted it before.
+    async fn accept_handover(&mut self, acceptance: &Acceptance) -> Result<bool, Failure>;
     async fn delete_tokens(&mut self, jtis: &[Key]) -> Done;
 }
 
@@ -193,7 +250,7 @@ macro_rules! tokens {
             use $crate::store::rows::Key;
             use $crate::store::schema::token;
             use $crate::store::statement::{Done, Failure, Lock, Rows};
-            use $crate::store::tokens::{COUNTED, Range, TokenRow, Tokens};
+            use $crate::store::tokens::{Acceptance, COUNTED, Range, TokenRow, Tokens};
 
             impl Tokens for $session<'_> {
                 async fn tokens(&mut self, jtis: &[Key]) -> Rows<TokenRow> {
@@ -232,6 +289,11 @@ macro_rules! tokens {
                     let revoked =
                         diesel::update(row).set((token::revoked_at.eq(at), token::revoked_why.eq(why)));
                     Ok($db!(execute self, revoked)? > 0)
+                }
+                async fn accept_handover(&mut self, acceptance: &Acceptance) -> Result<bool, Failure> {
+                    let row = token::table.find(acceptance.handover).filter(token::accepted_by.is_null());
+                    let accepted = diesel::update(row).set(token::accepted_by.eq(&acceptance.agent));
+                    Ok($db!(execute self, accepted)? > 0)
                 }
                 async fn delete_tokens(&mut self, jtis: &[Key]) -> Done {
                     $db!(execute self, diesel::delete(token::table.filter(token::jti.eq_any(jtis))))?;

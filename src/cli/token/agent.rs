@@ -3,9 +3,8 @@
 use clap::Args;
 
 use super::super::output::Output;
-use super::exchange::print;
-use super::key::ProofKey;
-use super::{Caller, CliError};
+use super::exchange::show;
+use super::{Caller, CliError, ProofKey};
 use crate::sdk;
 
 /// What an agent asks for itself.
@@ -52,7 +51,7 @@ impl Agent {
         let (http, client) = self.caller.connect_for_itself().await?;
         let client = self.proof_key.prove(client)?;
         let answer = client.exchange(&http, &request).await.map_err(|error| self.caller.failed(&error))?;
-        print(output, &answer);
+        show(&answer, output);
         Ok(())
     }
 }

@@ -75,20 +75,20 @@ impl Exchange {
         let client = self.proof_key.prove(client)?;
         let answer = client.exchange(&http, &request).await;
         let answer = answer.map_err(|error| self.caller.failed(&error))?;
-        print(output, &answer);
+        show(&answer, output);
         Ok(())
     }
 }
 
-/// Prints the token, and what it is.
-pub(super) fn print(output: &mut Output, answer: &sdk::Issued) {
+/// Prints what was issued: the token alone on standard output, and what it is on standard error.
+pub(super) fn show(issued: &sdk::Issued, output: &mut Output) {
     if output.is_json() {
-        output.json(&answer.body);
+        output.json(&issued.body);
         return;
     }
-    output.token(&answer.access_token);
-    for name in ["token_type", "issued_token_type", "scope", "expires_in", "task"] {
-        if let Some(value) = answer.body.get(name) {
+    output.token(&issued.access_token);
+    for name in ["token_type", "issued_token_type", "scope", "expires_in", "task", "act"] {
+        if let Some(value) = issued.body.get(name) {
             output.note(format!("{name}: {}", printable(value.to_string().trim_matches('"'))));
         }
     }

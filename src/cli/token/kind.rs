@@ -41,10 +41,12 @@ impl Taken {
         let issuer = scanned.claimed_issuer().unwrap_or_default();
         let (header, claims) = (scanned.header(), scanned.unverified_claims());
         let is_own = config.is_some_and(|config| config.issuer.as_str() == issuer);
-        if header.typ.as_deref() == Some(own_typ::TASK) {
-            let because = format!("the header `typ` is `{}`", own_typ::TASK);
-            let matches = config.map(|config| own(config, is_own));
-            return Self { kind: Some("task token"), because, matches };
+        for (typ, kind) in [(own_typ::TASK, "task token"), (own_typ::HANDOVER, "handover")] {
+            if header.typ.as_deref() == Some(typ) {
+                let because = format!("the header `typ` is `{typ}`");
+                let matches = config.map(|config| own(config, is_own));
+                return Self { kind: Some(kind), because, matches };
+            }
         }
         let provider = config.and_then(|config| config.registry.identity_providers.get(issuer));
         let none = BTreeSet::new();

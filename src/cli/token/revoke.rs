@@ -9,7 +9,8 @@ use super::{Caller, CliError, Output, ProofKey, TokenFile};
 /// Which token.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A task token revoked by the agent that began the task ends the task. A token that is not the client's \
+A task token revoked by the agent that began the task ends the task; by an agent that another brought in, \
+it ends what that agent had. A handover is revoked by its giver. A token that is not the client's \
 is left alone, and the server does not say so (RFC 7009 §2.2).
 
 Example: deputy token revoke --issuer https://deputy.example --client-id assistant \\

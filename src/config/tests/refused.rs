@@ -1,5 +1,6 @@
 //! One thing wrong at a time.
 
+mod handovers;
 mod platforms;
 
 use super::{VALID, parse, said};

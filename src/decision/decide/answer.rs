@@ -30,7 +30,7 @@ impl Walk<'_> {
                 .iter()
                 .find(|known| known.target == proposal.target && known.scope == *scope)
                 .map(|known| &known.answer),
-            Held::Token(_, recorded) => recorded,
+            Held::Token(_, record) => record.answer.as_ref(),
             Held::Nothing(_) => None,
         };
         let value = self.give(proposal, scope, answer)?;

@@ -7,11 +7,13 @@ use crate::base::time::Timestamp;
 use crate::decision::report::Report;
 use crate::delegation::actor::Acting;
 use crate::delegation::binding::check_holder;
+use crate::delegation::ceiling::Ceilings;
+use crate::delegation::handover::check_requested;
 use crate::delegation::plan::{Asking, LoginRecord, TaskPlan, plan};
 use crate::delegation::record::{Delegator, Lineage, Login, SignedIn, Subject, Task};
-use crate::delegation::rules::{self, Ends, Source};
+use crate::delegation::rules::{self, Ends, Right, Source};
 use crate::delegation::stops::StopNumber;
-use crate::oauth::{Audience, Cause, Issuer, NamedTask, TaskId, TokenFault};
+use crate::oauth::{Audience, Cause, Issuer, NamedTask, Recipient, TaskId, TokenFault};
 use crate::verification::VerifiedLogin;
 
 impl<'a> Walk<'a> {
@@ -20,7 +22,7 @@ impl<'a> Walk<'a> {
     pub(super) fn binding(
         self,
         held: Held<'a>,
-        acting: &Acting,
+        acting: &'a Acting,
         report: &mut Report,
     ) -> Result<Bound<'a>, Denial> {
         let (source, root) = match held {
@@ -50,8 +52,22 @@ impl<'a> Walk<'a> {
         report.who.task = root.task().map(|task| task.id);
         report.who.login = root.login().map(|login| login.id);
         report.who.delegator = Some(root.kind());
-        let right = rules::bind(self.config, source, acting).map_err(Cause::subject)?;
+        let asked = self.question.request.handover.as_ref();
+        let right = rules::bind(self.config, source, acting, asked).map_err(Cause::subject)?;
         check_holder(right, self.question.proven()).map_err(|fault| self.cause(fault))?;
+        let ceilings = match held {
+            Held::Login(..) | Held::Nothing(_) => Ceilings::of_actor(acting),
+            Held::Token(lineage, _) => {
+                Ceilings::of_token(&self.config.registry, right, lineage, acting).map_err(Cause::subject)?
+            }
+        };
+        if let (Right::HandOver(parent, asked), Held::Token(_, record)) = (right, held) {
+            let known = record.requested.as_ref();
+            if let Some(agent) = known {
+                report.who.handed_to = Some(Recipient::Agent(agent.id.clone()));
+            }
+            check_requested(&self.config.registry, (parent, acting), asked, known, self.now)?;
+        }
         let chain = rules::extend_chain(right, &acting.id, self.config.tasks.max_chain_depth)?;
         let issued_at = Timestamp::from_seconds(self.now.seconds());
         let ends = Ends {
@@ -59,7 +75,7 @@ impl<'a> Walk<'a> {
             login: root.login().map(|login| login.ends_at),
         };
         let latest = rules::latest_end(right, ends, issued_at).map_err(Cause::subject)?;
-        Ok(Bound { right, root, chain, latest, issued_at })
+        Ok(Bound { right, ceilings, root, chain, latest, issued_at })
     }
 
     /// The task that an agent begins for itself, where that is what it asks for.

@@ -9,24 +9,37 @@ use crate::decision::report::{PolicyReport, Proposal, Report};
 use crate::delegation::actor::Acting;
 use crate::delegation::assurance::{Demands, login_age_seconds};
 use crate::delegation::binding::bound_to;
-use crate::delegation::record::{Grounds, TokenKind};
+use crate::delegation::record::{Grounds, Handover, TokenKind};
 use crate::delegation::rules::{self, Reach, Right};
-use crate::oauth::{AskedScope, Audience, Cause, Plain, TargetId};
-use crate::policy::Delegator;
+use crate::oauth::{AskedScope, Audience, Cause, Plain, Recipient, TargetId};
+use crate::policy::{BroughtIn, Delegator};
+
+/// Whom the agent brings in, as policy sees it.
+fn brought_in(right: Right<'_>, held: Held<'_>) -> Option<BroughtIn> {
+    let (Right::HandOver(_, asked), Held::Token(_, record)) = (right, held) else { return None };
+    match &asked.recipient {
+        Recipient::Class(name) => Some(BroughtIn::Class(name.clone())),
+        Recipient::Agent(id) => {
+            let class = record.requested.as_ref().map(|agent| agent.class.clone())?;
+            Some(BroughtIn::Agent { id: id.clone(), class })
+        }
+    }
+}
 
 impl Walk<'_> {
     /// Chooses the target: it is registered, and the client and the subject token can reach it. The scope takes part,
     /// because a task token reaches only the targets that define one of its scopes.
     pub(super) fn target(self, held: Held<'_>, bound: &Bound<'_>, acting: &Acting) -> Result<Reach, Plain> {
         let request = self.question.request;
+        let (right, ceilings) = (bound.right, &bound.ceilings);
         if matches!(held, Held::Nothing(_)) {
             self.check_own(acting)?;
         }
         let reach =
-            rules::choose_target(self.config, bound.right, acting, &request.audience, request.scope.words())?;
+            rules::choose_target(self.config, right, ceilings, &request.audience, request.scope.words())?;
         match &reach {
             Reach::One(target) if held.stops().close(&target.identifier) => Err(Plain::TargetStopped),
-            Reach::One(_) | Reach::Task(_) => Ok(reach),
+            Reach::One(_) | Reach::Task(_) | Reach::Handover(..) => Ok(reach),
         }
     }
 
@@ -59,16 +72,21 @@ impl Walk<'_> {
         let kind = bound.root.kind();
         let scope = match &self.question.request.scope {
             AskedScope::These(asked) => asked.clone(),
-            AskedScope::Default(words) => rules::default_scope(limit, acting, (reach, kind), words)?,
+            AskedScope::Default(words) => rules::default_scope(limit, &bound.ceilings, (reach, kind), words)?,
         };
-        rules::narrow_scope(limit, acting, (reach, kind), &scope)?;
+        rules::narrow_scope(limit, &bound.ceilings, (reach, kind), &scope)?;
         let answer = rules::answered(reach, &scope)?;
+        let own = || TargetId::new(self.config.issuer.as_str());
         let (kind, target, target_config) = match reach {
-            Reach::Task(_) => (TokenKind::Task, TargetId::new(self.config.issuer.as_str()), None),
+            Reach::Task(_) => (TokenKind::Task, own(), None),
             Reach::One(target) => {
                 let kind =
                     if matches!(held, Held::Nothing(_)) { TokenKind::Agent } else { TokenKind::Access };
                 (kind, target.identifier.clone(), Some(Arc::clone(target)))
+            }
+            Reach::Handover(_, asked) => {
+                let handover = Handover::new(asked, self.now, self.config.tasks.accept_within);
+                (TokenKind::Handover(Box::new(handover)), own(), None)
             }
         };
         let expires_at =
@@ -84,9 +102,18 @@ impl Walk<'_> {
             ancestors: rules::ancestors(bound.right),
             onward_from: match bound.right {
                 Right::Onward(parent) => Some(parent.target.clone()),
-                Right::Login | Right::Own | Right::Continue(_) => None,
+                Right::Login | Right::Own | Right::Continue(_) | Right::HandOver(..) | Right::Accept(..) => {
+                    None
+                }
             },
-            bound_to: bound_to(reach, &acting.client, self.question.proven())?,
+            accepted_from: match bound.right {
+                Right::Accept(parent, _) => parent.holder().cloned(),
+                Right::Login | Right::Own | Right::Continue(_) | Right::Onward(_) | Right::HandOver(..) => {
+                    None
+                }
+            },
+            brings_in: brought_in(bound.right, held),
+            bound_to: bound_to(bound.right, reach, &acting.client, self.question.proven())?,
             issued_at: bound.issued_at,
             expires_at,
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Denial, Held, Unknown, Unread, Walk};
 use crate::decision::question::{NoActor, SubjectResult};
-use crate::decision::report::Report;
+use crate::decision::report::{Act, Report};
 use crate::decision::usable::is_named;
 use crate::delegation::actor::Acting;
 use crate::delegation::binding::check_demanded;
@@ -52,11 +52,14 @@ impl<'a> Walk<'a> {
                 report.who.delegator = Some(lineage.behind.kind());
                 report.who.subject = lineage.behind.subject().map(|subject| subject.reference);
                 report.who.chain.clone_from(&lineage.delegation.chain);
+                if lineage.delegation.kind.handover().is_some() {
+                    report.act = Act::Accept;
+                }
                 live(lineage, self.now).map_err(Cause::subject)?;
                 if !is_named(&self.config.registry, lineage) {
                     return Err(Cause::subject(TokenFault::PartyRemoved).into());
                 }
-                Ok(Held::Token(lineage, record.answer.as_ref()))
+                Ok(Held::Token(lineage, record))
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::oauth::{AgentId, PresentedAs};
 fn a_token_about_an_agent_acts_for_nobody_and_belongs_to_no_task() {
     let (report, permit) = permit(&Scene::alone());
     let terms = permit.terms();
-    assert_eq!((terms.proposal.kind, terms.proposal.chain.len()), (TokenKind::Agent, 0));
+    assert_eq!((&terms.proposal.kind, terms.proposal.chain.len()), (&TokenKind::Agent, 0));
     assert_eq!(terms.behalf(), Behalf::Agent(AgentId::new("agent_nightly")));
     assert!(matches!(terms.origin, Origin::Agent { task: None }));
     assert_eq!((report.who.task, report.who.begins_task), (None, false));
@@ -122,7 +122,7 @@ fn own_task() -> Scene {
 fn a_task_without_a_user_is_continued_by_its_agent_alone_and_reaches_no_scope_of_users() {
     let (_, granted) = permit(&own_task());
     let terms = granted.terms();
-    assert_eq!((terms.proposal.chain.len(), terms.proposal.kind), (0, TokenKind::Access));
+    assert_eq!((terms.proposal.chain.len(), &terms.proposal.kind), (0, &TokenKind::Access));
     assert_eq!(terms.behalf(), Behalf::Agent(AgentId::new("agent_nightly")));
     let scene = own_task();
     assert!(matches!(confirm(&granted, &scene.recorded, NOW), Confirmed::Write(_)));

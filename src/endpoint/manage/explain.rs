@@ -12,7 +12,7 @@ use super::{NotDone, answer, show};
 use crate::app::App;
 use crate::audit::{Event, ExchangeEvent, Outcome, Row};
 use crate::base::time::Timestamp;
-use crate::delegation::record::{Agent, AgentState, DelegatorKind, EndReason, Ended, Provenance, TokenKind};
+use crate::delegation::record::{Agent, AgentState, DelegatorKind, EndReason, Ended, Provenance, TokenWord};
 use crate::delegation::standing::{Over, agent_over};
 use crate::delegation::stops::Stoppable;
 use crate::oauth::{AgentId, TaskId};
@@ -22,6 +22,8 @@ use crate::store::AuditFilter;
 const TASKS_TOLD: usize = 3;
 /// How many grants are described one by one.
 const GRANTS_TOLD: usize = 6;
+/// How many agents that it brought in are named.
+const BROUGHT_IN_TOLD: usize = 5;
 /// How many acts are described one by one.
 const ACTS_TOLD: usize = 8;
 
@@ -159,39 +161,56 @@ fn who_authorised_it(text: &mut String, agent: &Agent, rows: &[Row], by_task: &B
     if by_task.len() > TASKS_TOLD {
         let _ = writeln!(text, "  and {} earlier tasks", by_task.len() - TASKS_TOLD);
     }
-    let granted = rows.iter().rev().filter(|row| row.outcome == Outcome::Granted);
-    let chain = granted.map(Row::actors).find(|chain| chain.first() == Some(&agent.id));
-    if let Some([_, before @ ..]) = chain
-        && !before.is_empty()
-    {
-        let before: Vec<&str> = before.iter().map(AgentId::as_str).collect();
+    let chains = rows.iter().rev().filter(|row| row.outcome == Outcome::Granted).map(Row::actors);
+    let before = chains.into_iter().find_map(|chain| chain.strip_prefix(std::slice::from_ref(&agent.id)));
+    // In a task of an agent's own, that agent is in no chain.
+    let giver = || granted(agent, rows).filter_map(|row| row.accepted_from.as_ref()).last();
+    let before: Vec<&str> = match before {
+        Some(before) if !before.is_empty() => before.iter().map(AgentId::as_str).collect(),
+        _ => giver().into_iter().map(AgentId::as_str).collect(),
+    };
+    if !before.is_empty() {
         let _ = writeln!(text, "  it was brought in by {}", before.join(", for "));
+    }
+    let mut brought_in: Vec<&AgentId> = rows
+        .iter()
+        .filter_map(Row::exchange)
+        .filter(|row| row.accepted_from.as_ref() == Some(&agent.id))
+        .filter_map(|row| row.agent.as_ref())
+        .collect();
+    brought_in.sort_unstable();
+    brought_in.dedup();
+    if !brought_in.is_empty() {
+        let more = brought_in.len().saturating_sub(BROUGHT_IN_TOLD);
+        let told: Vec<&str> = brought_in.into_iter().take(BROUGHT_IN_TOLD).map(AgentId::as_str).collect();
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let _ = writeln!(text, "  it brought in {}{more}, by handing over", told.join(", "));
     }
 }
 
 fn what_was_it_allowed(text: &mut String, agent: &Agent, rows: &[Row]) {
     let _ = writeln!(text, "What was it allowed?");
-    let mut allowed: BTreeMap<(String, String, &str), (u64, i64)> = BTreeMap::new();
+    let mut allowed: BTreeMap<(String, String), (u64, i64)> = BTreeMap::new();
     for row in granted(agent, rows) {
         let target = row.target.as_ref().map(ToString::to_string).unwrap_or_default();
         let scope = row.scope.as_ref().map(ToString::to_string).unwrap_or_default();
-        let kind = row.token_kind.unwrap_or(TokenKind::Access);
-        let entry = allowed.entry((target, scope, kind.word())).or_default();
+        let what = match row.token_kind {
+            Some(TokenWord::Task) => "as a task token, to slice".to_owned(),
+            Some(TokenWord::Handover) => "to hand over".to_owned(),
+            Some(TokenWord::Agent) => format!("about itself, at {target}"),
+            Some(TokenWord::Access) | None => format!("at {target}"),
+        };
+        let entry = allowed.entry((what, scope)).or_default();
         entry.0 += 1;
         entry.1 = entry.1.max(row.expires_at.unwrap_or(0));
     }
     if allowed.is_empty() {
         let _ = writeln!(text, "  nothing");
     }
-    for ((target, scope, kind), (count, until)) in allowed.iter().take(GRANTS_TOLD) {
+    for ((what, scope), (count, until)) in allowed.iter().take(GRANTS_TOLD) {
         let until = Timestamp::from_seconds(*until);
         let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
-        let what = match TokenKind::parse(kind) {
-            Some(TokenKind::Task) => "as a task token, to slice:".to_owned(),
-            Some(TokenKind::Agent) => format!("about itself, at {target}:"),
-            Some(TokenKind::Access) | None => format!("at {target}:"),
-        };
-        let _ = writeln!(text, "  {what} {scope} ({times}, last until {until})");
+        let _ = writeln!(text, "  {what}: {scope} ({times}, last until {until})");
     }
     if allowed.len() > GRANTS_TOLD {
         let _ = writeln!(text, "  and {} more kinds of grant", allowed.len() - GRANTS_TOLD);
@@ -236,7 +255,9 @@ fn what_did_it_do(text: &mut String, agent: &Agent, rows: &[Row], by_task: &BTre
 
 fn act(row: &Row) -> String {
     match &row.event {
-        Event::Exchange(exchange) => exchanged(row, exchange),
+        Event::Exchange(exchange) | Event::Handover(exchange) | Event::Accept(exchange) => {
+            exchanged(row, exchange)
+        }
         Event::Revocation(event) => format!("gave back a token; {} died", event.died.unwrap_or(0)),
         Event::AgentState(event) => {
             let state = match event.state {
@@ -264,10 +285,16 @@ fn exchanged(row: &Row, exchange: &ExchangeEvent) -> String {
     let scope = scope.map(ToString::to_string).unwrap_or_default();
     let rule = exchange.policy.as_ref().map(|policy| format!(" [{}]", policy.in_words()));
     let rule = rule.unwrap_or_default();
+    let what = match (&row.event, &exchange.handed_to, &exchange.accepted_from) {
+        (Event::Handover(_), Some(to), _) => format!("{scope} to hand over to {to}"),
+        (Event::Handover(_), None, _) => format!("{scope} to hand over"),
+        (_, _, Some(from)) => format!("{scope} at {target}, handed over by {from}"),
+        _ => format!("{scope} at {target}"),
+    };
     match &row.outcome {
-        Outcome::Granted => format!("got {scope} at {target}{rule}"),
-        Outcome::Refused { cause, .. } => format!("was refused {scope} at {target}: {cause}{rule}"),
-        Outcome::Failed => format!("was refused {scope} at {target}: failed{rule}"),
+        Outcome::Granted => format!("got {what}{rule}"),
+        Outcome::Refused { cause, .. } => format!("was refused {what}: {cause}{rule}"),
+        Outcome::Failed => format!("was refused {what}: failed{rule}"),
     }
 }
 

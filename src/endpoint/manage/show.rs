@@ -236,11 +236,11 @@ fn task_json(task: &Task, over: Option<&Over>) -> Value {
 }
 
 fn delegation_json(delegation: &Delegation, fault: Option<TokenFault>) -> Value {
-    json!({
+    let mut shown = json!({
         "jti": delegation.jti,
         "state": fault.map_or("live", TokenFault::word),
         "parent": delegation.ancestors.last(),
-        "kind": delegation.kind,
+        "kind": delegation.kind.word(),
         "client": delegation.client,
         "target": delegation.target,
         "scope": delegation.scope,
@@ -248,7 +248,13 @@ fn delegation_json(delegation: &Delegation, fault: Option<TokenFault>) -> Value 
         "issued_at": delegation.issued_at.to_string(),
         "expires_at": delegation.expires_at.to_string(),
         "revoked": ended_json(delegation.revoked),
-    })
+    });
+    if let Some(handover) = delegation.kind.handover() {
+        shown["handed_to"] = json!(handover.recipient);
+        shown["accept_until"] = json!(handover.accept_until.to_string());
+        shown["accepted_by"] = json!(handover.accepted_by);
+    }
+    shown
 }
 
 /// A signing key as shown: never its private part.

@@ -20,8 +20,8 @@ use crate::issuance::{self, Issued, answer_label};
 use crate::jose::UnverifiedToken;
 use crate::keys::{AgentOf, KeyError, SealPurpose};
 use crate::oauth::{
-    Audience, Cause, ExchangeRequest, Jti, LoginId, NamedTask, SubjectRef, SubjectToken, TaskId, TokenFault,
-    TokenResponse,
+    Audience, Cause, ExchangeRequest, Jti, LoginId, NamedTask, Recipient, SubjectRef, SubjectToken, TaskId,
+    TokenFault, TokenResponse,
 };
 use crate::store::{self, Change, Entry};
 use crate::verification::{KeysUnknown, NotVerified, Presented, VerifiedProof};
@@ -235,7 +235,11 @@ impl Exchange<'_> {
             Some(lineage) => self.recorded_answer(lineage).await?,
             None => None,
         };
-        Ok(Recorded::Token(Box::new(TokenRecord { lineage, actor: None, answer })))
+        let requested = match self.request.handover.as_ref().map(|asked| &asked.recipient) {
+            Some(Recipient::Agent(id)) => self.call.app.store.find_agent(id).await?,
+            Some(Recipient::Class(_)) | None => None,
+        };
+        Ok(Recorded::Token(Box::new(TokenRecord { lineage, actor: None, requested, answer })))
     }
 
     /// The login's answer to what is asked of the target, opened.

@@ -64,6 +64,16 @@ const POLICY: Wire = wire(
     "RFC 8693 §2.2.2",
 );
 
+/// The agent cannot bring in this one. The answer does not say whether it exists.
+const REQUESTED_ACTOR: Wire = wire(
+    400,
+    InvalidRequest,
+    "requested_actor_unacceptable",
+    "name as requested_actor a class that this agent may bring in, as class:NAME, or one agent of such a class by its \
+     identifier",
+    "RFC 8693 §2.2.2",
+);
+
 /// Something is wrong with the DPoP proof.
 const PROOF: Wire = wire(
     400,
@@ -257,6 +267,26 @@ causes! {
     TaskOnLaterHop "task_on_later_hop", "`task` or `purpose` was sent on a later hop."
         => wire(400, InvalidRequest, "task_on_later_hop",
             "send task and purpose only when the subject token is an ID token", "RFC 6749 §5.2");
+    RequestedActorMalformed "requested_actor_malformed",
+        "`requested_actor` is neither `agent_…` nor `class:NAME`, or longer than 80 bytes."
+        => REQUESTED_ACTOR;
+    RequestedActorMisplaced "requested_actor_misplaced",
+        "`requested_actor` was sent with the token of an identity provider or for a target, or `dpop_jkt` without \
+         `requested_actor`."
+        => wire(400, InvalidRequest, "requested_actor_misplaced",
+            "send requested_actor, and dpop_jkt beside it, only with a task token and the issuer of this server as the \
+             audience", "RFC 6749 §5.2");
+    RequestedActorUnknown "requested_actor_unknown", "No agent and no class has the name in `requested_actor`."
+        => REQUESTED_ACTOR;
+    RequestedActorEnded "requested_actor_ended",
+        "The agent in `requested_actor` is suspended, retired, banned or over."
+        => REQUESTED_ACTOR;
+    RequestedActorUnlisted "requested_actor_unlisted",
+        "The class of the agent in `requested_actor` is not in `delegates_to` of the giver's class or client."
+        => REQUESTED_ACTOR;
+    DpopJktMalformed "dpop_jkt_malformed", "`dpop_jkt` is no thumbprint of a key."
+        => wire(400, InvalidRequest, "dpop_jkt_malformed",
+            "send as dpop_jkt the SHA-256 thumbprint of the key in base64url, which is 43 bytes long", "RFC 7638 §3");
     AuthorizationDetails "authorization_details", "No type of `authorization_details` is registered."
         => wire(400, InvalidAuthorizationDetails, "authorization_details_unsupported",
             "omit authorization_details; no type of it is registered", "RFC 9396 §5");
@@ -285,13 +315,16 @@ causes! {
             "name only one target for each token", "RFC 8707 §2, 8707-3-02");
     TargetNotAllowed "target_not_allowed", "The client or the class of the agent may not use the target."
         => TARGET;
+    TargetNotInReach "target_not_in_reach",
+        "A client or class that held a task token above may not use the target."
+        => TARGET;
     TargetNotOnward "target_not_onward", "The target of the subject token does not list the target as onward."
         => wire(400, InvalidTarget, "target_not_onward",
             "the target of the subject token does not allow an exchange onward to this target",
             "RFC 8707 §2, 8693-F-06");
     TargetIsDeputy "target_is_deputy", "The target is Deputy itself, or a task token was requested on a later hop."
         => wire(400, InvalidTarget, "target_is_deputy",
-            "name a registered target; a task token is issued only for an ID token", "RFC 8707 §2, 8707-3-01");
+            "name a registered target; a task token is issued only for a login or a handover", "RFC 8707 §2, 8707-3-01");
 
     // The token endpoint: the scope.
     BeginsNoTasks "begins_no_tasks",
@@ -328,6 +361,9 @@ causes! {
     ScopeNotInClient "scope_not_in_client", "The client may not have the scope."
         => SCOPE;
     ScopeNotInClass "scope_not_in_class", "The class of the agent may not have the scope."
+        => SCOPE;
+    ScopeNotInReach "scope_not_in_reach",
+        "A client or class that held a task token above may not have the scope."
         => SCOPE;
     SeveralAnswers "several_answers", "More than one yes/no scope was requested."
         => wire(400, InvalidScope, "several_answers",

@@ -76,7 +76,11 @@ faults! {
         "A client, target, agent, class, workload or workload issuer that the token names was stopped since it was issued.";
     PartyRemoved "party_removed", "A party that the token names is no longer configured.";
     NotYours "not_yours", "The client is neither the current actor nor registered to exchange tokens of this audience.";
-    OtherKey "other_key", "The token is bound to another key than the one that the request proves.";
+    OtherKey "other_key",
+        "The token is bound to another key than the one that the request proves, or the handover names another key.";
+    HandedToAnother "handed_to_another",
+        "The handover is for another agent or class, another agent has accepted it, or its giver presents it.";
+    HandoverExpired "handover_expired", "No agent accepted the handover within `tasks.accept_within_seconds`.";
     MayAct "may_act", "`may_act` names another party, or is malformed.";
     LoginSpent "login_spent",
         "The ID token was already used for a task that has ended, or the access token for one that was stopped.";

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::base::time::Timestamp;
-use crate::oauth::{AgentId, ClientId, Issuer, Purpose, Scope, ScopeToken, TargetId};
-use crate::policy::{Delegator, Facts};
+use crate::oauth::{AgentId, ClientId, Issuer, Purpose, Recipient, Scope, ScopeToken, TargetId};
+use crate::policy::{BroughtIn, Delegator, Facts};
 use crate::verification::{LoginFacts, LoginToken};
 
 /// A file of cases that cannot be run.
@@ -76,6 +76,10 @@ struct CaseFacts {
     prior_actors: Vec<AgentId>,
     target: TargetId,
     is_task_token: bool,
+    /// An agent, whose class is `to_class`; or a class.
+    delegate_to: Option<Recipient>,
+    to_class: String,
+    accepted_from: Option<AgentId>,
     onward_from: Option<TargetId>,
     is_listed_onward: bool,
     scope: String,
@@ -109,6 +113,9 @@ impl Default for CaseFacts {
             prior_actors: Vec::new(),
             target: TargetId::new("target"),
             is_task_token: false,
+            delegate_to: None,
+            to_class: "client".to_owned(),
+            accepted_from: None,
             onward_from: None,
             is_listed_onward: true,
             scope: "read".to_owned(),
@@ -194,6 +201,11 @@ impl Case {
             prior_actors: facts.prior_actors,
             target: facts.target,
             is_task_token: facts.is_task_token,
+            brings_in: facts.delegate_to.map(|to| match to {
+                Recipient::Class(name) => BroughtIn::Class(name),
+                Recipient::Agent(id) => BroughtIn::Agent { id, class: facts.to_class },
+            }),
+            accepted_from: facts.accepted_from,
             onward_from: facts.onward_from,
             is_listed_onward: facts.is_listed_onward,
             scope: self.scope.clone(),

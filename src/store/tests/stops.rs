@@ -3,6 +3,7 @@
 use super::on_each_database;
 use super::world::{World, end, kill, revoke, token_of, user};
 use crate::base::time::FOREIGN_LEEWAY;
+use crate::decision::{Ends, Revocation};
 use crate::delegation::record::{Agent, AgentState, Delegation, EndReason};
 use crate::delegation::stops::Stoppable;
 use crate::oauth::{AgentId, Cause, PresentedAs, ScopeToken, TargetId, TaskId, TokenFault};
@@ -95,7 +96,7 @@ async fn revoking_a_task_token_ends_the_task(world: World) {
     let again = world.hop_zero(&store, &sign_in, &world.principal()).await;
     let second = world.issued(&store, again).await;
 
-    let control = Control::RevokeToken { jti: second.jti, why: EndReason::TaskDone };
+    let control = Control::RevokeToken(Revocation { jti: second.jti, ends: Ends::Task });
     assert_eq!(world.control(&store, control.clone()).await, (3, true));
 
     let task = store.find_task(root.task).await.unwrap().unwrap();

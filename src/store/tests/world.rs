@@ -18,7 +18,7 @@ use crate::audit::{Event, Requester, RevocationEvent, TaskEndEvent, Told, What};
 use crate::base::entropy::{Entropy, SystemEntropy, uuid_v7};
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::{self, Config, PostgresTls, PostgresUrl};
-use crate::decision::Report;
+use crate::decision::{Ends, Report, Revocation};
 use crate::delegation::record::{Agent, Behind, Delegation, EndReason, Lineage, SignedIn, live};
 use crate::delegation::stops::{StopNumber, Stoppable};
 use crate::keys::NodeSecrets;
@@ -360,5 +360,5 @@ pub(crate) fn user(world: &World, upstream: &str) -> Whom {
 }
 
 pub(crate) fn revoke(token: &Delegation) -> Control {
-    Control::RevokeToken { jti: token.jti, why: EndReason::Revoked }
+    Control::RevokeToken(Revocation { jti: token.jti, ends: Ends::Token })
 }

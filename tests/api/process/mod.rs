@@ -8,6 +8,7 @@ mod clock;
 mod connections;
 mod crash;
 mod disk;
+mod handovers;
 mod log;
 mod nodes;
 mod opaque;
