@@ -79,7 +79,7 @@ impl Request {
         }
     }
 
-    /// Checks an answer, also for what callers demand of one: `token_type` is Bearer, or DPoP for a proof, the issued
+    /// Checks an answer, also for what callers demand of one: `token_type` is Bearer unless a key was proven, the issued
     /// token type is that of an access token, and the lifetime is a whole number of seconds.
     pub fn came_as_expected(&self, answer: &Answer) {
         let what = format!("{}: {} {}", self.name, answer.status, answer.text);
@@ -87,11 +87,8 @@ impl Request {
             Expected::Reaches { target, scope } => {
                 assert_eq!(answer.status, 200, "{what}");
                 let claims = claims_of(&answer.token());
-                let token_type = if self.headers.contains_key("DPoP") { "DPoP" } else { "Bearer" };
-                assert!(
-                    answer.json["token_type"].as_str().unwrap().eq_ignore_ascii_case(token_type),
-                    "{what}"
-                );
+                let kind = if self.headers.contains_key("dpop") { "DPoP" } else { "Bearer" };
+                assert!(answer.json["token_type"].as_str().unwrap().eq_ignore_ascii_case(kind), "{what}");
                 assert_eq!(answer.json["issued_token_type"], ACCESS_TOKEN, "{what}");
                 assert!(answer.json["expires_in"].as_u64().unwrap() > 0, "{what}");
                 assert_eq!(
