@@ -98,9 +98,8 @@ impl Stage {
         let has_keys =
             |entry: &toml::Table| ["jwks_uri", "jwks_file"].iter().any(|key| entry.contains_key(*key));
         let entries = self.configuration.entries("workload_issuer");
-        let known =
-            entries.iter().filter(|entry| !has_keys(entry)).filter_map(|entry| entry["issuer"].as_str());
-        let known: Vec<String> = known.map(|issuer| format!("= \"{issuer}\"")).collect();
+        let issuer = |entry: &toml::Table| Some(format!("= \"{}\"", entry.get("issuer")?.as_str()?));
+        let known: Vec<String> = entries.iter().filter(|entry| !has_keys(entry)).filter_map(issuer).collect();
         let with_keys = |line: &str| match known.iter().any(|issuer| line.contains(issuer.as_str())) {
             true => format!("{line}\njwks_file = \"platform.jwks.json\""),
             false => line.to_owned(),

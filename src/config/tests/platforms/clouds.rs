@@ -18,6 +18,9 @@ const IDENTITY: &str = "{ claim = \"oid\", equals = \"5f1c9a2e-0b7d-4c1e-8f3a-2d
 /// Each platform, and a condition that says whose workloads a class takes.
 const PLATFORMS: [(&str, &str); 4] = [(GITLAB, PROJECT), (AWS, ROLE), (GOOGLE, ACCOUNT), (ENTRA, IDENTITY)];
 
+/// What a preset fills in: its name, the algorithms, the stable identifier, the lifetime in seconds, and the keys.
+type Filled = (&'static str, &'static [Algorithm], &'static [&'static str], u32, &'static str);
+
 /// The valid file with this workload issuer, each class of which has the condition `when`.
 fn at(head: &str, when: &str) -> String {
     let when = format!("when = {when}");
@@ -27,7 +30,7 @@ fn at(head: &str, when: &str) -> String {
 #[test]
 fn one_line_says_what_a_platform_is() {
     use Algorithm::{ES384, RS256};
-    let expected: [(&str, &[Algorithm], &[&str], u32, &str); 4] = [
+    let expected: [Filled; 4] = [
         ("gitlab", &[RS256], &["project_id"], 3600, "https://gitlab.com/oauth/discovery/keys"),
         (
             "aws",
