@@ -166,6 +166,8 @@ on_both_databases! {
         let without: Value = serde_json::from_slice(&without.stdout).expect("JSON");
         assert_eq!((&without["class"], &without["agent"]), (&json!("buyer"), &Value::Null), "{without}");
 
+        std::fs::remove_file(file).expect("a file");
+
         // At `/revoke` a process proves its key too.
         let caller = host.world.caller_named("");
         let form = [("token", &*access)];
