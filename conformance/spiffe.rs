@@ -434,7 +434,7 @@ async fn algorithm_type_and_header_are_those_of_svids() {
     is_refused(&world, "not compact", "{\"payload\":\"x\"}", "malformed").await;
 }
 
-/// An exception that design.md states: the lifetime is configured. The issued token is bound to a key all the same.
+/// The lifetime is configured, which is an exception. The issued token is bound to a key all the same.
 async fn an_svid_may_come_again_and_lives_as_long_as_is_configured() {
     let key = Key::new("svid-1");
     let world = world_of(&key).await;

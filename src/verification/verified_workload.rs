@@ -40,7 +40,7 @@ pub struct VerifiedWorkload {
 
 /// What the issuer of a credential vouches for.
 #[derive(Clone, Debug)]
-pub(super) struct Vouched {
+pub struct Vouched {
     pub(super) issuer: Issuer,
     pub(super) class: Arc<AgentClass>,
     /// `sub`
@@ -54,7 +54,7 @@ pub(super) struct Vouched {
 
 /// What names the agent of a credential.
 #[derive(Clone, Debug)]
-pub(super) enum Naming {
+pub enum Naming {
     /// The credential itself.
     Id(WorkloadId),
     /// The key that its holder proves.

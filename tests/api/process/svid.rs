@@ -156,9 +156,8 @@ on_both_databases! {
         assert_eq!((&shown["stable_id"], &shown["workload_id"]), (&json!(BUYER), &json!(one.thumbprint())));
 
         let file = directory.join("svid.jwt");
-        let config = host.world.config().to_str().expect("a path").to_owned();
         let file = file.to_str().expect("a path");
-        let verb = ["--json", "workload", "explain", "--token", file, "--config", &config];
+        let verb = ["--json", "workload", "explain", "--token", file];
         let explained = host.world.deputy(&[&verb[..], &["--jkt", &one.thumbprint()]].concat()).await;
         let explained: Value = serde_json::from_slice(&explained.stdout).expect("JSON");
         assert_eq!((&explained["preset"], &explained["id_kind"]), (&json!("spiffe"), &json!("key")));
@@ -166,6 +165,8 @@ on_both_databases! {
         let without = host.world.deputy(&verb).await;
         let without: Value = serde_json::from_slice(&without.stdout).expect("JSON");
         assert_eq!((&without["class"], &without["agent"]), (&json!("buyer"), &Value::Null), "{without}");
+
+        std::fs::remove_file(file).expect("a file");
 
         // At `/revoke` a process proves its key too.
         let caller = host.world.caller_named("");
@@ -181,7 +182,7 @@ on_both_databases! {
 
         // `kill workload` names the SPIFFE ID, and ends every process of it.
         let name = format!("spiffe://agents.example|{BUYER}");
-        let killed = host.world.deputy(&["kill", "workload", &name, "--yes", "--config", &config]).await;
+        let killed = host.world.deputy(&["kill", "workload", &name, "--yes"]).await;
         assert!(killed.status.success(), "{}", String::from_utf8_lossy(&killed.stderr));
         for key in [&one, &other] {
             let stopped = host.ask(key, [&host.world.id_token("bob"), ID_TOKEN], "tickets").await;

@@ -169,8 +169,7 @@ async fn real_spire_names_the_agents_of_two_processes() {
     let reached = "bundle_endpoint = \"@bundle@\"\ntls_ca_file = \"tls/certificate.pem\"";
     let domain = DOMAIN.replace("bundle_endpoint = \"@bundle@\"", reached);
     Host::trust(&world, &domain.replace("@bundle@", &format!("https://127.0.0.1:{port}")));
-    let config = world.config().to_str().expect("a path").to_owned();
-    let checked = world.deputy(&["--json", "check", "--config", &config]).await;
+    let checked = world.deputy(&["--json", "check"]).await;
     let checked: Value = serde_json::from_slice(&checked.stdout).expect("JSON");
     for id in ["remote_keys", "bundles"] {
         let found = checked["findings"].as_array().expect("findings").iter();
