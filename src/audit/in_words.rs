@@ -215,6 +215,7 @@ fn exchanged(event: &ExchangeEvent, outcome: &Outcome, lines: &mut Vec<String>) 
     if *outcome == Outcome::Granted {
         let what = match event.token_kind {
             Some(TokenKind::Task) => "got a task token for".to_owned(),
+            Some(TokenKind::Agent) => format!("got a token about itself, at {target}:"),
             _ => format!("got, at {target}:"),
         };
         let until =
