@@ -313,9 +313,9 @@ async fn what_would_let_nobody_in_is_refused_at_load() {
     let world = World::start(jobs().replace(ASSISTANT, WITH_GRANT)).await;
     let table = [
         (
-            "agent_tokens = true\nbegins_tasks = true\nscopes = [\"reports:read\"",
-            "begins_tasks = true\nagent_tokens = true\nscopes = [\"x\"",
-            "names `x`",
+            "agent_tokens = true\nscopes = [\"reports:read\"]",
+            "scopes = [\"reports:read\"]",
+            "nobody could present its agents",
         ),
         (
             "clients = [\"nightly-jobs\"]\n",

@@ -226,6 +226,7 @@ fn exchanged(event: &ExchangeEvent, outcome: &Outcome, lines: &mut Vec<String>) 
         let what = match event.token_kind {
             Some(TokenWord::Task) => "got a task token for".to_owned(),
             Some(TokenWord::Handover) => "handed over".to_owned(),
+            Some(TokenWord::Agent) => format!("got a token about itself, at {target}:"),
             _ => format!("got, at {target}:"),
         };
         let until =

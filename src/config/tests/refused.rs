@@ -222,8 +222,8 @@ fn a_client_id_is_plain_and_not_of_another_kind() {
         ("jwks_file = \"clients/assistant.json\"", "", "needs the client's public keys"),
         (
             "jwks_file = \"clients/assistant.json\"",
-            "jwks_file = \"a\"\ngrants = [\"client_credentials\"]",
-            "Deputy serves `urn:ietf:params:oauth:grant-type:token-exchange`",
+            "jwks_file = \"a\"\ngrants = [\"password\"]",
+            "clients may have `urn:ietf:params:oauth:grant-type:token-exchange`",
         ),
         (
             "jwks_file = \"clients/assistant.json\"",

@@ -170,6 +170,7 @@ fn a_scope_of_agents_is_not_for_users() {
         assistant.targets.insert(TargetId::new("reports"));
         assistant.scopes = crate::oauth::Scope::parse("reports:read reports:write").unwrap();
     });
+    scene.verified.actor = Ok(own_agent(&scene.world, "assistant"));
     scene.ask("audience=reports&scope=reports:read");
     permit(&scene);
     scene.ask("audience=reports&scope=reports:write");

@@ -74,6 +74,16 @@ on_both_databases! {
         let said = introspected(&world, &base, &alone.token()).await;
         assert_eq!((&said["active"], &said["delegator_kind"], &said["sub"]), (&json!(true), &json!("agent"), &json!(agent)));
 
+        // The same as the client that its class lists, whichever way its credential comes.
+        let by_client = [CLIENT_CREDENTIALS, ("audience", "reports"), ("scope", "reports:read")];
+        let ways: [fn(&str) -> Credential; 2] =
+            [|pod| Credential::Platform(pod.into()), |pod| Credential::PlatformAsActor(pod.into())];
+        for way in ways {
+            let same = asks(&world, &base, way(&pod), &by_client).await;
+            assert_eq!(same.status, 200, "{}", same.text);
+            assert_eq!((&claims_of(&same.token())["sub"], &claims_of(&same.token())["client_id"]), (&json!(agent), &json!("nightly-jobs")));
+        }
+
         // A task of its own, which it continues.
         let purpose = ("purpose", "the reports of the night");
         let begun = grants(&world, &base, &pod, world.issuer(), "reports:read reports:write", &[purpose]).await;
@@ -113,12 +123,12 @@ on_both_databases! {
         let traced = deputy(&world, &["audit", "trace", "--agent", &agent]).await;
         let rows: Vec<&Value> = traced["rows"].as_array().expect("rows").iter().map(|row| &row["row"]).collect();
         let granted: Vec<&&Value> = rows.iter().filter(|row| row["outcome"] == "granted" && row["event"] == "exchange").collect();
-        assert_eq!(granted.len(), 4, "{traced}");
+        assert_eq!(granted.len(), 6, "{traced}");
         let told = granted.iter().map(|row| (row["token_kind"].as_str(), row["delegator_kind"].as_str()));
         let told: Vec<_> = told.map(|(kind, delegator)| (kind.expect("a kind"), delegator.expect("a kind"))).collect();
-        let expected = [("agent", "agent"), ("task", "agent"), ("access", "agent"), ("access", "user")];
+        let expected = [("agent", "agent"), ("agent", "agent"), ("agent", "agent"), ("task", "agent"), ("access", "agent"), ("access", "user")];
         assert_eq!(told, expected, "{traced}");
-        assert_eq!((&granted[0]["way_in"], granted[1]["task_begun"].as_bool()), (&json!("assertion"), Some(true)));
+        assert_eq!((&granted[0]["way_in"], granted[3]["task_begun"].as_bool()), (&json!("assertion"), Some(true)));
         let explained = world.deputy(&["agent", "explain", &agent]).await;
         let text = String::from_utf8(explained.stdout).expect("text");
         assert!(text.contains("acts for itself"), "{text}");

@@ -304,7 +304,8 @@ impl Request<'_> {
             builder = builder.header("Content-Type", content_type).body(body);
         }
         let answer = Answer::read(builder.send().await.unwrap()).await;
-        let sent = ["subject_token", "actor_token", "client_assertion", "token"].map(|name| self.value(name));
+        let sent = ["subject_token", "actor_token", "client_assertion", "assertion", "token"];
+        let sent = sent.map(|name| self.value(name));
         let given = answer.body["access_token"].as_str();
         sent.into_iter().flatten().chain(given).for_each(|token| self.world.saw(token));
         answer
