@@ -265,6 +265,9 @@ fn play(world: &World, acts: &[Act], plant: Plant) -> Result<Played, String> {
         if held.is_none() && terms.proposal.scope != *scene.request.scope.words() {
             return Err("granted what was not asked".to_owned());
         }
+        if held.is_none() && terms.proposal.chain != [actor.id.clone()] {
+            return Err(format!("the first chain is {:?}", terms.proposal.chain));
+        }
         let mut holders = held.map(|held| held.holders.clone()).unwrap_or_default();
         if let Some(held) = held {
             check(&world.config, held, &terms, &actor)?;
@@ -351,7 +354,11 @@ fn a_planted_widening_is_caught() {
                 terms.proposal.target = TargetId::new("u1");
             }
         }),
-        ("bound", |terms| terms.proposal.bound_to = Some(Jkt::new([8; 32]))),
+        ("bound", |terms| {
+            if terms.proposal.kind.handover().is_some() {
+                terms.proposal.bound_to = Some(Jkt::new([8; 32]));
+            }
+        }),
         ("lost giver", |terms| terms.proposal.chain.truncate(1)),
         ("invented actor", |terms| terms.proposal.chain.push(AgentId::new("agent_ceo"))),
         ("order", |terms| terms.proposal.chain.reverse()),
