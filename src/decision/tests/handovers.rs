@@ -45,99 +45,97 @@ fn a_handover_is_no_more_than_the_task_token_it_comes_from_and_is_bound_to_nobod
     assert_eq!(report.who.handed_to, Some(handed.recipient.clone()));
 }
 
+const NOT_HANDED_OVER: &[Case] = &[
+    (
+        "a class that is not listed",
+        |scene| hand_over_to(scene, "scope=tickets:search&requested_actor=class:planner"),
+        Check::Binding,
+        "requested_actor_unlisted",
+    ),
+    (
+        "no class at all",
+        |scene| hand_over_to(scene, "scope=tickets:search&requested_actor=class:nobody"),
+        Check::Binding,
+        "requested_actor_unknown",
+    ),
+    (
+        "an agent that was never met",
+        |scene| hand_over_to(scene, "scope=tickets:search&requested_actor=agent_unknown"),
+        Check::Binding,
+        "requested_actor_unknown",
+    ),
+    (
+        "itself",
+        |scene| hand_over_to(scene, "scope=tickets:search&requested_actor=agent_of_assistant"),
+        Check::Binding,
+        "chain_loop",
+    ),
+    (
+        "no level of the chain is left",
+        |scene| {
+            scene.configure(|config| config.tasks.max_chain_depth = 1);
+        },
+        Check::Binding,
+        "chain_too_deep",
+    ),
+    (
+        "another agent's task token",
+        |scene| scene.verified.actor = Ok(own_agent(&scene.world, "agent-b")),
+        Check::Binding,
+        "not_yours",
+    ),
+    (
+        "a token for a target",
+        |scene| {
+            scene.lineage(|lineage| {
+                lineage.delegation.kind = TokenKind::Access;
+                lineage.delegation.target = TargetId::new("tickets");
+            });
+        },
+        Check::Binding,
+        "not_yours",
+    ),
+    (
+        "a bound task token without its key",
+        |scene| {
+            scene.lineage(|lineage| lineage.delegation.bound_to = Some(KEY));
+        },
+        Check::Binding,
+        "proof_missing",
+    ),
+    (
+        "more than the task token holds",
+        |scene| hand_over_to(scene, "scope=age_over_18&requested_actor=class:courier"),
+        Check::Scope,
+        "scope_not_in_subject",
+    ),
+    (
+        "what the login is too weak for",
+        |scene| {
+            hand_over_to(scene, "scope=tickets:book&requested_actor=class:courier");
+            scene.lineage(|lineage| {
+                let Behind::User(user) = &mut lineage.behind else { panic!("a user's task") };
+                Arc::make_mut(&mut user.login.facts).levels.remove("phishing_resistant");
+            });
+        },
+        Check::Assurance,
+        "assurance_insufficient",
+    ),
+    (
+        "what a rule forbids",
+        |scene| {
+            let rule = "@id(\"no\") forbid (principal, action == Deputy::Action::\"delegate\", \
+                                resource in Deputy::AgentClass::\"courier\");";
+            scene.policy(rule);
+        },
+        Check::Policy,
+        "policy_denied",
+    ),
+];
+
 #[test]
 fn what_must_not_be_handed_over_is_not() {
-    let binding = Check::Binding;
-    check(
-        Scene::handed_over,
-        &[
-            (
-                "a class that is not listed",
-                |scene| hand_over_to(scene, "scope=tickets:search&requested_actor=class:planner"),
-                binding,
-                "requested_actor_unlisted",
-            ),
-            (
-                "no class at all",
-                |scene| hand_over_to(scene, "scope=tickets:search&requested_actor=class:nobody"),
-                binding,
-                "requested_actor_unknown",
-            ),
-            (
-                "an agent that was never met",
-                |scene| hand_over_to(scene, "scope=tickets:search&requested_actor=agent_unknown"),
-                binding,
-                "requested_actor_unknown",
-            ),
-            (
-                "itself",
-                |scene| hand_over_to(scene, "scope=tickets:search&requested_actor=agent_of_assistant"),
-                binding,
-                "chain_loop",
-            ),
-            (
-                "no level of the chain is left",
-                |scene| {
-                    scene.configure(|config| config.tasks.max_chain_depth = 1);
-                },
-                binding,
-                "chain_too_deep",
-            ),
-            (
-                "another agent's task token",
-                |scene| scene.verified.actor = Ok(own_agent(&scene.world, "agent-b")),
-                binding,
-                "not_yours",
-            ),
-            (
-                "a token for a target",
-                |scene| {
-                    scene.lineage(|lineage| {
-                        lineage.delegation.kind = TokenKind::Access;
-                        lineage.delegation.target = TargetId::new("tickets");
-                    });
-                },
-                binding,
-                "not_yours",
-            ),
-            (
-                "a bound task token without its key",
-                |scene| {
-                    scene.lineage(|lineage| lineage.delegation.bound_to = Some(KEY));
-                },
-                binding,
-                "proof_missing",
-            ),
-            (
-                "more than the task token holds",
-                |scene| hand_over_to(scene, "scope=age_over_18&requested_actor=class:courier"),
-                Check::Scope,
-                "scope_not_in_subject",
-            ),
-            (
-                "what the login is too weak for",
-                |scene| {
-                    hand_over_to(scene, "scope=tickets:book&requested_actor=class:courier");
-                    scene.lineage(|lineage| {
-                        let Behind::User(user) = &mut lineage.behind else { panic!("a user's task") };
-                        Arc::make_mut(&mut user.login.facts).levels.remove("phishing_resistant");
-                    });
-                },
-                Check::Assurance,
-                "assurance_insufficient",
-            ),
-            (
-                "what a rule forbids",
-                |scene| {
-                    let rule = "@id(\"no\") forbid (principal, action == Deputy::Action::\"delegate\", \
-                                resource in Deputy::AgentClass::\"courier\");";
-                    scene.policy(rule);
-                },
-                Check::Policy,
-                "policy_denied",
-            ),
-        ],
-    );
+    check(Scene::handed_over, NOT_HANDED_OVER);
 }
 
 #[test]
@@ -162,123 +160,119 @@ fn whoever_accepts_is_the_actor_in_front_of_the_giver() {
     }
 }
 
+const NOT_ACCEPTED: &[Case] = &[
+    (
+        "by its giver",
+        |scene| scene.verified.actor = Ok(own_agent(&scene.world, "assistant")),
+        Check::Binding,
+        "handed_to_another",
+    ),
+    (
+        "by an agent that it is not for",
+        |scene| scene.verified.actor = Ok(own_agent(&scene.world, "agent-c")),
+        Check::Binding,
+        "handed_to_another",
+    ),
+    (
+        "by an agent of another class",
+        |scene| {
+            scene.handover(|handed| handed.recipient = Recipient::Class("courier".to_owned()));
+            scene.verified.actor = Ok(age_agent(&scene.world));
+        },
+        Check::Binding,
+        "handed_to_another",
+    ),
+    (
+        "after another agent",
+        |scene| {
+            scene.handover(|handed| handed.accepted_by = Some(AgentId::new("agent_first")));
+        },
+        Check::Binding,
+        "handed_to_another",
+    ),
+    (
+        "too late",
+        |scene| scene.now = NOW.plus(Lifetime::from_seconds(300)),
+        Check::Subject,
+        "handover_expired",
+    ),
+    (
+        "without the key that it names",
+        |scene| {
+            scene.handover(|handed| handed.key = Some(KEY));
+        },
+        Check::Binding,
+        "proof_missing",
+    ),
+    (
+        "with another key",
+        |scene| {
+            scene.handover(|handed| handed.key = Some(KEY));
+            scene.proof = Some(VerifiedProof::for_tests(OTHER_KEY));
+        },
+        Check::Binding,
+        "other_key",
+    ),
+    (
+        "to be handed on before it is accepted",
+        |scene| hand_over_to(scene, "scope=tickets:search&requested_actor=class:courier"),
+        Check::Binding,
+        "not_yours",
+    ),
+    (
+        "by an agent of the chain",
+        |scene| {
+            let b = own_agent(&scene.world, "agent-b").id;
+            scene.lineage(|lineage| {
+                lineage.delegation.chain.push(b);
+                lineage.delegation.classes.push("client".to_owned());
+                lineage.agents.push(agent(&own_agent(&super::super::fixtures::valid_world(), "agent-b")));
+            });
+        },
+        Check::Binding,
+        "chain_loop",
+    ),
+    (
+        "at a target that the giver could not reach, though it defines the scope",
+        |scene| {
+            scene.ask("audience=agent-c&scope=tickets:search");
+        },
+        Check::Target,
+        "target_not_in_reach",
+    ),
+    (
+        "for more than was handed over",
+        |scene| {
+            scene.ask("audience=tickets&scope=tickets:hold");
+        },
+        Check::Scope,
+        "scope_not_in_subject",
+    ),
+    (
+        "after the giver's task token was revoked",
+        |scene| {
+            scene.lineage(|lineage| {
+                lineage.ancestors[0].revoked = Some(Ended { at: NOW, why: EndReason::Revoked });
+            });
+        },
+        Check::Subject,
+        "revoked",
+    ),
+    (
+        "against a rule about who handed over",
+        |scene| {
+            let rule = "@id(\"no\") forbid (principal, action, resource) when { context has accepted_from && \
+                                context.accepted_from == Deputy::Agent::\"agent_of_assistant\" };";
+            scene.policy(rule);
+        },
+        Check::Policy,
+        "policy_denied",
+    ),
+];
+
 #[test]
 fn what_must_not_be_accepted_is_not() {
-    let binding = Check::Binding;
-    check(
-        Scene::accepted,
-        &[
-            (
-                "by its giver",
-                |scene| scene.verified.actor = Ok(own_agent(&scene.world, "assistant")),
-                binding,
-                "handed_to_another",
-            ),
-            (
-                "by an agent that it is not for",
-                |scene| scene.verified.actor = Ok(own_agent(&scene.world, "agent-c")),
-                binding,
-                "handed_to_another",
-            ),
-            (
-                "by an agent of another class",
-                |scene| {
-                    scene.handover(|handed| handed.recipient = Recipient::Class("courier".to_owned()));
-                    scene.verified.actor = Ok(age_agent(&scene.world));
-                },
-                binding,
-                "handed_to_another",
-            ),
-            (
-                "after another agent",
-                |scene| {
-                    scene.handover(|handed| handed.accepted_by = Some(AgentId::new("agent_first")));
-                },
-                binding,
-                "handed_to_another",
-            ),
-            (
-                "too late",
-                |scene| scene.now = NOW.plus(Lifetime::from_seconds(300)),
-                Check::Subject,
-                "handover_expired",
-            ),
-            (
-                "without the key that it names",
-                |scene| {
-                    scene.handover(|handed| handed.key = Some(KEY));
-                },
-                binding,
-                "proof_missing",
-            ),
-            (
-                "with another key",
-                |scene| {
-                    scene.handover(|handed| handed.key = Some(KEY));
-                    scene.proof = Some(VerifiedProof::for_tests(OTHER_KEY));
-                },
-                binding,
-                "other_key",
-            ),
-            (
-                "to be handed on before it is accepted",
-                |scene| hand_over_to(scene, "scope=tickets:search&requested_actor=class:courier"),
-                binding,
-                "not_yours",
-            ),
-            (
-                "by an agent of the chain",
-                |scene| {
-                    let b = own_agent(&scene.world, "agent-b").id;
-                    scene.lineage(|lineage| {
-                        lineage.delegation.chain.push(b);
-                        lineage.delegation.classes.push("client".to_owned());
-                        lineage
-                            .agents
-                            .push(agent(&own_agent(&super::super::fixtures::valid_world(), "agent-b")));
-                    });
-                },
-                binding,
-                "chain_loop",
-            ),
-            (
-                "at a target that the giver could not reach, though it defines the scope",
-                |scene| {
-                    scene.ask("audience=agent-c&scope=tickets:search");
-                },
-                Check::Target,
-                "target_not_in_reach",
-            ),
-            (
-                "for more than was handed over",
-                |scene| {
-                    scene.ask("audience=tickets&scope=tickets:hold");
-                },
-                Check::Scope,
-                "scope_not_in_subject",
-            ),
-            (
-                "after the giver's task token was revoked",
-                |scene| {
-                    scene.lineage(|lineage| {
-                        lineage.ancestors[0].revoked = Some(Ended { at: NOW, why: EndReason::Revoked });
-                    });
-                },
-                Check::Subject,
-                "revoked",
-            ),
-            (
-                "against a rule about who handed over",
-                |scene| {
-                    let rule = "@id(\"no\") forbid (principal, action, resource) when { context has accepted_from && \
-                                context.accepted_from == Deputy::Agent::\"agent_of_assistant\" };";
-                    scene.policy(rule);
-                },
-                Check::Policy,
-                "policy_denied",
-            ),
-        ],
-    );
+    check(Scene::accepted, NOT_ACCEPTED);
 }
 
 #[test]

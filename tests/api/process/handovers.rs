@@ -144,10 +144,10 @@ on_both_databases! {
         let explained = told(&world, &["agent", "explain", &agent_b]).await;
         assert!(explained.contains(&format!("it was brought in by {agent_a}")), "{explained}");
         assert!(explained.contains(&format!("it brought in {agent_c}")), "{explained}");
-        let shown = told(&world, &["task", "show", accepted.task().as_str()]).await;
+        let shown = told(&world, &["task", "show", accepted.task().as_str(), "--json"]).await;
         assert!(shown.contains("class:courier") && shown.contains(&agent_b), "{shown}");
         let jti = claims_of(&of_c)["jti"].as_str().expect("jti").to_owned();
-        let traced = told(&world, &["audit", "trace", &jti]).await;
+        let traced = told(&world, &["audit", "trace", "--jti", &jti]).await;
         assert!(traced.contains(&format!("handover of {agent_b} accepted")), "{traced}");
 
         // What B gives back ends with what came of it, and the task goes on.
