@@ -1,6 +1,7 @@
 //! The wire as types: parameters, scopes, identifiers, token types, error codes and refusals. It is parsed once,
 //! here; inside there are no raw strings with meaning.
 
+mod confirmation;
 pub mod exchange;
 mod fingerprint;
 pub mod grant;
@@ -12,10 +13,11 @@ mod resource;
 pub mod scope;
 mod workload_id;
 
+pub use confirmation::Confirmation;
 pub use exchange::{
     AskedScope, Audience, DeclaredType, ExchangeRequest, NamedTask, SubjectToken, TokenResponse,
 };
-pub use fingerprint::{CredentialHash, Jkt};
+pub use fingerprint::{CertificateHash, CredentialHash, Jkt};
 pub use grant::{GrantType, TokenRequest};
 pub use ids::{
     AgentId, ClientId, Digest, Issuer, Jti, LoginId, Purpose, RequestId, SubjectRef, TargetId, TaskId,

@@ -15,7 +15,7 @@ use crate::delegation::stops::{StopKind, StopNumber};
 use crate::http::caller::Caller;
 use crate::jose::{Limits, parse_object};
 use crate::oauth::{
-    Cause, CredentialHash, Issuer, Jkt, LoginId, Plain, Purpose, RequestId, Scope, TargetId, TokenFault,
+    CertificateHash, Cause, CredentialHash, Issuer, Jkt, LoginId, Plain, Purpose, RequestId, Scope, TargetId, TokenFault,
 };
 use crate::policy::PolicyRecord;
 use crate::registry::ClientAuthentication;
@@ -63,6 +63,7 @@ fn events_of_clients() -> Vec<Event> {
             scope: Scope::parse("search"),
             expires_at: Some(1_795_000_300),
             jkt: Some(Jkt::new([1; 32])),
+            x5t: Some(CertificateHash::new([3; 32])),
             bound: true,
             credential: Some(CredentialHash::new([2; 32])),
             policy: Some(PolicyRecord {
@@ -95,6 +96,7 @@ fn pin(jkt: Option<Jkt>) -> PinEvent {
         issuer: Issuer::new("https://workloads.example"),
         agent: agent(),
         jkt,
+        x5t: Some(CertificateHash::new([3; 32])),
         expires_at: 1_795_000_300,
     }
 }
@@ -282,6 +284,7 @@ fn told(report: Report) -> Told {
         recorded_source: Some(IpAddr::from([192, 0, 2, 0])),
         authorization: Vec::new(),
         dpop: Vec::new(),
+        certificate: Ok(None),
         request: RequestId::new(id(6)),
         client: OnceLock::new(),
     };

@@ -16,8 +16,8 @@ use crate::http::caller::Caller;
 use crate::http::reply;
 use crate::jose::UnverifiedToken;
 use crate::metrics::Endpoint;
-use crate::oauth::exchange::{BEARER, DPOP};
-use crate::oauth::{Params, Plain, TaskId};
+use crate::oauth::exchange::token_type_of;
+use crate::oauth::{Confirmation, Params, Plain, TaskId};
 use crate::store::{Change, Entry, Recorded};
 use crate::verification::{PresentedOwn, VerifiedOwn};
 
@@ -70,10 +70,10 @@ async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value
     }
     Ok(match active {
         None => serde_json::json!({"active": false}),
-        Some(Active { own, task, is_bound }) => {
+        Some(Active { own, task, bound_to }) => {
             let Told { requester, source, .. } = told;
             app.introspections.note(Alike { jti: own.jti(), task, requester, source });
-            answer(own, is_bound)
+            answer(own, bound_to)
         }
     })
 }
@@ -81,8 +81,8 @@ async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value
 struct Active {
     own: VerifiedOwn,
     task: TaskId,
-    /// Whether it is bound to a key.
-    is_bound: bool,
+    /// What it is bound to.
+    bound_to: Option<Confirmation>,
 }
 
 /// The token, if it is active for this resource server; `None` for every other case alike. It counts as a guess until it
@@ -115,15 +115,16 @@ async fn find(presenting: Presenting<'_>, token: &str, is_counted: bool) -> Resu
     }
     let Ok(found) = presenting.look_up(presented).await? else { return Ok(None) };
     let is_active = is_active_for(config, client, &found.lineage, now);
-    let (task, is_bound) = (found.lineage.task.id, found.lineage.delegation.bound_to.is_some());
-    Ok(is_active.then(|| Active { own: found.own, task, is_bound }))
+    let (task, bound_to) = (found.lineage.task.id, found.lineage.delegation.bound_to);
+    Ok(is_active.then(|| Active { own: found.own, task, bound_to }))
 }
 
-/// The token's own claims, `cnf` among them, no more (RFC 7662 §2.2, RFC 8693 §7.4, RFC 9449 §6.2).
-fn answer(own: VerifiedOwn, is_bound: bool) -> Value {
+/// The token's own claims, `cnf` among them, no more (RFC 7662 §2.2, RFC 8693 §7.4, RFC 9449 §6.2, RFC
+/// 8705 §3.2).
+fn answer(own: VerifiedOwn, bound_to: Option<Confirmation>) -> Value {
     let mut members = own.into_claims();
     members.insert("active".to_owned(), Value::Bool(true));
-    members.insert("token_type".to_owned(), if is_bound { DPOP } else { BEARER }.into());
+    members.insert("token_type".to_owned(), token_type_of(bound_to).into());
     Value::Object(members)
 }
 

@@ -109,6 +109,7 @@ mod tests {
                 recorded_source: None,
                 authorization,
                 dpop: Vec::new(),
+                certificate: Ok(None),
                 request,
                 client: OnceLock::new(),
             },

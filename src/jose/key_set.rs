@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
 
 use super::Algorithm;
 use super::json::{Limits, parse_object};
@@ -13,9 +15,13 @@ use super::{Header, JoseError, PublicKey};
 /// The most keys taken from one set.
 const MAX_KEYS: usize = 100;
 
-/// The usable public keys of one issuer or client.
+/// The usable public keys of one issuer or client, and its certificates.
 #[derive(Debug, Default)]
-pub struct KeySet(Vec<(Option<String>, PublicKey)>);
+pub struct KeySet {
+    keys: Vec<(Option<String>, PublicKey)>,
+    /// The first certificate of each `x5c` (RFC 7517 §4.7), as DER.
+    certificates: Vec<Vec<u8>>,
+}
 
 impl KeySet {
     /// Reads a JWKS document. Members and keys that are not understood, are private or symmetric, or
@@ -31,7 +37,11 @@ impl KeySet {
             return Err(JoseError::Malformed);
         }
         let mut set = Vec::new();
+        let mut certificates = Vec::new();
         for jwk in keys.iter().filter_map(Value::as_object) {
+            if !is_secret(jwk) {
+                certificates.extend(certificate(jwk));
+            }
             let kid = match jwk.get("kid") {
                 None => None,
                 Some(Value::String(kid)) if kid.len() <= MAX_KID => Some(kid.clone()),
@@ -46,13 +56,13 @@ impl KeySet {
                 }
             }
         }
-        Ok(Self(set))
+        Ok(Self { keys: set, certificates })
     }
 
     /// The one key that fits the header by `kid` and `alg`; without a `kid`, the only key of that
     /// algorithm (7515-4.1.4-01). `None` where none fits, or more than one.
     pub fn choose(&self, header: &Header) -> Option<&PublicKey> {
-        let mut fitting = self.0.iter().filter(|(kid, key)| {
+        let mut fitting = self.keys.iter().filter(|(kid, key)| {
             key.algorithm() == header.algorithm && (header.kid.is_none() || *kid == header.kid)
         });
         match (fitting.next(), fitting.next()) {
@@ -70,18 +80,28 @@ impl KeySet {
 
     /// The thumbprint of each usable key (RFC 7638).
     pub fn thumbprints(&self) -> BTreeSet<[u8; 32]> {
-        self.0.iter().filter_map(|(_, key)| key.thumbprint().ok()).collect()
+        self.keys.iter().filter_map(|(_, key)| key.thumbprint().ok()).collect()
     }
 
     /// The algorithm of each usable key.
     pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
-        self.0.iter().map(|(_, key)| key.algorithm())
+        self.keys.iter().map(|(_, key)| key.algorithm())
     }
 
-    /// Whether there is no usable key in it.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// The certificates in it, as DER. Those whose key is of no use for JWTs are among them.
+    pub fn certificates(&self) -> impl Iterator<Item = &[u8]> {
+        self.certificates.iter().map(Vec::as_slice)
     }
+
+    /// Whether there is neither a usable key nor a certificate in it.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.certificates.is_empty()
+    }
+}
+
+fn certificate(jwk: &Map<String, Value>) -> Option<Vec<u8>> {
+    let first = jwk.get("x5c")?.as_array()?.first()?.as_str()?;
+    STANDARD.decode(first).ok()
 }
 
 #[cfg(test)]
@@ -155,8 +175,19 @@ mod tests {
             "extension": {"a": [1]},
         });
         let set = KeySet::parse(document.to_string().as_bytes()).unwrap();
-        assert_eq!(set.0.len(), 1);
+        assert_eq!(set.keys.len(), 1);
         assert!(set.choose(&header(Algorithm::ES256, Some("good"))).is_some());
+    }
+
+    #[test]
+    fn the_first_certificate_of_each_key_is_kept_whatever_the_key_is_good_for() {
+        let document = json!({"keys": [
+            {"kty": "EC", "crv": "P-521", "x5c": ["AQI=", "AwQ="]}, {"kty": "new", "x5c": ["BQ=="]},
+            {"x5c": "Bg=="}, {"x5c": []}, {"x5c": ["_w"]}, {"kty": "oct", "k": "AAAA", "x5c": ["Bw=="]},
+        ]});
+        let set = KeySet::parse(document.to_string().as_bytes()).unwrap();
+        assert_eq!(set.certificates().collect::<Vec<_>>(), [[1, 2].as_slice(), &[5]]);
+        assert!(!set.is_empty());
     }
 
     #[test]

@@ -78,7 +78,9 @@ fn judge(config: &Config, key: Jkt, claims: &Claims, now: Timestamp) -> Result<O
         return Err(Plain::ProofMethod);
     }
     let url = claims.text("htu").map_err(malformed)?.and_then(normalised);
-    if url.is_none() || url != normalised(&config.token_endpoint()) {
+    let is_own = |own: String| url == normalised(&own);
+    let is_at_alias = || config.mutual_tls_url("/token").is_some_and(is_own);
+    if url.is_none() || !(is_own(config.token_endpoint()) || is_at_alias()) {
         return Err(Plain::ProofUrl);
     }
     let issued_at = claims.time("iat").map_err(malformed)?.ok_or(Plain::ProofTime)?;

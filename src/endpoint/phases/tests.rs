@@ -21,6 +21,7 @@ fn caller(credentials: &str) -> Caller {
         recorded_source: Some(IpAddr::from([192, 0, 2, 0])),
         authorization: vec![format!("Basic {}", STANDARD.encode(credentials)).into_bytes()],
         dpop: Vec::new(),
+        certificate: Ok(None),
         request: RequestId::new(Uuid::from_u128(1)),
         client: OnceLock::new(),
     }

@@ -3,6 +3,7 @@
 mod fetch;
 mod freshness;
 mod known;
+mod sought;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -19,6 +20,8 @@ use crate::registry::{KeySource, KeysToken, Network, Reach};
 
 use fetch::{Fetch, Wanted};
 use known::{Good, Known};
+use sought::Sought;
+pub use sought::SoughtCertificate;
 
 /// Until when a file is not read again by itself: only a reload reads it.
 const FOR_EVER: Timestamp = Timestamp::from_millis(i64::MAX);
@@ -136,25 +139,26 @@ impl KeyCache {
         Self { remote: remote.into(), sources: Mutex::default() }
     }
 
-    /// The key of `spec` that fits `header`. Where one is known, a look for newer ones goes on beside the request.
+    /// What is sought among the keys of `spec`: the key that fits a header, or a certificate. Where it is known, a look for
+    /// newer ones goes on beside the request.
     ///
     /// # Errors
     /// [`KeyFault::Unknown`] where the source was asked and has no such key; [`KeyFault::Unavailable`] where it could
     /// not be asked, or not again so soon, so that the key may be one of its new ones.
-    pub async fn key(
+    pub async fn get<S: Sought>(
         &self,
         spec: KeySpec<'_>,
-        header: &Header,
+        sought: &S,
         now: Timestamp,
-    ) -> Result<PublicKey, KeyFault> {
+    ) -> Result<S::Found, KeyFault> {
         let Some(place) = place(spec) else {
             return Err(KeyFault::Unavailable("discovery without an issuer".to_owned()));
         };
         let source = self.source(&place, spec.reach);
         let mut known = source.known.load_full();
-        let fetch = || self.fetch(spec, &place, Wanted { header: header.clone(), instead_of: None });
-        if known.has_key(spec.stale, header, now) {
-            if known.wants_look(spec.stale, header, now)
+        let fetch = || self.fetch(spec, &place, Wanted { sought: sought.clone(), instead_of: None });
+        if known.has(spec.stale, sought, now) {
+            if known.wants_look(spec.stale, sought, now)
                 && let Ok(turn) = Arc::clone(&source.asking).try_lock_owned()
             {
                 let (fetch, source) = (fetch(), Arc::clone(&source));
@@ -167,15 +171,15 @@ impl KeyCache {
             // A request that lacks a key waits for the fetch that is under way.
             let _turn = source.asking.lock().await;
             known = source.known.load_full();
-            if known.wants_look(spec.stale, header, now) {
+            if known.wants_look(spec.stale, sought, now) {
                 fetch().look(&source, now).await;
                 known = source.known.load_full();
             }
         }
-        known.key(spec.stale, header, now)
+        known.get(spec.stale, sought, now)
     }
 
-    /// Verifies a token with `key`, which is the one that [`KeyCache::key`] found for it. If its signature is not by that
+    /// Verifies a token with `key`, which is the one that [`KeyCache::get`] found for it. If its signature is not by that
     /// key, the source is asked, as rarely as for an unknown `kid`, whether it has another key under that name: some
     /// providers that are set up anew have. A source that cannot be asked changes nothing, because a new key has a new
     /// `kid` (OIDC Core §10.1.1).
@@ -215,12 +219,12 @@ impl KeyCache {
         if found.is_some() || !known.may_look_for(header, now) {
             return found;
         }
-        let wanted = Wanted { header: header.clone(), instead_of: Some(key.clone()) };
+        let wanted = Wanted { sought: header.clone(), instead_of: Some(key.clone()) };
         self.fetch(spec, &place, wanted).look(&source, now).await;
         source.known.load().key_instead_of(key, spec.stale, header, now)
     }
 
-    fn fetch(&self, spec: KeySpec<'_>, place: &Place, wanted: Wanted) -> Fetch {
+    fn fetch<S: Sought>(&self, spec: KeySpec<'_>, place: &Place, wanted: Wanted<S>) -> Fetch<S> {
         Fetch {
             remote: Arc::clone(&self.remote),
             place: place.clone(),

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::known::{Good, Known, UNKNOWN_KID_PAUSE, unknown};
+use super::known::{Good, Known, UNKNOWN_KID_PAUSE};
+use super::sought::Sought;
 use super::{FOR_EVER, Place, Source};
 use crate::base::time::{Lifetime, Timestamp};
-use crate::jose::{Header, KeySet, PublicKey};
+use crate::jose::KeySet;
 use crate::oauth::Issuer;
 use crate::registry::Reach;
 use crate::verification::remote::{Document, FetchError, MAX_DOCUMENT, RemoteKeys, provider_metadata};
@@ -17,24 +18,23 @@ const FRESH: (Lifetime, Lifetime) = (Lifetime::from_seconds(300), Lifetime::from
 
 /// What is fetched, and how.
 #[derive(Clone)]
-pub(super) struct Fetch {
+pub(super) struct Fetch<S: Sought> {
     pub(super) remote: Arc<dyn RemoteKeys>,
     pub(super) place: Place,
     pub(super) reach: Reach,
     pub(super) is_local: bool,
-    pub(super) wanted: Wanted,
+    pub(super) wanted: Wanted<S>,
 }
 
-/// The key for which a source is asked.
+/// For what a source is asked.
 #[derive(Clone)]
-pub(super) struct Wanted {
-    /// The header that it has to fit.
-    pub(super) header: Header,
-    /// The key that is known under this name, and did not sign the token.
-    pub(super) instead_of: Option<PublicKey>,
+pub(super) struct Wanted<S: Sought> {
+    pub(super) sought: S,
+    /// What is known under this name, and did not do.
+    pub(super) instead_of: Option<S::Found>,
 }
 
-impl Fetch {
+impl<S: Sought> Fetch<S> {
     /// Asks the source once. A failure leaves the last good copy in place.
     pub(super) async fn look(&self, source: &Source, now: Timestamp) {
         let before = source.known.load_full();
@@ -49,20 +49,21 @@ impl Fetch {
                     Place::File(_) => FOR_EVER,
                     Place::Discovery(_) | Place::Uri(_) => now.plus(fresh),
                 };
-                let lacks = match (keys.choose(&self.wanted.header), &self.wanted.instead_of) {
+                let found = self.wanted.sought.find(&keys);
+                let lacks = match (&found, &self.wanted.instead_of) {
                     (None, _) => true,
-                    (Some(found), Some(other)) => found.is_same(other),
+                    (Some(found), Some(other)) => S::is_same(found, other),
                     (Some(_), None) => false,
                 };
-                if keys.choose(&self.wanted.header).is_none() {
-                    let (what, pause) = (unknown(&self.wanted.header), UNKNOWN_KID_PAUSE.seconds());
+                if found.is_none() {
+                    let (what, pause) = (self.wanted.sought.unknown(), UNKNOWN_KID_PAUSE.seconds());
                     tracing::warn!(keys.source = %self.place, "{what} of {}; asking again in {pause} s", self.place);
                 }
                 let good = Good { keys: Arc::new(keys), had_at: now, fresh_until };
                 let mut known =
                     Known { good: Some(good), asked: Some((now, None)), missed: before.missed.clone() };
                 if lacks {
-                    known.miss(&self.wanted.header, now);
+                    known.miss(&self.wanted.sought, now);
                 }
                 known
             }
