@@ -51,7 +51,8 @@ async fn without_a_certificate_the_client_is_nobody() {
             refuses(&world, "mutual TLS", named.over_mtls(None), CLIENT, "certificate_missing").await;
         }
     }
-    let revoked = world.form("/revoke").set("token", &token).by_certificate("tls-agent", &issued).send().await;
+    let revoked =
+        world.form("/revoke").set("token", &token).by_certificate("tls-agent", &issued).send().await;
     assert_eq!((revoked.status, world.is_active(&token).await), (200, false), "it works at each endpoint");
 }
 
@@ -73,10 +74,16 @@ async fn any_other_certificate_is_nobodys() {
     };
     for (certified, cause) in [
         (authority.issue(&named("assistant2")), "certificate_subject"),
-        (changed(|params| params.distinguished_name.push(DnType::OrganizationName, "X")), "certificate_subject"),
+        (
+            changed(|params| params.distinguished_name.push(DnType::OrganizationName, "X")),
+            "certificate_subject",
+        ),
         (changed(|params| params.not_after = date_time_ymd(2026, 11, 22)), "certificate_expired"),
         (changed(|params| params.not_before = date_time_ymd(2026, 11, 23)), "certificate_not_yet_valid"),
-        (changed(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)), "certificate_of_authority"),
+        (
+            changed(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)),
+            "certificate_of_authority",
+        ),
         (Authority::new("Authority").issue(&named("assistant")), "certificate_untrusted"),
         (Certified::self_signed(&named("assistant")), "certificate_untrusted"),
         (own, "certificate_untrusted"),
@@ -221,7 +228,14 @@ async fn the_aliases_lead_to_the_listener_and_assertions_stay_for_the_issuer() {
     world.tx().over_mtls(Some(&issued)).send().await.granted();
     let alias = world.assertion("assistant").claim("aud", aliases["token_endpoint"].clone()).sign();
     let request = world.tx().with_assertion(&alias).over_mtls(Some(&issued));
-    refuses(&world, "for the alias", request, crate::expect::client("assertion_audience"), "assertion_audience").await;
+    refuses(
+        &world,
+        "for the alias",
+        request,
+        crate::expect::client("assertion_audience"),
+        "assertion_audience",
+    )
+    .await;
     let elsewhere = world.http.get(format!("{}/metrics", world.mtls_base())).send().await.unwrap();
     assert_eq!(elsewhere.status(), 404, "nothing else is served there");
 }

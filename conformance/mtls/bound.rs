@@ -144,10 +144,7 @@ async fn a_task_token_is_bound_where_the_credential_could_be_stolen() {
     assert_bound(&task_of_secret_client(&world, &issued).send().await, &issued);
     // Each request of the others proves a key already.
     let audience = world.issuer.clone();
-    for request in [
-        world.tx().by_certificate("tls-agent", &issued),
-        world.tx().over_mtls(Some(&issued)),
-    ] {
+    for request in [world.tx().by_certificate("tls-agent", &issued), world.tx().over_mtls(Some(&issued))] {
         let answer = request.set("audience", &audience).send().await;
         assert_eq!(answer.claims().get("cnf"), None);
     }

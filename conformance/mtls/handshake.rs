@@ -33,7 +33,8 @@ fn config(world: &World, der: &[u8], key: &Certified) -> Arc<ClientConfig> {
     let key = PrivateKeyDer::try_from(key.key_der.clone()).unwrap();
     let signing = provider.key_provider.load_private_key(key).unwrap();
     let sent = rustls::sign::CertifiedKey::new(vec![CertificateDer::from(der.to_vec())], signing);
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let resolver = Arc::new(rustls::sign::SingleCertAndKey::from(sent));
     Arc::new(builder.with_root_certificates(roots).with_client_cert_resolver(resolver))
 }
@@ -96,7 +97,8 @@ async fn a_certificate_that_is_malformed_or_huge_harms_nothing() {
         let outcome = post(&world, &config(&world, der, &issued), &form(&world, "tls-agent")).await;
         assert!(outcome.is_err(), "{what}: {outcome:?}");
     }
-    let (_, answer) = post(&world, &config(&world, &some.der, &some), &form(&world, "tls-agent")).await.unwrap();
+    let (_, answer) =
+        post(&world, &config(&world, &some.der, &some), &form(&world, "tls-agent")).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "500 names are as good as one: {answer:.40}");
     world.tx().by_certificate("tls-agent", &issued).send().await.granted();
 }

@@ -64,7 +64,8 @@ async fn nobody_else_states_a_certificate() {
     refuses(&world, "mutual TLS", forged().over_mtls(None), CLIENT, "certificate_missing").await;
     let beside = world.tx().header("Client-Cert", &stated).over_mtls(Some(&own)).send().await;
     assert_eq!(beside.claims()["cnf"]["x5t#S256"], own.hash());
-    let other = world.tx().anonymous().set("client_id", "tls-agent").header("X-Client-Cert", &escaped(&issued));
+    let other =
+        world.tx().anonymous().set("client_id", "tls-agent").header("X-Client-Cert", &escaped(&issued));
     refuses(&world, "another header", other, CLIENT, "certificate_missing").await;
     // Nor does an address that it writes.
     let request = forged().header("X-Forwarded-For", "198.51.100.7").over_mtls(None).send().await;
@@ -74,9 +75,8 @@ async fn nobody_else_states_a_certificate() {
 
 async fn what_a_proxy_states_is_checked() {
     let (world, Parties { authority, issued, .. }) = world("client-cert", "127.0.0.1/32").await;
-    let stating = |stated: &str| {
-        world.tx().anonymous().set("client_id", "tls-agent").header("Client-Cert", stated)
-    };
+    let stating =
+        |stated: &str| world.tx().anonymous().set("client_id", "tls-agent").header("Client-Cert", stated);
     stating(&issued.byte_sequence()).send().await.granted();
     let twice = stating(&issued.byte_sequence()).header("Client-Cert", &issued.byte_sequence());
     refuses(&world, "two", twice, REPEATED, "certificate_repeated").await;

@@ -6,7 +6,8 @@ use super::effect::{Effect, Outcome};
 use crate::decision::{Found, Report, WayIn};
 use crate::delegation::record::TokenKind;
 use crate::oauth::{
-    AgentId, CertificateHash, Confirmation, CredentialHash, Jkt, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId,
+    AgentId, CertificateHash, Confirmation, CredentialHash, Jkt, Jti, LoginId, Purpose, Scope, SubjectRef,
+    TargetId, TaskId,
 };
 use crate::policy::PolicyRecord;
 use crate::verification::LoginToken;

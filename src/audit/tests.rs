@@ -15,7 +15,8 @@ use crate::delegation::stops::{StopKind, StopNumber};
 use crate::http::caller::Caller;
 use crate::jose::{Limits, parse_object};
 use crate::oauth::{
-    CertificateHash, Cause, CredentialHash, Issuer, Jkt, LoginId, Plain, Purpose, RequestId, Scope, TargetId, TokenFault,
+    Cause, CertificateHash, CredentialHash, Issuer, Jkt, LoginId, Plain, Purpose, RequestId, Scope, TargetId,
+    TokenFault,
 };
 use crate::policy::PolicyRecord;
 use crate::registry::ClientAuthentication;

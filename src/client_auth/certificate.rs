@@ -43,8 +43,8 @@ pub const fn fault_of(fault: &CertificateFault) -> Plain {
         CertificateFault::NotYetValid => Plain::CertificateNotYetValid,
         CertificateFault::IsAuthority => Plain::CertificateOfAuthority,
         CertificateFault::OtherPurpose => Plain::CertificatePurpose,
-        CertificateFault::UnknownIssuer
-        | CertificateFault::OtherName { .. }
-        | CertificateFault::Other(_) => Plain::CertificateUntrusted,
+        CertificateFault::UnknownIssuer | CertificateFault::OtherName { .. } | CertificateFault::Other(_) => {
+            Plain::CertificateUntrusted
+        }
     }
 }

@@ -57,11 +57,7 @@ impl<'a> Credential<'a> {
     /// # Errors
     /// [`Plain::SeveralMethods`], [`Plain::BasicMalformed`], [`Plain::AssertionIncomplete`] (400);
     /// [`Plain::MethodNotRegistered`] for another scheme than Basic, [`Plain::NoCredentials`] (401).
-    pub fn parse(
-        authorization: &[&[u8]],
-        params: &'a Params,
-        alone: Alone,
-    ) -> Result<Self, Plain> {
+    pub fn parse(authorization: &[&[u8]], params: &'a Params, alone: Alone) -> Result<Self, Plain> {
         let has_assertion =
             params.get("client_assertion").is_some() || params.get("client_assertion_type").is_some();
         let secret = params.get("client_secret");

@@ -244,11 +244,7 @@ fn with_platform(section: &Section<'_>) -> ClientAuthentication {
 }
 
 /// The certificate that an authority has issued for this name.
-fn with_certificate(
-    section: &Section<'_>,
-    raw: &RawClient,
-    mtls: Accepted,
-) -> Option<ClientAuthentication> {
+fn with_certificate(section: &Section<'_>, raw: &RawClient, mtls: Accepted) -> Option<ClientAuthentication> {
     let what = "is for a client with a key or a secret, and this one has a certificate";
     let fix = "remove it, or name another `authentication`";
     refuse_given(section, &KEYS_OF_A_KEY, what, fix);

@@ -12,8 +12,8 @@ use super::names::Names;
 use super::raw::RawConfig;
 use super::section::{Reading, Section};
 use super::{
-    Config, Policy, clients, database, environment, form, mutual_tls, names, predicates, providers, server, source,
-    targets, workloads,
+    Config, Policy, clients, database, environment, form, mutual_tls, names, predicates, providers, server,
+    source, targets, workloads,
 };
 use crate::base::text::why_unread;
 use crate::registry::{Conflict, Party, Registry};

@@ -46,7 +46,8 @@ pub(super) fn listen(
     }
     if header.is_some() && listen.trusted_proxies.is_empty() {
         let what = "is believed of `listen.trusted_proxies` alone, and there are none";
-        let fix = "write the addresses of the proxies there, for example `trusted_proxies = [\"10.1.0.7/32\"]`";
+        let fix =
+            "write the addresses of the proxies there, for example `trusted_proxies = [\"10.1.0.7/32\"]`";
         top.at("tls").refuse("client_certificate_header", what, fix);
     }
     let mtls_url = match (&raw.mtls_url, listen.mtls) {
@@ -103,7 +104,8 @@ fn names(raw: &RawClient) -> [(&Option<String>, Parse); 5] {
 pub(super) fn check_client(section: &Section<'_>, raw: &RawClient, accepted: Accepted) {
     let is_by_certificate = raw.is_by_certificate();
     if !accepted.any && (is_by_certificate || raw.tls_client_certificate_bound_access_tokens) {
-        let key = if is_by_certificate { "authentication" } else { "tls_client_certificate_bound_access_tokens" };
+        let key =
+            if is_by_certificate { "authentication" } else { "tls_client_certificate_bound_access_tokens" };
         let what = "needs client certificates, and there is neither a listener nor a header for them";
         section.refuse(key, what, "give `listen.mtls`, or `tls.client_certificate_header` behind a proxy");
     }

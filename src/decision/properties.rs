@@ -265,7 +265,8 @@ fn question(world: &World, ask: &Ask, held: Option<&Held>, number: u128) -> (Sce
     scene.ask(&format!("audience={audience}&scope={}", words.join(" ")));
     scene.world = world.clone();
     let certificate = ask.proven.and_then(Confirmation::certificate);
-    scene.client = AuthenticatedClient::for_tests(actor.client.clone(), Vec::new()).holding_for_tests(certificate);
+    scene.client =
+        AuthenticatedClient::for_tests(actor.client.clone(), Vec::new()).holding_for_tests(certificate);
     scene.verified.actor = Ok(actor.clone());
     scene.proof = ask.proven.and_then(Confirmation::key).map(VerifiedProof::for_tests);
     scene.fresh.jti = Jti::new(uuid::Uuid::from_u128(number));
@@ -373,9 +374,7 @@ fn the_long_chain_is_granted_at_every_hop() {
 #[test]
 fn a_planted_widening_is_caught() {
     let plants: [(&str, Plant); 7] = [
-        ("another key", |terms| {
-            terms.proposal.bound_to = Some(Confirmation::Key(Jkt::new([8; 32])))
-        }),
+        ("another key", |terms| terms.proposal.bound_to = Some(Confirmation::Key(Jkt::new([8; 32])))),
         ("lost key", |terms| terms.proposal.bound_to = None),
         ("scope", |terms| terms.proposal.scope = Scope::parse("a b c d").unwrap()),
         ("lifetime", |terms| {

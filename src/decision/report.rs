@@ -8,8 +8,8 @@ use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::delegation::record::TokenKind;
 use crate::oauth::{
-    AgentId, Audience, Cause, ClientId, Confirmation, CredentialHash, Jti, LoginId, Purpose, Scope, ScopeToken,
-    SubjectRef, TargetId, TaskId,
+    AgentId, Audience, Cause, ClientId, Confirmation, CredentialHash, Jti, LoginId, Purpose, Scope,
+    ScopeToken, SubjectRef, TargetId, TaskId,
 };
 use crate::policy::{self, Facts};
 use crate::registry::Target;

@@ -12,7 +12,11 @@ use crate::verification::Credential;
 ///
 /// # Errors
 /// [`Plain::ProofMissing`]
-pub fn check_demanded(registry: &Registry, acting: &Acting, proven: Option<Confirmation>) -> Result<(), Plain> {
+pub fn check_demanded(
+    registry: &Registry,
+    acting: &Acting,
+    proven: Option<Confirmation>,
+) -> Result<(), Plain> {
     let issuer = acting.workload_issuer().and_then(|issuer| registry.workload_issuers.get(issuer));
     match issuer.map(|issuer| issuer.proof) {
         Some(Proof::Required) if proven.is_none() => Err(Plain::ProofMissing),
@@ -43,7 +47,11 @@ pub fn check_holder(right: Right<'_>, proven: Option<Confirmation>) -> Result<()
 ///
 /// # Errors
 /// [`Plain::ProofMissing`]: the target takes bound tokens only.
-pub fn bound_to(reach: &Reach, client: &Client, proven: Option<Confirmation>) -> Result<Option<Confirmation>, Plain> {
+pub fn bound_to(
+    reach: &Reach,
+    client: &Client,
+    proven: Option<Confirmation>,
+) -> Result<Option<Confirmation>, Plain> {
     match reach {
         Reach::Task(_) => Ok(proven.filter(|_| !client.authentication.proves_key())),
         Reach::One(target) => match (target.proof, proven) {

@@ -11,7 +11,8 @@ use crate::base::time::{Lifetime, Timestamp};
 use crate::base::words::words;
 pub use crate::oauth::Digest;
 use crate::oauth::{
-    AgentId, ClientId, Confirmation, Issuer, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId, TokenFault,
+    AgentId, ClientId, Confirmation, Issuer, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId,
+    TokenFault,
 };
 use crate::registry::AgentLifetime;
 pub use crate::verification::{Build, LoginFacts};

@@ -14,10 +14,8 @@ use crate::registry::{Client, ClientAuthentication, KeySource};
 use crate::verification::Authorities;
 
 pub(super) fn check(findings: &mut Findings, config: &Config, now: Timestamp) {
-    if config.takes_certificates() {
-        authorities(findings, config, now);
-        registered(findings, config, now);
-    }
+    authorities(findings, config, now);
+    registered(findings, config, now);
 }
 
 /// The authorities of `tls.client_ca_file`: what the server reads at its start.
@@ -49,12 +47,12 @@ fn authorities(findings: &mut Findings, config: &Config, now: Timestamp) {
 fn registered(findings: &mut Findings, config: &Config, now: Timestamp) {
     const ID: &str = "client_certificates";
     for client in config.registry.clients.values() {
-        if let ClientAuthentication::SelfSignedTls { keys: KeySource::File(_), .. } = &client.authentication
-        {
+        if let ClientAuthentication::SelfSignedTls { keys: KeySource::File(_), .. } = &client.authentication {
             of_client(findings, ID, client, now);
         }
     }
-    findings.ok_unless_reported(ID, "each client with a certificate of its own in a file has one that is valid");
+    findings
+        .ok_unless_reported(ID, "each client with a certificate of its own in a file has one that is valid");
 }
 
 fn of_client(findings: &mut Findings, id: &'static str, client: &Client, now: Timestamp) {
@@ -89,7 +87,11 @@ fn time(
     match validity_of(certificate) {
         None => findings.fail(id, format!("a certificate of {whose} is no X.509"), "make another"),
         Some((_, until)) if until <= now => {
-            findings.fail(id, format!("a certificate of {whose} expired at {until}"), "put the new one there");
+            findings.fail(
+                id,
+                format!("a certificate of {whose} expired at {until}"),
+                "put the new one there",
+            );
         }
         Some((from, _)) if from > now => {
             let what = format!("a certificate of {whose} is valid only from {from}");

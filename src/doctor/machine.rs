@@ -40,7 +40,8 @@ fn ports(findings: &mut Findings, config: &Config) {
             findings.fail(ID, what, fix);
         }
     }
-    let listeners: Vec<_> = listeners.into_iter().chain(mtls).map(|(_, address)| address.to_string()).collect();
+    let listeners: Vec<_> =
+        listeners.into_iter().chain(mtls).map(|(_, address)| address.to_string()).collect();
     findings.ok_unless_reported(ID, format!("{} are free", listeners.join(" and ")));
 }
 

@@ -47,8 +47,7 @@ impl Caller {
         let authorization = request.headers().get_all(header::AUTHORIZATION);
         let is_passed_through = request.conn_data::<Handshake>().is_some();
         let is_proxy = config.listen.trusts(direct) && !is_passed_through;
-        let source =
-            if is_proxy { stated_source(direct, request.headers(), &config.listen) } else { direct };
+        let source = if is_proxy { stated_source(direct, request.headers(), &config.listen) } else { direct };
         let header = config.tls.as_ref().and_then(|tls| tls.client_certificate_header);
         Self {
             source,

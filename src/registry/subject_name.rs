@@ -35,7 +35,8 @@ impl SubjectName {
     /// # Errors
     /// It is none.
     pub fn dn(text: &str) -> Result<Self, Fault> {
-        const FIX: &str = "write it as RFC 4514 has it, without spaces between its parts: `CN=assistant,O=Example`";
+        const FIX: &str =
+            "write it as RFC 4514 has it, without spaces between its parts: `CN=assistant,O=Example`";
         // The library takes a comma after three backslashes for a separator.
         if text.contains(r"\\\") {
             return Err(("escapes a character after a backslash", r"write the character as `\2C`"));

@@ -63,8 +63,7 @@ fn world(authority: &Authority, own: &ClientCertificate) -> World {
     let x5c = STANDARD.encode(own.der());
     std::fs::write(&path, json!({"keys": [{"kty": "EC", "x5c": [x5c]}]}).to_string()).unwrap();
     let by_name = ClientAuthentication::Tls(SubjectName::dn("CN=assistant").unwrap());
-    let by_key =
-        ClientAuthentication::SelfSignedTls { keys: KeySource::File(path), reach: Reach::default() };
+    let by_key = ClientAuthentication::SelfSignedTls { keys: KeySource::File(path), reach: Reach::default() };
     for client in [client("tls", by_name), client("own", by_key)] {
         world.config.registry.clients.insert(client.id.clone(), Arc::new(client));
     }
@@ -82,8 +81,12 @@ async fn with(
     body: &str,
 ) -> Result<AuthenticatedClient, Plain> {
     let params = Params::parse(body.as_bytes()).unwrap();
-    let request =
-        Request { authorization: &[], params: &params, takes_actor_token: true, certificate: Ok(certificate) };
+    let request = Request {
+        authorization: &[],
+        params: &params,
+        takes_actor_token: true,
+        certificate: Ok(certificate),
+    };
     match authenticate(&world.config, &world.verifier, &world.secrets, request, NOW).await {
         Ok(client) => Ok(client),
         Err(NotAuthenticated::Refused { cause: Cause::Plain(cause), .. }) => Err(cause),
@@ -110,10 +113,7 @@ async fn whatever_is_wrong_with_the_certificate_it_proves_nothing() {
     let changes: [(Change, Plain); 6] = [
         (|params| params.not_after = date_time_ymd(2021, 1, 1), Plain::CertificateExpired),
         (|params| params.not_before = date_time_ymd(2039, 1, 1), Plain::CertificateNotYetValid),
-        (
-            |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
-            Plain::CertificateOfAuthority,
-        ),
+        (|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained), Plain::CertificateOfAuthority),
         (
             |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth],
             Plain::CertificatePurpose,

@@ -1,5 +1,6 @@
 //! One thing wrong at a time.
 
+mod mutual_tls;
 mod platforms;
 
 use super::{VALID, parse, said};

@@ -107,8 +107,9 @@ async fn of_many_first_keys_in_one_group_one_wins(world: World) {
     let (_, root) = world.begin(&store, &assistant).await;
     // Announced, so that the writer waits for all of them.
     let announced: Vec<_> = (0..8).map(|_| store.announce()).collect();
-    let entries =
-        (0..8).map(|key| store.record(entry(&world, &root, &verifier, 1, Some(Confirmation::Key(Jkt::new([key; 32]))))));
+    let entries = (0..8).map(|key| {
+        store.record(entry(&world, &root, &verifier, 1, Some(Confirmation::Key(Jkt::new([key; 32])))))
+    });
     let answers = futures_util::future::join_all(entries).await;
     drop(announced);
     let done = answers.iter().filter(|answer| matches!(answer, Ok(Recorded::Done { .. }))).count();

@@ -92,13 +92,10 @@ impl Setup {
     pub fn mtls(self, authorities: &[&Authority]) -> Self {
         let pem: String = authorities.iter().map(|authority| authority.pem()).collect();
         let listener = format!("management = \"127.0.0.1:0\"\nmtls = \"127.0.0.1:{}\"", free_port());
-        self.tls()
-            .file("tls/clients.pem", &pem)
-            .replace("management = \"127.0.0.1:0\"", &listener)
-            .replace(
-                "key_file = \"tls/key.pem\"",
-                "key_file = \"tls/key.pem\"\nclient_ca_file = \"tls/clients.pem\"",
-            )
+        self.tls().file("tls/clients.pem", &pem).replace("management = \"127.0.0.1:0\"", &listener).replace(
+            "key_file = \"tls/key.pem\"",
+            "key_file = \"tls/key.pem\"\nclient_ca_file = \"tls/clients.pem\"",
+        )
     }
 }
 
