@@ -60,6 +60,20 @@ impl Caller {
         }
     }
 
+    /// The request `request` from 192.0.2.1 without any credential, for tests.
+    #[cfg(test)]
+    pub(crate) fn for_tests(request: RequestId) -> Self {
+        Self {
+            source: IpAddr::from([192, 0, 2, 1]),
+            recorded_source: Some(IpAddr::from([192, 0, 2, 0])),
+            authorization: Vec::new(),
+            dpop: Vec::new(),
+            certificate: Ok(None),
+            request,
+            client: OnceLock::new(),
+        }
+    }
+
     /// Notes which registered client the request claims to be. The first one counts.
     pub fn note_client(&self, client: &ClientId) {
         let _ = self.client.set(client.clone());

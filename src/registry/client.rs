@@ -8,7 +8,6 @@ use crate::jose::Algorithm;
 use crate::oauth::{ClientId, GrantType, Scope, ScopeToken, TargetId};
 
 /// How a client authenticates: exactly one registered method.
-#[expect(clippy::large_enum_variant, reason = "a handful in memory, each behind an Arc")]
 #[derive(Clone, Debug)]
 pub enum ClientAuthentication {
     /// RFC 7523 §2.2.
