@@ -80,11 +80,7 @@ pub async fn authenticate(
     let named = params.get("client_id");
     let named_client = named.and_then(registered);
     let refused_early = |cause: Plain| refused(cause, named_client.map(|client| client.id.clone()));
-    // Whatever it is presented for, a certificate that does not hold is refused, so that nothing goes on without it.
-    let certificate = request.certificate.map_err(refused_early)?;
-    if let Some(certificate) = certificate {
-        certificate.check_validity(now).map_err(|fault| refused_early(certificate::fault_of(&fault)))?;
-    }
+    let certificate = certificate::valid(request.certificate, now).map_err(refused_early)?;
     let alone = match named_client {
         Some(client) if client.authentication.is_certificate() => Alone::Certificate,
         _ if request.takes_actor_token => Alone::ActorToken,

@@ -10,6 +10,19 @@ use crate::verification::{ClientKeys, KeyFault, Verifier};
 
 use super::Rejected;
 
+/// The certificate of a request. Whatever it is presented for, one that is not valid now is refused, so that nothing goes on
+/// without it.
+pub fn valid(
+    presented: Result<Option<&ClientCertificate>, Plain>,
+    now: Timestamp,
+) -> Result<Option<&ClientCertificate>, Plain> {
+    let certificate = presented?;
+    certificate
+        .map_or(Ok(()), |certificate| certificate.check_validity(now))
+        .map_err(|fault| fault_of(&fault))?;
+    Ok(certificate)
+}
+
 /// Whether the certificate proves `client`. Its key was proven in the handshake, and it is valid now.
 pub async fn prove(
     config: &Config,
@@ -37,7 +50,7 @@ pub async fn prove(
 }
 
 /// Why a certificate is no proof, for the audit.
-pub const fn fault_of(fault: &CertificateFault) -> Plain {
+const fn fault_of(fault: &CertificateFault) -> Plain {
     match fault {
         CertificateFault::Expired => Plain::CertificateExpired,
         CertificateFault::NotYetValid => Plain::CertificateNotYetValid,
