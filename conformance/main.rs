@@ -31,6 +31,7 @@ mod jwks;
 mod jwt;
 mod jwt_parameter;
 mod mfa;
+mod mtls;
 mod negative_client;
 mod negative_exchange;
 mod negative_lifecycle;
@@ -70,6 +71,7 @@ fn main() {
         private_key_jwt::cases(),
         replay_state::cases(),
         mfa::cases(),
+        mtls::cases(),
         negative_security::cases(),
         oidc_id_token::cases(),
         rfc6749::cases(),

@@ -12,9 +12,9 @@ use crate::config::Config;
 use crate::decision::{GivenAnswer, Origin, Permit, Terms};
 use crate::delegation::record::{TokenForm, TokenKind};
 use crate::keys::{KeyError, KeyRing, NodeSecrets, SealPurpose, Signed};
-use crate::oauth::exchange::{BEARER, DPOP, own_typ, token_type};
+use crate::oauth::exchange::{own_typ, token_type, token_type_of};
 use crate::oauth::{
-    AgentId, ClientId, Issuer, Jkt, Jti, LoginId, Scope, ScopeToken, TargetId, TokenResponse,
+    AgentId, ClientId, Confirmation, Issuer, Jti, LoginId, Scope, ScopeToken, TargetId, TokenResponse,
 };
 use crate::registry::{SubjectForm, TokenFormat};
 
@@ -64,7 +64,7 @@ pub fn issue(
     let response = TokenResponse {
         access_token,
         issued_token_type: token_type::ACCESS_TOKEN,
-        token_type: if terms.proposal.bound_to.is_some() { DPOP } else { BEARER },
+        token_type: token_type_of(terms.proposal.bound_to),
         expires_in: terms.proposal.lifetime_seconds(),
         scope: terms.proposal.scope.clone(),
         task: match terms.origin {
@@ -136,7 +136,7 @@ fn claims<'a>(config: &'a Config, secrets: &NodeSecrets, terms: &'a Terms) -> Cl
         client_id: &terms.client,
         scope: &proposal.scope,
         act: Level { issuer: &config.issuer, chain: &proposal.chain },
-        cnf: proposal.bound_to.map(|jkt| Confirmation { jkt }),
+        cnf: proposal.bound_to,
         txn: if is_pairwise_target {
             secrets.pairwise_txn(terms.task, sector)
         } else {
@@ -172,12 +172,6 @@ struct Claims<'a> {
     auth_time: Option<i64>,
     #[serde(flatten)]
     answer: Answer<'a>,
-}
-
-/// The key that a token is bound to (RFC 7800 §3.1, RFC 9449 §6.1).
-#[derive(Serialize)]
-struct Confirmation {
-    jkt: Jkt,
 }
 
 /// One flat boolean named like its scope, or nothing.

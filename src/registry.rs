@@ -13,6 +13,7 @@ mod predicate;
 mod preset;
 mod provider;
 mod quota;
+mod subject_name;
 mod target;
 mod workload;
 
@@ -34,6 +35,7 @@ pub use provider::{
     PHISHING_RESISTANT, RelyingParty,
 };
 pub use quota::Quotas;
+pub use subject_name::SubjectName;
 pub use target::{AnswerRule, ScopeRule, SubjectForm, Target, TokenFormat, Zone};
 pub use workload::{
     AgentClass, AgentLifetime, BuildClaims, IdClaims, IdPart, IdReading, InstanceId, WorkloadIssuer,
@@ -59,12 +61,7 @@ impl Registry {
     pub fn key_sources(&self) -> impl Iterator<Item = &KeySource> {
         let providers = self.identity_providers.values().map(|provider| &provider.keys);
         let issuers = self.workload_issuers.values().map(|issuer| &issuer.keys);
-        let clients = self.clients.values().filter_map(|client| match &client.authentication {
-            ClientAuthentication::PrivateKeyJwt { keys, .. } => Some(keys),
-            ClientAuthentication::ClientSecretBasic(_)
-            | ClientAuthentication::ClientSecretPost(_)
-            | ClientAuthentication::Workload => None,
-        });
+        let clients = self.clients.values().filter_map(|client| client.authentication.keys());
         providers.chain(issuers).chain(clients)
     }
 

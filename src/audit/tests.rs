@@ -1,7 +1,7 @@
 //! The canonical form: what is written is read back, and a change of it is seen.
 
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use serde_json::json;
 use uuid::Uuid;
@@ -15,7 +15,8 @@ use crate::delegation::stops::{StopKind, StopNumber};
 use crate::http::caller::Caller;
 use crate::jose::{Limits, parse_object};
 use crate::oauth::{
-    Cause, CredentialHash, Issuer, Jkt, LoginId, Plain, Purpose, RequestId, Scope, TargetId, TokenFault,
+    Cause, CertificateHash, CredentialHash, Issuer, Jkt, LoginId, Plain, Purpose, RequestId, Scope, TargetId,
+    TokenFault,
 };
 use crate::policy::PolicyRecord;
 use crate::registry::ClientAuthentication;
@@ -63,6 +64,7 @@ fn events_of_clients() -> Vec<Event> {
             scope: Scope::parse("search"),
             expires_at: Some(1_795_000_300),
             jkt: Some(Jkt::new([1; 32])),
+            x5t: Some(CertificateHash::new([3; 32])),
             bound: true,
             credential: Some(CredentialHash::new([2; 32])),
             policy: Some(PolicyRecord {
@@ -95,6 +97,7 @@ fn pin(jkt: Option<Jkt>) -> PinEvent {
         issuer: Issuer::new("https://workloads.example"),
         agent: agent(),
         jkt,
+        x5t: Some(CertificateHash::new([3; 32])),
         expires_at: 1_795_000_300,
     }
 }
@@ -277,14 +280,7 @@ fn only_the_canonical_text_of_a_row_is_read() {
 fn told(report: Report) -> Told {
     let client = fixtures::client("assistant", ClientAuthentication::ClientSecretBasic(Vec::new()));
     let client = AuthenticatedClient::for_tests(Arc::new(client), Vec::new());
-    let caller = Caller {
-        source: IpAddr::from([192, 0, 2, 1]),
-        recorded_source: Some(IpAddr::from([192, 0, 2, 0])),
-        authorization: Vec::new(),
-        dpop: Vec::new(),
-        request: RequestId::new(id(6)),
-        client: OnceLock::new(),
-    };
+    let caller = Caller::for_tests(RequestId::new(id(6)));
     Told::of_client(AT, &caller, &client, What::Exchange(Arc::new(report)))
 }
 

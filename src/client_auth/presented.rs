@@ -35,20 +35,27 @@ pub enum Credential<'a> {
     Assertion(AssertionType, Scanned<'a>),
     /// An actor token that is all that the request presents, as it was scanned.
     ActorToken(Scanned<'a>),
+    /// The certificate of the client that `client_id` names (RFC 8705 §2).
+    Certificate,
+}
+
+/// What authenticates a request that has none of the other credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alone {
+    Nothing,
+    /// An actor token.
+    ActorToken,
+    /// The client certificate, because `client_id` names a client that is registered for it.
+    Certificate,
 }
 
 impl<'a> Credential<'a> {
-    /// Finds the one method of client authentication in use. Where `takes_actor_token`, an actor token that comes
-    /// alone is one.
+    /// Finds the one method of client authentication in use; `alone` says what is one where no other is.
     ///
     /// # Errors
     /// [`Plain::SeveralMethods`], [`Plain::BasicMalformed`], [`Plain::AssertionIncomplete`] (400);
     /// [`Plain::MethodNotRegistered`] for another scheme than Basic, [`Plain::NoCredentials`] (401).
-    pub fn parse(
-        authorization: &[&[u8]],
-        params: &'a Params,
-        takes_actor_token: bool,
-    ) -> Result<Self, Plain> {
+    pub fn parse(authorization: &[&[u8]], params: &'a Params, alone: Alone) -> Result<Self, Plain> {
         let has_assertion =
             params.get("client_assertion").is_some() || params.get("client_assertion_type").is_some();
         let secret = params.get("client_secret");
@@ -66,8 +73,12 @@ impl<'a> Credential<'a> {
         }
         match (params.get("client_id"), secret) {
             (Some(client_id), Some(secret)) => Ok(Self::secret(client_id.to_owned(), secret, Method::Post)),
-            (_, None) if takes_actor_token => actor_token(params),
-            _ => Err(Plain::NoCredentials),
+            (None, Some(_)) => Err(Plain::NoCredentials),
+            (_, None) => match alone {
+                Alone::Nothing => Err(Plain::NoCredentials),
+                Alone::ActorToken => actor_token(params),
+                Alone::Certificate => Ok(Self::Certificate),
+            },
         }
     }
 
@@ -75,7 +86,7 @@ impl<'a> Credential<'a> {
     pub fn client_id(&self) -> Option<&str> {
         match self {
             Self::Secret { client_id, .. } => Some(client_id),
-            Self::ActorToken(_) => None,
+            Self::ActorToken(_) | Self::Certificate => None,
             Self::Assertion(_, scanned) => scanned.as_ref().ok()?.claimed_subject(),
         }
     }

@@ -8,8 +8,8 @@ use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::delegation::record::TokenKind;
 use crate::oauth::{
-    AgentId, Audience, Cause, ClientId, CredentialHash, Jkt, Jti, LoginId, Purpose, Scope, ScopeToken,
-    SubjectRef, TargetId, TaskId,
+    AgentId, Audience, Cause, ClientId, Confirmation, CredentialHash, Jti, LoginId, Purpose, Scope,
+    ScopeToken, SubjectRef, TargetId, TaskId,
 };
 use crate::policy::{self, Facts};
 use crate::registry::Target;
@@ -117,8 +117,8 @@ pub struct Who {
     pub purpose: Option<Purpose>,
     /// The subject token, where it is one of Deputy's own.
     pub parent: Option<Jti>,
-    /// The key that the request proved.
-    pub proven: Option<Jkt>,
+    /// What the request proved: a key, or else its client certificate.
+    pub proven: Option<Confirmation>,
     /// The platform's credential that the actor was presented by.
     pub credential: Option<CredentialHash>,
 }
@@ -154,8 +154,8 @@ pub struct Proposal {
     pub ancestors: Vec<Jti>,
     /// The target of the subject token, where the exchange goes onward from it.
     pub onward_from: Option<TargetId>,
-    /// The key that it is bound to.
-    pub bound_to: Option<Jkt>,
+    /// The key or the certificate that it is bound to.
+    pub bound_to: Option<Confirmation>,
     /// `iat`, in whole seconds.
     pub issued_at: Timestamp,
     /// `exp`, in whole seconds.

@@ -17,8 +17,8 @@ use crate::http::caller::Caller;
 use crate::http::reply;
 use crate::issuance::recorded_claims;
 use crate::metrics::Endpoint;
-use crate::oauth::exchange::{BEARER, DPOP};
-use crate::oauth::{Jti, Params, Plain, TaskId};
+use crate::oauth::exchange::token_type_of;
+use crate::oauth::{Confirmation, Jti, Params, Plain, TaskId};
 use crate::store::{Change, Entry, Recorded};
 use crate::verification::Presented;
 
@@ -71,10 +71,10 @@ async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value
     }
     Ok(match active {
         None => serde_json::json!({"active": false}),
-        Some(Active { jti, task, is_bound, claims }) => {
+        Some(Active { jti, task, bound_to, claims }) => {
             let Told { requester, source, .. } = told;
             app.introspections.note(Alike { jti, task, requester, source });
-            answer(claims, is_bound)
+            answer(claims, bound_to)
         }
     })
 }
@@ -82,8 +82,8 @@ async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value
 struct Active {
     jti: Jti,
     task: TaskId,
-    /// Whether it is bound to a key.
-    is_bound: bool,
+    /// What it is bound to.
+    bound_to: Option<Confirmation>,
     /// The token's own claims.
     claims: Map<String, Value>,
 }
@@ -123,13 +123,14 @@ async fn find(presenting: Presenting<'_>, token: &str, is_counted: bool) -> Resu
         TokenForm::Jwt { .. } => own.into_claims(),
         TokenForm::Opaque { claims } => recorded_claims(&app.secrets, token.jti, claims)?,
     };
-    Ok(Some(Active { jti: token.jti, task: token.task, is_bound: token.bound_to.is_some(), claims }))
+    Ok(Some(Active { jti: token.jti, task: token.task, bound_to: token.bound_to, claims }))
 }
 
-/// The token's own claims, `cnf` among them, no more (RFC 7662 §2.2, RFC 8693 §7.4, RFC 9449 §6.2).
-fn answer(mut members: Map<String, Value>, is_bound: bool) -> Value {
+/// The token's own claims, `cnf` among them, no more (RFC 7662 §2.2, RFC 8693 §7.4, RFC 9449 §6.2, RFC
+/// 8705 §3.2).
+fn answer(mut members: Map<String, Value>, bound_to: Option<Confirmation>) -> Value {
     members.insert("active".to_owned(), Value::Bool(true));
-    members.insert("token_type".to_owned(), if is_bound { DPOP } else { BEARER }.into());
+    members.insert("token_type".to_owned(), token_type_of(bound_to).into());
     Value::Object(members)
 }
 

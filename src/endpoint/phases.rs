@@ -28,6 +28,7 @@ pub async fn authenticate(
         authorization: &authorization,
         params,
         takes_actor_token: kind == Kind::Exchange,
+        certificate: caller.certificate.as_ref().map(Option::as_deref).map_err(|cause| *cause),
     };
     let answer = client_auth::authenticate(config, &app.verifier, &app.secrets, request, now).await;
     match answer {

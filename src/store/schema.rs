@@ -120,7 +120,7 @@ diesel::table! {
         policy -> Text,
         rules -> Text,
         as_of -> BigInt,
-        jkt -> Nullable<Binary>,
+        cnf -> Nullable<Binary>,
         hash -> Binary,
         revoked_at -> Nullable<BigInt>,
         revoked_why -> Nullable<Text>,
@@ -137,7 +137,7 @@ diesel::table! {
 diesel::table! {
     pin (credential) {
         credential -> Binary,
-        jkt -> Binary,
+        cnf -> Binary,
         until -> BigInt,
     }
 }

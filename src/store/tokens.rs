@@ -1,12 +1,12 @@
 //! Issued tokens. A token is found by its `jti`; a task and every subtree is one range of paths.
 
-use super::rows::{Hash, Key, bad, ended, row};
+use super::rows::{Cnf, Hash, Key, bad, ended, row};
 use super::statement::{Done, Failure, Rows};
 use super::{StoreError, schema};
 use crate::base::time::Timestamp;
 use crate::delegation::record::{Delegation, Grounds, TokenForm, TokenKind};
 use crate::delegation::stops::StopNumber;
-use crate::oauth::{AgentId, ClientId, Jkt, Jti, Scope, TargetId, TaskId};
+use crate::oauth::{AgentId, ClientId, Jti, Scope, TargetId, TaskId};
 
 row! {
     TokenRow of token {
@@ -26,7 +26,7 @@ row! {
         policy: String,
         rules: String,
         as_of: i64,
-        jkt: Option<Hash>,
+        cnf: Option<Cnf>,
         hash: Hash,
         revoked_at: Option<i64>,
         revoked_why: Option<String>,
@@ -93,7 +93,7 @@ impl From<&Delegation> for TokenRow {
             policy: token.grounds.policy.clone(),
             rules: list(&token.grounds.rules),
             as_of: token.as_of.get(),
-            jkt: token.bound_to.map(|key| Hash(*key.digest())),
+            cnf: token.bound_to.map(Cnf::from),
             hash: Hash(token.hash),
             revoked_at: token.revoked.map(|ended| ended.at.millis()),
             revoked_why: token.revoked.map(|ended| ended.why.word().to_owned()),
@@ -137,7 +137,7 @@ impl TryFrom<TokenRow> for Delegation {
                 rules: serde_json::from_str(&row.rules).map_err(|_| bad("token", "rules"))?,
             },
             as_of: StopNumber::new(row.as_of),
-            bound_to: row.jkt.map(|hash| Jkt::new(hash.0)),
+            bound_to: row.cnf.map(|cnf| cnf.read("token")).transpose()?,
             hash: row.hash.0,
         })
     }

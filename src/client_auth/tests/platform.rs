@@ -194,7 +194,8 @@ async fn no_method_falls_through_to_another() {
     // Where the endpoint takes no actor token, nothing was presented.
     let body = as_actor_token(&token, &[]);
     let params = Params::parse(body.as_bytes()).unwrap();
-    let request = Request { authorization: &[], params: &params, takes_actor_token: false };
+    let request =
+        Request { authorization: &[], params: &params, takes_actor_token: false, certificate: Ok(None) };
     let refused = authenticate(&world.config, &world.verifier, &world.secrets, request, NOW).await;
     assert!(matches!(
         refused,

@@ -22,7 +22,7 @@ async fn taken_at(world: &World, ring: &KeyRing, token: &str) -> Vec<&'static st
         config,
         verifier,
         secrets,
-        Request { authorization: &[], params: &params, takes_actor_token: true },
+        Request { authorization: &[], params: &params, takes_actor_token: true, certificate: Ok(None) },
         NOW,
     )
     .await;

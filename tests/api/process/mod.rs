@@ -8,6 +8,7 @@ mod connections;
 mod crash;
 mod disk;
 mod log;
+mod mtls;
 mod nodes;
 mod opaque;
 mod operating;
