@@ -32,6 +32,7 @@ mod jwt;
 mod jwt_bearer;
 mod jwt_parameter;
 mod mfa;
+mod mtls;
 mod negative_client;
 mod negative_exchange;
 mod negative_lifecycle;
@@ -72,6 +73,7 @@ fn main() {
         private_key_jwt::cases(),
         replay_state::cases(),
         mfa::cases(),
+        mtls::cases(),
         negative_security::cases(),
         oidc_id_token::cases(),
         rfc6749::cases(),

@@ -294,7 +294,7 @@ async fn a_platform_that_hands_one_credential_to_many_may_turn_the_pin_off() {
 }
 
 /// The usual issuer, whose agents are named by the keys that they prove.
-fn keyed() -> Setup {
+pub fn keyed() -> Setup {
     Setup::default()
         .replace("instance_id_claim = \"instance\"", "instance_id_claim = \"key\"")
         .replace("lifetime = \"principal\"", "lifetime = \"instance\"")

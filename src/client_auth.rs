@@ -2,6 +2,7 @@
 
 mod assertion;
 mod authenticated;
+mod certificate;
 mod platform;
 mod presented;
 mod secret;
@@ -12,6 +13,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::base::time::Timestamp;
 use crate::config::Config;
+use crate::http::client_certificate::ClientCertificate;
 use crate::keys::NodeSecrets;
 use crate::oauth::{Cause, ClientId, Jkt, Params, Plain};
 use crate::registry::ClientAuthentication;
@@ -20,8 +22,8 @@ use crate::verification::{KeysUnknown, Verifier};
 pub use authenticated::AuthenticatedClient;
 use platform::Platform;
 pub use platform::PlatformWay;
-use presented::Credential;
 pub use presented::RequestKind;
+use presented::{Alone, Credential};
 use secret::Secrets;
 
 /// Why a client is not authenticated.
@@ -58,9 +60,11 @@ pub struct Request<'a> {
     pub kind: RequestKind,
     /// The key that the request proves, which names some agents. It is called only once the credential is verified.
     pub proven: &'a (dyn Fn() -> Result<Option<Jkt>, Cause> + Sync),
+    /// The client certificate.
+    pub certificate: Result<Option<&'a ClientCertificate>, Plain>,
 }
 
-/// Authenticates the client of one request (RFC 6749 §2.3, RFC 7521 §4.2, RFC 7523 §2.1, §2.2,
+/// Authenticates the client of one request (RFC 6749 §2.3, RFC 7521 §4.2, RFC 7523 §2.1, §2.2, RFC 8705 §2,
 /// draft-ietf-oauth-spiffe-client-auth §3.1).
 ///
 /// # Errors
@@ -73,15 +77,29 @@ pub async fn authenticate(
     request: Request<'_>,
     now: Timestamp,
 ) -> Result<AuthenticatedClient, NotAuthenticated> {
-    let Request { authorization, params, kind, proven } = request;
+    let Request { authorization, params, kind, proven, certificate } = request;
     let refused =
         |cause: Plain, claimed: Option<ClientId>| NotAuthenticated::Refused { cause: cause.into(), claimed };
     let registered = |id: &str| config.registry.clients.get(id);
     let named = params.get("client_id");
-    let presented = Credential::parse(authorization, params, kind)
-        .map_err(|cause| refused(cause, named.and_then(registered).map(|client| client.id.clone())))?;
+    let named_client = named.and_then(registered);
+    let refused_early = |cause: Plain| refused(cause, named_client.map(|client| client.id.clone()));
+    let certificate = certificate::valid(certificate, now).map_err(refused_early)?;
+    let alone = match (kind, named_client) {
+        (RequestKind::JwtBearer, _) => Alone::Grant,
+        (_, Some(client)) if client.authentication.is_certificate() => Alone::Certificate,
+        (RequestKind::Token, _) => Alone::ActorToken,
+        (RequestKind::Revocation | RequestKind::Introspection, _) => Alone::Nothing,
+    };
+    let presented = Credential::parse(authorization, params, alone).map_err(refused_early)?;
     let client = presented.client_id().or(named).and_then(registered);
     let claimed = client.map(|client| client.id.clone());
+    let holding = certificate.map(ClientCertificate::hash);
+    // A certificate is a method of its own only for a client that is registered for it (CA-ALL-01).
+    let is_for_certificate = client.is_some_and(|client| client.authentication.is_certificate());
+    if certificate.is_some() && is_for_certificate && !matches!(presented, Credential::Certificate) {
+        return Err(refused(Plain::SeveralMethods, claimed));
+    }
     let not_proven = |rejected| match rejected {
         Rejected::For(cause) => NotAuthenticated::Refused { cause, claimed: claimed.clone() },
         Rejected::Unavailable(why) => NotAuthenticated::Unavailable(why),
@@ -92,13 +110,13 @@ pub async fn authenticate(
         }
         Credential::ActorToken(token) => Some((token, PlatformWay::ActorToken)),
         Credential::Grant(token) => Some((token, PlatformWay::Grant)),
-        Credential::Assertion(..) | Credential::Secret { .. } => None,
+        Credential::Assertion(..) | Credential::Secret { .. } | Credential::Certificate => None,
     };
     if let Some((token, way)) = by_platform {
         let platform = Platform { config, verifier, secrets, kind, proven, now };
         let found = platform.prove(token, way, named).await;
         let (client, credential, kid) = found.map_err(not_proven)?;
-        return Ok(AuthenticatedClient::by_platform(client, kid, credential));
+        return Ok(AuthenticatedClient::by_platform(client, kid, credential).holding(holding));
     }
     let proven = match presented {
         Credential::Secret { client_id, secret, method } => Secrets { config, secrets, now }
@@ -111,6 +129,11 @@ pub async fn authenticate(
                 .await
                 .map(|used| (kid, vec![used]))
         }
+        Credential::Certificate => {
+            certificate::prove(config, verifier, client.map(Arc::as_ref), certificate, now)
+                .await
+                .map(|()| (None, Vec::new()))
+        }
         // It was taken above.
         Credential::ActorToken(_) | Credential::Grant(_) => Err(Plain::NoCredentials.into()),
     };
@@ -120,7 +143,7 @@ pub async fn authenticate(
         return Err(refused(Plain::ClientIdMismatch, claimed));
     }
     match client {
-        Some(client) => Ok(AuthenticatedClient::new(Arc::clone(client), kid, one_time)),
+        Some(client) => Ok(AuthenticatedClient::new(Arc::clone(client), kid, one_time).holding(holding)),
         None => Err(refused(Plain::ClientUnknown, None)),
     }
 }

@@ -2,6 +2,7 @@
 //! a file of its own.
 
 mod bundles;
+mod certificates;
 mod chain;
 mod database;
 mod files;
@@ -125,6 +126,7 @@ pub async fn check(file: &Path, surroundings: Surroundings) -> Vec<Finding> {
     keys::shared(&mut findings, &config);
     bundles::check_files(&mut findings, &config);
     tls::check(&mut findings, &config, now);
+    certificates::check(&mut findings, &config, now);
     secrets::check(&mut findings, &config, file, now);
     policies::check(&mut findings, &config);
     meaning::check(&mut findings, &config);

@@ -12,8 +12,10 @@ use crate::config::Config;
 use crate::decision::{GivenAnswer, OnBehalfOf, Origin, Permit, Terms};
 use crate::delegation::record::{TokenForm, TokenKind};
 use crate::keys::{KeyError, KeyRing, NodeSecrets, SealPurpose, Signed};
-use crate::oauth::exchange::{ActClaim, BEARER, DPOP, NOT_APPLICABLE, own_typ, token_type};
-use crate::oauth::{ClientId, Issuer, Jkt, Jti, LoginId, Scope, ScopeToken, TargetId, TokenResponse};
+use crate::oauth::exchange::{ActClaim, NOT_APPLICABLE, own_typ, token_type, token_type_of};
+use crate::oauth::{
+    ClientId, Confirmation, Issuer, Jti, LoginId, Scope, ScopeToken, TargetId, TokenResponse,
+};
 use crate::registry::{SubjectForm, TokenFormat};
 
 pub use signed::{SealedAnswerRow, SignedToken};
@@ -58,7 +60,7 @@ pub fn issue(
             (token.to_text(), TokenForm::Opaque { claims })
         }
     };
-    let bearer_or_bound = if terms.proposal.bound_to.is_some() { DPOP } else { BEARER };
+    let bearer_or_bound = token_type_of(terms.proposal.bound_to);
     let (issued_token_type, token_type) = match (&terms.proposal.kind, &terms.origin) {
         (TokenKind::Handover(_), _) => (Some(token_type::JWT), NOT_APPLICABLE),
         (_, Origin::Agent { .. }) => (None, bearer_or_bound),
@@ -154,7 +156,7 @@ fn claims<'a>(config: &'a Config, secrets: &NodeSecrets, terms: &'a Terms) -> Cl
         client_id: &terms.client,
         scope: &proposal.scope,
         act: (!proposal.chain.is_empty()).then(|| act(config, terms)),
-        cnf: proposal.bound_to.map(|jkt| Confirmation { jkt }),
+        cnf: proposal.bound_to,
         txn: match proposal.kind {
             TokenKind::Agent => None,
             _ if is_pairwise_target => Some(secrets.pairwise_txn(terms.task, sector)),
@@ -199,12 +201,6 @@ struct Claims<'a> {
     auth_time: Option<i64>,
     #[serde(flatten)]
     answer: Answer<'a>,
-}
-
-/// The key that a token is bound to (RFC 7800 §3.1, RFC 9449 §6.1).
-#[derive(Serialize)]
-struct Confirmation {
-    jkt: Jkt,
 }
 
 /// One flat boolean named like its scope, or nothing.

@@ -2,6 +2,7 @@
 //! here; inside there are no raw strings with meaning.
 
 mod assertion_type;
+mod confirmation;
 pub mod exchange;
 mod fingerprint;
 pub mod grant;
@@ -17,10 +18,11 @@ mod spiffe;
 mod workload_id;
 
 pub use assertion_type::AssertionType;
+pub use confirmation::Confirmation;
 pub use exchange::{
     AskedScope, Audience, DeclaredType, ExchangeRequest, NamedTask, SubjectToken, TokenResponse,
 };
-pub use fingerprint::{CredentialHash, Jkt};
+pub use fingerprint::{CertificateHash, CredentialHash, Jkt};
 pub use grant::{GrantType, TokenRequest};
 pub use handover::{HandoverRequest, Recipient};
 pub use ids::{

@@ -15,7 +15,7 @@ fn any<T>() -> T {
 }
 
 pub fn authenticated_client() -> AuthenticatedClient {
-    AuthenticatedClient { client: any(), kid: any(), one_time: any(), platform: any() }
+    AuthenticatedClient { client: any(), kid: any(), one_time: any(), platform: any(), certificate: any() }
 }
 
 pub fn verified_login() -> VerifiedLogin {

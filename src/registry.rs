@@ -14,6 +14,7 @@ mod predicate;
 mod preset;
 mod provider;
 mod quota;
+mod subject_name;
 mod target;
 mod workload;
 
@@ -36,6 +37,7 @@ pub use provider::{
     PHISHING_RESISTANT, RelyingParty,
 };
 pub use quota::Quotas;
+pub use subject_name::SubjectName;
 pub use target::{AnswerRule, ScopeRule, SubjectForm, Subjects, Target, TokenFormat, Zone};
 pub use workload::{
     AgentClass, AgentLifetime, BuildClaims, IdClaims, IdPart, IdReading, InstanceId, WorkloadIssuer,
@@ -61,12 +63,7 @@ impl Registry {
     pub fn key_sources(&self) -> impl Iterator<Item = &KeySource> {
         let providers = self.identity_providers.values().map(|provider| &provider.keys);
         let issuers = self.workload_issuers.values().map(|issuer| &issuer.keys);
-        let clients = self.clients.values().filter_map(|client| match &client.authentication {
-            ClientAuthentication::PrivateKeyJwt { keys, .. } => Some(keys),
-            ClientAuthentication::ClientSecretBasic(_)
-            | ClientAuthentication::ClientSecretPost(_)
-            | ClientAuthentication::Workload => None,
-        });
+        let clients = self.clients.values().filter_map(|client| client.authentication.keys());
         providers.chain(issuers).chain(clients)
     }
 

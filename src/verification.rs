@@ -1,16 +1,22 @@
 //! Tokens of others and our own. Of others, issuer trust, keys, signature, audience and times are checked here. Our own
 //! are compared with their records.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
 use serde_json::{Map, Value};
 
+use crate::base::certificate::CertificateFault;
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::Config;
+use crate::http::client_certificate::ClientCertificate;
 use crate::jose::{Claims, Header, JoseError, PublicKey, Scanned, UnverifiedToken};
 use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
 use crate::oauth::{ClientId, DeclaredType, TokenFault};
 use crate::registry::{KeySource, Reach, Registry, WorkloadIssuer};
 
 mod access_token;
+mod authorities;
 mod dpop;
 mod id_token;
 mod kind;
@@ -26,6 +32,7 @@ mod verified_workload;
 mod workload;
 
 pub use access_token::source as access_token_source;
+pub use authorities::Authorities;
 pub use id_token::relying_party;
 pub use kind::{SubjectKind, kind_of};
 pub use login_facts::{LoginFacts, LoginToken, access_token_party};
@@ -38,6 +45,7 @@ pub use verified_workload::{Build, Credential, VerifiedCredential, VerifiedWorkl
 pub use workload::explained::Explained;
 pub use workload::issuer_of;
 
+use remote::SoughtCertificate;
 pub use remote::{
     DiscoveryFault, FetchError, HttpKeys, KeyCache, KeyFault, KeySpec, KeysUnknown, Probe, ReadFiles,
     RemoteKeys, provider_metadata,
@@ -153,6 +161,7 @@ impl<'a> ClientKeys<'a> {
 /// configuration keeps the keys already fetched.
 pub struct Verifier {
     keys: KeyCache,
+    authorities: ArcSwapOption<Authorities>,
 }
 
 impl Default for Verifier {
@@ -164,7 +173,41 @@ impl Default for Verifier {
 impl Verifier {
     /// A verifier that fetches keys this way. [`Verifier::default`] fetches over HTTPS.
     pub fn new(remote: Box<dyn RemoteKeys>) -> Self {
-        Self { keys: KeyCache::new(remote) }
+        Self { keys: KeyCache::new(remote), authorities: ArcSwapOption::empty() }
+    }
+
+    /// Takes these authorities' word for the certificates of clients from now on, and nobody else's.
+    pub fn trust(&self, authorities: Option<Authorities>) {
+        self.authorities.store(authorities.map(Arc::new));
+    }
+
+    /// Whether an authority vouches for the certificate of a client.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_certificate(
+        &self,
+        certificate: &ClientCertificate,
+        now: Timestamp,
+    ) -> Result<(), CertificateFault> {
+        match &*self.authorities.load() {
+            Some(authorities) => authorities.check(certificate, now),
+            None => Err(CertificateFault::UnknownIssuer),
+        }
+    }
+
+    /// Whether the certificate is one that the client has registered (RFC 8705 §2.2.2).
+    ///
+    /// # Errors
+    /// It is not, or nobody can say.
+    pub async fn client_certificate(
+        &self,
+        registered: ClientKeys<'_>,
+        certificate: &ClientCertificate,
+        now: Timestamp,
+    ) -> Result<(), KeyFault> {
+        let sought = SoughtCertificate(certificate.der().to_vec());
+        self.keys.get(registered.spec(), &sought, now).await
     }
 
     /// Reads every key file that `registry` names, so that either all of them take effect or none.
@@ -231,7 +274,7 @@ impl Verifier {
             stale: provider.keys_stale,
             is_local: config.issuer.is_on_loopback(),
         };
-        let key = self.keys.key(spec, scanned.header(), now).await?;
+        let key = self.keys.get(spec, scanned.header(), now).await?;
         let signed = scanned.signing_input();
         let claims = self.keys.verify(spec, scanned, &key, now).await?;
         Ok(match kind {
@@ -257,7 +300,7 @@ impl Verifier {
             return Err(TokenFault::Algorithm.into());
         }
         let spec = keys_of(config, issuer);
-        let key = self.keys.key(spec, scanned.header(), now).await?;
+        let key = self.keys.get(spec, scanned.header(), now).await?;
         let signed = scanned.signing_input();
         let claims = self.keys.verify(spec, scanned, &key, now).await?;
         Ok(workload::judge(issuer, &claims, signed, now)?)
@@ -270,7 +313,7 @@ impl Verifier {
         header: &Header,
         now: Timestamp,
     ) -> Result<PublicKey, KeyFault> {
-        self.keys.key(registered.spec(), header, now).await
+        self.keys.get(registered.spec(), header, now).await
     }
 
     /// Verifies the assertion of a client with `key`, which is the one that [`Verifier::client_key`] found for it.

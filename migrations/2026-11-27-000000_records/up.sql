@@ -120,10 +120,11 @@ CREATE INDEX engagement_open ON engagement (task, agent) WHERE ended_at IS NULL;
 
 -- `path` is the task's id, the ancestors' and the token's own, 16 bytes each: a task and every subtree
 -- is one range of its index. `login` is absent where no user is behind the token; then the last of `actors`, whose others
--- are the chain of actors, is the agent that the token is about, and the last of `classes` is its class. `jkt` is the
--- thumbprint of the key that the token is bound to. A JWT has the `kid` of the key that signed it, and an opaque token
--- has its `claims`, sealed. `handover` says for whom a handover is and until when it may be accepted, and `accepted_by` is
--- the first agent that accepted it, which is the only one: it is written where it is still empty.
+-- are the chain of actors, is the agent that the token is about, and the last of `classes` is its class. `cnf` is what the
+-- token is bound to: a byte, which is 1 for a key and 2 for a certificate, and the SHA-256 of it. A JWT has the `kid` of
+-- the key that signed it, and an opaque token has its `claims`, sealed. `handover` says for whom a handover is and until
+-- when it may be accepted, and `accepted_by` is the first agent that accepted it, which is the only one: it is written
+-- where it is still empty.
 CREATE TABLE token (
     jti BYTEA NOT NULL PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -141,7 +142,7 @@ CREATE TABLE token (
     policy TEXT NOT NULL,
     rules TEXT NOT NULL,
     as_of BIGINT NOT NULL,
-    jkt BYTEA,
+    cnf BYTEA,
     handover TEXT,
     accepted_by TEXT,
     hash BYTEA NOT NULL,
@@ -156,10 +157,10 @@ CREATE TABLE one_time (
 );
 CREATE INDEX one_time_until ON one_time (until);
 
--- The key that a platform's credential is pinned to: the SHA-256 of its signing input, and the key's thumbprint.
+-- What a platform's credential is pinned to: the SHA-256 of its signing input, and the key or certificate as in `token`.
 CREATE TABLE pin (
     credential BYTEA NOT NULL PRIMARY KEY,
-    jkt BYTEA NOT NULL,
+    cnf BYTEA NOT NULL,
     until BIGINT NOT NULL
 );
 CREATE INDEX pin_until ON pin (until);

@@ -116,7 +116,11 @@ impl Row {
             }
             Event::Pin(event) | Event::PinRefused(event) => {
                 lines.push(format!("agent {}, whose credential is from {}", event.agent, event.issuer));
-                let key = event.jkt.map_or("no key was proven".to_owned(), |jkt| format!("key {jkt}"));
+                let key = match (event.jkt, event.x5t) {
+                    (Some(jkt), _) => format!("key {jkt}"),
+                    (None, Some(x5t)) => format!("certificate {x5t}"),
+                    (None, None) => "no key was proven".to_owned(),
+                };
                 let until = Timestamp::from_seconds(event.expires_at);
                 lines.push(format!("credential {}, which expires {until}; {key}", event.credential));
             }
@@ -241,6 +245,7 @@ fn exchanged(event: &ExchangeEvent, outcome: &Outcome, lines: &mut Vec<String>) 
             ("token", event.jti.map(|jti| jti.to_string())),
             ("from", event.parent.map(|parent| parent.to_string())),
             ("bound to key", event.jkt.filter(|_| event.bound).map(|jkt| jkt.to_string())),
+            ("bound to certificate", event.x5t.filter(|_| event.bound).map(|x5t| x5t.to_string())),
         ]));
     } else {
         lines.push(format!("asked, at {target}: {}", words(event.scope_asked.as_ref())));

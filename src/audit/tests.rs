@@ -1,7 +1,7 @@
 //! The canonical form: what is written is read back, and a change of it is seen.
 
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use serde_json::json;
 use uuid::Uuid;
@@ -165,14 +165,7 @@ fn only_the_canonical_text_of_a_row_is_read() {
 fn told(report: Report) -> Told {
     let client = fixtures::client("assistant", ClientAuthentication::ClientSecretBasic(Vec::new()));
     let client = AuthenticatedClient::for_tests(Arc::new(client), Vec::new());
-    let caller = Caller {
-        source: IpAddr::from([192, 0, 2, 1]),
-        recorded_source: Some(IpAddr::from([192, 0, 2, 0])),
-        authorization: Vec::new(),
-        dpop: Vec::new(),
-        request: RequestId::new(id(6)),
-        client: OnceLock::new(),
-    };
+    let caller = Caller::for_tests(RequestId::new(id(6)));
     Told::of_client(AT, &caller, &client, What::Exchange(Arc::new(report)))
 }
 

@@ -49,28 +49,41 @@ pub enum Credential<'a> {
     ActorToken(Scanned<'a>),
     /// The assertion of the jwt-bearer grant (RFC 7523 §2.1), as it was scanned.
     Grant(Scanned<'a>),
+    /// The certificate of the client that `client_id` names (RFC 8705 §2).
+    Certificate,
+}
+
+/// What authenticates a request that has none of the other credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alone {
+    Nothing,
+    /// An actor token.
+    ActorToken,
+    /// The client certificate, because `client_id` names a client that is registered for it.
+    Certificate,
+    /// The assertion of the jwt-bearer grant, which takes no other credential beside it.
+    Grant,
 }
 
 impl<'a> Credential<'a> {
-    /// Finds the one method of client authentication in use. In an exchange, an actor token that comes alone is one; in
-    /// the jwt-bearer grant, the assertion is the only one.
+    /// Finds the one method of client authentication in use; `alone` says what is one where no other is.
     ///
     /// # Errors
     /// [`Plain::SeveralMethods`], [`Plain::BasicMalformed`], [`Plain::AssertionIncomplete`], [`Plain::GrantAssertionMissing`]
     /// (400);
     /// [`Plain::MethodNotRegistered`] for another scheme than Basic, [`Plain::NoCredentials`] (401).
-    pub fn parse(authorization: &[&[u8]], params: &'a Params, kind: RequestKind) -> Result<Self, Plain> {
+    pub fn parse(authorization: &[&[u8]], params: &'a Params, alone: Alone) -> Result<Self, Plain> {
         let has_assertion =
             params.get("client_assertion").is_some() || params.get("client_assertion_type").is_some();
         let secret = params.get("client_secret");
         let methods = usize::from(!authorization.is_empty())
             + usize::from(secret.is_some())
             + usize::from(has_assertion)
-            + usize::from(kind == RequestKind::JwtBearer);
+            + usize::from(alone == Alone::Grant);
         if methods > 1 {
             return Err(Plain::SeveralMethods);
         }
-        if kind == RequestKind::JwtBearer {
+        if alone == Alone::Grant {
             let assertion = params.get("assertion").ok_or(Plain::GrantAssertionMissing)?;
             return Ok(Self::Grant(UnverifiedToken::scan(assertion)));
         }
@@ -82,8 +95,13 @@ impl<'a> Credential<'a> {
         }
         match (params.get("client_id"), secret) {
             (Some(client_id), Some(secret)) => Ok(Self::secret(client_id.to_owned(), secret, Method::Post)),
-            (_, None) if kind == RequestKind::Token => actor_token(params),
-            _ => Err(Plain::NoCredentials),
+            (None, Some(_)) => Err(Plain::NoCredentials),
+            (_, None) => match alone {
+                Alone::ActorToken => actor_token(params),
+                Alone::Certificate => Ok(Self::Certificate),
+                // The grant was taken above.
+                Alone::Nothing | Alone::Grant => Err(Plain::NoCredentials),
+            },
         }
     }
 
@@ -91,7 +109,7 @@ impl<'a> Credential<'a> {
     pub fn client_id(&self) -> Option<&str> {
         match self {
             Self::Secret { client_id, .. } => Some(client_id),
-            Self::ActorToken(_) | Self::Grant(_) => None,
+            Self::ActorToken(_) | Self::Grant(_) | Self::Certificate => None,
             Self::Assertion(_, scanned) => scanned.as_ref().ok()?.claimed_subject(),
         }
     }

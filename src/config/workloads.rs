@@ -73,14 +73,15 @@ table! {
         #[schemars(example = ["project_id", "pipeline"], extend("x-default" = "by preset; `generic`: `sub`"))]
         stable_id_claim: Option<TextOrTexts>,
         /// The claim that identifies one instance and never recurs, or several that do so together; or `"key"`: the key
-        /// that a request proves is the instance, so that each process that makes one is an agent. A claim of the name
-        /// `key` is written `["key"]`. A class with `lifetime = "task"` or `"instance"` needs it.
+        /// that a request proves by DPoP is the instance, so that each process that makes one is an agent. A client
+        /// certificate is none. A claim of the name `key` is written `["key"]`. A class with `lifetime = "task"` or
+        /// `"instance"` needs it.
         #[schemars(example = &"instance", extend("x-default" = "by preset; `generic`: none"))]
         instance_id_claim: Option<TextOrTexts>,
         /// The greatest difference between `exp` and `iat` of the issuer's tokens.
         #[schemars(range(min = 1, max = 90_000), example = &600, extend("x-default" = "`3600`; `kubernetes`: `86400`, `azure`: `90000`"))]
         max_token_lifetime_seconds: Option<u32>,
-        /// Whether agents of the issuer must prove a key (DPoP, RFC 9449).
+        /// Whether agents of the issuer must prove a key (DPoP, RFC 9449) or present a client certificate (RFC 8705).
         #[schemars(example = &"required", extend("x-default" = "`optional`; `required` where the key is the instance, and with `gcp` and `azure`"))]
         proof: Option<Proof>,
         /// Whether a token of the issuer is pinned to the key that is first proven beside it, until it expires.

@@ -6,7 +6,9 @@ use crate::base::words::words;
 use crate::client_auth::{AuthenticatedClient, PlatformWay};
 use crate::config::Config;
 use crate::delegation::actor::Acting;
-use crate::oauth::{ExchangeRequest, Jkt, Jti, LoginId, PresentedAs, SubjectRef, SubjectToken, TaskId};
+use crate::oauth::{
+    Confirmation, ExchangeRequest, Jti, LoginId, PresentedAs, SubjectRef, SubjectToken, TaskId,
+};
 use crate::policy::PolicySet;
 use crate::verification::{NotALogin, NotVerified, VerifiedLogin, VerifiedOwn, VerifiedProof};
 
@@ -121,8 +123,8 @@ impl Question<'_> {
         }
     }
 
-    /// The key that the request proved.
-    pub fn proven(&self) -> Option<Jkt> {
-        self.proof.map(VerifiedProof::thumbprint)
+    /// What the request proved: a key, or else its client certificate.
+    pub fn proven(&self) -> Option<Confirmation> {
+        self.client.proven(self.proof)
     }
 }

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::delegation::actor::Acting;
 use crate::delegation::record::{Delegation, Lineage, TokenKind};
 use crate::delegation::recorded::{Recorded, TokenRecord};
-use crate::oauth::{AgentId, HandoverRequest, Jkt, Jti, Recipient, Scope, TargetId};
+use crate::oauth::{AgentId, Confirmation, HandoverRequest, Jkt, Jti, Recipient, Scope, TargetId};
 use crate::policy::PolicySet;
 use crate::verification::{VerifiedOwn, VerifiedProof};
 
@@ -356,7 +356,7 @@ fn a_planted_widening_is_caught() {
         }),
         ("bound", |terms| {
             if terms.proposal.kind.handover().is_some() {
-                terms.proposal.bound_to = Some(Jkt::new([8; 32]));
+                terms.proposal.bound_to = Some(Confirmation::Key(Jkt::new([8; 32])));
             }
         }),
         ("lost giver", |terms| terms.proposal.chain.truncate(1)),

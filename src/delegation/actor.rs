@@ -39,7 +39,9 @@ impl Acting {
             }
             Some(_) => Ok(()),
             None => match self.client.authentication {
-                ClientAuthentication::PrivateKeyJwt { .. } => Ok(()),
+                ClientAuthentication::PrivateKeyJwt { .. }
+                | ClientAuthentication::Tls(_)
+                | ClientAuthentication::SelfSignedTls { .. } => Ok(()),
                 // Its actor is the agent that its credential names, so it has none of its own.
                 ClientAuthentication::Workload => Err(TokenFault::ClassNotForClient),
                 _ if self.client.may_act_as_agent => Ok(()),

@@ -17,7 +17,8 @@ use crate::base::time::{Lifetime, Timestamp};
 use crate::base::words::words;
 pub use crate::oauth::Digest;
 use crate::oauth::{
-    AgentId, ClientId, Issuer, Jkt, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId, TokenFault,
+    AgentId, ClientId, Confirmation, Issuer, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId,
+    TokenFault,
 };
 use crate::registry::AgentLifetime;
 pub use crate::verification::{Build, LoginFacts};
@@ -286,8 +287,8 @@ pub struct Delegation {
     pub grounds: Grounds,
     /// The stops that there had been when it was issued.
     pub as_of: StopNumber,
-    /// The key that it is bound to (`cnf.jkt`, RFC 9449 §6.1).
-    pub bound_to: Option<Jkt>,
+    /// The key or the certificate that it is bound to (`cnf`, RFC 9449 §6.1, RFC 8705 §3.1).
+    pub bound_to: Option<Confirmation>,
     /// SHA-256 of the whole token, keyed.
     pub hash: Digest,
     /// Revoked, when and why.

@@ -17,8 +17,8 @@ use crate::http::caller::Caller;
 use crate::http::reply;
 use crate::issuance::recorded_claims;
 use crate::metrics::Endpoint;
-use crate::oauth::exchange::{BEARER, DPOP};
-use crate::oauth::{Jti, Params, Plain, TaskId};
+use crate::oauth::exchange::token_type_of;
+use crate::oauth::{Confirmation, Jti, Params, Plain, TaskId};
 use crate::store::{Change, Entry, Recorded};
 use crate::verification::Presented;
 
@@ -71,10 +71,10 @@ async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value
     }
     Ok(match active {
         None => serde_json::json!({"active": false}),
-        Some(Active { jti, task, is_bound, delegator, claims }) => {
+        Some(Active { jti, task, bound_to, delegator, claims }) => {
             let Told { requester, source, .. } = told;
             app.introspections.note(Alike { jti, task, requester, source });
-            answer(claims, is_bound, delegator)
+            answer(claims, bound_to, delegator)
         }
     })
 }
@@ -83,8 +83,8 @@ struct Active {
     jti: Jti,
     /// Absent for a token about an agent itself.
     task: Option<TaskId>,
-    /// Whether it is bound to a key.
-    is_bound: bool,
+    /// What it is bound to.
+    bound_to: Option<Confirmation>,
     /// Whether a user or an agent is behind it.
     delegator: DelegatorKind,
     /// The token's own claims.
@@ -129,18 +129,22 @@ async fn find(presenting: Presenting<'_>, token: &str, is_counted: bool) -> Resu
     Ok(Some(Active {
         jti: delegation.jti,
         task: token.task(),
-        is_bound: delegation.bound_to.is_some(),
+        bound_to: delegation.bound_to,
         delegator: delegation.behalf.kind(),
         claims,
     }))
 }
 
-/// The token's own claims, `cnf` among them (RFC 7662 §2.2, RFC 8693 §7.4, RFC 9449 §6.2), and whether a user or an agent
-/// is behind it; no more.
-fn answer(mut members: Map<String, Value>, is_bound: bool, delegator: DelegatorKind) -> Value {
+/// The token's own claims, `cnf` among them (RFC 7662 §2.2, RFC 8693 §7.4, RFC 9449 §6.2, RFC 8705 §3.2), and whether a
+/// user or an agent is behind it; no more.
+fn answer(
+    mut members: Map<String, Value>,
+    bound_to: Option<Confirmation>,
+    delegator: DelegatorKind,
+) -> Value {
     members.insert("active".to_owned(), Value::Bool(true));
     members.insert("delegator_kind".to_owned(), delegator.word().into());
-    members.insert("token_type".to_owned(), if is_bound { DPOP } else { BEARER }.into());
+    members.insert("token_type".to_owned(), token_type_of(bound_to).into());
     Value::Object(members)
 }
 

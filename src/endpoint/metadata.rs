@@ -82,6 +82,12 @@ fn document(config: &Config, routes: &[Route]) -> Value {
             ClientAuthentication::ClientSecretPost(_) => {
                 methods.insert("client_secret_post");
             }
+            ClientAuthentication::Tls(_) => {
+                methods.insert("tls_client_auth");
+            }
+            ClientAuthentication::SelfSignedTls { .. } => {
+                methods.insert("self_signed_tls_client_auth");
+            }
             // What its agents send is a client assertion too, signed by their platform.
             ClientAuthentication::Workload => {
                 for issuer in
@@ -126,6 +132,18 @@ fn document(config: &Config, routes: &[Route]) -> Value {
     // RFC 9449 §5.1
     let proofs: Vec<&str> = config.dpop.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
     put("dpop_signing_alg_values_supported", json!(proofs));
+    // RFC 8705 §3.3, §5
+    if config.takes_certificates() {
+        put("tls_client_certificate_bound_access_tokens", json!(true));
+    }
+    let aliases: Map<String, Value> = routes
+        .iter()
+        .filter(|route| route.has_clients)
+        .filter_map(|route| Some((route.member?.to_owned(), json!(config.mutual_tls_url(route.path)?))))
+        .collect();
+    if !aliases.is_empty() {
+        put("mtls_endpoint_aliases", Value::Object(aliases));
+    }
     Value::Object(document)
 }
 

@@ -28,10 +28,10 @@ pub async fn authenticate(
     let kind_of_request = request_kind(kind, params);
     let proven = || {
         let endpoint = match kind_of_request {
-            RequestKind::Revocation => config.revocation_endpoint(),
-            _ => config.token_endpoint(),
+            RequestKind::Revocation => "/revoke",
+            _ => "/token",
         };
-        let proof = VerifiedProof::of_request(config, &app.secrets, (&caller.dpop, &endpoint), now)?;
+        let proof = VerifiedProof::of_request(config, &app.secrets, (&caller.dpop, endpoint), now)?;
         Ok(proof.as_ref().map(VerifiedProof::thumbprint))
     };
     let request = client_auth::Request {
@@ -39,6 +39,7 @@ pub async fn authenticate(
         params,
         kind: kind_of_request,
         proven: &proven,
+        certificate: caller.certificate.as_ref().map(Option::as_deref).map_err(|cause| *cause),
     };
     let answer = client_auth::authenticate(config, &app.verifier, &app.secrets, request, now).await;
     match answer {

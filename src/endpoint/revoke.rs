@@ -76,10 +76,7 @@ impl Asking {
         let Some(platform) = client.platform() else { return Ok(Self { agent: None, proof: None }) };
         let credential = platform.credential();
         let proof = match credential.is_named_by_key() {
-            true => {
-                let presented = (caller.dpop.as_slice(), &*config.revocation_endpoint());
-                VerifiedProof::of_request(config, &app.secrets, presented, now)?
-            }
+            true => VerifiedProof::of_request(config, &app.secrets, (&caller.dpop, "/revoke"), now)?,
             false => None,
         };
         let workload = credential.presented_with(proof.as_ref().map(VerifiedProof::thumbprint));

@@ -65,7 +65,7 @@ async fn token_by(app: &App, caller: &Caller, params: &Params) -> Option<Result<
         Ok(client) => client,
         Err(stop) => return Some(Err(stop)),
     };
-    let (proof, fault) = match Call::proof_of(app, &world.config, caller, client.client(), now) {
+    let (proof, fault) = match Call::proof_of(app, &world.config, caller, &client, now) {
         Ok(proof) => (proof, None),
         Err(cause) => (None, Some(cause)),
     };

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::Algorithm;
@@ -40,10 +42,12 @@ impl KeyForm {
     }
 }
 
-/// The usable public keys of one issuer or client.
+/// The usable public keys of one issuer or client, and its certificates.
 #[derive(Debug, Default)]
 pub struct KeySet {
     keys: Vec<(Option<String>, PublicKey)>,
+    /// The first certificate of each `x5c` of a JWK set (RFC 7517 §4.7), as DER.
+    certificates: Vec<Vec<u8>>,
     refresh_hint: Option<Lifetime>,
 }
 
@@ -71,8 +75,12 @@ impl KeySet {
         let hint = document.get("spiffe_refresh_hint").filter(|_| form == KeyForm::Bundle);
         let hint = hint.and_then(Value::as_u64).and_then(|seconds| u32::try_from(seconds).ok());
         let mut set = Vec::new();
+        let mut certificates = Vec::new();
         for jwk in keys.iter().filter_map(Value::as_object).filter_map(|jwk| for_tokens(jwk, form)) {
             let jwk = jwk.as_ref();
+            if form == KeyForm::Jwks && !is_secret(jwk) {
+                certificates.extend(certificate(jwk));
+            }
             let kid = match jwk.get("kid") {
                 None => None,
                 Some(Value::String(kid)) if kid.len() <= MAX_KID => Some(kid.clone()),
@@ -87,7 +95,7 @@ impl KeySet {
                 }
             }
         }
-        Ok(Self { keys: set, refresh_hint: hint.map(Lifetime::from_seconds) })
+        Ok(Self { keys: set, certificates, refresh_hint: hint.map(Lifetime::from_seconds) })
     }
 
     /// How often the publisher of a bundle wants it to be fetched.
@@ -124,9 +132,14 @@ impl KeySet {
         self.keys.iter().map(|(_, key)| key.algorithm())
     }
 
-    /// Whether there is no usable key in it.
+    /// The certificates in it, as DER. Those whose key is of no use for JWTs are among them.
+    pub fn certificates(&self) -> impl Iterator<Item = &[u8]> {
+        self.certificates.iter().map(Vec::as_slice)
+    }
+
+    /// Whether there is neither a usable key nor a certificate in it.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.keys.is_empty() && self.certificates.is_empty()
     }
 }
 
@@ -141,6 +154,11 @@ fn for_tokens(jwk: &Map<String, Value>, form: KeyForm) -> Option<Cow<'_, Map<Str
         }
         KeyForm::Bundle => None,
     }
+}
+
+fn certificate(jwk: &Map<String, Value>) -> Option<Vec<u8>> {
+    let first = jwk.get("x5c")?.as_array()?.first()?.as_str()?;
+    STANDARD.decode(first).ok()
 }
 
 #[cfg(test)]
@@ -259,6 +277,17 @@ mod tests {
             assert_eq!(document.len(), bytes);
             assert_eq!(KeySet::read(document.as_bytes(), KeyForm::Bundle).is_ok(), is_read);
         }
+    }
+
+    #[test]
+    fn the_first_certificate_of_each_key_is_kept_whatever_the_key_is_good_for() {
+        let document = json!({"keys": [
+            {"kty": "EC", "crv": "P-521", "x5c": ["AQI=", "AwQ="]}, {"kty": "new", "x5c": ["BQ=="]},
+            {"x5c": "Bg=="}, {"x5c": []}, {"x5c": ["_w"]}, {"kty": "oct", "k": "AAAA", "x5c": ["Bw=="]},
+        ]});
+        let set = KeySet::parse(document.to_string().as_bytes()).unwrap();
+        assert_eq!(set.certificates().collect::<Vec<_>>(), [[1, 2].as_slice(), &[5]]);
+        assert!(!set.is_empty());
     }
 
     #[test]

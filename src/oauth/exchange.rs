@@ -4,6 +4,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::confirmation::Confirmation;
 use super::handover::HandoverRequest;
 use super::ids::{AgentId, Issuer, Purpose, TargetId, TaskId};
 use super::params::Params;
@@ -21,12 +22,21 @@ pub mod token_type {
     pub const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 }
 
-/// The `token_type` of a token that is bound to no key (RFC 6750).
-pub const BEARER: &str = "Bearer";
+/// The `token_type` of a token that is shown as a bearer token (RFC 6750). One that is bound to a certificate is too
+/// (RFC 8705 §3).
+const BEARER: &str = "Bearer";
 /// The `token_type` of a token that is bound to the key of a DPoP proof (RFC 9449 §5).
-pub const DPOP: &str = "DPoP";
+const DPOP: &str = "DPoP";
 /// The `token_type` of what is no access token (RFC 8693 §2.2.1).
 pub const NOT_APPLICABLE: &str = "N_A";
+
+/// The `token_type` of a token that is bound to this, or to nothing.
+pub const fn token_type_of(bound_to: Option<Confirmation>) -> &'static str {
+    match bound_to {
+        Some(Confirmation::Key(_)) => DPOP,
+        Some(Confirmation::Certificate(_)) | None => BEARER,
+    }
+}
 
 /// The `typ` of each kind of token that this server issues.
 pub mod own_typ {

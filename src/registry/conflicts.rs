@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::forms::Fault;
-use super::{ClientAuthentication, KeySource, MFA, Registry, SubjectForm, Target};
+use super::{KeySource, MFA, Registry, SubjectForm, Target};
 use crate::base::nearest::nearest;
 use crate::jose::KeyForm;
 use crate::oauth::{ClientId, GrantType, Issuer, ResourceUri, TargetId};
@@ -89,8 +89,8 @@ impl<'a> Search<'a> {
             }
         }
         for (id, client) in &self.registry.clients {
-            if matches!(&client.authentication, ClientAuthentication::PrivateKeyJwt { keys, .. } if is_plain("", keys))
-            {
+            let keys = client.authentication.keys();
+            if keys.is_some_and(|keys| is_plain("", keys)) {
                 self.add(Party::Client(id), "jwks_uri", what, fix);
             }
         }

@@ -39,7 +39,7 @@ pub struct IdClaims(pub Vec<IdPart>);
 pub enum InstanceId {
     /// Claims whose values never recur.
     Claims(IdClaims),
-    /// The key that the request proves: each process that has one is an instance.
+    /// The key that the request proves by DPoP: each process that has one is an instance. A certificate is none.
     Key,
 }
 

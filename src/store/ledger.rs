@@ -28,7 +28,7 @@ use crate::delegation::record::{
 use crate::delegation::recorded::{self, AgentRecord, TokenRecord};
 use crate::delegation::stops::{StopNumber, Stops};
 use crate::issuance::SignedToken;
-use crate::oauth::{AgentId, Digest, Issuer, Jkt, Jti, LoginId, OneTime, Plain, SubjectRef, TaskId};
+use crate::oauth::{AgentId, Confirmation, Digest, Issuer, Jti, LoginId, OneTime, Plain, SubjectRef, TaskId};
 
 /// Every record that the new tokens of a group depend on, and what becomes of them.
 #[derive(Debug, Default)]
@@ -41,8 +41,8 @@ pub(super) struct Ledger {
     tokens: HashMap<Jti, Delegation>,
     is_key_trusted: HashMap<String, bool>,
     used: HashSet<Hash>,
-    /// The keys that credentials are pinned to.
-    pins: HashMap<Hash, Jkt>,
+    /// The keys and certificates that credentials are pinned to.
+    pins: HashMap<Hash, Confirmation>,
     /// The stops that the transaction has seen, which every row that it writes carries.
     as_of: StopNumber,
     stops: Stops,
@@ -75,8 +75,11 @@ impl Ledger {
         self.used.extend(keys);
     }
 
-    pub(super) fn know_pins(&mut self, rows: Vec<PinRow>) {
-        self.pins.extend(rows.into_iter().map(|row| (row.credential, Jkt::new(row.jkt.0))));
+    pub(super) fn know_pins(&mut self, rows: Vec<PinRow>) -> Result<(), StoreError> {
+        for row in rows {
+            self.pins.insert(row.credential, row.cnf.read("pin")?);
+        }
+        Ok(())
     }
 
     pub(super) fn know(&mut self, gathered: Gathered) -> Result<(), StoreError> {
@@ -210,8 +213,8 @@ impl Ledger {
                 }
             }
         }
-        if let Some(row) = pinned.flatten() {
-            self.pins.insert(row.credential, Jkt::new(row.jkt.0));
+        if let Some((row, first)) = pinned.flatten() {
+            self.pins.insert(row.credential, first);
             self.writes.pins.push(row);
         }
         self.births.extend(birth);

@@ -194,11 +194,12 @@ impl Store {
     }
 
     /// Counts the agents that are on record as live, by workload issuer and class, for the quotas and for operators.
-    pub async fn count_live_agents(&self, now: Timestamp) -> Result<Vec<LiveAgents>, StoreError> {
+    pub async fn count_live_agents(&self) -> Result<Vec<LiveAgents>, StoreError> {
+        let before = self.inner.quotas.created();
         let rows = read!(self, |session| session.count_live_agents())?;
         let counted: Vec<LiveAgents> =
             rows.into_iter().map(LiveAgents::try_from).collect::<Result<_, _>>()?;
-        self.inner.quotas.put_live(&counted, now);
+        self.inner.quotas.put_live(&counted, before);
         Ok(counted)
     }
 

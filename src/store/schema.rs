@@ -122,7 +122,7 @@ diesel::table! {
         policy -> Text,
         rules -> Text,
         as_of -> BigInt,
-        jkt -> Nullable<Binary>,
+        cnf -> Nullable<Binary>,
         handover -> Nullable<Text>,
         accepted_by -> Nullable<Text>,
         hash -> Binary,
@@ -141,7 +141,7 @@ diesel::table! {
 diesel::table! {
     pin (credential) {
         credential -> Binary,
-        jkt -> Binary,
+        cnf -> Binary,
         until -> BigInt,
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rows::{Hash, Key, bad, ended, row};
+use super::rows::{Cnf, Hash, Key, bad, ended, row};
 use super::statement::{Done, Failure, Rows};
 use super::{StoreError, schema};
 use crate::base::time::Timestamp;
@@ -28,7 +28,7 @@ row! {
         policy: String,
         rules: String,
         as_of: i64,
-        jkt: Option<Hash>,
+        cnf: Option<Cnf>,
         handover: Option<String>,
         accepted_by: Option<String>,
         hash: Hash,
@@ -135,7 +135,7 @@ impl From<&Delegation> for TokenRow {
             policy: token.grounds.policy.clone(),
             rules: list(&token.grounds.rules),
             as_of: token.as_of.get(),
-            jkt: token.bound_to.map(|key| Hash(*key.digest())),
+            cnf: token.bound_to.map(Cnf::from),
             handover: token.kind.handover().map(handed),
             accepted_by: token
                 .kind
@@ -191,7 +191,7 @@ impl TryFrom<TokenRow> for Delegation {
                 rules: serde_json::from_str(&row.rules).map_err(|_| bad("token", "rules"))?,
             },
             as_of: StopNumber::new(row.as_of),
-            bound_to: row.jkt.map(|hash| Jkt::new(hash.0)),
+            bound_to: row.cnf.map(|cnf| cnf.read("token")).transpose()?,
             hash: row.hash.0,
         })
     }

@@ -199,6 +199,7 @@ async fn no_method_falls_through_to_another() {
         params: &params,
         kind: RequestKind::Introspection,
         proven: &|| Ok(None),
+        certificate: Ok(None),
     };
     let refused = authenticate(&world.config, &world.verifier, &world.secrets, request, NOW).await;
     assert!(matches!(

@@ -1,6 +1,7 @@
 //! One thing wrong at a time.
 
 mod handovers;
+mod mutual_tls;
 mod platforms;
 
 use super::{VALID, parse, said};
@@ -103,7 +104,7 @@ fn a_value_that_is_not_legal_has_no_further_consequences() {
         (
             "id = \"assistant\"",
             "id = \"assistant\"\nauthentication = \"none\"",
-            "`client.authentication` is `none`; write `private_key_jwt` or `client_secret_basic` or `client_secret_post` or `workload`",
+            "`client.authentication` is `none`; write `private_key_jwt` or `client_secret_basic` or `client_secret_post` or `tls_client_auth` or `self_signed_tls_client_auth` or `workload`",
         ),
         (
             "jwks_file = \"clients/assistant.json\"",

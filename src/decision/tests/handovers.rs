@@ -4,7 +4,7 @@ use super::super::fixtures::{age_agent, delegation};
 use super::*;
 use crate::delegation::alone::KnownToken;
 use crate::delegation::record::{Behind, Delegation};
-use crate::oauth::{AgentId, Jkt, Recipient, Scope};
+use crate::oauth::{AgentId, Confirmation, Jkt, Recipient, Scope};
 use crate::verification::VerifiedProof;
 
 const KEY: Jkt = Jkt::new([1; 32]);
@@ -28,7 +28,7 @@ fn hand_over_to(scene: &mut Scene, what: &str) {
 #[test]
 fn a_handover_is_no_more_than_the_task_token_it_comes_from_and_is_bound_to_nobody() {
     let mut scene = Scene::handed_over();
-    scene.lineage(|lineage| lineage.delegation.bound_to = Some(KEY));
+    scene.lineage(|lineage| lineage.delegation.bound_to = Some(Confirmation::Key(KEY)));
     scene.proof = Some(VerifiedProof::for_tests(KEY));
     let (report, granted) = permit(&scene);
     let Recorded::Token(record) = &scene.recorded else { panic!() };
@@ -98,7 +98,7 @@ const NOT_HANDED_OVER: &[Case] = &[
     (
         "a bound task token without its key",
         |scene| {
-            scene.lineage(|lineage| lineage.delegation.bound_to = Some(KEY));
+            scene.lineage(|lineage| lineage.delegation.bound_to = Some(Confirmation::Key(KEY)));
         },
         Check::Binding,
         "proof_missing",
@@ -150,7 +150,7 @@ fn whoever_accepts_is_the_actor_in_front_of_the_giver() {
         let chain: Vec<&str> = proposal.chain.iter().map(AgentId::as_str).collect();
         assert_eq!(chain, ["agent_of_agent-b", "agent_of_assistant"]);
         assert_eq!(proposal.accepted_from.as_ref().map(AgentId::as_str), Some("agent_of_assistant"));
-        assert_eq!(proposal.bound_to, Some(KEY), "accepting binds to the acceptor");
+        assert_eq!(proposal.bound_to, Some(Confirmation::Key(KEY)), "accepting binds to the acceptor");
         assert!(matches!(terms.origin, Origin::Later { is_accepted: true, .. }));
         assert_eq!(report.act, Act::Accept);
         assert!(matches!(

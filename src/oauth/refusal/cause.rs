@@ -182,11 +182,49 @@ causes! {
         => wire(401, InvalidClient, "assertion_replayed",
             "this client assertion was used before; make one with a new jti for each request", "RFC 7523 §3, 7523-3-06");
 
+    // Every endpoint: the client certificate.
+    CertificateMissing "certificate_missing",
+        "The client is registered for mutual TLS, and the request came without a client certificate."
+        => CLIENT;
+    CertificateRepeated "certificate_repeated", "The trusted proxy sent more than one header with a client certificate."
+        => wire(400, InvalidRequest, "certificate_repeated",
+            "the proxy in front of this server has to replace the header with the client certificate, and not to add one",
+            "RFC 9440 §2.1");
+    CertificateMalformed "certificate_malformed",
+        "The header of the trusted proxy holds no X.509 certificate in the form that is configured, or one of more than 16 KiB."
+        => CLIENT;
+    CertificateExpired "certificate_expired", "The client certificate has expired, perhaps since the connection was made."
+        => CLIENT;
+    CertificateNotYetValid "certificate_not_yet_valid", "The client certificate is not valid yet."
+        => CLIENT;
+    CertificateUntrusted "certificate_untrusted",
+        "No authority of `tls.client_ca_file` vouches for the client certificate."
+        => CLIENT;
+    CertificateOfAuthority "certificate_of_authority", "The client certificate is that of an authority (`CA:TRUE`)."
+        => CLIENT;
+    CertificatePurpose "certificate_purpose",
+        "The client certificate is not for clients: its extendedKeyUsage lacks clientAuth."
+        => CLIENT;
+    CertificateSubject "certificate_subject",
+        "The client certificate is good, and does not have the name that is registered for the client."
+        => CLIENT;
+    CertificateUnregistered "certificate_unregistered",
+        "The client certificate is not among those in the `x5c` of the client's keys."
+        => CLIENT;
+
     // The token endpoint: proof of possession.
+    CertificateDemanded "certificate_demanded",
+        "The client gets only tokens that are bound to a certificate, and the request came without one."
+        => wire(400, InvalidRequest, "certificate_demanded",
+            "send the request over mutual TLS with a client certificate, to the token endpoint in mtls_endpoint_aliases if \
+             the metadata of this server has it",
+            "RFC 8705 §3, 8705-3-02");
     ProofMissing "proof_missing",
-        "The request has no DPoP proof, and the client, the workload issuer, the target or the subject token demands one."
+        "The request has neither a DPoP proof nor a client certificate, and the client, the workload issuer, the target or \
+         the subject token demands one. Or a key names the agent, and it is not proven by DPoP: a certificate names none."
         => wire(400, InvalidDpopProof, "proof_missing",
-            "send a DPoP proof: the client, the agent, the target or the subject token demands one",
+            "send a DPoP proof, or a client certificate over mutual TLS unless the agent is named by its key: the client, \
+             the agent, the target or the subject token demands one",
             "RFC 9449 §5, RFC 9449 §5.2");
     ProofRepeated "proof_repeated", "The request has more than one `DPoP` header."
         => PROOF;

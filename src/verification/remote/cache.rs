@@ -3,6 +3,7 @@
 mod fetch;
 mod freshness;
 mod known;
+mod sought;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ use crate::registry::{KeySource, KeysToken, Network, Reach};
 
 use fetch::{Fetch, Wanted};
 use known::{Good, Known};
+use sought::Sought;
+pub use sought::SoughtCertificate;
 
 /// Until when a file is not read again by itself: only a reload reads it.
 const FOR_EVER: Timestamp = Timestamp::from_millis(i64::MAX);
@@ -53,10 +56,10 @@ pub enum KeysUnknown {
     /// Its keys cannot be had, for this reason.
     #[error("{0}")]
     NotHad(String),
-    /// They were had, without this key, and are not asked for again so soon. Who presents a token chooses the name of its
-    /// key, so this is no fault of the source, and nothing of the token is in these words.
+    /// They were had, without this key or certificate, and are not asked for again so soon. Who presents a token chooses the
+    /// name of its key, so this is no fault of the source, and nothing of the token is in these words.
     #[error(
-        "the key is not among those that were had a moment ago, and they are not asked for again so soon"
+        "the key or certificate is not among those that were had a moment ago, and they are not asked for again so soon"
     )]
     NotAskedAgain,
 }
@@ -105,7 +108,7 @@ struct Source {
 
 impl Source {
     /// Asks the source in a task of its own, unless it is being asked already.
-    fn look_beside(self: &Arc<Self>, fetch: Fetch, now: Timestamp) {
+    fn look_beside<S: Sought>(self: &Arc<Self>, fetch: Fetch<S>, now: Timestamp) {
         if let Ok(turn) = Arc::clone(&self.asking).try_lock_owned() {
             let source = Arc::clone(self);
             tokio::spawn(async move {
@@ -176,17 +179,18 @@ impl KeyCache {
         Self { remote: remote.into(), sources: Mutex::default() }
     }
 
-    /// The key of `spec` that fits `header`. Where one is known, a look for newer ones goes on beside the request.
+    /// What is sought among the keys of `spec`: the key that fits a header, or a certificate. Where it is known, a look for
+    /// newer ones goes on beside the request.
     ///
     /// # Errors
     /// [`KeyFault::Unknown`] where the source was asked and has no such key; [`KeyFault::Unavailable`] where it could
     /// not be asked, or not again so soon, so that the key may be one of its new ones.
-    pub async fn key(
+    pub async fn get<S: Sought>(
         &self,
         spec: KeySpec<'_>,
-        header: &Header,
+        sought: &S,
         now: Timestamp,
-    ) -> Result<PublicKey, KeyFault> {
+    ) -> Result<S::Found, KeyFault> {
         let Some(place) = place(spec) else {
             let what = "discovery without an issuer".to_owned();
             return Err(KeyFault::Unavailable(KeysUnknown::NotHad(what)));
@@ -194,23 +198,23 @@ impl KeyCache {
         let source = self.source(&place, spec.reach);
         let mut known = source.known.load_full();
         let fetch = || {
-            let wanted = Wanted { header: header.clone(), instead_of: None };
+            let wanted = Wanted { sought: sought.clone(), instead_of: None };
             self.fetch(spec, &place, Some(wanted))
         };
-        if known.has_key(spec.stale, header, now) {
-            if known.wants_look(spec.stale, header, now) {
+        if known.has(spec.stale, sought, now) {
+            if known.wants_look(spec.stale, sought, now) {
                 source.look_beside(fetch(), now);
             }
         } else {
             // A request that lacks a key waits for the fetch that is under way.
             let _turn = source.asking.lock().await;
             known = source.known.load_full();
-            if known.wants_look(spec.stale, header, now) {
+            if known.wants_look(spec.stale, sought, now) {
                 fetch().look(&source, now).await;
                 known = source.known.load_full();
             }
         }
-        known.key(spec.stale, header, now)
+        known.get(spec.stale, sought, now)
     }
 
     /// Fetches the keys of `spec` again if they are not fresh any more, although nobody needs one. So a key that its
@@ -219,11 +223,11 @@ impl KeyCache {
         let Some(place) = place(spec) else { return };
         let source = self.source(&place, spec.reach);
         if source.known.load().wants_renewal(spec.stale, now) {
-            source.look_beside(self.fetch(spec, &place, None), now);
+            source.look_beside(self.fetch::<Header>(spec, &place, None), now);
         }
     }
 
-    /// Verifies a token with `key`, which is the one that [`KeyCache::key`] found for it. If its signature is not by that
+    /// Verifies a token with `key`, which is the one that [`KeyCache::get`] found for it. If its signature is not by that
     /// key, the source is asked, as rarely as for an unknown `kid`, whether it has another key under that name: some
     /// providers that are set up anew have. A source that cannot be asked changes nothing, because a new key has a new
     /// `kid` (OIDC Core §10.1.1).
@@ -263,12 +267,12 @@ impl KeyCache {
         if found.is_some() || !known.may_look_for(header, now) {
             return found;
         }
-        let wanted = Wanted { header: header.clone(), instead_of: Some(key.clone()) };
+        let wanted = Wanted { sought: header.clone(), instead_of: Some(key.clone()) };
         self.fetch(spec, &place, Some(wanted)).look(&source, now).await;
         source.known.load().key_instead_of(key, spec.stale, header, now)
     }
 
-    fn fetch(&self, spec: KeySpec<'_>, place: &Place, wanted: Option<Wanted>) -> Fetch {
+    fn fetch<S: Sought>(&self, spec: KeySpec<'_>, place: &Place, wanted: Option<Wanted<S>>) -> Fetch<S> {
         Fetch {
             remote: Arc::clone(&self.remote),
             place: place.clone(),

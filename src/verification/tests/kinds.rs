@@ -22,7 +22,13 @@ async fn taken_at(world: &World, ring: &KeyRing, token: &str) -> Vec<&'static st
         config,
         verifier,
         secrets,
-        Request { authorization: &[], params: &params, kind: RequestKind::Token, proven: &|| Ok(None) },
+        Request {
+            authorization: &[],
+            params: &params,
+            kind: RequestKind::Token,
+            proven: &|| Ok(None),
+            certificate: Ok(None),
+        },
         NOW,
     )
     .await;

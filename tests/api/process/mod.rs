@@ -10,6 +10,7 @@ mod crash;
 mod disk;
 mod handovers;
 mod log;
+mod mtls;
 mod nodes;
 mod opaque;
 mod operating;

@@ -7,6 +7,7 @@
 
 mod algorithms;
 mod answer;
+mod certificates;
 mod inside;
 mod provider;
 mod setup;
@@ -23,6 +24,7 @@ pub use crate::ports::free_port;
 use crate::scan::Scanner;
 pub use algorithms::{OtherKey, hmac_signed, unsigned};
 pub use answer::Answer;
+pub use certificates::{Authority, Certified, named};
 pub use provider::Provider;
 pub use setup::Setup;
 pub use tokens::{Jwt, Request};

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::known::{Good, Known, UNKNOWN_KID_PAUSE, unknown};
+use super::known::{Good, Known, UNKNOWN_KID_PAUSE};
+use super::sought::Sought;
 use super::{FOR_EVER, Place, Source};
 use crate::base::time::{Lifetime, Timestamp};
-use crate::jose::{Header, KeyForm, KeySet, PublicKey};
+use crate::jose::{KeyForm, KeySet};
 use crate::oauth::Issuer;
 use crate::registry::Reach;
 use crate::verification::remote::{Document, FetchError, RemoteKeys, provider_metadata};
@@ -21,35 +22,34 @@ const BUNDLE_REFRESH: Lifetime = Lifetime::from_seconds(300);
 
 /// What is fetched, and how.
 #[derive(Clone)]
-pub(super) struct Fetch {
+pub(super) struct Fetch<S: Sought> {
     pub(super) remote: Arc<dyn RemoteKeys>,
     pub(super) place: Place,
     pub(super) reach: Reach,
     pub(super) is_local: bool,
     /// What makes somebody look, if not the time alone.
-    pub(super) wanted: Option<Wanted>,
+    pub(super) wanted: Option<Wanted<S>>,
 }
 
-/// The key for which a source is asked.
+/// For what a source is asked.
 #[derive(Clone)]
-pub(super) struct Wanted {
-    /// The header that it has to fit.
-    pub(super) header: Header,
-    /// The key that is known under this name, and did not sign the token.
-    pub(super) instead_of: Option<PublicKey>,
+pub(super) struct Wanted<S: Sought> {
+    pub(super) sought: S,
+    /// What is known under this name, and did not do.
+    pub(super) instead_of: Option<S::Found>,
 }
 
-impl Wanted {
+impl<S: Sought> Wanted<S> {
     fn is_lacking(&self, keys: &KeySet) -> bool {
-        match (keys.choose(&self.header), &self.instead_of) {
+        match (self.sought.find(keys), &self.instead_of) {
             (None, _) => true,
-            (Some(found), Some(other)) => found.is_same(other),
+            (Some(found), Some(other)) => S::is_same(&found, other),
             (Some(_), None) => false,
         }
     }
 }
 
-impl Fetch {
+impl<S: Sought> Fetch<S> {
     /// Asks the source once. A failure leaves the last good copy in place.
     pub(super) async fn look(&self, source: &Source, now: Timestamp) {
         let before = source.known.load_full();
@@ -70,17 +70,17 @@ impl Fetch {
                     }
                 };
                 let missed = self.wanted.as_ref().filter(|wanted| wanted.is_lacking(&keys));
-                if let Some(Wanted { header, .. }) = missed
-                    && keys.choose(header).is_none()
+                if let Some(Wanted { sought, .. }) = missed
+                    && sought.find(&keys).is_none()
                 {
-                    let (what, pause) = (unknown(header), UNKNOWN_KID_PAUSE.seconds());
+                    let (what, pause) = (sought.unknown(), UNKNOWN_KID_PAUSE.seconds());
                     tracing::warn!(keys.source = %self.place, "{what} of {}; asking again in {pause} s", self.place);
                 }
                 let good = Good { keys: Arc::new(keys), had_at: now, fresh_until };
                 let mut known =
                     Known { good: Some(good), asked: Some((now, None)), missed: before.missed.clone() };
-                if let Some(Wanted { header, .. }) = missed {
-                    known.miss(header, now);
+                if let Some(Wanted { sought, .. }) = missed {
+                    known.miss(sought, now);
                 }
                 known
             }

@@ -67,7 +67,7 @@ impl World {
 
     async fn find(&self, kid: &str, seconds: i64) -> Result<(), KeyFault> {
         let header = Header { algorithm: Algorithm::ES256, kid: Some(kid.to_owned()), typ: None };
-        self.cache.key(self.spec(), &header, at(seconds)).await.map(drop)
+        self.cache.get(self.spec(), &header, at(seconds)).await.map(drop)
     }
 
     /// The same, and waits for the fetch that it may have begun.
@@ -322,7 +322,7 @@ async fn two_sources_do_not_share_their_faults() {
     let broken = KeySource::Uri(world.server.url("/broken"));
     let spec = KeySpec { source: &broken, ..world.spec() };
     let header = Header { algorithm: Algorithm::ES256, kid: None, typ: None };
-    assert!(matches!(world.cache.key(spec, &header, at(0)).await, Err(KeyFault::Unavailable(_))));
+    assert!(matches!(world.cache.get(spec, &header, at(0)).await, Err(KeyFault::Unavailable(_))));
     assert_eq!(world.known(0).await, Ok(()));
 }
 

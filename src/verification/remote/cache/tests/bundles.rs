@@ -104,7 +104,7 @@ async fn one_document_is_a_key_set_or_a_bundle_as_it_is_configured() {
     let as_set = KeySource::Uri(world.server.url("/bundle"));
     tick(&world, 0).await;
     let header = Header { algorithm: Algorithm::ES256, kid: Some(world.key.kid().to_owned()), typ: None };
-    let found = world.cache.key(KeySpec { source: &as_set, ..world.spec() }, &header, at(1)).await;
+    let found = world.cache.get(KeySpec { source: &as_set, ..world.spec() }, &header, at(1)).await;
     assert_eq!(found.map(drop), Err(KeyFault::Unknown));
     assert_eq!(world.find(world.key.kid(), 1).await, Ok(()));
 }
