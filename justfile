@@ -30,6 +30,10 @@ test-postgres *args:
 callers *args:
     tests/callers/table {{ args }}
 
+# real SPIRE, built at the first use (Go), signs the SVIDs of two processes and publishes the keys
+spire:
+    tests/spire/run
+
 # the normative sentences: requirement → passed, or skipped with the reason
 conformance *args:
     cargo test --locked --test conformance -- {{ args }}

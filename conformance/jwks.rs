@@ -77,7 +77,7 @@ async fn a_key_set_is_an_object_with_keys_and_odd_keys_are_passed_over() {
 }
 
 async fn only_public_members_are_published() {
-    for algorithm in ["ES256", "RS256"] {
+    for algorithm in ["ES256", "EdDSA", "RS256"] {
         let keys = format!("[keys]\nsigning_algorithm = \"{algorithm}\"\n\n[tokens]");
         let world = World::start(Setup::default().replace("[tokens]", &keys)).await;
         rotate(&world).await;

@@ -29,8 +29,10 @@ mod expect;
 mod fetch;
 mod jwks;
 mod jwt;
+mod jwt_bearer;
 mod jwt_parameter;
 mod mfa;
+mod mtls;
 mod negative_client;
 mod negative_exchange;
 mod negative_lifecycle;
@@ -46,6 +48,7 @@ mod rfc8414;
 mod rfc8693;
 mod rfc8707;
 mod rfc9068;
+mod spiffe;
 mod strict;
 mod workload_identity;
 mod yes_no;
@@ -62,6 +65,7 @@ fn main() {
         dpop::cases(),
         fetch::cases(),
         jwt::cases(),
+        jwt_bearer::cases(),
         jwks::cases(),
         negative_client::cases(),
         negative_exchange::cases(),
@@ -69,6 +73,7 @@ fn main() {
         private_key_jwt::cases(),
         replay_state::cases(),
         mfa::cases(),
+        mtls::cases(),
         negative_security::cases(),
         oidc_id_token::cases(),
         rfc6749::cases(),
@@ -78,6 +83,7 @@ fn main() {
         rfc8693::cases(),
         rfc8707::cases(),
         rfc9068::cases(),
+        spiffe::cases(),
         workload_identity::cases(),
         yes_no::cases(),
     ];

@@ -8,10 +8,9 @@ use crate::expect::{client, malformed};
 use crate::harness::{Cases, case, skip};
 use crate::world::{ASSERTION_TYPE, Answer, Jwt, Setup, World, hmac_signed, unsigned};
 
-const NO_MTLS: &str = "there is no mutual TLS yet";
 const NO_REGISTRATION: &str = "clients are configured; there is no registration endpoint yet";
 const NO_ATTESTATION: &str = "there is no attestation-based client authentication yet";
-const NO_SPIFFE: &str = "there is no SPIFFE client authentication yet";
+const NO_X509_SVID: &str = "X.509-SVIDs are not taken yet";
 const NO_CIMD: &str = "there are no client ID metadata documents yet";
 
 /// The cases of this file.
@@ -32,8 +31,6 @@ pub fn cases() -> Cases {
         case("NEG-CA-13", an_assertion_without_a_good_algorithm),
         case("NEG-CA-14", an_assertion_by_another_clients_key),
         case("NEG-CA-15", an_assertion_of_the_type_of_access_tokens),
-        skip("NEG-CA-16", NO_MTLS),
-        skip("NEG-CA-17", NO_MTLS),
         case("NEG-CA-18", a_forged_certificate_header),
         skip("NEG-CA-23", NO_REGISTRATION),
         skip("NEG-CA-24", NO_REGISTRATION),
@@ -41,8 +38,7 @@ pub fn cases() -> Cases {
         skip("NEG-CA-26", NO_ATTESTATION),
         skip("NEG-CA-27", NO_ATTESTATION),
         skip("NEG-CA-28", NO_ATTESTATION),
-        skip("NEG-CA-29", NO_SPIFFE),
-        skip("NEG-CA-30", NO_SPIFFE),
+        skip("NEG-CA-30", NO_X509_SVID),
         skip("NEG-CA-31", NO_CIMD),
         skip("NEG-CA-32", NO_CIMD),
     ]

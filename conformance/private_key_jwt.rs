@@ -33,7 +33,6 @@ pub fn cases() -> Cases {
         case("7523-3-08", only_listed_asymmetric_algorithms_are_taken),
         case("7523-3-09", unknown_claims_are_ignored),
         case("7523-3-10", keys_come_from_the_registration_alone),
-        case("7523-2.1-01", the_jwt_bearer_grant_is_off),
         case("7523-6-01", an_assertion_is_no_token_and_no_token_an_assertion),
     ]
 }
@@ -482,20 +481,6 @@ async fn keys_come_from_the_registration_alone() {
     // Beside a good signature they are ignored.
     let good = by(&keys.key).header("jwk", attacker.jwk()).header("jku", uri.as_str());
     assert_eq!(presented(&world, &good).await.status, 200);
-}
-
-async fn the_jwt_bearer_grant_is_off() {
-    let world = World::start(Setup::default()).await;
-
-    let request = world.tx().set("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
-    let answer = request.set("assertion", &world.assertion("assistant").sign()).send().await;
-    answer
-        .refused_because(
-            &world,
-            (400, "unsupported_grant_type", "grant_type_unsupported"),
-            "grant_type_unsupported",
-        )
-        .await;
 }
 
 async fn an_assertion_is_no_token_and_no_token_an_assertion() {

@@ -180,9 +180,10 @@ async fn an_active_token_is_answered_with_its_own_claims() {
 
     for (caller, token) in [("tickets-api", &pairwise), ("files-api", &upstream)] {
         let answer = world.introspect_as(caller, token).await;
-        // Introspection shows exactly the token's own claims, and numbers stay numbers.
+        // Introspection shows exactly the token's own claims and who is behind it, and numbers stay numbers.
         let mut expected = claims_of(token);
         expected["active"] = Value::Bool(true);
+        expected["delegator_kind"] = "user".into();
         expected["token_type"] = "Bearer".into();
         assert_eq!(answer.body, expected);
         for member in ["scope", "client_id", "sub", "aud", "iss", "jti"] {

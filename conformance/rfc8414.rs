@@ -108,9 +108,11 @@ async fn the_one_grant_is_listed() {
 
     assert_eq!(metadata(&world).await["grant_types_supported"], json!([GRANT_TYPE]));
     world.tx().send().await.granted();
-    for grant in ["authorization_code", "client_credentials", "password", "refresh_token", "implicit"] {
+    for grant in ["authorization_code", "password", "refresh_token", "implicit"] {
         world.tx().set("grant_type", grant).send().await.refused(400, "unsupported_grant_type");
     }
+    // Nobody is registered for this one.
+    world.tx().set("grant_type", "client_credentials").send().await.refused(400, "unauthorized_client");
 }
 
 async fn authentication_methods_are_those_enabled() {

@@ -1,10 +1,12 @@
 //! What an agent presents as its own credential: the requirements WLI-01 to WLI-17, as far as Deputy has them.
 
+mod platforms;
+
 use serde_json::{Value, json};
 
 use crate::definition::{DEFINITION, UNLIMITED, replaced};
 use crate::expect::{self, ACTOR, Wire, actors, refuses, refuses_config};
-use crate::harness::{Cases, case, skip};
+use crate::harness::{Cases, case};
 use crate::logs;
 use crate::world::{Answer, Jwt, Key, Setup, World, claims_of, hmac_signed, unsigned};
 
@@ -14,20 +16,23 @@ pub fn cases() -> Cases {
         case("WLI-01", an_unknown_issuer_costs_no_request),
         case("WLI-02", keys_come_from_the_configuration_alone),
         case("WLI-03", deputy_is_the_only_audience),
+        case("WLI-03", platforms::an_audience_beside_deputy_is_refused_on_each_platform),
         case("WLI-04", an_agent_is_recorded_at_its_first_sight),
         case("WLI-05", one_id_at_two_issuers_is_two_agents),
         case("WLI-06", an_account_that_is_made_again_is_another_agent),
         case("WLI-06", two_pods_of_one_account_are_two_instances_and_one_principal),
+        case("WLI-06", platforms::what_is_made_again_under_its_name_is_another_agent),
         case("WLI-07", what_the_caller_chooses_decides_nothing),
+        case("WLI-07", platforms::what_the_caller_types_in_decides_nothing),
         case("WLI-08", a_proof_beside_a_credential_binds_it_to_the_key),
         case("WLI-08", a_platform_that_hands_one_credential_to_many_may_turn_the_pin_off),
+        case("WLI-08", where_the_key_is_the_instance_each_process_is_an_agent),
+        case("WLI-08", of_agents_named_by_keys_only_the_right_one_revokes),
         case("WLI-09", a_credential_that_comes_again_with_another_key_is_refused),
         case("WLI-10", the_issuer_of_every_cluster_needs_pinned_keys),
         case("WLI-11", workflows_are_known_by_numbers_and_not_for_pull_requests),
-        skip(
-            "WLI-12",
-            "there is no preset for Google yet, and other presets refuse an issuer that signs for people",
-        ),
+        case("WLI-12", platforms::a_person_who_signs_in_with_google_is_no_agent),
+        case("WLI-12", platforms::a_person_of_another_platform_is_no_agent_either),
         case("WLI-13", quotas_limit_the_new_agents_of_a_minute),
         case("WLI-13", quotas_limit_the_agents_that_live),
         case("WLI-14", an_instance_that_was_idle_does_not_come_back),
@@ -35,6 +40,7 @@ pub fn cases() -> Cases {
         case("WLI-15", the_credential_of_a_platform_is_kept_nowhere),
         case("WLI-16", keys_that_rotate_are_found_and_old_ones_serve_for_a_while),
         case("WLI-17", a_platform_is_one_line),
+        case("WLI-17", platforms::a_platform_is_one_line),
         case("AGD-12", an_agent_is_recorded_at_its_first_sight),
         case("AGD-13", an_unknown_issuer_costs_no_request),
         case("AGD-14", keys_come_from_the_configuration_alone),
@@ -287,6 +293,61 @@ async fn a_platform_that_hands_one_credential_to_many_may_turn_the_pin_off() {
     }
 }
 
+/// The usual issuer, whose agents are named by the keys that they prove.
+pub fn keyed() -> Setup {
+    Setup::default()
+        .replace("instance_id_claim = \"instance\"", "instance_id_claim = \"key\"")
+        .replace("lifetime = \"principal\"", "lifetime = \"instance\"")
+}
+
+async fn where_the_key_is_the_instance_each_process_is_an_agent() {
+    let world = World::start(keyed()).await;
+    let [one, other] = ["one", "other"].map(Key::new);
+    let cached = world.workload_token("planner");
+    let by = async |credential: &Jwt, key: &Key| actors(&proving(&world, credential, key).await.claims());
+    let first = by(&cached, &one).await;
+    let second = by(&cached, &other).await;
+    assert_ne!(first, second, "two processes share the credential, and are two agents");
+    assert_eq!(by(&cached, &one).await, first);
+    assert_eq!(by(&world.workload_token("planner"), &one).await, first, "the key is the agent");
+    let shown = world.admin("GET", &format!("/agents/{}", first[0]), Value::Null).await.body;
+    let ids = [&shown["stable_id"], &shown["workload_id"]];
+    assert_eq!(ids, [&json!("workload-planner"), &json!(one.thumbprint())]);
+    let without = world.tx().actor(&cached.sign());
+    refuses(&world, "no key", without, (400, "invalid_dpop_proof", "proof_missing"), "proof_missing").await;
+
+    world.operate("kill", &first[0]).await;
+
+    expect::is_refused("its agent is banned", &proving(&world, &cached, &one).await, ACTOR);
+    assert_eq!(by(&cached, &other).await, second, "the other process is not concerned");
+}
+
+async fn of_agents_named_by_keys_only_the_right_one_revokes() {
+    let world = World::start(keyed()).await;
+    let [one, other] = ["one", "other"].map(Key::new);
+    let cached = world.workload_token("courier").sign();
+    let token = world.tx().with_assertion(&cached).header("DPoP", &world.proof(&one).sign()).send().await;
+    let token = token.granted();
+    let revoke = || world.form("/revoke").set("token", &token).with_assertion(&cached);
+    let at = format!("{}/revoke", world.issuer);
+    let proof = |key: &Key| world.proof(key).claim("htu", at.as_str()).sign();
+
+    let missing = (400, "invalid_dpop_proof", "proof_missing");
+    expect::is_refused("no key", &revoke().send().await, missing);
+    let elsewhere = revoke().header("DPoP", &world.proof(&one).sign()).send().await;
+    expect::is_refused("a proof for `/token`", &elsewhere, (400, "invalid_dpop_proof", "proof_invalid"));
+    let foreign = revoke().header("DPoP", &proof(&other)).send().await;
+    expect::is_refused("another process", &foreign, (400, "invalid_request", "token_of_other_client"));
+    assert!(world.is_active(&token).await);
+
+    let used = proof(&one);
+    assert_eq!(revoke().header("DPoP", &used).send().await.status, 200);
+
+    assert!(!world.is_active(&token).await);
+    let again = revoke().header("DPoP", &used).send().await;
+    expect::is_refused("a proof that was used", &again, (400, "invalid_dpop_proof", "proof_invalid"));
+}
+
 /// Until it expires, by itself and whatever else the request asks for. That it may come again with its own key is where
 /// Deputy differs: platforms hand the same credential out many times.
 async fn a_credential_that_comes_again_with_another_key_is_refused() {
@@ -424,7 +485,7 @@ async fn a_platform_is_one_line() {
         let world = World::start(setup).await;
         let preset_line = format!("preset = \"{preset}\"");
         assert!(world.toml.contains(&preset_line));
-        let words = "write `generic` or `kubernetes` or `github`";
+        let words = "write `generic` or `kubernetes` or `github` or `gitlab` or `aws` or `gcp` or `azure`";
         refuses_config(&world, &preset_line, "preset = \"mainframe\"", words);
     }
 }

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::definition::with_opaque_tokens;
 use crate::expect::{ACTOR, POLICY, SUBJECT, assert_revoked, malformed, scope};
 use crate::harness::{Cases, case, skip};
 use crate::requests::revocation;
-use crate::world::{Answer, Setup, World, claims_of};
+use crate::world::{Answer, OPAQUE, Setup, World, claims_of};
 
 /// The cases of this file.
 pub fn cases() -> Cases {
@@ -27,7 +28,7 @@ pub fn cases() -> Cases {
         case("YNC-12", a_user_has_one_name_a_sector),
         case("YNC-13", an_answer_lives_two_minutes_and_no_longer_than_its_parent),
         case("YNC-14", the_providers_own_boolean_is_preferred),
-        skip("YNC-15", "there are no opaque tokens yet"),
+        case("YNC-15", an_opaque_token_shows_the_whole_chain_with_its_answer),
         skip("YNC-16", "policy cannot yet demand a source class of a claim"),
         case("YNC-17", answers_are_gone_with_the_task_and_the_user),
         skip("YNC-18", "no SD-JWT output"),
@@ -64,6 +65,20 @@ async fn answered(world: &World, birthdate: impl Into<Value>) -> Option<bool> {
     }
     answer.refused_because(world, malformed("answer_unavailable"), "answer_unavailable").await;
     None
+}
+
+async fn an_opaque_token_shows_the_whole_chain_with_its_answer() {
+    let tickets = "[[target]]\nidentifier = \"tickets\"\n";
+    let world =
+        World::start(Setup::default().replace(tickets, &with_opaque_tokens(tickets, &["tickets"]))).await;
+    let from = for_age_agent(&world, Some(json!("1990-02-28"))).await;
+    let token = world.age_tx(&from).send().await.granted();
+    assert!(token.starts_with(OPAQUE));
+
+    let seen = world.introspect_as("tickets-api", &token).await.body;
+    assert_eq!((&seen["active"], &seen["age_over_18"]), (&json!(true), &json!(true)));
+    assert_eq!(seen["act"]["act"], claims_of(&from)["act"]);
+    assert!(seen["act"]["sub"].is_string() && seen["act"]["act"]["sub"].is_string(), "{seen}");
 }
 
 async fn an_answer_is_one_json_boolean() {

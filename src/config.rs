@@ -13,6 +13,7 @@ mod error;
 mod form;
 mod keys;
 mod load;
+mod mutual_tls;
 mod names;
 mod predicates;
 mod providers;
@@ -23,6 +24,7 @@ mod secrets;
 mod section;
 mod server;
 mod source;
+mod spiffe;
 mod table;
 mod targets;
 #[cfg(test)]
@@ -40,6 +42,7 @@ use crate::registry::{Registry, SubjectForm};
 use table::table;
 
 pub use error::ConfigError;
+pub use server::MAX_TOKEN_LIFETIME;
 
 /// The whole configuration of one process: one issuer, no tenants.
 #[derive(Clone, Debug)]
@@ -68,7 +71,27 @@ pub const ADMIN_SOCKET: &str = "admin.sock";
 impl Config {
     /// The URL of the token endpoint, as clients know it whatever a proxy in front says.
     pub fn token_endpoint(&self) -> String {
-        format!("{}/token", self.issuer.as_str().trim_end_matches('/'))
+        self.endpoint("/token")
+    }
+
+    fn endpoint(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer.as_str().trim_end_matches('/'))
+    }
+
+    /// The URL of an endpoint at which client certificates are asked for, where that is another than the endpoint itself.
+    pub fn mutual_tls_url(&self, path: &str) -> Option<String> {
+        self.listen.mtls_url.as_ref().map(|base| format!("{base}{path}"))
+    }
+
+    /// Every URL of an endpoint: its own, and the one at which client certificates are asked for.
+    pub fn urls_of(&self, path: &str) -> impl Iterator<Item = String> {
+        std::iter::once(self.endpoint(path)).chain(self.mutual_tls_url(path))
+    }
+
+    /// Whether a client can present a certificate.
+    pub fn takes_certificates(&self) -> bool {
+        let header = self.tls.as_ref().and_then(|tls| tls.client_certificate_header);
+        self.listen.mtls.is_some() || header.is_some()
     }
 
     /// The path of the running server's Unix socket.
@@ -81,7 +104,12 @@ impl Config {
 pub struct Listen {
     pub public: SocketAddr,
     pub management: SocketAddr,
-    /// The proxies whose `X-Forwarded-For` is trusted.
+    /// The listener that asks for client certificates.
+    pub mtls: Option<SocketAddr>,
+    /// What stands in place of the issuer in the addresses of the endpoints at which client certificates are asked for
+    /// (RFC 8705 §5), without a slash at its end. Absent where these are the same endpoints, or there are none.
+    pub mtls_url: Option<String>,
+    /// The proxies whose `X-Forwarded-For` and whose header with a client certificate are trusted.
     pub trusted_proxies: Vec<ipnet::IpNet>,
 }
 
@@ -103,6 +131,37 @@ table! {
         /// The private key of the certificate, in PEM.
         #[schemars(required, example = &"tls/deputy.key")]
         pub key_file: PathBuf,
+        /// The certificates of the authorities that issue the certificates of clients with `tls_client_auth`, in PEM. An
+        /// intermediate authority may be among them, and has to be where a proxy makes the handshake, because the proxy
+        /// passes the client's own certificate on alone.
+        #[schemars(example = &"tls/clients-ca.pem")]
+        pub client_ca_file: Option<PathBuf>,
+        /// The header in which the proxies of `listen.trusted_proxies` state the client certificate of a handshake that they
+        /// made: `client-cert` is `Client-Cert` (RFC 9440), `nginx-escaped` is `X-Client-Cert` with nginx's
+        /// `$ssl_client_escaped_cert`. The proxies have to replace this header in all requests. It is ignored in the
+        /// requests of others.
+        #[schemars(example = &"client-cert", extend("x-default" = "none is read"))]
+        pub client_certificate_header: Option<CertificateHeader>,
+    }
+}
+
+/// How a proxy states the certificate of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CertificateHeader {
+    /// As RFC 9440 §2.1 has it.
+    ClientCert,
+    /// As nginx writes `$ssl_client_escaped_cert`: a PEM with percent-encoding.
+    NginxEscaped,
+}
+
+impl CertificateHeader {
+    /// The name of the header.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ClientCert => "client-cert",
+            Self::NginxEscaped => "x-client-cert",
+        }
     }
 }
 
@@ -228,12 +287,12 @@ table! {
         /// one counted row a second is written.
         #[schemars(range(min = 1, max = 1_000_000))]
         pub unauthenticated_rows_per_minute: u32 = 60,
-        /// Connections per source to the public listener at once. Further ones are closed unanswered. The proxies in
-        /// `listen.trusted_proxies` have no such limit.
+        /// Connections per source to the public listener at once, and as many to the one for mutual TLS. Further ones are
+        /// closed unanswered. The proxies in `listen.trusted_proxies` have no such limit.
         #[schemars(range(min = 1, max = 1_000_000))]
         pub connections_per_source: u32 = 256,
-        /// All connections to the public listener at once; fewer where the limit of open files does not allow so many.
-        /// Further ones wait.
+        /// All connections to the public listener at once, and as many to the one for mutual TLS; fewer where the limit of
+        /// open files does not allow so many. Further ones wait.
         #[schemars(range(min = 1, max = 1_000_000))]
         pub connections: u32 = 8192,
     }

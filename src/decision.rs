@@ -24,8 +24,8 @@ mod usable;
 
 pub use confirm::{Confirmed, Placement, confirm};
 pub use decide::{Decision, Denial, Unknown, decide};
-pub use permit::{FirstHop, GivenAnswer, KnownAnswer, Origin, Permit, Terms};
-pub use question::{FreshIds, Question, SubjectResult, Verified, WayIn, World};
+pub use permit::{FirstHop, GivenAnswer, KnownAnswer, OnBehalfOf, Origin, Permit, Terms};
+pub use question::{FreshIds, NoActor, Question, SubjectResult, Verified, WayIn, World};
 #[cfg(test)]
 pub use report::Proposal;
 pub use report::{Act, Check, Found, Report};

@@ -2,11 +2,13 @@
 //! and lifetime shrink. Everything here is a function of its inputs. Start with [`rules`].
 
 pub mod actor;
+pub mod alone;
 pub mod answers;
 pub mod assurance;
 pub mod binding;
 pub mod ceiling;
 pub mod fault;
+mod form;
 pub mod handover;
 pub mod plan;
 pub mod quota;

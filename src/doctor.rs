@@ -1,6 +1,8 @@
 //! `deputy check`: reports what is wrong with a configuration and its surroundings, and how to fix it. Each subject has
 //! a file of its own.
 
+mod bundles;
+mod certificates;
 mod chain;
 mod database;
 mod files;
@@ -122,7 +124,9 @@ pub async fn check(file: &Path, surroundings: Surroundings) -> Vec<Finding> {
     files::check(&mut findings, &config, file);
     keys::check_files(&mut findings, &config);
     keys::shared(&mut findings, &config);
+    bundles::check_files(&mut findings, &config);
     tls::check(&mut findings, &config, now);
+    certificates::check(&mut findings, &config, now);
     secrets::check(&mut findings, &config, file, now);
     policies::check(&mut findings, &config);
     meaning::check(&mut findings, &config);

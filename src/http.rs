@@ -3,6 +3,7 @@
 pub mod body;
 pub mod caller;
 pub mod certificate;
+pub mod client_certificate;
 pub mod form;
 mod guesses;
 pub mod json;

@@ -4,16 +4,19 @@ mod signed;
 
 use serde::Serialize;
 use serde::ser::SerializeMap as _;
+use serde_json::{Map, Value};
 
 use crate::base::entropy::Entropy;
 use crate::base::time::Timestamp;
 use crate::config::Config;
-use crate::decision::{GivenAnswer, Origin, Permit, Terms};
-use crate::delegation::record::TokenKind;
-use crate::keys::{KeyError, KeyRing, NodeSecrets, SealPurpose};
-use crate::oauth::exchange::{ActClaim, BEARER, DPOP, NOT_APPLICABLE, own_typ, token_type};
-use crate::oauth::{ClientId, Issuer, Jkt, Jti, LoginId, Scope, ScopeToken, TargetId, TokenResponse};
-use crate::registry::SubjectForm;
+use crate::decision::{GivenAnswer, OnBehalfOf, Origin, Permit, Terms};
+use crate::delegation::record::{TokenForm, TokenKind};
+use crate::keys::{KeyError, KeyRing, NodeSecrets, SealPurpose, Signed};
+use crate::oauth::exchange::{ActClaim, NOT_APPLICABLE, own_typ, token_type, token_type_of};
+use crate::oauth::{
+    ClientId, Confirmation, Issuer, Jti, LoginId, Scope, ScopeToken, TargetId, TokenResponse,
+};
+use crate::registry::{SubjectForm, TokenFormat};
 
 pub use signed::{SealedAnswerRow, SignedToken};
 
@@ -26,7 +29,8 @@ pub struct Issued {
     pub signed: SignedToken,
 }
 
-/// Signs the token that `permit` allows, and seals the answers that are kept with its login.
+/// Makes the token that `permit` allows, in the form that its target asks for, and seals the answers that are kept with
+/// its login.
 ///
 /// # Errors
 /// [`KeyError`]: no key is active, or the crypto library refused.
@@ -40,35 +44,69 @@ pub fn issue(
 ) -> Result<Issued, KeyError> {
     let terms = permit.terms();
     let payload = serde_json::to_vec(&claims(config, secrets, terms)).map_err(|_| KeyError::Crypto)?;
-    let is_bound = terms.proposal.bound_to.is_some();
-    let bearer_or_bound = if is_bound { DPOP } else { BEARER };
-    let (typ, issued_token_type, token_type) = match terms.proposal.kind {
-        TokenKind::Task => (own_typ::TASK, token_type::ACCESS_TOKEN, bearer_or_bound),
-        TokenKind::Access => (own_typ::ACCESS, token_type::ACCESS_TOKEN, bearer_or_bound),
-        TokenKind::Handover(_) => (own_typ::HANDOVER, token_type::JWT, NOT_APPLICABLE),
+    let (access_token, form) = match format(terms) {
+        TokenFormat::Jwt => {
+            let typ = match terms.proposal.kind {
+                TokenKind::Task => own_typ::TASK,
+                TokenKind::Access | TokenKind::Agent => own_typ::ACCESS,
+                TokenKind::Handover(_) => own_typ::HANDOVER,
+            };
+            let Signed { token, kid } = ring.sign(typ, &payload, now)?;
+            (token, TokenForm::Jwt { kid })
+        }
+        TokenFormat::Opaque => {
+            let token = secrets.opaque_token(terms.jti, entropy)?;
+            let claims = secrets.seal(SealPurpose::Claims(&terms.jti.to_string()), &payload, entropy)?;
+            (token.to_text(), TokenForm::Opaque { claims })
+        }
     };
-    let token = ring.sign(typ, &payload, now)?;
-    let hash = secrets.token_hash(&token.token);
+    let bearer_or_bound = token_type_of(terms.proposal.bound_to);
+    let (issued_token_type, token_type) = match (&terms.proposal.kind, &terms.origin) {
+        (TokenKind::Handover(_), _) => (Some(token_type::JWT), NOT_APPLICABLE),
+        (_, Origin::Agent { .. }) => (None, bearer_or_bound),
+        (_, Origin::FirstHop(_) | Origin::Later { .. }) => (Some(token_type::ACCESS_TOKEN), bearer_or_bound),
+    };
+    let hash = secrets.token_hash(&access_token);
     let answers = seal(secrets, entropy, terms)?;
     let response = TokenResponse {
-        access_token: token.token,
+        access_token,
         issued_token_type,
         token_type,
         expires_in: terms.proposal.lifetime_seconds(),
         scope: terms.proposal.scope.clone(),
         task: match terms.origin {
-            Origin::FirstHop(_) | Origin::Later { is_accepted: true, .. } => Some(terms.task),
-            Origin::Later { is_accepted: false, .. } => None,
+            Origin::FirstHop(_)
+            | Origin::Agent { task: Some(_) }
+            | Origin::Later { is_accepted: true, .. } => Some(terms.task),
+            Origin::Agent { task: None } | Origin::Later { is_accepted: false, .. } => None,
         },
         act: match terms.origin {
             Origin::Later { is_accepted: true, .. } => {
                 serde_json::to_value(act(config, terms)).map_err(|_| KeyError::Crypto)?.into()
             }
-            Origin::FirstHop(_) | Origin::Later { is_accepted: false, .. } => None,
+            Origin::FirstHop(_) | Origin::Agent { .. } | Origin::Later { is_accepted: false, .. } => None,
         },
         dpop_nonce: None,
     };
-    Ok(Issued { response, signed: SignedToken::new(permit, token.kid, hash, answers) })
+    Ok(Issued { response, signed: SignedToken::new(permit, form, hash, answers) })
+}
+
+/// The form in which the target takes its tokens. What is for Deputy itself is a JWT.
+fn format(terms: &Terms) -> TokenFormat {
+    terms.proposal.target_config.as_ref().map_or(TokenFormat::Jwt, |target| target.token_format)
+}
+
+/// The claims of an opaque token, from its record.
+///
+/// # Errors
+/// [`KeyError::Sealed`] where they are not those that were recorded of this token.
+pub fn recorded_claims(
+    secrets: &NodeSecrets,
+    jti: Jti,
+    sealed: &[u8],
+) -> Result<Map<String, Value>, KeyError> {
+    let opened = secrets.open(SealPurpose::Claims(&jti.to_string()), sealed)?;
+    serde_json::from_slice(&opened).map_err(|_| KeyError::Sealed)
 }
 
 fn seal(
@@ -76,8 +114,9 @@ fn seal(
     entropy: &dyn Entropy,
     terms: &Terms,
 ) -> Result<Vec<SealedAnswerRow>, KeyError> {
+    let Some(user) = terms.user() else { return Ok(Vec::new()) };
     let seal = |known: &crate::decision::KnownAnswer| {
-        let label = answer_label(terms.login, &known.target, &known.scope);
+        let label = answer_label(user.login.id, &known.target, &known.scope);
         let sealed = secrets.seal(SealPurpose::Answer(&label), &known.answer.to_bytes(), entropy)?;
         Ok(SealedAnswerRow { target: known.target.clone(), scope: known.scope.clone(), sealed })
     };
@@ -92,36 +131,40 @@ pub fn answer_label(login: LoginId, target: &TargetId, scope: &ScopeToken) -> St
 /// The claims of one token (RFC 9068 §2.2, RFC 8693 §4). What identifies the user or the login across targets is
 /// left out for pairwise ones.
 fn claims<'a>(config: &'a Config, secrets: &NodeSecrets, terms: &'a Terms) -> Claims<'a> {
-    let Terms { proposal, facts, subject, .. } = terms;
+    let proposal = &terms.proposal;
+    let facts = terms.user().map(|user| user.login.facts.as_ref());
     let target = proposal.target_config.as_deref();
     let form = target.and_then(|target| target.subject).unwrap_or(config.tokens.subject);
     let sector = target.map_or(config.issuer.as_str(), |target| target.sector.as_str());
     let is_pairwise = form == SubjectForm::Pairwise;
     let is_pairwise_target = is_pairwise && target.is_some();
     let shows_acr = !is_pairwise_target || target.is_some_and(|target| target.claims.contains("acr"));
+    let sub = match terms.on_behalf_of() {
+        OnBehalfOf::Agent(agent) => agent.to_string(),
+        OnBehalfOf::User(user) if is_pairwise => {
+            secrets.pairwise_subject(&user.login.provider, &user.subject.upstream, sector)
+        }
+        OnBehalfOf::User(user) => user.subject.upstream.clone(),
+    };
     Claims {
         iss: &config.issuer,
-        sub: if is_pairwise {
-            secrets.pairwise_subject(&facts.provider, &subject.upstream, sector)
-        } else {
-            subject.upstream.clone()
-        },
+        sub,
         aud: proposal.target.as_str(),
         exp: proposal.expires_at.seconds(),
         iat: proposal.issued_at.seconds(),
         jti: terms.jti,
         client_id: &terms.client,
         scope: &proposal.scope,
-        act: act(config, terms),
-        cnf: proposal.bound_to.map(|jkt| Confirmation { jkt }),
-        txn: if is_pairwise_target {
-            secrets.pairwise_txn(terms.task, sector)
-        } else {
-            terms.task.to_string()
+        act: (!proposal.chain.is_empty()).then(|| act(config, terms)),
+        cnf: proposal.bound_to,
+        txn: match proposal.kind {
+            TokenKind::Agent => None,
+            _ if is_pairwise_target => Some(secrets.pairwise_txn(terms.task, sector)),
+            _ => Some(terms.task.to_string()),
         },
-        acr: facts.acr.as_deref().filter(|_| shows_acr),
-        amr: if is_pairwise_target { &[] } else { &facts.amr },
-        auth_time: facts.auth_time.filter(|_| !is_pairwise_target),
+        acr: facts.and_then(|facts| facts.acr.as_deref()).filter(|_| shows_acr),
+        amr: facts.filter(|_| !is_pairwise_target).map_or(&[], |facts| &facts.amr),
+        auth_time: facts.and_then(|facts| facts.auth_time).filter(|_| !is_pairwise_target),
         answer: Answer(terms.answer.as_ref()),
     }
 }
@@ -142,10 +185,14 @@ struct Claims<'a> {
     jti: Jti,
     client_id: &'a ClientId,
     scope: &'a Scope,
-    act: ActClaim<'a>,
+    /// Absent in a token of an agent that acts for itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<ActClaim<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<Confirmation>,
-    txn: String,
+    /// Absent in a token about an agent itself, which belongs to no task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    txn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -154,12 +201,6 @@ struct Claims<'a> {
     auth_time: Option<i64>,
     #[serde(flatten)]
     answer: Answer<'a>,
-}
-
-/// The key that a token is bound to (RFC 7800 §3.1, RFC 9449 §6.1).
-#[derive(Serialize)]
-struct Confirmation {
-    jkt: Jkt,
 }
 
 /// One flat boolean named like its scope, or nothing.

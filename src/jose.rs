@@ -17,7 +17,7 @@ pub use claims::{Claims, find_claim};
 #[cfg(test)]
 pub use json::{Limits, parse_object};
 pub use key::PublicKey;
-pub use key_set::KeySet;
+pub use key_set::{KeyForm, KeySet};
 pub use signing::{SigningKey, dummy_verify};
 pub use token::{Header, Scanned, UnverifiedToken};
 

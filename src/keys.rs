@@ -4,7 +4,7 @@ mod ring;
 mod rotation;
 mod secrets;
 
-pub use ring::KeyRing;
+pub use ring::{KeyRing, Signed};
 pub use rotation::{announce, new_key, revoke, rotate, set_back, state};
 pub use secrets::{AgentOf, MASTER, NodeSecrets, SealPurpose, is_of_own_user, is_private};
 

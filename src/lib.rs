@@ -3,8 +3,8 @@
 //! This is the map of the source. A token request meets the modules in this order:
 //!
 //! 1. [`server`] listens, and passes each request to the endpoint for its path.
-//! 2. [`http`] determines the source address of a request, limits the resources that unauthenticated callers can use,
-//!    and parses the form.
+//! 2. [`http`] determines the source address and the client certificate of a request, limits the resources that
+//!    unauthenticated callers can use, and parses the form.
 //! 3. [`endpoint`] has one file for each endpoint: it reads a request, calls the modules below, and replies. The
 //!    token endpoint owns the phases that all grants share.
 //! 4. [`client_auth`] checks the credential of the client. An

@@ -7,7 +7,7 @@ use crate::client_auth::AuthenticatedClient;
 use crate::decision::Permit;
 use crate::issuance::SignedToken;
 use crate::jose::Claims;
-use crate::verification::{VerifiedLogin, VerifiedOwn, VerifiedProof, VerifiedWorkload};
+use crate::verification::{VerifiedCredential, VerifiedLogin, VerifiedOwn, VerifiedProof, VerifiedWorkload};
 
 /// A value of any type, so that the only fault of a literal is the privacy of its fields.
 fn any<T>() -> T {
@@ -15,7 +15,7 @@ fn any<T>() -> T {
 }
 
 pub fn authenticated_client() -> AuthenticatedClient {
-    AuthenticatedClient { client: any(), kid: any(), one_time: any(), platform: any() }
+    AuthenticatedClient { client: any(), kid: any(), one_time: any(), platform: any(), certificate: any() }
 }
 
 pub fn verified_login() -> VerifiedLogin {
@@ -30,15 +30,12 @@ pub fn verified_login() -> VerifiedLogin {
     }
 }
 
+pub fn verified_credential() -> VerifiedCredential {
+    VerifiedCredential { vouched: any(), naming: any() }
+}
+
 pub fn verified_workload() -> VerifiedWorkload {
-    VerifiedWorkload {
-        issuer: any(),
-        class: any(),
-        named: any(),
-        issued_at: any(),
-        credential: any(),
-        build: any(),
-    }
+    VerifiedWorkload { vouched: any(), id: any() }
 }
 
 pub fn verified_proof() -> VerifiedProof {
@@ -54,7 +51,7 @@ pub fn permit() -> Permit {
 }
 
 pub fn signed_token() -> SignedToken {
-    SignedToken { permit: any(), kid: any(), hash: any(), answers: any() }
+    SignedToken { permit: any(), form: any(), hash: any(), answers: any() }
 }
 
 pub fn claims() -> Claims {

@@ -21,7 +21,7 @@ use memory::Memory;
 use request::Vocabulary;
 
 pub use active::{ActivePolicy, ReloadOutcome};
-pub use facts::{BroughtIn, Facts};
+pub use facts::{BroughtIn, Delegator, Facts};
 pub use load::{BUILTIN_FILES, PolicyError, Problem};
 pub use words::UnknownWord;
 

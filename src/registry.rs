@@ -14,6 +14,7 @@ mod predicate;
 mod preset;
 mod provider;
 mod quota;
+mod subject_name;
 mod target;
 mod workload;
 
@@ -30,14 +31,17 @@ pub use delegate::Delegate;
 pub use keys::{KeySource, KeysToken, Network, Reach};
 pub use possession::{Pin, Proof, TargetProof};
 pub use predicate::{LeapDay, Predicate, Question, is_reserved_claim};
-pub use preset::{OWNERS_AT_GITHUB, Preset, is_any_cluster};
+pub use preset::{EntraIssuer, EntraVersion, Preset, is_any_cluster};
 pub use provider::{
     AssuranceLevel, AuthTime, ClaimCondition, ClaimTest, IdentityProvider, MFA, OtherAudiences,
     PHISHING_RESISTANT, RelyingParty,
 };
 pub use quota::Quotas;
-pub use target::{AnswerRule, ScopeRule, SubjectForm, Target, Zone};
-pub use workload::{AgentClass, AgentLifetime, BuildClaims, IdClaims, IdPart, IdReading, WorkloadIssuer};
+pub use subject_name::SubjectName;
+pub use target::{AnswerRule, ScopeRule, SubjectForm, Subjects, Target, TokenFormat, Zone};
+pub use workload::{
+    AgentClass, AgentLifetime, BuildClaims, IdClaims, IdPart, IdReading, InstanceId, WorkloadIssuer,
+};
 
 /// Every registered party, by its identifier.
 #[derive(Clone, Debug, Default)]
@@ -59,13 +63,13 @@ impl Registry {
     pub fn key_sources(&self) -> impl Iterator<Item = &KeySource> {
         let providers = self.identity_providers.values().map(|provider| &provider.keys);
         let issuers = self.workload_issuers.values().map(|issuer| &issuer.keys);
-        let clients = self.clients.values().filter_map(|client| match &client.authentication {
-            ClientAuthentication::PrivateKeyJwt { keys, .. } => Some(keys),
-            ClientAuthentication::ClientSecretBasic(_)
-            | ClientAuthentication::ClientSecretPost(_)
-            | ClientAuthentication::Workload => None,
-        });
+        let clients = self.clients.values().filter_map(|client| client.authentication.keys());
         providers.chain(issuers).chain(clients)
+    }
+
+    /// The clients that the credential of an agent of this class authenticates.
+    pub fn workload_clients<'a>(&'a self, class: &'a AgentClass) -> impl Iterator<Item = &'a Arc<Client>> {
+        class.clients.iter().filter_map(|id| self.clients.get(id)).filter(|client| client.is_workload())
     }
 
     /// What a client gets for a target if it names no scope: the client's own list for it replaces the target's. There is

@@ -11,7 +11,7 @@ mod decoded;
 mod transport;
 
 pub use answer::{Error, Introspection, Issued, Refusal};
-pub use assertion::{ASSERTION_SECONDS, ASSERTION_TYPE, sign_assertion};
+pub use assertion::{ASSERTION_SECONDS, sign_assertion};
 pub use client::{Client, Credential, Endpoint, Endpoints, Exchange};
 pub use decoded::Decoded;
 pub use transport::{Http, HttpOptions, Response, Transport, Unreachable};

@@ -5,6 +5,7 @@ pub mod census;
 pub mod clock;
 mod gate;
 pub mod listeners;
+mod mutual_tls;
 mod readiness;
 pub mod record;
 pub mod reload;
@@ -132,6 +133,7 @@ where
         issuer = %server.app.config.load().issuer,
         listen.public = %server.running.public,
         listen.management = %server.running.management,
+        listen.mtls = server.running.mtls.map(tracing::field::display),
         "deputy serves"
     );
     loop {

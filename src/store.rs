@@ -184,6 +184,7 @@ impl Store {
         };
         let (backend, writer) = match &opening.config.database {
             config::Database::Sqlite(path) => {
+                disk::Spare::beside(path).begin()?;
                 let mut connection = sqlite::prepare(path)?;
                 let (chain, notary) = take_up(&mut sqlite::Session(&mut connection), &opening).await?;
                 let engine = sqlite::Engine::new(connection, path);

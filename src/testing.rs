@@ -189,7 +189,8 @@ impl Server {
     pub async fn login_of(&self, jti: &str) -> Result<Value, String> {
         let jti = Jti::parse(jti).ok_or("this is no jti")?;
         let lineage = self.0.app.store.find_lineage(jti).await.map_err(|error| error.to_string())?;
-        let login = lineage.ok_or("the token is not on record")?.login;
+        let lineage = lineage.ok_or("the token is not on record")?;
+        let login = lineage.behind.login().ok_or("no user is behind the token")?;
         Ok(json!({"id": login.id, "has_session": login.session.is_some()}))
     }
 

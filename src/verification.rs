@@ -1,16 +1,22 @@
 //! Tokens of others and our own. Of others, issuer trust, keys, signature, audience and times are checked here. Our own
 //! are compared with their records.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
 use serde_json::{Map, Value};
 
+use crate::base::certificate::CertificateFault;
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::Config;
+use crate::http::client_certificate::ClientCertificate;
 use crate::jose::{Claims, Header, JoseError, PublicKey, Scanned, UnverifiedToken};
 use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
 use crate::oauth::{ClientId, DeclaredType, TokenFault};
-use crate::registry::{KeySource, Reach, Registry};
+use crate::registry::{KeySource, Reach, Registry, WorkloadIssuer};
 
 mod access_token;
+mod authorities;
 mod dpop;
 mod id_token;
 mod kind;
@@ -26,19 +32,22 @@ mod verified_workload;
 mod workload;
 
 pub use access_token::source as access_token_source;
+pub use authorities::Authorities;
 pub use id_token::relying_party;
 pub use kind::{SubjectKind, kind_of};
 pub use login_facts::{LoginFacts, LoginToken, access_token_party};
 pub use may_act::MayAct;
-pub use own::{Compared, PresentedOwn};
+pub use own::{Compared, Presented, PresentedOwn};
 pub use verified_login::VerifiedLogin;
 pub use verified_own::VerifiedOwn;
 pub use verified_proof::VerifiedProof;
-pub use verified_workload::{Build, Credential, VerifiedWorkload};
+pub use verified_workload::{Build, Credential, VerifiedCredential, VerifiedWorkload};
 pub use workload::explained::Explained;
+pub use workload::issuer_of;
 
+use remote::SoughtCertificate;
 pub use remote::{
-    DiscoveryFault, FetchError, HttpKeys, KeyCache, KeyFault, KeySpec, MAX_DOCUMENT, Probe, ReadFiles,
+    DiscoveryFault, FetchError, HttpKeys, KeyCache, KeyFault, KeySpec, KeysUnknown, Probe, ReadFiles,
     RemoteKeys, provider_metadata,
 };
 
@@ -52,8 +61,8 @@ const MAX_SUBJECT: usize = 255;
 pub enum NotVerified {
     /// The token is at fault.
     Fault(TokenFault),
-    /// The issuer's keys cannot be had, and none are known: 503.
-    Unavailable(String),
+    /// Nobody knows whether its key is one of the issuer's: 503.
+    Unavailable(KeysUnknown),
 }
 
 impl From<TokenFault> for NotVerified {
@@ -152,6 +161,7 @@ impl<'a> ClientKeys<'a> {
 /// configuration keeps the keys already fetched.
 pub struct Verifier {
     keys: KeyCache,
+    authorities: ArcSwapOption<Authorities>,
 }
 
 impl Default for Verifier {
@@ -163,7 +173,41 @@ impl Default for Verifier {
 impl Verifier {
     /// A verifier that fetches keys this way. [`Verifier::default`] fetches over HTTPS.
     pub fn new(remote: Box<dyn RemoteKeys>) -> Self {
-        Self { keys: KeyCache::new(remote) }
+        Self { keys: KeyCache::new(remote), authorities: ArcSwapOption::empty() }
+    }
+
+    /// Takes these authorities' word for the certificates of clients from now on, and nobody else's.
+    pub fn trust(&self, authorities: Option<Authorities>) {
+        self.authorities.store(authorities.map(Arc::new));
+    }
+
+    /// Whether an authority vouches for the certificate of a client.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_certificate(
+        &self,
+        certificate: &ClientCertificate,
+        now: Timestamp,
+    ) -> Result<(), CertificateFault> {
+        match &*self.authorities.load() {
+            Some(authorities) => authorities.check(certificate, now),
+            None => Err(CertificateFault::UnknownIssuer),
+        }
+    }
+
+    /// Whether the certificate is one that the client has registered (RFC 8705 §2.2.2).
+    ///
+    /// # Errors
+    /// It is not, or nobody can say.
+    pub async fn client_certificate(
+        &self,
+        registered: ClientKeys<'_>,
+        certificate: &ClientCertificate,
+        now: Timestamp,
+    ) -> Result<(), KeyFault> {
+        let sought = SoughtCertificate(certificate.der().to_vec());
+        self.keys.get(registered.spec(), &sought, now).await
     }
 
     /// Reads every key file that `registry` names, so that either all of them take effect or none.
@@ -171,15 +215,22 @@ impl Verifier {
     /// # Errors
     /// The first file that cannot be read, or that is no key set.
     pub fn read_key_files(registry: &Registry) -> Result<ReadFiles, FetchError> {
-        KeyCache::read_files(registry.key_sources().filter_map(|source| match source {
-            KeySource::File(path) => Some(path),
-            KeySource::Discovery | KeySource::Uri(_) => None,
-        }))
+        KeyCache::read_files(
+            registry.key_sources().filter_map(|source| Some((source.file()?, source.form()))),
+        )
     }
 
     /// Puts key files in force, and has everything that was fetched looked at again.
     pub fn put_in_force(&self, files: ReadFiles, now: Timestamp) {
         self.keys.put_in_force(files, now);
+    }
+
+    /// Fetches the bundles of SPIFFE trust domains again, each as often as its publisher wants.
+    pub fn renew_bundles(&self, config: &Config, now: Timestamp) {
+        let issuers = config.registry.workload_issuers.values();
+        for issuer in issuers.filter(|issuer| matches!(issuer.keys, KeySource::BundleEndpoint(_))) {
+            self.keys.renew(keys_of(config, issuer), now);
+        }
     }
 
     /// Forgets every key that was fetched, so that none is trusted until its source has been asked again.
@@ -223,7 +274,7 @@ impl Verifier {
             stale: provider.keys_stale,
             is_local: config.issuer.is_on_loopback(),
         };
-        let key = self.keys.key(spec, scanned.header(), now).await?;
+        let key = self.keys.get(spec, scanned.header(), now).await?;
         let signed = scanned.signing_input();
         let claims = self.keys.verify(spec, scanned, &key, now).await?;
         Ok(match kind {
@@ -232,7 +283,7 @@ impl Verifier {
         })
     }
 
-    /// Verifies a workload's token and finds its class.
+    /// Verifies a workload's token and finds its class. Which agent it is of, [`VerifiedCredential::presented_with`] says.
     ///
     /// # Errors
     /// As [`Verifier::login`].
@@ -241,24 +292,15 @@ impl Verifier {
         config: &Config,
         token: &Scanned<'_>,
         now: Timestamp,
-    ) -> Result<VerifiedWorkload, NotVerified> {
+    ) -> Result<VerifiedCredential, NotVerified> {
         let scanned = token.as_ref().map_err(|error| *error)?;
-        let issuer = scanned
-            .claimed_issuer()
-            .and_then(|issuer| config.registry.workload_issuers.get(issuer))
-            .ok_or(TokenFault::IssuerUntrusted)?;
-        workload::check_kind(scanned)?;
+        let issuer = workload::issuer_of(&config.registry, scanned)?;
+        workload::check_kind(issuer, scanned)?;
         if !issuer.algorithms.contains(&scanned.header().algorithm) {
             return Err(TokenFault::Algorithm.into());
         }
-        let spec = KeySpec {
-            issuer: Some(&issuer.issuer),
-            source: &issuer.keys,
-            reach: &issuer.reach,
-            stale: KEYS_STALE,
-            is_local: config.issuer.is_on_loopback(),
-        };
-        let key = self.keys.key(spec, scanned.header(), now).await?;
+        let spec = keys_of(config, issuer);
+        let key = self.keys.get(spec, scanned.header(), now).await?;
         let signed = scanned.signing_input();
         let claims = self.keys.verify(spec, scanned, &key, now).await?;
         Ok(workload::judge(issuer, &claims, signed, now)?)
@@ -271,7 +313,7 @@ impl Verifier {
         header: &Header,
         now: Timestamp,
     ) -> Result<PublicKey, KeyFault> {
-        self.keys.key(registered.spec(), header, now).await
+        self.keys.get(registered.spec(), header, now).await
     }
 
     /// Verifies the assertion of a client with `key`, which is the one that [`Verifier::client_key`] found for it.
@@ -289,13 +331,24 @@ impl Verifier {
     }
 }
 
-/// Whether this is a token of a configured provider or workload issuer, by its unverified `iss`
+/// Where the keys of a workload issuer are.
+fn keys_of<'a>(config: &Config, issuer: &'a WorkloadIssuer) -> KeySpec<'a> {
+    KeySpec {
+        issuer: Some(&issuer.issuer),
+        source: &issuer.keys,
+        reach: &issuer.reach,
+        stale: KEYS_STALE,
+        is_local: config.issuer.is_on_loopback(),
+    }
+}
+
+/// Whether this is a token of a configured provider or workload issuer, by what it says unverified
 /// (RFC 7009 §2.2.1: a kind that is recognised and not revoked here).
-pub fn is_foreign_kind(config: &Config, token: &Scanned<'_>) -> bool {
-    token.as_ref().ok().and_then(UnverifiedToken::claimed_issuer).is_some_and(|issuer| {
-        config.registry.identity_providers.contains_key(issuer)
-            || config.registry.workload_issuers.contains_key(issuer)
-    })
+pub fn is_foreign_kind(config: &Config, token: &Presented<'_>) -> bool {
+    let Presented::Jwt(Ok(token)) = token else { return false };
+    let providers = &config.registry.identity_providers;
+    token.claimed_issuer().is_some_and(|issuer| providers.contains_key(issuer))
+        || issuer_of(&config.registry, token).is_ok()
 }
 
 /// `sub`-like text from a provider: 1 to 255 ASCII characters, none of them control characters, and not

@@ -10,8 +10,15 @@ use super::world::World;
 
 /// Users who sign in.
 pub const USERS: usize = 2_000;
+/// What `subject_token_type` says of a handover.
+const JWT_TYPE: &str = "urn:ietf:params:oauth:token-type:jwt";
 /// Agents that are service accounts.
 const AGENTS: usize = 500;
+
+/// Whether this version hands tasks over. Until then, the scenarios of it are left out.
+pub const HANDOVER_IS_SERVED: bool = false;
+/// Whether this version gives tokens about agents themselves. Until then, their scenario is left out.
+pub const AGENT_TOKENS_ARE_SERVED: bool = false;
 
 /// One kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +39,19 @@ pub enum Scenario {
     /// An ID token becomes an access token that is bound to the agent's own key: the credential of its platform is all
     /// that the agent has, beside the proof of that key.
     HopZeroPod,
+    /// The task token is handed over to a class of agents.
+    Handover,
+    /// An agent of that class accepts it for a target, by the credential of its platform and a proof of its key.
+    Accept,
+    /// The same agent gets a token about itself.
+    AgentToken,
 }
 
 /// Tokens that one scenario got and another needs.
 #[derive(Default)]
 pub struct Tokens {
     task: Vec<String>,
+    handed_over: Vec<String>,
     onward: Vec<String>,
     tickets: Vec<String>,
 }
@@ -49,6 +63,7 @@ impl Tokens {
             Scenario::HopZeroSecret => &mut self.task,
             Scenario::Continue => &mut self.onward,
             Scenario::Onward => &mut self.tickets,
+            Scenario::Handover => &mut self.handed_over,
             _ => return,
         };
         *kept = bodies
@@ -63,7 +78,7 @@ impl Tokens {
 
 impl Scenario {
     /// In this order, as each needs tokens of those before.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::HopZeroSecret,
         Self::Continue,
         Self::Onward,
@@ -71,7 +86,23 @@ impl Scenario {
         Self::HopZeroAssertion,
         Self::HopZeroNewAgent,
         Self::HopZeroPod,
+        Self::Handover,
+        Self::Accept,
+        Self::AgentToken,
     ];
+
+    /// Those that this version serves.
+    pub fn served() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|scenario| scenario.is_served())
+    }
+
+    const fn is_served(self) -> bool {
+        match self {
+            Self::Handover | Self::Accept => HANDOVER_IS_SERVED,
+            Self::AgentToken => AGENT_TOKENS_ARE_SERVED,
+            _ => true,
+        }
+    }
 
     /// One word for it.
     pub const fn word(self) -> &'static str {
@@ -83,6 +114,9 @@ impl Scenario {
             Self::Continue => "hop1-continue",
             Self::Onward => "hop1-onward",
             Self::Introspect => "introspect",
+            Self::Handover => "handover",
+            Self::Accept => "accept",
+            Self::AgentToken => "agent-token",
         }
     }
 
@@ -90,7 +124,9 @@ impl Scenario {
     pub const fn needs(self) -> Option<Self> {
         match self {
             Self::HopZeroSecret | Self::HopZeroAssertion | Self::HopZeroNewAgent | Self::HopZeroPod => None,
-            Self::Continue => Some(Self::HopZeroSecret),
+            Self::AgentToken => None,
+            Self::Continue | Self::Handover => Some(Self::HopZeroSecret),
+            Self::Accept => Some(Self::Handover),
             Self::Onward => Some(Self::Continue),
             Self::Introspect => Some(Self::Onward),
         }
@@ -100,9 +136,9 @@ impl Scenario {
     /// compared with its record, so that the rows can be compared with those of earlier versions.
     pub const fn signatures(self) -> (u32, u32) {
         match self {
-            Self::HopZeroSecret | Self::Continue => (1, 1),
-            Self::Onward => (2, 1),
-            Self::HopZeroAssertion | Self::HopZeroNewAgent | Self::HopZeroPod => (3, 1),
+            Self::HopZeroSecret | Self::Continue | Self::Handover => (1, 1),
+            Self::Onward | Self::AgentToken => (2, 1),
+            Self::HopZeroAssertion | Self::HopZeroNewAgent | Self::HopZeroPod | Self::Accept => (3, 1),
             Self::Introspect => (1, 0),
         }
     }
@@ -119,7 +155,7 @@ impl Scenario {
     pub fn requests(self, world: &World, tokens: &Tokens, count: usize) -> Vec<Vec<u8>> {
         let signer = Signer { world, now: now() };
         let pods: Vec<Pod> = match self {
-            Self::HopZeroPod => (0..AGENTS).map(|_| signer.pod()).collect(),
+            Self::HopZeroPod | Self::Accept | Self::AgentToken => (0..AGENTS).map(|_| signer.pod()).collect(),
             _ => Vec::new(),
         };
         (0..count)
@@ -150,7 +186,32 @@ impl Scenario {
                 }
                 Self::HopZeroAssertion => signer.by_assistant(number, &signer.planner(number)),
                 Self::HopZeroNewAgent => signer.by_assistant(number, &signer.instance()),
-                Self::HopZeroPod => signer.by_pod(number, &pods[number % pods.len()]),
+                Self::HopZeroPod => {
+                    let id_token = signer.id_token(number);
+                    let exchange =
+                        Exchange::of_id_token(&id_token).audience("tickets").scope("tickets:search");
+                    signer.by_pod(&pods[number % pods.len()], exchange.params())
+                }
+                Self::Handover => signer.token(
+                    "basic-app",
+                    &Exchange::of_access_token(&tokens.task[number])
+                        .audience(world.issuer())
+                        .scope("tickets:search")
+                        .with("requested_actor", "class:courier"),
+                ),
+                Self::Accept => {
+                    let exchange = Exchange::of(&tokens.handed_over[number], JWT_TYPE);
+                    let exchange = exchange.audience("tickets").scope("tickets:search");
+                    signer.by_pod(&pods[number % pods.len()], exchange.params())
+                }
+                Self::AgentToken => {
+                    let params = [
+                        ("grant_type", "client_credentials"),
+                        ("audience", "tickets"),
+                        ("scope", "tickets:search"),
+                    ];
+                    signer.by_pod(&pods[number % pods.len()], &params)
+                }
             })
             .collect()
     }
@@ -220,16 +281,14 @@ impl Signer<'_> {
         Pod { credential: self.workload(&of), key: Key::new("pod") }
     }
 
-    fn by_pod(&self, number: usize, pod: &Pod) -> Vec<u8> {
-        let id_token = self.id_token(number);
-        let exchange = Exchange::of_id_token(&id_token).audience("tickets").scope("tickets:search");
+    fn by_pod(&self, pod: &Pod, params: &[(&str, &str)]) -> Vec<u8> {
         let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": pod.key.jwk() });
         let claims = json!({
             "jti": fresh_id(), "htm": "POST", "htu": format!("{}/token", self.world.issuer()), "iat": self.now,
         });
         let proof = pod.key.sign_text(&header.to_string(), &claims.to_string());
         let credential = Credential::Platform(pod.credential.as_str().into());
-        self.bytes("couriers", credential, Endpoint::Token, exchange.params(), Some(&proof))
+        self.bytes("couriers", credential, Endpoint::Token, params, Some(&proof))
     }
 
     fn token(&self, client: &str, exchange: &Exchange<'_>) -> Vec<u8> {

@@ -9,6 +9,7 @@ use tokio_rustls::rustls;
 
 use super::definition::{TLS, certify, replaced};
 use super::process_support::{Backend, Plan, Server, World as ProcessWorld};
+use super::scenario::{AGENT_TOKENS_ARE_SERVED, HANDOVER_IS_SERVED};
 
 /// Everything around the process that is measured.
 pub struct World {
@@ -34,7 +35,31 @@ fn of_the_benchmark(toml: String) -> String {
     let books = "scopes = [\"tickets:search\", \"tickets:book\", \"files.read\"]\ntargets = [\"tickets\", \"agent-b\", ";
     let toml = replaced(&toml, app, books);
     let class = "clients = [\"age-agent\"]\nscopes = [";
-    replaced(&toml, class, "clients = [\"age-agent\", \"assistant\"]\nscopes = [\"tickets:search\", ")
+    let toml =
+        replaced(&toml, class, "clients = [\"age-agent\", \"assistant\"]\nscopes = [\"tickets:search\", ");
+    for_agents_without_a_user(for_handovers(toml))
+}
+
+/// The application with a secret may hand over to couriers.
+fn for_handovers(toml: String) -> String {
+    if !HANDOVER_IS_SERVED {
+        return toml;
+    }
+    let app = "[[client]]\nid = \"basic-app\"\n";
+    replaced(&toml, app, &format!("{app}delegates_to = [\"courier\"]\n"))
+}
+
+/// Couriers get tokens about themselves, for searches that need no user.
+fn for_agents_without_a_user(toml: String) -> String {
+    if !AGENT_TOKENS_ARE_SERVED {
+        return toml;
+    }
+    let client = "[[client]]\nid = \"couriers\"\n";
+    let grants = "grants = [\"urn:ietf:params:oauth:grant-type:token-exchange\", \"client_credentials\"]\n";
+    let toml = replaced(&toml, client, &format!("{client}{grants}"));
+    let target = "[[target]]\nidentifier = \"tickets\"\nscopes = { \"tickets:search\" = {}";
+    let subjects = target.replace("= {}", "= { subjects = [\"user\", \"agent\"] }");
+    replaced(&toml, target, &subjects)
 }
 
 impl World {

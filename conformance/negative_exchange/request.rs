@@ -36,16 +36,7 @@ async fn no_grant_type() {
 async fn another_grant_type() {
     let world = World::start(Setup::default()).await;
     let wire = (400, "unsupported_grant_type", "grant_type_unsupported");
-    for other in [
-        "password",
-        "implicit",
-        "authorization_code",
-        "refresh_token",
-        "client_credentials",
-        "urn:ietf:params:oauth:grant-type:jwt-bearer",
-        "garbage",
-        "\u{1f4a9}",
-    ] {
+    for other in ["password", "implicit", "authorization_code", "refresh_token", "garbage", "\u{1f4a9}"] {
         let request = world.tx().set("grant_type", other);
         refuses(&world, other, request, wire, "grant_type_unsupported").await;
     }

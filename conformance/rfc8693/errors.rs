@@ -105,7 +105,7 @@ async fn the_other_codes_mean_what_rfc_6749_says() {
         ),
         (
             "another grant",
-            world.tx().set("grant_type", "client_credentials"),
+            world.tx().set("grant_type", "password"),
             (400, "unsupported_grant_type", "grant_type_unsupported"),
             "grant_type_unsupported",
         ),

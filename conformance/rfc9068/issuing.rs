@@ -60,6 +60,11 @@ async fn every_token_is_signed_with_an_asymmetric_algorithm() {
         assert_eq!(header_of(&token)["alg"], "ES256", "{what}");
         assert_eq!(verifies_by_jwks(&world, &token).await, jsonwebtoken::Algorithm::ES256, "{what}");
     }
+    let eddsa = World::start(Setup::default().add("[keys]\nsigning_algorithm = \"EdDSA\"")).await;
+    for (what, token) in tokens(&eddsa).await {
+        assert_eq!(header_of(&token)["alg"], "EdDSA", "{what}");
+        assert_eq!(verifies_by_jwks(&eddsa, &token).await, jsonwebtoken::Algorithm::EdDSA, "{what}");
+    }
     let keys = "[keys]\nsigning_algorithm = \"none\"\n[tokens]";
     refuses_config(&world, "[tokens]", keys, "signing_algorithm");
     refuses_config(&world, "[tokens]", &keys.replace("none", "HS256"), "signing_algorithm");

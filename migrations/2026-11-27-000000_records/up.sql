@@ -47,6 +47,7 @@ CREATE INDEX agent_first_seen ON agent (first_seen);
 CREATE INDEX agent_live ON agent (issuer, class, ended_at) WHERE ended_at IS NULL;
 CREATE INDEX agent_open_until ON agent (ends_at) WHERE ended_at IS NULL AND ends_at IS NOT NULL;
 
+-- `subject` is the user who lets the agent act; it is absent where the agent acts for itself.
 -- `ended_row` is the audit row of its end, as chain and number; `to_release` says that it has ended and agents are still
 -- engaged in it. `by_session` says that access tokens of its session look for it: its index costs a page a row, because
 -- sessions come in no order.
@@ -54,7 +55,7 @@ CREATE TABLE task (
     id BYTEA NOT NULL PRIMARY KEY,
     client TEXT NOT NULL,
     agent TEXT NOT NULL,
-    subject BYTEA NOT NULL,
+    subject BYTEA,
     session BYTEA,
     by_session BOOLEAN NOT NULL,
     purpose TEXT,
@@ -118,13 +119,16 @@ CREATE TABLE engagement (
 CREATE INDEX engagement_open ON engagement (task, agent) WHERE ended_at IS NULL;
 
 -- `path` is the task's id, the ancestors' and the token's own, 16 bytes each: a task and every subtree
--- is one range of its index. `jkt` is the thumbprint of the key that the token is bound to. `handover` says for whom a
--- handover is and until when it may be accepted, and `accepted_by` is the first agent that accepted it, which is the only
--- one: it is written where it is still empty.
+-- is one range of its index. `login` is absent where no user is behind the token; then the last of `actors`, whose others
+-- are the chain of actors, is the agent that the token is about, and the last of `classes` is its class. `cnf` is what the
+-- token is bound to: a byte, which is 1 for a key and 2 for a certificate, and the SHA-256 of it. A JWT has the `kid` of
+-- the key that signed it, and an opaque token has its `claims`, sealed. `handover` says for whom a handover is and until
+-- when it may be accepted, and `accepted_by` is the first agent that accepted it, which is the only one: it is written
+-- where it is still empty.
 CREATE TABLE token (
     jti BYTEA NOT NULL PRIMARY KEY,
     kind TEXT NOT NULL,
-    login BYTEA NOT NULL,
+    login BYTEA,
     path BYTEA NOT NULL UNIQUE,
     actors TEXT NOT NULL,
     classes TEXT NOT NULL,
@@ -133,11 +137,12 @@ CREATE TABLE token (
     scope TEXT NOT NULL,
     issued_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
-    kid TEXT NOT NULL,
+    kid TEXT,
+    claims BYTEA,
     policy TEXT NOT NULL,
     rules TEXT NOT NULL,
     as_of BIGINT NOT NULL,
-    jkt BYTEA,
+    cnf BYTEA,
     handover TEXT,
     accepted_by TEXT,
     hash BYTEA NOT NULL,
@@ -152,10 +157,10 @@ CREATE TABLE one_time (
 );
 CREATE INDEX one_time_until ON one_time (until);
 
--- The key that a platform's credential is pinned to: the SHA-256 of its signing input, and the key's thumbprint.
+-- What a platform's credential is pinned to: the SHA-256 of its signing input, and the key or certificate as in `token`.
 CREATE TABLE pin (
     credential BYTEA NOT NULL PRIMARY KEY,
-    jkt BYTEA NOT NULL,
+    cnf BYTEA NOT NULL,
     until BIGINT NOT NULL
 );
 CREATE INDEX pin_until ON pin (until);

@@ -4,6 +4,7 @@ use crate::base::entropy::EntropyUnavailable;
 use crate::keys::KeyError;
 use crate::oauth::{Cause, Plain};
 use crate::store::StoreError;
+use crate::verification::KeysUnknown;
 
 /// Something inside cannot answer: 503 `temporarily_unavailable`, nothing given. Logged once, where it is answered.
 #[derive(Debug, thiserror::Error)]
@@ -14,9 +15,9 @@ pub enum Failure {
     Keys(#[from] KeyError),
     #[error(transparent)]
     Entropy(#[from] EntropyUnavailable),
-    /// Nobody knows whether an issuer has the key: its keys cannot be had, or it is not asked again so soon.
+    /// Nobody knows whether an issuer has the key.
     #[error("keys cannot be had: {0}")]
-    IssuerKeys(String),
+    IssuerKeys(KeysUnknown),
     /// A rule could not be evaluated: that denies. The audit row names it.
     #[error("a policy rule could not be evaluated")]
     Policy,

@@ -12,7 +12,7 @@ use crate::oauth::{Jti, TaskId};
 pub struct Alike {
     pub jti: Jti,
     /// The task that the token belongs to.
-    pub task: TaskId,
+    pub task: Option<TaskId>,
     /// The resource server.
     pub requester: Requester,
     /// Where it asked from.

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::effect::{Effect, Outcome};
 use crate::decision::{Found, Report, WayIn};
-use crate::delegation::record::TokenWord;
+use crate::delegation::record::{DelegatorKind, TokenWord};
 use crate::oauth::{
-    AgentId, CredentialHash, Jkt, Jti, LoginId, Purpose, Recipient, Scope, SubjectRef, TargetId, TaskId,
+    AgentId, CertificateHash, Confirmation, CredentialHash, Jkt, Jti, LoginId, Purpose, Recipient, Scope,
+    SubjectRef, TargetId, TaskId,
 };
 use crate::policy::PolicyRecord;
 use crate::verification::LoginToken;
@@ -27,6 +28,9 @@ pub struct ExchangeEvent {
     /// The whole chain, current actor first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<AgentId>,
+    /// Whether a user or an agent is behind the task; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegator_kind: Option<DelegatorKind>,
     /// The user, by reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<SubjectRef>,
@@ -83,7 +87,10 @@ pub struct ExchangeEvent {
     /// The key that the request proved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jkt: Option<Jkt>,
-    /// Whether the issued token is bound to that key.
+    /// The client certificate that the request proved, where it proved no key by DPoP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x5t: Option<CertificateHash>,
+    /// Whether the issued token is bound to that key or certificate.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bound: bool,
     /// The platform's credential that the actor was presented by, as a hash of its signing input.
@@ -114,6 +121,7 @@ pub(super) fn told(report: &Report, effect: &Effect) -> (Outcome, ExchangeEvent)
         class: who.class.clone(),
         agent_created: effect.agent_created,
         chain: who.chain.clone(),
+        delegator_kind: who.delegator,
         subject: effect.subject.or(who.subject),
         task: who.task.filter(|_| !is_unbegun),
         task_begun: who.begins_task && !is_unbegun,
@@ -138,7 +146,8 @@ pub(super) fn told(report: &Report, effect: &Effect) -> (Outcome, ExchangeEvent)
         scope_defaulted: report.asked.is_default_scope,
         scope: granted.map(|grant| grant.scope.clone()),
         expires_at: granted.map(|grant| grant.expires_at.seconds()),
-        jkt: who.proven,
+        jkt: who.proven.and_then(Confirmation::key),
+        x5t: who.proven.and_then(Confirmation::certificate),
         bound: granted.is_some_and(|grant| grant.bound_to.is_some()),
         credential: who.credential,
         policy: report.policy.as_ref().map(|policy| policy.decision.record.clone()),

@@ -3,7 +3,7 @@
 use super::{Event, ExchangeEvent, KeyAct, Outcome, ProcessAct, Requester, Row, StopEvent};
 use crate::base::text::wrap;
 use crate::base::time::Timestamp;
-use crate::delegation::record::{AgentState, TokenWord};
+use crate::delegation::record::{AgentState, DelegatorKind, TokenWord};
 use crate::oauth::{Recipient, Scope};
 
 /// The longest line, in characters. A name or an address that is longer stays whole.
@@ -116,7 +116,11 @@ impl Row {
             }
             Event::Pin(event) | Event::PinRefused(event) => {
                 lines.push(format!("agent {}, whose credential is from {}", event.agent, event.issuer));
-                let key = event.jkt.map_or("no key was proven".to_owned(), |jkt| format!("key {jkt}"));
+                let key = match (event.jkt, event.x5t) {
+                    (Some(jkt), _) => format!("key {jkt}"),
+                    (None, Some(x5t)) => format!("certificate {x5t}"),
+                    (None, None) => "no key was proven".to_owned(),
+                };
                 let until = Timestamp::from_seconds(event.expires_at);
                 lines.push(format!("credential {}, which expires {until}; {key}", event.credential));
             }
@@ -212,7 +216,12 @@ fn exchanged(event: &ExchangeEvent, outcome: &Outcome, lines: &mut Vec<String>) 
         let provider = event.provider.as_deref().unwrap_or("an unknown provider");
         let purpose =
             event.purpose.as_ref().map(|purpose| format!("; for: {}", purpose.as_str())).unwrap_or_default();
-        lines.push(format!("user signed in at {provider} with {levels}{purpose}"));
+        lines.push(match event.delegator_kind {
+            Some(DelegatorKind::Agent) => {
+                format!("the agent acts for itself, and no user is behind it{purpose}")
+            }
+            _ => format!("user signed in at {provider} with {levels}{purpose}"),
+        });
     }
     let target = event.target.as_ref().map_or("a target that is not configured", |target| target.as_str());
     let words =
@@ -221,6 +230,7 @@ fn exchanged(event: &ExchangeEvent, outcome: &Outcome, lines: &mut Vec<String>) 
         let what = match event.token_kind {
             Some(TokenWord::Task) => "got a task token for".to_owned(),
             Some(TokenWord::Handover) => "handed over".to_owned(),
+            Some(TokenWord::Agent) => format!("got a token about itself, at {target}:"),
             _ => format!("got, at {target}:"),
         };
         let until =
@@ -235,6 +245,7 @@ fn exchanged(event: &ExchangeEvent, outcome: &Outcome, lines: &mut Vec<String>) 
             ("token", event.jti.map(|jti| jti.to_string())),
             ("from", event.parent.map(|parent| parent.to_string())),
             ("bound to key", event.jkt.filter(|_| event.bound).map(|jkt| jkt.to_string())),
+            ("bound to certificate", event.x5t.filter(|_| event.bound).map(|x5t| x5t.to_string())),
         ]));
     } else {
         lines.push(format!("asked, at {target}: {}", words(event.scope_asked.as_ref())));

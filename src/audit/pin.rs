@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::delegation::binding::PinnedUse;
-use crate::oauth::{AgentId, CredentialHash, Issuer, Jkt};
+use crate::oauth::{AgentId, CertificateHash, Confirmation, CredentialHash, Issuer, Jkt};
 
 /// A platform's credential and a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub struct PinEvent {
     /// The key that the request proved, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jkt: Option<Jkt>,
+    /// The client certificate that the request proved, where it proved no key by DPoP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x5t: Option<CertificateHash>,
     /// When the credential expires, in whole seconds since the epoch.
     pub expires_at: i64,
 }
@@ -27,7 +30,8 @@ impl PinEvent {
             credential: used.credential.hash,
             issuer: used.issuer.clone(),
             agent: agent.clone(),
-            jkt: used.proven,
+            jkt: used.proven.and_then(Confirmation::key),
+            x5t: used.proven.and_then(Confirmation::certificate),
             expires_at: used.credential.expires_at.seconds(),
         }
     }

@@ -63,7 +63,8 @@ impl CertificateFault {
         None
     }
 
-    fn of(fault: &CertificateError) -> Self {
+    /// The fault that the library names so.
+    pub fn of(fault: &CertificateError) -> Self {
         match fault {
             CertificateError::UnknownIssuer => Self::UnknownIssuer,
             CertificateError::NotValidForNameContext { expected, presented } => {

@@ -17,7 +17,7 @@ pub const fn is_shown(c: char) -> bool {
 }
 
 /// The lines of a text that is broken at spaces, so that none has more than `width` characters: the first one indented by
-/// `first` columns, the others by `rest`. A word that is longer stays whole.
+/// `first` columns, the others by `rest`. A word that is longer stays whole. Spaces where a line begins are left out.
 pub fn wrap(text: &str, width: usize, first: usize, rest: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = " ".repeat(first);
@@ -31,7 +31,7 @@ pub fn wrap(text: &str, width: usize, first: usize, rest: usize) -> Vec<String> 
             line.push(' ');
         }
         line.push_str(word);
-        is_empty = false;
+        is_empty &= word.is_empty();
     }
     lines.push(line);
     lines
@@ -65,5 +65,6 @@ mod tests {
         assert_eq!(wrap("one two three", 9, 1, 3), [" one two", "   three"]);
         assert_eq!(wrap("a https://long.example b", 8, 0, 2), ["a", "  https://long.example", "  b"]);
         assert_eq!(wrap("", 8, 2, 2), ["  "]);
+        assert_eq!(wrap("  one  two  ten", 8, 0, 2), ["one  two", "  ten"]);
     }
 }

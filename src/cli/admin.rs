@@ -13,8 +13,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Calls the server that runs with `config`. `path` begins with `/` and is encoded already.
 ///
 /// # Errors
-/// [`CliError::Unreachable`] where no server listens, [`CliError::NotFound`] for 404, else
-/// [`CliError::Failed`] with what the server says.
+/// [`CliError::Unreachable`] where no server listens, [`CliError::NotFound`] for 404, [`CliError::Usage`] for 400, else
+/// [`CliError::Failed`], each with what the server says.
 pub async fn call(
     config: &Config,
     method: Method,
@@ -48,6 +48,7 @@ pub async fn call(
     let told = told.map_or_else(|| format!("the server answered {status}"), super::output::printable);
     let error = match status {
         reqwest::StatusCode::NOT_FOUND => CliError::NotFound(told),
+        reqwest::StatusCode::BAD_REQUEST => CliError::Usage(told),
         _ => CliError::Failed(told),
     };
     Err(error.answered(&answer))

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::admin::{call, segment};
 use super::{CliError, ConfigArg, Output};
 use crate::config::Config;
+use crate::oauth::TaskId;
 
 /// What can be stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -90,6 +91,10 @@ impl Kill {
         if is_asked && !std::io::stdin().is_terminal() {
             return Err(CliError::Usage("`--yes` is needed where nobody can be asked".to_owned()));
         }
+        if self.kind == Kind::Task && TaskId::parse(&self.name).is_none() {
+            let what = format!("`{}` cannot be the name of a task", super::output::printable(&self.name));
+            return Err(CliError::Usage(what));
+        }
         let config = self.config.load()?;
         if let (Some(kind), false) = (self.kind.word(), self.yes) {
             let body = json!({"kind": kind, "name": self.name});
@@ -162,11 +167,12 @@ pub(super) async fn list(config: &ConfigArg, output: &mut Output) -> Result<(), 
 /// What would end, in words.
 fn told(count: &Value) -> String {
     let limit = count["limit"].as_u64().unwrap_or(u64::MAX);
-    let number = |what: &str| {
-        let found = count[what].as_u64().unwrap_or(0);
-        if found >= limit { format!("{found} or more") } else { found.to_string() }
+    let number = |what: &str| match count[what].as_u64().unwrap_or(0) {
+        1 => format!("1 {}", what.trim_end_matches('s')),
+        found if found >= limit => format!("{found} or more {what}"),
+        found => format!("{found} {what}"),
     };
-    format!("This ends {} tasks and stops {} agents.", number("tasks"), number("agents"))
+    format!("This ends {} and stops {}.", number("tasks"), number("agents"))
 }
 
 /// Says what the stop of an agent would end, and asks, if somebody is there to be asked.

@@ -61,7 +61,8 @@ pub struct End {
     config: ConfigArg,
 }
 
-const FIRST: [&str; 7] = ["task", "is_live", "stopped_by", "client", "agent", "purpose", "expires_at"];
+const FIRST: [&str; 8] =
+    ["task", "is_live", "stopped_by", "client", "agent", "delegator_kind", "purpose", "expires_at"];
 
 impl Task {
     /// Calls the server and prints what it says.

@@ -12,7 +12,8 @@ use super::{CliError, ConfigArg, Output};
 use crate::base::time::{Timestamp, process_clock};
 use crate::config::Config;
 use crate::keys::{AgentOf, NodeSecrets};
-use crate::verification::{Explained, VerifiedWorkload, Verifier};
+use crate::oauth::{Jkt, WorkloadIdKind};
+use crate::verification::{Explained, VerifiedCredential, VerifiedWorkload, Verifier};
 
 /// The verbs about workloads' credentials. None needs the running server.
 #[derive(Debug, Subcommand)]
@@ -32,6 +33,9 @@ pub struct Explain {
     /// File that holds the credential; `-` is standard input
     #[arg(long, value_name = "FILE")]
     token: PathBuf,
+    /// Thumbprint of the key that the agent proves (RFC 7638), where keys name the agents
+    #[arg(long, value_name = "THUMBPRINT", value_parser = thumbprint)]
+    jkt: Option<Jkt>,
     #[command(flatten)]
     config: ConfigArg,
 }
@@ -54,7 +58,7 @@ impl Explain {
         let read = Verifier::read_key_files(&config.registry);
         verifier.put_in_force(read.map_err(|error| CliError::Failed(error.to_string()))?, now);
         let explained = verifier.explain_workload(&config, token.expose_secret(), now).await;
-        let answer = answer(&config, &explained);
+        let answer = answer(&config, &explained, self.jkt);
         if output.is_json() {
             output.json(&answer);
         } else {
@@ -67,8 +71,12 @@ impl Explain {
     }
 }
 
+fn thumbprint(text: &str) -> Result<Jkt, &'static str> {
+    Jkt::parse(text).ok_or("a thumbprint is a SHA-256 in base64url, 43 characters")
+}
+
 /// What was read, and what comes of it.
-fn answer(config: &Config, explained: &Explained) -> Value {
+fn answer(config: &Config, explained: &Explained, jkt: Option<Jkt>) -> Value {
     let claims: Map<String, Value> =
         explained.claims.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
     let (kid, algorithm) = explained.header.clone().unzip();
@@ -80,7 +88,7 @@ fn answer(config: &Config, explained: &Explained) -> Value {
         "claims": claims,
     });
     let outcome = match &explained.outcome {
-        Ok(workload) => accepted(config, workload),
+        Ok(credential) => accepted(config, credential, jkt),
         Err(problem) => json!({
             "cause": problem.fault.map_or("issuer_keys_unavailable", |fault| fault.word()),
             "fix": problem.fix,
@@ -92,16 +100,28 @@ fn answer(config: &Config, explained: &Explained) -> Value {
     answer
 }
 
-fn accepted(config: &Config, workload: &VerifiedWorkload) -> Value {
-    let class = workload.class();
+fn accepted(config: &Config, credential: &VerifiedCredential, jkt: Option<Jkt>) -> Value {
+    let class = credential.class();
+    let mut answer = json!({ "class": class.name, "lifetime": class.lifetime, "clients": class.clients });
+    let named = match credential.presented_with(jkt) {
+        Some(workload) => named(config, &workload),
+        None => json!({
+            "id_kind": WorkloadIdKind::Key,
+            "agent_unknown": "it is the one of the key that a request proves: give its thumbprint with `--jkt`",
+        }),
+    };
+    if let (Some(answer), Value::Object(named)) = (answer.as_object_mut(), named) {
+        answer.extend(named);
+    }
+    answer
+}
+
+fn named(config: &Config, workload: &VerifiedWorkload) -> Value {
     // The identifier is a keyed hash: without the master key it cannot be known.
     let agent = NodeSecrets::load(&config.keys.master_key_file)
         .map(|secrets| secrets.agent_id(AgentOf::Workload(workload.issuer(), workload.id())));
     let build = workload.build();
     json!({
-        "class": class.name,
-        "lifetime": class.lifetime,
-        "clients": class.clients,
         "id_kind": workload.id().kind,
         "workload": workload.workload(),
         "instance": workload.instance(),

@@ -8,12 +8,22 @@ use zeroize::Zeroizing;
 use crate::jose::{Scanned, UnverifiedToken};
 use crate::oauth::exchange::token_type;
 use crate::oauth::params::decode;
-use crate::oauth::{Params, Plain};
+use crate::oauth::{AssertionType, Params, Plain};
 
-/// The one assertion type taken (RFC 7523 §2.2).
-const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// The longest Basic credentials taken, in bytes of base64.
 const MAX_BASIC: usize = 4096;
+
+/// What a request is for, as far as its credential depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestKind {
+    /// A token, by a grant of a client.
+    Token,
+    /// A token by the jwt-bearer grant, whose assertion is the only credential.
+    JwtBearer,
+    /// A revocation, which is open to agents that no client presents too.
+    Revocation,
+    Introspection,
+}
 
 /// How a secret was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,32 +43,49 @@ pub enum Credential<'a> {
         secret: SecretString,
         method: Method,
     },
-    /// RFC 7523 §2.2: the assertion as it was scanned.
-    Assertion(Scanned<'a>),
+    /// RFC 7521 §4.2: the assertion as it was scanned, with what it is said to be.
+    Assertion(AssertionType, Scanned<'a>),
     /// An actor token that is all that the request presents, as it was scanned.
     ActorToken(Scanned<'a>),
+    /// The assertion of the jwt-bearer grant (RFC 7523 §2.1), as it was scanned.
+    Grant(Scanned<'a>),
+    /// The certificate of the client that `client_id` names (RFC 8705 §2).
+    Certificate,
+}
+
+/// What authenticates a request that has none of the other credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alone {
+    Nothing,
+    /// An actor token.
+    ActorToken,
+    /// The client certificate, because `client_id` names a client that is registered for it.
+    Certificate,
+    /// The assertion of the jwt-bearer grant, which takes no other credential beside it.
+    Grant,
 }
 
 impl<'a> Credential<'a> {
-    /// Finds the one method of client authentication in use. Where `takes_actor_token`, an actor token that comes
-    /// alone is one.
+    /// Finds the one method of client authentication in use; `alone` says what is one where no other is.
     ///
     /// # Errors
-    /// [`Plain::SeveralMethods`], [`Plain::BasicMalformed`], [`Plain::AssertionIncomplete`] (400);
+    /// [`Plain::SeveralMethods`], [`Plain::BasicMalformed`], [`Plain::AssertionIncomplete`], [`Plain::GrantAssertionMissing`]
+    /// (400);
     /// [`Plain::MethodNotRegistered`] for another scheme than Basic, [`Plain::NoCredentials`] (401).
-    pub fn parse(
-        authorization: &[&[u8]],
-        params: &'a Params,
-        takes_actor_token: bool,
-    ) -> Result<Self, Plain> {
+    pub fn parse(authorization: &[&[u8]], params: &'a Params, alone: Alone) -> Result<Self, Plain> {
         let has_assertion =
             params.get("client_assertion").is_some() || params.get("client_assertion_type").is_some();
         let secret = params.get("client_secret");
         let methods = usize::from(!authorization.is_empty())
             + usize::from(secret.is_some())
-            + usize::from(has_assertion);
+            + usize::from(has_assertion)
+            + usize::from(alone == Alone::Grant);
         if methods > 1 {
             return Err(Plain::SeveralMethods);
+        }
+        if alone == Alone::Grant {
+            let assertion = params.get("assertion").ok_or(Plain::GrantAssertionMissing)?;
+            return Ok(Self::Grant(UnverifiedToken::scan(assertion)));
         }
         if let Some((header, more)) = authorization.split_first() {
             return if more.is_empty() { basic(header) } else { Err(Plain::BasicMalformed) };
@@ -68,8 +95,13 @@ impl<'a> Credential<'a> {
         }
         match (params.get("client_id"), secret) {
             (Some(client_id), Some(secret)) => Ok(Self::secret(client_id.to_owned(), secret, Method::Post)),
-            (_, None) if takes_actor_token => actor_token(params),
-            _ => Err(Plain::NoCredentials),
+            (None, Some(_)) => Err(Plain::NoCredentials),
+            (_, None) => match alone {
+                Alone::ActorToken => actor_token(params),
+                Alone::Certificate => Ok(Self::Certificate),
+                // The grant was taken above.
+                Alone::Nothing | Alone::Grant => Err(Plain::NoCredentials),
+            },
         }
     }
 
@@ -77,8 +109,8 @@ impl<'a> Credential<'a> {
     pub fn client_id(&self) -> Option<&str> {
         match self {
             Self::Secret { client_id, .. } => Some(client_id),
-            Self::ActorToken(_) => None,
-            Self::Assertion(scanned) => scanned.as_ref().ok()?.claimed_subject(),
+            Self::ActorToken(_) | Self::Grant(_) | Self::Certificate => None,
+            Self::Assertion(_, scanned) => scanned.as_ref().ok()?.claimed_subject(),
         }
     }
 
@@ -114,8 +146,9 @@ fn basic<'a>(header: &[u8]) -> Result<Credential<'a>, Plain> {
 }
 
 fn assertion(params: &Params) -> Result<Credential<'_>, Plain> {
-    match (params.get("client_assertion_type"), params.get("client_assertion")) {
-        (Some(JWT_BEARER), Some(assertion)) => Ok(Credential::Assertion(UnverifiedToken::scan(assertion))),
+    let kind = params.get("client_assertion_type").and_then(AssertionType::parse);
+    match (kind, params.get("client_assertion")) {
+        (Some(kind), Some(assertion)) => Ok(Credential::Assertion(kind, UnverifiedToken::scan(assertion))),
         _ => Err(Plain::AssertionIncomplete),
     }
 }

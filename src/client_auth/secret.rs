@@ -52,7 +52,7 @@ impl Secrets<'_> {
             Some(
                 ClientAuthentication::ClientSecretBasic(own) | ClientAuthentication::ClientSecretPost(own),
             ) => own,
-            Some(ClientAuthentication::PrivateKeyJwt { .. } | ClientAuthentication::Workload) | None => &[],
+            _ => &[],
         };
         let (mut is_proven, mut is_expired) = (false, false);
         // Two live secrets at most; where there are fewer, the dummy makes up the number.

@@ -1,6 +1,7 @@
 //! Client authentication, one change to a good request at a time.
 
 mod assertion;
+mod certificate;
 mod platform;
 mod secret;
 
@@ -19,7 +20,13 @@ async fn presented(
 ) -> Result<AuthenticatedClient, NotAuthenticated> {
     let headers: Vec<&[u8]> = authorization.iter().map(|header| header.as_bytes()).collect();
     let params = Params::parse(form.as_bytes()).unwrap();
-    let request = Request { authorization: &headers, params: &params, takes_actor_token: true };
+    let request = Request {
+        authorization: &headers,
+        params: &params,
+        kind: RequestKind::Token,
+        proven: &|| Ok(None),
+        certificate: Ok(None),
+    };
     authenticate(&world.config, &world.verifier, &world.secrets, request, NOW).await
 }
 

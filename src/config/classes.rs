@@ -8,7 +8,7 @@ use super::section::Section;
 use super::table::table;
 use crate::base::time::Lifetime;
 use crate::registry::{
-    AgentClass, AgentLifetime, BuildClaims, ClaimMatch, Delegate, OWNERS_AT_GITHUB, Preset, When,
+    AgentClass, AgentLifetime, BuildClaims, ClaimCheck, ClaimMatch, Delegate, Preset, When,
 };
 
 table! {
@@ -17,10 +17,11 @@ table! {
         /// The name of the class in policy and audit. No other class of any issuer may have it.
         #[schemars(required, example = &"age-verification")]
         pub(super) name: Option<String>,
-        #[schemars(extend("x-default" = "any token of the issuer; required with `github`"))]
+        #[schemars(extend("x-default" = "any token of the issuer; required with `github`, `gitlab`, `gcp`, `azure` and `spiffe`"))]
         when: Option<RawWhen>,
-        /// The events of GitHub Actions by which the workflows of the class may be started.
-        #[schemars(example = ["push", "workflow_dispatch"], extend("x-default" = "any but those of pull requests"))]
+        /// The events by which the workflows of the class may be started: `event_name` with `github`, `pipeline_source`
+        /// with `gitlab`.
+        #[schemars(example = ["push", "workflow_dispatch"], extend("x-default" = "any but those of pull requests and merge requests"))]
         events: Option<Vec<String>>,
         /// How long an agent of the class lives.
         #[schemars(required, example = &"task")]
@@ -41,9 +42,17 @@ table! {
         /// The claim with the image that an agent runs.
         #[schemars(example = &"app.image")]
         image: Option<String>,
-        /// The clients that may present the agents of the class.
+        /// The clients that may present the agents of the class. It may be empty with `agent_tokens`.
         #[schemars(example = ["age-agent"], extend("x-default" = "required"))]
         clients: Vec<String>,
+        /// Whether an agent of the class gets tokens about itself, which no user is behind, by the credential of its
+        /// platform alone (the jwt-bearer grant, RFC 7523).
+        #[schemars(example = true)]
+        agent_tokens: bool,
+        /// Whether an agent of the class may begin tasks of its own, which no user is behind. They are tasks of the client
+        /// with `authentication = "workload"` under `clients`, of which there must be one.
+        #[schemars(example = true)]
+        begins_tasks: bool,
         /// The most scopes that its agents may get.
         #[schemars(example = ["age_over_18"])]
         scopes: Vec<String>,
@@ -102,7 +111,10 @@ pub(super) fn class(
         }
         _ => None,
     };
-    let clients = section.clients("clients", &raw.clients, "present its agents");
+    let clients = match raw.agent_tokens && raw.clients.is_empty() {
+        true => BTreeSet::new(),
+        false => section.clients("clients", &raw.clients, "present its agents"),
+    };
     let targets = section.targets("targets", &raw.targets);
     let (answers, scopes) = section.scopes(&raw.answers, &raw.scopes);
     let delegates_to = section.delegates(&raw.delegates_to);
@@ -116,6 +128,8 @@ pub(super) fn class(
         quotas: raw.quotas.into(),
         build: BuildClaims { software: raw.software, version: raw.version, image: raw.image },
         clients,
+        agent_tokens: raw.agent_tokens,
+        begins_tasks: raw.begins_tasks,
         scopes,
         targets,
         answers,
@@ -132,22 +146,42 @@ fn check_condition(section: &Section<'_>, preset: Preset, when: Option<&When>) {
             section.refuse("when", what, "check claims whose value the issuer decides");
         }
     }
+    for check in when.into_iter().flat_map(|when| &when.all) {
+        let vouchers = preset.vouchers(&check.claim);
+        let is_vouched_for = when.is_some_and(|when| when.all.iter().any(|other| vouches(vouchers, other)));
+        if !vouchers.is_empty() && !is_vouched_for {
+            let what = format!("checks `{}`, which anybody chooses who may push to any branch", check.claim);
+            let fix = format!(
+                "add the check `{{ claim = \"{}\", equals = \"true\" }}`, in `all` beside it",
+                vouchers.join("\", equals = \"true\" }` or `{ claim = \"")
+            );
+            section.refuse("when", what, fix);
+        }
+    }
+    let owners = preset.owners();
     let names_owner = when.into_iter().flat_map(|when| &when.all).any(|check| {
-        OWNERS_AT_GITHUB.contains(&check.claim.as_str())
-            && matches!(check.test, ClaimMatch::Equals(_) | ClaimMatch::In(_))
+        // A text is never found by `contains`, which only a list can meet.
+        owners.contains(&check.claim.as_str()) && !matches!(check.test, ClaimMatch::Under(_))
     });
-    if preset.is_shared() && !names_owner {
-        let owners: Vec<_> = OWNERS_AT_GITHUB.iter().map(|claim| format!("`{claim}`")).collect();
+    if !owners.is_empty() && !names_owner {
+        let owners: Vec<_> = owners.iter().map(|claim| format!("`{claim}`")).collect();
         let what =
-            format!("does not say whose workflows the class takes: it checks none of {}", owners.join(", "));
-        let fix = "add such a check: GitHub signs tokens for everybody, and names can be taken over";
+            format!("does not say whose workloads the class takes: it checks none of {}", owners.join(", "));
+        let fix =
+            "add such a check: the issuer signs tokens for others too, and other names can be taken over";
         section.refuse("when", what, fix);
     }
 }
 
+/// Whether this check holds only if one of these claims is `"true"`.
+fn vouches(vouchers: &[&str], check: &ClaimCheck) -> bool {
+    let is_true = matches!(&check.test, ClaimMatch::Equals(value) if value.as_str() == Some("true"));
+    is_true && vouchers.contains(&check.claim.as_str())
+}
+
 fn checked_events(section: &Section<'_>, preset: Preset, events: Vec<String>) -> BTreeSet<String> {
-    if preset != Preset::Github {
-        section.refuse("events", "is for issuers with `preset = \"github\"`", "remove it");
+    if preset.event_claim().is_none() {
+        section.refuse("events", "is for issuers with `preset = \"github\"` or `\"gitlab\"`", "remove it");
     }
     if events.is_empty() {
         section.refuse("events", "is empty: no workflow would be taken", "name the events, or remove it");

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{ConfigError, Problem};
+use super::mutual_tls::Accepted;
 use super::names::Names;
 use super::raw::RawConfig;
 use super::section::{Reading, Section};
 use super::{
-    Config, Policy, clients, database, environment, form, names, predicates, providers, server, source,
-    targets, workloads,
+    Config, Policy, clients, database, environment, form, mutual_tls, names, predicates, providers, server,
+    source, targets, workloads,
 };
 use crate::base::text::why_unread;
 use crate::registry::{Conflict, Party, Registry};
@@ -103,11 +104,14 @@ fn sections(top: &Section<'_>, raw: RawConfig) -> Option<Config> {
         }
     }
 
+    let mtls = Accepted::of(&raw);
     let issuer = server::issuer(top, raw.issuer);
     let own = issuer.as_ref().map(|(issuer, _)| issuer);
     let data_dir = top.file(raw.data_dir);
+    let url = issuer.as_ref().map(|(_, url)| url);
     let listen = server::listen(&top.at("listen"), &raw.listen);
-    let tls = server::tls(top, raw.tls, issuer.as_ref().map(|(_, url)| url), listen.as_ref());
+    let tls = server::tls(top, raw.tls, url, listen.as_ref());
+    let listen = listen.map(|listen| mutual_tls::listen(top, &raw.listen, listen, url, tls.as_ref()));
     let database = database::database(&top.at("database"), raw.database, &data_dir);
     let keys = server::keys(&top.at("keys"), raw.keys, &data_dir);
     let audit = server::audit(&top.at("audit"), raw.audit, &data_dir);
@@ -125,7 +129,7 @@ fn sections(top: &Section<'_>, raw: RawConfig) -> Option<Config> {
         Some((issuer.issuer.clone(), issuer))
     });
     let clients = list(top, "client", raw.client, |section, raw| {
-        let client = clients::client(section, raw)?;
+        let client = clients::client(section, raw, mtls)?;
         Some((client.id.clone(), client))
     });
     let predicates = list(top, "predicate", raw.predicate, |section, raw| {

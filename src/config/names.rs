@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::raw::RawConfig;
+use super::workloads::RawWorkloadIssuer;
 use crate::oauth::ClientId;
 use crate::registry::Delegate;
 
@@ -49,7 +50,7 @@ pub(super) fn lists(raw: &RawConfig) -> [(&'static str, &'static str, Vec<Option
     let RawConfig { identity_provider, workload_issuer, client, predicate, target, .. } = raw;
     [
         ("identity_provider", "issuer", identity_provider.iter().map(|raw| raw.issuer.clone()).collect()),
-        ("workload_issuer", "issuer", workload_issuer.iter().map(|raw| raw.issuer.clone()).collect()),
+        ("workload_issuer", "issuer", workload_issuer.iter().map(RawWorkloadIssuer::name).collect()),
         ("client", "id", client.iter().map(|raw| raw.id.clone()).collect()),
         ("predicate", "scope", predicate.iter().map(|raw| raw.scope.clone()).collect()),
         ("target", "identifier", target.iter().map(|raw| raw.identifier.clone()).collect()),

@@ -19,7 +19,7 @@ const PROOF_ALGORITHMS: [Algorithm; 5] =
     [Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA, Algorithm::PS256, Algorithm::RS256];
 
 /// The longest lifetime that an access token may be given, in seconds.
-pub(super) const MAX_TOKEN_LIFETIME: u32 = 900;
+pub const MAX_TOKEN_LIFETIME: u32 = 900;
 
 table! {
     /// The addresses that Deputy listens on.
@@ -28,7 +28,19 @@ table! {
         public: String = "0.0.0.0:8443".into(),
         /// The address of health, readiness and metrics: plain HTTP on loopback, TLS elsewhere.
         management: String = "127.0.0.1:8444".into(),
-        /// The networks (CIDR) of the proxies whose `X-Forwarded-For` is trusted.
+        /// The address of a listener with the endpoints for clients alone, which asks for client certificates (RFC 8705).
+        /// It needs TLS.
+        #[schemars(example = &"0.0.0.0:8445", extend("x-default" = "there is none"))]
+        pub(super) mtls: Option<String>,
+        /// The URL that clients write in place of the issuer to reach the endpoints at which client certificates are asked
+        /// for. The metadata has it in `mtls_endpoint_aliases`. Name it where another host or port than `mtls` leads there,
+        /// such as that of a load balancer or of a proxy that makes the handshake.
+        #[schemars(
+            example = &"https://mtls.deputy.example",
+            extend("x-default" = "the issuer with the port of `mtls`")
+        )]
+        pub(super) mtls_url: Option<String>,
+        /// The networks (CIDR) of the proxies whose `X-Forwarded-For` is trusted, and whose `tls.client_certificate_header`.
         #[schemars(example = ["10.1.0.0/24"])]
         trusted_proxies: Vec<String>,
     }
@@ -40,7 +52,8 @@ table! {
         /// The file of the master key: 32 bytes, mode 0600, made by `deputy init`.
         #[schemars(example = &"/var/lib/deputy/master.key", extend("x-default" = "`master.key` in `data_dir`"))]
         master_key_file: Option<PathBuf>,
-        /// The algorithm that Deputy signs with: `ES256` or `RS256`.
+        /// The algorithm of the signing keys that Deputy makes: `ES256`, `EdDSA` (Ed25519) or `RS256`. Another one takes effect
+        /// with the next `deputy key rotate`.
         signing_algorithm: String = "ES256".into(),
         /// How long `/jwks` may be cached. A new key is published this long before it signs.
         #[schemars(range(min = 60, max = 86_400))]
@@ -135,7 +148,7 @@ pub(super) fn issuer(top: &Section<'_>, text: Option<String>) -> Option<(Issuer,
 }
 
 pub(super) fn listen(section: &Section<'_>, raw: &RawListen) -> Option<Listen> {
-    let address = |key: &str, text: &str, default: String| -> Option<SocketAddr> {
+    let address = |key: &str, text: &str, default: &str| -> Option<SocketAddr> {
         let parsed = text.parse().ok();
         if parsed.is_none() {
             let is_bare_v6 = text.matches(':').count() > 1 && !text.starts_with('[');
@@ -148,10 +161,15 @@ pub(super) fn listen(section: &Section<'_>, raw: &RawListen) -> Option<Listen> {
         parsed
     };
     let default = RawListen::default();
-    let public = address("public", &raw.public, default.public);
-    let management = address("management", &raw.management, default.management);
+    let public = address("public", &raw.public, &default.public);
+    let management = address("management", &raw.management, &default.management);
+    let mtls = raw.mtls.as_deref().and_then(|text| address("mtls", text, "0.0.0.0:8445"));
     if public.is_some() && public == management && public.is_some_and(|address| address.port() != 0) {
         section.refuse("management", "is the public address", "choose another port");
+    }
+    let is_taken = |address: SocketAddr| [public, management].contains(&Some(address)) && address.port() != 0;
+    if mtls.is_some_and(is_taken) {
+        section.refuse("mtls", "is the address of another listener", "choose another port");
     }
     let mut trusted_proxies = Vec::new();
     for (position, text) in raw.trusted_proxies.iter().enumerate() {
@@ -164,7 +182,8 @@ pub(super) fn listen(section: &Section<'_>, raw: &RawListen) -> Option<Listen> {
             ),
         }
     }
-    Some(Listen { public: public?, management: management?, trusted_proxies })
+    let (public, management) = (public?, management?);
+    Some(Listen { public, management, mtls, mtls_url: None, trusted_proxies })
 }
 
 /// `[tls]`, and whether it has to be there: plain HTTP is served only where issuer and public listener
@@ -200,7 +219,12 @@ pub(super) fn tls(
     if is_plain {
         top.refuse("tls", "is given, but `issuer` is plain HTTP", "write `https://` in `issuer`");
     }
-    Some(Tls { certificate_file: top.file(raw.certificate_file), key_file: top.file(raw.key_file) })
+    Some(Tls {
+        certificate_file: top.file(raw.certificate_file),
+        key_file: top.file(raw.key_file),
+        client_ca_file: raw.client_ca_file.map(|file| top.file(file)),
+        client_certificate_header: raw.client_certificate_header,
+    })
 }
 
 pub(super) fn keys(section: &Section<'_>, raw: RawKeys, data_dir: &Path) -> Keys {
@@ -208,12 +232,13 @@ pub(super) fn keys(section: &Section<'_>, raw: RawKeys, data_dir: &Path) -> Keys
     let signing_algorithm = match raw.signing_algorithm.as_str() {
         "RS256" => Algorithm::RS256,
         "ES256" => Algorithm::ES256,
-        "EdDSA" => {
-            refuse("is `EdDSA`, which Deputy does not sign with yet".to_owned(), "write `ES256`");
-            Algorithm::ES256
+        "EdDSA" => Algorithm::EdDSA,
+        "Ed25519" => {
+            refuse("is `Ed25519`, which is called `EdDSA` in a header".to_owned(), "write `EdDSA`");
+            Algorithm::EdDSA
         }
         other => {
-            refuse(format!("is `{other}`"), "write `ES256` or `RS256`");
+            refuse(format!("is `{other}`"), "write `ES256`, `EdDSA` or `RS256`");
             Algorithm::ES256
         }
     };

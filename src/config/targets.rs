@@ -9,7 +9,9 @@ use super::server::MAX_TOKEN_LIFETIME;
 use super::table::table;
 use crate::base::time::Lifetime;
 use crate::oauth::{ClientId, Scope, ScopeToken};
-use crate::registry::{AnswerRule, MFA, ScopeRule, SubjectForm, Target, TargetProof, Zone, forms};
+use crate::registry::{
+    AnswerRule, MFA, ScopeRule, SubjectForm, Subjects, Target, TargetProof, TokenFormat, Zone, forms,
+};
 
 table! {
     /// The resource servers and agents that tokens are for.
@@ -40,6 +42,9 @@ table! {
         /// Whether the target's tokens are bound to the key that their agent proved (DPoP, RFC 9449).
         #[schemars(example = &"required")]
         proof: TargetProof,
+        /// The form of the target's access tokens.
+        #[schemars(example = &"opaque")]
+        token_format: TokenFormat,
         /// The lifetime of the target's tokens.
         #[schemars(
             range(min = 1, max = MAX_TOKEN_LIFETIME), example = 120,
@@ -64,9 +69,13 @@ table! {
 table! {
     /// What a scope demands of the login.
     pub(super) struct RawScopeRule {
+        /// Whose tokens may have the scope: `user` for those that a user is behind, `agent` for those of agents that act for
+        /// themselves. With `agent` among them, `assurance` and `max_age_seconds` cannot be set.
+        #[schemars(example = ["user", "agent"])]
+        subjects: Vec<RawSubject> = vec![RawSubject::User],
         /// The level that the login must have met; `none` demands nothing.
-        #[schemars(example = &"phishing_resistant")]
-        assurance: String = MFA.into(),
+        #[schemars(example = &"phishing_resistant", extend("x-default" = "`mfa`"))]
+        assurance: Option<String>,
         /// The greatest age of `auth_time`.
         #[schemars(range(min = 1, max = 604_800), example = 900)]
         max_age_seconds: Option<u32>,
@@ -74,6 +83,16 @@ table! {
         #[schemars(example = true)]
         sensitive: bool,
     }
+}
+
+/// Who is behind a token.
+#[derive(Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawSubject {
+    /// A user, who signed in.
+    User,
+    /// An agent that acts for itself.
+    Agent,
 }
 
 table! {
@@ -96,11 +115,11 @@ pub(super) fn target(section: &Section<'_>, raw: RawTarget) -> Option<Target> {
     let answers = answers(section, raw.answers);
     let mut scopes = scopes(section, raw.scopes);
     for scope in answers.keys() {
-        scopes.entry(scope.clone()).or_insert_with(|| ScopeRule {
-            assurance: Some(MFA.to_owned()),
-            max_age: None,
-            sensitive: false,
-        });
+        let rule = scopes.entry(scope.clone()).or_insert_with(ScopeRule::plain);
+        if rule.subjects.agent {
+            let what = format!("lets agents have `{scope}`, which is an answer about a user");
+            section.refuse(&format!("scopes.{scope}.subjects"), what, "write `[\"user\"]`");
+        }
     }
     let client = |key: &str, id: Option<String>| {
         let id = id?;
@@ -123,16 +142,23 @@ pub(super) fn target(section: &Section<'_>, raw: RawTarget) -> Option<Target> {
     let defaults = raw.default_scopes.iter().enumerate();
     let defaults: Vec<ScopeToken> =
         defaults.filter_map(|(n, word)| section.scope_token(&format!("default_scopes[{n}]"), word)).collect();
+    let resource_server = client("resource_server", raw.resource_server);
+    let exchange_client = client("exchange_client", raw.exchange_client);
+    if raw.token_format == TokenFormat::Opaque && resource_server.is_none() && exchange_client.is_none() {
+        let fix = "name the client that introspects them as `resource_server`, or write `jwt`";
+        section.refuse("token_format", "is `opaque`, but nobody could use such a token", fix);
+    }
     let (identifier, resource) = named?;
     Some(Target {
         resource,
         default_scopes: (!defaults.is_empty()).then(|| Scope::from_tokens(&defaults)),
         scopes,
         answers,
-        resource_server: client("resource_server", raw.resource_server),
-        exchange_client: client("exchange_client", raw.exchange_client),
+        resource_server,
+        exchange_client,
         onward,
         proof: raw.proof,
+        token_format: raw.token_format,
         lifetime: raw.lifetime_seconds.map(Lifetime::from_seconds),
         subject: raw.subject,
         sector: raw.sector.unwrap_or_else(|| Target::default_sector(identifier.as_str())),
@@ -143,14 +169,38 @@ pub(super) fn target(section: &Section<'_>, raw: RawTarget) -> Option<Target> {
 
 fn scopes(section: &Section<'_>, raw: BTreeMap<String, RawScopeRule>) -> BTreeMap<ScopeToken, ScopeRule> {
     let rules = raw.into_iter().filter_map(|(name, raw)| {
-        let rule = ScopeRule {
-            assurance: (raw.assurance != "none").then_some(raw.assurance),
-            max_age: raw.max_age_seconds.map(Lifetime::from_seconds),
-            sensitive: raw.sensitive,
-        };
-        Some((section.at("scopes").scope_token(&name, &name)?, rule))
+        let place = section.at("scopes");
+        let rule = scope_rule(&place.at(&name), raw);
+        Some((place.scope_token(&name, &name)?, rule))
     });
     rules.collect()
+}
+
+fn scope_rule(section: &Section<'_>, raw: RawScopeRule) -> ScopeRule {
+    let subjects = Subjects {
+        user: raw.subjects.contains(&RawSubject::User),
+        agent: raw.subjects.contains(&RawSubject::Agent),
+    };
+    if raw.subjects.is_empty() {
+        section.refuse("subjects", "is empty: nobody could have the scope", "write `[\"user\"]`");
+    }
+    // Nobody signed in for the token of an agent that acts for itself, so that the demand would be met by nothing.
+    for (key, is_given) in
+        [("assurance", raw.assurance.is_some()), ("max_age_seconds", raw.max_age_seconds.is_some())]
+    {
+        if is_given && subjects.agent {
+            let what =
+                "demands something of a login, and `subjects` lets agents in that nobody signed in for";
+            section.refuse(key, what, "remove it, or define a second scope for agents");
+        }
+    }
+    let assurance = raw.assurance.unwrap_or_else(|| MFA.to_owned());
+    ScopeRule {
+        assurance: (subjects.user && assurance != "none").then_some(assurance),
+        max_age: raw.max_age_seconds.map(Lifetime::from_seconds),
+        sensitive: raw.sensitive,
+        subjects,
+    }
 }
 
 fn answers(section: &Section<'_>, raw: BTreeMap<String, RawAnswerRule>) -> BTreeMap<ScopeToken, AnswerRule> {

@@ -6,6 +6,7 @@ mod page;
 mod platforms;
 mod providers;
 mod refused;
+mod spiffe;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;

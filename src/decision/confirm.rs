@@ -5,7 +5,7 @@ use crate::base::time::Timestamp;
 use crate::delegation::fault::Fault;
 use crate::delegation::plan::{Asking, LoginRecord, check_agent, check_credential, plan};
 use crate::delegation::record::{Lineage, live};
-use crate::delegation::recorded::Recorded;
+use crate::delegation::recorded::{AgentRecord, Recorded};
 use crate::oauth::{Cause, Jti, Plain, SubjectRef, TokenFault};
 
 /// The result of checking a permit again.
@@ -22,8 +22,8 @@ pub enum Confirmed {
 /// What has to be written beside the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placement {
-    /// The user's reference, as recorded or as it will be.
-    pub subject: SubjectRef,
+    /// The user's reference, as recorded or as it will be; absent where no user is behind the token.
+    pub subject: Option<SubjectRef>,
     /// Whether the user was never met.
     pub is_new_subject: bool,
     /// Whether the actor comes into a task that another began.
@@ -58,20 +58,38 @@ pub fn confirm(permit: &Permit, locked: &Recorded, now: Timestamp) -> Confirmed 
                 check_credential(&lineage.stops, &terms.actor, &terms.client, terms.credential_at)
             });
             if let Err(fault) = checked {
-                return Confirmed::Refused(Fault::Actor(fault).cause(terms.has_actor_token));
+                return Confirmed::Refused(Fault::Actor(fault).cause(terms.agent_presented_as));
             }
             if lineage.stops.close(&terms.proposal.target) {
                 return Confirmed::Refused(Plain::TargetStopped.into());
             }
             Confirmed::Write(Placement {
-                subject: lineage.subject.reference,
+                subject: lineage.behind.subject().map(|subject| subject.reference),
                 is_new_subject: false,
                 is_new_in_task: terms.proposal.chain.len() > lineage.delegation.chain.len(),
                 is_first_acceptance: handover.is_some_and(|handover| handover.accepted_by.is_none()),
             })
         }
+        (Origin::Agent { .. }, Recorded::Agent(record)) => of_agent(terms, record, now),
         // Something else was read than what the permit is about.
-        (Origin::FirstHop(_) | Origin::Later { .. }, _) => Confirmed::Changed,
+        (Origin::FirstHop(_) | Origin::Agent { .. } | Origin::Later { .. }, _) => Confirmed::Changed,
+    }
+}
+
+fn of_agent(terms: &Terms, record: &AgentRecord, now: Timestamp) -> Confirmed {
+    let checked = check_agent(record.agent.as_ref(), &terms.client, now)
+        .and_then(|()| check_credential(&record.stops, &terms.actor, &terms.client, terms.credential_at));
+    match checked {
+        Err(fault) => Confirmed::Refused(Fault::Actor(fault).cause(terms.agent_presented_as)),
+        Ok(()) if record.stops.close(&terms.proposal.target) => {
+            Confirmed::Refused(Plain::TargetStopped.into())
+        }
+        Ok(()) => Confirmed::Write(Placement {
+            subject: None,
+            is_new_subject: false,
+            is_new_in_task: false,
+            is_first_acceptance: false,
+        }),
     }
 }
 
@@ -80,7 +98,7 @@ fn first_hop(terms: &Terms, hop: &FirstHop, record: &LoginRecord, now: Timestamp
         client: &terms.client,
         agent: &terms.actor,
         credential_at: terms.credential_at,
-        login: &terms.facts,
+        login: &hop.user.login,
         begins_until: hop.begins_until,
         lacks_nonce: hop.lacks_nonce,
         max_per_login: hop.max_per_login,
@@ -88,7 +106,7 @@ fn first_hop(terms: &Terms, hop: &FirstHop, record: &LoginRecord, now: Timestamp
         purpose: hop.purpose.as_ref(),
     };
     match plan(record, &asking, now) {
-        Err(fault) => Confirmed::Refused(fault.cause(terms.has_actor_token)),
+        Err(fault) => Confirmed::Refused(fault.cause(terms.agent_presented_as)),
         Ok(_) if record.stops.close(&terms.proposal.target) => {
             Confirmed::Refused(Plain::TargetStopped.into())
         }
@@ -96,7 +114,7 @@ fn first_hop(terms: &Terms, hop: &FirstHop, record: &LoginRecord, now: Timestamp
         Ok(_) => {
             let known = record.subject.as_ref().map(|subject| subject.reference);
             Confirmed::Write(Placement {
-                subject: known.unwrap_or(terms.subject.reference),
+                subject: known.or(Some(hop.user.subject.reference)),
                 is_new_subject: known.is_none(),
                 is_new_in_task: false,
                 is_first_acceptance: false,
@@ -105,15 +123,15 @@ fn first_hop(terms: &Terms, hop: &FirstHop, record: &LoginRecord, now: Timestamp
     }
 }
 
-/// Whether the new token is a direct child of `parent` as it is recorded now: it has the same task and login, expires no
-/// later, and adds at most the current actor to the chain.
+/// Whether the new token is a direct child of `parent` as it is recorded now: it has the same task and is on the same
+/// behalf, expires no later, and adds at most the current actor to the chain.
 fn is_child(terms: &Terms, parent: Jti, lineage: &Lineage) -> bool {
     let (own, from) = (&terms.proposal, &lineage.delegation);
     terms.task == from.task
-        && terms.login == from.login
+        && terms.behalf() == from.behalf
         && own.expires_at <= from.expires_at
         && own.ancestors.split_last() == Some((&parent, from.ancestors.as_slice()))
         && own.chain.ends_with(&from.chain)
         && own.chain.len() <= from.chain.len() + 1
-        && own.chain.first() == Some(&terms.actor.id)
+        && own.chain.first().or(from.behalf.agent()) == Some(&terms.actor.id)
 }

@@ -1,22 +1,20 @@
 //! What an exchange puts to policy.
 
-use std::sync::Arc;
-
 use super::report::Proposal;
 use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::delegation::actor::Acting;
-use crate::delegation::assurance::{Demands, login_age_seconds};
-use crate::delegation::record::{Login, TokenKind};
-use crate::oauth::Purpose;
-use crate::policy::Facts;
+use crate::delegation::assurance::Demands;
+use crate::delegation::record::TokenKind;
+use crate::oauth::{AgentId, Purpose};
+use crate::policy::{Delegator, Facts};
 
 /// The facts of one exchange, worked out from what would be granted.
 pub fn exchange_facts(
     config: &Config,
     acting: &Acting,
     proposal: &Proposal,
-    login: &Login,
+    delegator: Delegator,
     purpose: Option<&Purpose>,
     demands: Demands,
     now: Timestamp,
@@ -26,7 +24,7 @@ pub fn exchange_facts(
         class: acting.class().to_owned(),
         workload_issuer: acting.workload_issuer().cloned(),
         client: acting.client.id.clone(),
-        prior_actors: proposal.chain.get(1..).unwrap_or_default().to_vec(),
+        prior_actors: prior_actors(proposal, &delegator),
         target: proposal.target.clone(),
         is_task_token: proposal.kind == TokenKind::Task,
         brings_in: proposal.brings_in.clone(),
@@ -41,12 +39,18 @@ pub fn exchange_facts(
         depth: u8::try_from(proposal.chain.len()).unwrap_or(u8::MAX),
         hop: u8::try_from(proposal.ancestors.len()).unwrap_or(u8::MAX),
         purpose: purpose.cloned(),
-        login: Arc::clone(&login.facts),
-        login_age_seconds: login_age_seconds(login, now),
+        delegator,
         max_age_seconds: demands.max_age_seconds.map(i64::from),
         lifetime_seconds: proposal.lifetime_seconds(),
         now,
     }
+}
+
+/// The agents before the one that acts, newest first. The agent whose task it is counts as one of them.
+fn prior_actors(proposal: &Proposal, delegator: &Delegator) -> Vec<AgentId> {
+    let before = proposal.chain.get(1..).unwrap_or_default();
+    let first = delegator.agent().filter(|_| !proposal.chain.is_empty());
+    before.iter().chain(first).cloned().collect()
 }
 
 /// Whether the target is on the onward list of the subject token's target. It is read from the configuration again, so

@@ -12,10 +12,12 @@ use crate::delegation::actor::Acting;
 use crate::delegation::answers::SealedAnswer;
 use crate::delegation::record::Grounds;
 use crate::delegation::record::{
-    Agent, AgentState, Delegation, Handover, Lineage, Login, Subject, Task, TokenKind,
+    Agent, AgentState, Behalf, Behind, Delegation, Delegator, Handover, Lineage, Login, SignedIn, Subject,
+    Task, TokenForm, TokenKind,
 };
 use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::stops::{StopNumber, Stops};
+use crate::oauth::exchange::Reading;
 use crate::oauth::{
     AgentId, ClientId, ExchangeRequest, HandoverRequest, Issuer, Jkt, Jti, LoginId, Params, Recipient, Scope,
     SubjectRef, TargetId, TaskId,
@@ -61,7 +63,7 @@ pub(crate) fn config_with(tables: &str) -> Config {
 }
 
 pub(crate) fn config() -> Config {
-    let mut config = config_with(ELSEWHERE);
+    let mut config = config_with(&format!("{ELSEWHERE}{}", definition::NIGHTLY));
     let elsewhere = TargetId::new("elsewhere");
     let age_agent = config.registry.clients.get_mut(&ClientId::new("age-agent")).unwrap();
     Arc::make_mut(age_agent).targets.insert(elsewhere.clone());
@@ -121,6 +123,17 @@ pub(crate) fn age_agent(world: &World) -> Acting {
     }
 }
 
+/// A fresh pod of the nightly job.
+pub(crate) fn nightly_job(world: &World) -> Acting {
+    let issuer = &world.config.registry.workload_issuers[&Issuer::new(definition::WORKLOADS)];
+    let class = issuer.classes.iter().find(|class| class.name == "nightly").unwrap();
+    Acting {
+        id: AgentId::new("agent_nightly"),
+        client: Arc::clone(&world.config.registry.clients[&ClientId::new("nightly-jobs")]),
+        workload: Some(VerifiedWorkload::for_tests(issuer.issuer.clone(), Arc::clone(class), None, "pod-1")),
+    }
+}
+
 pub(crate) fn agent(acting: &Acting) -> Agent {
     acting.to_agent(NOW)
 }
@@ -161,6 +174,15 @@ impl Scene {
             let token = delegation(TokenKind::Task, DEPUTY, "tickets:search tickets:book age_over_18");
             (own(world, "assistant", &token), recorded(world, token, None))
         })
+    }
+
+    /// A pod of the nightly job asks for itself, for `reports:read` at `reports`. Nothing is recorded yet.
+    pub(crate) fn alone() -> Self {
+        let mut scene = Self::with("nightly-jobs", &first("audience=tickets&scope=a"), |world| {
+            (Verified { subject: SubjectResult::None, actor: Ok(nightly_job(world)) }, Recorded::Unread)
+        });
+        scene.ask("audience=reports&scope=reports:read");
+        scene
     }
 
     /// The assistant's token for the age agent, taken onward to `tickets` by a fresh instance of that agent.
@@ -220,6 +242,10 @@ impl Scene {
         let form = match self.verified.subject {
             SubjectResult::Login(_) => first(what),
             SubjectResult::Own(_) => later(what),
+            SubjectResult::None => {
+                self.request = parse_of_agent(what);
+                return self;
+            }
         };
         self.request = parse(&form);
         self.request.actor = actor;
@@ -276,15 +302,17 @@ fn later(what: &str) -> String {
 }
 
 fn parse(form: &str) -> ExchangeRequest {
-    let own = Issuer::new(DEPUTY);
-    let reading = crate::oauth::exchange::Reading {
-        issuer: &own,
-        // The token of these forms says nothing of its issuer.
-        claimed_issuer: None,
-        target_of: &|_| None,
-        default_scope: &|_| None,
-    };
-    ExchangeRequest::parse(&Params::parse(form.as_bytes()).unwrap(), reading).unwrap()
+    ExchangeRequest::parse(&Params::parse(form.as_bytes()).unwrap(), reading(&Issuer::new(DEPUTY))).unwrap()
+}
+
+fn parse_of_agent(form: &str) -> ExchangeRequest {
+    let params = Params::parse(form.as_bytes()).unwrap();
+    ExchangeRequest::parse_of_agent(&params, reading(&Issuer::new(DEPUTY))).unwrap()
+}
+
+const fn reading(own: &Issuer) -> Reading<'_> {
+    // The token of these forms says nothing of its issuer.
+    Reading { issuer: own, claimed_issuer: None, target_of: &|_| None, default_scope: &|_| None }
 }
 
 fn own(world: &World, client: &str, token: &Delegation) -> Verified {
@@ -298,7 +326,7 @@ pub(crate) fn delegation(kind: TokenKind, target: &str, scope: &str) -> Delegati
         jti: Jti::new(id(10)),
         kind,
         task: TaskId::new(id(11)),
-        login: LoginId::new(id(12)),
+        behalf: Behalf::User(LoginId::new(id(12))),
         ancestors: Vec::new(),
         chain: vec![AgentId::new("agent_of_assistant")],
         client: ClientId::new("assistant"),
@@ -306,7 +334,7 @@ pub(crate) fn delegation(kind: TokenKind, target: &str, scope: &str) -> Delegati
         scope: Scope::parse(scope).unwrap(),
         issued_at: NOW,
         expires_at: NOW.plus(Lifetime::from_seconds(600)),
-        kid: "key-1".to_owned(),
+        form: TokenForm::Jwt { kid: "key-1".to_owned() },
         classes: vec!["client".to_owned()],
         grounds: Grounds::default(),
         as_of: StopNumber::default(),
@@ -326,6 +354,14 @@ fn recorded(world: &World, token: Delegation, answer: Option<SealedAnswer>) -> R
     Recorded::Token(Box::new(TokenRecord { lineage, answer, ..TokenRecord::default() }))
 }
 
+/// The user who is behind a token, with their login.
+pub(crate) fn user_of(lineage: &Lineage) -> &SignedIn {
+    match &lineage.behind {
+        Behind::User(user) => user,
+        Behind::Agent(agent) => panic!("{agent} acts for itself"),
+    }
+}
+
 /// What is recorded of a token of the assistant.
 pub(crate) fn lineage(world: &World, token: Delegation) -> Lineage {
     let ends_at = NOW.plus(Lifetime::from_seconds(1800));
@@ -336,7 +372,7 @@ pub(crate) fn lineage(world: &World, token: Delegation) -> Lineage {
             id: token.task,
             client: token.client.clone(),
             agent: token.chain[0].clone(),
-            subject,
+            delegator: Delegator::User(subject),
             session: None,
             is_found_by_session: false,
             purpose: None,
@@ -345,21 +381,23 @@ pub(crate) fn lineage(world: &World, token: Delegation) -> Lineage {
             expires_at: ends_at,
             ended: None,
         },
-        login: Login {
-            id: token.login,
-            task: token.task,
-            facts: Arc::new(facts()),
-            as_of: StopNumber::default(),
-            ends_at,
-        },
-        subject: Subject {
-            reference: subject,
-            issuer: Issuer::new(PROVIDER),
-            upstream: "alice".to_owned(),
-            cutoff: None,
-            is_stopped: false,
-            stopped: StopNumber::default(),
-        },
+        behind: Behind::user(
+            Subject {
+                reference: subject,
+                issuer: Issuer::new(PROVIDER),
+                upstream: "alice".to_owned(),
+                cutoff: None,
+                is_stopped: false,
+                stopped: StopNumber::default(),
+            },
+            Login {
+                id: token.behalf.login().unwrap(),
+                task: token.task,
+                facts: Arc::new(facts()),
+                as_of: StopNumber::default(),
+                ends_at,
+            },
+        ),
         agents: vec![Agent { state: AgentState::Active, ..agent(&own_agent(world, "assistant")) }],
         is_key_trusted: true,
         stops: Stops::default(),

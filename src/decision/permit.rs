@@ -1,17 +1,14 @@
 //! The permit: the proof that a token may be issued. Its field is private, so only [`super::decide`] makes one, and
 //! [`crate::issuance::issue`] requires one.
 
-use std::sync::Arc;
-
 use super::report::Proposal;
 use crate::base::time::Timestamp;
 use crate::delegation::answers::SealedAnswer;
 use crate::delegation::binding::PinnedUse;
 use crate::delegation::plan::TaskPlan;
 use crate::delegation::quota::AgentQuotas;
-use crate::delegation::record::{Agent, Grounds, Login, Subject, Task};
-use crate::oauth::{ClientId, Jti, LoginId, Purpose, ScopeToken, TargetId, TaskId};
-use crate::verification::LoginFacts;
+use crate::delegation::record::{Agent, Behalf, Behind, Grounds, SignedIn, Task};
+use crate::oauth::{AgentId, ClientId, Jti, PresentedAs, Purpose, ScopeToken, TargetId, TaskId};
 
 /// The proof that everything was checked and a token may be issued on these terms.
 #[derive(Clone, Debug)]
@@ -43,17 +40,14 @@ pub struct Terms {
     pub proposal: Proposal,
     /// The client it is issued to.
     pub client: ClientId,
-    /// Whether the actor was presented by an actor token, which decides whose fault a later refusal is.
-    pub has_actor_token: bool,
+    /// What the actor was presented as, which decides whose fault a later refusal is.
+    pub agent_presented_as: PresentedAs,
     /// When the actor's credential was issued, in whole seconds since the epoch; absent for a client's own agent.
     pub credential_at: Option<i64>,
     /// The row of the current actor, to be inserted if it is not yet recorded. An existing row is left unchanged.
     pub actor: Agent,
-    /// The user. The reference is used only if the user is not yet recorded.
-    pub subject: Subject,
+    /// The task; for a token about the agent itself its own identifier.
     pub task: TaskId,
-    pub login: LoginId,
-    pub facts: Arc<LoginFacts>,
     /// What policy let it through.
     pub grounds: Grounds,
     /// Where the token comes from.
@@ -67,13 +61,52 @@ pub struct Terms {
     pub answers: Vec<KnownAnswer>,
 }
 
+/// Who is behind a token that is to be issued.
+#[derive(Clone, Copy, Debug)]
+pub enum OnBehalfOf<'a> {
+    /// A user. At the first hop their reference counts only if they are not yet recorded.
+    User(&'a SignedIn),
+    /// The agent whose task it is.
+    Agent(&'a AgentId),
+}
+
+impl Terms {
+    /// Who is behind the token.
+    pub const fn on_behalf_of(&self) -> OnBehalfOf<'_> {
+        match &self.origin {
+            Origin::FirstHop(hop) => OnBehalfOf::User(&hop.user),
+            Origin::Agent { .. } => OnBehalfOf::Agent(&self.actor.id),
+            Origin::Later { behind: Behind::User(user), .. } => OnBehalfOf::User(user),
+            Origin::Later { behind: Behind::Agent(agent), .. } => OnBehalfOf::Agent(agent),
+        }
+    }
+
+    /// The user that is behind the token, with their login.
+    pub const fn user(&self) -> Option<&SignedIn> {
+        match self.on_behalf_of() {
+            OnBehalfOf::User(user) => Some(user),
+            OnBehalfOf::Agent(_) => None,
+        }
+    }
+
+    /// On whose behalf the token is issued, as it is recorded.
+    pub fn behalf(&self) -> Behalf {
+        match self.on_behalf_of() {
+            OnBehalfOf::User(user) => Behalf::User(user.login.id),
+            OnBehalfOf::Agent(agent) => Behalf::Agent(agent.clone()),
+        }
+    }
+}
+
 /// Where a token comes from.
 #[derive(Clone, Debug)]
 pub enum Origin {
     /// A login token.
     FirstHop(Box<FirstHop>),
+    /// The agent itself. It begins this task, or gets a token about itself.
+    Agent { task: Option<Box<Task>> },
     /// A token of Deputy's own. An accepted one is a handover.
-    Later { parent: Jti, is_accepted: bool },
+    Later { parent: Jti, behind: Behind, is_accepted: bool },
 }
 
 /// What the first hop does with the task: it begins one, or joins one.
@@ -82,8 +115,8 @@ pub struct FirstHop {
     pub plan: TaskPlan,
     /// The task as it begins, or as it was found.
     pub task: Task,
-    /// The login as it is added, or as it was found.
-    pub login: Login,
+    /// The user, and the login as it is added, or as it was found.
+    pub user: SignedIn,
     /// Until when the login token may begin a task, or join one that it has not fed; absent if it always may.
     pub begins_until: Option<Timestamp>,
     /// Whether the login token begins no task because it has no `nonce`; it may join one.

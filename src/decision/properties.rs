@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::fixtures::{DEPUTY, NOW, Scene, config_with};
+use super::fixtures::{DEPUTY, NOW, Scene, config_with, user_of};
 use super::report::Proposal;
 use super::{Confirmed, Origin, Placement, SubjectResult, Terms, World, confirm};
 use crate::base::time::Lifetime;
@@ -14,10 +14,10 @@ use crate::client_auth::AuthenticatedClient;
 use crate::config::Config;
 use crate::delegation::actor::Acting;
 use crate::delegation::record::Grounds;
-use crate::delegation::record::{Delegation, Lineage, TokenKind};
+use crate::delegation::record::{Behind, Delegation, Lineage, TokenForm, TokenKind};
 use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::stops::{StopNumber, Stops};
-use crate::oauth::{AgentId, ClientId, Jkt, Jti, Scope, TargetId};
+use crate::oauth::{AgentId, CertificateHash, ClientId, Confirmation, Jkt, Jti, Scope, TargetId};
 use crate::policy::PolicySet;
 use crate::registry::TargetProof;
 use crate::testing::definition::{client_section, replaced};
@@ -72,13 +72,16 @@ struct Ask {
     /// Ask only for words that the subject token holds.
     is_modest: bool,
     seconds_later: u32,
-    /// The key that is proven.
-    proven: Option<Jkt>,
+    /// The key or the certificate that is proven.
+    proven: Option<Confirmation>,
 }
 
 fn asks() -> impl Strategy<Value = Vec<Ask>> {
     let words = proptest::sample::subsequence(WORDS.to_vec(), 1..=3);
-    let key = proptest::option::of((0_u8..2).prop_map(|key| Jkt::new([key; 32])));
+    let key = proptest::option::of((0_u8..3).prop_map(|number| match number {
+        2 => Confirmation::Certificate(CertificateHash::new([1; 32])),
+        key => Confirmation::Key(Jkt::new([key; 32])),
+    }));
     let ask = (0..SERVICES, 0..=SERVICES, words, any::<bool>(), 0_u32..40, key).prop_map(
         |(service, target, words, is_modest, seconds_later, proven)| Ask {
             service,
@@ -93,12 +96,12 @@ fn asks() -> impl Strategy<Value = Vec<Ask>> {
 }
 
 fn as_delegation(terms: &Terms) -> Delegation {
-    let Terms { jti, proposal, client, task, login, .. } = terms;
+    let Terms { jti, proposal, client, task, .. } = terms;
     Delegation {
         jti: *jti,
         kind: proposal.kind.clone(),
         task: *task,
-        login: *login,
+        behalf: terms.behalf(),
         ancestors: proposal.ancestors.clone(),
         chain: proposal.chain.clone(),
         client: client.clone(),
@@ -106,7 +109,7 @@ fn as_delegation(terms: &Terms) -> Delegation {
         scope: proposal.scope.clone(),
         issued_at: proposal.issued_at,
         expires_at: proposal.expires_at,
-        kid: String::new(),
+        form: TokenForm::Jwt { kid: String::new() },
         classes: proposal.classes.clone(),
         grounds: Grounds::default(),
         as_of: StopNumber::default(),
@@ -126,7 +129,7 @@ fn reach(
     scope: &Scope,
 ) -> BTreeSet<TargetId> {
     let mut open: Vec<TargetId> = match kind {
-        TokenKind::Access => vec![target.clone()],
+        TokenKind::Access | TokenKind::Agent => vec![target.clone()],
         TokenKind::Task | TokenKind::Handover(_) => config
             .registry
             .targets
@@ -167,7 +170,7 @@ fn check(
     let grown: Vec<AgentId> = std::iter::once(&actor.id).chain(&parent.chain).cloned().collect();
     let is_right_chain = match parent.kind {
         TokenKind::Task | TokenKind::Handover(_) => child.chain == parent.chain,
-        TokenKind::Access => child.chain == grown,
+        TokenKind::Access | TokenKind::Agent => child.chain == grown,
     };
     if !is_right_chain {
         return Err(format!("chain {:?} came of {:?}", child.chain, parent.chain));
@@ -185,7 +188,7 @@ fn check_key(
     config: &Config,
     parent: Option<&Delegation>,
     child: &Proposal,
-    (actor, proven): (&Acting, Option<Jkt>),
+    (actor, proven): (&Acting, Option<Confirmation>),
 ) -> Result<(), String> {
     if child.bound_to.is_some() && child.bound_to != proven {
         return Err(format!("bound to {:?} by who proved {proven:?}", child.bound_to));
@@ -194,7 +197,7 @@ fn check_key(
     if let Some(key) = task_token.and_then(|parent| parent.bound_to)
         && proven != Some(key)
     {
-        return Err(format!("a token that is bound to {key} was continued with {proven:?}"));
+        return Err(format!("a token that is bound to {key:?} was continued with {proven:?}"));
     }
     let target = config.registry.targets.get(&child.target);
     let is_secret = !actor.client.authentication.proves_key();
@@ -233,13 +236,12 @@ pub(super) fn record(before: Option<&Lineage>, terms: &Terms, acting: &Acting) -
             delegation,
             ancestors: Vec::new(),
             task: hop.task.clone(),
-            login: hop.login.clone(),
-            subject: terms.subject.clone(),
+            behind: Behind::User(Box::new(hop.user.clone())),
             agents: vec![agent],
             is_key_trusted: true,
             stops: Stops::default(),
         },
-        (None, Origin::Later { .. }) => panic!("the first token comes from a login"),
+        (None, Origin::Agent { .. } | Origin::Later { .. }) => panic!("the first token comes from a login"),
     }
 }
 
@@ -261,9 +263,11 @@ fn question(world: &World, ask: &Ask, held: Option<&Held>, number: u128) -> (Sce
     };
     scene.ask(&format!("audience={audience}&scope={}", words.join(" ")));
     scene.world = world.clone();
-    scene.client = AuthenticatedClient::for_tests(actor.client.clone(), Vec::new());
+    let certificate = ask.proven.and_then(Confirmation::certificate);
+    scene.client =
+        AuthenticatedClient::for_tests(actor.client.clone(), Vec::new()).holding_for_tests(certificate);
     scene.verified.actor = Ok(actor.clone());
-    scene.proof = ask.proven.map(VerifiedProof::for_tests);
+    scene.proof = ask.proven.and_then(Confirmation::key).map(VerifiedProof::for_tests);
     scene.fresh.jti = Jti::new(uuid::Uuid::from_u128(number));
     match held {
         None => {
@@ -311,7 +315,7 @@ fn play(world: &World, asks: &[Ask], plant: Plant) -> Result<usize, String> {
             }
         }
         let lineage = record(held.as_ref().map(|held| &held.lineage), &terms, &actor);
-        if terms.proposal.expires_at > lineage.login.ends_at.min(lineage.task.expires_at) {
+        if terms.proposal.expires_at > user_of(&lineage).login.ends_at.min(lineage.task.expires_at) {
             return Err("outlives login or task".to_owned());
         }
         granted += 1;
@@ -323,7 +327,7 @@ fn play(world: &World, asks: &[Ask], plant: Plant) -> Result<usize, String> {
 /// What the second look at a permitted later hop has to say while nothing changes.
 fn write_of(terms: &Terms, held: &Held) -> Confirmed {
     Confirmed::Write(Placement {
-        subject: held.lineage.subject.reference,
+        subject: Some(user_of(&held.lineage).subject.reference),
         is_new_subject: false,
         is_new_in_task: terms.proposal.chain.len() > held.lineage.delegation.chain.len(),
         is_first_acceptance: false,
@@ -357,7 +361,7 @@ fn long_chain() -> Vec<Ask> {
         words: words.to_vec(),
         is_modest: false,
         seconds_later: 1,
-        proven: Some(Jkt::new([7; 32])),
+        proven: Some(Confirmation::Key(Jkt::new([7; 32]))),
     };
     vec![ask(0, SERVICES, &["b", "c"]), ask(0, 2, &["b"]), ask(2, 3, &["b"]), ask(3, 4, &["b"])]
 }
@@ -370,7 +374,7 @@ fn the_long_chain_is_granted_at_every_hop() {
 #[test]
 fn a_planted_widening_is_caught() {
     let plants: [(&str, Plant); 7] = [
-        ("another key", |terms| terms.proposal.bound_to = Some(Jkt::new([8; 32]))),
+        ("another key", |terms| terms.proposal.bound_to = Some(Confirmation::Key(Jkt::new([8; 32])))),
         ("lost key", |terms| terms.proposal.bound_to = None),
         ("scope", |terms| terms.proposal.scope = Scope::parse("a b c d").unwrap()),
         ("lifetime", |terms| {

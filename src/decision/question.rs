@@ -6,7 +6,9 @@ use crate::base::words::words;
 use crate::client_auth::{AuthenticatedClient, PlatformWay};
 use crate::config::Config;
 use crate::delegation::actor::Acting;
-use crate::oauth::{ExchangeRequest, Jkt, Jti, LoginId, SubjectRef, TaskId};
+use crate::oauth::{
+    Confirmation, ExchangeRequest, Jti, LoginId, PresentedAs, SubjectRef, SubjectToken, TaskId,
+};
 use crate::policy::PolicySet;
 use crate::verification::{NotALogin, NotVerified, VerifiedLogin, VerifiedOwn, VerifiedProof};
 
@@ -25,7 +27,25 @@ pub struct World {
 pub struct Verified {
     pub subject: SubjectResult,
     /// The actor: the agent of the actor token where one was sent, else the client's own agent.
-    pub actor: Result<Acting, NotVerified>,
+    pub actor: Result<Acting, NoActor>,
+}
+
+/// Why it is not known who acts.
+#[derive(Debug)]
+pub enum NoActor {
+    /// The credential of the agent.
+    NotVerified(NotVerified),
+    /// The agent is named by the key that the request proves, and it proves none.
+    KeyMissing,
+}
+
+impl<E> From<E> for NoActor
+where
+    NotVerified: From<E>,
+{
+    fn from(error: E) -> Self {
+        Self::NotVerified(error.into())
+    }
 }
 
 /// The result of verifying the subject token, by its kind.
@@ -35,6 +55,8 @@ pub enum SubjectResult {
     Login(Result<Box<VerifiedLogin>, NotALogin>),
     /// A token of Deputy's own: a later hop.
     Own(Result<VerifiedOwn, NotVerified>),
+    /// There is none: the agent asks for itself.
+    None,
 }
 
 /// Candidate identifiers for new records, made before the decision. Those that it does not need are dropped.
@@ -60,6 +82,8 @@ words! {
         ClientAssertion => "client_assertion",
         /// As the actor token, without client authentication: the platform's credential alone.
         ActorTokenAlone => "actor_token_alone",
+        /// As the assertion of the jwt-bearer grant: the platform's credential alone.
+        Assertion => "assertion",
     }
 }
 
@@ -78,21 +102,29 @@ impl Question<'_> {
     /// How the credential of the agent came.
     pub fn way_in(&self) -> WayIn {
         match self.client.platform().map(|credential| credential.way()) {
-            Some(PlatformWay::Assertion) => WayIn::ClientAssertion,
+            Some(PlatformWay::Assertion(_)) => WayIn::ClientAssertion,
             Some(PlatformWay::ActorToken) => WayIn::ActorTokenAlone,
+            Some(PlatformWay::Grant) => WayIn::Assertion,
             None if self.request.actor.is_some() => WayIn::ActorToken,
             None => WayIn::Client,
         }
     }
 
-    /// Whether the agent is that of a credential that the request presents, as its actor token or as the credential of
-    /// its client.
-    pub fn has_actor_token(&self) -> bool {
-        self.request.actor.is_some() || self.client.platform().is_some()
+    /// What named the agent: its actor token, the credential of its client, or the assertion of the jwt-bearer grant.
+    /// Where that is nothing but client authentication, a fault of the agent is one of the subject token: the caller has
+    /// presented nothing else that it could change.
+    pub fn agent_presented_as(&self) -> PresentedAs {
+        match self.way_in() {
+            WayIn::Assertion => PresentedAs::Grant,
+            WayIn::Client if self.request.subject != SubjectToken::None => PresentedAs::Subject,
+            WayIn::Client | WayIn::ActorToken | WayIn::ClientAssertion | WayIn::ActorTokenAlone => {
+                PresentedAs::Actor
+            }
+        }
     }
 
-    /// The key that the request proved.
-    pub fn proven(&self) -> Option<Jkt> {
-        self.proof.map(VerifiedProof::thumbprint)
+    /// What the request proved: a key, or else its client certificate.
+    pub fn proven(&self) -> Option<Confirmation> {
+        self.client.proven(self.proof)
     }
 }

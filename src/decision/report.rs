@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::question::{Question, SubjectResult, WayIn};
 use crate::base::time::Timestamp;
 use crate::config::Config;
-use crate::delegation::record::TokenKind;
+use crate::delegation::record::{DelegatorKind, TokenKind};
 use crate::oauth::{
-    AgentId, Audience, Cause, ClientId, CredentialHash, Jkt, Jti, LoginId, Purpose, Recipient, Scope,
-    ScopeToken, SubjectRef, TargetId, TaskId,
+    AgentId, Audience, Cause, ClientId, Confirmation, CredentialHash, Jti, LoginId, Purpose, Recipient,
+    Scope, ScopeToken, SubjectRef, TargetId, TaskId,
 };
 use crate::policy::{self, BroughtIn, Facts};
 use crate::registry::Target;
@@ -105,6 +105,8 @@ pub struct Who {
     /// The chain of actors, current actor first. Until the scope check has passed, this is the chain of the subject
     /// token; afterwards it is the chain of the proposed token.
     pub chain: Vec<AgentId>,
+    /// Whether a user or an agent is behind the task, as far as that is known.
+    pub delegator: Option<DelegatorKind>,
     /// The user, if known to the record.
     pub subject: Option<SubjectRef>,
     /// The facts of the login that was presented; at the first hop only.
@@ -119,8 +121,8 @@ pub struct Who {
     pub parent: Option<Jti>,
     /// Whom the agent asks to bring in, if the configuration or the record knows them.
     pub handed_to: Option<Recipient>,
-    /// The key that the request proved.
-    pub proven: Option<Jkt>,
+    /// What the request proved: a key, or else its client certificate.
+    pub proven: Option<Confirmation>,
     /// The platform's credential that the actor was presented by.
     pub credential: Option<CredentialHash>,
 }
@@ -159,8 +161,8 @@ pub struct Proposal {
     pub accepted_from: Option<AgentId>,
     /// Whom the agent brings in, where it hands over.
     pub brings_in: Option<BroughtIn>,
-    /// The key that it is bound to.
-    pub bound_to: Option<Jkt>,
+    /// The key or the certificate that it is bound to.
+    pub bound_to: Option<Confirmation>,
     /// `iat`, in whole seconds.
     pub issued_at: Timestamp,
     /// `exp`, in whole seconds.
@@ -213,6 +215,7 @@ impl Report {
                 agent: None,
                 class: None,
                 chain: Vec::new(),
+                delegator: None,
                 subject: None,
                 presented: None,
                 login: None,

@@ -36,23 +36,24 @@ impl Revocation {
 /// the `agent` that asks, only the tokens of that agent are its own; a handover is its giver's.
 ///
 /// # Errors
-/// [`Plain::TokenOfOtherClient`]: it was issued to another client, or another agent is its current actor.
+/// [`Plain::TokenOfOtherClient`]: it was issued to another client, or it is another agent's.
 pub fn revocation(
     client: &ClientId,
     agent: Option<&AgentId>,
     token: &Delegation,
-    task: &Task,
+    task: Option<&Task>,
 ) -> Result<Revocation, Plain> {
-    if token.client != *client || agent.is_some_and(|agent| token.actor() != Some(agent)) {
+    if token.client != *client || agent.is_some_and(|agent| token.holder() != Some(agent)) {
         return Err(Plain::TokenOfOtherClient);
     }
-    let ends = match (&token.kind, token.actor()) {
-        (TokenKind::Task, Some(actor)) if *actor == task.agent => Ends::Task,
-        (TokenKind::Task, Some(actor)) => Ends::Engagement(actor.clone()),
+    let is_begun_by = |agent: &AgentId| task.is_some_and(|task| *agent == task.agent);
+    let ends = match (&token.kind, token.holder()) {
+        (TokenKind::Task, Some(agent)) if is_begun_by(agent) => Ends::Task,
+        (TokenKind::Task, Some(agent)) => Ends::Engagement(agent.clone()),
         (TokenKind::Handover(handover), _) => {
             handover.accepted_by.clone().map_or(Ends::Token, Ends::Engagement)
         }
-        (TokenKind::Task, None) | (TokenKind::Access, _) => Ends::Token,
+        (TokenKind::Task, None) | (TokenKind::Access | TokenKind::Agent, _) => Ends::Token,
     };
     Ok(Revocation { jti: token.jti, ends })
 }

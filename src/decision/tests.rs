@@ -1,16 +1,19 @@
 //! The decision, called without server, database or clock.
 
+mod alone;
+
 use std::sync::Arc;
 
 use super::fixtures::{DEPUTY, NOW, Scene, agent, config, login, own_agent};
 use super::*;
 use crate::base::time::Lifetime;
+use crate::delegation::alone::KnownToken;
 use crate::delegation::answers::SealedAnswer;
 use crate::delegation::plan::{LoginRecord, TaskPlan};
 use crate::delegation::record::{AgentState, EndReason, Ended, Login, Task, TokenKind};
 use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::oauth::{Cause, ClientId, Plain, ScopeToken, TargetId, TokenFault};
-use crate::verification::{MayAct, NotVerified};
+use crate::verification::{KeysUnknown, MayAct, NotVerified};
 
 mod handovers;
 
@@ -55,7 +58,7 @@ const FIRST_HOP: &[FaultAt] = &[
         scene.verified.subject = SubjectResult::Login(Err(TokenFault::Expired.into()));
     }),
     (Check::Actor, "signature", |scene| {
-        scene.verified.actor = Err(NotVerified::Fault(TokenFault::Signature));
+        scene.verified.actor = Err(TokenFault::Signature.into());
     }),
     (Check::Binding, "may_act", |scene| {
         let someone_else =
@@ -130,7 +133,7 @@ fn the_checks_before_the_decision_are_reported_in_the_same_order() {
 #[test]
 fn a_fault_of_the_subject_that_only_the_record_shows_comes_before_one_of_the_actor_token() {
     let mut scene = Scene::onward();
-    scene.verified.actor = Err(NotVerified::Fault(TokenFault::Signature));
+    scene.verified.actor = Err(TokenFault::Signature.into());
     assert_eq!(ended(&scene), (Check::Actor, "signature".to_owned()));
     scene.lineage(|lineage| lineage.task.ended = Some(Ended { at: NOW, why: EndReason::TaskDone }));
     assert_eq!(ended(&scene), (Check::Subject, "task_ended".to_owned()));
@@ -139,9 +142,10 @@ fn a_fault_of_the_subject_that_only_the_record_shows_comes_before_one_of_the_act
 #[test]
 fn what_cannot_be_known_is_neither_a_permit_nor_a_refusal() {
     let mut scene = Scene::first_hop();
-    scene.verified.subject = SubjectResult::Login(Err(NotVerified::Unavailable("no keys".to_owned()).into()));
+    let why = KeysUnknown::NotAskedAgain;
+    scene.verified.subject = SubjectResult::Login(Err(NotVerified::Unavailable(why.clone()).into()));
     let decision = scene.decide();
-    assert_eq!(decision.outcome.unwrap_err(), Denial::Unknown(Unknown::IssuerKeys("no keys".to_owned())));
+    assert_eq!(decision.outcome.unwrap_err(), Denial::Unknown(Unknown::IssuerKeys(why)));
 
     let mut scene = Scene::first_hop();
     scene.policy(
@@ -235,7 +239,7 @@ fn whether_a_target_is_listed_onward_is_a_fact_of_its_own() {
         &config,
         acting,
         proposal,
-        &lineage.login,
+        crate::policy::Delegator::user(&super::fixtures::user_of(&lineage).login.facts, 0),
         None,
         crate::delegation::assurance::Demands::default(),
         NOW,
@@ -259,7 +263,7 @@ fn fed(scene: &Scene, ended: Option<Ended>) -> (Login, Task) {
     let token = super::fixtures::delegation(TokenKind::Task, DEPUTY, "tickets:search");
     let mut lineage = super::fixtures::lineage(&scene.world, token);
     lineage.task.ended = ended;
-    (lineage.login, lineage.task)
+    (super::fixtures::user_of(&lineage).login.clone(), lineage.task)
 }
 
 #[test]
@@ -296,7 +300,8 @@ fn a_stopped_user_and_a_banned_agent_are_found_by_their_checks() {
         &scene.world,
         super::fixtures::delegation(TokenKind::Task, DEPUTY, "tickets:search"),
     );
-    record.subject = Some(crate::delegation::record::Subject { cutoff: Some(NOW), ..lineage.subject });
+    let subject = super::fixtures::user_of(&lineage).subject.clone();
+    record.subject = Some(crate::delegation::record::Subject { cutoff: Some(NOW), ..subject });
     scene.recorded = Recorded::Login(Box::new(record));
     assert_eq!(ended(&scene), (Check::Subject, "subject_cut_off".to_owned()));
 }
@@ -363,7 +368,8 @@ fn a_resource_server_sees_only_live_access_tokens_for_its_own_target() {
     let scene = Scene::first_hop();
     let config = &scene.world.config;
     let token = |kind, target: &str| {
-        super::fixtures::lineage(&scene.world, super::fixtures::delegation(kind, target, "tickets:search"))
+        let token = super::fixtures::delegation(kind, target, "tickets:search");
+        KnownToken::InTask(Box::new(super::fixtures::lineage(&scene.world, token)))
     };
     let server = ClientId::new("tickets-api");
     assert!(is_active_for(config, &server, &token(TokenKind::Access, "tickets"), NOW));
@@ -380,7 +386,8 @@ fn a_client_revokes_its_own_tokens_and_by_a_task_token_the_task() {
     let access = super::fixtures::delegation(TokenKind::Access, "tickets", "tickets:search");
     let token = super::fixtures::delegation(TokenKind::Task, DEPUTY, "tickets:search");
     let task = super::fixtures::lineage(&Scene::first_hop().world, token.clone()).task;
-    let ends = |client: &ClientId, token| revocation(client, None, token, &task).map(|revoked| revoked.ends);
+    let ends =
+        |client: &ClientId, token| revocation(client, None, token, Some(&task)).map(|revoked| revoked.ends);
     assert_eq!(ends(&mine, &access), Ok(Ends::Token));
     assert_eq!(ends(&mine, &token), Ok(Ends::Task));
     assert_eq!(ends(&ClientId::new("other"), &token), Err(Plain::TokenOfOtherClient));

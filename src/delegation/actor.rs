@@ -32,18 +32,38 @@ impl Acting {
     /// without `may_act_as_agent`.
     pub fn check(&self) -> Result<(), TokenFault> {
         match &self.workload {
-            Some(workload) if !workload.class().clients.contains(&self.client.id) => {
+            Some(workload)
+                if !workload.class().clients.contains(&self.client.id) && !self.is_own_client() =>
+            {
                 Err(TokenFault::ClassNotForClient)
             }
             Some(_) => Ok(()),
             None => match self.client.authentication {
-                ClientAuthentication::PrivateKeyJwt { .. } => Ok(()),
+                ClientAuthentication::PrivateKeyJwt { .. }
+                | ClientAuthentication::Tls(_)
+                | ClientAuthentication::SelfSignedTls { .. } => Ok(()),
                 // Its actor is the agent that its credential names, so it has none of its own.
                 ClientAuthentication::Workload => Err(TokenFault::ClassNotForClient),
                 _ if self.client.may_act_as_agent => Ok(()),
                 _ => Err(TokenFault::SecretClientAsAgent),
             },
         }
+    }
+
+    /// Whether no client presents it, so that it is its own.
+    pub fn is_own_client(&self) -> bool {
+        self.client.id.as_str() == self.id.as_str()
+    }
+
+    /// Whether it may begin tasks of its own: its class says so, or the client that has authenticated.
+    pub fn begins_tasks(&self, is_client_authenticated: bool) -> bool {
+        self.workload_class().is_some_and(|class| class.begins_tasks)
+            || (is_client_authenticated && self.client.begins_tasks)
+    }
+
+    /// Whether its class gives it tokens about itself by its platform's credential alone.
+    pub fn has_agent_tokens(&self) -> bool {
+        self.workload_class().is_some_and(|class| class.agent_tokens)
     }
 
     fn workload_class(&self) -> Option<&AgentClass> {

@@ -67,6 +67,12 @@ impl Demands {
         }
     }
 
+    /// What is demanded where nobody signed in: nothing of a login. The scopes say themselves that they are open to agents.
+    #[must_use]
+    pub fn without_login(self) -> Self {
+        Self { levels: Vec::new(), ..self }
+    }
+
     /// The gate: every level met, and the login no older than the strictest age. Our clock and the
     /// provider's are compared without leeway: an age is minutes, and the caller can have a new one.
     ///

@@ -1,10 +1,10 @@
-//! To which key a token is bound, by which key a bound token may be exchanged, and to which key a platform's
-//! credential is pinned. Everything is a function of what was proven in this request and of what is recorded.
+//! To which key or certificate a token is bound, by which one a bound token may be exchanged, and to which one a
+//! platform's credential is pinned. Everything is a function of what was proven in this request and of what is recorded.
 
 use super::actor::Acting;
 use super::fault::Fault;
 use super::rules::{Reach, Right};
-use crate::oauth::{Issuer, Jkt, Plain, TokenFault};
+use crate::oauth::{Confirmation, Issuer, Plain, TokenFault};
 use crate::registry::{Client, Pin, Proof, Registry, TargetProof};
 use crate::verification::Credential;
 
@@ -12,7 +12,11 @@ use crate::verification::Credential;
 ///
 /// # Errors
 /// [`Plain::ProofMissing`]
-pub fn check_demanded(registry: &Registry, acting: &Acting, proven: Option<Jkt>) -> Result<(), Plain> {
+pub fn check_demanded(
+    registry: &Registry,
+    acting: &Acting,
+    proven: Option<Confirmation>,
+) -> Result<(), Plain> {
     let issuer = acting.workload_issuer().and_then(|issuer| registry.workload_issuers.get(issuer));
     match issuer.map(|issuer| issuer.proof) {
         Some(Proof::Required) if proven.is_none() => Err(Plain::ProofMissing),
@@ -26,11 +30,11 @@ pub fn check_demanded(registry: &Registry, acting: &Acting, proven: Option<Jkt>)
 ///
 /// # Errors
 /// [`Plain::ProofMissing`]; [`TokenFault::OtherKey`].
-pub fn check_holder(right: Right<'_>, proven: Option<Jkt>) -> Result<(), Fault> {
+pub fn check_holder(right: Right<'_>, proven: Option<Confirmation>) -> Result<(), Fault> {
     let bound_to = match right {
         Right::Continue(parent) | Right::HandOver(parent, _) => parent.bound_to,
-        Right::Accept(_, handover) => handover.key,
-        Right::Login | Right::Onward(_) => None,
+        Right::Accept(_, handover) => handover.key.map(Confirmation::Key),
+        Right::Login | Right::Own | Right::Onward(_) => None,
     };
     match (bound_to, proven) {
         (None, _) => Ok(()),
@@ -50,8 +54,8 @@ pub fn bound_to(
     right: Right<'_>,
     reach: &Reach,
     client: &Client,
-    proven: Option<Jkt>,
-) -> Result<Option<Jkt>, Plain> {
+    proven: Option<Confirmation>,
+) -> Result<Option<Confirmation>, Plain> {
     match reach {
         Reach::Handover(..) => Ok(None),
         Reach::Task(_) => {
@@ -72,13 +76,13 @@ pub struct PinnedUse {
     pub credential: Credential,
     /// Who issued the credential.
     pub issuer: Issuer,
-    /// The key that the request proved.
-    pub proven: Option<Jkt>,
+    /// What the request proved.
+    pub proven: Option<Confirmation>,
 }
 
 impl PinnedUse {
     /// The use of the actor's credential; `None` for a client's own agent, and where the issuer pins nothing.
-    pub fn of(registry: &Registry, acting: &Acting, proven: Option<Jkt>) -> Option<Self> {
+    pub fn of(registry: &Registry, acting: &Acting, proven: Option<Confirmation>) -> Option<Self> {
         let workload = acting.workload.as_ref()?;
         let pin = registry.workload_issuers.get(workload.issuer()).map(|issuer| issuer.pin);
         match pin.unwrap_or_default() {
@@ -90,7 +94,7 @@ impl PinnedUse {
     }
 
     /// What this use means, by the key that the credential is recorded to be pinned to.
-    pub fn judge(&self, pinned: Option<Jkt>) -> Pinning {
+    pub fn judge(&self, pinned: Option<Confirmation>) -> Pinning {
         match (pinned, self.proven) {
             (None, None) => Pinning::Unpinned,
             (None, Some(first)) => Pinning::First(first),
@@ -106,7 +110,7 @@ pub enum Pinning {
     /// No key was proven, now or before.
     Unpinned,
     /// This key is the first, and from now on the only one.
-    First(Jkt),
+    First(Confirmation),
     /// It is the key that was first.
     Same,
     /// It is another key, or none: the key is lost, or the credential is stolen.
@@ -120,11 +124,13 @@ mod tests {
     use super::*;
     use crate::decision::fixtures::{age_agent, config, delegation, handover, own_agent, valid_world};
     use crate::delegation::record::TokenKind;
-    use crate::oauth::{ClientId, HandoverRequest, Recipient, TargetId};
+    use crate::oauth::{CertificateHash, ClientId, HandoverRequest, Jkt, Recipient, TargetId};
 
-    const ONE: Jkt = Jkt::new([1; 32]);
-    const OTHER: Jkt = Jkt::new([2; 32]);
-    const PROVEN: [Option<Jkt>; 3] = [None, Some(ONE), Some(OTHER)];
+    const ONE: Confirmation = Confirmation::Key(Jkt::new([1; 32]));
+    const OTHER: Confirmation = Confirmation::Key(Jkt::new([2; 32]));
+    /// A certificate whose hash is that of the first key.
+    const CERTIFICATE: Confirmation = Confirmation::Certificate(CertificateHash::new([1; 32]));
+    const PROVEN: [Option<Confirmation>; 3] = [None, Some(ONE), Some(OTHER)];
 
     #[test]
     fn a_bound_task_token_is_continued_by_its_key_alone() {
@@ -134,6 +140,13 @@ mod tests {
         assert_eq!(
             continued,
             [Err(Fault::Request(Plain::ProofMissing)), Ok(()), Err(Fault::Subject(TokenFault::OtherKey))]
+        );
+        token.bound_to = Some(CERTIFICATE);
+        assert_eq!(check_holder(Right::Continue(&token), Some(CERTIFICATE)), Ok(()));
+        assert_eq!(
+            check_holder(Right::Continue(&token), Some(ONE)),
+            Err(Fault::Subject(TokenFault::OtherKey)),
+            "a key is no certificate"
         );
         token.bound_to = None;
         assert_eq!(PROVEN.map(|proven| check_holder(Right::Continue(&token), proven)), [Ok(()); 3]);
@@ -171,7 +184,7 @@ mod tests {
                 [Err(Fault::Request(Plain::ProofMissing)), Ok(()), Err(Fault::Subject(TokenFault::OtherKey))],
             ),
         ] {
-            let handover = handover(Recipient::Class("planner".to_owned()), key);
+            let handover = handover(Recipient::Class("planner".to_owned()), key.and_then(Confirmation::key));
             let token = delegation(TokenKind::Handover(Box::new(handover.clone())), "x", "tickets:search");
             let right = Right::Accept(&token, &handover);
             assert_eq!(PROVEN.map(|proven| check_holder(right, proven)), expected);
@@ -215,6 +228,7 @@ mod tests {
         };
         assert_eq!(judged(None), [Pinning::Unpinned, Pinning::First(ONE), Pinning::First(OTHER)]);
         assert_eq!(judged(Some(ONE)), [Pinning::Refused, Pinning::Same, Pinning::Refused]);
+        assert_eq!(judged(Some(CERTIFICATE)), [Pinning::Refused; 3]);
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl<'a> Ceiling<'a> {
 }
 
 /// The ceilings that bound a token together: that of the actor, and those of everybody who held a task token above it.
-/// So whoever accepts a handover reaches no target that its giver could not reach, although they may have words of the
+/// So an agent that accepts a handover reaches no target that its giver could not reach, although they may have words of the
 /// scope in common that many targets define.
 #[derive(Clone, Debug)]
 pub struct Ceilings<'a> {
@@ -87,7 +87,7 @@ impl<'a> Ceilings<'a> {
     ) -> Result<Self, TokenFault> {
         let tokens = match right {
             // What is for a target leads onward as the operator lists it for that target.
-            Right::Login | Right::Onward(_) => return Ok(Self::of_actor(acting)),
+            Right::Login | Right::Own | Right::Onward(_) => return Ok(Self::of_actor(acting)),
             Right::Continue(_) | Right::HandOver(..) | Right::Accept(..) => {
                 lineage.ancestors.iter().chain([&lineage.delegation])
             }

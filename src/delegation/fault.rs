@@ -1,6 +1,6 @@
 //! What a rule finds wrong, before it is known which presented token the caller has to change.
 
-use crate::oauth::{Cause, Plain, TokenFault};
+use crate::oauth::{Cause, Plain, PresentedAs, TokenFault};
 
 /// A fault found by a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,13 +13,12 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The cause of the refusal. A fault of the agent is one of the actor token where one was sent, else of the
-    /// subject token: the caller has presented nothing else that it could change.
-    pub const fn cause(self, has_actor_token: bool) -> Cause {
+    /// The cause of the refusal. A fault of the agent is one of what named the agent; where nothing did, of what else the
+    /// caller has presented and could change.
+    pub const fn cause(self, agent: PresentedAs) -> Cause {
         match self {
             Self::Subject(fault) => Cause::subject(fault),
-            Self::Actor(fault) if has_actor_token => Cause::actor(fault),
-            Self::Actor(fault) => Cause::subject(fault),
+            Self::Actor(fault) => Cause::Token(agent, fault),
             Self::Request(plain) => Cause::Plain(plain),
         }
     }

@@ -38,7 +38,7 @@ pub fn check_requested(
     now: Timestamp,
 ) -> Result<(), Plain> {
     let asked = match &request.recipient {
-        Recipient::Agent(id) if parent.chain.contains(id) => return Err(Plain::ChainLoop),
+        Recipient::Agent(id) if parent.agents().any(|agent| agent == id) => return Err(Plain::ChainLoop),
         Recipient::Agent(id) => {
             let agent = known.filter(|agent| agent.id == *id).ok_or(Plain::RequestedActorUnknown)?;
             if !agent.may_act(now) {
@@ -74,7 +74,7 @@ pub fn check_acceptor(
     };
     let giver = Ceiling::of_holder(registry, token)?;
     let is_listed = giver.delegates_to().contains(&delegate(acting.class(), &acting.client.id));
-    let is_giver = token.actor() == Some(&acting.id);
+    let is_giver = token.holder() == Some(&acting.id);
     match is_meant && is_listed && !is_giver && handover.is_open_to(&acting.id) {
         true => Ok(()),
         false => Err(TokenFault::HandedToAnother),

@@ -34,7 +34,7 @@ impl LoginRecord {
 
     /// Whether a task of this user is dead by a stop of what it names.
     fn is_stopped(&self, task: &Task) -> bool {
-        self.subject.as_ref().is_some_and(|subject| self.stops.end_task(task, subject))
+        self.subject.as_ref().is_some_and(|subject| self.stops.end_task(task, Some(subject)))
     }
 
     /// Whether a task was stopped: it ended by a stop, or is dead by one that was not yet noted in its row.
@@ -97,8 +97,9 @@ pub fn plan(record: &LoginRecord, asking: &Asking<'_>, now: Timestamp) -> Result
 
     let is_theirs = |task: &Task| task.client == *asking.client && task.agent == asking.agent.id;
     let is_live = |task: &Task| task.is_live(now) && !record.is_stopped(task);
-    let is_same_user =
-        |task: &Task| record.subject.as_ref().is_some_and(|subject| subject.reference == task.subject);
+    let is_same_user = |task: &Task| {
+        record.subject.as_ref().is_some_and(|user| task.delegator.user() == Some(user.reference))
+    };
     let fed = record.uses.iter().find(|(_, task)| {
         is_theirs(task) && is_live(task) && asking.named_task.is_none_or(|id| id == task.id)
     });

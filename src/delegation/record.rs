@@ -1,6 +1,7 @@
 //! What Deputy knows of subjects, agents, tasks, logins and delegations, and the one
 //! predicate that says whether a delegation still lives.
 
+mod behind;
 mod token_kind;
 
 use std::ops::Deref;
@@ -8,12 +9,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::form::TokenForm;
+pub use behind::{Behalf, Behind, Delegator, DelegatorKind, SignedIn};
+
 use super::stops::{StopNumber, Stops};
 use crate::base::time::{Lifetime, Timestamp};
 use crate::base::words::words;
 pub use crate::oauth::Digest;
 use crate::oauth::{
-    AgentId, ClientId, Issuer, Jkt, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId, TokenFault,
+    AgentId, ClientId, Confirmation, Issuer, Jti, LoginId, Purpose, Scope, SubjectRef, TargetId, TaskId,
+    TokenFault,
 };
 use crate::registry::AgentLifetime;
 pub use crate::verification::{Build, LoginFacts};
@@ -189,7 +194,7 @@ impl Agent {
     }
 }
 
-/// One purpose for which one user lets one agent act.
+/// One purpose for which one user lets one agent act, or for which an agent acts for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
     /// `task` and `txn`.
@@ -198,7 +203,7 @@ pub struct Task {
     pub client: ClientId,
     /// Which agent began it.
     pub agent: AgentId,
-    pub subject: SubjectRef,
+    pub delegator: Delegator,
     /// The session of the login that it began with.
     pub session: Option<Digest>,
     /// Whether it is found by its session: an access token of the session may join it, or may not begin another if it was
@@ -257,14 +262,15 @@ pub struct Delegation {
     /// Its `jti`.
     pub jti: Jti,
     pub kind: TokenKind,
+    /// The task. A token about an agent itself belongs to none: it is alone, under its own identifier.
     pub task: TaskId,
-    /// The login whose facts it carries.
-    pub login: LoginId,
+    pub behalf: Behalf,
     /// Ancestors' `jti`s, oldest first, without its own.
     pub ancestors: Vec<Jti>,
-    /// Agents, current actor first (RFC 8693 §4.1).
+    /// The agents that act for another party, current actor first (RFC 8693 §4.1). It is empty in a token of an agent
+    /// that acts for itself.
     pub chain: Vec<AgentId>,
-    /// The class of each of them, as it was when the token was issued.
+    /// The class of each of [`Delegation::agents`], as it was when the token was issued.
     pub classes: Vec<String>,
     /// The client it was issued to.
     pub client: ClientId,
@@ -276,14 +282,13 @@ pub struct Delegation {
     pub issued_at: Timestamp,
     /// `exp`.
     pub expires_at: Timestamp,
-    /// The key that signed it.
-    pub kid: String,
+    pub form: TokenForm,
     /// The policy set that decided, and its rules that determined the decision.
     pub grounds: Grounds,
     /// The stops that there had been when it was issued.
     pub as_of: StopNumber,
-    /// The key that it is bound to (`cnf.jkt`, RFC 9449 §6.1).
-    pub bound_to: Option<Jkt>,
+    /// The key or the certificate that it is bound to (`cnf`, RFC 9449 §6.1, RFC 8705 §3.1).
+    pub bound_to: Option<Confirmation>,
     /// SHA-256 of the whole token, keyed.
     pub hash: Digest,
     /// Revoked, when and why.
@@ -291,9 +296,15 @@ pub struct Delegation {
 }
 
 impl Delegation {
-    /// The current actor.
-    pub fn actor(&self) -> Option<&AgentId> {
-        self.chain.first()
+    /// Every agent that it depends on: those of the chain, current actor first, and the one whose task it is where no user
+    /// is behind it.
+    pub fn agents(&self) -> impl Iterator<Item = &AgentId> {
+        self.chain.iter().chain(self.behalf.agent())
+    }
+
+    /// The agent whose token it is: the current actor, or the agent that acts for itself.
+    pub fn holder(&self) -> Option<&AgentId> {
+        self.agents().next()
     }
 }
 
@@ -304,11 +315,10 @@ pub struct Lineage {
     /// Its ancestors, oldest first.
     pub ancestors: Vec<Delegation>,
     pub task: Task,
-    pub login: Login,
-    pub subject: Subject,
-    /// Every agent of its chain, current actor first.
+    pub behind: Behind,
+    /// Every agent that it depends on, in the order of [`Delegation::agents`].
     pub agents: Vec<Agent>,
-    /// Whether the keys that signed it and its ancestors are still trusted.
+    /// Whether the keys that signed it and its ancestors, as far as they are signed, are still trusted.
     pub is_key_trusted: bool,
     /// The stops of what the records name.
     pub stops: Stops,
@@ -321,7 +331,7 @@ pub struct Lineage {
 /// # Errors
 /// The fault that ends it. Of several faults, the most specific one is returned.
 pub fn live(lineage: &Lineage, now: Timestamp) -> Result<(), TokenFault> {
-    let Lineage { delegation, ancestors, task, login, subject, agents, is_key_trusted, stops } = lineage;
+    let Lineage { delegation, ancestors, task, behind, agents, is_key_trusted, stops } = lineage;
     if !is_key_trusted {
         return Err(TokenFault::KeyRevoked);
     }
@@ -337,16 +347,18 @@ pub fn live(lineage: &Lineage, now: Timestamp) -> Result<(), TokenFault> {
     if ancestors.iter().any(|ancestor| now >= ancestor.expires_at) {
         return Err(TokenFault::Expired);
     }
-    if now >= login.ends_at {
+    if behind.login().is_some_and(|login| now >= login.ends_at) {
         return Err(TokenFault::LoginEnded);
     }
     if delegation.kind.handover().is_some_and(|handover| handover.is_over(now)) {
         return Err(TokenFault::HandoverExpired);
     }
-    if agents.len() != delegation.chain.len() || !agents.iter().all(|agent| agent.may_act(now)) {
+    if agents.len() != delegation.agents().count() || !agents.iter().all(|agent| agent.may_act(now)) {
         return Err(TokenFault::AgentEnded);
     }
-    if stops.end_task(task, subject) || stops.end_login(login, subject) {
+    let is_login_ended = |user: &SignedIn| stops.end_login(&user.login, &user.subject);
+    if stops.end_task(task, behind.subject()) || matches!(behind, Behind::User(user) if is_login_ended(user))
+    {
         return Err(TokenFault::SubjectCutOff);
     }
     let mut tokens = std::iter::once(delegation).chain(ancestors);

@@ -7,15 +7,18 @@ use std::sync::Arc;
 use super::actor::Acting;
 use super::ceiling::Ceilings;
 use super::handover::check_acceptor;
-use super::record::{Delegation, Handover, TokenKind};
+use super::record::{Delegation, DelegatorKind, Handover, TokenKind};
 use crate::base::time::{Lifetime, Timestamp};
-use crate::config::Config;
+use crate::config::{Config, MAX_TOKEN_LIFETIME};
 use crate::oauth::{AgentId, Audience, HandoverRequest, Issuer, Jti, Plain, Scope, ScopeToken, TokenFault};
-use crate::registry::Target;
+use crate::registry::{ScopeRule, Target};
 use crate::verification::MayAct;
 
 /// An input with less than this left is refused, instead of issuing a token dead on arrival (8693-F-03).
 pub const LEAST_REMAINING_LIFE: Lifetime = Lifetime::from_seconds(5);
+
+/// No token about an agent itself lives longer, whatever is configured for its target.
+const LONGEST: Lifetime = Lifetime::from_seconds(MAX_TOKEN_LIFETIME);
 
 /// A token that holds a yes/no answer lives no longer than this (YNC-13).
 pub const ANSWER_LIFETIME: Lifetime = Lifetime::from_seconds(120);
@@ -27,6 +30,8 @@ pub enum Source<'a> {
     Login,
     /// A Deputy token, found live.
     Delegation(&'a Delegation),
+    /// Nothing: an agent asks for itself.
+    Nothing,
 }
 
 /// By which right it is exchanged.
@@ -34,7 +39,9 @@ pub enum Source<'a> {
 pub enum Right<'a> {
     /// Hop 0: the ID token was issued to a source of this client.
     Login,
-    /// A task token by its current actor.
+    /// An agent asks for itself, for a token about it or for a task of its own.
+    Own,
+    /// A task token by the agent whose it is.
     Continue(&'a Delegation),
     /// A token by its audience, registered to exchange onward.
     Onward(&'a Delegation),
@@ -48,7 +55,7 @@ impl<'a> Right<'a> {
     /// The token that is exchanged, where it is one of Deputy's own.
     pub const fn parent(self) -> Option<&'a Delegation> {
         match self {
-            Self::Login => None,
+            Self::Login | Self::Own => None,
             Self::Continue(parent)
             | Self::Onward(parent)
             | Self::HandOver(parent, _)
@@ -60,9 +67,10 @@ impl<'a> Right<'a> {
 /// The ends of everything that a token depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Ends {
-    pub task: Timestamp,
-    /// The login's session.
-    pub login: Timestamp,
+    /// Absent for a token about an agent itself, which belongs to no task.
+    pub task: Option<Timestamp>,
+    /// The login's session, where a user is behind the token.
+    pub login: Option<Timestamp>,
 }
 
 /// The identifiers of the tokens above a token issued by this right, oldest first.
@@ -88,10 +96,10 @@ pub fn check_may_act(
     }
 }
 
-/// Decides who may exchange a token (8693-F-05, 8693-F-06). A task token may be exchanged by its current actor, through
-/// the client to which it was issued; that actor alone may hand it over. An access token may be exchanged by its audience,
-/// if a client is registered to exchange onward for it. A handover may be exchanged by the agent that it is for. `asked` is
-/// the wish to hand over.
+/// Decides who may exchange a token (8693-F-05, 8693-F-06). A task token may be exchanged by the agent whose token it is,
+/// its current actor, through the client to which it was issued; that agent alone may hand it over. An access token may be
+/// exchanged by its audience, if a client is registered to exchange onward for it. A handover may be exchanged by the agent
+/// that it is for. `asked` is the wish to hand over.
 ///
 /// # Errors
 /// [`TokenFault::NotYours`]: also an access token in the hands of its own actor. As [`check_acceptor`] of a handover.
@@ -103,16 +111,17 @@ pub fn bind<'a>(
 ) -> Result<Right<'a>, TokenFault> {
     let parent = match source {
         Source::Login => return Ok(Right::Login),
+        Source::Nothing => return Ok(Right::Own),
         Source::Delegation(parent) => parent,
     };
-    let is_actor = parent.client == acting.client.id && parent.actor() == Some(&acting.id);
+    let is_holder = parent.client == acting.client.id && parent.holder() == Some(&acting.id);
     let is_audience = || {
         let target = config.registry.targets.get(&parent.target);
         target.is_some_and(|target| target.exchange_client.as_ref() == Some(&acting.client.id))
     };
     match (&parent.kind, asked) {
-        (TokenKind::Task, None) if is_actor => Ok(Right::Continue(parent)),
-        (TokenKind::Task, Some(asked)) if is_actor => Ok(Right::HandOver(parent, asked)),
+        (TokenKind::Task, None) if is_holder => Ok(Right::Continue(parent)),
+        (TokenKind::Task, Some(asked)) if is_holder => Ok(Right::HandOver(parent, asked)),
         (TokenKind::Access, None) if is_audience() => Ok(Right::Onward(parent)),
         (TokenKind::Handover(handover), None) => {
             check_acceptor(&config.registry, parent, handover, acting)?;
@@ -122,17 +131,18 @@ pub fn bind<'a>(
     }
 }
 
-/// How the chain grows (RFC 8693 §4.1): at hop 0 it begins, continuing and handing over copy it, going onward and accepting
-/// a handover add exactly one level in front. Prior actors come from the subject token's record only. Whoever hands over
-/// has to leave a level for the agent that accepts.
+/// How the chain grows (RFC 8693 §4.1): at hop 0 it begins, and an agent that asks for itself has none, because it acts for
+/// nobody. Continuing and handing over copy it, going onward and accepting a handover add exactly one level in front. Prior
+/// actors come from the subject token's record only. A handover has to leave a level for the agent that accepts it.
 ///
 /// # Errors
-/// No agent twice (8693-F-09); never more levels than configured (8693-4.1-10).
+/// No agent twice (8693-F-09), the one whose task it is included; never more levels than configured (8693-4.1-10).
 pub fn extend_chain(right: Right<'_>, actor: &AgentId, max_depth: u8) -> Result<Vec<AgentId>, Plain> {
     let chain = match right {
         Right::Login => vec![actor.clone()],
+        Right::Own => Vec::new(),
         Right::Continue(parent) | Right::HandOver(parent, _) => parent.chain.clone(),
-        Right::Onward(parent) | Right::Accept(parent, _) if parent.chain.contains(actor) => {
+        Right::Onward(parent) | Right::Accept(parent, _) if parent.agents().any(|before| before == actor) => {
             return Err(Plain::ChainLoop);
         }
         Right::Onward(parent) | Right::Accept(parent, _) => {
@@ -149,7 +159,7 @@ pub fn extend_chain(right: Right<'_>, actor: &AgentId, max_depth: u8) -> Result<
 /// The class of each agent of the chain: of the current actor as it is now, of those before as they were.
 pub fn classes(right: Right<'_>, current: &str) -> Vec<String> {
     let before = match right {
-        Right::Login => &[],
+        Right::Login | Right::Own => &[],
         Right::Continue(parent) | Right::HandOver(parent, _) => parent.classes.get(1..).unwrap_or_default(),
         Right::Onward(parent) | Right::Accept(parent, _) => parent.classes.as_slice(),
     };
@@ -167,6 +177,30 @@ pub enum Reach {
 }
 
 impl Reach {
+    /// Whether a token with this scope may be one that `kind` is behind: each word has to be open to it at a target in
+    /// reach that defines it.
+    ///
+    /// # Errors
+    /// [`Plain::ScopeUnknownAtTarget`], [`Plain::ScopeNeedsUser`], [`Plain::ScopeNeedsNoUser`].
+    fn check_subjects(&self, asked: &Scope, kind: DelegatorKind) -> Result<(), Plain> {
+        for word in asked.tokens() {
+            let mut rules =
+                self.targets().flat_map(|target| &target.scopes).filter(|(own, _)| own.as_str() == word);
+            let Some((_, first)) = rules.next() else { return Err(Plain::ScopeUnknownAtTarget) };
+            let is_open = |rule: &ScopeRule| match kind {
+                DelegatorKind::User => rule.subjects.user,
+                DelegatorKind::Agent => rule.subjects.agent,
+            };
+            if !is_open(first) && !rules.any(|(_, rule)| is_open(rule)) {
+                return Err(match kind {
+                    DelegatorKind::User => Plain::ScopeNeedsNoUser,
+                    DelegatorKind::Agent => Plain::ScopeNeedsUser,
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// The targets whose gates the scope has to pass: the target, or for a task token or a handover all in reach.
     pub fn targets(&self) -> impl Iterator<Item = &Arc<Target>> {
         match self {
@@ -197,7 +231,7 @@ pub fn choose_target(
             };
             let targets = || config.registry.targets.values().filter(in_reach).cloned().collect();
             return match right {
-                Right::Login | Right::Accept(..) => Ok(Reach::Task(targets())),
+                Right::Login | Right::Own | Right::Accept(..) => Ok(Reach::Task(targets())),
                 Right::HandOver(_, asked) => Ok(Reach::Handover(targets(), asked.clone())),
                 Right::Continue(_) | Right::Onward(_) => Err(Plain::TargetIsDeputy),
             };
@@ -216,18 +250,20 @@ pub fn choose_target(
     Ok(Reach::One(target.clone()))
 }
 
-/// Those of the default scopes of a target that the subject token and the ceilings hold: what is granted if a request names none. `limit` is the most that the subject token grants.
+/// Those of the default scopes of a target that the subject token and the ceilings hold, and that are open to who is behind
+/// the token: what is granted if a request names none. `limit` is the most that the subject token grants.
 ///
 /// # Errors
 /// [`Plain::ScopeMissing`]: none of them is left.
 pub fn default_scope(
     limit: Option<&Scope>,
     ceilings: &Ceilings<'_>,
+    (reach, kind): (&Reach, DelegatorKind),
     defaults: &Scope,
 ) -> Result<Scope, Plain> {
     let is_held = |word: &ScopeToken| {
         let word = Scope::from_tokens([word]);
-        limit.is_none_or(|limit| word.is_subset_of(limit)) && ceilings.check_scope(&word).is_ok()
+        narrow_scope(limit, ceilings, (reach, kind), &word).is_ok()
     };
     let words: Vec<ScopeToken> =
         defaults.tokens().filter_map(ScopeToken::parse).filter(|word| is_held(word)).collect();
@@ -235,29 +271,22 @@ pub fn default_scope(
 }
 
 /// Scope never grows (8693-F-01): what was asked has to be in the subject token, at the target (for a
-/// task token at some target in reach), and in the ceilings; it is granted whole or refused. `limit` is the
+/// task token or a handover at some target in reach) and open there to who is behind the token, and in the ceilings; it is
+/// granted whole or refused. `limit` is the
 /// most that the subject token grants; a login has none unless it is an access token that is its own ceiling.
 ///
 /// # Errors
-/// The first of the four that lacks a word.
+/// The first of these that lacks a word.
 pub fn narrow_scope(
     limit: Option<&Scope>,
     ceilings: &Ceilings<'_>,
-    reach: &Reach,
+    (reach, kind): (&Reach, DelegatorKind),
     asked: &Scope,
 ) -> Result<(), Plain> {
-    let is_defined = match reach {
-        Reach::One(target) => asked.is_subset_of(&target.scope()),
-        Reach::Task(targets) | Reach::Handover(targets, _) => asked
-            .tokens()
-            .all(|word| targets.iter().any(|target| target.scopes.keys().any(|own| own.as_str() == word))),
-    };
     if limit.is_some_and(|limit| !asked.is_subset_of(limit)) {
         return Err(Plain::ScopeNotInSubject);
     }
-    if !is_defined {
-        return Err(Plain::ScopeUnknownAtTarget);
-    }
+    reach.check_subjects(asked, kind)?;
     ceilings.check_scope(asked)
 }
 
@@ -277,10 +306,10 @@ pub fn answered(reach: &Reach, asked: &Scope) -> Result<Option<ScopeToken>, Plai
 /// # Errors
 /// [`TokenFault::TooLittleLife`] when that is less than [`LEAST_REMAINING_LIFE`] away (8693-F-03).
 pub fn latest_end(right: Right<'_>, ends: Ends, issued_at: Timestamp) -> Result<Timestamp, TokenFault> {
-    let mut latest = ends.task.min(ends.login);
-    if let Some(parent) = right.parent() {
-        latest = latest.min(parent.expires_at);
-    }
+    let parent = right.parent().map(|parent| parent.expires_at);
+    let Some(latest) = ends.task.into_iter().chain(ends.login).chain(parent).min() else {
+        return Ok(issued_at.plus(LONGEST));
+    };
     if latest < issued_at.plus(LEAST_REMAINING_LIFE) {
         return Err(TokenFault::TooLittleLife);
     }

@@ -1,7 +1,7 @@
 //! What tasks and agents have come to, where their own rows do not say so yet, for those who show them. Like
 //! [`super::record::live`], this is a function of its inputs.
 
-use super::record::{Agent, AgentState, EndReason, Ended, Subject, Task};
+use super::record::{Agent, AgentState, Delegator, EndReason, Ended, Subject, Task};
 use super::stops::{Stoppable, Stops, actor_names};
 use crate::base::time::Timestamp;
 
@@ -32,7 +32,11 @@ pub fn task_over(
     if let Some(ended) = task.ended {
         return Some(Over::Ended(ended));
     }
-    if let Some(party) = subject.and_then(|subject| stops.ending_task(task, subject)) {
+    let stopped = match task.delegator {
+        Delegator::User(_) => subject.and_then(|subject| stops.ending_task(task, Some(subject))),
+        Delegator::Agent => stops.ending_task(task, None),
+    };
+    if let Some(party) = stopped {
         return Some(Over::Stopped(party));
     }
     if let Some(agent) = agent.filter(|agent| agent.state == AgentState::Banned) {

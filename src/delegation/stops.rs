@@ -250,8 +250,9 @@ impl Stops {
     }
 
     /// The party by whose stop a task is dead, where [`Stops::end_task`] says that it is.
-    pub fn ending_task(&self, task: &Task, subject: &Subject) -> Option<Stoppable> {
-        let of_user = (task.as_of < subject.stopped).then_some(Stoppable::User(subject.reference));
+    pub fn ending_task(&self, task: &Task, subject: Option<&Subject>) -> Option<Stoppable> {
+        let stopped = subject.filter(|subject| task.as_of < subject.stopped);
+        let of_user = stopped.map(|subject| Stoppable::User(subject.reference));
         of_user.or_else(|| self.find(task_names(task, subject), |kind, stop| stop.ends(kind, task.as_of)))
     }
 
@@ -270,8 +271,8 @@ impl Stops {
         self.any(parties, |_, stop| stop.stands)
     }
 
-    /// Whether a task is dead by a stop of what its row names. Its user and its agent carry their own.
-    pub fn end_task(&self, task: &Task, subject: &Subject) -> bool {
+    /// Whether a task is dead by a stop of what its row names. Its user, if it has one, and its agent carry their own.
+    pub fn end_task(&self, task: &Task, subject: Option<&Subject>) -> bool {
         self.ending_task(task, subject).is_some()
     }
 
@@ -280,11 +281,15 @@ impl Stops {
         login.as_of < subject.stopped || self.end(login.as_of, login_names(login))
     }
 
-    /// Whether a token is dead by a stop of what its row names; `agents` are those of its chain.
+    /// Whether a token is dead by a stop of what its row names; `agents` are those that it depends on.
     pub fn end_token(&self, token: &Delegation, agents: &[Agent]) -> bool {
-        let in_chain = |agent: &&Agent| token.chain.contains(&agent.id);
-        let stopped = agents.iter().filter(in_chain).any(|agent| token.as_of < agent.stopped);
+        let stopped = agents_of(token, agents).any(|agent| token.as_of < agent.stopped);
         stopped || self.end(token.as_of, token_names(token, agents))
+    }
+
+    /// Whether a token about an agent itself, which has no task that could end, is dead by a stop of what its row names.
+    pub fn end_alone(&self, token: &Delegation, agent: &Agent) -> bool {
+        self.end_token(token, std::slice::from_ref(agent)) || self.end(token.as_of, [Stoppable::Everything])
     }
 
     /// Whether nothing more is issued for this target.
@@ -293,14 +298,11 @@ impl Stops {
     }
 }
 
-fn task_names(task: &Task, subject: &Subject) -> impl Iterator<Item = Stoppable> {
-    [
-        Stoppable::Everything,
-        Stoppable::Provider(subject.issuer.clone()),
-        Stoppable::Client(task.client.clone()),
-    ]
-    .into_iter()
-    .chain(task.session.map(Stoppable::Session))
+fn task_names(task: &Task, subject: Option<&Subject>) -> impl Iterator<Item = Stoppable> {
+    [Stoppable::Everything, Stoppable::Client(task.client.clone())]
+        .into_iter()
+        .chain(subject.map(|subject| Stoppable::Provider(subject.issuer.clone())))
+        .chain(task.session.map(Stoppable::Session))
 }
 
 /// The parties that a login names besides its user.
@@ -310,12 +312,16 @@ pub fn login_names(login: &LoginFacts) -> impl Iterator<Item = Stoppable> {
     [Stoppable::Provider(provider.clone()), party].into_iter().chain(login.session.map(Stoppable::Session))
 }
 
-fn token_names(token: &Delegation, agents: &[Agent]) -> impl Iterator<Item = Stoppable> {
-    let agents = agents.iter().filter(|agent| token.chain.contains(&agent.id));
+fn token_names<'a>(token: &'a Delegation, agents: &'a [Agent]) -> impl Iterator<Item = Stoppable> + use<'a> {
     [Stoppable::Client(token.client.clone()), Stoppable::Target(token.target.clone())]
         .into_iter()
         .chain(token.classes.iter().cloned().map(Stoppable::Class))
-        .chain(agents.flat_map(|agent| workload_names(&agent.provenance)))
+        .chain(agents_of(token, agents).flat_map(|agent| workload_names(&agent.provenance)))
+}
+
+/// Those of `agents` that a token depends on.
+fn agents_of<'a>(token: &'a Delegation, agents: &'a [Agent]) -> impl Iterator<Item = &'a Agent> {
+    agents.iter().filter(|agent| token.agents().any(|id| *id == agent.id))
 }
 
 /// The issuer and the workload that vouch for an agent.

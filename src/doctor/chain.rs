@@ -78,6 +78,11 @@ fn order(findings: &mut Findings, chain: &[Certificate]) {
     }
 }
 
+/// Whether it is the certificate of an authority.
+pub(super) fn is_of_authority(certificate: &CertificateDer<'_>) -> bool {
+    Certificate::from_der(certificate).is_ok_and(|certificate| is_authority(&certificate))
+}
+
 fn is_authority(certificate: &Certificate) -> bool {
     let found = certificate.tbs_certificate.get::<BasicConstraints>();
     found.ok().flatten().is_some_and(|(_, constraints)| constraints.ca)

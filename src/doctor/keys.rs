@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject as _;
 use super::Findings;
 use crate::base::text::why_unread;
 use crate::config::Config;
-use crate::jose::{Algorithm, KeySet};
+use crate::jose::{Algorithm, KeyForm, KeySet};
 use crate::registry::{ClientAuthentication, KeySource, Reach};
 
 /// A registered party whose signatures are checked.
@@ -58,7 +58,7 @@ pub(super) fn check_files(findings: &mut Findings, config: &Config) {
             let what = format!("CA file {} of {name} {what}", file.display());
             findings.fail(ID, what, "put the CA's certificate there, PEM: `-----BEGIN CERTIFICATE-----`");
         }
-        let KeySource::File(file) = keys else { continue };
+        let Some(file) = keys.file() else { continue };
         let shown = file.display();
         match std::fs::read(file) {
             Err(error) => {
@@ -66,9 +66,9 @@ pub(super) fn check_files(findings: &mut Findings, config: &Config) {
                 findings.fail(ID, what, "put its public keys there: `{\"keys\": […]}` (RFC 7517 §5)");
             }
             Ok(document) => {
-                if let Err((what, fix)) = usable(&document, algorithms) {
+                if let Err((what, fix)) = usable(&document, keys.form(), algorithms) {
                     findings.fail(ID, format!("key file {shown} of {name} {what}"), fix);
-                } else if KeySet::holds_secret(&document) {
+                } else if KeySet::holds_secret(&document, keys.form()) {
                     let what = format!("key file {shown} of {name} holds a private key beside a public one");
                     findings.warn(
                         ID,
@@ -114,17 +114,26 @@ pub(super) fn shared(findings: &mut Findings, config: &Config) {
     findings.ok_unless_reported(ID, "no two clients have one key");
 }
 
-/// Whether one of the keys in this JWK set fits an allowed algorithm; else what is wrong, and the fix.
-pub(super) fn usable(document: &[u8], allowed: &BTreeSet<Algorithm>) -> Result<(), (String, String)> {
+/// Whether one of the keys in this document fits an allowed algorithm; else what is wrong, and the fix.
+pub(super) fn usable(
+    document: &[u8],
+    form: KeyForm,
+    allowed: &BTreeSet<Algorithm>,
+) -> Result<(), (String, String)> {
     let names = |algorithms: &BTreeSet<Algorithm>| {
         algorithms.iter().map(|algorithm| algorithm.as_str()).collect::<Vec<_>>().join(", ")
     };
-    let set = KeySet::parse(document).map_err(|error| {
+    let set = KeySet::read(document, form).map_err(|error| {
         let fix = "write public keys as `{\"keys\": […]}` (RFC 7517 §5)";
         (format!("is no JWK set: {error}"), fix.to_owned())
     })?;
     let keys: BTreeSet<Algorithm> = set.algorithms().collect();
-    if keys.is_empty() && KeySet::holds_secret(document) {
+    if keys.is_empty() && form == KeyForm::Bundle {
+        let fix = "publish the bundle of the trust domain, whose keys for JWT-SVIDs have `kid` and the `use` `jwt-svid`; a set of \
+                   another kind, such as that of an OIDC discovery provider, is none";
+        return Err(("has no usable key for JWT-SVIDs".to_owned(), fix.to_owned()));
+    }
+    if keys.is_empty() && KeySet::holds_secret(document, form) {
         let fix = "put the public key in its place (without `d`, `p`, `q` or `k`), and make a new key if others saw it";
         return Err(("has a private or symmetric key, and no public one".to_owned(), fix.to_owned()));
     }

@@ -24,9 +24,10 @@ fn ports(findings: &mut Findings, config: &Config) {
         findings.ok(ID, "the server of this configuration is running");
         return;
     }
-    for (key, address) in
-        [("listen.public", config.listen.public), ("listen.management", config.listen.management)]
-    {
+    let listeners =
+        [("listen.public", config.listen.public), ("listen.management", config.listen.management)];
+    let mtls = config.listen.mtls.map(|address| ("listen.mtls", address));
+    for (key, address) in listeners.into_iter().chain(mtls) {
         if let Err(error) = is_free(address) {
             let what = format!("`{key}` {address} cannot be listened on: {}", error.kind());
             let fix = match error.kind() {
@@ -39,10 +40,9 @@ fn ports(findings: &mut Findings, config: &Config) {
             findings.fail(ID, what, fix);
         }
     }
-    findings.ok_unless_reported(
-        ID,
-        format!("{} and {} are free", config.listen.public, config.listen.management),
-    );
+    let listeners: Vec<_> =
+        listeners.into_iter().chain(mtls).map(|(_, address)| address.to_string()).collect();
+    findings.ok_unless_reported(ID, format!("{} are free", listeners.join(" and ")));
 }
 
 fn is_free(address: SocketAddr) -> std::io::Result<()> {

@@ -7,14 +7,12 @@ use serde_json::Value;
 use url::Url;
 
 use super::keys::{usable, workloads_and_clients};
-use super::{Findings, Surroundings, provider};
+use super::{Findings, Surroundings, bundles, provider};
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::Config;
-use crate::jose::{Algorithm, KeySet};
+use crate::jose::{Algorithm, KeyForm, KeySet};
 use crate::registry::{IdentityProvider, KeySource, Reach};
-use crate::verification::{
-    DiscoveryFault, FetchError, HttpKeys, MAX_DOCUMENT, Probe, RemoteKeys as _, provider_metadata,
-};
+use crate::verification::{DiscoveryFault, FetchError, HttpKeys, Probe, RemoteKeys as _, provider_metadata};
 
 const PROVIDERS: &str = "providers";
 const KEYS: &str = "remote_keys";
@@ -43,24 +41,36 @@ pub(super) async fn check(findings: &mut Findings, config: &Config, surroundings
     provider::conclude(findings);
 
     for signer in workloads_and_clients(config) {
-        let KeySource::Uri(url) = signer.keys else { continue };
-        let name = &signer.name;
-        match remote.fetch(url, signer.reach).await {
+        let Some(url) = signer.keys.url() else { continue };
+        let (name, form) = (&signer.name, signer.keys.form());
+        match remote.fetch(url, form, signer.reach).await {
             Err(error) => {
                 let probe = remote.probe(url, signer.reach).await;
-                let otherwise = "see that it is up and reachable from here; or pin the keys in a `jwks_file`";
+                let otherwise = match form {
+                    KeyForm::Jwks => {
+                        "see that it is up and reachable from here; or pin the keys in a `jwks_file`"
+                    }
+                    KeyForm::Bundle => {
+                        "see that it is up and reachable from here, with a certificate that `tls_ca_file` or the public roots \
+                         vouch for (profile `https_web`)"
+                    }
+                };
                 let (what, fix) = remote.not_had(url, signer.reach, &error, &probe, otherwise);
                 findings.fail(KEYS, format!("{name}: {what}"), fix);
             }
             Ok(document) => {
-                if let Err((what, fix)) = judge(url, &document, signer.algorithms) {
+                if let Err((what, fix)) = judge(url, &document, form, signer.algorithms) {
                     findings.fail(KEYS, format!("{name}: {what}"), fix);
+                }
+                if form == KeyForm::Bundle {
+                    bundles::hint(findings, name, &document);
                 }
                 remote.compare_clocks(findings, name, &remote.probe(url, signer.reach).await);
             }
         }
     }
     findings.ok_unless_reported(KEYS, "every other key set can be had, or is in a file");
+    bundles::conclude(findings);
 }
 
 struct Remote<'a> {
@@ -74,8 +84,8 @@ struct Remote<'a> {
 }
 
 impl Remote<'_> {
-    async fn fetch(&self, url: &Url, reach: &Reach) -> Result<Vec<u8>, FetchError> {
-        Ok(self.http.fetch(url, reach, MAX_DOCUMENT, self.is_local).await?.body)
+    async fn fetch(&self, url: &Url, form: KeyForm, reach: &Reach) -> Result<Vec<u8>, FetchError> {
+        Ok(self.http.fetch(url, reach, form.max_bytes(), self.is_local).await?.body)
     }
 
     /// Asks once more, and not longer than a fetch may take.
@@ -91,18 +101,19 @@ impl Remote<'_> {
         config: &Config,
         provider: &IdentityProvider,
     ) -> Result<(), Fault> {
-        let url = match &provider.keys {
-            KeySource::File(_) => return Ok(()),
-            KeySource::Uri(url) => url.clone(),
-            KeySource::Discovery => self.discover(findings, config, provider).await?,
+        let url = match (&provider.keys, provider.keys.url()) {
+            (KeySource::Discovery, _) => self.discover(findings, config, provider).await?,
+            (_, Some(url)) => url.clone(),
+            (_, None) => return Ok(()),
         };
-        let document = match self.fetch(&url, &provider.reach).await {
+        let form = provider.keys.form();
+        let document = match self.fetch(&url, form, &provider.reach).await {
             Ok(document) => document,
             Err(error) => return Err(self.unreachable(&url, &provider.reach, &error).await),
         };
         let probe = self.probe(&url, &provider.reach).await;
         self.compare_clocks(findings, &format!("provider `{}`", provider.issuer), &probe);
-        judge(&url, &document, &provider.algorithms)
+        judge(&url, &document, form, &provider.algorithms)
     }
 
     async fn discover(
@@ -207,10 +218,10 @@ fn shown(proxy: &Url) -> String {
 }
 
 /// Whether one of the keys that were fetched from `url` fits an allowed algorithm.
-fn judge(url: &Url, document: &[u8], algorithms: &BTreeSet<Algorithm>) -> Result<(), Fault> {
-    usable(document, algorithms).map_err(|(what, fix)| {
-        let is_set = KeySet::parse(document).is_ok();
-        let of_page = "see that `jwks_uri` is the address of its keys, and not of a page";
+fn judge(url: &Url, document: &[u8], form: KeyForm, algorithms: &BTreeSet<Algorithm>) -> Result<(), Fault> {
+    usable(document, form, algorithms).map_err(|(what, fix)| {
+        let is_set = KeySet::read(document, form).is_ok();
+        let of_page = "see that the address is that of its keys, and not of a page";
         (format!("{url} {what}"), if is_set { fix } else { of_page.to_owned() })
     })
 }

@@ -14,7 +14,7 @@ use crate::base::time::{Lifetime, Timestamp};
 use crate::config::{Config, Tls};
 
 /// Time enough to replace a certificate.
-const SOON: Lifetime = Lifetime::from_seconds(21 * 86_400);
+pub(super) const SOON: Lifetime = Lifetime::from_seconds(21 * 86_400);
 
 pub(super) fn check(findings: &mut Findings, config: &Config, now: Timestamp) {
     plain_http(findings, config);
@@ -126,10 +126,23 @@ fn validity(findings: &mut Findings, leaf: &CertificateDer<'static>, now: Timest
     }
 }
 
+/// Both listeners for clients have the same certificate.
 fn names(findings: &mut Findings, config: &Config, leaf: &CertificateDer<'static>) {
+    let host = |url: &str| {
+        let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
+        host.unwrap_or_default().trim_matches(['[', ']']).to_owned()
+    };
+    let own = host(config.issuer.as_str());
+    let mtls = config.listen.mtls_url.as_deref().filter(|_| config.listen.mtls.is_some()).map(host);
+    name(findings, own.clone(), "issuer", leaf);
+    if let Some(mtls) = mtls.filter(|mtls| *mtls != own) {
+        name(findings, mtls, "listen.mtls_url", leaf);
+    }
+}
+
+/// Whether the certificate is for the host of the URL that this key names.
+fn name(findings: &mut Findings, host: String, key: &str, leaf: &CertificateDer<'static>) {
     const ID: &str = "tls_names";
-    let host = Url::parse(config.issuer.as_str()).ok().and_then(|url| url.host_str().map(str::to_owned));
-    let host = host.unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let covers = ServerName::try_from(host.as_str()).ok().zip(ParsedCertificate::try_from(leaf).ok());
     let refused = covers.map(|(name, certificate)| rustls::client::verify_server_name(&certificate, &name));
     let fault = match refused {
@@ -141,6 +154,6 @@ fn names(findings: &mut Findings, config: &Config, leaf: &CertificateDer<'static
         None => None,
     };
     let fault = fault.unwrap_or(CertificateFault::OtherName { asked: host, names: Vec::new() });
-    let what = format!("the certificate {} (the host of the issuer)", fault.what());
-    findings.fail(ID, what, fault.fix("issuer"));
+    let what = format!("the certificate {} (the host of `{key}`)", fault.what());
+    findings.fail(ID, what, fault.fix(key));
 }

@@ -59,7 +59,7 @@ pub async fn post<E: FormEndpoint>(
 /// Who sent the request.
 pub fn caller(app: &App, request: &HttpRequest) -> Caller {
     let config = app.config.load();
-    Caller::of(request, &config.listen, config.audit.source, app.request_id())
+    Caller::of(request, &config, app.request_id())
 }
 
 /// Refuses any other method at the endpoint `E`.

@@ -2,24 +2,25 @@
 
 use actix_web::HttpResponse;
 use futures_util::future::try_join_all;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::app::{App, Failure, Stop};
 use crate::audit::counted::Alike;
 use crate::audit::{Event, IntrospectionEvent, Kind, Outcome, Told, What};
 use crate::base::time::Timestamp;
 use crate::decision::is_active_for;
+use crate::delegation::record::{DelegatorKind, TokenForm};
 use crate::endpoint::forms::FormEndpoint;
-use crate::endpoint::own::Presenting;
+use crate::endpoint::own::{Found, Presenting};
 use crate::endpoint::phases;
 use crate::http::caller::Caller;
 use crate::http::reply;
-use crate::jose::UnverifiedToken;
+use crate::issuance::recorded_claims;
 use crate::metrics::Endpoint;
-use crate::oauth::exchange::{BEARER, DPOP};
-use crate::oauth::{Params, Plain, TaskId};
+use crate::oauth::exchange::token_type_of;
+use crate::oauth::{Confirmation, Jti, Params, Plain, TaskId};
 use crate::store::{Change, Entry, Recorded};
-use crate::verification::{PresentedOwn, VerifiedOwn};
+use crate::verification::Presented;
 
 /// Counted rows handed to the writer at a time.
 const ROWS_AT_ONCE: usize = 256;
@@ -70,19 +71,24 @@ async fn introspect(app: &App, caller: &Caller, params: &Params) -> Result<Value
     }
     Ok(match active {
         None => serde_json::json!({"active": false}),
-        Some(Active { own, task, is_bound }) => {
+        Some(Active { jti, task, bound_to, delegator, claims }) => {
             let Told { requester, source, .. } = told;
-            app.introspections.note(Alike { jti: own.jti(), task, requester, source });
-            answer(own, is_bound)
+            app.introspections.note(Alike { jti, task, requester, source });
+            answer(claims, bound_to, delegator)
         }
     })
 }
 
 struct Active {
-    own: VerifiedOwn,
-    task: TaskId,
-    /// Whether it is bound to a key.
-    is_bound: bool,
+    jti: Jti,
+    /// Absent for a token about an agent itself.
+    task: Option<TaskId>,
+    /// What it is bound to.
+    bound_to: Option<Confirmation>,
+    /// Whether a user or an agent is behind it.
+    delegator: DelegatorKind,
+    /// The token's own claims.
+    claims: Map<String, Value>,
 }
 
 /// The token, if it is active for this resource server; `None` for every other case alike. It counts as a guess until it
@@ -104,26 +110,41 @@ async fn look_up(presenting: Presenting<'_>, token: &str) -> Result<Option<Activ
 }
 
 async fn find(presenting: Presenting<'_>, token: &str, is_counted: bool) -> Result<Option<Active>, Failure> {
-    let Presenting { config, client, now, .. } = presenting;
-    let Ok(presented) = PresentedOwn::read(config, UnverifiedToken::scan(token), now) else {
-        return Ok(None);
-    };
-    // A caller that others make guess has to be answered about its good tokens all the same. Their signature tells them
-    // from guesses without the database.
+    let Presenting { app, config, client, now, .. } = presenting;
+    let Ok(presented) = presenting.read(Presented::read(token)) else { return Ok(None) };
+    // A caller that others make guess has to be answered about its good tokens all the same. Their signature, or the check
+    // of an opaque token, tells them from guesses without the database.
     if !is_counted && presenting.verify(&presented).await?.is_err() {
         return Ok(None);
     }
-    let Ok(found) = presenting.look_up(presented).await? else { return Ok(None) };
-    let is_active = is_active_for(config, client, &found.lineage, now);
-    let (task, is_bound) = (found.lineage.task.id, found.lineage.delegation.bound_to.is_some());
-    Ok(is_active.then(|| Active { own: found.own, task, is_bound }))
+    let Ok(Found { own, token }) = presenting.look_up(presented).await? else { return Ok(None) };
+    if !is_active_for(config, client, &token, now) {
+        return Ok(None);
+    }
+    let delegation = token.delegation();
+    let claims = match &delegation.form {
+        TokenForm::Jwt { .. } => own.into_claims(),
+        TokenForm::Opaque { claims } => recorded_claims(&app.secrets, delegation.jti, claims)?,
+    };
+    Ok(Some(Active {
+        jti: delegation.jti,
+        task: token.task(),
+        bound_to: delegation.bound_to,
+        delegator: delegation.behalf.kind(),
+        claims,
+    }))
 }
 
-/// The token's own claims, `cnf` among them, no more (RFC 7662 §2.2, RFC 8693 §7.4, RFC 9449 §6.2).
-fn answer(own: VerifiedOwn, is_bound: bool) -> Value {
-    let mut members = own.into_claims();
+/// The token's own claims, `cnf` among them (RFC 7662 §2.2, RFC 8693 §7.4, RFC 9449 §6.2, RFC 8705 §3.2), and whether a
+/// user or an agent is behind it; no more.
+fn answer(
+    mut members: Map<String, Value>,
+    bound_to: Option<Confirmation>,
+    delegator: DelegatorKind,
+) -> Value {
     members.insert("active".to_owned(), Value::Bool(true));
-    members.insert("token_type".to_owned(), if is_bound { DPOP } else { BEARER }.into());
+    members.insert("delegator_kind".to_owned(), delegator.word().into());
+    members.insert("token_type".to_owned(), token_type_of(bound_to).into());
     Value::Object(members)
 }
 
@@ -137,7 +158,7 @@ pub async fn record_counted(app: &App, now: Timestamp) -> Result<(), Failure> {
         // Together, so that they share a commit.
         let rows =
             counted.by_ref().take(ROWS_AT_ONCE).map(|(Alike { jti, task, requester, source }, count)| {
-                let event = IntrospectionEvent { jti: Some(jti), task: Some(task), count: Some(count) };
+                let event = IntrospectionEvent { jti: Some(jti), task, count: Some(count) };
                 app.store.record(Entry::note(Told {
                     at: now,
                     request: None,

@@ -19,7 +19,7 @@ use crate::http::json::NotTaken;
 enum NotDone {
     /// No such agent, task, user or key.
     NotFound(&'static str),
-    /// The request is malformed, or not possible in the current state.
+    /// The request is malformed.
     Invalid(String),
     /// The state does not allow it. The transaction that found it has recorded it.
     Impossible(String),

@@ -17,7 +17,7 @@ use crate::endpoint::route::Route;
 use crate::endpoint::stopped::stopped;
 use crate::metrics::{Endpoint, Outcome};
 use crate::oauth::GrantType;
-use crate::registry::ClientAuthentication;
+use crate::registry::{ClientAuthentication, Preset};
 
 /// The path of the issuer without a slash at its end. All endpoints are below it.
 pub fn issuer_path(config: &Config) -> String {
@@ -68,7 +68,6 @@ fn longest_token(config: &Config) -> crate::base::time::Lifetime {
 /// The metadata document, from the configuration and the routes that are served.
 fn document(config: &Config, routes: &[Route]) -> Value {
     let base = config.issuer.as_str().trim_end_matches('/');
-    let platforms = config.registry.workload_issuers.values().flat_map(|issuer| &issuer.algorithms);
     let mut methods = BTreeSet::new();
     let mut algorithms = BTreeSet::new();
     for client in config.registry.clients.values() {
@@ -83,10 +82,23 @@ fn document(config: &Config, routes: &[Route]) -> Value {
             ClientAuthentication::ClientSecretPost(_) => {
                 methods.insert("client_secret_post");
             }
+            ClientAuthentication::Tls(_) => {
+                methods.insert("tls_client_auth");
+            }
+            ClientAuthentication::SelfSignedTls { .. } => {
+                methods.insert("self_signed_tls_client_auth");
+            }
             // What its agents send is a client assertion too, signed by their platform.
             ClientAuthentication::Workload => {
-                methods.insert("private_key_jwt");
-                algorithms.extend(platforms.clone().map(|algorithm| algorithm.as_str()));
+                for issuer in
+                    config.registry.workload_issuers.values().filter(|issuer| issuer.lists(&client.id))
+                {
+                    methods.insert(match issuer.preset {
+                        Preset::Spiffe => "spiffe_jwt",
+                        _ => "private_key_jwt",
+                    });
+                    algorithms.extend(issuer.algorithms.iter().map(|algorithm| algorithm.as_str()));
+                }
             }
         }
     }
@@ -115,12 +127,37 @@ fn document(config: &Config, routes: &[Route]) -> Value {
     }
     // Required by RFC 8414 §2, and there is no authorization endpoint (8414-2-02).
     put("response_types_supported", json!(["none"]));
-    put("grant_types_supported", json!(GrantType::ALL));
+    put("grant_types_supported", json!(served(config)));
     put("scopes_supported", json!(scopes));
     // RFC 9449 §5.1
     let proofs: Vec<&str> = config.dpop.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
     put("dpop_signing_alg_values_supported", json!(proofs));
+    // RFC 8705 §3.3, §5
+    if config.takes_certificates() {
+        put("tls_client_certificate_bound_access_tokens", json!(true));
+    }
+    let aliases: Map<String, Value> = routes
+        .iter()
+        .filter(|route| route.has_clients)
+        .filter_map(|route| Some((route.member?.to_owned(), json!(config.mutual_tls_url(route.path)?))))
+        .collect();
+    if !aliases.is_empty() {
+        put("mtls_endpoint_aliases", Value::Object(aliases));
+    }
     Value::Object(document)
+}
+
+/// The grants that somebody may use.
+fn served(config: &Config) -> Vec<GrantType> {
+    let is_served = |grant: &GrantType| match grant {
+        GrantType::TokenExchange => true,
+        GrantType::ClientCredentials => config.registry.clients.values().any(|client| client.may_use(*grant)),
+        GrantType::JwtBearer => {
+            let mut classes = config.registry.workload_issuers.values().flat_map(|issuer| &issuer.classes);
+            classes.any(|class| class.agent_tokens || class.begins_tasks)
+        }
+    };
+    GrantType::ALL.iter().copied().filter(is_served).collect()
 }
 
 /// A public, cacheable document that any origin may read.

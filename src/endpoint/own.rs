@@ -4,11 +4,11 @@
 use crate::app::{App, Failure};
 use crate::base::time::Timestamp;
 use crate::config::Config;
+use crate::delegation::alone::KnownToken;
 use crate::delegation::record::Lineage;
 use crate::http::caller::Caller;
-use crate::jose::Scanned;
 use crate::oauth::{ClientId, TokenFault};
-use crate::verification::{Compared, PresentedOwn, VerifiedOwn};
+use crate::verification::{Compared, Presented, PresentedOwn, VerifiedOwn};
 
 /// The request in which a token is presented.
 #[derive(Clone, Copy)]
@@ -23,7 +23,7 @@ pub struct Presenting<'a> {
 /// A token that Deputy issued, with its record.
 pub struct Found {
     pub own: VerifiedOwn,
-    pub lineage: Lineage,
+    pub token: KnownToken,
 }
 
 impl Presenting<'_> {
@@ -31,21 +31,29 @@ impl Presenting<'_> {
     ///
     /// # Errors
     /// [`Failure`]: the store.
-    pub async fn find(self, token: Scanned<'_>) -> Result<Result<Found, TokenFault>, Failure> {
-        match PresentedOwn::read(self.config, token, self.now) {
+    pub async fn find(self, token: Presented<'_>) -> Result<Result<Found, TokenFault>, Failure> {
+        match self.read(token) {
             Ok(presented) => self.look_up(presented).await,
             Err(fault) => Ok(Err(fault)),
         }
     }
 
+    /// The token as one that seems to be Deputy's own.
+    ///
+    /// # Errors
+    /// As [`PresentedOwn::read`].
+    pub fn read<'a>(&self, token: Presented<'a>) -> Result<PresentedOwn<'a>, TokenFault> {
+        PresentedOwn::read(self.config, &self.app.secrets, token, self.now)
+    }
+
     /// As [`Presenting::find`], for a token that has been read.
     pub async fn look_up(self, presented: PresentedOwn<'_>) -> Result<Result<Found, TokenFault>, Failure> {
         let secrets = &self.app.secrets;
-        let Some(lineage) = self.app.store.find_lineage(presented.jti()).await? else {
+        let Some(token) = self.app.store.find_token(presented.jti()).await? else {
             return self.misfit(&presented).await.map(Err);
         };
-        match presented.compare(secrets, &lineage.delegation.hash) {
-            Compared::Same(own) => Ok(Ok(Found { own, lineage })),
+        match presented.compare(secrets, &token.delegation().hash) {
+            Compared::Same(own) => Ok(Ok(Found { own, token })),
             Compared::Varied => {
                 tracing::info!(client.id = %self.client, request.id = %self.caller.request,
                     "a token was presented with its signature changed into the other one that is valid");
@@ -55,9 +63,9 @@ impl Presenting<'_> {
         }
     }
 
-    /// What is wrong with a token that no record fits. Its signature is verified for the alarm alone.
+    /// What is wrong with a token that no record fits. The signature of a JWT is verified for the alarm alone.
     async fn misfit(self, presented: &PresentedOwn<'_>) -> Result<TokenFault, Failure> {
-        if !self.app.throttle.load().takes_verification(self.client) {
+        if !presented.is_jwt() || !self.app.throttle.load().takes_verification(self.client) {
             return Ok(TokenFault::NotRecorded);
         }
         if let Err(fault) = self.verify(presented).await? {
@@ -69,7 +77,7 @@ impl Presenting<'_> {
         Ok(TokenFault::NeverIssued)
     }
 
-    /// Verifies the signature of a token. A key that is not known may have been made by another node.
+    /// Verifies that a token was made here. A key that is not known may have been made by another node.
     pub async fn verify(self, presented: &PresentedOwn<'_>) -> Result<Result<(), TokenFault>, Failure> {
         match presented.verify(&self.app.ring.load()) {
             Err(TokenFault::KeyUnknown) if self.app.may_refresh_keys() => {

@@ -4,12 +4,13 @@
 use crate::app::{App, Failure, Stop};
 use crate::audit::{Event, Kind, Outcome, Requester, Told, UnauthenticatedEvent, What};
 use crate::base::time::Timestamp;
-use crate::client_auth::{self, AuthenticatedClient, NotAuthenticated};
+use crate::client_auth::{self, AuthenticatedClient, NotAuthenticated, RequestKind};
 use crate::config::Config;
 use crate::delegation::stops::Stoppable;
 use crate::http::caller::Caller;
-use crate::oauth::{Cause, ClientId, OneTime, Params, Plain};
+use crate::oauth::{Cause, ClientId, GrantType, OneTime, Params, Plain, PresentedAs, TokenFault};
 use crate::store::{Change, Entry, Recorded};
+use crate::verification::VerifiedProof;
 
 /// Authenticates the client, throttles failures, and records them.
 ///
@@ -24,16 +25,31 @@ pub async fn authenticate(
     kind: Kind,
 ) -> Result<AuthenticatedClient, Stop> {
     let authorization: Vec<&[u8]> = caller.authorization.iter().map(Vec::as_slice).collect();
+    let kind_of_request = request_kind(kind, params);
+    let proven = || {
+        let endpoint = match kind_of_request {
+            RequestKind::Revocation => "/revoke",
+            _ => "/token",
+        };
+        let proof = VerifiedProof::of_request(config, &app.secrets, (&caller.dpop, endpoint), now)?;
+        Ok(proof.as_ref().map(VerifiedProof::thumbprint))
+    };
     let request = client_auth::Request {
         authorization: &authorization,
         params,
-        takes_actor_token: kind == Kind::Exchange,
+        kind: kind_of_request,
+        proven: &proven,
+        certificate: caller.certificate.as_ref().map(Option::as_deref).map_err(|cause| *cause),
     };
     let answer = client_auth::authenticate(config, &app.verifier, &app.secrets, request, now).await;
     match answer {
         Ok(client) if app.store.is_stopped(&Stoppable::Client(client.client().id.clone())) => {
             caller.note_client(&client.client().id);
-            let (cause, claimed) = (Cause::from(Plain::ClientStopped), Some(client.client().id.clone()));
+            let cause = match kind_of_request {
+                RequestKind::JwtBearer => Cause::Token(PresentedAs::Grant, TokenFault::AgentCutOff),
+                _ => Plain::ClientStopped.into(),
+            };
+            let claimed = Some(client.client().id.clone());
             record_unauthenticated(app, caller, kind, cause.clone(), claimed, now).await?;
             Err(cause.into())
         }
@@ -56,12 +72,22 @@ pub async fn authenticate(
                 caller.note_client(client);
             }
             record_unauthenticated(app, caller, kind, cause.clone(), claimed.clone(), now).await?;
-            let is_client_fault = cause.wire().status == 401;
+            let is_client_fault =
+                cause.wire().status == 401 || matches!(cause, Cause::Token(PresentedAs::Grant, _));
             if is_client_fault && app.throttle.load().note_failure(caller.source, claimed.as_ref(), now) {
                 return Err(Plain::Throttled.into());
             }
             Err(cause.into())
         }
+    }
+}
+
+fn request_kind(kind: Kind, params: &Params) -> RequestKind {
+    match kind {
+        Kind::Revocation => RequestKind::Revocation,
+        Kind::Introspection => RequestKind::Introspection,
+        _ if GrantType::of(params) == Ok(GrantType::JwtBearer) => RequestKind::JwtBearer,
+        _ => RequestKind::Token,
     }
 }
 

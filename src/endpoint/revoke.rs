@@ -6,17 +6,17 @@ use crate::app::{App, Stop};
 use crate::audit::{Event, Kind, Outcome, RevocationEvent, Told, What};
 use crate::client_auth::AuthenticatedClient;
 use crate::decision::revocation;
+use crate::delegation::alone::KnownToken;
 use crate::endpoint::forms::FormEndpoint;
 use crate::endpoint::own::{Found, Presenting};
 use crate::endpoint::phases;
 use crate::http::caller::Caller;
 use crate::http::reply;
-use crate::jose::UnverifiedToken;
 use crate::keys::AgentOf;
 use crate::metrics::Endpoint;
-use crate::oauth::{Params, Plain};
+use crate::oauth::{AgentId, Cause, Params, Plain};
 use crate::store::{Change, Control, Entry, Recorded};
-use crate::verification;
+use crate::verification::{Presented, VerifiedProof, is_foreign_kind};
 
 /// `POST /revoke` (RFC 7009 §2).
 pub struct Revocation;
@@ -60,6 +60,32 @@ async fn revoke(app: &App, caller: &Caller, params: &Params) -> Result<(), Stop>
     }
 }
 
+/// Which agent asks.
+struct Asking {
+    /// The agent that the credential of a platform names, alone or with the key that the request proves.
+    agent: Option<AgentId>,
+    /// The proof of that key. Where no key names the agent, none is looked at.
+    proof: Option<VerifiedProof>,
+}
+
+impl Asking {
+    /// # Errors
+    /// A key names the agent, and its proof is missing or bad.
+    fn of(presenting: Presenting<'_>, client: &AuthenticatedClient) -> Result<Self, Cause> {
+        let Presenting { app, config, caller, now, .. } = presenting;
+        let Some(platform) = client.platform() else { return Ok(Self { agent: None, proof: None }) };
+        let credential = platform.credential();
+        let proof = match credential.is_named_by_key() {
+            true => VerifiedProof::of_request(config, &app.secrets, (&caller.dpop, "/revoke"), now)?,
+            false => None,
+        };
+        let workload = credential.presented_with(proof.as_ref().map(VerifiedProof::thumbprint));
+        let workload = workload.ok_or(Plain::ProofMissing)?;
+        let agent = app.secrets.agent_id(AgentOf::Workload(workload.issuer(), workload.id()));
+        Ok(Self { agent: Some(agent), proof })
+    }
+}
+
 async fn run(
     presenting: Presenting<'_>,
     client: &AuthenticatedClient,
@@ -68,9 +94,10 @@ async fn run(
     told: &impl Fn(RevocationEvent) -> Told,
 ) -> Result<(), Stop> {
     let Presenting { app, config, now, .. } = presenting;
-    let token = UnverifiedToken::scan(params.get("token").ok_or(Plain::TokenMissing)?);
+    let asking = Asking::of(presenting, client)?;
+    let token = Presented::read(params.get("token").ok_or(Plain::TokenMissing)?);
     let change = match presenting.find(token.clone()).await.map_err(Stop::Failed)? {
-        Err(_) if verification::is_foreign_kind(config, &token) => {
+        Err(_) if is_foreign_kind(config, &token) => {
             return Err(Plain::TokenKindNotRevocable.into());
         }
         // With another signature it is another token, which was not issued: there is nothing to revoke.
@@ -78,24 +105,26 @@ async fn run(
             event.not_ours = Some(fault);
             Change::Nothing
         }
-        Ok(Found { lineage, .. }) => {
-            let delegation = &lineage.delegation;
+        Ok(Found { token, .. }) => {
+            let delegation = token.delegation();
             event.jti = Some(delegation.jti);
-            event.task = Some(lineage.task.id);
-            event.agent = delegation.actor().cloned();
+            event.task = token.task();
+            event.agent = delegation.holder().cloned();
             event.chain = delegation.chain.clone();
-            event.subject = Some(lineage.subject.reference);
+            event.subject = token.user();
             event.target = Some(delegation.target.clone());
-            let agent = client.platform().map(|credential| {
-                let workload = credential.workload();
-                app.secrets.agent_id(AgentOf::Workload(workload.issuer(), workload.id()))
-            });
-            let revocation = revocation(&client.client().id, agent.as_ref(), delegation, &lineage.task)?;
+            let task = match &token {
+                KnownToken::InTask(lineage) => Some(&lineage.task),
+                KnownToken::Alone(_) => None,
+            };
+            let revocation = revocation(&client.client().id, asking.agent.as_ref(), delegation, task)?;
             event.why = Some(revocation.why());
             Change::Control(Control::RevokeToken(revocation))
         }
     };
-    let entry = Entry { one_time: client.one_time().to_vec(), change, told: Some(told(event.clone())), now };
+    let used = asking.proof.as_ref().map(VerifiedProof::used);
+    let one_time = client.one_time().iter().chain(used).cloned().collect();
+    let entry = Entry { one_time, change, told: Some(told(event.clone())), now };
     match app.store.record(entry).await? {
         Recorded::Replayed(cause) => Err(cause.into()),
         _ => Ok(()),

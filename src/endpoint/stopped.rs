@@ -7,6 +7,7 @@ use crate::http::caller::Caller;
 use crate::http::reply;
 use crate::metrics::{Endpoint, Outcome};
 use crate::oauth::Cause;
+use crate::verification::KeysUnknown;
 
 /// Replies to a request that was stopped at `endpoint`.
 pub fn stopped(app: &App, caller: &Caller, endpoint: Endpoint, stop: &Stop) -> HttpResponse {
@@ -38,6 +39,12 @@ fn log_refusal(caller: &Caller, endpoint: Endpoint, cause: &Cause) {
 
 fn log_failure(caller: &Caller, endpoint: Endpoint, failure: &Failure) {
     let client = caller.client().map_or("", |client| client.as_str());
+    if let Failure::IssuerKeys(KeysUnknown::NotAskedAgain) = failure {
+        // Any caller can name a key that nobody knows, so this is told like a refusal, and is no error of the server.
+        tracing::info!(request.id = %caller.request, client.id = client, endpoint = endpoint.word(),
+            error = %failure, reason = "temporarily_unavailable", "a request was not answered");
+        return;
+    }
     tracing::error!(request.id = %caller.request, client.id = client, endpoint = endpoint.word(), error = %failure,
         "a request failed and nothing was given");
 }

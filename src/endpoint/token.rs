@@ -14,9 +14,9 @@ use crate::endpoint::forms::FormEndpoint;
 use crate::endpoint::phases::authenticate;
 use crate::http::caller::Caller;
 use crate::http::reply;
-use crate::jose::{Scanned, UnverifiedToken};
 use crate::metrics::Endpoint;
 use crate::oauth::{Params, TokenRequest, TokenResponse};
+use crate::verification::Presented;
 
 /// How often a request is answered anew because the configuration was replaced under it.
 const RELOADS: u8 = 3;
@@ -65,14 +65,14 @@ async fn token_by(app: &App, caller: &Caller, params: &Params) -> Option<Result<
         Ok(client) => client,
         Err(stop) => return Some(Err(stop)),
     };
-    let (proof, fault) = match Call::proof_of(app, &world.config, caller, client.client(), now) {
+    let (proof, fault) = match Call::proof_of(app, &world.config, caller, &client, now) {
         Ok(proof) => (proof, None),
         Err(cause) => (None, Some(cause)),
     };
     let call = Call { app, caller, world: &world, client: &client, proof: proof.as_ref(), now };
     // A request without a subject token is refused as that before the scan of it counts.
-    let subject = UnverifiedToken::scan(params.get("subject_token").unwrap_or_default());
-    let outcome = match (fault, grant::read(client.client(), params, &subject, &world.config)) {
+    let subject = Presented::read(params.get("subject_token").unwrap_or_default());
+    let outcome = match (fault, grant::read(&client, params, &subject, &world.config)) {
         (Some(cause), _) => Err(call.refused(Check::Proof, cause)),
         (None, Err((check, cause))) => Err(call.refused(check, cause)),
         (None, Ok(request)) => answer(&call, &request, &subject).await,
@@ -88,9 +88,11 @@ async fn token_by(app: &App, caller: &Caller, params: &Params) -> Option<Result<
 async fn answer(
     call: &Call<'_>,
     request: &TokenRequest,
-    subject: &Scanned<'_>,
+    subject: &Presented<'_>,
 ) -> Result<TokenResponse, Stopped> {
     match request {
-        TokenRequest::Exchange(request) => exchange::exchange(call, request, subject).await,
+        TokenRequest::Exchange(request) | TokenRequest::OfAgent(request) => {
+            exchange::exchange(call, request, subject).await
+        }
     }
 }

@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap};
 
-use crate::config::{Listen, RecordedSource};
+use super::client_certificate::{self, Handshake, Presented};
+use crate::config::{Config, Listen, RecordedSource};
 use crate::oauth::{ClientId, RequestId};
 
 /// Who sent one request. `Debug` prints no credentials.
@@ -19,6 +20,8 @@ pub struct Caller {
     pub authorization: Vec<Vec<u8>>,
     /// Every `DPoP` header (RFC 9449 §4.1), as received.
     pub dpop: Vec<Vec<u8>>,
+    /// The client certificate, of the connection or as a trusted proxy states it.
+    pub certificate: Presented,
     /// The identifier of this request.
     pub request: RequestId,
     /// The registered client that it claims to be, once that is known: for the log.
@@ -34,18 +37,39 @@ impl std::fmt::Debug for Caller {
 impl Caller {
     /// The caller of `request`: at the address of the connection, or where that is a listed proxy, at the
     /// address that the proxy states.
-    pub fn of(request: &HttpRequest, listen: &Listen, recorded: RecordedSource, id: RequestId) -> Self {
+    ///
+    /// On the listener for mutual TLS the address is always that of the connection: what passes a connection through
+    /// cannot write into it, so a header there is the client's own.
+    pub fn of(request: &HttpRequest, config: &Config, id: RequestId) -> Self {
         // A socket that takes both versions shows an IPv4 address as an IPv6 one.
         let direct =
             request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip().to_canonical());
         let authorization = request.headers().get_all(header::AUTHORIZATION);
-        let source = source(direct, request.headers(), listen);
+        let is_passed_through = request.conn_data::<Handshake>().is_some();
+        let is_proxy = config.listen.trusts(direct) && !is_passed_through;
+        let source = if is_proxy { stated_source(direct, request.headers(), &config.listen) } else { direct };
+        let header = config.tls.as_ref().and_then(|tls| tls.client_certificate_header);
         Self {
             source,
-            recorded_source: recorded_part(source, recorded),
+            recorded_source: recorded_part(source, config.audit.source),
             authorization: authorization.map(|value| value.as_bytes().to_vec()).collect(),
             dpop: request.headers().get_all("dpop").map(|value| value.as_bytes().to_vec()).collect(),
+            certificate: client_certificate::presented(request, header.filter(|_| is_proxy)),
             request: id,
+            client: OnceLock::new(),
+        }
+    }
+
+    /// The request `request` from 192.0.2.1 without any credential, for tests.
+    #[cfg(test)]
+    pub(crate) fn for_tests(request: RequestId) -> Self {
+        Self {
+            source: IpAddr::from([192, 0, 2, 1]),
+            recorded_source: Some(IpAddr::from([192, 0, 2, 0])),
+            authorization: Vec::new(),
+            dpop: Vec::new(),
+            certificate: Ok(None),
+            request,
             client: OnceLock::new(),
         }
     }
@@ -61,13 +85,9 @@ impl Caller {
     }
 }
 
-/// The last address in `X-Forwarded-For` that is no listed proxy; the direct one where the header is not to be
-/// believed or cannot be read.
-fn source(direct: IpAddr, headers: &HeaderMap, listen: &Listen) -> IpAddr {
+/// The last address in `X-Forwarded-For` that is no listed proxy; the direct one where the header cannot be read.
+fn stated_source(direct: IpAddr, headers: &HeaderMap, listen: &Listen) -> IpAddr {
     let is_trusted = |address: &IpAddr| listen.trusts(*address);
-    if !is_trusted(&direct) {
-        return direct;
-    }
     let mut forwarded = Vec::new();
     for value in headers.get_all("x-forwarded-for") {
         let Ok(text) = value.to_str() else { return direct };
@@ -113,24 +133,24 @@ fn recorded_part(source: IpAddr, how: RecordedSource) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use actix_web::test::TestRequest;
     use uuid::Uuid;
 
     use super::*;
 
     fn caller(peer: &str, forwarded: &[&str]) -> Caller {
-        let listen = Listen {
-            public: "127.0.0.1:1".parse().unwrap(),
-            management: "127.0.0.1:2".parse().unwrap(),
-            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
-        };
+        let mut config = crate::verification::fixtures::config(Path::new("/nowhere"));
+        config.listen.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        config.audit.source = RecordedSource::Network;
         let mut request = TestRequest::default()
             .peer_addr(format!("{peer}:4711").parse().unwrap())
             .insert_header((header::AUTHORIZATION, "Basic c2VjcmV0"));
         for value in forwarded {
             request = request.append_header(("x-forwarded-for", *value));
         }
-        Caller::of(&request.to_http_request(), &listen, RecordedSource::Network, RequestId::new(Uuid::nil()))
+        Caller::of(&request.to_http_request(), &config, RequestId::new(Uuid::nil()))
     }
 
     #[test]

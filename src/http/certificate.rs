@@ -26,6 +26,13 @@ pub struct CertificateError {
 #[derive(Debug)]
 pub struct Certificate(ArcSwap<CertifiedKey>);
 
+impl CertificateError {
+    /// What is wrong with the file at `path`.
+    pub fn new(path: &Path, what: String) -> Self {
+        Self { path: path.display().to_string(), what }
+    }
+}
+
 impl Certificate {
     /// The certificate of this chain and key.
     pub fn new(pair: Arc<CertifiedKey>) -> Self {
@@ -37,15 +44,14 @@ impl Certificate {
     /// # Errors
     /// A file cannot be read, holds no PEM of its kind, or the key is not that of the certificate.
     pub fn read(tls: &Tls) -> Result<Arc<CertifiedKey>, CertificateError> {
-        let fault = |path: &Path, what: String| CertificateError { path: path.display().to_string(), what };
         let chain = CertificateDer::pem_file_iter(&tls.certificate_file)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| fault(&tls.certificate_file, error.to_string()))?;
+            .map_err(|error| CertificateError::new(&tls.certificate_file, error.to_string()))?;
         let key = PrivateKeyDer::from_pem_file(&tls.key_file)
-            .map_err(|error| fault(&tls.key_file, error.to_string()))?;
+            .map_err(|error| CertificateError::new(&tls.key_file, error.to_string()))?;
         CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())
             .map(Arc::new)
-            .map_err(|error| fault(&tls.certificate_file, error.to_string()))
+            .map_err(|error| CertificateError::new(&tls.certificate_file, error.to_string()))
     }
 
     /// When it expires; `None` for one that is no X.509.

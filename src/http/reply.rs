@@ -93,27 +93,13 @@ pub fn failed(request: RequestId, may_have_changed: bool, retry_after: u32) -> H
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
-    use std::sync::OnceLock;
-
     use uuid::Uuid;
 
     use super::*;
 
     fn refusal(cause: Plain, authorization: Vec<Vec<u8>>) -> HttpResponse {
-        let request = RequestId::new(Uuid::nil());
-        let source = IpAddr::from([192, 0, 2, 1]);
-        refused(
-            &Caller {
-                source,
-                recorded_source: None,
-                authorization,
-                dpop: Vec::new(),
-                request,
-                client: OnceLock::new(),
-            },
-            &cause.into(),
-        )
+        let caller = Caller { authorization, ..Caller::for_tests(RequestId::new(Uuid::nil())) };
+        refused(&caller, &cause.into())
     }
 
     fn header_of(response: &HttpResponse, name: header::HeaderName) -> Option<&str> {

@@ -1,16 +1,16 @@
-//! The proof that a token was signed on the terms of a permit. Its fields are private: only [`super::issue`] makes
+//! The proof that a token was made on the terms of a permit. Its fields are private: only [`super::issue`] makes
 //! one, and the store records nothing less.
 
 use crate::decision::{Permit, Terms};
-use crate::delegation::record::{Delegation, Digest};
+use crate::delegation::record::{Delegation, Digest, TokenForm};
 use crate::delegation::stops::StopNumber;
 use crate::oauth::{ScopeToken, TargetId};
 
-/// A signed token, as it has to be recorded before it is returned. The token itself is not in it.
+/// A token that was made, as it has to be recorded before it is returned. The token itself is not in it.
 #[derive(Clone, Debug)]
 pub struct SignedToken {
     permit: Permit,
-    kid: String,
+    form: TokenForm,
     hash: Digest,
     answers: Vec<SealedAnswerRow>,
 }
@@ -26,25 +26,25 @@ pub struct SealedAnswerRow {
 }
 
 impl SignedToken {
-    /// The caller has signed the token and sealed the answers.
+    /// The caller has made the token and sealed the answers.
     pub(super) const fn new(
         permit: Permit,
-        kid: String,
+        form: TokenForm,
         hash: Digest,
         answers: Vec<SealedAnswerRow>,
     ) -> Self {
-        Self { permit, kid, hash, answers }
+        Self { permit, form, hash, answers }
     }
 
     /// A signed token for tests of what comes after issuing.
     #[cfg(test)]
     pub(crate) const fn for_tests(
         permit: Permit,
-        kid: String,
+        form: TokenForm,
         hash: Digest,
         answers: Vec<SealedAnswerRow>,
     ) -> Self {
-        Self::new(permit, kid, hash, answers)
+        Self::new(permit, form, hash, answers)
     }
 
     /// The permit it was signed on.
@@ -57,9 +57,9 @@ impl SignedToken {
         self.permit.terms()
     }
 
-    /// The key that signed it.
-    pub fn kid(&self) -> &str {
-        &self.kid
+    /// In which form it is given out.
+    pub const fn form(&self) -> &TokenForm {
+        &self.form
     }
 
     /// The answers to be kept with the login.
@@ -69,12 +69,12 @@ impl SignedToken {
 
     /// The token as it is recorded, after so many stops.
     pub fn delegation(&self, as_of: StopNumber) -> Delegation {
-        let Terms { jti, proposal, client, task, login, grounds, .. } = self.terms();
+        let Terms { jti, proposal, client, task, grounds, .. } = self.terms();
         Delegation {
             jti: *jti,
             kind: proposal.kind.clone(),
             task: *task,
-            login: *login,
+            behalf: self.terms().behalf(),
             ancestors: proposal.ancestors.clone(),
             chain: proposal.chain.clone(),
             classes: proposal.classes.clone(),
@@ -83,7 +83,7 @@ impl SignedToken {
             scope: proposal.scope.clone(),
             issued_at: proposal.issued_at,
             expires_at: proposal.expires_at,
-            kid: self.kid.clone(),
+            form: self.form.clone(),
             grounds: grounds.clone(),
             as_of,
             bound_to: proposal.bound_to,

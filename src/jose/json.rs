@@ -22,6 +22,8 @@ impl Limits {
     pub const JWT: Self = Self { bytes: 16 * 1024, depth: 16 };
     /// For a key set (JWKS-08).
     pub const KEY_SET: Self = Self { bytes: 512 * 1024, depth: 16 };
+    /// For the bundle of a SPIFFE trust domain, which also has certificates (FETCH-05).
+    pub const BUNDLE: Self = Self { bytes: 1024 * 1024, depth: 16 };
 }
 
 /// Parses `text` as one JSON object (RFC 8259) with nothing before or after it but white space.

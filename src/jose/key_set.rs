@@ -1,21 +1,55 @@
 //! A key set as read (RFC 7517 §5, JWKS-08, JWKS-09).
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
 
 use super::Algorithm;
 use super::json::{Limits, parse_object};
 use super::key::is_secret;
 use super::token::MAX_KID;
 use super::{Header, JoseError, PublicKey};
+use crate::base::time::Lifetime;
 
 /// The most keys taken from one set.
 const MAX_KEYS: usize = 100;
+/// The `use` of the keys of a SPIFFE bundle that sign JWT-SVIDs (JWT-SVID §3).
+const JWT_SVID: &str = "jwt-svid";
 
-/// The usable public keys of one issuer or client.
+/// The form of a document with keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyForm {
+    /// A JWK set (RFC 7517 §5).
+    Jwks,
+    /// The bundle of a SPIFFE trust domain (SPIFFE Trust Domain and Bundle §4): of its keys those for JWT-SVIDs.
+    Bundle,
+}
+
+impl KeyForm {
+    const fn limits(self) -> Limits {
+        match self {
+            Self::Jwks => Limits::KEY_SET,
+            Self::Bundle => Limits::BUNDLE,
+        }
+    }
+
+    /// The most bytes of such a document.
+    pub const fn max_bytes(self) -> usize {
+        self.limits().bytes
+    }
+}
+
+/// The usable public keys of one issuer or client, and its certificates.
 #[derive(Debug, Default)]
-pub struct KeySet(Vec<(Option<String>, PublicKey)>);
+pub struct KeySet {
+    keys: Vec<(Option<String>, PublicKey)>,
+    /// The first certificate of each `x5c` of a JWK set (RFC 7517 §4.7), as DER.
+    certificates: Vec<Vec<u8>>,
+    refresh_hint: Option<Lifetime>,
+}
 
 impl KeySet {
     /// Reads a JWKS document. Members and keys that are not understood, are private or symmetric, or
@@ -25,13 +59,28 @@ impl KeySet {
     /// [`JoseError::Malformed`] where it is no strict JSON object with an array `keys`, over 512 kB, or
     /// has more than 100 keys.
     pub fn parse(document: &[u8]) -> Result<Self, JoseError> {
-        let document = parse_object(document, Limits::KEY_SET)?;
+        Self::read(document, KeyForm::Jwks)
+    }
+
+    /// Reads a document of this form. Of a bundle, each key that is not for JWT-SVIDs or has no `kid` is passed over too.
+    ///
+    /// # Errors
+    /// As [`KeySet::parse`], with the limit of the form.
+    pub fn read(document: &[u8], form: KeyForm) -> Result<Self, JoseError> {
+        let document = parse_object(document, form.limits())?;
         let Some(Value::Array(keys)) = document.get("keys") else { return Err(JoseError::Malformed) };
         if keys.len() > MAX_KEYS {
             return Err(JoseError::Malformed);
         }
+        let hint = document.get("spiffe_refresh_hint").filter(|_| form == KeyForm::Bundle);
+        let hint = hint.and_then(Value::as_u64).and_then(|seconds| u32::try_from(seconds).ok());
         let mut set = Vec::new();
-        for jwk in keys.iter().filter_map(Value::as_object) {
+        let mut certificates = Vec::new();
+        for jwk in keys.iter().filter_map(Value::as_object).filter_map(|jwk| for_tokens(jwk, form)) {
+            let jwk = jwk.as_ref();
+            if form == KeyForm::Jwks && !is_secret(jwk) {
+                certificates.extend(certificate(jwk));
+            }
             let kid = match jwk.get("kid") {
                 None => None,
                 Some(Value::String(kid)) if kid.len() <= MAX_KID => Some(kid.clone()),
@@ -46,13 +95,18 @@ impl KeySet {
                 }
             }
         }
-        Ok(Self(set))
+        Ok(Self { keys: set, certificates, refresh_hint: hint.map(Lifetime::from_seconds) })
+    }
+
+    /// How often the publisher of a bundle wants it to be fetched.
+    pub const fn refresh_hint(&self) -> Option<Lifetime> {
+        self.refresh_hint
     }
 
     /// The one key that fits the header by `kid` and `alg`; without a `kid`, the only key of that
     /// algorithm (7515-4.1.4-01). `None` where none fits, or more than one.
     pub fn choose(&self, header: &Header) -> Option<&PublicKey> {
-        let mut fitting = self.0.iter().filter(|(kid, key)| {
+        let mut fitting = self.keys.iter().filter(|(kid, key)| {
             key.algorithm() == header.algorithm && (header.kid.is_none() || *kid == header.kid)
         });
         match (fitting.next(), fitting.next()) {
@@ -61,27 +115,50 @@ impl KeySet {
         }
     }
 
-    /// Whether a JWKS document holds a private or symmetric key, which [`KeySet::parse`] passes over.
-    pub fn holds_secret(document: &[u8]) -> bool {
-        let document = parse_object(document, Limits::KEY_SET).unwrap_or_default();
+    /// Whether a document of this form holds a private or symmetric key, which [`KeySet::read`] passes over.
+    pub fn holds_secret(document: &[u8], form: KeyForm) -> bool {
+        let document = parse_object(document, form.limits()).unwrap_or_default();
         let keys = document.get("keys").and_then(Value::as_array);
         keys.into_iter().flatten().filter_map(Value::as_object).any(is_secret)
     }
 
     /// The thumbprint of each usable key (RFC 7638).
     pub fn thumbprints(&self) -> BTreeSet<[u8; 32]> {
-        self.0.iter().filter_map(|(_, key)| key.thumbprint().ok()).collect()
+        self.keys.iter().filter_map(|(_, key)| key.thumbprint().ok()).collect()
     }
 
     /// The algorithm of each usable key.
     pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
-        self.0.iter().map(|(_, key)| key.algorithm())
+        self.keys.iter().map(|(_, key)| key.algorithm())
     }
 
-    /// Whether there is no usable key in it.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// The certificates in it, as DER. Those whose key is of no use for JWTs are among them.
+    pub fn certificates(&self) -> impl Iterator<Item = &[u8]> {
+        self.certificates.iter().map(Vec::as_slice)
     }
+
+    /// Whether there is neither a usable key nor a certificate in it.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.certificates.is_empty()
+    }
+}
+
+/// A key as it is read for signatures of tokens, if the form has it for those. What `use` says in a bundle, no JWK set has.
+fn for_tokens(jwk: &Map<String, Value>, form: KeyForm) -> Option<Cow<'_, Map<String, Value>>> {
+    match form {
+        KeyForm::Jwks => Some(Cow::Borrowed(jwk)),
+        KeyForm::Bundle if jwk.get("use")? == JWT_SVID && jwk.contains_key("kid") => {
+            let mut jwk = jwk.clone();
+            jwk.remove("use");
+            Some(Cow::Owned(jwk))
+        }
+        KeyForm::Bundle => None,
+    }
+}
+
+fn certificate(jwk: &Map<String, Value>) -> Option<Vec<u8>> {
+    let first = jwk.get("x5c")?.as_array()?.first()?.as_str()?;
+    STANDARD.decode(first).ok()
 }
 
 #[cfg(test)]
@@ -155,8 +232,62 @@ mod tests {
             "extension": {"a": [1]},
         });
         let set = KeySet::parse(document.to_string().as_bytes()).unwrap();
-        assert_eq!(set.0.len(), 1);
+        assert_eq!(set.keys.len(), 1);
         assert!(set.choose(&header(Algorithm::ES256, Some("good"))).is_some());
+    }
+
+    #[test]
+    fn of_a_bundle_the_keys_for_jwt_svids_count() {
+        let of_use = |value: Value, kid: &str| {
+            let mut jwk = jwk(&SigningKey::generate(Algorithm::ES256).unwrap(), &json!(kid));
+            jwk["use"] = value;
+            jwk
+        };
+        let read = |keys: &[Value], hint: Value| {
+            let bundle = json!({ "keys": keys, "spiffe_sequence": 7, "spiffe_refresh_hint": hint });
+            KeySet::read(bundle.to_string().as_bytes(), KeyForm::Bundle).unwrap()
+        };
+        let mut nameless = of_use(json!("jwt-svid"), "x");
+        nameless.as_object_mut().unwrap().remove("kid");
+        let others = [
+            of_use(json!("x509-svid"), "x"),
+            of_use(json!("wit-svid"), "x"),
+            of_use(json!("sig"), "x"),
+            of_use(json!(["jwt-svid"]), "x"),
+            of_use(json!(null), "x"),
+            nameless,
+        ];
+        let set = read(&[others.as_slice(), &[of_use(json!("jwt-svid"), "good")]].concat(), json!(300));
+        assert_eq!(set.keys.len(), 1);
+        assert!(set.choose(&header(Algorithm::ES256, Some("good"))).is_some());
+        assert_eq!(set.refresh_hint(), Some(Lifetime::from_seconds(300)));
+        assert!(read(&others, json!(null)).is_empty());
+        for hint in [json!(null), json!("300"), json!(-1), json!(0.5), json!(u64::MAX)] {
+            assert_eq!(read(&[], hint.clone()).refresh_hint(), None, "{hint}");
+        }
+        let as_set = json!({ "keys": [of_use(json!("jwt-svid"), "good")] }).to_string();
+        assert!(KeySet::parse(as_set.as_bytes()).unwrap().is_empty(), "no JWK set has such a key");
+    }
+
+    #[test]
+    fn a_bundle_may_be_a_megabyte() {
+        let of = |bytes: usize| format!("{{\"keys\":[],\"a\":\"{}\"}}", "x".repeat(bytes - 18));
+        for (bytes, is_read) in [(1024 * 1024, true), (1024 * 1024 + 1, false)] {
+            let document = of(bytes);
+            assert_eq!(document.len(), bytes);
+            assert_eq!(KeySet::read(document.as_bytes(), KeyForm::Bundle).is_ok(), is_read);
+        }
+    }
+
+    #[test]
+    fn the_first_certificate_of_each_key_is_kept_whatever_the_key_is_good_for() {
+        let document = json!({"keys": [
+            {"kty": "EC", "crv": "P-521", "x5c": ["AQI=", "AwQ="]}, {"kty": "new", "x5c": ["BQ=="]},
+            {"x5c": "Bg=="}, {"x5c": []}, {"x5c": ["_w"]}, {"kty": "oct", "k": "AAAA", "x5c": ["Bw=="]},
+        ]});
+        let set = KeySet::parse(document.to_string().as_bytes()).unwrap();
+        assert_eq!(set.certificates().collect::<Vec<_>>(), [[1, 2].as_slice(), &[5]]);
+        assert!(!set.is_empty());
     }
 
     #[test]

@@ -49,7 +49,11 @@ pub struct UnverifiedToken<'a> {
     claims: Arc<Map<String, Value>>,
     signing_input: &'a str,
     signature_segment: &'a str,
+    has_other_headers: bool,
 }
+
+/// The header parameters that are read.
+const HEADERS: [&str; 3] = ["alg", "kid", "typ"];
 
 /// A presented token as it was scanned: at the edge, and only once.
 pub type Scanned<'a> = Result<UnverifiedToken<'a>, JoseError>;
@@ -106,7 +110,10 @@ impl<'a> UnverifiedToken<'a> {
         check_times(&claims)?;
         let signing_input = &token[..header_segment.len() + 1 + claims_segment.len()];
         let claims = Arc::new(claims);
-        Ok((Self { text: token, header, claims, signing_input, signature_segment }, members))
+        let has_other_headers = members.keys().any(|name| !HEADERS.contains(&name.as_str()));
+        let scanned =
+            Self { text: token, header, claims, signing_input, signature_segment, has_other_headers };
+        Ok((scanned, members))
     }
 
     /// The whole token.
@@ -116,6 +123,11 @@ impl<'a> UnverifiedToken<'a> {
 
     pub const fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// Whether its header has other parameters than `alg`, `kid` and `typ`.
+    pub const fn has_other_headers(&self) -> bool {
+        self.has_other_headers
     }
 
     /// `iss`, to look up whose keys and rules apply; nothing else is to be believed of it.

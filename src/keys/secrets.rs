@@ -16,7 +16,9 @@ use super::KeyError;
 use crate::base::entropy::Entropy;
 use crate::base::time::Timestamp;
 use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
-use crate::oauth::{AgentId, ClientId, Digest, Issuer, TaskId, WorkloadId};
+use crate::oauth::{
+    AgentId, ClientId, Digest, Issuer, Jti, OPAQUE_CHECK, OPAQUE_RANDOM, OpaqueToken, TaskId, WorkloadId,
+};
 
 /// Bytes of a master key.
 pub const MASTER: usize = 32;
@@ -34,6 +36,8 @@ pub enum SealPurpose<'a> {
     Answer(&'a str),
     /// The audit checkpoint key of this chain.
     CheckpointKey(&'a str),
+    /// The claims of an opaque token, by `jti`.
+    Claims(&'a str),
 }
 
 /// Whom an agent is of.
@@ -52,6 +56,7 @@ impl SealPurpose<'_> {
             Self::SigningKey(kid) => ("signing_key", kid),
             Self::Answer(place) => ("answer", place),
             Self::CheckpointKey(chain) => ("checkpoint_key", chain),
+            Self::Claims(jti) => ("claims", jti),
         };
         [word, "\0", name].concat().into_bytes()
     }
@@ -60,6 +65,7 @@ impl SealPurpose<'_> {
 /// Keys derived from the master key by HKDF-SHA-256, one label each. Prints nothing.
 pub struct NodeSecrets {
     token_hash: hmac::Key,
+    opaque_check: hmac::Key,
     secret_hash: hmac::Key,
     pairwise_subject: hmac::Key,
     pairwise_txn: hmac::Key,
@@ -73,6 +79,7 @@ struct Sealing {
     signing_key: LessSafeKey,
     answer: LessSafeKey,
     checkpoint_key: LessSafeKey,
+    claims: LessSafeKey,
 }
 
 impl Sealing {
@@ -81,6 +88,7 @@ impl Sealing {
             SealPurpose::SigningKey(_) => &self.signing_key,
             SealPurpose::Answer(_) => &self.answer,
             SealPurpose::CheckpointKey(_) => &self.checkpoint_key,
+            SealPurpose::Claims(_) => &self.claims,
         }
     }
 }
@@ -167,6 +175,7 @@ impl NodeSecrets {
         let mac = |label: &str| hmac::Key::new(hmac::HMAC_SHA256, derive(&extracted, label).as_slice());
         Self {
             token_hash: mac("token hash 1"),
+            opaque_check: mac("opaque token check"),
             secret_hash: mac("secret hash"),
             pairwise_subject: mac("pairwise subject"),
             pairwise_txn: mac("pairwise txn"),
@@ -176,6 +185,7 @@ impl NodeSecrets {
                 signing_key: sealing_key(derive(&extracted, "sealing of signing keys").as_slice()),
                 answer: sealing_key(derive(&extracted, "sealing of answers").as_slice()),
                 checkpoint_key: sealing_key(derive(&extracted, "sealing of checkpoint keys").as_slice()),
+                claims: sealing_key(derive(&extracted, "sealing of claims").as_slice()),
             },
         }
     }
@@ -183,6 +193,30 @@ impl NodeSecrets {
     /// The keyed hash under which a token is kept.
     pub fn token_hash(&self, token: &str) -> Digest {
         tag(&self.token_hash, &[token.as_bytes()])
+    }
+
+    /// A new opaque token with this `jti`.
+    ///
+    /// # Errors
+    /// [`KeyError::Crypto`] without entropy.
+    pub fn opaque_token(&self, jti: Jti, entropy: &dyn Entropy) -> Result<OpaqueToken, KeyError> {
+        let mut random = Zeroizing::new([0; OPAQUE_RANDOM]);
+        entropy.fill(random.as_mut_slice())?;
+        let unchecked = OpaqueToken::new(jti, &random, &[0; OPAQUE_CHECK]);
+        Ok(OpaqueToken::new(jti, &random, &self.opaque_check(&unchecked)))
+    }
+
+    /// Whether this token was made with the master key of this node. It tells guesses from tokens without the database,
+    /// and nothing more: only the record says that a token was issued.
+    pub fn has_made(&self, token: &OpaqueToken) -> bool {
+        use subtle::ConstantTimeEq as _;
+        self.opaque_check(token).ct_eq(token.check()).into()
+    }
+
+    fn opaque_check(&self, token: &OpaqueToken) -> [u8; OPAQUE_CHECK] {
+        let mut check = [0; OPAQUE_CHECK];
+        check.copy_from_slice(&tag(&self.opaque_check, &[token.checked()])[..OPAQUE_CHECK]);
+        check
     }
 
     /// The keyed hash under which a client secret is compared.

@@ -4,6 +4,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::confirmation::Confirmation;
 use super::handover::HandoverRequest;
 use super::ids::{AgentId, Issuer, Purpose, TargetId, TaskId};
 use super::params::Params;
@@ -21,12 +22,21 @@ pub mod token_type {
     pub const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 }
 
-/// The `token_type` of a token that is bound to no key (RFC 6750).
-pub const BEARER: &str = "Bearer";
+/// The `token_type` of a token that is shown as a bearer token (RFC 6750). One that is bound to a certificate is too
+/// (RFC 8705 §3).
+const BEARER: &str = "Bearer";
 /// The `token_type` of a token that is bound to the key of a DPoP proof (RFC 9449 §5).
-pub const DPOP: &str = "DPoP";
+const DPOP: &str = "DPoP";
 /// The `token_type` of what is no access token (RFC 8693 §2.2.1).
 pub const NOT_APPLICABLE: &str = "N_A";
+
+/// The `token_type` of a token that is bound to this, or to nothing.
+pub const fn token_type_of(bound_to: Option<Confirmation>) -> &'static str {
+    match bound_to {
+        Some(Confirmation::Key(_)) => DPOP,
+        Some(Confirmation::Certificate(_)) | None => BEARER,
+    }
+}
 
 /// The `typ` of each kind of token that this server issues.
 pub mod own_typ {
@@ -82,6 +92,8 @@ pub enum SubjectToken {
     Login(DeclaredType),
     /// A later hop.
     Own,
+    /// There is none: an agent asks for itself.
+    None,
 }
 
 /// The scope that is asked for.
@@ -171,13 +183,7 @@ impl ExchangeRequest {
     pub fn parse(params: &Params, reading: Reading<'_>) -> Result<Self, Cause> {
         params.get("subject_token").ok_or(Plain::SubjectTokenMissing)?;
         let subject_type = params.get("subject_token_type").ok_or(Plain::SubjectTokenTypeMissing)?;
-        let actor = match (params.get("actor_token"), params.get("actor_token_type")) {
-            (Some(_), None) => return Err(Plain::ActorTokenTypeMissing.into()),
-            (None, Some(_)) => return Err(Plain::ActorTokenMissing.into()),
-            (None, None) => None,
-            (Some(token), Some(token_type::JWT)) => Some(PresentedToken(token.to_owned())),
-            (Some(_), Some(_)) => return Err(Plain::ActorTokenTypeUnsupported.into()),
-        };
+        let actor = parse_actor(params)?;
         let declared = DeclaredType::parse(subject_type).ok_or(Plain::SubjectTokenTypeUnsupported)?;
         let subject = subject_token(declared, reading);
         let hands_over = params.get("requested_actor").is_some();
@@ -190,10 +196,7 @@ impl ExchangeRequest {
             Some(Some(id)) => NamedTask::This(id),
             Some(None) => NamedTask::Unreadable,
         };
-        let purpose = match params.get("purpose") {
-            Some(text) => Some(Purpose::parse(text).ok_or(Plain::PurposeMalformed)?),
-            None => None,
-        };
+        let purpose = parse_purpose(params)?;
         if subject == SubjectToken::Own && (task != NamedTask::None || purpose.is_some()) {
             return Err(Plain::TaskOnLaterHop.into());
         }
@@ -214,6 +217,52 @@ impl ExchangeRequest {
             has_authorization_details: params.get("authorization_details").is_some(),
         })
     }
+}
+
+impl ExchangeRequest {
+    /// Parses a request by which an agent asks for itself, without a subject token: for a token about itself at a target,
+    /// or with Deputy's issuer as `audience` for a task of its own, which alone has a `purpose`.
+    ///
+    /// # Errors
+    /// The first fault found.
+    pub fn parse_of_agent(params: &Params, reading: Reading<'_>) -> Result<Self, Cause> {
+        let actor = parse_actor(params)?;
+        let purpose = parse_purpose(params)?;
+        let audience = parse_audience(params, reading)?;
+        if params.get("task").is_some() || (purpose.is_some() && audience != Audience::Deputy) {
+            return Err(Plain::TaskWithoutUser.into());
+        }
+        if params.get("requested_actor").or(params.get("dpop_jkt")).is_some() {
+            return Err(Plain::RequestedActorMisplaced.into());
+        }
+        let scope = parse_scope(params, &audience, reading)?;
+        Ok(Self {
+            subject: SubjectToken::None,
+            actor,
+            audience,
+            scope,
+            task: NamedTask::None,
+            purpose,
+            handover: None,
+            has_authorization_details: params.get("authorization_details").is_some(),
+        })
+    }
+}
+
+/// `actor_token` with its type.
+fn parse_actor(params: &Params) -> Result<Option<PresentedToken>, Cause> {
+    match (params.get("actor_token"), params.get("actor_token_type")) {
+        (Some(_), None) => Err(Plain::ActorTokenTypeMissing.into()),
+        (None, Some(_)) => Err(Plain::ActorTokenMissing.into()),
+        (None, None) => Ok(None),
+        (Some(token), Some(token_type::JWT)) => Ok(Some(PresentedToken(token.to_owned()))),
+        (Some(_), Some(_)) => Err(Plain::ActorTokenTypeUnsupported.into()),
+    }
+}
+
+fn parse_purpose(params: &Params) -> Result<Option<Purpose>, Cause> {
+    let text = params.get("purpose");
+    Ok(text.map(|text| Purpose::parse(text).ok_or(Plain::PurposeMalformed)).transpose()?)
 }
 
 /// A token of Deputy's own comes from Deputy by its `iss`. An ID token never does, and the form of a token that has no
@@ -270,19 +319,20 @@ fn parse_audience(params: &Params, reading: Reading<'_>) -> Result<Audience, Cau
     Ok(found.swap_remove(0))
 }
 
-/// The answer to an exchange (RFC 8693 §2.2.1). Prints nothing of its token.
+/// The answer to a token request (RFC 6749 §5.1, RFC 8693 §2.2.1). Prints nothing of its token.
 #[derive(Serialize)]
 pub struct TokenResponse {
     pub access_token: String,
-    /// `…:access_token`, or `…:jwt` for a handover.
-    pub issued_token_type: &'static str,
+    /// `…:access_token`, or `…:jwt` for a handover; only of an exchange.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_token_type: Option<&'static str>,
     /// `Bearer` or `DPoP`; `N_A` for a handover.
     pub token_type: &'static str,
     /// Seconds from `iat` to `exp`.
     pub expires_in: i64,
     /// What was granted.
     pub scope: Scope,
-    /// The task, at hop 0 and where a handover was accepted.
+    /// The task, where it was begun or joined, or a handover was accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
     /// The chain of actors, where a handover was accepted: who brought in the agent is in it.

@@ -1,4 +1,4 @@
-//! Identifiers that are a SHA-256 in base64url: of a key, and of a credential.
+//! Identifiers that are a SHA-256 in base64url: of a key, of a certificate, and of a credential.
 
 use std::fmt;
 
@@ -60,6 +60,10 @@ macro_rules! fingerprint {
 fingerprint! {
     /// The SHA-256 thumbprint of a public key (RFC 7638), as in `cnf.jkt` (RFC 9449 §6.1).
     Jkt
+}
+fingerprint! {
+    /// The SHA-256 of a client certificate in DER, as in `cnf.x5t#S256` (RFC 8705 §3.1).
+    CertificateHash
 }
 fingerprint! {
     /// SHA-256 of the signing input of a platform's credential. The signature is left out, because its presenter can

@@ -30,6 +30,10 @@ macro_rules! grant_types {
 grant_types! {
     /// Token exchange (RFC 8693).
     TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
+    /// A token about the client's agent itself (RFC 6749 §4.4).
+    ClientCredentials => "client_credentials",
+    /// A token about the agent that the credential of its platform names, without any client (RFC 7523 §2.1).
+    JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
 }
 
 impl GrantType {
@@ -40,9 +44,9 @@ impl GrantType {
     ///
     /// # Errors
     /// `grant_type` is missing, or is one that is not served.
-    pub fn of(params: &Params) -> Result<Self, Cause> {
+    pub fn of(params: &Params) -> Result<Self, Plain> {
         let word = params.get("grant_type").ok_or(Plain::GrantTypeMissing)?;
-        Ok(Self::parse(word).ok_or(Plain::GrantTypeUnsupported)?)
+        Self::parse(word).ok_or(Plain::GrantTypeUnsupported)
     }
 }
 
@@ -51,6 +55,9 @@ impl GrantType {
 pub enum TokenRequest {
     /// Token exchange (RFC 8693 §2.1).
     Exchange(ExchangeRequest),
+    /// A token about an agent itself, or for a task of its own (RFC 6749 §4.4.2, RFC 7523 §2.1): an exchange without a
+    /// subject token.
+    OfAgent(ExchangeRequest),
 }
 
 impl TokenRequest {
@@ -61,6 +68,9 @@ impl TokenRequest {
     pub fn parse(grant: GrantType, params: &Params, reading: Reading<'_>) -> Result<Self, Cause> {
         match grant {
             GrantType::TokenExchange => ExchangeRequest::parse(params, reading).map(Self::Exchange),
+            GrantType::ClientCredentials | GrantType::JwtBearer => {
+                ExchangeRequest::parse_of_agent(params, reading).map(Self::OfAgent)
+            }
         }
     }
 }
@@ -82,8 +92,8 @@ mod tests {
         for grant in GrantType::ALL {
             assert_eq!(of(&format!("grant_type={}", grant.word())).unwrap(), *grant);
             let upper = of(&format!("grant_type={}", grant.word().to_uppercase()));
-            assert!(matches!(upper, Err(Cause::Plain(Plain::GrantTypeUnsupported))));
+            assert!(matches!(upper, Err(Plain::GrantTypeUnsupported)));
         }
-        assert!(matches!(of("scope=a"), Err(Cause::Plain(Plain::GrantTypeMissing))));
+        assert!(matches!(of("scope=a"), Err(Plain::GrantTypeMissing)));
     }
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::base::loopback::is_loopback;
 use crate::base::text::is_shown;
+use crate::base::time::Timestamp;
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
@@ -71,6 +72,14 @@ name! {
 pub const AGENT_PREFIX: &str = "agent_";
 /// How every pairwise subject begins. A subject of a provider may not begin so.
 pub const PAIRWISE_PREFIX: &str = "pw_";
+
+impl Jti {
+    /// When the token was made, to the millisecond: the `jti` says so itself (RFC 9562 §5.7).
+    pub fn made_at(self) -> Timestamp {
+        let millis = self.0.as_u64_pair().0 >> 16;
+        Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+    }
+}
 
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {

@@ -17,6 +17,8 @@ pub enum ErrorCode {
     InvalidRequest,
     /// 401.
     InvalidClient,
+    /// 400, only in the jwt-bearer grant.
+    InvalidGrant,
     /// 400.
     UnauthorizedClient,
     /// 400.
@@ -45,6 +47,7 @@ impl ErrorCode {
         match self {
             Self::InvalidRequest => "invalid_request",
             Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope => "invalid_scope",
@@ -68,6 +71,8 @@ pub enum PresentedAs {
     Actor,
     /// The credential of a platform that authenticates its client.
     Credential,
+    /// The assertion of the jwt-bearer grant.
+    Grant,
 }
 
 /// The true cause of a refusal, for the audit.
@@ -170,6 +175,7 @@ impl Cause {
             Self::Token(PresentedAs::Subject, _) => SUBJECT_TOKEN,
             Self::Token(PresentedAs::Actor, _) => ACTOR_TOKEN,
             Self::Token(PresentedAs::Credential, _) => cause::CLIENT,
+            Self::Token(PresentedAs::Grant, _) => GRANT,
             Self::Assurance { .. } => ASSURANCE,
             Self::AuthTimeMissing { .. } => AUTH_TIME,
             Self::NonceDemanded { .. } => NONCE,
@@ -202,6 +208,7 @@ impl Cause {
         all.extend(TokenFault::ALL.iter().map(|&fault| Cause::subject(fault)));
         all.extend(TokenFault::ALL.iter().map(|&fault| Cause::actor(fault)));
         all.extend(TokenFault::ALL.iter().map(|&fault| Cause::credential(fault)));
+        all.extend(TokenFault::ALL.iter().map(|&fault| Cause::Token(PresentedAs::Grant, fault)));
         all.push(Cause::Assurance { acr_values: Vec::new(), max_age: None, looked_for: None });
         all.push(Cause::AuthTimeMissing { max_age: 0 });
         all.push(Cause::NonceDemanded { nonce: Arc::from("") });
@@ -249,6 +256,14 @@ const ACTOR_TOKEN: Wire = wire(
     "actor_token_unacceptable",
     "this client cannot use this actor token; obtain a new one",
     "RFC 8693 §2.2.2",
+);
+/// The same for every fault: a credential that was seen proves no key, so that a reason would be told to a thief.
+const GRANT: Wire = wire(
+    400,
+    ErrorCode::InvalidGrant,
+    "assertion_unacceptable",
+    "this assertion gives no token; obtain a new credential from the platform",
+    "RFC 7523 §3.1",
 );
 const ASSURANCE: Wire = wire(
     400,

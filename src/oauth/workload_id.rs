@@ -1,14 +1,17 @@
 //! The identifier of a workload, as its issuer writes it.
 
+use super::fingerprint::Jkt;
 use crate::base::words::words;
 
 words! {
-    /// Which claim an identifier is from. Each of them is a name space of its own.
+    /// Where an identifier is from. Each of them is a name space of its own.
     WorkloadIdKind {
         /// It stays the same over restarts.
         Stable => "stable",
         /// It never recurs.
         Instance => "instance",
+        /// The thumbprint of the key that the holder of the credential has proven.
+        Key => "key",
     }
 }
 
@@ -40,6 +43,11 @@ impl WorkloadId {
     /// An identifier of one text.
     pub fn of_text(kind: WorkloadIdKind, text: &str) -> Self {
         Self { kind, values: vec![WorkloadIdValue { form: WorkloadIdForm::Text, text: text.to_owned() }] }
+    }
+
+    /// The identifier of the process that holds this key.
+    pub fn of_key(key: Jkt) -> Self {
+        Self::of_text(WorkloadIdKind::Key, &key.to_string())
     }
 
     /// How it is recorded, and how operators name it: one value as it is, several with a colon between them. A colon

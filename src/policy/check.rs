@@ -35,7 +35,7 @@ impl Summary {
     }
 
     /// Everything odd, in words.
-    fn warnings(&self) -> impl Iterator<Item = String> {
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
         let words = self.unknown_words.iter().map(|word| format!("{}: {word}; {}", word.file, word.fix()));
         self.warnings.iter().map(ToString::to_string).chain(words)
     }

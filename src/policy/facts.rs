@@ -16,6 +16,48 @@ pub enum BroughtIn {
     Class(String),
 }
 
+/// Who lets an agent act.
+#[derive(Clone, Debug)]
+pub enum Delegator {
+    User {
+        login: Arc<LoginFacts>,
+        /// Whole seconds since `auth_time`.
+        login_age_seconds: i64,
+    },
+    /// An agent, in a task of its own: no user is behind it.
+    Agent(AgentId),
+}
+
+impl Delegator {
+    /// A user, by a login of this age.
+    pub fn user(login: &Arc<LoginFacts>, login_age_seconds: i64) -> Self {
+        Self::User { login: Arc::clone(login), login_age_seconds }
+    }
+
+    /// The agent that is its own delegator.
+    pub const fn agent(&self) -> Option<&AgentId> {
+        match self {
+            Self::User { .. } => None,
+            Self::Agent(agent) => Some(agent),
+        }
+    }
+
+    pub(super) fn login(&self) -> Option<&LoginFacts> {
+        match self {
+            Self::User { login, .. } => Some(login),
+            Self::Agent(_) => None,
+        }
+    }
+
+    /// The word of the fact `delegator_kind`.
+    pub(super) const fn kind(&self) -> &'static str {
+        match self {
+            Self::User { .. } => "user",
+            Self::Agent(_) => "agent",
+        }
+    }
+}
+
 /// The facts that policy sees of one exchange. Nothing in it is unverified.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -26,7 +68,7 @@ pub struct Facts {
     /// The workload issuer that vouches for it; absent for a client's own agent.
     pub workload_issuer: Option<Issuer>,
     pub client: ClientId,
-    /// The agents before it, newest first. For information: no default rule grants by it (8693-4.1-05).
+    /// The agents before it, newest first, the one whose task it is included. For information: no default rule grants by it (8693-4.1-05).
     pub prior_actors: Vec<AgentId>,
     /// The target: the resource. Deputy's issuer for a task token.
     pub target: TargetId,
@@ -56,12 +98,21 @@ pub struct Facts {
     pub hop: u8,
     /// The purpose that was given when the task began.
     pub purpose: Option<Purpose>,
-    pub login: Arc<LoginFacts>,
-    /// Whole seconds since `auth_time`.
-    pub login_age_seconds: i64,
+    /// Who lets the actor act.
+    pub delegator: Delegator,
     /// The greatest age, in seconds, that the strictest of the fresh scopes allows.
     pub max_age_seconds: Option<i64>,
     /// The lifetime of the token to be, in seconds.
     pub lifetime_seconds: i64,
     pub now: Timestamp,
+}
+
+impl Facts {
+    /// The age of the login. Where nobody signed in it counts as made at the epoch, like one that does not say when it was.
+    pub(super) const fn login_age_seconds(&self) -> i64 {
+        match &self.delegator {
+            Delegator::User { login_age_seconds, .. } => *login_age_seconds,
+            Delegator::Agent(_) => self.now.seconds(),
+        }
+    }
 }

@@ -81,17 +81,30 @@ pub(super) static FACTS: &[Fact] = &[
     lasting("max_age_seconds", |facts| facts.max_age_seconds.map(Known::Long)),
     lasting("has_purpose", |facts| Some(Known::Bool(facts.purpose.is_some()))),
     passing("purpose", |facts| facts.purpose.as_ref().map(|purpose| Known::Text(purpose.as_str()))),
-    lasting("provider", |facts| Some(Known::Entity(Kind::Provider, facts.login.provider.as_str()))),
-    lasting("levels", |facts| Some(set_of(&facts.login.levels))),
-    passing("login_age_seconds", |facts| Some(Known::Long(facts.login_age_seconds))),
+    lasting("delegator_kind", |facts| Some(Known::Text(facts.delegator.kind()))),
+    passing("delegator", |facts| {
+        facts.delegator.agent().map(|agent| Known::Entity(Kind::Agent, agent.as_str()))
+    }),
+    lasting("provider", |facts| {
+        facts.delegator.login().map(|login| Known::Entity(Kind::Provider, login.provider.as_str()))
+    }),
+    lasting("levels", |facts| {
+        Some(facts.delegator.login().map_or(Known::Texts(Vec::new()), |login| set_of(&login.levels)))
+    }),
+    passing("login_age_seconds", |facts| Some(Known::Long(facts.login_age_seconds()))),
     lasting("is_login_fresh", |facts| {
-        Some(Known::Bool(facts.max_age_seconds.is_none_or(|most| facts.login_age_seconds <= most)))
+        Some(Known::Bool(facts.max_age_seconds.is_none_or(|most| facts.login_age_seconds() <= most)))
     }),
-    lasting("acr", |facts| facts.login.acr.as_deref().map(Known::Text)),
+    lasting("acr", |facts| facts.delegator.login()?.acr.as_deref().map(Known::Text)),
     lasting("amr", |facts| {
-        Some(Known::Texts(facts.login.amr.iter().map(|amr| amr.as_str().into()).collect()))
+        let amr = facts.delegator.login().into_iter().flat_map(|login| &login.amr);
+        Some(Known::Texts(amr.map(|amr| amr.as_str().into()).collect()))
     }),
-    passing("claims", |facts| Some(Known::Texts(claims(&facts.login.policy_claims)))),
+    passing("claims", |facts| {
+        Some(Known::Texts(
+            facts.delegator.login().map_or_else(Vec::new, |login| claims(&login.policy_claims)),
+        ))
+    }),
     passing("now_seconds", |facts| Some(Known::Long(facts.now.seconds()))),
     lasting("hour", |facts| Some(Known::Long(facts.now.zoned(&TimeZone::UTC)?.hour().into()))),
     // Monday is 1.

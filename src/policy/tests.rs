@@ -188,7 +188,7 @@ fn every_fact_reaches_the_rules_under_the_name_in_the_schema() {
         "context.depth == 3",
         "context.hop == 2",
         r#"context.has_purpose && context has purpose && context.purpose == "why""#,
-        r#"context.provider == Deputy::Provider::"https://i.example""#,
+        r#"context has provider && context.provider == Deputy::Provider::"https://i.example""#,
         r#"context.levels == ["mfa"]"#,
         r#"context has acr && context.acr == "phr""#,
         r#"context.amr == ["hwk"]"#,
@@ -266,6 +266,22 @@ fn who_may_act_for_a_user_and_who_may_bring_in_whom_are_two_questions() {
             "what handing over was told is not remembered for exchanges"
         );
     }
+}
+
+#[test]
+fn where_nobody_signed_in_the_facts_say_which_agent_acts_for_itself() {
+    let facts =
+        "actor = \"agent_b\"\nprior_actors = [\"agent_a\"]\ndelegator = \"agent_a\"\nmax_age_seconds = 900";
+    for condition in [
+        r#"context.delegator_kind == "agent""#,
+        r#"context has delegator && context.delegator == Deputy::Agent::"agent_a""#,
+        "!(context has provider) && !(context has acr)",
+        "context.levels.isEmpty() && context.amr.isEmpty() && context.claims.isEmpty()",
+        "context.login_age_seconds == context.now_seconds && !context.is_login_fresh",
+    ] {
+        assert!(fires(condition, facts), "{condition}");
+    }
+    assert!(fires(r#"context.delegator_kind == "user" && !(context has delegator)"#, ""));
 }
 
 #[test]

@@ -258,6 +258,7 @@ mod tests {
     #[test]
     fn each_kind_of_word_that_the_configuration_lacks_is_found_once() {
         let any = "principal, action, resource";
+        let exchange = "principal, action == Deputy::Action::\"exchange\", resource";
         for (scope, condition, expected) in [
             ("principal in Deputy::AgentClass::\"assistant\", action, resource", "true", "class: assistant"),
             ("principal, action, resource == Deputy::Target::\"ticket\"", "true", "target: ticket"),
@@ -269,13 +270,17 @@ mod tests {
             ),
             (any, "principal in Deputy::AgentClass::\"planers\"", "class: planers"),
             (any, "context.client == Deputy::Client::\"asistant\"", "client: asistant"),
-            (any, "context.provider != Deputy::Provider::\"https://x\"", "identity provider: https://x"),
+            (
+                any,
+                "context has provider && context.provider != Deputy::Provider::\"https://x\"",
+                "identity provider: https://x",
+            ),
             (
                 any,
                 "context has workload_issuer && context.workload_issuer == Deputy::WorkloadIssuer::\"https://x\"",
                 "workload issuer: https://x",
             ),
-            (any, "[Deputy::Target::\"ticket\"].contains(resource)", "target: ticket"),
+            (exchange, "[Deputy::Target::\"ticket\"].contains(resource)", "target: ticket"),
             (any, "context.scopes.contains(\"tickets:bok\")", "scope: tickets:bok"),
             (any, "context.scopes.containsAny([\"tickets:book\", \"tickets:bok\"])", "scope: tickets:bok"),
             (any, "[\"tickets:bok\"].containsAll(context.scopes)", "scope: tickets:bok"),

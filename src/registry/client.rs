@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Delegate, KeySource, Proof, Reach};
+use super::{AgentClass, Delegate, KeySource, Proof, Reach, SubjectName};
 use crate::base::time::Timestamp;
 use crate::jose::Algorithm;
-use crate::oauth::{ClientId, GrantType, Scope, ScopeToken, TargetId};
+use crate::oauth::{AgentId, ClientId, GrantType, Scope, ScopeToken, TargetId};
 
 /// How a client authenticates: exactly one registered method.
-#[expect(clippy::large_enum_variant, reason = "a handful in memory, each behind an Arc")]
 #[derive(Clone, Debug)]
 pub enum ClientAuthentication {
     /// RFC 7523 §2.2.
@@ -25,6 +24,15 @@ pub enum ClientAuthentication {
     ClientSecretBasic(Vec<ClientSecret>),
     /// RFC 6749 §2.3.1, in the body.
     ClientSecretPost(Vec<ClientSecret>),
+    /// A certificate of an authority that is trusted, with this name in it (RFC 8705 §2.1).
+    Tls(SubjectName),
+    /// A certificate that is itself among the client's keys (RFC 8705 §2.2).
+    SelfSignedTls {
+        /// The key sets that have it as `x5c`.
+        keys: KeySource,
+        /// How `jwks_uri` is reached.
+        reach: Reach,
+    },
     /// The credential of its agents' platform, by a class that lists the client: nothing is registered for it.
     Workload,
 }
@@ -46,8 +54,21 @@ impl ClientAuthentication {
     /// Whether it is itself proof of a key, so that a credential that was seen is worth nothing.
     pub const fn proves_key(&self) -> bool {
         match self {
-            Self::PrivateKeyJwt { .. } => true,
+            Self::PrivateKeyJwt { .. } | Self::Tls(_) | Self::SelfSignedTls { .. } => true,
             Self::ClientSecretBasic(_) | Self::ClientSecretPost(_) | Self::Workload => false,
+        }
+    }
+
+    /// Whether it is a client certificate (RFC 8705 §2).
+    pub const fn is_certificate(&self) -> bool {
+        matches!(self, Self::Tls(_) | Self::SelfSignedTls { .. })
+    }
+
+    /// Where the keys of the client are, if some are registered.
+    pub const fn keys(&self) -> Option<&KeySource> {
+        match self {
+            Self::PrivateKeyJwt { keys, .. } | Self::SelfSignedTls { keys, .. } => Some(keys),
+            Self::ClientSecretBasic(_) | Self::ClientSecretPost(_) | Self::Tls(_) | Self::Workload => None,
         }
     }
 }
@@ -108,8 +129,12 @@ pub struct Client {
     pub grants: BTreeSet<GrantType>,
     /// A client with a secret may be the actor itself only with this.
     pub may_act_as_agent: bool,
+    /// Whether it may begin tasks of its own, which no user is behind.
+    pub begins_tasks: bool,
     /// Whether it has to prove a key at the token endpoint.
     pub proof: Proof,
+    /// Whether it gets no token without a client certificate (`tls_client_certificate_bound_access_tokens`).
+    pub is_certificate_bound: bool,
     /// Scopes at most.
     pub scopes: Scope,
     /// Targets at most.
@@ -126,6 +151,24 @@ impl Client {
     /// Whether the credential of a platform is all that it has.
     pub const fn is_workload(&self) -> bool {
         matches!(self.authentication, ClientAuthentication::Workload)
+    }
+
+    /// An agent that no client presents, as the client that it is for itself: its class is its whole ceiling.
+    pub fn of_agent(agent: &AgentId, class: &AgentClass) -> Self {
+        Self {
+            id: ClientId::new(agent.as_str()),
+            authentication: ClientAuthentication::Workload,
+            grants: BTreeSet::from([GrantType::JwtBearer]),
+            may_act_as_agent: true,
+            begins_tasks: false,
+            proof: Proof::default(),
+            is_certificate_bound: false,
+            scopes: class.scopes.clone(),
+            targets: class.targets.clone(),
+            default_scopes: BTreeMap::new(),
+            answers: BTreeSet::new(),
+            delegates_to: BTreeSet::new(),
+        }
     }
 
     /// Whether it may use this grant.

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::forms::Fault;
-use super::{ClientAuthentication, KeySource, MFA, Registry, SubjectForm, Target};
+use super::{KeySource, MFA, Registry, SubjectForm, Target};
 use crate::base::nearest::nearest;
+use crate::jose::KeyForm;
 use crate::oauth::{ClientId, GrantType, Issuer, ResourceUri, TargetId};
 
 /// The party whose registration has to change.
@@ -46,8 +47,10 @@ impl Registry {
         search.exchange_clients_may_exchange();
         search.credentials_are_told_apart();
         search.platform_credentials_suffice_alone();
+        search.tasks_of_agents_have_a_client();
         search.default_scopes_can_be_granted();
         search.classes_are_told_apart();
+        search.bundles_are_of_one_trust_domain();
         search.plain_http_stays_on_this_machine();
         search.found
     }
@@ -73,7 +76,7 @@ impl<'a> Search<'a> {
         let fix = "write `https://` here; or, to try Deputy on this machine, `issuer = \"http://localhost:8443\"` without \
                    `[tls]` and `public = \"127.0.0.1:8443\"` under `[listen]`";
         let is_plain = |issuer: &str, keys: &KeySource| {
-            issuer.starts_with("http:") || matches!(keys, KeySource::Uri(url) if url.scheme() == "http")
+            issuer.starts_with("http:") || keys.url().is_some_and(|url| url.scheme() == "http")
         };
         for (issuer, provider) in &self.registry.identity_providers {
             if is_plain(issuer.as_str(), &provider.keys) {
@@ -86,8 +89,8 @@ impl<'a> Search<'a> {
             }
         }
         for (id, client) in &self.registry.clients {
-            if matches!(&client.authentication, ClientAuthentication::PrivateKeyJwt { keys, .. } if is_plain("", keys))
-            {
+            let keys = client.authentication.keys();
+            if keys.is_some_and(|keys| is_plain("", keys)) {
                 self.add(Party::Client(id), "jwks_uri", what, fix);
             }
         }
@@ -211,6 +214,29 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// The agent that began a task of its own continues it through the client that its credential authenticates.
+    fn tasks_of_agents_have_a_client(&mut self) {
+        let mut found = Vec::new();
+        for (issuer, workload) in &self.registry.workload_issuers {
+            for (position, class) in
+                workload.classes.iter().enumerate().filter(|(_, class)| class.begins_tasks)
+            {
+                let able = self.registry.workload_clients(class).count();
+                if able != 1 {
+                    let what = format!(
+                        "is true, and `clients` lists {able} clients with `authentication = \"workload\"`, where the \
+                         task needs one"
+                    );
+                    found.push((issuer, format!("class[{position}].begins_tasks"), what));
+                }
+            }
+        }
+        for (issuer, key, what) in found {
+            let fix = "list one such client, whose tasks they are";
+            self.add(Party::WorkloadIssuer(issuer), key, what, fix);
+        }
+    }
+
     /// A target defines its default scopes, and can answer no more than one yes/no scope in a token.
     fn default_scopes_can_be_granted(&mut self) {
         let of_targets = self.registry.targets.values().filter_map(|target| {
@@ -273,6 +299,25 @@ impl<'a> Search<'a> {
                 let fix = "give one of the two another audience";
                 self.add(Party::Provider(issuer), "access_token", what, fix);
             }
+        }
+    }
+
+    /// A bundle vouches for one trust domain. If it were that of two, either could name the workloads of the other.
+    fn bundles_are_of_one_trust_domain(&mut self) {
+        let mut owners: Vec<(&KeySource, &Issuer)> = Vec::new();
+        let bundles =
+            self.registry.workload_issuers.iter().map(|(issuer, workload)| (&workload.keys, issuer));
+        let mut shared = Vec::new();
+        for (keys, issuer) in bundles.filter(|(keys, _)| keys.form() == KeyForm::Bundle) {
+            match owners.iter().find(|(known, _)| *known == keys) {
+                Some((_, owner)) => shared.push((issuer, *owner)),
+                None => owners.push((keys, issuer)),
+            }
+        }
+        for (issuer, owner) in shared {
+            let what = format!("has the bundle of `{owner}`");
+            let fix = "name the bundle of this trust domain: a bundle is never that of two";
+            self.add(Party::WorkloadIssuer(issuer), "trust_domain", what, fix);
         }
     }
 

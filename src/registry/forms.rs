@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::base::loopback::is_loopback;
 use crate::oauth::ids::{AGENT_PREFIX, PAIRWISE_PREFIX};
-use crate::oauth::{ClientId, ResourceUri, TargetId};
+use crate::oauth::{ClientId, ResourceUri, SpiffeId, TargetId};
 
 /// What is wrong with a registration, as the end of a sentence, and what to do instead. It never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,13 +28,18 @@ pub fn foreign_issuer(text: &str) -> Result<Url, Fault> {
     Ok(url)
 }
 
-/// An issuer of agents' credentials: a URL like any issuer's, or another absolute URI such as a SPIFFE trust domain.
+/// An issuer of agents' credentials: a URL like any issuer's, or another absolute URI. A SPIFFE trust domain is none: what
+/// it signs is known by `sub`, and not by `iss`.
 pub fn workload_issuer(text: &str) -> Result<(), Fault> {
     if text.starts_with("http:") || text.starts_with("https:") {
         return foreign_issuer(text).map(|_| ());
     }
+    if SpiffeId::is_claimed_by(text) {
+        let fix = "write `preset = \"spiffe\"` and `trust_domain`";
+        return Err(Fault::new(format!("`{text}` is a SPIFFE trust domain"), fix));
+    }
     if !has_scheme(text) || Url::parse(text).is_err() {
-        let fix = "write the `iss` of its tokens, for example `https://host` or `spiffe://domain`";
+        let fix = "write the `iss` of its tokens, for example `https://host`";
         return Err(Fault::new(format!("`{text}` is no absolute URI"), fix));
     }
     Ok(())

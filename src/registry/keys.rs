@@ -1,6 +1,10 @@
 //! Where the keys of a registered party are, and how they are reached.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use crate::jose::KeyForm;
 
 /// Where the keys of an issuer or client come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,9 +12,39 @@ pub enum KeySource {
     /// Discovery at the issuer, then its `jwks_uri` (identity providers).
     Discovery,
     /// Fetched (RFC 7517 §5).
-    Uri(url::Url),
+    Uri(Url),
     /// Pinned in a file.
     File(PathBuf),
+    /// The bundle of a SPIFFE trust domain, fetched from its bundle endpoint (profile `https_web`).
+    BundleEndpoint(Url),
+    /// The bundle of a SPIFFE trust domain, pinned in a file.
+    BundleFile(PathBuf),
+}
+
+impl KeySource {
+    /// The URL that is fetched, if it is known without discovery.
+    pub const fn url(&self) -> Option<&Url> {
+        match self {
+            Self::Uri(url) | Self::BundleEndpoint(url) => Some(url),
+            Self::Discovery | Self::File(_) | Self::BundleFile(_) => None,
+        }
+    }
+
+    /// The file that has them.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(file) | Self::BundleFile(file) => Some(file),
+            Self::Discovery | Self::Uri(_) | Self::BundleEndpoint(_) => None,
+        }
+    }
+
+    /// The form of the document that has them.
+    pub const fn form(&self) -> KeyForm {
+        match self {
+            Self::Discovery | Self::Uri(_) | Self::File(_) => KeyForm::Jwks,
+            Self::BundleEndpoint(_) | Self::BundleFile(_) => KeyForm::Bundle,
+        }
+    }
 }
 
 /// Which addresses an operator-configured URL may resolve to.
@@ -33,7 +67,7 @@ pub struct Reach {
     /// A private CA, PEM.
     pub tls_ca_file: Option<PathBuf>,
     /// An egress proxy.
-    pub proxy: Option<url::Url>,
+    pub proxy: Option<Url>,
     /// A token that is presented to the key server of a cluster.
     pub token: Option<KeysToken>,
 }

@@ -1,9 +1,9 @@
-//! Whether a party demands proof of possession of a key (RFC 9449), and whether credentials are pinned to it.
+//! Whether a party demands proof of possession of a key (RFC 9449, RFC 8705), and whether credentials are pinned to it.
 
 use crate::base::words::words;
 
 words! {
-    /// Whether Deputy demands a DPoP proof in a request for a token.
+    /// Whether Deputy demands a proof of possession in a request for a token: by DPoP, or by a client certificate.
     #[derive(Default, schemars::JsonSchema)]
     #[schemars(rename_all = "snake_case")]
     Proof {

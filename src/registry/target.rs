@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::{Offset, TimeZone};
 
-use super::TargetProof;
+use super::{MFA, TargetProof};
 use crate::base::time::Lifetime;
+use crate::base::words::words;
 use crate::oauth::{ClientId, ResourceUri, Scope, ScopeToken, TargetId};
 
 /// How `sub` is written.
@@ -18,6 +19,28 @@ pub enum SubjectForm {
     Pairwise,
 }
 
+words! {
+    /// In which form a target gets its access tokens.
+    #[derive(Default, schemars::JsonSchema)]
+    #[schemars(rename_all = "snake_case")]
+    TokenFormat {
+        /// JWTs (RFC 9068), which it can check by itself.
+        #[default]
+        Jwt => "jwt",
+        /// References to Deputy's records (`dpt_at_…`), which it has to introspect.
+        Opaque => "opaque",
+    }
+}
+
+/// Whose tokens may have a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subjects {
+    /// Those that a user is behind.
+    pub user: bool,
+    /// Those of agents that act for themselves.
+    pub agent: bool,
+}
+
 /// What a scope asks of the login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScopeRule {
@@ -27,6 +50,16 @@ pub struct ScopeRule {
     pub max_age: Option<Lifetime>,
     /// A purpose must have been given when the task began.
     pub sensitive: bool,
+    /// Whose tokens may have it.
+    pub subjects: Subjects,
+}
+
+impl ScopeRule {
+    /// What a scope asks of which nothing is said.
+    pub fn plain() -> Self {
+        let subjects = Subjects { user: true, agent: false };
+        Self { assurance: Some(MFA.to_owned()), max_age: None, sensitive: false, subjects }
+    }
 }
 
 /// How a target has a yes/no scope answered.
@@ -62,6 +95,7 @@ pub struct Target {
     pub onward: BTreeSet<TargetId>,
     /// What it can do with tokens that are bound to a key.
     pub proof: TargetProof,
+    pub token_format: TokenFormat,
     /// Overrides `tokens.lifetime`.
     pub lifetime: Option<Lifetime>,
     /// Overrides `tokens.subject`.

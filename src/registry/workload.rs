@@ -34,6 +34,26 @@ impl AgentLifetime {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdClaims(pub Vec<IdPart>);
 
+/// What identifies one instance of a workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InstanceId {
+    /// Claims whose values never recur.
+    Claims(IdClaims),
+    /// The key that the request proves by DPoP: each process that has one is an instance. A certificate is none.
+    Key,
+}
+
+impl InstanceId {
+    /// Every claim that it names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let claims = match self {
+            Self::Claims(claims) => Some(claims),
+            Self::Key => None,
+        };
+        claims.into_iter().flat_map(IdClaims::names)
+    }
+}
+
 /// One value of an identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdPart {
@@ -89,8 +109,8 @@ pub struct WorkloadIssuer {
     pub algorithms: BTreeSet<Algorithm>,
     /// The claims that identify the workload for good.
     pub stable_id: IdClaims,
-    /// The claims that identify this instance and never recur.
-    pub instance_id: Option<IdClaims>,
+    /// What identifies this instance and never recurs.
+    pub instance_id: Option<InstanceId>,
     /// `exp - iat` at most.
     pub max_token_lifetime: Lifetime,
     /// Whether its agents have to prove a key.
@@ -103,6 +123,13 @@ pub struct WorkloadIssuer {
     pub classes: Vec<Arc<AgentClass>>,
 }
 
+impl WorkloadIssuer {
+    /// Whether a class of it lists this client.
+    pub fn lists(&self, client: &ClientId) -> bool {
+        self.classes.iter().any(|class| class.clients.contains(client))
+    }
+}
+
 /// `[[workload_issuer.class]]`
 #[derive(Clone, Debug)]
 pub struct AgentClass {
@@ -110,7 +137,7 @@ pub struct AgentClass {
     pub name: String,
     /// Absent means any token of the issuer.
     pub when: Option<When>,
-    /// The events of GitHub Actions that start its workflows; absent means any but those of pull requests.
+    /// The events that start its workflows or pipelines; absent means any but those of pull requests and merge requests.
     pub events: Option<BTreeSet<String>>,
     /// How long its agents live.
     pub lifetime: AgentLifetime,
@@ -124,6 +151,10 @@ pub struct AgentClass {
     pub build: BuildClaims,
     /// The clients that may present its agents.
     pub clients: BTreeSet<ClientId>,
+    /// Whether an agent gets tokens about itself by its platform's credential alone.
+    pub agent_tokens: bool,
+    /// Whether an agent may begin tasks of its own, which no user is behind.
+    pub begins_tasks: bool,
     /// Scopes at most.
     pub scopes: Scope,
     /// Targets at most.

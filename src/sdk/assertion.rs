@@ -6,10 +6,9 @@ use url::form_urlencoded::Serializer;
 use super::Error;
 use crate::base::entropy::{Entropy, handle};
 use crate::base::time::Timestamp;
-use crate::jose::SigningKey;
+use crate::jose::{SigningKey, UnverifiedToken};
+use crate::oauth::{AssertionType, SpiffeId};
 
-/// `client_assertion_type` of a JWT (RFC 7523 §2.2).
-pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// The lifetime of an assertion, in seconds.
 pub const ASSERTION_SECONDS: i64 = 60;
 
@@ -34,5 +33,16 @@ pub fn sign_assertion(
 
 /// Adds an assertion to the form of a request.
 pub(super) fn append_assertion(form: &mut Serializer<'_, String>, assertion: &str) {
-    form.append_pair("client_assertion_type", ASSERTION_TYPE).append_pair("client_assertion", assertion);
+    append(form, AssertionType::Jwt, assertion);
+}
+
+/// Adds the credential of a platform as the assertion. A JWT-SVID has an assertion type of its own.
+pub(super) fn append_credential(form: &mut Serializer<'_, String>, credential: &str) {
+    let is_svid = UnverifiedToken::scan(credential)
+        .is_ok_and(|token| token.claimed_subject().is_some_and(SpiffeId::is_claimed_by));
+    append(form, if is_svid { AssertionType::Svid } else { AssertionType::Jwt }, credential);
+}
+
+fn append(form: &mut Serializer<'_, String>, kind: AssertionType, assertion: &str) {
+    form.append_pair("client_assertion_type", kind.word()).append_pair("client_assertion", assertion);
 }

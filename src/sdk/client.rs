@@ -12,7 +12,7 @@ use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::answer::accepted;
-use super::assertion::{append_assertion, sign_assertion};
+use super::assertion::{append_assertion, append_credential, sign_assertion};
 use super::{Error, Introspection, Issued, Response, Transport};
 use crate::base::digest::sha256;
 use crate::base::entropy::{Entropy, SystemEntropy, handle};
@@ -48,11 +48,14 @@ pub enum Credential {
     Basic(SecretString),
     /// `client_secret_post`
     Post(SecretString),
-    /// The credential of the agent's platform (a pod's projected token, a CI job's token) as the client assertion. It
+    /// The credential of the agent's platform (a pod's projected token, a CI job's token, an SVID) as the client assertion. It
     /// names the agent too. The identifier of the client may be empty where the server finds it by the credential.
     Platform(SecretString),
     /// The same as the actor token, without client authentication.
     PlatformAsActor(SecretString),
+    /// The same as the assertion of the jwt-bearer grant, which knows no client (RFC 7523 §2.1). At the other endpoints it
+    /// is the client assertion.
+    PlatformAsGrant(SecretString),
 }
 
 /// An endpoint that a client calls.
@@ -116,7 +119,7 @@ impl Endpoints {
     }
 }
 
-/// The parameters of a token exchange (RFC 8693 §2.1).
+/// The parameters of a token request: of an exchange (RFC 8693 §2.1), or of an agent for itself.
 #[derive(Clone)]
 pub struct Exchange<'a>(Vec<(&'static str, &'a str)>);
 
@@ -126,6 +129,17 @@ impl<'a> Exchange<'a> {
         Self(vec![("grant_type", GrantType::TokenExchange.word())])
             .with("subject_token", subject_token)
             .with("subject_token_type", subject_token_type)
+    }
+
+    /// Asks for a token about the client's agent itself, or for a task of its own (RFC 6749 §4.4).
+    pub fn of_client() -> Self {
+        Self(vec![("grant_type", GrantType::ClientCredentials.word())])
+    }
+
+    /// Asks for the same by nothing but the credential of the agent's platform, which is the client's
+    /// [`Credential::PlatformAsGrant`] (RFC 7523 §2.1).
+    pub fn of_agent() -> Self {
+        Self(vec![("grant_type", GrantType::JwtBearer.word())])
     }
 
     /// Exchanges an ID token of the user.
@@ -232,7 +246,7 @@ impl Client {
         )
     }
 
-    /// The same client, which proves that it holds `key` with each request for a token (DPoP, RFC 9449).
+    /// The same client, which proves that it holds `key` with each request for a token and each revocation (DPoP, RFC 9449).
     #[must_use]
     pub fn proving(mut self, key: impl Into<ClientKey>) -> Self {
         self.proof_key = Some(key.into());
@@ -250,15 +264,24 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`] with what the server said, or why no such answer came.
     pub async fn exchange(&self, http: &impl Transport, exchange: &Exchange<'_>) -> Result<Issued, Error> {
-        let mut response = self.post(http, Endpoint::Token, exchange.params()).await?;
+        let response = self.post_with_nonce(http, Endpoint::Token, exchange.params()).await?;
+        Issued::read(accepted(&response)?)
+    }
+
+    async fn post_with_nonce(
+        &self,
+        http: &impl Transport,
+        endpoint: Endpoint,
+        params: &[(&str, &str)],
+    ) -> Result<Response, Error> {
+        let response = self.post(http, endpoint, params).await?;
         if self.proof_key.is_some()
             && response.json()["error"] == USE_NONCE
             && let Some(nonce) = response.headers.get(NONCE).and_then(|nonce| nonce.to_str().ok())
         {
-            let request = self.request_with(Endpoint::Token, exchange.params(), Some(nonce))?;
-            response = http.send(request).await?;
+            return Ok(http.send(self.request_with(endpoint, params, Some(nonce))?).await?);
         }
-        Issued::read(accepted(&response)?)
+        Ok(response)
     }
 
     /// Asks whether a token is active.
@@ -275,7 +298,7 @@ impl Client {
     /// # Errors
     /// As [`Client::exchange`]. A token that is not the client's is left alone, and is no error.
     pub async fn revoke(&self, http: &impl Transport, token: &str) -> Result<(), Error> {
-        let response = self.post(http, Endpoint::Revocation, &[("token", token)]).await?;
+        let response = self.post_with_nonce(http, Endpoint::Revocation, &[("token", token)]).await?;
         accepted(&response).map(drop)
     }
 
@@ -316,9 +339,13 @@ impl Client {
                 append_assertion(&mut form, &assertion);
             }
             Credential::Assertion(assertion) => append_assertion(&mut form, assertion.expose_secret()),
-            Credential::Platform(token) => {
+            Credential::PlatformAsGrant(token) if endpoint == Endpoint::Token => {
                 self.append_id(&mut form);
-                append_assertion(&mut form, token.expose_secret());
+                form.append_pair("assertion", token.expose_secret());
+            }
+            Credential::Platform(token) | Credential::PlatformAsGrant(token) => {
+                self.append_id(&mut form);
+                append_credential(&mut form, token.expose_secret());
             }
             Credential::PlatformAsActor(token) => {
                 self.append_id(&mut form);
@@ -339,7 +366,7 @@ impl Client {
             }
         }
         let proof = match (endpoint, &self.proof_key) {
-            (Endpoint::Token, Some(key)) => {
+            (Endpoint::Token | Endpoint::Revocation, Some(key)) => {
                 let extra = nonce.map(|nonce| ("nonce", nonce.to_owned()));
                 Some(self.proof(&key.0, &Method::POST, request.url(), extra)?)
             }

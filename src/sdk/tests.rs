@@ -159,7 +159,11 @@ async fn a_client_proves_its_key_to_the_token_endpoint_and_repeats_a_request_wit
     }
     assert_eq!(ids.len(), 2);
     assert_ne!(ids[0], ids[1]);
-    // Nothing else is bound to a key.
+    // A key may name the agent whose token is revoked. Nothing else depends on one.
+    let revocation = client.request(Endpoint::Revocation, &[]).unwrap();
+    let proof = revocation.headers().get("dpop").and_then(|proof| proof.to_str().ok()).unwrap();
+    let (scanned, key) = UnverifiedToken::scan_with_own_key(proof).unwrap();
+    assert_eq!(scanned.verify(&key).unwrap().text("htu").unwrap(), Some("https://deputy.example/revoke"));
     let introspection = client.request(Endpoint::Introspection, &[]).unwrap();
     assert!(introspection.headers().get("dpop").is_none());
 }

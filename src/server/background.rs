@@ -1,5 +1,5 @@
-//! What a server does besides answering: it writes what was counted, reads the keys again, ends what is due, and
-//! watches the policy files.
+//! What a server does besides answering: it writes what was counted, reads the keys again, ends what is due, renews the
+//! bundles of trust domains, and watches the policy files.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +26,8 @@ const WALK_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
 /// How often what is live is counted.
 const COUNT_EVERY: Duration = Duration::from_secs(store::COUNT_EVERY.seconds() as u64);
+/// How often it is looked whether the bundle of a trust domain is due to be fetched again.
+const BUNDLES_EVERY: Duration = Duration::from_secs(1);
 /// Agents that are over are read so many at a time.
 const AGENTS: u32 = 100;
 
@@ -49,12 +51,17 @@ pub(super) fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>) -> Vec<Part
     let counting = every("census", COUNT_EVERY, app.clone(), stopped.clone(), |app| async move {
         census::count_live(&app).await
     });
+    let renewing = every("bundles", BUNDLES_EVERY, app.clone(), stopped.clone(), |app| async move {
+        app.verifier.renew_bundles(&app.config.load(), app.latest());
+        Ok(())
+    });
     let watching = watch_policy(app.clone(), stopped.clone());
     vec![
         ("the tidying", tokio::spawn(tidying)),
         ("the walk over stopped tasks", tokio::spawn(walking)),
         ("the sweep", tokio::spawn(sweeping)),
         ("the count of what is live", tokio::spawn(counting)),
+        ("the renewal of bundles", tokio::spawn(renewing)),
         ("the watch over the policy files", tokio::spawn(watching)),
         ("the watch over the readiness", tokio::spawn(readiness::watch(app.clone(), stopped.clone()))),
     ]

@@ -15,7 +15,7 @@ const OTHER: &str = "other";
 /// The store.
 pub async fn count_live(app: &App) -> Result<(), Failure> {
     let tasks = app.store.live_tasks().await?;
-    let agents = app.store.count_live_agents(app.latest()).await?;
+    let agents = app.store.count_live_agents().await?;
     let config = app.config.load();
     let issuers = config.registry.workload_issuers.values();
     let classes: BTreeSet<&str> =

@@ -1,4 +1,4 @@
-//! The listeners: public (TLS by rustls), management, and the admin socket.
+//! The listeners: public (TLS by rustls), for mutual TLS, management, and the admin socket.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App as Web, HttpResponse, HttpServer, web};
+use rustls::{ConfigBuilder, ServerConfig, WantsVerifier};
 
+use super::mutual_tls;
 use super::socket::{self, SocketFault};
 use super::tcp::{HEAD_TIMEOUT, Listener, SHUTDOWN_SECONDS, mount};
 use crate::app::App;
@@ -46,6 +48,8 @@ pub struct Running {
     pub public: SocketAddr,
     /// Where the management listener listens.
     pub management: SocketAddr,
+    /// Where the listener for mutual TLS listens, if there is one.
+    pub mtls: Option<SocketAddr>,
     admin_socket: PathBuf,
     handles: Vec<ServerHandle>,
     servers: Vec<tokio::task::JoinHandle<std::io::Result<()>>>,
@@ -75,25 +79,40 @@ impl Running {
 pub fn start(app: &Arc<App>, config: &Config) -> Result<Running, ServeError> {
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let listen = |what: SocketAddr| move |source| ServeError::Listen { what: what.to_string(), source };
-    let connections = connections(config, crate::base::process::raise_open_files());
+    let listeners = 1 + usize::from(config.listen.mtls.is_some());
+    let connections = connections(config, listeners, crate::base::process::raise_open_files());
     // A handshake that is not finished is a connection like another. Its number is limited by source, and not again
     // by worker, where connections of one source would keep those of others waiting.
-    actix_tls::accept::max_concurrent_tls_connect(connections);
+    actix_tls::accept::max_concurrent_tls_connect(connections * listeners);
     let public = Listener {
         app: app.clone(),
         address: config.listen.public,
         places: &[Place::Issuer, Place::WellKnown, Place::Discovery],
         base: issuer_path(config),
         tls: app.certificate.as_ref().map(server_config).transpose()?,
+        takes_certificates: false,
         workers,
         connections,
-        per_source: |app, peer| {
-            let config = app.config.load();
-            // A proxy speaks for many, and limits each of them itself.
-            (!config.listen.trusts(peer.ip())).then_some(config.limits.connections_per_source)
-        },
+        per_source: limit_of_source,
     };
     let (public_address, public) = public.start().map_err(listen(config.listen.public))?;
+    let mtls = match (config.listen.mtls, &app.certificate) {
+        (Some(address), Some(certificate)) => {
+            let listener = Listener {
+                app: app.clone(),
+                address,
+                places: &[Place::Issuer],
+                base: issuer_path(config),
+                tls: Some(mutual_tls::server_config(certificate)?),
+                takes_certificates: true,
+                workers,
+                connections,
+                per_source: limit_of_source,
+            };
+            Some(listener.start().map_err(listen(address))?)
+        }
+        _ => None,
+    };
     let is_tls = !config.listen.management.ip().is_loopback();
     let management = Listener {
         app: app.clone(),
@@ -101,6 +120,7 @@ pub fn start(app: &Arc<App>, config: &Config) -> Result<Running, ServeError> {
         places: &[Place::Management],
         base: String::new(),
         tls: app.certificate.as_ref().filter(|_| is_tls).map(server_config).transpose()?,
+        takes_certificates: false,
         workers: 1,
         connections: MANAGEMENT_CONNECTIONS,
         per_source: |_, _| Some(MANAGEMENT_CONNECTIONS_PER_SOURCE),
@@ -111,15 +131,22 @@ pub fn start(app: &Arc<App>, config: &Config) -> Result<Running, ServeError> {
     let mut running = Running {
         public: public_address,
         management: management_address,
+        mtls: mtls.as_ref().map(|(address, _)| *address),
         admin_socket,
         handles: Vec::new(),
         servers: Vec::new(),
     };
-    for server in [public, management, admin] {
+    for server in [public, management, admin].into_iter().chain(mtls.map(|(_, server)| server)) {
         running.handles.push(server.handle());
         running.servers.push(tokio::spawn(server));
     }
     Ok(running)
+}
+
+/// How many connections a source may hold. A proxy speaks for many, and limits each of them itself.
+fn limit_of_source(app: &App, peer: SocketAddr) -> Option<u32> {
+    let config = app.config.load();
+    (!config.listen.trusts(peer.ip())).then_some(config.limits.connections_per_source)
 }
 
 fn admin_server(app: &Arc<App>, path: &Path) -> Result<actix_web::dev::Server, ServeError> {
@@ -143,11 +170,11 @@ fn admin_server(app: &Arc<App>, path: &Path) -> Result<actix_web::dev::Server, S
     Ok(server.run())
 }
 
-/// How many connections the public listener takes: as configured, or what the limit of open files leaves.
-fn connections(config: &Config, open_files: Option<u64>) -> usize {
+/// How many connections each of the listeners for clients takes: as configured, or what the limit of open files leaves.
+fn connections(config: &Config, listeners: usize, open_files: Option<u64>) -> usize {
     let configured = config.limits.connections as usize;
     let open_files = open_files.and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);
-    let left = open_files.saturating_sub(KEPT_FILES).max(open_files / 2);
+    let left = open_files.saturating_sub(KEPT_FILES).max(open_files / 2) / listeners;
     if left < configured {
         tracing::warn!(
             open_files,
@@ -159,9 +186,12 @@ fn connections(config: &Config, open_files: Option<u64>) -> usize {
 }
 
 /// TLS 1.2 and 1.3 with AEAD suites only (BCP 195), with the certificate in force.
-fn server_config(certificate: &Arc<Certificate>) -> Result<rustls::ServerConfig, ServeError> {
+fn server_config(certificate: &Arc<Certificate>) -> Result<ServerConfig, ServeError> {
+    Ok(tls_builder()?.with_no_client_auth().with_cert_resolver(certificate.clone()))
+}
+
+/// What all listeners with TLS have in common.
+pub(super) fn tls_builder() -> Result<ConfigBuilder<ServerConfig, WantsVerifier>, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder =
-        rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(builder.with_no_client_auth().with_cert_resolver(certificate.clone()))
+    ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
 }

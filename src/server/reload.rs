@@ -10,10 +10,10 @@ use crate::config::Config;
 use crate::http::certificate::Certificate;
 use crate::http::throttle::Throttle;
 use crate::policy::PolicySet;
-use crate::verification::Verifier;
+use crate::verification::{Authorities, Verifier};
 
-/// Puts another configuration in force, either as a whole or not at all: also the certificate, the key files and the
-/// trust roots that it names, its limits and its policy. A change that needs a restart is refused. When it returns,
+/// Puts another configuration in force, either as a whole or not at all: also the certificate, the authorities of
+/// client certificates, the key files and the trust roots that it names, its limits and its policy. A change that needs a restart is refused. When it returns,
 /// whatever names a party that left is dead, and nothing more is issued by the previous configuration.
 ///
 /// # Errors
@@ -28,6 +28,7 @@ pub async fn reload(app: &App, mut config: Config) -> Result<(), StartError> {
     let set = PolicySet::configured(&config.policy)?;
     let key_files = Verifier::read_key_files(&config.registry).map_err(StartError::KeyFile)?;
     let pair = config.tls.as_ref().map(Certificate::read).transpose()?;
+    let authorities = Authorities::read(&config)?;
     if let Err(failure) = take_effect(app, &config, now).await {
         // It may have been written all the same: the previous configuration goes on under a number that is not behind it.
         let previous = Config { generation: config.generation + 1, ..Config::clone(&before) };
@@ -37,6 +38,7 @@ pub async fn reload(app: &App, mut config: Config) -> Result<(), StartError> {
     app.policy.install(&config.policy, set);
     app.metrics.policy_stale.set(0);
     app.verifier.put_in_force(key_files, now);
+    app.verifier.trust(authorities);
     if let (Some(certificate), Some(pair)) = (&app.certificate, pair) {
         certificate.replace(pair);
     }
@@ -55,6 +57,7 @@ fn refuse_what_needs_a_restart(before: &Config, after: &Config) -> Result<(), St
         ("data_dir", before.data_dir != after.data_dir),
         ("listen.public", before.listen.public != after.listen.public),
         ("listen.management", before.listen.management != after.listen.management),
+        ("listen.mtls", before.listen.mtls != after.listen.mtls),
         ("limits.connections", before.limits.connections != after.limits.connections),
         ("tls", before.tls.is_some() != after.tls.is_some()),
         ("database", before.database != after.database),

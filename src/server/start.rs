@@ -20,7 +20,7 @@ use crate::keys::{self, KeyError, KeyRing, NodeSecrets};
 use crate::metrics::Metrics;
 use crate::policy::{ActivePolicy, PolicyError};
 use crate::store::{Control, Opening, Store, StoreError};
-use crate::verification::{FetchError, Verifier};
+use crate::verification::{Authorities, FetchError, Verifier};
 
 /// What a start is given from outside.
 pub struct Surroundings {
@@ -44,7 +44,7 @@ pub enum StartError {
     /// The policy set.
     #[error("policy: {0}")]
     Policy(#[from] PolicyError),
-    /// The certificate or its key.
+    /// The certificate, its key, or the authorities of client certificates.
     #[error("tls: {0}")]
     Certificate(#[from] CertificateError),
     /// A key file of a registered party.
@@ -104,11 +104,13 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Arc<App
         reference.note(shown);
     }
     let policy = ActivePolicy::open(&config.policy)?;
+    let verifier = Verifier::default();
+    verifier.trust(Authorities::read(&config)?);
     let certificate = config.tls.as_ref().map(Certificate::read).transpose()?;
     let certificate = certificate.map(|pair| Arc::new(Certificate::new(pair)));
     let app = Arc::new(App {
         ring: ArcSwap::from_pointee(KeyRing::from_rows(&[], &secrets)?),
-        verifier: Verifier::default(),
+        verifier,
         policy,
         throttle: ArcSwap::from_pointee(Throttle::new(&config.limits, &clock)),
         certificate,

@@ -17,6 +17,7 @@ use actix_web::{App as Web, Error, HttpResponse, web};
 use tokio::net::TcpSocket;
 
 use super::gate::Gate;
+use super::mutual_tls;
 use crate::app::App;
 use crate::endpoint::route::Place;
 use crate::endpoint::routes::ROUTES;
@@ -40,6 +41,8 @@ pub struct Listener {
     /// The path of the issuer, where the places are below it.
     pub base: String,
     pub tls: Option<rustls::ServerConfig>,
+    /// Whether clients may present certificates.
+    pub takes_certificates: bool,
     pub workers: usize,
     /// How many connections there may be at once. Further ones wait until they are accepted.
     pub connections: usize,
@@ -65,7 +68,7 @@ impl Listener {
             .disable_signals();
         let stopping = builder.graceful_shutdown_signal();
         let gate = Arc::new(Gate::new(self.app.metrics.connections_refused.clone()));
-        let Self { app, places, base, tls, per_source, .. } = self;
+        let Self { app, places, base, tls, takes_certificates, per_source, .. } = self;
         let name = format!("{address}");
         let answers = {
             let (app, gate) = (app.clone(), gate.clone());
@@ -81,7 +84,13 @@ impl Listener {
                 behind(http.tcp(), &gate, &app, per_source)
             })?,
             Some(tls) => builder.listen(name, listener, move || {
-                let http = http(stopping.clone()).local_addr(address).finish(answers());
+                let http = http(stopping.clone()).local_addr(address);
+                let http = http.on_connect_ext(move |stream, data| {
+                    if takes_certificates {
+                        data.insert(mutual_tls::handshake(stream));
+                    }
+                });
+                let http = http.finish(answers());
                 let timeout = TlsAcceptorConfig::default().handshake_timeout(HANDSHAKE_TIMEOUT);
                 behind(http.rustls_0_23_with_config(tls.clone(), timeout), &gate, &app, per_source)
             })?,

@@ -69,7 +69,7 @@ pub(super) async fn run<S: Transaction>(
 fn note_task(effect: &mut audit::Effect, row: TaskRow) -> Result<Task, Failure> {
     let task = Task::try_from(row)?;
     effect.task = Some(task.id);
-    effect.subject = Some(task.subject);
+    effect.subject = task.delegator.user();
     effect.agent = Some(task.agent.clone());
     Ok(task)
 }

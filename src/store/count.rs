@@ -72,8 +72,8 @@ async fn count_tasks<S: Transaction>(session: &mut S, party: &Stoppable) -> Resu
     let (mut place, mut found) = (BEGINNING, 0);
     // Enough of those that do not name it are passed over to find the limit where one in ten does.
     for _ in 0..100 {
-        let tasks: Vec<(OpenTask, String)> = session.next_open(place, READ).await?;
-        found += tasks.iter().filter(|(task, provider)| names(task, provider, party)).count();
+        let tasks: Vec<(OpenTask, Option<String>)> = session.next_open(place, READ).await?;
+        found += tasks.iter().filter(|(task, provider)| names(task, provider.as_deref(), party)).count();
         match tasks.last() {
             Some(((id, ..), _)) if (tasks.len() as i64) == READ && (found as i64) < LIMIT => place = *id,
             _ => break,
@@ -82,11 +82,11 @@ async fn count_tasks<S: Transaction>(session: &mut S, party: &Stoppable) -> Resu
     Ok(found.min(LIMIT as usize))
 }
 
-/// Whether a task names this party.
-pub(super) fn names((_, client, session, _): &OpenTask, provider: &str, party: &Stoppable) -> bool {
+/// Whether a task, whose user is of this provider if it has one, names this party.
+pub(super) fn names((_, client, session, _): &OpenTask, provider: Option<&str>, party: &Stoppable) -> bool {
     match party {
         Stoppable::Client(id) => client == id.as_str(),
-        Stoppable::Provider(issuer) => provider == issuer.as_str(),
+        Stoppable::Provider(issuer) => provider == Some(issuer.as_str()),
         Stoppable::Session(hash) => *session == Some(Hash(*hash)),
         Stoppable::Everything => true,
         Stoppable::User(_)

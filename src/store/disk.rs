@@ -13,6 +13,8 @@ use crate::store::statement::Failure;
 pub const SPARE: u64 = 8 << 20;
 /// With less space than this a server is not ready.
 pub const LOW: u64 = 8 << 20;
+/// What a start takes at most: the index of SQLite's log, a few rows, and the checkpoint for them.
+const START: u64 = 1 << 20;
 
 /// How many bytes this process can still write to the file system of `path`.
 ///
@@ -84,10 +86,35 @@ impl Spare {
         Self(name.into())
     }
 
+    /// Sees before a start whether there is space for it, and gives up the file if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`]: the disk is full, and there is no file to give up.
+    pub(super) fn begin(&self) -> Result<(), StoreError> {
+        let directory = directory(&self.0);
+        // Where the system does not tell, the start finds out.
+        let is_full = || free(directory).is_ok_and(|free| free < START);
+        if is_full() {
+            self.give_up();
+        }
+        if is_full() {
+            let (directory, wanted) = (directory.display(), (SPARE + LOW) >> 20);
+            return Err(StoreError::Unusable(format!(
+                "the disk of the database is full: free {wanted} MiB on the file system of `{directory}`, or make it \
+                 larger; remove no file of Deputy's own"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Whether the file is there, with all its space.
+    fn is_kept(&self) -> bool {
+        std::fs::metadata(&self.0).is_ok_and(|found| found.blocks().saturating_mul(512) >= SPARE)
+    }
+
     /// Makes the file if there is space for it and as much again as a server needs. Gives back whether it is there.
     pub(super) fn keep(&self) -> bool {
-        let is_kept = |found: std::fs::Metadata| found.blocks().saturating_mul(512) >= SPARE;
-        if std::fs::metadata(&self.0).is_ok_and(is_kept) {
+        if self.is_kept() {
             return true;
         }
         let has_room = free(directory(&self.0)).is_ok_and(|free| free >= SPARE + LOW);
@@ -149,6 +176,8 @@ mod tests {
         std::fs::write(directory.path().join("deputy.db.spare"), "short").unwrap();
         assert!(spare.keep());
         assert!(blocks().unwrap() * 512 >= SPARE);
+        spare.begin().unwrap();
+        assert!(blocks().is_ok(), "a start gives it up only where the disk is full");
     }
 
     #[test]

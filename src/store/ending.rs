@@ -174,7 +174,7 @@ async fn concerned<S: Transaction>(
         other => {
             let tasks = session.next_open(place, LOOKED_AT).await?;
             let tasks = tasks.into_iter().map(|(task, provider)| {
-                let is_concerned = names(&task, &provider, other);
+                let is_concerned = names(&task, provider.as_deref(), other);
                 (task, is_concerned)
             });
             (tasks.collect(), LOOKED_AT)

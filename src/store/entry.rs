@@ -1,6 +1,6 @@
 //! What is handed to the writer, and what it answers.
 
-use crate::audit::Told;
+use crate::audit::{Event, Told, What};
 use crate::base::time::Timestamp;
 use crate::decision::Revocation;
 use crate::delegation::record::{AgentState, EndReason};
@@ -32,6 +32,19 @@ impl Entry {
     /// A stop or an administrative change with its row.
     pub fn control(control: Control, told: Told) -> Self {
         Self { one_time: Vec::new(), change: Change::Control(control), now: told.at, told: Some(told) }
+    }
+
+    /// Whether space on the disk is kept for it: it stops something or changes who may do what, or it is a part of a start
+    /// or a reload, without which nothing could be stopped.
+    pub(super) const fn has_space_kept(&self) -> bool {
+        match &self.change {
+            Change::Control(_) => !self.change.is_chore(),
+            Change::Issue(..) => false,
+            Change::Nothing => matches!(
+                &self.told,
+                Some(Told { what: What::Event(_, Event::Process(_) | Event::PolicyLoad(_)), .. })
+            ),
+        }
     }
 }
 

@@ -78,7 +78,7 @@ pub(super) async fn write_group<S: Transaction>(
         return Err(StoreError::Behind.into());
     }
     ledger.know_used(used);
-    ledger.know_pins(pins);
+    ledger.know_pins(pins)?;
     ledger.begin(number);
 
     let mut audit: Vec<AuditColumns> = Vec::with_capacity(entries.len());

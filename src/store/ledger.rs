@@ -12,7 +12,7 @@ use super::logins::{AnswerRow, LoginRow};
 use super::one_time::OneTimeRow;
 use super::pins::PinRow;
 use super::quotas::{Birth, QuotaCounts};
-use super::readings::{Gathered, of_session};
+use super::readings::{Gathered, behind, of_session};
 use super::rows::{Hash, Key};
 use super::subjects::SubjectRow;
 use super::tasks::{EngagementRow, TaskRow};
@@ -22,11 +22,13 @@ use crate::audit::Effect;
 use crate::base::time::Timestamp;
 use crate::decision::{Confirmed, FirstHop, Origin, Placement, Terms, confirm};
 use crate::delegation::plan::{LoginRecord, TaskPlan};
-use crate::delegation::record::{Agent, Delegation, Lineage, Login, Subject, Task, TokenKind};
-use crate::delegation::recorded::{self, TokenRecord};
+use crate::delegation::record::{
+    Agent, Delegation, Delegator, Lineage, Login, LoginFacts, SignedIn, Subject, Task, TokenForm, TokenKind,
+};
+use crate::delegation::recorded::{self, AgentRecord, TokenRecord};
 use crate::delegation::stops::{StopNumber, Stops};
 use crate::issuance::SignedToken;
-use crate::oauth::{AgentId, Digest, Issuer, Jkt, Jti, LoginId, OneTime, Plain, SubjectRef, TaskId};
+use crate::oauth::{AgentId, Confirmation, Digest, Issuer, Jti, LoginId, OneTime, Plain, SubjectRef, TaskId};
 
 /// Every record that the new tokens of a group depend on, and what becomes of them.
 #[derive(Debug, Default)]
@@ -39,8 +41,8 @@ pub(super) struct Ledger {
     tokens: HashMap<Jti, Delegation>,
     is_key_trusted: HashMap<String, bool>,
     used: HashSet<Hash>,
-    /// The keys that credentials are pinned to.
-    pins: HashMap<Hash, Jkt>,
+    /// The keys and certificates that credentials are pinned to.
+    pins: HashMap<Hash, Confirmation>,
     /// The stops that the transaction has seen, which every row that it writes carries.
     as_of: StopNumber,
     stops: Stops,
@@ -73,8 +75,11 @@ impl Ledger {
         self.used.extend(keys);
     }
 
-    pub(super) fn know_pins(&mut self, rows: Vec<PinRow>) {
-        self.pins.extend(rows.into_iter().map(|row| (row.credential, Jkt::new(row.jkt.0))));
+    pub(super) fn know_pins(&mut self, rows: Vec<PinRow>) -> Result<(), StoreError> {
+        for row in rows {
+            self.pins.insert(row.credential, row.cnf.read("pin")?);
+        }
+        Ok(())
     }
 
     pub(super) fn know(&mut self, gathered: Gathered) -> Result<(), StoreError> {
@@ -107,7 +112,7 @@ impl Ledger {
     pub(super) fn sessions(&self, issues: &[&SignedToken]) -> impl Iterator<Item = Digest> {
         let tasks = self.tasks.values().filter_map(|task| task.session);
         let logins = self.logins.values().filter_map(|login| login.session);
-        let presented = issues.iter().filter_map(|token| token.terms().facts.session);
+        let presented = issues.iter().filter_map(|token| token.terms().user()?.login.session);
         tasks.chain(logins).chain(presented)
     }
 
@@ -176,7 +181,7 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<(), Recorded> {
         // The key was revoked since the caller read the keys: sign again with another (JWKS-05).
-        if self.is_key_trusted.get(token.kid()) != Some(&true) {
+        if !self.trusts(token.form()) {
             return Err(Recorded::Changed);
         }
         let terms = token.terms();
@@ -193,6 +198,12 @@ impl Ledger {
         let birth = self.check_quotas(terms, now)?;
         match &terms.origin {
             Origin::FirstHop(hop) => self.write_first_hop(token, hop, placement)?,
+            Origin::Agent { task: Some(task) } => {
+                let task = Task { as_of: self.as_of, ..task.as_ref().clone() };
+                self.writes.tasks.push(TaskRow::from(&task));
+                self.tasks.insert(task.id, task);
+            }
+            Origin::Agent { task: None } => {}
             Origin::Later { parent, .. } => {
                 if placement.is_new_in_task {
                     self.writes.engagements.push(engagement(&terms.actor.id, terms.task, now));
@@ -202,14 +213,14 @@ impl Ledger {
                 }
             }
         }
-        if let Some(row) = pinned.flatten() {
-            self.pins.insert(row.credential, Jkt::new(row.jkt.0));
+        if let Some((row, first)) = pinned.flatten() {
+            self.pins.insert(row.credential, first);
             self.writes.pins.push(row);
         }
         self.births.extend(birth);
         effect.is_changed = true;
         effect.agent_created = self.add_agent(&terms.actor, now);
-        effect.subject = Some(placement.subject);
+        effect.subject = placement.subject;
         effect.jti = Some(terms.jti);
         self.writes.tokens.push(TokenRow::from(&delegation));
         Ok(())
@@ -228,8 +239,7 @@ impl Ledger {
     /// Whether a stop that was numbered after this transaction began would end what it is about to write. Then it has to
     /// be decided again in another one.
     fn is_stillborn(&self, token: &Delegation, terms: &Terms, placement: Placement) -> bool {
-        let subject = self.subjects.get(&placement.subject).unwrap_or(&terms.subject);
-        let agents = token.chain.iter().filter_map(|id| self.agents.get(id)).cloned();
+        let agents = token.agents().filter_map(|id| self.agents.get(id)).cloned();
         let mut agents: Vec<Agent> = agents.collect();
         if !self.agents.contains_key(&terms.actor.id) {
             agents.push(terms.actor.clone());
@@ -238,11 +248,18 @@ impl Ledger {
             Origin::FirstHop(hop) => {
                 let task = self.tasks.get(&terms.task).cloned();
                 let task = task.unwrap_or_else(|| Task { as_of: self.as_of, ..hop.task.clone() });
+                let SignedIn { subject, login } = &hop.user;
+                let known = placement.subject.and_then(|reference| self.subjects.get(&reference));
+                let subject = known.unwrap_or(subject);
                 let login = match hop.plan {
-                    TaskPlan::Join(..) => hop.login.clone(),
-                    _ => Login { as_of: self.as_of, ..hop.login.clone() },
+                    TaskPlan::Join(..) => login.clone(),
+                    _ => Login { as_of: self.as_of, ..login.clone() },
                 };
-                self.stops.end_task(&task, subject) || self.stops.end_login(&login, subject)
+                self.stops.end_task(&task, Some(subject)) || self.stops.end_login(&login, subject)
+            }
+            Origin::Agent { task } => {
+                let task = task.as_ref().map(|task| Task { as_of: self.as_of, ..task.as_ref().clone() });
+                task.is_some_and(|task| self.stops.end_task(&task, None))
             }
             Origin::Later { .. } => false,
         };
@@ -252,9 +269,11 @@ impl Ledger {
     /// What the permit is about, as it was read inside the transaction.
     fn locked(&self, terms: &Terms) -> recorded::Recorded {
         match &terms.origin {
-            Origin::FirstHop(hop) => {
-                recorded::Recorded::Login(Box::new(self.login_record(terms, hop.named_task)))
-            }
+            Origin::FirstHop(hop) => recorded::Recorded::Login(Box::new(self.login_record(terms, hop))),
+            Origin::Agent { .. } => recorded::Recorded::Agent(Box::new(AgentRecord {
+                agent: self.agents.get(&terms.actor.id).cloned(),
+                stops: self.stops.clone(),
+            })),
             Origin::Later { parent, .. } => recorded::Recorded::Token(Box::new(TokenRecord {
                 lineage: self.lineage(*parent),
                 actor: self.agents.get(&terms.actor.id).cloned(),
@@ -273,19 +292,20 @@ impl Ledger {
         let slot = match hop.plan {
             // (Token, slot) is unique in the database, so of two nodes that begin tasks with one token at once, one has
             // to judge again: it then joins the task, or counts one task more.
-            TaskPlan::Begin => Key(self.times_used(terms).to_be_bytes()),
+            TaskPlan::Begin => Key(self.times_used(&hop.user.login).to_be_bytes()),
             TaskPlan::Join(task, _) | TaskPlan::JoinWithNewLogin(task) => Key::from(task),
         };
-        let login = Login { as_of: self.as_of, ..hop.login.clone() };
+        let login = Login { as_of: self.as_of, ..hop.user.login.clone() };
         let login_row = LoginRow::new(&login, slot).map_err(|_| Recorded::Changed)?;
+        let reference = placement.subject.unwrap_or(hop.user.subject.reference);
         if placement.is_new_subject {
-            let subject = &terms.subject;
-            self.names.insert((subject.issuer.clone(), subject.upstream.clone()), placement.subject);
-            self.subjects.insert(placement.subject, subject.clone());
+            let subject = &hop.user.subject;
+            self.names.insert((subject.issuer.clone(), subject.upstream.clone()), reference);
+            self.subjects.insert(reference, subject.clone());
             self.writes.subjects.push(SubjectRow::from(subject));
         }
         if hop.plan == TaskPlan::Begin {
-            let task = Task { subject: placement.subject, as_of: self.as_of, ..hop.task.clone() };
+            let task = Task { delegator: Delegator::User(reference), as_of: self.as_of, ..hop.task.clone() };
             self.writes.tasks.push(TaskRow::from(&task));
             self.tasks.insert(task.id, task);
         }
@@ -294,13 +314,18 @@ impl Ledger {
             self.logins.insert(login.id, login);
         }
         self.writes.answers.extend(token.answers().iter().map(|answer| AnswerRow {
-            login: terms.login.into(),
+            login: hop.user.login.id.into(),
             task: terms.task.into(),
             target: answer.target.as_str().to_owned(),
             scope: answer.scope.as_str().to_owned(),
             sealed: answer.sealed.clone(),
         }));
         Ok(())
+    }
+
+    /// Whether the key that signed a token is trusted, if one did.
+    fn trusts(&self, form: &TokenForm) -> bool {
+        form.kid().is_none_or(|kid| self.is_key_trusted.get(kid) == Some(&true))
     }
 
     fn add_agent(&mut self, actor: &Agent, now: Timestamp) -> bool {
@@ -317,16 +342,17 @@ impl Ledger {
     }
 
     /// How often the login token of this first hop was used before.
-    fn times_used(&self, terms: &Terms) -> u128 {
-        self.logins.values().filter(|login| login.id_token_hash == terms.facts.id_token_hash).count() as u128
+    fn times_used(&self, presented: &LoginFacts) -> u128 {
+        self.logins.values().filter(|login| login.id_token_hash == presented.id_token_hash).count() as u128
     }
 
-    fn login_record(&self, terms: &Terms, named: Option<TaskId>) -> LoginRecord {
-        let name = (terms.subject.issuer.clone(), terms.subject.upstream.clone());
+    fn login_record(&self, terms: &Terms, hop: &FirstHop) -> LoginRecord {
+        let SignedIn { subject, login: presented } = &hop.user;
+        let name = (subject.issuer.clone(), subject.upstream.clone());
         let mut uses: Vec<(Login, Task)> = self
             .logins
             .values()
-            .filter(|login| login.id_token_hash == terms.facts.id_token_hash)
+            .filter(|login| login.id_token_hash == presented.id_token_hash)
             .filter_map(|login| Some((login.clone(), self.tasks.get(&login.task)?.clone())))
             .collect();
         uses.sort_by_key(|(login, _)| login.id);
@@ -334,16 +360,16 @@ impl Ledger {
             subject: self.names.get(&name).and_then(|reference| self.subjects.get(reference)).cloned(),
             agent: self.agents.get(&terms.actor.id).cloned(),
             uses,
-            of_session: match of_session(&terms.facts, &terms.actor) {
+            of_session: match of_session(presented, &terms.actor) {
                 None => Vec::new(),
                 Some(_) => self
                     .tasks
                     .values()
-                    .filter(|task| task.session == terms.facts.session && task.client == terms.client)
+                    .filter(|task| task.session == presented.session && task.client == terms.client)
                     .cloned()
                     .collect(),
             },
-            named: named.and_then(|id| self.tasks.get(&id)).cloned(),
+            named: hop.named_task.and_then(|id| self.tasks.get(&id)).cloned(),
             stops: self.stops.clone(),
         }
     }
@@ -355,14 +381,14 @@ impl Ledger {
             delegation.ancestors.iter().map(|jti| self.tokens.get(jti).cloned()).collect();
         let ancestors = ancestors?;
         let task = self.tasks.get(&delegation.task)?.clone();
-        let is_key_trusted = std::iter::once(&delegation)
-            .chain(&ancestors)
-            .all(|token| self.is_key_trusted.get(&token.kid) == Some(&true));
+        let is_key_trusted =
+            std::iter::once(&delegation).chain(&ancestors).all(|token| self.trusts(&token.form));
+        let login = delegation.behalf.login().and_then(|login| self.logins.get(&login)).cloned();
+        let subject = task.delegator.user().and_then(|user| self.subjects.get(&user)).cloned();
         Some(Lineage {
-            login: self.logins.get(&delegation.login)?.clone(),
-            subject: self.subjects.get(&task.subject)?.clone(),
+            behind: behind(&delegation, login, subject)?,
             // One that is missing makes the chain incomplete, which `live` takes for ended.
-            agents: delegation.chain.iter().filter_map(|id| self.agents.get(id)).cloned().collect(),
+            agents: delegation.agents().filter_map(|id| self.agents.get(id)).cloned().collect(),
             task,
             ancestors,
             delegation,

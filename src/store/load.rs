@@ -15,8 +15,10 @@ use super::tokens::TokenRow;
 use super::transaction::Transaction;
 use super::{StoreError, Surroundings, ending, lookup};
 use crate::base::time::Timestamp;
+use crate::delegation::alone::KnownToken;
 use crate::delegation::plan::LoginRecord;
-use crate::delegation::record::{Agent, Lineage, Login, LoginFacts, Subject, Task};
+use crate::delegation::record::{Agent, Login, LoginFacts, Subject, Task};
+use crate::delegation::recorded::AgentRecord;
 use crate::delegation::stops::StopNumber;
 use crate::issuance::SignedToken;
 use crate::oauth::{Jti, TaskId};
@@ -67,18 +69,26 @@ fn unnamed_ancestors(tokens: &[TokenRow], wanted: &Wanted) -> Result<Vec<Key>, S
 }
 
 /// One token with every record that its validity depends on.
-pub(super) async fn lineage<S: Transaction>(
+pub(super) async fn token<S: Transaction>(
     session: &mut S,
     memory: &Memory,
     jti: Jti,
-) -> Result<Option<Lineage>, Failure> {
+) -> Result<Option<KnownToken>, Failure> {
     let known = memory.known();
     let Some(found) = session.lineage(jti.into()).await? else { return Ok(None) };
     let known = up_to(session, memory, known, found.stops).await?;
-    let Some(mut lineage) = found.into_lineage()? else { return Ok(None) };
-    let sessions = lineage.task.session.into_iter().chain(lineage.login.session);
-    lineage.stops = known.about(session, sessions, lineage.agents.iter()).await?;
-    Ok(Some(lineage))
+    let Some(mut token) = found.into_known()? else { return Ok(None) };
+    match &mut token {
+        KnownToken::InTask(lineage) => {
+            let of_login = lineage.behind.login().and_then(|login| login.session);
+            let sessions = lineage.task.session.into_iter().chain(of_login);
+            lineage.stops = known.about(session, sessions, lineage.agents.iter()).await?;
+        }
+        KnownToken::Alone(token) => {
+            token.stops = known.about(session, std::iter::empty(), token.agent.iter()).await?;
+        }
+    }
+    Ok(Some(token))
 }
 
 /// What is known of the stops, read again where the database has more of them.
@@ -91,6 +101,20 @@ async fn up_to<S: Transaction>(
     let known = known.up_to(session, StopNumber::new(number)).await?;
     memory.remember(&known);
     Ok(known)
+}
+
+/// What is recorded of an agent that asks for itself.
+pub(super) async fn agent_record<S: Transaction>(
+    session: &mut S,
+    memory: &Memory,
+    agent: &Agent,
+) -> Result<AgentRecord, Failure> {
+    let known = memory.known();
+    let number = session.number(STOP_COUNTER).await?.unwrap_or(0);
+    let known = up_to(session, memory, known, number).await?;
+    let stops = known.about(session, std::iter::empty(), std::iter::once(agent)).await?;
+    let found = session.agents(&[agent.id.as_str().to_owned()], Lock::None).await?.pop();
+    Ok(AgentRecord { agent: found.map(Agent::try_from).transpose()?, stops })
 }
 
 /// What is recorded about a login token, its user and an agent.
@@ -153,7 +177,8 @@ pub(super) async fn surroundings<S: Transaction>(
     let known = memory.known();
     let number = session.number(STOP_COUNTER).await?.unwrap_or(0);
     let known = up_to(session, memory, known, number).await?;
-    let subjects: BTreeSet<Key> = tasks.iter().map(|task| task.subject.into()).collect();
+    let subjects: BTreeSet<Key> =
+        tasks.iter().filter_map(|task| task.delegator.user()).map(Key::from).collect();
     let subjects = session.subjects(&subjects.into_iter().collect::<Vec<_>>(), Lock::None).await?;
     let ids: BTreeSet<String> = tasks.iter().map(|task| task.agent.as_str().to_owned()).collect();
     let of_tasks = lookup::agents(session, &ids.into_iter().collect::<Vec<_>>()).await?;

@@ -1,13 +1,13 @@
-//! The key that a platform's credential is pinned to, by the hash of the credential, until the credential has expired.
+//! The key or certificate that a platform's credential is pinned to, by the hash of the credential, until the credential has expired.
 
-use super::rows::{Hash, row};
+use super::rows::{Cnf, Hash, row};
 use super::schema;
 use super::statement::{Done, Rows};
 
 row! {
     PinRow of pin {
         credential: Hash,
-        jkt: Hash,
+        cnf: Cnf,
         until: i64,
     }
 }

@@ -19,7 +19,7 @@ pub const COUNT_EVERY: Lifetime = Lifetime::from_seconds(15);
 
 /// Whose agents are counted: those of a workload issuer, or those of one of its classes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Kind {
+pub(super) struct Kind {
     issuer: Issuer,
     class: Option<String>,
 }
@@ -27,8 +27,20 @@ struct Kind {
 /// The agents that are not over, as they were counted.
 #[derive(Debug, Default)]
 struct Live {
-    at: Timestamp,
     of: HashMap<Kind, u64>,
+    /// How many this node had created when the count began. Those that it created since are added to the count.
+    before: Created,
+}
+
+/// How many agents this node has created of each kind since it started.
+pub(super) type Created = HashMap<Kind, u64>;
+
+/// The agents of one kind that this node has created.
+#[derive(Debug, Default)]
+struct Born {
+    /// When those of the last minute were, oldest first.
+    times: VecDeque<Timestamp>,
+    total: u64,
 }
 
 /// An agent that is created, of a kind that has quotas.
@@ -42,8 +54,7 @@ pub(super) struct Birth {
 #[derive(Debug, Default)]
 pub(super) struct QuotaCounts {
     live: ArcSwap<Live>,
-    /// When agents were created in the last minute, oldest first.
-    born: Mutex<HashMap<Kind, VecDeque<Timestamp>>>,
+    born: Mutex<HashMap<Kind, Born>>,
 }
 
 impl QuotaCounts {
@@ -63,17 +74,18 @@ impl QuotaCounts {
             let pending = pending.iter().flat_map(Birth::kinds).filter(|(other, _)| *other == kind).count();
             let born = born.get(&kind);
             let minute_ago = now.minus(MINUTE);
-            let in_a_minute =
-                born.map_or(0, |born| born.len() - born.partition_point(|at| *at <= minute_ago));
+            let times = born.map(|born| &born.times);
+            let first = times.map_or(0, |times| times.partition_point(|at| *at <= minute_ago));
+            let in_a_minute = times.map_or(0, |times| times.len() - first);
             if limits.new_per_minute.is_some_and(|most| in_a_minute + pending >= most as usize) {
-                let oldest = born.and_then(|born| born.get(born.partition_point(|at| *at <= minute_ago)));
+                let oldest = times.and_then(|times| times.get(first));
                 let free_at = oldest.copied().unwrap_or(now).plus(MINUTE);
                 return Err((free_at.seconds() - now.seconds()).max(1));
             }
             let counted = live.of.get(&kind).copied().unwrap_or(0);
-            // One of the very time of the count may not be in it.
-            let since = born.map_or(0, |born| born.len() - born.partition_point(|at| *at < live.at));
-            let known = counted + (since + pending) as u64;
+            let total = born.map_or(0, |born| born.total);
+            let since = total.saturating_sub(live.before.get(&kind).copied().unwrap_or(0));
+            let known = counted + since + pending as u64;
             if limits.live.is_some_and(|most| known >= u64::from(most)) {
                 return Err(i64::from(COUNT_EVERY.seconds()));
             }
@@ -89,7 +101,9 @@ impl QuotaCounts {
         let mut born = self.born();
         for birth in births {
             for (kind, _) in birth.kinds() {
-                let times = born.entry(kind).or_default();
+                let born = born.entry(kind).or_default();
+                born.total += 1;
+                let times = &mut born.times;
                 let at = times.back().copied().unwrap_or(birth.at).max(birth.at);
                 let begin = at.minus(MINUTE);
                 while times.front().is_some_and(|oldest| *oldest <= begin) {
@@ -100,8 +114,15 @@ impl QuotaCounts {
         }
     }
 
-    /// Takes a new count of the agents that are not over, by workload issuer and class.
-    pub(super) fn put_live(&self, counted: &[LiveAgents], at: Timestamp) {
+    /// What this node has created so far, to be taken before the agents are counted: one that is created while they are
+    /// counted may be missing in the count, and is added to it.
+    pub(super) fn created(&self) -> Created {
+        self.born().iter().map(|(kind, born)| (kind.clone(), born.total)).collect()
+    }
+
+    /// Takes a new count of the agents that are not over, by workload issuer and class; `before` is what this node had
+    /// created when the count began.
+    pub(super) fn put_live(&self, counted: &[LiveAgents], before: Created) {
         let mut of: HashMap<Kind, u64> = HashMap::new();
         for LiveAgents { issuer, class, count } in counted {
             // A client's own agent has no issuer, and no quota.
@@ -109,10 +130,10 @@ impl QuotaCounts {
             *of.entry(Kind { issuer: issuer.clone(), class: None }).or_default() += count;
             of.insert(Kind { issuer: issuer.clone(), class: Some(class.clone()) }, *count);
         }
-        self.live.store(Arc::new(Live { at, of }));
+        self.live.store(Arc::new(Live { of, before }));
     }
 
-    fn born(&self) -> MutexGuard<'_, HashMap<Kind, VecDeque<Timestamp>>> {
+    fn born(&self) -> MutexGuard<'_, HashMap<Kind, Born>> {
         self.born.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -186,16 +207,27 @@ mod tests {
     #[test]
     fn what_was_created_since_the_count_is_added_to_it() {
         let (counts, quotas) = (QuotaCounts::default(), quotas(live(3), "a", Quotas::default()));
-        let count = |count: u64, at| {
+        let put = |count: u64, before| {
             let (issuer, class) = (Some(quotas.issuer.clone()), "a".to_owned());
-            counts.put_live(&[LiveAgents { issuer, class, count }], at);
+            counts.put_live(&[LiveAgents { issuer, class, count }], before);
         };
-        count(2, after(0));
+        put(2, counts.created());
         assert_eq!(create(&counts, &quotas, after(1)), Ok(()));
         assert_eq!(create(&counts, &quotas, after(2)), Err(15));
-        count(3, after(15));
+        put(3, counts.created());
         assert_eq!(create(&counts, &quotas, after(16)), Err(15), "the new one is in the count now");
-        count(1, after(30));
+        put(1, counts.created());
         assert_eq!(create(&counts, &quotas, after(31)), Ok(()), "two have ended");
+    }
+
+    #[test]
+    fn what_is_created_during_the_count_is_added_to_it_whatever_its_time() {
+        let (counts, quotas) = (QuotaCounts::default(), quotas(live(3), "a", Quotas::default()));
+        let before = counts.created();
+        // It is judged before the count ends, and its time is before that of the count.
+        assert_eq!(create(&counts, &quotas, after(0)), Ok(()));
+        let (issuer, class) = (Some(quotas.issuer.clone()), "a".to_owned());
+        counts.put_live(&[LiveAgents { issuer, class, count: 2 }], before);
+        assert_eq!(create(&counts, &quotas, after(5)), Err(15));
     }
 }

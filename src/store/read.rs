@@ -15,8 +15,10 @@ use super::tasks::Tasks as _;
 use super::{Backend, KeyRow, Store, StoreError, Whom, chains, count, load, lookup, postgres};
 use crate::audit::{Kind, OutcomeKind, Row};
 use crate::base::time::Timestamp;
+use crate::delegation::alone::KnownToken;
 use crate::delegation::plan::LoginRecord;
 use crate::delegation::record::{Agent, Delegation, EndReason, Lineage, LoginFacts, Subject, Task};
+use crate::delegation::recorded::AgentRecord;
 use crate::delegation::stops::{Stop, Stoppable, Stops};
 use crate::oauth::{
     AgentId, ClientId, Issuer, Jti, LoginId, RequestId, ScopeToken, SubjectRef, TargetId, TaskId,
@@ -146,10 +148,21 @@ impl Store {
         read!(self, |session| load::login_record(session, memory, login, upstream, agent, named, now))
     }
 
-    /// A delegation with every record that its validity depends on.
-    pub async fn find_lineage(&self, jti: Jti) -> Result<Option<Lineage>, StoreError> {
+    /// A token with every record that its validity depends on.
+    pub async fn find_token(&self, jti: Jti) -> Result<Option<KnownToken>, StoreError> {
         let memory = &self.inner.memory;
-        read!(self, |session| load::lineage(session, memory, jti))
+        read!(self, |session| load::token(session, memory, jti))
+    }
+
+    /// A token that belongs to a task, with every record that its validity depends on.
+    pub async fn find_lineage(&self, jti: Jti) -> Result<Option<Lineage>, StoreError> {
+        Ok(self.find_token(jti).await?.and_then(KnownToken::in_task))
+    }
+
+    /// What is recorded of an agent that asks for itself.
+    pub async fn find_agent_record(&self, agent: &Agent) -> Result<AgentRecord, StoreError> {
+        let memory = &self.inner.memory;
+        read!(self, |session| load::agent_record(session, memory, agent))
     }
 
     /// A sealed answer of a login.
@@ -181,11 +194,12 @@ impl Store {
     }
 
     /// Counts the agents that are on record as live, by workload issuer and class, for the quotas and for operators.
-    pub async fn count_live_agents(&self, now: Timestamp) -> Result<Vec<LiveAgents>, StoreError> {
+    pub async fn count_live_agents(&self) -> Result<Vec<LiveAgents>, StoreError> {
+        let before = self.inner.quotas.created();
         let rows = read!(self, |session| session.count_live_agents())?;
         let counted: Vec<LiveAgents> =
             rows.into_iter().map(LiveAgents::try_from).collect::<Result<_, _>>()?;
-        self.inner.quotas.put_live(&counted, now);
+        self.inner.quotas.put_live(&counted, before);
         Ok(counted)
     }
 

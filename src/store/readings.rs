@@ -9,7 +9,10 @@ use super::subjects::SubjectRow;
 use super::tasks::{OfSession, TaskRow};
 use super::tokens::TokenRow;
 use crate::decision::Origin;
-use crate::delegation::record::{Agent, Delegation, Lineage, Login, Subject, Task};
+use crate::delegation::alone::{AgentToken, KnownToken};
+use crate::delegation::record::{
+    Agent, Behalf, Behind, Delegation, Lineage, Login, SignedIn, Subject, Task, TokenKind,
+};
 use crate::delegation::stops::Stops;
 use crate::issuance::SignedToken;
 use crate::verification::{LoginFacts, LoginToken};
@@ -44,21 +47,24 @@ impl Wanted {
         for issue in issues {
             let terms = issue.terms();
             wanted.agents.push(terms.actor.id.as_str().to_owned());
-            wanted.agents.extend(terms.proposal.chain.iter().map(|agent| agent.as_str().to_owned()));
+            let behalf = terms.behalf();
+            let others = terms.proposal.chain.iter().chain(behalf.agent());
+            wanted.agents.extend(others.map(|agent| agent.as_str().to_owned()));
             match &terms.origin {
                 Origin::FirstHop(hop) => {
-                    wanted.id_tokens.push(Hash(terms.facts.id_token_hash));
-                    wanted.sessions.extend(of_session(&terms.facts, &terms.actor));
-                    let subject = &terms.subject;
+                    let SignedIn { subject, login } = &hop.user;
+                    wanted.id_tokens.push(Hash(login.id_token_hash));
+                    wanted.sessions.extend(of_session(login, &terms.actor));
                     wanted.names.push((subject.issuer.as_str().to_owned(), subject.upstream.clone()));
                     wanted.tasks.extend(hop.named_task.map(Key::from));
                 }
-                Origin::Later { parent, .. } => {
+                Origin::Agent { .. } => {}
+                Origin::Later { parent, behind, .. } => {
                     wanted.parents.push(Key::from(*parent));
                     wanted.ancestors.push(Key::from(*parent));
                     wanted.ancestors.extend(terms.proposal.ancestors.iter().copied().map(Key::from));
                     wanted.tasks_of_parents.push(Key::from(terms.task));
-                    wanted.logins.push(Key::from(terms.login));
+                    wanted.logins.extend(behind.login().map(|login| Key::from(login.id)));
                 }
             }
         }
@@ -123,12 +129,14 @@ pub(super) struct Found {
     /// How many stops there had been.
     pub(super) stops: i64,
     pub(super) token: TokenRow,
-    pub(super) login: LoginRow,
-    pub(super) task: TaskRow,
-    pub(super) subject: SubjectRow,
+    /// The task; absent for a token about an agent itself.
+    pub(super) task: Option<TaskRow>,
+    /// The login and the user, where a user is behind the token.
+    pub(super) login: Option<LoginRow>,
+    pub(super) subject: Option<SubjectRow>,
     /// The tokens above it, in any order.
     pub(super) ancestors: Vec<TokenRow>,
-    /// The agents of its chain, in any order.
+    /// The agents that it depends on, in any order.
     pub(super) agents: Vec<AgentRow>,
     /// The identifiers of all keys that are not revoked.
     pub(super) trusted: Vec<String>,
@@ -148,11 +156,19 @@ pub(super) trait Readings {
     async fn gather(&mut self, wanted: &Wanted) -> Result<Gathered, Failure>;
 }
 
+/// Who is behind a token, by the records that its row names. `None` if one of them is missing.
+pub(super) fn behind(token: &Delegation, login: Option<Login>, subject: Option<Subject>) -> Option<Behind> {
+    Some(match &token.behalf {
+        Behalf::User(_) => Behind::user(subject?, login?),
+        Behalf::Agent(agent) => Behind::Agent(agent.clone()),
+    })
+}
+
 impl Found {
     /// The rows as what they mean, without the stops. `None` if a token above is missing: housekeeping removes expired tokens in
     /// batches, oldest first, and what is left below them was never found either.
-    pub(super) fn into_lineage(self) -> Result<Option<Lineage>, StoreError> {
-        let is_trusted = |row: &TokenRow| self.trusted.contains(&row.kid);
+    pub(super) fn into_known(self) -> Result<Option<KnownToken>, StoreError> {
+        let is_trusted = |row: &TokenRow| row.kid.as_ref().is_none_or(|kid| self.trusted.contains(kid));
         let is_key_trusted = is_trusted(&self.token) && self.ancestors.iter().all(is_trusted);
         let delegation = Delegation::try_from(self.token)?;
         let above = self.ancestors.into_iter().map(Delegation::try_from).collect::<Result<Vec<_>, _>>()?;
@@ -160,16 +176,26 @@ impl Found {
         let Some(ancestors) = ancestors.map(Option::<&Delegation>::cloned).collect() else { return Ok(None) };
         let known = self.agents.into_iter().map(Agent::try_from).collect::<Result<Vec<_>, _>>()?;
         // An agent that is missing makes the chain incomplete, which `live` takes for ended.
-        let agents = delegation.chain.iter().filter_map(|id| known.iter().find(|agent| agent.id == *id));
-        Ok(Some(Lineage {
+        if delegation.kind == TokenKind::Agent {
+            let agent = known.into_iter().next();
+            let stops = Stops::default();
+            let token = AgentToken { delegation, agent, is_key_trusted, stops };
+            return Ok(Some(KnownToken::Alone(Box::new(token))));
+        }
+        let agents = delegation.agents().filter_map(|id| known.iter().find(|agent| agent.id == *id));
+        let login = self.login.map(Login::try_from).transpose()?;
+        let Some(behind) = behind(&delegation, login, self.subject.map(Subject::from)) else {
+            return Ok(None);
+        };
+        let Some(task) = self.task else { return Ok(None) };
+        Ok(Some(KnownToken::InTask(Box::new(Lineage {
             ancestors,
             agents: agents.cloned().collect(),
-            task: Task::try_from(self.task)?,
-            login: Login::try_from(self.login)?,
-            subject: Subject::from(self.subject),
+            task: Task::try_from(task)?,
+            behind,
             delegation,
             is_key_trusted,
             stops: Stops::default(),
-        }))
+        }))))
     }
 }

@@ -11,7 +11,7 @@ use diesel::sql_types::{self, Binary, SqlType};
 use super::StoreError;
 use crate::base::time::Timestamp;
 use crate::delegation::record::{EndReason, Ended};
-use crate::oauth::{Jti, LoginId, SubjectRef, TaskId};
+use crate::oauth::{CertificateHash, Confirmation, Jkt, Jti, LoginId, SubjectRef, TaskId};
 
 macro_rules! fixed {
     ($(#[$doc:meta])* $name:ident, $length:literal) => {
@@ -51,6 +51,38 @@ fixed! {
 fixed! {
     /// A SHA-256.
     Hash, 32
+}
+fixed! {
+    /// A [`Confirmation`]: a byte for its kind, and a SHA-256.
+    Cnf, 33
+}
+
+/// The kinds of a [`Cnf`].
+const KEY: u8 = 1;
+const CERTIFICATE: u8 = 2;
+
+impl From<Confirmation> for Cnf {
+    fn from(confirmation: Confirmation) -> Self {
+        let (kind, hash) = match &confirmation {
+            Confirmation::Key(key) => (KEY, key.digest()),
+            Confirmation::Certificate(certificate) => (CERTIFICATE, certificate.digest()),
+        };
+        let mut bytes = [kind; 33];
+        bytes[1..].copy_from_slice(hash);
+        Self(bytes)
+    }
+}
+
+impl Cnf {
+    /// What it says; `table` is where it is from.
+    pub(super) fn read(self, table: &'static str) -> Result<Confirmation, StoreError> {
+        let [kind, hash @ ..] = self.0;
+        match kind {
+            KEY => Ok(Confirmation::Key(Jkt::new(hash))),
+            CERTIFICATE => Ok(Confirmation::Certificate(CertificateHash::new(hash))),
+            _ => Err(bad(table, "cnf")),
+        }
+    }
 }
 
 macro_rules! keys {

@@ -1,5 +1,7 @@
 //! The tables, as in `migrations/`. One schema for both databases.
 
+use diesel::sql_types::{Binary, Integer};
+
 diesel::table! {
     meta (name) {
         name -> Text,
@@ -47,7 +49,7 @@ diesel::table! {
         id -> Binary,
         client -> Text,
         agent -> Text,
-        subject -> Binary,
+        subject -> Nullable<Binary>,
         session -> Nullable<Binary>,
         by_session -> Bool,
         purpose -> Nullable<Text>,
@@ -106,7 +108,7 @@ diesel::table! {
     token (jti) {
         jti -> Binary,
         kind -> Text,
-        login -> Binary,
+        login -> Nullable<Binary>,
         path -> Binary,
         actors -> Text,
         classes -> Text,
@@ -115,11 +117,12 @@ diesel::table! {
         scope -> Text,
         issued_at -> BigInt,
         expires_at -> BigInt,
-        kid -> Text,
+        kid -> Nullable<Text>,
+        claims -> Nullable<Binary>,
         policy -> Text,
         rules -> Text,
         as_of -> BigInt,
-        jkt -> Nullable<Binary>,
+        cnf -> Nullable<Binary>,
         handover -> Nullable<Text>,
         accepted_by -> Nullable<Text>,
         hash -> Binary,
@@ -138,7 +141,7 @@ diesel::table! {
 diesel::table! {
     pin (credential) {
         credential -> Binary,
-        jkt -> Binary,
+        cnf -> Binary,
         until -> BigInt,
     }
 }
@@ -213,6 +216,11 @@ diesel::table! {
         heads -> Text,
         signature -> Binary,
     }
+}
+
+diesel::define_sql_function! {
+    /// So many bytes of `bytes`, from the one with this number, which counts from 1.
+    fn substr(bytes: Binary, from: Integer, length: Integer) -> Binary;
 }
 
 diesel::allow_tables_to_appear_in_same_query!(answer, audit, engagement, login, subject, task, token, agent,);

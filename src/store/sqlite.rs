@@ -179,11 +179,7 @@ pub(super) struct Engine {
 
 impl Engine {
     pub(super) fn new(connection: SqliteConnection, path: &Path) -> Self {
-        let spare = Spare::beside(path);
-        if !spare.keep() {
-            tracing::warn!("the disk of the database is nearly full: no space can be kept for stops");
-        }
-        Self { connection, files: file::Files::of(path), spare }
+        Self { connection, files: file::Files::of(path), spare: Spare::beside(path) }
     }
 }
 

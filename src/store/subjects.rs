@@ -61,7 +61,8 @@ macro_rules! subjects {
     ($session:ident, $db:ident) => {
         const _: () = {
             use diesel::{
-                BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, SelectableHelper as _,
+                BoolExpressionMethods as _, ExpressionMethods as _, NullableExpressionMethods as _,
+                QueryDsl as _, SelectableHelper as _,
             };
             use $crate::store::rows::Key;
             use $crate::store::schema::{subject, task};
@@ -77,7 +78,9 @@ macro_rules! subjects {
                     if tasks.is_empty() {
                         return Ok(Vec::new());
                     }
-                    let theirs = task::table.filter(task::id.eq_any(tasks)).select(task::subject);
+                    // A task without a user has none, and a subquery with NULL in it finds what the others name.
+                    let theirs =
+                        task::table.filter(task::id.eq_any(tasks)).select(task::subject.assume_not_null());
                     let query = subject::table
                         .filter(subject::reference.eq_any(theirs))
                         .order(subject::reference)

@@ -4,7 +4,7 @@ use super::rows::{Hash, Key, bad, ended, row};
 use super::statement::{Done, Lock, Rows};
 use super::{StoreError, schema};
 use crate::base::time::Timestamp;
-use crate::delegation::record::{EndReason, Task};
+use crate::delegation::record::{Delegator, EndReason, Task};
 use crate::delegation::stops::StopNumber;
 use crate::oauth::{AgentId, ClientId, Purpose};
 
@@ -13,7 +13,7 @@ row! {
         id: Key,
         client: String,
         agent: String,
-        subject: Key,
+        subject: Option<Key>,
         session: Option<Hash>,
         by_session: bool,
         purpose: Option<String>,
@@ -33,7 +33,7 @@ impl From<&Task> for TaskRow {
             id: task.id.into(),
             client: task.client.as_str().to_owned(),
             agent: task.agent.as_str().to_owned(),
-            subject: task.subject.into(),
+            subject: task.delegator.user().map(Key::from),
             session: task.session.map(Hash),
             by_session: task.is_found_by_session,
             as_of: task.as_of.get(),
@@ -61,7 +61,7 @@ impl TryFrom<TaskRow> for Task {
             id: row.id.into(),
             client: ClientId::new(row.client),
             agent: AgentId::new(row.agent),
-            subject: row.subject.into(),
+            delegator: row.subject.map_or(Delegator::Agent, |user| Delegator::User(user.into())),
             session: row.session.map(|hash| hash.0),
             is_found_by_session: row.by_session,
             as_of: StopNumber::new(row.as_of),
@@ -133,8 +133,8 @@ pub(super) trait Tasks {
     async fn next_of_subject(&mut self, subject: Key, place: Key, limit: i64) -> Rows<OpenTask>;
     /// The next open tasks that an agent began, after `place`.
     async fn next_of_agent(&mut self, agent: &str, place: Key, limit: i64) -> Rows<OpenTask>;
-    /// The next open tasks of all after `place`, with the provider of the user.
-    async fn next_open(&mut self, place: Key, limit: i64) -> Rows<(OpenTask, String)>;
+    /// The next open tasks of all after `place`, with the provider of the user where there is a user.
+    async fn next_open(&mut self, place: Key, limit: i64) -> Rows<(OpenTask, Option<String>)>;
     /// Those of these agents that are engaged in a task which has not ended and not expired.
     async fn busy_agents(&mut self, agents: &[String], now: i64) -> Rows<String>;
     async fn expired_tasks(&mut self, now: i64, limit: i64) -> Rows<Key>;
@@ -160,8 +160,8 @@ macro_rules! tasks {
     ($session:ident, $db:ident) => {
         const _: () = {
             use diesel::{
-                BoolExpressionMethods as _, ExpressionMethods as _, JoinOnDsl as _, QueryDsl as _,
-                SelectableHelper as _,
+                BoolExpressionMethods as _, ExpressionMethods as _, JoinOnDsl as _,
+                NullableExpressionMethods as _, QueryDsl as _, SelectableHelper as _,
             };
             use $crate::store::rows::Key;
             use $crate::store::schema::{engagement, subject, task};
@@ -253,15 +253,15 @@ macro_rules! tasks {
                         .select((task::id, task::client, task::session, task::as_of));
                     Ok($db!(load self, query)?)
                 }
-                async fn next_open(&mut self, place: Key, limit: i64) -> Rows<(OpenTask, String)> {
+                async fn next_open(&mut self, place: Key, limit: i64) -> Rows<(OpenTask, Option<String>)> {
                     let query = task::table
-                        .inner_join(subject::table.on(subject::reference.eq(task::subject)))
+                        .left_join(subject::table.on(subject::reference.nullable().eq(task::subject)))
                         .filter(task::ended_at.is_null().and(task::id.gt(place)))
                         .order(task::id)
                         .limit(limit)
                         .select((
                             (task::id, task::client, task::session, task::as_of),
-                            subject::issuer,
+                            subject::issuer.nullable(),
                         ));
                     Ok($db!(load self, query)?)
                 }

@@ -4,6 +4,7 @@
 //! of its own there. Without it the PostgreSQL half fails, unless `DEPUTY_TEST_WITHOUT_POSTGRES=1`.
 
 mod access_tokens;
+mod alone;
 mod audit;
 mod census;
 mod controls;

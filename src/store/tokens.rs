@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rows::{Hash, Key, bad, ended, row};
+use super::rows::{Cnf, Hash, Key, bad, ended, row};
 use super::statement::{Done, Failure, Rows};
 use super::{StoreError, schema};
 use crate::base::time::Timestamp;
-use crate::delegation::record::{Delegation, Grounds, Handover, TokenKind, TokenWord};
+use crate::delegation::record::{Behalf, Delegation, Grounds, Handover, TokenForm, TokenKind, TokenWord};
 use crate::delegation::stops::StopNumber;
 use crate::oauth::{AgentId, ClientId, Jkt, Jti, Recipient, Scope, TargetId, TaskId};
 
@@ -14,7 +14,7 @@ row! {
     TokenRow of token {
         jti: Key,
         kind: String,
-        login: Key,
+        login: Option<Key>,
         path: Vec<u8>,
         actors: String,
         classes: String,
@@ -23,11 +23,12 @@ row! {
         scope: String,
         issued_at: i64,
         expires_at: i64,
-        kid: String,
+        kid: Option<String>,
+        claims: Option<Vec<u8>>,
         policy: String,
         rules: String,
         as_of: i64,
-        jkt: Option<Hash>,
+        cnf: Option<Cnf>,
         handover: Option<String>,
         accepted_by: Option<String>,
         hash: Hash,
@@ -89,6 +90,7 @@ impl TokenRow {
         match (word, self.handover.as_deref()) {
             (TokenWord::Task, None) => Ok(TokenKind::Task),
             (TokenWord::Access, None) => Ok(TokenKind::Access),
+            (TokenWord::Agent, None) => Ok(TokenKind::Agent),
             (TokenWord::Handover, Some(text)) => {
                 let handed: Handed = serde_json::from_str(text).map_err(|_| bad("token", "handover"))?;
                 Ok(TokenKind::Handover(Box::new(Handover {
@@ -112,11 +114,11 @@ fn handed(handover: &Handover) -> String {
 
 impl From<&Delegation> for TokenRow {
     fn from(token: &Delegation) -> Self {
-        let actors: Vec<&str> = token.chain.iter().map(AgentId::as_str).collect();
+        let actors: Vec<&str> = token.agents().map(AgentId::as_str).collect();
         Self {
             jti: token.jti.into(),
             kind: token.kind.word().word().to_owned(),
-            login: token.login.into(),
+            login: token.behalf.login().map(Key::from),
             path: path(token.task, &token.ancestors, token.jti),
             actors: actors.join(" "),
             classes: list(&token.classes),
@@ -125,11 +127,15 @@ impl From<&Delegation> for TokenRow {
             scope: token.scope.as_str().to_owned(),
             issued_at: token.issued_at.millis(),
             expires_at: token.expires_at.millis(),
-            kid: token.kid.clone(),
+            kid: token.form.kid().map(str::to_owned),
+            claims: match &token.form {
+                TokenForm::Jwt { .. } => None,
+                TokenForm::Opaque { claims } => Some(claims.clone()),
+            },
             policy: token.grounds.policy.clone(),
             rules: list(&token.grounds.rules),
             as_of: token.as_of.get(),
-            jkt: token.bound_to.map(|key| Hash(*key.digest())),
+            cnf: token.bound_to.map(Cnf::from),
             handover: token.kind.handover().map(handed),
             accepted_by: token
                 .kind
@@ -149,6 +155,12 @@ impl TryFrom<TokenRow> for Delegation {
     fn try_from(row: TokenRow) -> Result<Self, StoreError> {
         let (task, mut ancestors) = row.lineage()?;
         ancestors.pop();
+        let mut chain: Vec<AgentId> =
+            row.actors.split(' ').filter(|id| !id.is_empty()).map(AgentId::new).collect();
+        let behalf = match row.login {
+            Some(login) => Behalf::User(login.into()),
+            None => Behalf::Agent(chain.pop().ok_or(bad("token", "actors"))?),
+        };
         let kind = row.kind()?;
         let scope = if row.scope.is_empty() {
             Scope::empty()
@@ -160,22 +172,26 @@ impl TryFrom<TokenRow> for Delegation {
             jti: row.jti.into(),
             kind,
             task: task.into(),
-            login: row.login.into(),
+            behalf,
             ancestors: ancestors.into_iter().map(Jti::from).collect(),
-            chain: row.actors.split(' ').filter(|id| !id.is_empty()).map(AgentId::new).collect(),
+            chain,
             client: ClientId::new(row.client),
             target: TargetId::new(row.target),
             scope,
             issued_at: Timestamp::from_millis(row.issued_at),
             expires_at: Timestamp::from_millis(row.expires_at),
-            kid: row.kid,
+            form: match (row.kid, row.claims) {
+                (Some(kid), None) => TokenForm::Jwt { kid },
+                (None, Some(claims)) => TokenForm::Opaque { claims },
+                _ => return Err(bad("token", "claims")),
+            },
             classes: serde_json::from_str(&row.classes).map_err(|_| bad("token", "classes"))?,
             grounds: Grounds {
                 policy: row.policy,
                 rules: serde_json::from_str(&row.rules).map_err(|_| bad("token", "rules"))?,
             },
             as_of: StopNumber::new(row.as_of),
-            bound_to: row.jkt.map(|hash| Jkt::new(hash.0)),
+            bound_to: row.cnf.map(|cnf| cnf.read("token")).transpose()?,
             hash: row.hash.0,
         })
     }

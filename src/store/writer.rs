@@ -9,7 +9,7 @@ use super::audit::AuditRows as _;
 use super::audit::chain::Head;
 use super::audit::checkpoint::{End, Ends, Notary};
 use super::disk::is_full;
-use super::entry::{Change, Entry, Recorded};
+use super::entry::{Entry, Recorded};
 use super::group::{Committed, write_group};
 use super::health::{HEARTBEAT, Health};
 use super::numbers::{HIGHEST_TIME, Numbers as _};
@@ -30,7 +30,7 @@ const GROUP_TRIES: u32 = 3;
 const SINGLE_TRIES: u32 = 5;
 
 /// What is said of everything that is not written in order that stops can be.
-const FULL: &str = "the disk is full: only stops are written until there is space again";
+const FULL: &str = "the disk is full: only stops are written until 16 MiB are free";
 
 /// A connection that one thread writes with.
 pub(super) trait Engine: Send + 'static {
@@ -65,7 +65,7 @@ pub(super) struct Writer<E> {
     /// When something was last written, or tried.
     beat: Instant,
     heartbeat: String,
-    /// Whether the space that was kept for stops is given up, because the disk is full. Nothing else is written then.
+    /// Whether no space is kept for stops any more, because the disk is full. Nothing else is written then.
     is_short: bool,
     notary: Notary,
     chain: String,
@@ -89,6 +89,12 @@ impl<E: Engine> Writer<E> {
         notary: Notary,
         chain: String,
     ) -> Result<Self, StoreError> {
+        // It was given up for the start, or for a stop before it.
+        let is_short = !engine.keep_room();
+        if is_short {
+            tracing::error!("{FULL}");
+            health.note_fault(FULL.to_owned());
+        }
         // Each node has its own, so that none waits for another's.
         let heartbeat = format!("heartbeat {chain}");
         let (head, anchored, highest) = engine.run(async |session: &mut E::Session<'_>| {
@@ -108,7 +114,7 @@ impl<E: Engine> Writer<E> {
             is_behind: false,
             beat: Instant::now(),
             heartbeat,
-            is_short: false,
+            is_short,
             notary,
             chain,
             head: Some(head),
@@ -263,11 +269,11 @@ impl<E: Engine> Writer<E> {
     }
 
     fn write_alone(&mut self, entry: &Entry) -> Vec<Result<Recorded, StoreError>> {
-        if self.is_short && !is_stop(entry) {
+        if self.is_short && !entry.has_space_kept() {
             return vec![Err(StoreError::Database(FULL.to_owned()))];
         }
         let mut outcome = self.commit(&[entry], SINGLE_TRIES);
-        if outcome.as_ref().is_err_and(is_full) && is_stop(entry) && self.engine.give_room() {
+        if outcome.as_ref().is_err_and(is_full) && entry.has_space_kept() && self.engine.give_room() {
             tracing::error!("{FULL}");
             self.is_short = true;
             self.health.note_fault(FULL.to_owned());
@@ -352,11 +358,6 @@ impl<E: Engine> Writer<E> {
             }
         }
     }
-}
-
-/// Whether an entry stops something or changes who may do what, so that space is kept for it.
-const fn is_stop(entry: &Entry) -> bool {
-    matches!(entry.change, Change::Control(_)) && !entry.change.is_chore()
 }
 
 async fn read_head<S: Transaction>(session: &mut S, chain: &str) -> Result<Head, Failure> {

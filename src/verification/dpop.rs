@@ -1,4 +1,4 @@
-//! Verifies the DPoP proof of a token request (RFC 9449 §4.3).
+//! Verifies the DPoP proof of a request (RFC 9449 §4.3).
 
 use url::Url;
 
@@ -20,18 +20,18 @@ const WINDOW: Lifetime = FOREIGN_LEEWAY;
 const NONCE_LIFE: Lifetime = Lifetime::from_seconds(300);
 /// The `typ` of a proof.
 const TYP: &str = "dpop+jwt";
-/// The method of the token endpoint.
+/// The method of the endpoints that take proofs.
 const METHOD: &str = "POST";
 
 impl VerifiedProof {
-    /// The proof of a request to the token endpoint, from every `DPoP` header that it has; `None` where it has none.
+    /// The proof of a request to the endpoint of this path, from every `DPoP` header that it has; `None` where it has none.
     ///
     /// # Errors
     /// The first of the faults whose `reason` is `proof_invalid`. Last, [`Cause::NonceDemanded`] with a nonce.
     pub fn of_request(
         config: &Config,
         secrets: &NodeSecrets,
-        headers: &[Vec<u8>],
+        (headers, path): (&[Vec<u8>], &str),
         now: Timestamp,
     ) -> Result<Option<Self>, Cause> {
         let header = match headers {
@@ -52,7 +52,7 @@ impl VerifiedProof {
         }
         let thumbprint = Jkt::new(key.thumbprint().map_err(fault)?);
         let claims = scanned.verify(&key).map_err(fault)?;
-        let used = judge(config, thumbprint, &claims, now)?;
+        let used = judge(config, path, (thumbprint, &claims), now)?;
         if config.dpop.nonce == DpopNonce::Required && !has_current_nonce(secrets, &claims, now) {
             return Err(Cause::NonceDemanded { nonce: secrets.dpop_nonce(now).into() });
         }
@@ -72,13 +72,19 @@ fn fault(error: JoseError) -> Plain {
 
 /// The claims of a proof whose signature is that of its own key. Gives back the `jti`, to be used up in the
 /// transaction of the answer.
-fn judge(config: &Config, key: Jkt, claims: &Claims, now: Timestamp) -> Result<OneTime, Plain> {
+fn judge(
+    config: &Config,
+    path: &str,
+    (key, claims): (Jkt, &Claims),
+    now: Timestamp,
+) -> Result<OneTime, Plain> {
     let malformed = |_| Plain::ProofMalformed;
     if claims.text("htm").map_err(malformed)? != Some(METHOD) {
         return Err(Plain::ProofMethod);
     }
     let url = claims.text("htu").map_err(malformed)?.and_then(normalised);
-    if url.is_none() || url != normalised(&config.token_endpoint()) {
+    let is_of = |own: String| url == normalised(&own);
+    if url.is_none() || !config.urls_of(path).any(is_of) {
         return Err(Plain::ProofUrl);
     }
     let issued_at = claims.time("iat").map_err(malformed)?.ok_or(Plain::ProofTime)?;

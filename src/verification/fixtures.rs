@@ -177,7 +177,7 @@ pub fn workload_issuer() -> WorkloadIssuer {
     };
     WorkloadIssuer {
         stable_id: IdClaims::of(["kubernetes.io.serviceaccount.uid"]),
-        instance_id: Some(IdClaims::of(["kubernetes.io.pod.uid"])),
+        instance_id: Some(InstanceId::Claims(IdClaims::of(["kubernetes.io.pod.uid"]))),
         classes: vec![
             class("age-verifier", "shop", AgentLifetime::Task),
             class("batch", "batch", AgentLifetime::Principal),

@@ -16,12 +16,12 @@ use url::Url;
 use crate::base::time::Lifetime;
 use crate::registry::Reach;
 
-pub use cache::{KeyCache, KeyFault, KeySpec, ReadFiles};
+pub use cache::{KeyCache, KeyFault, KeySpec, KeysUnknown, ReadFiles, SoughtCertificate};
 pub use discovery::{DiscoveryFault, provider_metadata};
 pub use http::{HttpKeys, Probe};
 
-/// The most bytes of a key set or of provider metadata.
-pub const MAX_DOCUMENT: usize = 512 * 1024;
+/// The most bytes of provider metadata.
+const MAX_DOCUMENT: usize = 512 * 1024;
 
 #[derive(Debug)]
 pub struct Document {

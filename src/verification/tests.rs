@@ -6,4 +6,5 @@ mod id_token;
 mod kinds;
 mod own;
 mod platforms;
+mod spiffe;
 mod workload;

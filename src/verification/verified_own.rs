@@ -38,7 +38,7 @@ impl VerifiedOwn {
         self.hash.ct_eq(recorded).into()
     }
 
-    /// Its claims, for introspection.
+    /// The claims of a JWT, for introspection. Those of an opaque token are in its record.
     pub fn into_claims(self) -> Map<String, Value> {
         Arc::unwrap_or_clone(self.claims)
     }

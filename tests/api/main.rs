@@ -20,6 +20,7 @@ mod callers;
 mod examples;
 mod identity;
 mod metrics;
+mod opaque;
 mod planted;
 mod planted_dead_code;
 mod planted_proof;

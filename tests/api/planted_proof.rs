@@ -4,11 +4,12 @@
 use crate::planted::faults_under;
 
 /// Each proof type, once in `src/planted_proof.rs`.
-const PROOFS: [&str; 8] = [
+const PROOFS: [&str; 9] = [
     "AuthenticatedClient",
     "Claims",
     "Permit",
     "SignedToken",
+    "VerifiedCredential",
     "VerifiedLogin",
     "VerifiedOwn",
     "VerifiedProof",

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::definition::{replaced, write};
-use crate::jose::claims_of;
+use crate::jose::{Key, claims_of};
 use crate::process_support::{Answer, Backend, Plan, Server, World, now, on_both_databases};
 use crate::world::OtherKey;
 
@@ -32,7 +32,12 @@ const PROVIDERS: [(&str, &str); 11] = [
     ("Zitadel", include_str!("providers/zitadel.json")),
 ];
 /// Those that vouch for workloads, and sign nobody in.
-const PLATFORMS: [(&str, &str); 2] = [
+const PLATFORMS: [(&str, &str); 7] = [
+    ("AWS", include_str!("providers/aws.json")),
+    ("Azure v1", include_str!("providers/azure-v1.json")),
+    ("Azure v2", include_str!("providers/azure-v2.json")),
+    ("GitLab", include_str!("providers/gitlab.json")),
+    ("Google Cloud", include_str!("providers/gcp.json")),
     ("GitHub", include_str!("providers/github.json")),
     ("Kubernetes", include_str!("providers/kubernetes.json")),
 ];
@@ -54,7 +59,8 @@ impl Provider {
         // PingOne calls its key `default`.
         let kid = file["id_token"]["header"]["kid"].as_str().expect("a kid");
         let kid = if kid == "@kid@" { format!("{name}-1") } else { kid.to_owned() };
-        let key = OtherKey::new(&kid, "RS256");
+        let algorithm = if file["id_token"]["header"]["alg"] == "ES384" { "ES384" } else { "RS256" };
+        let key = OtherKey::new(&kid, algorithm);
         let values = vec![
             ("@issuer@", issuer.clone()),
             ("@origin@", origin.to_owned()),
@@ -96,10 +102,37 @@ impl Provider {
         if let Some(opaque) = token["opaque"].as_str() {
             return opaque.to_owned();
         }
-        let header = self.filled(&token["header"].to_string());
-        let mut claims = token["claims"].clone();
+        self.sign(&token["header"], token["claims"].clone())
+    }
+
+    fn sign(&self, header: &Value, mut claims: Value) -> String {
         fill_times(&mut claims);
-        self.key.sign_text(&header, &self.filled(&claims.to_string()))
+        self.key.sign_text(&self.filled(&header.to_string()), &self.filled(&claims.to_string()))
+    }
+
+    /// The tokens that the platform signs and Deputy refuses: what each is, the token, and the cause.
+    fn refused(&self) -> Vec<(&str, String, &str)> {
+        let refused = self.file["refused"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let token = |changes: &Value| {
+            let mut claims = self.file["id_token"]["claims"].clone();
+            for (name, value) in changes.as_object().expect("claims") {
+                match value {
+                    Value::Null => _ = claims.as_object_mut().expect("claims").remove(name),
+                    value => claims[name] = value.clone(),
+                }
+            }
+            self.sign(&self.file["id_token"]["header"], claims)
+        };
+        let read = refused.iter().map(|entry| {
+            let text = |member: &str| entry[member].as_str().expect("a text");
+            (text("name"), token(&entry["claims"]), text("cause"))
+        });
+        read.collect()
+    }
+
+    /// Whether its credential counts only beside a proof of a key.
+    fn demands_proof(&self) -> bool {
+        self.file["proof"] == "required"
     }
 }
 
@@ -119,8 +152,8 @@ fn fill_times(value: &mut Value) {
     }
 }
 
-/// Serves what every provider publishes, all of them on one port of loopback.
-async fn serve(listener: TcpListener, documents: BTreeMap<String, String>) {
+/// Serves these documents by their paths, all of them on one port of loopback.
+pub async fn serve(listener: TcpListener, documents: BTreeMap<String, String>) {
     while let Ok((mut connection, _)) = listener.accept().await {
         let mut request = [0u8; 4096];
         let read = connection.read(&mut request).await.unwrap_or(0);
@@ -205,17 +238,34 @@ on_both_databases! {
         for platform in &platforms {
             let name = platform.name;
             let credential = platform.token("id_token");
-            let as_actor = async |actor: &str| {
+            let [key, other] = ["one", "other"].map(Key::new);
+            let proving = async |actor: &str, key: Option<&Key>| {
                 let id_token = world.id_token("ann");
                 let exchange = Exchange::of_id_token(&id_token).audience("tickets").scope("tickets:search");
-                assistant.try_token(&base, &exchange.actor(actor)).await.expect("an answer")
+                let exchange = exchange.actor(actor);
+                match key {
+                    Some(key) => assistant.try_exchange_proving(&base, &exchange, &assistant.proof(key)).await,
+                    None => assistant.try_token(&base, &exchange).await,
+                }
+                .expect("an answer")
             };
+            let as_actor =
+                async |actor: &str| proving(actor, platform.demands_proof().then_some(&key)).await;
 
             let granted = as_actor(&credential).await;
 
             assert_eq!(granted.status, 200, "{name}: {}", granted.text);
             let actor = claims_of(&granted.token())["act"]["sub"].as_str().expect("an actor").to_owned();
             assert!(actor.starts_with("agent_"), "{name}: {actor}");
+
+            if platform.demands_proof() {
+                let second = proving(&credential, Some(&other)).await;
+                assert_eq!(second.status, 200, "{name}: {}", second.text);
+                assert_ne!(claims_of(&second.token())["act"]["sub"], actor, "{name}: another process");
+                let without = proving(&credential, None).await;
+                let missing = (400, "invalid_dpop_proof", "proof_missing");
+                assert_eq!(without.refusal(), missing, "{name}: {}", without.text);
+            }
 
             let signed_in = assistant.sign_in(&base, &credential, world.issuer(), "tickets:search").await;
             assert_eq!(signed_in.refusal(), SUBJECT, "{name}: {}", signed_in.text);
@@ -225,6 +275,12 @@ on_both_databases! {
             assert_eq!(in_its_place.refusal(), ACTOR, "{name}: {}", in_its_place.text);
             let wanted = platform.file["access_token"]["cause"].as_str().expect("a cause");
             assert_eq!(cause(&world, &in_its_place).await, wanted, "{name}");
+
+            for (what, token, wanted) in platform.refused() {
+                let refused = as_actor(&token).await;
+                assert_eq!(refused.refusal(), ACTOR, "{name}, {what}: {}", refused.text);
+                assert_eq!(cause(&world, &refused).await, wanted, "{name}, {what}");
+            }
         }
         server.stop().await;
         world.finish().await;

@@ -3,6 +3,7 @@
 //   <!-- not run: it needs a cluster -->   the block is shown only, for this reason
 //   <!-- reader: signs in -->              what the reader does first, which no command does
 //   <!-- file: deputy.json -->             the block is this file
+//   <!-- java: Nimbus(String idToken) -->  the caller with which it is compiled, and what it is given
 //
 // An indented block of code counts as one without a comment, so that nothing is left out by its form.
 
@@ -64,11 +65,13 @@ export function linksOf(page) {
 // What the comments before a block say.
 function spoken(comments) {
   const of = (kind) => comments.filter((comment) => comment.startsWith(`${kind}: `)).map((comment) => comment.slice(kind.length + 2));
-  return { notRun: of('not run')[0], reader: of('reader'), file: of('file')[0] };
+  return { notRun: of('not run')[0], reader: of('reader'), file: of('file')[0], java: of('java')[0] };
 }
 
 export const where = (block) => `${block.page}:${block.line}`;
 export const isToBeRun = (block) => RUN.has(block.language);
+// Answers and the settings of others, which are read; code, which is compiled; and texts that are no code.
+export const isRead = (block) => ['json', 'yaml', 'ini', 'java', ''].includes(block.language);
 
 // The file that a block is, by its first line: `// agent.ts`, `# agent.py`.
 export const fileOf = (block) => block.file ?? block.text.match(/^(?:\/\/|#) ([\w./-]+\.(?:ts|mjs|py|toml|cedar))\n/)?.[1];

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { decodeJwt } from 'jose';
+import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import * as oauth from 'oauth4webapi';
 import * as client from 'openid-client';
 import { signIn, startProvider } from './provider.js';
@@ -57,6 +57,12 @@ async function viaOauth4webapi(world, id) {
     ),
   };
 }
+
+// Deputy signs with EdDSA, and the targets of the second part get opaque tokens.
+const EDDSA = [['[tokens]\n', '[keys]\nsigning_algorithm = "EdDSA"\n\n[tokens]\n']];
+const OPAQUE = ['agent-b', 'age-agent'].map((id) => [
+  `[[target]]\nidentifier = "${id}"\n`, `[[target]]\nidentifier = "${id}"\ntoken_format = "opaque"\n`,
+]);
 
 const libraries = { 'openid-client': viaOpenidClient, oauth4webapi: viaOauth4webapi };
 
@@ -155,6 +161,59 @@ for (const database of databases) {
         assert.equal(refusal.cause.reason, 'assurance_insufficient');
         assert.equal(refusal.cause.acr_values, 'in-person');
         assert.equal(typeof refusal.cause.request_id, 'string');
+      });
+    }
+  });
+
+  describe(`with EdDSA and opaque tokens, on ${database}`, () => {
+    let provider;
+    let world;
+    before(async () => {
+      provider = await startProvider();
+      world = await World.create(database, provider.issuer, [...EDDSA, ...OPAQUE]);
+      await world.start();
+    });
+    after(async () => {
+      await world?.end();
+      await provider?.stop();
+    });
+
+    for (const [library, through] of Object.entries(libraries)) {
+      test(`${library} and jose verify EdDSA tokens and introspect opaque ones (${database})`, async () => {
+        const idToken = world.saw(await signIn(provider.issuer));
+        const assistant = await through(world, 'assistant');
+        const b = await through(world, 'agent-b');
+        const api = await through(world, 'tickets-api');
+
+        const task = await assistant.exchange(hop0(idToken, world.issuer, 'tickets:search'));
+        assert.equal(decodeProtectedHeader(world.saw(task.access_token)).alg, 'EdDSA');
+        const search = await assistant.exchange(later(task.access_token, 'tickets', 'tickets:search'));
+        const claims = await checkOffline(world, assistant.metadata, world.saw(search.access_token), 'tickets');
+        const keys = createRemoteJWKSet(new URL(assistant.metadata.jwks_uri));
+        const verified = await jwtVerify(search.access_token, keys, {
+          issuer: world.issuer, audience: 'tickets', typ: 'at+jwt', algorithms: ['EdDSA'],
+        });
+        assert.deepEqual(verified.payload, claims);
+
+        const handedOn = await assistant.exchange(later(task.access_token, 'agent-b', 'tickets:search'));
+        const opaque = world.saw(handedOn.access_token);
+        assert.match(opaque, /^dpt_at_[A-Za-z0-9_-]{56}$/);
+        assert.deepEqual([handedOn.token_type, handedOn.issued_token_type], ['bearer', ACCESS_TOKEN]);
+        assert.throws(() => decodeJwt(opaque));
+        await assert.rejects(checkOffline(world, assistant.metadata, opaque, 'agent-b'));
+        const seen = await api.introspect(opaque);
+        assert.deepEqual([seen.active, seen.iss, seen.aud, seen.scope], [true, world.issuer, 'agent-b', 'tickets:search']);
+        assert.deepEqual([seen.client_id, seen.act], ['assistant', claims.act]);
+        assert.match(seen.sub, /^pw_/);
+
+        const onward = await b.exchange(later(opaque, 'tickets', 'tickets:search'));
+        const further = await checkOffline(world, b.metadata, world.saw(onward.access_token), 'tickets');
+        assert.deepEqual([further.sub, further.act.act], [claims.sub, claims.act]);
+
+        await assistant.revoke(opaque);
+        assert.deepEqual(await api.introspect(opaque), { active: false });
+        assert.deepEqual(await api.introspect(onward.access_token), { active: false });
+        assert.equal((await api.introspect(search.access_token)).active, true);
       });
     }
   });

@@ -8,12 +8,30 @@ import { SignJWT, calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jos
 import { World } from './world.js';
 
 const TLS = '[tls]\ncertificate_file = "certs/server.pem"\nkey_file = "certs/server-key.pem"\n';
+// The pages of platforms whose credentials are as in the page's first recorded request.
+const RECORDED = ['aws', 'azure', 'gcp', 'github-actions'];
+const CLUSTER = 'https://kubernetes.default.svc.cluster.local';
 const PAGES = new URL('../../docs/callers/', import.meta.url);
 
 // The configuration with this number on a page, counted from 0.
 function configuration(page, number) {
   const text = readFileSync(new URL(`${page}.md`, PAGES), 'utf8');
   return text.split('```toml\n# deputy.toml')[number + 1].split('\n```')[0];
+}
+
+// What the platform of a page says of an agent.
+function workloadOf(page) {
+  if (RECORDED.includes(page)) {
+    return JSON.parse(readFileSync(new URL(`../callers/requests/${page}.json`, import.meta.url), 'utf8')).requests[0].platform_token;
+  }
+  return {
+    sub: 'system:serviceaccount:agents:booking',
+    'kubernetes.io': {
+      namespace: 'agents',
+      pod: { name: 'booking-7f', uid: 'a24c5c1e-8d3f-4c53-8a80-4f3a5a0e7b11' },
+      serviceaccount: { name: 'booking', uid: 'e7b07a5e-2b0b-44a1-8b13-4b5f1f0a9c22' },
+    },
+  };
 }
 
 // Starts Deputy as the page says, with `provider` in the place of the page's. Gives the world, and what its parties hold.
@@ -26,7 +44,9 @@ export async function stage(database, page, number, provider, byTls = false) {
   let toml = configuration(page, number)
     .replace(/\[tls\]\n(.+\n)+/, byTls ? `${listen}\n${TLS}` : listen)
     .replace(issuerOf, `issuer = "${provider}"\nnetwork = "private"`)
+    .replace(/^preset +?= "(?:aws|azure|gcp)"$/m, (line) => `${line}\njwks_file = "cluster.jwks.json"`)
     .replaceAll('"travel-app"', '"booking-app"')
+    .replace(/^jwks_uri += "https:\/\/token\.actions\..*$/m, 'jwks_file = "cluster.jwks.json"')
     .replaceAll('https://deputy.example', world.issuer);
   const audience = toml.match(/^audience +?= "(.*?)"/m)?.[1];
   if (world.databaseUrl) toml = `${toml}\n[database]\nurl = "${world.databaseUrl}"\n`;
@@ -52,16 +72,14 @@ export async function stage(database, page, number, provider, byTls = false) {
   return {
     world, secret, audience, privateKey,
     jwk: { ...await exportJWK(privateKey), ...name },
-    // What the cluster projects into a pod of the account `booking`.
-    platformToken: async () => world.saw(await new SignJWT({
-      'kubernetes.io': {
-        namespace: 'agents',
-        pod: { name: 'booking-7f', uid: 'a24c5c1e-8d3f-4c53-8a80-4f3a5a0e7b11' },
-        serviceaccount: { name: 'booking', uid: 'e7b07a5e-2b0b-44a1-8b13-4b5f1f0a9c22' },
-      },
-    }).setProtectedHeader({ alg: 'RS256', kid: 'cluster-1' })
-      .setIssuer('https://kubernetes.default.svc.cluster.local').setSubject('system:serviceaccount:agents:booking')
-      .setAudience([world.issuer]).setIssuedAt().setNotBefore('0s').setExpirationTime('10m').setJti(randomBytes(8).toString('hex'))
-      .sign(cluster.privateKey)),
+    // What the cluster projects into a pod of the account `booking`, or another platform gives to an agent.
+    platformToken: async () => {
+      const workload = workloadOf(page);
+      const issuer = toml.match(/\[\[workload_issuer\]\][^[]*?\bissuer +?= "(.*?)"/)?.[1] ?? CLUSTER;
+      return world.saw(await new SignJWT(workload).setProtectedHeader({ alg: 'RS256', kid: 'cluster-1' })
+        .setIssuer(issuer).setAudience(workload.aud ?? [world.issuer])
+        .setIssuedAt().setNotBefore('0s').setExpirationTime('10m').setJti(randomBytes(8).toString('hex'))
+        .sign(cluster.privateKey));
+    },
   };
 }

@@ -6,10 +6,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { exportPKCS8 } from 'jose';
-import { blocksOf, fileOf, isToBeRun, linksOf, matches, pages, where } from './blocks.js';
+import { blocksOf, fileOf, isRead, isToBeRun, linksOf, matches, pages, where } from './blocks.js';
 import { stage } from './page.js';
 import { accessToken, signIn, signInByCode, startProvider } from './provider.js';
 import { Reader } from './reader.js';
+import { compile, settingsOf, unknownTo } from './settings.js';
 import { fault, verbLines } from './verbs.js';
 
 // The pages of each story, in the order in which the reader comes to them: whole, or so many blocks under a heading.
@@ -26,7 +27,9 @@ const STORIES = {
 };
 
 // The pages of callers that have commands or programs, each with the number of the configuration that they are for.
-const CALLERS = { kubernetes: 0, kagent: 0, keycard: 1, 'google-auth': 0, libraries: 0 };
+const CALLERS = {
+  aws: 0, azure: 0, gcp: 0, kubernetes: 0, kagent: 0, keycard: 1, 'google-auth': 0, libraries: 0, 'github-actions': 0,
+};
 
 const callersPage = (name) => `docs/callers/${name}.md`;
 const followed = new Set([...Object.values(STORIES).flat().map(([page]) => page), ...Object.keys(CALLERS).map(callersPage)]);
@@ -65,7 +68,8 @@ const exchanges = (reader, what, scope, file) => (
   reader.does(`deputy token exchange ${AS_ASSISTANT} --subject-token-file ${what} --scope '${scope}' > ${file}`)
 );
 
-const toRun = (page) => blocksOf(page).filter((block) => (isToBeRun(block) || block.language === 'json') && !block.notRun);
+const isWorkflow = (block) => block.language === 'yaml' && /^jobs:$/m.test(block.text);
+const toRun = (page) => blocksOf(page).filter((block) => (isToBeRun(block) || block.language === 'json' || isWorkflow(block)) && !block.notRun);
 
 // A test for each block, in order. Where one fails, those after it cannot be followed.
 function tell(blocks, parties) {
@@ -121,6 +125,7 @@ async function callerOf({ world, audience, secret, privateKey, platformToken }, 
     user_token: audience && await accessToken(provider.issuer, audience),
     id_token: await signIn(provider.issuer),
     platform_token: await platformToken(),
+    credential: await platformToken(),
     'clients/assistant.pem': await exportPKCS8(privateKey),
   };
   const reader = await Reader.begin([
@@ -134,6 +139,7 @@ async function callerOf({ world, audience, secret, privateKey, platformToken }, 
     await mkdir(path.dirname(path.join(reader.directory, file)), { recursive: true });
     await writeFile(path.join(reader.directory, file), text ?? '');
   }
+  reader.platformToken = platformToken;
   for (const name of ['CURL_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS', 'REQUESTS_CA_BUNDLE', 'SSL_CERT_FILE']) {
     reader.environment[name] = world.certificates;
   }
@@ -171,11 +177,25 @@ test('every link to a part of a page leads to a heading', () => {
   assert.deepEqual(lost.map(({ page, link }) => `${page}: ${link}`), []);
 });
 
-test('every block of every page is run, or says why it is not', () => {
-  const left = pages().filter((page) => !followed.has(page)).flatMap(blocksOf)
-    .filter((block) => isToBeRun(block) && !block.notRun && !isConfiguration(block));
+test('every block of every page is run, read or compiled, or says why it is not', () => {
+  const isLeft = (block) => (isToBeRun(block) ? !followed.has(block.page) && !isConfiguration(block) : !isRead(block));
+  const left = pages().flatMap(blocksOf).filter((block) => isLeft(block) && !block.notRun);
   assert.deepEqual(left.map((block) => `${where(block)} ${block.language}`), []);
 });
+
+test('the settings of others can be read, and name what the configuration of Deputy beside them has', () => {
+  const unknown = pages().flatMap((page) => settingsOf(page).flatMap(({ settings, ...block }) => (
+    page.startsWith('docs/callers/') ? unknownTo(page, settings).map((found) => `${where(block)} ${found}`) : [])));
+  assert.deepEqual(unknown, []);
+  assert.deepEqual(
+    unknownTo('docs/callers/litellm.md', { a: ['https://ticket.example'], client_id: 'litelm', b: { scopes: ['tickets:sarch'] } }),
+    ['a: https://ticket.example', 'client_id: litelm', 'scopes: tickets:sarch'],
+  );
+});
+
+for (const page of pages().filter((name) => blocksOf(name).some(({ language }) => language === 'java'))) {
+  test(`the Java of ${page} compiles`, () => compile(page));
+}
 
 test('every command of the running text is one that the program has', () => {
   const lines = pages().filter((page) => page !== 'CHANGELOG.md').flatMap(verbLines);

@@ -8,13 +8,15 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { chmod, cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ROOT, fileOf, matches, pattern, where } from './blocks.js';
+import { readSettings, scriptsOf } from './settings.js';
 import { walk } from './browser.js';
-import { freePort } from './world.js';
+import { closeServer, freePort, listen } from './world.js';
 
 // The ports that the pages name: Deputy's two, a provider's, an application's, an API's.
 const PORTS = [8443, 8444, 9000, 9001, 9002];
@@ -33,6 +35,7 @@ export class Reader {
     for (const port of PORTS) reader.ports[port] = await freePort();
     reader.running = new Map(); // by port
     reader.answer = undefined; // what the last command printed
+    reader.platformToken = async () => 'header.claims.signature'; // what the platform gives to a job
     for (const name of ['examples', 'policies', 'certs']) {
       await cp(path.join(ROOT, name), path.join(reader.directory, name), { recursive: true });
     }
@@ -79,6 +82,7 @@ export class Reader {
       case 'sh': return this.#commands(text);
       case 'console': return this.#dialogue(text);
       case 'toml': return this.#configure(block, text);
+      case 'yaml': return this.#job(text);
       case 'json': return block.file ? this.#write(block.file, text) : this.#answered(block, text);
       default: return this.#write(fileOf(block), text);
     }
@@ -114,6 +118,32 @@ export class Reader {
     const { code, stdout, stderr } = await this.run(text);
     assert.equal(code, expected, `${text}${stdout}${stderr}`);
     this.answer = stdout;
+  }
+
+  // The scripts of a workflow, as GitHub runs them: with a URL that gives the token of the job, and its secrets.
+  async #job(text) {
+    const [workflow] = readSettings([{ language: 'yaml', text }]);
+    const server = http.createServer(async (request, response) => {
+      const audience = new URL(request.url, 'http://localhost').searchParams.get('audience');
+      const isAsked = request.headers.authorization?.toLowerCase() === 'bearer request-token' && audience;
+      response.writeHead(isAsked ? 200 : 401).end(isAsked ? JSON.stringify({ value: await this.platformToken() }) : '');
+    });
+    const before = this.environment;
+    const given = { ACTIONS_ID_TOKEN_REQUEST_URL: `${await listen(server)}/token?api-version=2.0`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'request-token' };
+    try {
+      for (const { run, env } of scriptsOf(workflow)) {
+        const secrets = await Promise.all(Object.entries(env).map(async ([name, value]) => {
+          const secret = value.match(/^\$\{\{ secrets\.(\w+) \}\}$/)[1];
+          return [name, await readFile(path.join(await this.where(), secret.toLowerCase()), 'utf8')];
+        }));
+        this.environment = { ...before, ...given, ...Object.fromEntries(secrets) };
+        const { code, stderr } = await this.run(run);
+        assert.equal(code, 0, `${run}${stderr}`);
+      }
+    } finally {
+      this.environment = before;
+      await closeServer(server);
+    }
   }
 
   // Commands after `$`, each with what it prints.

@@ -70,9 +70,11 @@ async function psql(statement) {
 }
 
 export class World {
-  // Everything but the running process. `provider` is the issuer of the identity provider.
-  static async create(database, provider) {
+  // Everything but the running process. `provider` is the issuer of the identity provider; `changes` are further ones of the
+  // configuration.
+  static async create(database, provider, changes = []) {
     const world = new World();
+    world.changes = [...CHANGES, ...changes];
     world.seen = []; // every token that went over the wire
     world.directory = await mkdtemp(path.join(tmpdir(), 'deputy-node-'));
     [world.port, world.managementPort] = [await freePort(), await freePort()];
@@ -180,7 +182,7 @@ export class World {
       provider_keys: 'network = "private"',
     };
     let toml = definition.replace(/@(\w+)@/g, (whole, name) => values[name] ?? whole);
-    for (const [from, to] of CHANGES) {
+    for (const [from, to] of this.changes) {
       if (!toml.includes(from)) throw new Error(`\`${from}\` is not in the configuration`);
       toml = toml.replace(from, to);
     }

@@ -29,6 +29,40 @@ certificate_file = \"tls/certificate.pem\"
 key_file = \"tls/key.pem\"
 ";
 
+/// For a world with agents that work without a user: the pods of a nightly job, which authenticate as one client and may
+/// begin tasks of their own, and sensors, for which nothing is registered.
+pub const NIGHTLY: &str = r#"
+[[workload_issuer.class]]
+name = "nightly"
+when = { claim = "kind", equals = "nightly" }
+lifetime = "task"
+clients = ["nightly-jobs"]
+agent_tokens = true
+begins_tasks = true
+scopes = ["reports:read", "reports:write", "reports:mine"]
+targets = ["reports"]
+
+[[workload_issuer.class]]
+name = "sensor"
+when = { claim = "kind", equals = "sensor" }
+lifetime = "principal"
+agent_tokens = true
+scopes = ["reports:read"]
+targets = ["reports"]
+
+[[client]]
+id = "nightly-jobs"
+authentication = "workload"
+grants = ["urn:ietf:params:oauth:grant-type:token-exchange", "client_credentials"]
+scopes = ["reports:read", "reports:write", "reports:mine"]
+targets = ["reports"]
+
+[[target]]
+identifier = "reports"
+scopes = { "reports:read" = { subjects = ["user", "agent"] }, "reports:write" = { subjects = ["agent"] }, "reports:mine" = {} }
+resource_server = "tickets-api"
+"#;
+
 /// Fills in the placeholders of a text.
 pub fn filled(text: &str, values: &[(&str, &str)]) -> String {
     values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("@{name}@"), value))
@@ -58,6 +92,15 @@ pub fn client_section(id: &str) -> &'static str {
 pub fn replaced(text: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "`{from}` is not in the configuration");
     text.replace(from, to)
+}
+
+/// `text` with these targets getting opaque tokens.
+#[track_caller]
+pub fn with_opaque_tokens(text: &str, targets: &[&str]) -> String {
+    targets.iter().fold(text.to_owned(), |text, target| {
+        let identifier = format!("[[target]]\nidentifier = \"{target}\"\n");
+        replaced(&text, &identifier, &format!("{identifier}token_format = \"opaque\"\n"))
+    })
 }
 
 /// The clients of the definition that have a key. Their key set belongs in `clients/ID.json`.

@@ -1,6 +1,7 @@
 //! Events to be written and read back.
 
 use super::*;
+use crate::oauth::CertificateHash;
 
 /// One event of each kind, with every member.
 pub(super) fn events() -> Vec<Event> {
@@ -16,6 +17,7 @@ fn exchange() -> ExchangeEvent {
         class: Some("client".to_owned()),
         agent_created: true,
         chain: vec![agent()],
+        delegator_kind: Some(DelegatorKind::User),
         subject: Some(subject),
         task: Some(task),
         task_begun: true,
@@ -36,6 +38,7 @@ fn exchange() -> ExchangeEvent {
         scope: Scope::parse("search"),
         expires_at: Some(1_795_000_300),
         jkt: Some(Jkt::new([1; 32])),
+        x5t: Some(CertificateHash::new([3; 32])),
         bound: true,
         credential: Some(CredentialHash::new([2; 32])),
         policy: Some(PolicyRecord {
@@ -77,6 +80,7 @@ fn pin(jkt: Option<Jkt>) -> PinEvent {
         issuer: Issuer::new("https://workloads.example"),
         agent: agent(),
         jkt,
+        x5t: Some(CertificateHash::new([3; 32])),
         expires_at: 1_795_000_300,
     }
 }

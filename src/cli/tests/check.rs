@@ -2,6 +2,8 @@
 
 mod broken;
 mod broken_tls;
+mod bundles;
+mod certificates;
 mod files;
 mod meaning;
 mod postgres;
@@ -10,6 +12,7 @@ mod tls;
 
 use std::collections::BTreeSet;
 
+use super::ports;
 use super::served::{Served, serve};
 use super::world::{NOW, World, key_set};
 use crate::base::time::Timestamp;
@@ -123,6 +126,11 @@ async fn each_broken_file_is_found_with_its_fix() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_fault_of_the_certificate_is_found_with_its_fix() {
     run(tls::TLS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_fault_of_the_certificates_of_clients_is_found_with_its_fix() {
+    run(certificates::CERTIFICATES).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,7 +7,8 @@ use super::key::KeyFile;
 use super::{CliError, Output};
 use crate::base::entropy::SystemEntropy;
 use crate::base::time::{Clock as _, SystemClock};
-use crate::sdk::{ASSERTION_SECONDS, ASSERTION_TYPE, sign_assertion};
+use crate::oauth::AssertionType;
+use crate::sdk::{ASSERTION_SECONDS, sign_assertion};
 
 /// Who asserts, and to whom.
 #[derive(Debug, Args)]
@@ -44,7 +45,7 @@ impl Assertion {
         if output.is_json() {
             output.json(&json!({
                 "client_assertion": assertion,
-                "client_assertion_type": ASSERTION_TYPE,
+                "client_assertion_type": AssertionType::Jwt,
                 "expires_in": ASSERTION_SECONDS,
             }));
         } else {

@@ -6,7 +6,7 @@ use clap::Args;
 use secrecy::ExposeSecret as _;
 
 use super::super::output::printable;
-use super::{Caller, CliError, Output, read_proof_key, read_token};
+use super::{Caller, CliError, Output, ProofKey, read_token};
 use crate::sdk;
 
 /// What is exchanged, and for what.
@@ -30,9 +30,8 @@ pub struct Exchange {
     /// File that holds the actor token, a JWT of a workload issuer
     #[arg(long, value_name = "FILE")]
     actor_token_file: Option<PathBuf>,
-    /// Private key that the token is to be bound to (DPoP, RFC 9449): PKCS#8 PEM, as `deputy key make` writes it
-    #[arg(long, value_name = "FILE")]
-    dpop_key: Option<PathBuf>,
+    #[command(flatten)]
+    proof_key: ProofKey,
     /// The target by name; the issuer itself asks for a task token
     #[arg(long, value_name = "NAME", required_unless_present = "resource")]
     audience: Vec<String>,
@@ -72,11 +71,8 @@ impl Exchange {
         let named = named.chain(self.task.iter().map(|value| ("task", value)));
         let named = named.chain(self.purpose.iter().map(|value| ("purpose", value)));
         request = named.fold(request, |request, (name, value)| request.with(name, value));
-        let proof_key = self.dpop_key.as_deref().map(read_proof_key).transpose()?;
-        let (http, mut client) = self.caller.connect().await?;
-        if let Some(key) = proof_key {
-            client = client.proving(key);
-        }
+        let (http, client) = self.caller.connect().await?;
+        let client = self.proof_key.prove(client)?;
         let answer = client.exchange(&http, &request).await;
         let answer = answer.map_err(|error| self.caller.failed(&error))?;
         show(&answer, output);

@@ -6,7 +6,7 @@ use clap::Args;
 use secrecy::ExposeSecret as _;
 
 use super::exchange::show;
-use super::{Caller, CliError, Output, read_proof_key, read_token};
+use super::{Caller, CliError, Output, ProofKey, read_token};
 use crate::sdk;
 
 /// What is handed over, and to whom.
@@ -29,9 +29,8 @@ pub struct Handover {
     /// File that holds the actor token, a JWT of a workload issuer
     #[arg(long, value_name = "FILE")]
     actor_token_file: Option<PathBuf>,
-    /// Private key that the task token is bound to (DPoP, RFC 9449): PKCS#8 PEM, as `deputy key make` writes it
-    #[arg(long, value_name = "FILE")]
-    dpop_key: Option<PathBuf>,
+    #[command(flatten)]
+    proof_key: ProofKey,
     /// Who may accept: one agent, as `agent_…`, or any agent of a class, as `class:NAME`
     #[arg(long, value_name = "AGENT")]
     to: String,
@@ -47,11 +46,8 @@ impl Handover {
     pub(super) async fn run(self, output: &mut Output) -> Result<(), CliError> {
         let task_token = read_token(&self.task_token_file)?;
         let actor_token = self.actor_token_file.as_deref().map(read_token).transpose()?;
-        let proof_key = self.dpop_key.as_deref().map(read_proof_key).transpose()?;
-        let (http, mut client) = self.caller.connect().await?;
-        if let Some(key) = proof_key {
-            client = client.proving(key);
-        }
+        let (http, client) = self.caller.connect().await?;
+        let client = self.proof_key.prove(client)?;
         let issuer = client.issuer().to_owned();
         let mut request = sdk::Exchange::of_access_token(task_token.expose_secret())
             .audience(&issuer)

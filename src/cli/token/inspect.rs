@@ -12,12 +12,14 @@ use super::kind::Taken;
 use super::{CliError, Output, TokenFile};
 use crate::base::time::Timestamp;
 use crate::config::Config;
+use crate::oauth::{Jti, OpaqueToken};
 use crate::sdk::Decoded;
 
 /// Which token.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Nothing is verified: neither signature nor time nor whether it was revoked. Ask `deputy token introspect`. \
+Of an opaque token only its `jti` is shown, by which `deputy audit trace --jti` finds its rows. \
 It also says which kind of subject token it would be taken for, and which word or claim decides that. With \
 --config, it says which provider and which entry of that file it would match; nothing is fetched.
 
@@ -31,23 +33,55 @@ pub struct Inspect {
 }
 
 const NOT_VERIFIED: &str = "decoded, not verified: anybody could have written this";
+const OPAQUE: &str = "not verified: an opaque token only refers to a record of Deputy; `deputy token introspect` asks for its claims";
+
+/// What a token shows without the server.
+enum Shown {
+    Jwt(Decoded),
+    Opaque(Jti),
+}
+
+impl Shown {
+    fn read(token: &str) -> Option<Self> {
+        let opaque = OpaqueToken::parse(token).map(|token| Self::Opaque(token.jti()));
+        opaque.or_else(|| Decoded::read(token).map(Self::Jwt))
+    }
+}
 
 impl Inspect {
     pub(super) fn run(&self, output: &mut Output) -> Result<(), CliError> {
         let token = self.token.read()?;
-        let Decoded { header, claims } = Decoded::read(token.expose_secret())
-            .ok_or_else(|| CliError::Failed("that is no signed JWT in compact form (RFC 7519)".to_owned()))?;
+        let token = token.expose_secret().trim();
+        let shown = Shown::read(token).ok_or_else(|| {
+            let text = "that is no signed JWT in compact form (RFC 7519), and no opaque token of Deputy (`dpt_at_…`)";
+            CliError::Failed(text.to_owned())
+        })?;
         let config = self.config.as_deref().map(|file| Config::load(file, environment())).transpose();
         let config = config.map_err(|error| CliError::Failed(error.to_string()))?;
-        let taken = Taken::read(token.expose_secret().trim(), config.as_ref());
+        let taken = Taken::read(token, config.as_ref());
         if output.is_json() {
-            let taken = taken.to_json();
-            output.json(&json!({"verified": false, "header": header, "claims": claims, "taken": taken}));
+            let mut object = json!({"verified": false, "taken": taken.to_json()});
+            match shown {
+                Shown::Jwt(Decoded { header, claims }) => {
+                    object["header"] = header;
+                    object["claims"] = claims;
+                }
+                Shown::Opaque(jti) => object["jti"] = json!(jti),
+            }
+            output.json(&object);
             return Ok(());
         }
-        output.note(NOT_VERIFIED);
-        members(output, "header", &header);
-        members(output, "claims", &claims);
+        match shown {
+            Shown::Jwt(Decoded { header, claims }) => {
+                output.note(NOT_VERIFIED);
+                members(output, "header", &header);
+                members(output, "claims", &claims);
+            }
+            Shown::Opaque(jti) => {
+                output.note(OPAQUE);
+                output.line(format!("jti          {jti}"));
+            }
+        }
         output.line("taken for");
         output.line(format!("  {:10} {}", "kind", taken.kind.unwrap_or("no subject token")));
         output.line(format!("  {:10} {}", "because", printable(&taken.because)));

@@ -1,6 +1,6 @@
 //! The private keys that the verbs sign with.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use rustls_pki_types::PrivatePkcs8KeyDer;
@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::CliError;
 use super::server::read_secret_file;
 use crate::jose::{Algorithm, SigningKey};
+use crate::sdk::Client;
 
 /// The algorithms of client assertions, in the order in which they are tried on a key.
 const ALGORITHMS: [Algorithm; 4] = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::PS256, Algorithm::RS256];
@@ -53,10 +54,22 @@ impl KeyFile {
     }
 }
 
-/// Reads the key that a token is to be bound to, as `deputy key make` writes it.
-pub(super) fn read_proof_key(file: &Path) -> Result<SigningKey, CliError> {
-    let pem = read_secret_file(file)?;
-    parse_key(pem.expose_secret(), &ALGORITHMS, "DPoP key")
+/// The key that a request proves.
+#[derive(Debug, Args)]
+pub struct ProofKey {
+    /// Private key that the request proves (DPoP, RFC 9449): a token is bound to it, and at some platforms it names the agent.
+    /// PKCS#8 PEM, as `deputy key make` writes it
+    #[arg(long, value_name = "FILE")]
+    dpop_key: Option<PathBuf>,
+}
+
+impl ProofKey {
+    /// The client, which proves the key if there is one.
+    pub(super) fn prove(&self, client: Client) -> Result<Client, CliError> {
+        let Some(file) = &self.dpop_key else { return Ok(client) };
+        let pem = read_secret_file(file)?;
+        Ok(client.proving(parse_key(pem.expose_secret(), &ALGORITHMS, "DPoP key")?))
+    }
 }
 
 /// Reads a private key from PKCS#8 PEM for the first of these algorithms that it fits.

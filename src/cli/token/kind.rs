@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::config::Config;
 use crate::jose::UnverifiedToken;
 use crate::oauth::exchange::own_typ;
-use crate::oauth::{ClientId, TokenFault};
+use crate::oauth::{ClientId, OpaqueToken, TokenFault};
 use crate::registry::IdentityProvider;
 use crate::verification::{SubjectKind, access_token_source, kind_of, relying_party};
 
@@ -25,6 +25,13 @@ pub(super) struct Taken {
 impl Taken {
     /// Reads the kind of a token, and which entry of the configuration it would match.
     pub(super) fn read(token: &str, config: Option<&Config>) -> Self {
+        if OpaqueToken::parse(token).is_some() {
+            return Self {
+                kind: Some("access token"),
+                because: "it begins with `dpt_at_`, as the opaque tokens of Deputy do".to_owned(),
+                matches: config.map(|config| own(config, true)),
+            };
+        }
         let scanned = match UnverifiedToken::scan(token) {
             Ok(scanned) => scanned,
             Err(error) => {
@@ -187,6 +194,16 @@ authorized_parties = ["travel-app"]
             header["alg"] = json!("ES256");
             assert_eq!(said(None, &header, &claims), (kind, because.to_owned(), String::new()), "{claims}");
         }
+    }
+
+    #[test]
+    fn an_opaque_token_is_recognised_by_its_form() {
+        let token = format!("dpt_at_{}", "A".repeat(56));
+        let taken = Taken::read(&token, Some(&config()));
+        assert_eq!(taken.kind, Some("access token"));
+        assert_eq!(taken.because, "it begins with `dpt_at_`, as the opaque tokens of Deputy do");
+        assert_eq!(taken.matches.as_deref(), Some("Deputy itself: it is compared with its record"));
+        assert_eq!(Taken::read(&token[..62], None).kind, None, "it has another length");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use clap::Args;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
-use super::{Caller, CliError, Output, TokenFile};
+use super::{Caller, CliError, Output, ProofKey, TokenFile};
 
 /// Which token.
 #[derive(Debug, Args)]
@@ -19,6 +19,8 @@ pub struct Revoke {
     #[command(flatten)]
     caller: Caller,
     #[command(flatten)]
+    proof_key: ProofKey,
+    #[command(flatten)]
     token: TokenFile,
 }
 
@@ -26,6 +28,7 @@ impl Revoke {
     pub(super) async fn run(self, output: &mut Output) -> Result<(), CliError> {
         let token = self.token.read()?;
         let (http, client) = self.caller.connect().await?;
+        let client = self.proof_key.prove(client)?;
         let answer = client.revoke(&http, token.expose_secret()).await;
         answer.map_err(|error| self.caller.failed(&error))?;
         if output.is_json() {

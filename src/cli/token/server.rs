@@ -46,9 +46,27 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Whether no client is named, so that the credential of the platform is all there is.
+    pub(super) const fn is_unnamed(&self) -> bool {
+        self.client_id.is_none()
+    }
+
+    /// The same for an agent that asks for itself: where no client is named, its credential is the grant.
+    pub(super) async fn connect_for_itself(&self) -> Result<(Http, Client), CliError> {
+        let credential = match self.credential()? {
+            Credential::Platform(token) if self.is_unnamed() => Credential::PlatformAsGrant(token),
+            other => other,
+        };
+        self.connect_by(credential).await
+    }
+
     /// A connection to the server, and the client that asks over it.
     pub(super) async fn connect(&self) -> Result<(Http, Client), CliError> {
         let credential = self.credential()?;
+        self.connect_by(credential).await
+    }
+
+    async fn connect_by(&self, credential: Credential) -> Result<(Http, Client), CliError> {
         let roots = self
             .ca_file
             .as_deref()

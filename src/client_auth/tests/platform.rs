@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::oauth::{ClientId, PresentedAs, TokenFault};
+use crate::oauth::{AssertionType, ClientId, Issuer, PresentedAs, TokenFault};
+use crate::registry::{AgentClass, KeySource, Preset, WorkloadIssuer};
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
@@ -48,8 +49,8 @@ async fn a_pod_with_nothing_but_its_token_is_its_client_and_its_agent() {
     let world = world(&["pods"]);
     let token = credential(&world, json!({}));
     for (body, way) in [
-        (as_assertion(&token, &[]), PlatformWay::Assertion),
-        (as_assertion(&token, &[("client_id", "pods")]), PlatformWay::Assertion),
+        (as_assertion(&token, &[]), PlatformWay::Assertion(AssertionType::Jwt)),
+        (as_assertion(&token, &[("client_id", "pods")]), PlatformWay::Assertion(AssertionType::Jwt)),
         (as_actor_token(&token, &[]), PlatformWay::ActorToken),
         (as_actor_token(&token, &[("client_id", "pods")]), PlatformWay::ActorToken),
     ] {
@@ -58,9 +59,10 @@ async fn a_pod_with_nothing_but_its_token_is_its_client_and_its_agent() {
         assert!(client.one_time().is_empty(), "it may be used again");
         let platform = client.platform().unwrap();
         assert_eq!(platform.way(), way);
-        assert_eq!(platform.workload().instance().as_deref(), Some("pod-uid"));
-        assert!(platform.workload().is(&token));
-        assert!(!platform.workload().is(&credential(&world, json!({"jti": "another"}))));
+        let presented = platform.credential().presented_with(None).unwrap();
+        assert_eq!(presented.instance().as_deref(), Some("pod-uid"));
+        assert!(platform.credential().is(&token));
+        assert!(!platform.credential().is(&credential(&world, json!({"jti": "another"}))));
     }
 }
 
@@ -122,23 +124,57 @@ async fn every_fault_of_the_credential_is_one_of_the_client() {
     );
 }
 
+const SVID: &str = "spiffe://agents.example/ns/agents/sa/booking";
+
+/// The same world with a trust domain, whose bundle has the key of the workload issuer.
+fn trusting() -> World {
+    let mut world = world(&["pods"]);
+    let mut jwk = world.workload_key.jwk().clone();
+    jwk.insert("use".to_owned(), json!("jwt-svid"));
+    let bundle = world.files.path().join("bundle.json");
+    std::fs::write(&bundle, json!({"keys": [jwk]}).to_string()).unwrap();
+    let mut domain = WorkloadIssuer::clone(&world.config.registry.workload_issuers[WORKLOADS]);
+    domain.issuer = Issuer::new("spiffe://agents.example");
+    domain.preset = Preset::Spiffe;
+    domain.keys = KeySource::BundleFile(bundle);
+    (domain.stable_id, domain.instance_id) = (Preset::Spiffe.stable_id(), Preset::Spiffe.instance_id());
+    let mut class = AgentClass::clone(&domain.classes[0]);
+    (class.name, class.when) = ("booking".to_owned(), None);
+    domain.classes = vec![Arc::new(class)];
+    add_workload_issuer(&mut world.config, domain);
+    world
+}
+
+fn as_svid(token: &str) -> String {
+    form(&[("client_assertion_type", AssertionType::Svid.word()), ("client_assertion", token)])
+}
+
 #[tokio::test]
 async fn an_svid_authenticates_only_as_what_it_is() {
-    let world = world(&["pods"]);
-    let svid = credential(&world, json!({"sub": "spiffe://agents.example/ns/agents/sa/booking"}));
-    for body in [as_assertion(&svid, &[]), as_actor_token(&svid, &[])] {
-        let cause = answer(&world, &body).await.map(drop).unwrap_err();
-        assert_eq!(cause, Cause::credential(TokenFault::Kind), "its issuer is not its `iss`");
+    let world = trusting();
+    for changes in
+        [json!({"sub": SVID}), json!({"sub": SVID, "iss": null, "jti": null, "iat": null, "nbf": null})]
+    {
+        let svid = credential(&world, changes);
+        let client = answer(&world, &as_svid(&svid)).await.unwrap();
+        assert_eq!(client.client().id.as_str(), "pods");
+        assert!(client.platform().unwrap().credential().is_named_by_key());
+        let alone = answer(&world, &as_actor_token(&svid, &[])).await.unwrap();
+        assert_eq!(alone.platform().unwrap().way(), PlatformWay::ActorToken);
+        let other = answer(&world, &as_assertion(&svid, &[])).await.map(drop).unwrap_err();
+        assert_eq!(other, Cause::credential(TokenFault::Kind), "it has an assertion type of its own");
     }
-    let as_svid = form(&[
-        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe"),
-        ("client_assertion", &svid),
-    ]);
-    assert_eq!(
-        answer(&world, &as_svid).await.map(drop),
-        Err(Plain::AssertionIncomplete.into()),
-        "not served"
-    );
+    let pod = credential(&world, json!({}));
+    let other = answer(&world, &as_svid(&pod)).await.map(drop).unwrap_err();
+    assert_eq!(other, Cause::credential(TokenFault::Kind), "no SVID");
+    let nonsense = answer(&world, &as_svid("a.b.c")).await.map(drop).unwrap_err();
+    assert_eq!(nonsense, Cause::credential(TokenFault::Malformed));
+    let strange = credential(&world, json!({"sub": "spiffe://elsewhere.example/ns/agents/sa/booking"}));
+    let unknown = answer(&world, &as_svid(&strange)).await.map(drop).unwrap_err();
+    assert_eq!(unknown, Cause::credential(TokenFault::IssuerUntrusted), "its issuer is not its `iss`");
+    let root = credential(&world, json!({"iss": "spiffe://agents.example"}));
+    let of_iss = answer(&world, &as_actor_token(&root, &[])).await.map(drop).unwrap_err();
+    assert_eq!(of_iss, Cause::credential(TokenFault::IssuerUntrusted), "an `iss` names no trust domain");
 }
 
 #[tokio::test]
@@ -158,7 +194,13 @@ async fn no_method_falls_through_to_another() {
     // Where the endpoint takes no actor token, nothing was presented.
     let body = as_actor_token(&token, &[]);
     let params = Params::parse(body.as_bytes()).unwrap();
-    let request = Request { authorization: &[], params: &params, takes_actor_token: false };
+    let request = Request {
+        authorization: &[],
+        params: &params,
+        kind: RequestKind::Introspection,
+        proven: &|| Ok(None),
+        certificate: Ok(None),
+    };
     let refused = authenticate(&world.config, &world.verifier, &world.secrets, request, NOW).await;
     assert!(matches!(
         refused,

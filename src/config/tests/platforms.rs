@@ -1,11 +1,13 @@
 //! Presets of platforms, and the conditions and lifetimes of classes.
 
+mod clouds;
+
 use serde_json::json;
 
 use super::{VALID, parse, said};
 use crate::base::time::Lifetime;
 use crate::jose::Algorithm;
-use crate::registry::{AgentClass, ClaimMatch, KeySource, Preset, WorkloadIssuer};
+use crate::registry::{AgentClass, ClaimMatch, InstanceId, KeySource, Pin, Preset, Proof, WorkloadIssuer};
 use crate::testing::definition::replaced;
 
 /// The head of the workload issuer in the valid file, which the tests replace.
@@ -80,8 +82,27 @@ fn what_a_preset_fills_in_can_be_overridden() {
     assert_eq!(cluster.instance_id.unwrap().names().collect::<Vec<_>>(), ["c"]);
     assert_eq!(cluster.max_token_lifetime, Lifetime::from_seconds(600));
     refused(
-        &with(&CLUSTER.replace("kubernetes", "aws")),
-        "`workload_issuer.preset` is `aws`; write `generic` or `kubernetes` or `github`",
+        &with(&CLUSTER.replace("kubernetes", "mainframe")),
+        "`workload_issuer.preset` is `mainframe`; write `generic` or `kubernetes` or `github` or `gitlab`",
+    );
+}
+
+#[test]
+fn where_the_key_is_the_instance_it_has_to_be_proven_and_nothing_is_pinned() {
+    let of_key = "instance_id_claim = \"key\"\n";
+    let read = |keys: &str| {
+        let issuer = issuer(&with(&format!("{CLUSTER}{keys}")));
+        (issuer.instance_id.unwrap(), issuer.proof, issuer.pin)
+    };
+    assert_eq!(read(of_key), (InstanceId::Key, Proof::Required, Pin::Off));
+    let pinned = format!("{of_key}proof = \"required\"\npin = \"first-key\"\n");
+    assert_eq!(read(&pinned), (InstanceId::Key, Proof::Required, Pin::FirstKey));
+    let (of_claim, proof, pin) = read("instance_id_claim = [\"key\"]\n");
+    assert_eq!(of_claim.names().collect::<Vec<_>>(), ["key"], "in a list it is a claim like any other");
+    assert_eq!((proof, pin), (Proof::Optional, Pin::FirstKey));
+    refused(
+        &with(&format!("{CLUSTER}{of_key}proof = \"optional\"\n")),
+        "`workload_issuer.proof` is `optional`, but the key that a request proves is what names its agent",
     );
 }
 
@@ -145,7 +166,7 @@ fn github_signs_for_everybody_so_that_a_class_says_whose_workflows_it_takes() {
         "when = { claim = \"repository_owner\", equals = \"acme\" }",
         "when = { claim = \"repository_owner_id\", under = \"4/\" }",
     ] {
-        refused(&at_github().replacen(OURS, when, 1), "does not say whose workflows the class takes");
+        refused(&at_github().replacen(OURS, when, 1), "does not say whose workloads the class takes");
     }
     let listed = "when = { claim = \"repository_id\", in = [\"1\", \"2\"] }";
     assert_eq!(said(&at_github().replacen(OURS, listed, 1)), "");
@@ -161,7 +182,10 @@ fn events_are_of_github_only() {
         "is empty: no workflow would be taken",
     );
     let elsewhere = format!("{FIRST_WHEN}\nevents = [\"push\"]");
-    refused(&replaced(&VALID, FIRST_WHEN, &elsewhere), "is for issuers with `preset = \"github\"`");
+    refused(
+        &replaced(&VALID, FIRST_WHEN, &elsewhere),
+        "is for issuers with `preset = \"github\"` or `\"gitlab\"`",
+    );
 }
 
 #[test]

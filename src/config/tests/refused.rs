@@ -1,5 +1,7 @@
 //! One thing wrong at a time.
 
+mod handovers;
+mod mutual_tls;
 mod platforms;
 
 use super::{VALID, parse, said};
@@ -102,7 +104,7 @@ fn a_value_that_is_not_legal_has_no_further_consequences() {
         (
             "id = \"assistant\"",
             "id = \"assistant\"\nauthentication = \"none\"",
-            "`client.authentication` is `none`; write `private_key_jwt` or `client_secret_basic` or `client_secret_post` or `workload`",
+            "`client.authentication` is `none`; write `private_key_jwt` or `client_secret_basic` or `client_secret_post` or `tls_client_auth` or `self_signed_tls_client_auth` or `workload`",
         ),
         (
             "jwks_file = \"clients/assistant.json\"",
@@ -127,10 +129,10 @@ fn algorithms_are_those_of_their_kind() {
     check(&[
         (
             "[tokens]",
-            "[keys]\nsigning_algorithm = \"EdDSA\"\n[tokens]",
-            "does not sign with yet; write `ES256`",
+            "[keys]\nsigning_algorithm = \"Ed25519\"\n[tokens]",
+            "which is called `EdDSA` in a header; write `EdDSA`",
         ),
-        ("[tokens]", "[keys]\nsigning_algorithm = \"HS256\"\n[tokens]", "write `ES256` or `RS256`"),
+        ("[tokens]", "[keys]\nsigning_algorithm = \"HS256\"\n[tokens]", "write `ES256`, `EdDSA` or `RS256`"),
         (
             "policy_claims",
             "algorithms = [\"HS256\"]\npolicy_claims",
@@ -157,6 +159,11 @@ fn what_is_named_has_to_exist() {
             "exchange_client = \"age-agent\"",
             "exchange_client = \"age-agent\"\nresource_server = \"api\"",
             "`target.resource_server` names `api`",
+        ),
+        (
+            "exchange_client = \"age-agent\"",
+            "token_format = \"opaque\"",
+            "is `opaque`, but nobody could use such a token; name the client that introspects them",
         ),
         ("scopes = [\"tickets:search\"", "scopes = [\"tickets:find\"", "no such scope of a target"),
         ("answers = [\"age_over_18\"", "answers = [\"age_over_65\"", "no such yes/no scope"),
@@ -216,8 +223,8 @@ fn a_client_id_is_plain_and_not_of_another_kind() {
         ("jwks_file = \"clients/assistant.json\"", "", "needs the client's public keys"),
         (
             "jwks_file = \"clients/assistant.json\"",
-            "jwks_file = \"a\"\ngrants = [\"client_credentials\"]",
-            "Deputy serves `urn:ietf:params:oauth:grant-type:token-exchange`",
+            "jwks_file = \"a\"\ngrants = [\"password\"]",
+            "clients may have `urn:ietf:params:oauth:grant-type:token-exchange`",
         ),
         (
             "jwks_file = \"clients/assistant.json\"",

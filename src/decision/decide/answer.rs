@@ -18,8 +18,11 @@ impl Walk<'_> {
         report: &mut Report,
     ) -> Result<(Option<GivenAnswer>, Vec<KnownAnswer>), Plain> {
         let known = match held {
-            Held::Login(login, _) => self.answers_of(login, proposal, bound.task.expires_at, report),
-            Held::Token(..) => Vec::new(),
+            Held::Login(login, _) => {
+                let task_end = bound.root.task().map_or(bound.latest, |task| task.expires_at);
+                self.answers_of(login, proposal, task_end, report)
+            }
+            Held::Token(..) | Held::Nothing(_) => Vec::new(),
         };
         let Some(scope) = &proposal.answer else { return Ok((None, known)) };
         let answer = match held {
@@ -28,6 +31,7 @@ impl Walk<'_> {
                 .find(|known| known.target == proposal.target && known.scope == *scope)
                 .map(|known| &known.answer),
             Held::Token(_, record) => record.answer.as_ref(),
+            Held::Nothing(_) => None,
         };
         let value = self.give(proposal, scope, answer)?;
         Ok((Some(GivenAnswer { scope: scope.clone(), value }), known))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Bound, Denial, Held, Unknown, Walk};
+use super::{Bound, Denial, Held, Root, Unknown, Walk};
 use crate::base::time::Timestamp;
 use crate::decision::report::Report;
 use crate::delegation::actor::Acting;
@@ -10,10 +10,10 @@ use crate::delegation::binding::check_holder;
 use crate::delegation::ceiling::Ceilings;
 use crate::delegation::handover::check_requested;
 use crate::delegation::plan::{Asking, LoginRecord, TaskPlan, plan};
-use crate::delegation::record::{Login, Subject, Task};
+use crate::delegation::record::{Delegator, Lineage, Login, SignedIn, Subject, Task};
 use crate::delegation::rules::{self, Ends, Right, Source};
 use crate::delegation::stops::StopNumber;
-use crate::oauth::{Cause, Issuer, NamedTask, Recipient, TaskId, TokenFault};
+use crate::oauth::{Audience, Cause, Issuer, NamedTask, Recipient, TaskId, TokenFault};
 use crate::verification::VerifiedLogin;
 
 impl<'a> Walk<'a> {
@@ -25,30 +25,38 @@ impl<'a> Walk<'a> {
         acting: &'a Acting,
         report: &mut Report,
     ) -> Result<Bound<'a>, Denial> {
-        let (source, plan, subject, task, login) = match held {
+        let (source, root) = match held {
             Held::Login(login, record) => {
                 let (provider, relying_party) = (&login.provider().issuer, login.relying_party.as_str());
                 rules::check_may_act(login.may_act(), acting, &self.config.issuer, provider, relying_party)
                     .map_err(Cause::subject)?;
                 let plan = self.plan(login, record, acting)?;
                 let subject = self.user(login, record);
-                let (task, login) = self.task_and_login(login, record, acting, plan, &subject)?;
+                let (task, recorded) = self.task_and_login(login, record, acting, plan, &subject)?;
                 report.who.begins_task = plan == TaskPlan::Begin;
                 report.who.purpose.clone_from(&task.purpose);
-                (Source::Login, Some(plan), subject, task, login)
+                let user = SignedIn { subject, login: recorded };
+                (Source::Login, Root::Login { login, plan, user, task })
+            }
+            Held::Nothing(_) => {
+                let task = self.own_task(acting);
+                report.who.begins_task = task.is_some();
+                report.who.purpose.clone_from(&self.question.request.purpose);
+                (Source::Nothing, Root::Agent { task })
             }
             Held::Token(lineage, _) => {
-                let (subject, task) = (lineage.subject.clone(), lineage.task.clone());
-                (Source::Delegation(&lineage.delegation), None, subject, task, lineage.login.clone())
+                let Lineage { delegation, behind, task, .. } = lineage;
+                (Source::Delegation(delegation), Root::Token { parent: delegation.jti, behind, task })
             }
         };
-        report.who.task = Some(task.id);
-        report.who.login = Some(login.id);
+        report.who.task = root.task().map(|task| task.id);
+        report.who.login = root.login().map(|login| login.id);
+        report.who.delegator = Some(root.kind());
         let asked = self.question.request.handover.as_ref();
         let right = rules::bind(self.config, source, acting, asked).map_err(Cause::subject)?;
         check_holder(right, self.question.proven()).map_err(|fault| self.cause(fault))?;
         let ceilings = match held {
-            Held::Login(..) => Ceilings::of_actor(acting),
+            Held::Login(..) | Held::Nothing(_) => Ceilings::of_actor(acting),
             Held::Token(lineage, _) => {
                 Ceilings::of_token(&self.config.registry, right, lineage, acting).map_err(Cause::subject)?
             }
@@ -62,9 +70,33 @@ impl<'a> Walk<'a> {
         }
         let chain = rules::extend_chain(right, &acting.id, self.config.tasks.max_chain_depth)?;
         let issued_at = Timestamp::from_seconds(self.now.seconds());
-        let ends = Ends { task: task.expires_at, login: login.ends_at };
+        let ends = Ends {
+            task: root.task().map(|task| task.expires_at),
+            login: root.login().map(|login| login.ends_at),
+        };
         let latest = rules::latest_end(right, ends, issued_at).map_err(Cause::subject)?;
-        Ok(Bound { right, ceilings, subject, task, login, plan, chain, latest, issued_at })
+        Ok(Bound { right, ceilings, root, chain, latest, issued_at })
+    }
+
+    /// The task that an agent begins for itself, where that is what it asks for.
+    fn own_task(self, acting: &Acting) -> Option<Task> {
+        if self.question.request.audience != Audience::Deputy {
+            return None;
+        }
+        let started_at = Timestamp::from_seconds(self.now.seconds());
+        Some(Task {
+            id: self.question.fresh.task,
+            client: acting.client.id.clone(),
+            agent: acting.id.clone(),
+            delegator: Delegator::Agent,
+            session: None,
+            is_found_by_session: false,
+            purpose: self.question.request.purpose.clone(),
+            as_of: StopNumber::default(),
+            started_at,
+            expires_at: started_at.plus(self.config.tasks.max_lifetime),
+            ended: None,
+        })
     }
 
     pub(super) fn plan(
@@ -131,7 +163,7 @@ impl<'a> Walk<'a> {
                     id: fresh.task,
                     client: acting.client.id.clone(),
                     agent: acting.id.clone(),
-                    subject: subject.reference,
+                    delegator: Delegator::User(subject.reference),
                     session: login.session,
                     is_found_by_session: login.session.is_some() && self.takes_access_tokens(&login.provider),
                     purpose: self.question.request.purpose.clone(),

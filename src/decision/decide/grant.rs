@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use super::{Bound, Denial, Held, Unknown, Walk};
+use super::{Bound, Denial, Held, Root, Unknown, Walk};
 use crate::decision::facts::exchange_facts;
+use crate::decision::question::WayIn;
 use crate::decision::report::{PolicyReport, Proposal, Report};
 use crate::delegation::actor::Acting;
-use crate::delegation::assurance::Demands;
+use crate::delegation::assurance::{Demands, login_age_seconds};
 use crate::delegation::binding::bound_to;
 use crate::delegation::record::{Grounds, Handover, TokenKind};
 use crate::delegation::rules::{self, Reach, Right};
-use crate::delegation::stops::Stops;
-use crate::oauth::{AskedScope, Cause, Plain, Recipient, TargetId};
-use crate::policy::BroughtIn;
+use crate::oauth::{AskedScope, Audience, Cause, Plain, Recipient, TargetId};
+use crate::policy::{BroughtIn, Delegator};
 
 /// Whom the agent brings in, as policy sees it.
 fn brought_in(right: Right<'_>, held: Held<'_>) -> Option<BroughtIn> {
@@ -29,14 +29,27 @@ fn brought_in(right: Right<'_>, held: Held<'_>) -> Option<BroughtIn> {
 impl Walk<'_> {
     /// Chooses the target: it is registered, and the client and the subject token can reach it. The scope takes part,
     /// because a task token reaches only the targets that define one of its scopes.
-    pub(super) fn target(self, bound: &Bound<'_>, stops: &Stops) -> Result<Reach, Plain> {
+    pub(super) fn target(self, held: Held<'_>, bound: &Bound<'_>, acting: &Acting) -> Result<Reach, Plain> {
         let request = self.question.request;
         let (right, ceilings) = (bound.right, &bound.ceilings);
+        if matches!(held, Held::Nothing(_)) {
+            self.check_own(acting)?;
+        }
         let reach =
             rules::choose_target(self.config, right, ceilings, &request.audience, request.scope.words())?;
         match &reach {
-            Reach::One(target) if stops.close(&target.identifier) => Err(Plain::TargetStopped),
+            Reach::One(target) if held.stops().close(&target.identifier) => Err(Plain::TargetStopped),
             Reach::One(_) | Reach::Task(_) | Reach::Handover(..) => Ok(reach),
+        }
+    }
+
+    /// Whether the agent may ask for itself for this: a token about it, or a task of its own.
+    fn check_own(self, acting: &Acting) -> Result<(), Plain> {
+        let is_by_grant = self.question.way_in() == WayIn::Assertion;
+        match self.question.request.audience {
+            Audience::Deputy if !acting.begins_tasks(!is_by_grant) => Err(Plain::BeginsNoTasks),
+            Audience::Target(_) if is_by_grant && !acting.has_agent_tokens() => Err(Plain::NoAgentTokens),
+            _ => Ok(()),
         }
     }
 
@@ -54,17 +67,23 @@ impl Walk<'_> {
         let limit = match held {
             Held::Login(login, _) => login.ceiling(),
             Held::Token(lineage, _) => Some(&lineage.delegation.scope),
+            Held::Nothing(_) => None,
         };
+        let kind = bound.root.kind();
         let scope = match &self.question.request.scope {
             AskedScope::These(asked) => asked.clone(),
-            AskedScope::Default(words) => rules::default_scope(limit, &bound.ceilings, words)?,
+            AskedScope::Default(words) => rules::default_scope(limit, &bound.ceilings, (reach, kind), words)?,
         };
-        rules::narrow_scope(limit, &bound.ceilings, reach, &scope)?;
+        rules::narrow_scope(limit, &bound.ceilings, (reach, kind), &scope)?;
         let answer = rules::answered(reach, &scope)?;
         let own = || TargetId::new(self.config.issuer.as_str());
         let (kind, target, target_config) = match reach {
             Reach::Task(_) => (TokenKind::Task, own(), None),
-            Reach::One(target) => (TokenKind::Access, target.identifier.clone(), Some(Arc::clone(target))),
+            Reach::One(target) => {
+                let kind =
+                    if matches!(held, Held::Nothing(_)) { TokenKind::Agent } else { TokenKind::Access };
+                (kind, target.identifier.clone(), Some(Arc::clone(target)))
+            }
             Reach::Handover(_, asked) => {
                 let handover = Handover::new(asked, self.now, self.config.tasks.accept_within);
                 (TokenKind::Handover(Box::new(handover)), own(), None)
@@ -83,11 +102,15 @@ impl Walk<'_> {
             ancestors: rules::ancestors(bound.right),
             onward_from: match bound.right {
                 Right::Onward(parent) => Some(parent.target.clone()),
-                Right::Login | Right::Continue(_) | Right::HandOver(..) | Right::Accept(..) => None,
+                Right::Login | Right::Own | Right::Continue(_) | Right::HandOver(..) | Right::Accept(..) => {
+                    None
+                }
             },
             accepted_from: match bound.right {
-                Right::Accept(parent, _) => parent.actor().cloned(),
-                Right::Login | Right::Continue(_) | Right::Onward(_) | Right::HandOver(..) => None,
+                Right::Accept(parent, _) => parent.holder().cloned(),
+                Right::Login | Right::Own | Right::Continue(_) | Right::Onward(_) | Right::HandOver(..) => {
+                    None
+                }
             },
             brings_in: brought_in(bound.right, held),
             bound_to: bound_to(bound.right, reach, &acting.client, self.question.proven())?,
@@ -108,20 +131,21 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The login is strong and fresh enough for what is asked, by the rules as configured now.
+    /// The login is strong and fresh enough for what is asked, by the rules as configured now. Where nobody signed in,
+    /// only scopes can be had that are open to agents, which was checked with them.
     pub(super) fn assurance(
         self,
-        held: Held<'_>,
         bound: &Bound<'_>,
         proposal: &Proposal,
         reach: &Reach,
     ) -> Result<Demands, Cause> {
         let demands = Demands::of(&proposal.scope, reach.targets().map(AsRef::as_ref));
-        let provider = match held {
-            Held::Login(login, _) => login.provider(),
-            Held::Token(..) => self.provider_of(&bound.login)?,
+        let Some(login) = bound.root.login() else { return Ok(demands.without_login()) };
+        let provider = match &bound.root {
+            Root::Login { login, .. } => login.provider(),
+            Root::Token { .. } | Root::Agent { .. } => self.provider_of(login)?,
         };
-        demands.check(&bound.login, &provider.assurance, self.now)?;
+        demands.check(login, &provider.assurance, self.now)?;
         Ok(demands)
     }
 
@@ -139,8 +163,12 @@ impl Walk<'_> {
         {
             return Err(Plain::AnswerNotForActor.into());
         }
-        let purpose = bound.task.purpose.as_ref();
-        let facts = exchange_facts(self.config, acting, proposal, &bound.login, purpose, demands, self.now);
+        let purpose = bound.root.task().and_then(|task| task.purpose.as_ref());
+        let delegator = match bound.root.login() {
+            Some(login) => Delegator::user(&login.facts, login_age_seconds(login, self.now)),
+            None => Delegator::Agent(bound.root.task().map_or(&acting.id, |task| &task.agent).clone()),
+        };
+        let facts = exchange_facts(self.config, acting, proposal, delegator, purpose, demands, self.now);
         let decision = self.world.policy.decide(&facts);
         let (is_permit, is_error) = (decision.is_permit, decision.is_error);
         let grounds =

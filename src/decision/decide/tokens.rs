@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use super::{Denial, Held, Unknown, Walk};
-use crate::decision::question::SubjectResult;
+use super::{Denial, Held, Unknown, Unread, Walk};
+use crate::decision::question::{NoActor, SubjectResult};
 use crate::decision::report::{Act, Report};
 use crate::decision::usable::is_named;
 use crate::delegation::actor::Acting;
 use crate::delegation::binding::check_demanded;
 use crate::delegation::fault::Fault;
-use crate::delegation::plan::{LoginRecord, check_agent, check_credential, check_user};
-use crate::delegation::record::live;
+use crate::delegation::plan::{check_agent, check_credential, check_user};
+use crate::delegation::record::{DelegatorKind, live};
 use crate::delegation::recorded::Recorded;
-use crate::oauth::{Cause, TokenFault};
+use crate::oauth::{Cause, Plain, TokenFault};
 use crate::registry::IdentityProvider;
 use crate::verification::{LoginFacts, NotALogin, NotVerified};
 
@@ -21,7 +21,7 @@ impl<'a> Walk<'a> {
     pub(super) fn subject(
         self,
         recorded: &'a Recorded,
-        unknown: &'a LoginRecord,
+        unread: &'a Unread,
         report: &mut Report,
     ) -> Result<Held<'a>, Denial> {
         match &self.question.verified.subject {
@@ -29,20 +29,28 @@ impl<'a> Walk<'a> {
                 let login = result.as_ref().map_err(no_login)?;
                 let record = match recorded {
                     Recorded::Login(record) => record,
-                    Recorded::Unread | Recorded::Token(_) => unknown,
+                    Recorded::Unread | Recorded::Token(_) | Recorded::Agent(_) => &unread.login,
                 };
                 report.who.presented = Some(Arc::clone(login.facts()));
                 report.who.subject = record.subject.as_ref().map(|subject| subject.reference);
                 check_user(record, login.facts()).map_err(Cause::subject)?;
                 Ok(Held::Login(login, record))
             }
+            SubjectResult::None => {
+                report.who.delegator = Some(DelegatorKind::Agent);
+                Ok(Held::Nothing(match recorded {
+                    Recorded::Agent(record) => record,
+                    Recorded::Unread | Recorded::Token(_) | Recorded::Login(_) => &unread.agent,
+                }))
+            }
             SubjectResult::Own(result) => {
                 result.as_ref().map_err(|error| not_verified(error, Cause::subject))?;
                 let Recorded::Token(record) = recorded else { return Err(Denial::Unknown(Unknown::Record)) };
                 let lineage = record.lineage.as_ref().ok_or(Cause::subject(TokenFault::NeverIssued))?;
                 report.who.task = Some(lineage.task.id);
-                report.who.login = Some(lineage.login.id);
-                report.who.subject = Some(lineage.subject.reference);
+                report.who.login = lineage.behind.login().map(|login| login.id);
+                report.who.delegator = Some(lineage.behind.kind());
+                report.who.subject = lineage.behind.subject().map(|subject| subject.reference);
                 report.who.chain.clone_from(&lineage.delegation.chain);
                 if lineage.delegation.kind.handover().is_some() {
                     report.act = Act::Accept;
@@ -65,8 +73,7 @@ impl<'a> Walk<'a> {
     /// The actor token is verified, the client may present this actor, and nothing in the
     /// record prevents this agent from acting.
     pub(super) fn actor(self, held: Held<'_>, report: &mut Report) -> Result<&'a Acting, Denial> {
-        let acting =
-            self.question.verified.actor.as_ref().map_err(|error| not_verified(error, Cause::actor))?;
+        let acting = self.question.verified.actor.as_ref().map_err(no_actor)?;
         report.who.agent = Some(acting.id.clone());
         report.who.class = Some(acting.class().to_owned());
         acting.check().map_err(Cause::actor)?;
@@ -74,6 +81,7 @@ impl<'a> Walk<'a> {
         let agent = acting.to_agent(self.now);
         let checked = match held {
             Held::Login(_, record) => check_agent(record.agent.as_ref(), &acting.client.id, self.now),
+            Held::Nothing(record) => check_agent(record.agent.as_ref(), &acting.client.id, self.now),
             Held::Token(..) => Ok(()),
         };
         checked
@@ -83,7 +91,7 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn cause(self, fault: Fault) -> Cause {
-        fault.cause(self.question.has_actor_token())
+        fault.cause(self.question.agent_presented_as())
     }
 }
 
@@ -93,6 +101,13 @@ fn no_login(error: &NotALogin) -> Denial {
         NotALogin::AuthTimeMissing { max_age } => {
             Denial::Refused(Cause::AuthTimeMissing { max_age: *max_age })
         }
+    }
+}
+
+fn no_actor(error: &NoActor) -> Denial {
+    match error {
+        NoActor::NotVerified(error) => not_verified(error, Cause::actor),
+        NoActor::KeyMissing => Denial::Refused(Plain::ProofMissing.into()),
     }
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::base::time::Lifetime;
 use crate::oauth::{Issuer, TargetId};
-use crate::registry::{ClaimCondition, TargetProof};
+use crate::registry::{ClaimCondition, TargetProof, TokenFormat};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -9,7 +9,7 @@ fn rule(assurance: Option<&str>, max_age: Option<u32>) -> ScopeRule {
     ScopeRule {
         assurance: assurance.map(str::to_owned),
         max_age: max_age.map(Lifetime::from_seconds),
-        sensitive: false,
+        ..ScopeRule::plain()
     }
 }
 
@@ -24,6 +24,7 @@ fn target(identifier: &str, scopes: &[(&str, ScopeRule)]) -> Target {
         exchange_client: None,
         onward: BTreeSet::new(),
         proof: TargetProof::Optional,
+        token_format: TokenFormat::Jwt,
         lifetime: None,
         subject: None,
         sector: identifier.to_owned(),

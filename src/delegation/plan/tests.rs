@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::base::time::Lifetime;
-use crate::decision::fixtures::{DEPUTY, NOW, agent, delegation, facts, lineage, own_agent, valid_world};
+use crate::decision::fixtures::{
+    DEPUTY, NOW, agent, delegation, facts, lineage, own_agent, user_of, valid_world,
+};
 use crate::delegation::record::{EndReason, Ended, Lineage, TokenKind};
 
 /// A task of the assistant that the login token fed.
@@ -12,8 +14,8 @@ fn fed() -> Lineage {
 
 fn recorded(fed: &Lineage) -> LoginRecord {
     LoginRecord {
-        subject: Some(fed.subject.clone()),
-        uses: vec![(fed.login.clone(), fed.task.clone())],
+        subject: Some(user_of(fed).subject.clone()),
+        uses: vec![(user_of(fed).login.clone(), fed.task.clone())],
         ..LoginRecord::default()
     }
 }
@@ -73,7 +75,7 @@ fn a_token_without_the_nonce_that_its_provider_requires_begins_nothing_and_joins
     let begun = plan(&LoginRecord::default(), &asking(None), NOW);
     assert_eq!(begun, Err(Fault::Subject(TokenFault::NonceMissing)));
     let fed = fed();
-    let join = Ok(TaskPlan::Join(fed.task.id, fed.login.id));
+    let join = Ok(TaskPlan::Join(fed.task.id, user_of(&fed).login.id));
     assert_eq!(plan(&recorded(&fed), &asking(None), NOW), join);
     let renewed = LoginRecord { uses: Vec::new(), named: Some(fed.task.clone()), ..recorded(&fed) };
     let join = Ok(TaskPlan::JoinWithNewLogin(fed.task.id));
@@ -83,7 +85,7 @@ fn a_token_without_the_nonce_that_its_provider_requires_begins_nothing_and_joins
 #[test]
 fn a_token_of_any_age_joins_the_live_task_that_it_fed() {
     let fed = fed();
-    let join = Ok(TaskPlan::Join(fed.task.id, fed.login.id));
+    let join = Ok(TaskPlan::Join(fed.task.id, user_of(&fed).login.id));
     for begins_until in [None, JUST, a_moment_ago()] {
         for named in [None, Some(fed.task.id)] {
             assert_eq!(planned(&recorded(&fed), "assistant", begins_until, named), join);
@@ -114,6 +116,6 @@ fn a_token_that_is_too_old_is_of_no_use_once_its_task_is_over() {
     up.task.expires_at = NOW;
     assert_eq!(planned(&recorded(&up), "assistant", a_moment_ago(), None), TOO_OLD);
     up.task.expires_at = NOW.plus(Lifetime::from_seconds(1));
-    let join = Ok(TaskPlan::Join(up.task.id, up.login.id));
+    let join = Ok(TaskPlan::Join(up.task.id, user_of(&up).login.id));
     assert_eq!(planned(&recorded(&up), "assistant", a_moment_ago(), None), join);
 }

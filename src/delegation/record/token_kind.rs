@@ -9,6 +9,7 @@ words! {
     TokenWord {
         Task => "task",
         Access => "access",
+        Agent => "agent",
         Handover => "handover",
     }
 }
@@ -20,6 +21,8 @@ pub enum TokenKind {
     Task,
     /// For a target.
     Access,
+    /// For a target and about an agent itself, which acts for nobody. It belongs to no task.
+    Agent,
     /// Addressed to Deputy itself, good only for the agent that accepts it.
     Handover(Box<Handover>),
 }
@@ -29,6 +32,7 @@ impl TokenKind {
         match self {
             Self::Task => TokenWord::Task,
             Self::Access => TokenWord::Access,
+            Self::Agent => TokenWord::Agent,
             Self::Handover(_) => TokenWord::Handover,
         }
     }
@@ -36,7 +40,7 @@ impl TokenKind {
     pub fn handover(&self) -> Option<&Handover> {
         match self {
             Self::Handover(handover) => Some(handover),
-            Self::Task | Self::Access => None,
+            Self::Task | Self::Access | Self::Agent => None,
         }
     }
 }

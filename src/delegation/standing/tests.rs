@@ -1,6 +1,6 @@
 use super::*;
 use crate::base::time::Lifetime;
-use crate::decision::fixtures::{DEPUTY, NOW, delegation, lineage, valid_world};
+use crate::decision::fixtures::{DEPUTY, NOW, delegation, lineage, user_of, valid_world};
 use crate::delegation::record::{Lineage, Provenance, TokenKind};
 use crate::delegation::stops::{Stop, StopNumber};
 use crate::oauth::Issuer;
@@ -50,7 +50,8 @@ fn an_agent_may_not_act_while_a_stop_of_what_it_names_stands() {
 
 #[test]
 fn a_task_is_over_by_its_end_a_stop_or_its_time() {
-    let Lineage { task, subject, mut agents, .. } = world();
+    let subject = user_of(&world()).subject.clone();
+    let Lineage { task, mut agents, .. } = world();
     let agent = agents.remove(0);
     let none = Stops::default();
     let over = |task: &Task, stops: &Stops, now| task_over(task, (Some(&subject), Some(&agent)), stops, now);

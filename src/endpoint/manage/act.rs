@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{NotDone, answer, operator, show, stop, user};
-use crate::app::App;
+use crate::app::{App, Failure};
 use crate::audit::{AgentStateEvent, Event, KeyAct, KeyEvent};
 use crate::delegation::record::{AgentState, EndReason};
 use crate::delegation::stops::StopKind;
@@ -45,8 +45,9 @@ pub(super) async fn record(
         Recorded::Impossible(Impossible::KeyPrepared) => {
             Err(NotDone::Impossible("a key is already prepared; it signs at its `active_from`".to_owned()))
         }
+        // A control presents nothing to be used up and is not judged by a permit, so only others can be in its way.
         Recorded::Refused(_) | Recorded::Changed | Recorded::Superseded | Recorded::Replayed(_) => {
-            Err(NotDone::Invalid(format!("the {what} is in a state that does not allow this")))
+            Err(NotDone::Failed(Failure::Contention))
         }
     }
 }

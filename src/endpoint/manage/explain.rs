@@ -12,7 +12,7 @@ use super::{NotDone, answer, show};
 use crate::app::App;
 use crate::audit::{Event, ExchangeEvent, Outcome, Row};
 use crate::base::time::Timestamp;
-use crate::delegation::record::{Agent, AgentState, EndReason, Ended, Provenance, TokenWord};
+use crate::delegation::record::{Agent, AgentState, DelegatorKind, EndReason, Ended, Provenance, TokenWord};
 use crate::delegation::standing::{Over, agent_over};
 use crate::delegation::stops::Stoppable;
 use crate::oauth::{AgentId, TaskId};
@@ -125,9 +125,17 @@ fn who_authorised_it(text: &mut String, agent: &Agent, rows: &[Row], by_task: &B
             row.exchange().filter(|exchange| exchange.task_begun).map(|exchange| (row, exchange))
         });
         let subject = story.iter().find_map(Row::subject);
-        let _ =
-            write!(text, "  user {}", subject.map_or("unknown".to_owned(), |subject| subject.to_string()));
-        if let Some((_, begun)) = begun {
+        let kind = story.iter().find_map(|row| row.exchange()?.delegator_kind);
+        let _ = match (kind, begun.and_then(|(_, begun)| begun.agent.as_ref())) {
+            (Some(DelegatorKind::Agent), Some(first)) if *first != agent.id => {
+                write!(text, "  no user: {first} acts for itself")
+            }
+            (Some(DelegatorKind::Agent), _) => write!(text, "  no user: it acts for itself"),
+            _ => {
+                write!(text, "  user {}", subject.map_or("unknown".to_owned(), |subject| subject.to_string()))
+            }
+        };
+        if let Some((_, begun)) = begun.filter(|_| kind != Some(DelegatorKind::Agent)) {
             let _ = write!(
                 text,
                 " of {}, signed in with {}",
@@ -153,12 +161,15 @@ fn who_authorised_it(text: &mut String, agent: &Agent, rows: &[Row], by_task: &B
     if by_task.len() > TASKS_TOLD {
         let _ = writeln!(text, "  and {} earlier tasks", by_task.len() - TASKS_TOLD);
     }
-    let granted = rows.iter().rev().filter(|row| row.outcome == Outcome::Granted);
-    let chain = granted.map(Row::actors).find(|chain| chain.first() == Some(&agent.id));
-    if let Some([_, before @ ..]) = chain
-        && !before.is_empty()
-    {
-        let before: Vec<&str> = before.iter().map(AgentId::as_str).collect();
+    let chains = rows.iter().rev().filter(|row| row.outcome == Outcome::Granted).map(Row::actors);
+    let before = chains.into_iter().find_map(|chain| chain.strip_prefix(std::slice::from_ref(&agent.id)));
+    // In a task of an agent's own, that agent is in no chain.
+    let giver = || granted(agent, rows).filter_map(|row| row.accepted_from.as_ref()).last();
+    let before: Vec<&str> = match before {
+        Some(before) if !before.is_empty() => before.iter().map(AgentId::as_str).collect(),
+        _ => giver().into_iter().map(AgentId::as_str).collect(),
+    };
+    if !before.is_empty() {
         let _ = writeln!(text, "  it was brought in by {}", before.join(", for "));
     }
     let mut brought_in: Vec<&AgentId> = rows
@@ -186,6 +197,7 @@ fn what_was_it_allowed(text: &mut String, agent: &Agent, rows: &[Row]) {
         let what = match row.token_kind {
             Some(TokenWord::Task) => "as a task token, to slice".to_owned(),
             Some(TokenWord::Handover) => "to hand over".to_owned(),
+            Some(TokenWord::Agent) => format!("about itself, at {target}"),
             Some(TokenWord::Access) | None => format!("at {target}"),
         };
         let entry = allowed.entry((what, scope)).or_default();

@@ -132,7 +132,7 @@ pub async fn task(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
 
 /// Why the task is over.
 pub(super) fn over(task: &Task, around: &Surroundings, now: Timestamp) -> Option<Over> {
-    let subject = around.subjects.iter().find(|subject| subject.reference == task.subject);
+    let subject = around.subjects.iter().find(|subject| Some(subject.reference) == task.delegator.user());
     let agent = around.agents.iter().find(|agent| agent.id == task.agent);
     task_over(task, (subject, agent), &around.stops, now)
 }
@@ -176,10 +176,10 @@ pub async fn keys(app: web::Data<App>) -> HttpResponse {
 /// An agent as shown: with its state as recorded, or the end that is not on record yet. `over` says why an agent that is
 /// on record as active may not act.
 pub fn agent_json(agent: &Agent, over: Option<&Over>) -> Value {
-    let (issuer, id) = match &agent.provenance {
-        Provenance::Client => (None, None),
+    let (issuer, stable, id) = match &agent.provenance {
+        Provenance::Client => (None, None, None),
         Provenance::Workload { issuer, workload, instance } => {
-            (Some(issuer.as_str()), Some(instance.as_ref().unwrap_or(workload).as_str()))
+            (Some(issuer.as_str()), Some(workload), Some(instance.as_ref().unwrap_or(workload)))
         }
     };
     json!({
@@ -188,6 +188,7 @@ pub fn agent_json(agent: &Agent, over: Option<&Over>) -> Value {
         "class": agent.class,
         "lifetime": agent.lifetime,
         "workload_issuer": issuer,
+        "stable_id": stable,
         "workload_id": id,
         "state": ended_of(over).map_or(agent.state, |_| AgentState::Retired),
         "may_act": agent.state == AgentState::Active && over.is_none(),
@@ -223,7 +224,8 @@ fn task_json(task: &Task, over: Option<&Over>) -> Value {
         "task": task.id,
         "client": task.client,
         "agent": task.agent,
-        "subject": task.subject,
+        "delegator_kind": task.delegator.kind(),
+        "subject": task.delegator.user(),
         "purpose": task.purpose,
         "is_live": over.is_none(),
         "stopped_by": stopped_by(over),

@@ -13,6 +13,7 @@ use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::delegation::record::EndReason;
 use crate::delegation::stops::{StopKind, Stoppable};
 use crate::http::json;
+use crate::oauth::ids::AGENT_PREFIX;
 use crate::oauth::{Issuer, TaskId};
 use crate::store::{Control, StopFound, Whom};
 
@@ -50,8 +51,15 @@ impl Named {
                 ])))
             }
             StopKind::Everything => return Err(invalid()),
-            _ if self.name.is_empty() => return Err(invalid()),
-            kind => Whom::Other(Stoppable::parse(kind, &self.name).ok_or_else(invalid)?),
+            kind => {
+                let is_name = match kind {
+                    StopKind::Workload | StopKind::RelyingParty => pair().is_ok(),
+                    StopKind::Agent => self.name.starts_with(AGENT_PREFIX),
+                    _ => !self.name.is_empty(),
+                };
+                let named = Stoppable::parse(kind, &self.name).filter(|_| is_name);
+                Whom::Other(named.ok_or_else(invalid)?)
+            }
         })
     }
 }

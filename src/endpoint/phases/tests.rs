@@ -1,5 +1,5 @@
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,14 +16,8 @@ use crate::registry::{Client, ClientAuthentication, KeySource};
 use crate::verification::fixtures::{NOW, assertion_claims, sign};
 
 fn caller(credentials: &str) -> Caller {
-    Caller {
-        source: IpAddr::from([192, 0, 2, 1]),
-        recorded_source: Some(IpAddr::from([192, 0, 2, 0])),
-        authorization: vec![format!("Basic {}", STANDARD.encode(credentials)).into_bytes()],
-        dpop: Vec::new(),
-        request: RequestId::new(Uuid::from_u128(1)),
-        client: OnceLock::new(),
-    }
+    let authorization = vec![format!("Basic {}", STANDARD.encode(credentials)).into_bytes()];
+    Caller { authorization, ..Caller::for_tests(RequestId::new(Uuid::from_u128(1))) }
 }
 
 async fn authenticated(parts: &Parts, credentials: &str) -> Result<AuthenticatedClient, Stop> {

@@ -7,32 +7,33 @@ use crate::app::{Failure, Stop};
 use crate::base::entropy::{Entropy, EntropyUnavailable, uuid_v7};
 use crate::base::time::Timestamp;
 use crate::decision::{
-    Decision, Denial, FreshIds, Permit, Question, Report, SubjectResult, Unknown, Verified, decide,
+    Decision, Denial, FreshIds, NoActor, Permit, Question, Report, SubjectResult, Unknown, Verified, decide,
 };
 use crate::delegation::actor::Acting;
+use crate::delegation::alone::KnownToken;
 use crate::delegation::answers::SealedAnswer;
 use crate::delegation::record::Lineage;
 use crate::delegation::recorded::{Recorded, TokenRecord};
 use crate::delegation::rules::{Reach, answered};
 use crate::endpoint::own::{self, Found, Presenting};
 use crate::issuance::{self, Issued, answer_label};
-use crate::jose::{Scanned, UnverifiedToken};
+use crate::jose::UnverifiedToken;
 use crate::keys::{AgentOf, KeyError, SealPurpose};
 use crate::oauth::{
     Audience, Cause, ExchangeRequest, Jti, LoginId, NamedTask, Recipient, SubjectRef, SubjectToken, TaskId,
     TokenFault, TokenResponse,
 };
 use crate::store::{self, Change, Entry};
-use crate::verification::NotVerified;
+use crate::verification::{KeysUnknown, NotVerified, Presented, VerifiedProof};
 
 /// How often a request is decided anew because the record changed meanwhile.
 const ATTEMPTS: u8 = 5;
 
-/// Exchanges a subject token for a narrower one (RFC 8693 §2).
+/// Exchanges a subject token for a narrower one (RFC 8693 §2), or gives an agent a token that it asks for itself.
 pub async fn exchange(
     call: &Call<'_>,
     request: &ExchangeRequest,
-    subject: &Scanned<'_>,
+    subject: &Presented<'_>,
 ) -> Result<TokenResponse, Stopped> {
     Exchange { call, request, subject }.run().await
 }
@@ -43,7 +44,7 @@ struct Exchange<'a> {
     call: &'a Call<'a>,
     request: &'a ExchangeRequest,
     /// The subject token as presented.
-    subject: &'a Scanned<'a>,
+    subject: &'a Presented<'a>,
 }
 
 impl Exchange<'_> {
@@ -130,17 +131,30 @@ impl Exchange<'_> {
         let Call { app, caller, world, client, now, .. } = *self.call;
         let config = world.config.as_ref();
         let id = &client.client().id;
-        let (subject, found) = match self.request.subject {
-            SubjectToken::Login(declared) => {
-                let login = app.verifier.login(config, (self.subject, declared), id, now).await;
+        let (subject, found) = match (self.request.subject, self.subject) {
+            (SubjectToken::Login(declared), Presented::Jwt(scanned)) => {
+                let login = app.verifier.login(config, (scanned, declared), id, now).await;
                 (SubjectResult::Login(login.map(Box::new)), Ok(None))
             }
-            SubjectToken::Own => {
+            // It is an access token of Deputy's own, whatever it was declared to be.
+            (SubjectToken::Login(_), Presented::Opaque(_)) => {
+                (SubjectResult::Login(Err(TokenFault::Kind.into())), Ok(None))
+            }
+            (SubjectToken::None, _) => (SubjectResult::None, Ok(None)),
+            (SubjectToken::Own, presented) => {
                 let presenting = Presenting { app, config, caller, client: id, now };
-                let (own, found) = match presenting.find(self.subject.clone()).await {
-                    Ok(Ok(Found { own, lineage })) => (Ok(own), Ok(Some(lineage))),
+                let (own, found) = match presenting.find(presented.clone()).await {
+                    Ok(Ok(Found { own, token: KnownToken::InTask(lineage) })) => {
+                        (Ok(own), Ok(Some(*lineage)))
+                    }
+                    Ok(Ok(Found { token: KnownToken::Alone(_), .. })) => {
+                        (Err(TokenFault::AboutAgent.into()), Ok(None))
+                    }
                     Ok(Err(fault)) => (Err(fault.into()), Ok(None)),
-                    Err(failure) => (Err(NotVerified::Unavailable(failure.to_string())), Err(failure)),
+                    Err(failure) => {
+                        let why = KeysUnknown::NotHad(failure.to_string());
+                        (Err(NotVerified::Unavailable(why)), Err(failure))
+                    }
                 };
                 (SubjectResult::Own(own), found)
             }
@@ -149,11 +163,11 @@ impl Exchange<'_> {
     }
 
     /// The actor: the agent that the credential of a platform names, as the credential of the client or as the actor token;
-    /// else the client's own.
-    async fn actor(self) -> Result<Acting, NotVerified> {
+    /// else the client's own. Some of them are named by the key that the request proves.
+    async fn actor(self) -> Result<Acting, NoActor> {
         let Call { app, world, now, .. } = *self.call;
         let client = Arc::clone(self.call.client.client());
-        let workload = match (self.call.client.platform(), &self.request.actor) {
+        let credential = match (self.call.client.platform(), &self.request.actor) {
             (None, None) => {
                 let id = app.secrets.agent_id(AgentOf::Client(&client.id));
                 return Ok(Acting { id, client, workload: None });
@@ -161,11 +175,13 @@ impl Exchange<'_> {
             (None, Some(token)) => {
                 app.verifier.workload(&world.config, &UnverifiedToken::scan(token.as_str()), now).await?
             }
-            (Some(credential), Some(token)) if !credential.workload().is(token.as_str()) => {
+            (Some(platform), Some(token)) if !platform.credential().is(token.as_str()) => {
                 return Err(TokenFault::OtherCredential.into());
             }
-            (Some(credential), _) => credential.workload().clone(),
+            (Some(platform), _) => platform.credential().clone(),
         };
+        let proven = self.call.proof.map(VerifiedProof::thumbprint);
+        let workload = credential.presented_with(proven).ok_or(NoActor::KeyMissing)?;
         let id = app.secrets.agent_id(AgentOf::Workload(workload.issuer(), workload.id()));
         Ok(Acting { id, client, workload: Some(workload) })
     }
@@ -178,7 +194,7 @@ impl Exchange<'_> {
                 let is_too_old = login.begins_until().is_some_and(|until| self.call.now > until);
                 is_too_old || self.request.task != NamedTask::None
             }
-            SubjectResult::Login(Err(_)) => false,
+            SubjectResult::Login(Err(_)) | SubjectResult::None => false,
             // Its record was read to recognise it.
             SubjectResult::Own(_) => false,
         }
@@ -198,6 +214,14 @@ impl Exchange<'_> {
                 let record = app.store.find_login_record(facts, user, agent.as_ref(), named, now).await?;
                 Ok(Recorded::Login(Box::new(record)))
             }
+            SubjectResult::None => match &verified.actor {
+                Ok(acting) => {
+                    let agent = acting.to_agent(self.call.now);
+                    let record = self.call.app.store.find_agent_record(&agent).await?;
+                    Ok(Recorded::Agent(Box::new(record)))
+                }
+                Err(_) => Ok(Recorded::Unread),
+            },
             SubjectResult::Own(Ok(own)) => {
                 self.token_record(own::find_again(self.call.app, own).await?).await
             }
@@ -225,7 +249,7 @@ impl Exchange<'_> {
         let Ok(Some(scope)) = answered(&Reach::One(Arc::clone(target)), self.request.scope.words()) else {
             return Ok(None);
         };
-        let login = lineage.login.id;
+        let Some(login) = lineage.behind.login().map(|login| login.id) else { return Ok(None) };
         let Some(sealed) = self.call.app.store.find_answer(login, id, &scope).await? else { return Ok(None) };
         let label = answer_label(login, id, &scope);
         let opened = self.call.app.secrets.open(SealPurpose::Answer(&label), &sealed)?;
@@ -233,11 +257,12 @@ impl Exchange<'_> {
     }
 }
 
-/// Whether the subject token was verified, so that there is something to read.
+/// Whether the subject token was verified, or the agent that asks for itself, so that there is something to read.
 const fn is_verified(verified: &Verified) -> bool {
     match &verified.subject {
         SubjectResult::Login(result) => result.is_ok(),
         SubjectResult::Own(result) => result.is_ok(),
+        SubjectResult::None => verified.actor.is_ok(),
     }
 }
 

@@ -1,11 +1,11 @@
 //! Which grant a request asks for, whether the client may use it, and its parameters. It needs no server.
 
+use crate::client_auth::{AuthenticatedClient, PlatformWay};
 use crate::config::Config;
 use crate::decision::Check;
-use crate::jose::{Scanned, UnverifiedToken};
 use crate::oauth::exchange::Reading;
 use crate::oauth::{Cause, GrantType, Params, Plain, TokenRequest};
-use crate::registry::Client;
+use crate::verification::Presented;
 
 /// Reads the request of an authenticated client (RFC 6749 §4.5, §5.2), which presents `subject`.
 ///
@@ -13,28 +13,41 @@ use crate::registry::Client;
 /// The first check that fails, with its cause: the grant is not served, the client is not registered for it, or
 /// a parameter is missing or malformed.
 pub fn read(
-    client: &Client,
+    client: &AuthenticatedClient,
     params: &Params,
-    subject: &Scanned<'_>,
+    subject: &Presented<'_>,
     config: &Config,
 ) -> Result<TokenRequest, (Check, Cause)> {
-    let grant = GrantType::of(params).map_err(|cause| (Check::Grant, cause))?;
-    if !client.may_use(grant) {
+    let grant = GrantType::of(params).map_err(|cause| (Check::Grant, cause.into()))?;
+    if !may_use(client, grant) {
         return Err((Check::GrantAllowed, Plain::GrantNotRegistered.into()));
     }
     let reading = Reading {
         issuer: &config.issuer,
-        claimed_issuer: subject.as_ref().ok().and_then(UnverifiedToken::claimed_issuer),
+        claimed_issuer: subject.claimed_issuer(),
         target_of: &|resource| config.registry.target_of_resource(resource).cloned(),
-        default_scope: &|target| config.registry.default_scope(client, target).cloned(),
+        default_scope: &|target| config.registry.default_scope(client.client(), target).cloned(),
     };
     TokenRequest::parse(grant, params, reading).map_err(|cause| (Check::Parameters, cause))
+}
+
+/// Whether the client may use this grant. In the jwt-bearer grant no client is asked for, and the class of the agent
+/// decides.
+fn may_use(client: &AuthenticatedClient, grant: GrantType) -> bool {
+    match client.platform() {
+        Some(credential) if credential.way() == PlatformWay::Grant => {
+            let class = credential.credential().class();
+            class.agent_tokens || class.begins_tasks
+        }
+        _ => client.client().may_use(grant),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
+    use std::sync::Arc;
 
     use super::*;
     use crate::registry::ClientAuthentication;
@@ -47,8 +60,9 @@ mod tests {
         let mut client = fixtures::client("assistant", ClientAuthentication::ClientSecretBasic(Vec::new()));
         client.grants = grants;
         let params = Params::parse(form.as_bytes()).unwrap();
-        let subject = UnverifiedToken::scan("a.b.c");
+        let subject = Presented::read("a.b.c");
         let config = fixtures::config(Path::new("/nowhere"));
+        let client = AuthenticatedClient::for_tests(Arc::new(client), Vec::new());
         read(&client, &params, &subject, &config).map_err(|(check, cause)| match cause {
             Cause::Plain(plain) => (check, plain),
             other => panic!("{other:?}"),

@@ -11,7 +11,7 @@ use crate::decision::{Check, Report, World};
 use crate::endpoint::phases;
 use crate::http::caller::Caller;
 use crate::oauth::{Cause, OneTime, Plain};
-use crate::registry::{Client, Proof};
+use crate::registry::Proof;
 use crate::verification::VerifiedProof;
 
 /// A token request whose client is authenticated: what a grant is called with.
@@ -38,20 +38,25 @@ pub enum Stopped {
 }
 
 impl Call<'_> {
-    /// The DPoP proof of a request; a client may have to send one.
+    /// The DPoP proof of a request. A client may have to prove a key, by a proof or by its certificate, or to present a
+    /// certificate.
     ///
     /// # Errors
-    /// The proof is missing, bad, or without the nonce that is demanded.
+    /// The proof or the certificate is missing, or the proof is bad or without the nonce that is demanded.
     pub fn proof_of(
         app: &App,
         config: &Config,
         caller: &Caller,
-        client: &Client,
+        client: &AuthenticatedClient,
         now: Timestamp,
     ) -> Result<Option<VerifiedProof>, Cause> {
-        let proof = VerifiedProof::of_request(config, &app.secrets, &caller.dpop, now)?;
-        match client.proof {
-            Proof::Required if proof.is_none() => Err(Plain::ProofMissing.into()),
+        let proof = VerifiedProof::of_request(config, &app.secrets, (&caller.dpop, "/token"), now)?;
+        let registered = client.client();
+        if registered.is_certificate_bound && client.certificate().is_none() {
+            return Err(Plain::CertificateDemanded.into());
+        }
+        match registered.proof {
+            Proof::Required if client.proven(proof.as_ref()).is_none() => Err(Plain::ProofMissing.into()),
             Proof::Required | Proof::Optional => Ok(proof),
         }
     }
@@ -71,7 +76,7 @@ impl Call<'_> {
     /// The report of a request of which only client and proof are known.
     pub fn report(&self) -> Report {
         let mut report = Report::of_client(self.client.client().id.clone());
-        report.who.proven = self.proof.map(VerifiedProof::thumbprint);
+        report.who.proven = self.client.proven(self.proof);
         report
     }
 

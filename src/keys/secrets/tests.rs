@@ -145,6 +145,7 @@ fn an_agent_id_is_agent_and_128_bits_in_lower_case_base32() {
     assert_eq!(id, of(&workload(stable, written, "12345")));
     let others = [
         of(&workload(WorkloadIdKind::Instance, written, "12345")),
+        of(&workload(WorkloadIdKind::Key, written, "12345")),
         of(&workload(stable, WorkloadIdForm::Number, "12345")),
         of(&workload(stable, written, "123456")),
         secrets.agent_id(AgentOf::Workload(&Issuer::new("client"), &workload(stable, written, "12345"))),
@@ -203,5 +204,23 @@ fn a_damaged_sealed_value_does_not_open() {
         damaged[at] ^= 1;
         assert!(secrets.open(SealPurpose::Answer("a"), &damaged).is_err(), "byte {at}");
         assert!(secrets.open(SealPurpose::Answer("a"), &sealed[..at]).is_err(), "cut at {at}");
+    }
+}
+
+#[test]
+fn an_opaque_token_is_told_from_a_guess_by_its_master_key_alone() {
+    let entropy = SystemEntropy::default();
+    let jti = Jti::parse("019a0000-0000-7000-8000-000000000001").unwrap();
+    let token = secrets().opaque_token(jti, &entropy).unwrap();
+    assert_eq!(token.jti(), jti);
+    assert!(secrets().has_made(&token));
+    assert!(!NodeSecrets::from_master(&[8; 32]).has_made(&token), "another master key");
+    let other = secrets().opaque_token(jti, &entropy).unwrap();
+    assert_ne!(token, other, "its random part is its own");
+    let text = token.to_text();
+    for at in "dpt_at_".len()..text.len() {
+        let replaced = if &text[at..=at] == "A" { "B" } else { "A" };
+        let guess = format!("{}{replaced}{}", &text[..at], &text[at + 1..]);
+        assert!(!secrets().has_made(&OpaqueToken::parse(&guess).unwrap()), "{at}");
     }
 }

@@ -126,7 +126,7 @@ fn the_issuer_says_whether_a_token_is_deputys_own_and_an_id_token_never_is() {
     assert!(is_own("opaque", "access_token") && !is_own("opaque", "jwt"));
     let declared = |kind: &str| match subject("https://op.example", kind) {
         SubjectToken::Login(declared) => declared,
-        SubjectToken::Own => panic!("{kind}"),
+        SubjectToken::Own | SubjectToken::None => panic!("{kind}"),
     };
     assert_eq!(declared("id_token"), DeclaredType::IdToken);
     assert_eq!(declared("access_token"), DeclaredType::AccessToken);

@@ -126,10 +126,13 @@ causes! {
         "`client_assertion` is missing, or `client_assertion_type` is missing or unknown."
         => wire(400, InvalidRequest, "client_assertion_incomplete",
             "send client_assertion together with the client_assertion_type \
-             urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+             urn:ietf:params:oauth:client-assertion-type:jwt-bearer, or jwt-spiffe in place of jwt-bearer for a JWT-SVID",
             "RFC 7521 §4.2");
     ClientUnknown "client_unknown", "No client has this identifier."
         => CLIENT;
+    GrantAssertionMissing "grant_assertion_missing", "`assertion` is missing in the jwt-bearer grant."
+        => wire(400, InvalidRequest, "assertion_missing",
+            "send the credential of the platform as assertion", "RFC 7523 §2.1");
     ClientStopped "client_stopped", "An operator stopped the client."
         => CLIENT;
     SecretWrong "secret_wrong", "The secret is wrong or empty."
@@ -179,11 +182,49 @@ causes! {
         => wire(401, InvalidClient, "assertion_replayed",
             "this client assertion was used before; make one with a new jti for each request", "RFC 7523 §3, 7523-3-06");
 
+    // Every endpoint: the client certificate.
+    CertificateMissing "certificate_missing",
+        "The client is registered for mutual TLS, and the request came without a client certificate."
+        => CLIENT;
+    CertificateRepeated "certificate_repeated", "The trusted proxy sent more than one header with a client certificate."
+        => wire(400, InvalidRequest, "certificate_repeated",
+            "the proxy in front of this server has to replace the header with the client certificate, and not to add one",
+            "RFC 9440 §2.1");
+    CertificateMalformed "certificate_malformed",
+        "The header of the trusted proxy holds no X.509 certificate in the form that is configured, or one of more than 16 KiB."
+        => CLIENT;
+    CertificateExpired "certificate_expired", "The client certificate has expired, perhaps since the connection was made."
+        => CLIENT;
+    CertificateNotYetValid "certificate_not_yet_valid", "The client certificate is not valid yet."
+        => CLIENT;
+    CertificateUntrusted "certificate_untrusted",
+        "No authority of `tls.client_ca_file` vouches for the client certificate."
+        => CLIENT;
+    CertificateOfAuthority "certificate_of_authority", "The client certificate is that of an authority (`CA:TRUE`)."
+        => CLIENT;
+    CertificatePurpose "certificate_purpose",
+        "The client certificate is not for clients: its extendedKeyUsage lacks clientAuth."
+        => CLIENT;
+    CertificateSubject "certificate_subject",
+        "The client certificate is good, and does not have the name that is registered for the client."
+        => CLIENT;
+    CertificateUnregistered "certificate_unregistered",
+        "The client certificate is not among those in the `x5c` of the client's keys."
+        => CLIENT;
+
     // The token endpoint: proof of possession.
+    CertificateDemanded "certificate_demanded",
+        "The client gets only tokens that are bound to a certificate, and the request came without one."
+        => wire(400, InvalidRequest, "certificate_demanded",
+            "send the request over mutual TLS with a client certificate, to the token endpoint in mtls_endpoint_aliases if \
+             the metadata of this server has it",
+            "RFC 8705 §3, 8705-3-02");
     ProofMissing "proof_missing",
-        "The request has no DPoP proof, and the client, the workload issuer, the target or the subject token demands one."
+        "The request has neither a DPoP proof nor a client certificate, and the client, the workload issuer, the target or \
+         the subject token demands one. Or a key names the agent, and it is not proven by DPoP: a certificate names none."
         => wire(400, InvalidDpopProof, "proof_missing",
-            "send a DPoP proof: the client, the agent, the target or the subject token demands one",
+            "send a DPoP proof, or a client certificate over mutual TLS unless the agent is named by its key: the client, \
+             the agent, the target or the subject token demands one",
             "RFC 9449 §5, RFC 9449 §5.2");
     ProofRepeated "proof_repeated", "The request has more than one `DPoP` header."
         => PROOF;
@@ -257,6 +298,10 @@ causes! {
     TooManyTasks "too_many_tasks", "The ID token has begun as many tasks as one may."
         => wire(400, InvalidRequest, "too_many_tasks",
             "obtain a new ID token, or name a task to join", "RFC 6749 §5.2");
+    TaskWithoutUser "task_without_user",
+        "`task` was sent in a request without a subject token, or `purpose` in one that begins no task."
+        => wire(400, InvalidRequest, "task_without_user",
+            "omit task; send purpose only with the issuer of this server as audience, which begins a task", "RFC 6749 §5.2");
     TaskOnLaterHop "task_on_later_hop", "`task` or `purpose` was sent on a later hop."
         => wire(400, InvalidRequest, "task_on_later_hop",
             "send task and purpose only when the subject token is an ID token", "RFC 6749 §5.2");
@@ -320,6 +365,17 @@ causes! {
             "name a registered target; a task token is issued only for a login or a handover", "RFC 8707 §2, 8707-3-01");
 
     // The token endpoint: the scope.
+    BeginsNoTasks "begins_no_tasks",
+        "A task of the agent's own was asked for, and neither its class nor its client may begin one."
+        => wire(400, InvalidTarget, "begins_no_tasks",
+            "name a target; this agent may begin no task of its own, which begins_tasks in the configuration allows",
+            "RFC 8707 §2");
+    NoAgentTokens "no_agent_tokens",
+        "A token about the agent was asked for in the jwt-bearer grant, and its class gives none."
+        => wire(400, InvalidTarget, "no_agent_tokens",
+            "name the issuer of this server as audience; agents of this class get no tokens about themselves, which \
+             agent_tokens in the configuration allows",
+            "RFC 8707 §2");
     ScopeMissing "scope_missing", "`scope` is missing."
         => wire(400, InvalidScope, "scope_missing",
             "send a scope", "RFC 6749 §3.3");
@@ -332,6 +388,14 @@ causes! {
     ScopeNotInSubject "scope_not_in_subject", "The subject token does not have the scope."
         => wire(400, InvalidScope, "scope_not_in_subject",
             "request only scopes that the subject token has", "RFC 6749 §5.2, 8693-F-01");
+    ScopeNeedsUser "scope_needs_user", "No user is behind the token, and the scope is only for tokens of users."
+        => wire(400, InvalidScope, "scope_needs_user",
+            "a requested scope is only for tokens that a user is behind; request scopes whose subjects include agent",
+            "RFC 6749 §5.2");
+    ScopeNeedsNoUser "scope_needs_no_user", "A user is behind the token, and the scope is only for tokens of agents."
+        => wire(400, InvalidScope, "scope_needs_no_user",
+            "a requested scope is only for tokens of agents that act for themselves; request it without a user",
+            "RFC 6749 §5.2");
     ScopeNotInClient "scope_not_in_client", "The client may not have the scope."
         => SCOPE;
     ScopeNotInClass "scope_not_in_class", "The class of the agent may not have the scope."

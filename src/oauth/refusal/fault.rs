@@ -29,19 +29,25 @@ faults! {
     Signature "signature", "The signature does not verify.";
     SignatureChanged "signature_changed",
         "The token is one that Deputy issued, but its signature was changed into the other one that is valid.";
-    Kind "kind", "`typ` or the claims are those of another kind of token.";
-    IssuerUntrusted "issuer_untrusted", "`iss` is not configured, or not for this kind of token.";
+    Kind "kind",
+        "`typ`, another header parameter or the claims are those of another kind of token, or it was declared to be one.";
+    IssuerUntrusted "issuer_untrusted",
+        "`iss`, or the trust domain of a SPIFFE ID, is not configured, or not for this kind of token.";
     Audience "audience", "`aud` is not what this kind of token requires.";
     RelyingParty "relying_party", "The client may not use tokens that were issued to this relying party or for this audience.";
-    AuthorizedParty "authorized_party", "`azp` is missing or wrong.";
+    AuthorizedParty "authorized_party",
+        "`azp` is missing or wrong; of a workload of Entra, `azp` or `appid`, whichever its version has, or `ver`.";
     Condition "condition", "The claims meet the `when` of no `access_token` entry for this audience and party.";
     NotAPerson "not_a_person", "The access token was issued to an application for itself, not for a person.";
+    NotAWorkload "not_a_workload",
+        "The credential is one of a person, or of an application that acts for a person, and not that of a workload.";
+    OtherTenant "other_tenant", "`tid` is missing, or is not the tenant that the issuer names.";
     ForeignChain "foreign_chain",
         "The access token, or the credential of a workload, names a party that acts already, which an exchange would drop \
          from the chain.";
     BoundToKey "bound_to_key",
         "The access token is bound to a key by `cnf`, and the client is not the audience at which possession was proven.";
-    Subject "subject", "`sub` is missing, empty, too long, not ASCII, or of a reserved form.";
+    Subject "subject", "`sub` is missing, empty, too long, not ASCII, of a reserved form, or a malformed SPIFFE ID.";
     Claim "claim", "A claim is missing or has the wrong type.";
     Expired "expired", "The token has expired.";
     NotYetValid "not_yet_valid", "`nbf` lies in the future.";
@@ -55,7 +61,8 @@ faults! {
     TooLittleLife "too_little_life", "Too little of the lifetime is left to issue another token.";
     NeverIssued "never_issued", "Deputy's key signed the token, but Deputy never recorded it: the key is misused.";
     NotRecorded "not_recorded",
-        "No record fits the token. Its signature was not verified, because the client presents too many of them.";
+        "No record fits the token. It is an opaque token, or a JWT whose signature was not verified because the client presents \
+         too many of them.";
     KeyRevoked "key_revoked", "The key that signed the token was revoked.";
     Revoked "revoked", "The token, or one that it was derived from, was revoked.";
     TaskEnded "task_ended", "The task of the token has ended.";
@@ -82,12 +89,15 @@ faults! {
     TaskUnknown "task_unknown", "`task` does not name a running task of this user, client and agent.";
     NoClass "no_class", "The claims of the workload meet the condition of no agent class.";
     Event "event",
-        "The workflow was started by an event that no agent class takes; one of a pull request has to be listed.";
+        "The workflow or pipeline was started by an event that no agent class takes; one of a pull request or merge \
+         request has to be listed.";
     LegacyToken "legacy_token", "The token is a legacy service account token, which never expires.";
     ClassNotForClient "class_not_for_client", "The agent class does not list this client.";
     OtherClientsAgent "other_clients_agent", "The agent belongs to another client.";
     OtherCredential "other_credential",
         "The actor token is not the credential of the platform that authenticated the client.";
+    OtherClient "other_client", "`client_id` names another client than the one that the agent is of.";
+    AboutAgent "about_agent", "The token is about an agent itself, and such a token is not exchanged.";
     SecretClientAsAgent "secret_client_as_agent",
         "A client that authenticates with a secret cannot be the actor itself.";
 }

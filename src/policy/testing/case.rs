@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::base::time::Timestamp;
 use crate::oauth::{AgentId, ClientId, Issuer, Purpose, Recipient, Scope, ScopeToken, TargetId};
-use crate::policy::{BroughtIn, Facts};
+use crate::policy::{BroughtIn, Delegator, Facts};
 use crate::verification::{LoginFacts, LoginToken};
 
 /// A file of cases that cannot be run.
@@ -90,6 +90,7 @@ struct CaseFacts {
     depth: u8,
     hop: u8,
     purpose: Option<Purpose>,
+    delegator: Option<AgentId>,
     provider: Issuer,
     levels: BTreeSet<String>,
     acr: Option<String>,
@@ -125,6 +126,7 @@ impl Default for CaseFacts {
             depth: 1,
             hop: 0,
             purpose: None,
+            delegator: None,
             provider: Issuer::new("https://provider.example"),
             levels: BTreeSet::from(["mfa".to_owned()]),
             acr: None,
@@ -214,8 +216,12 @@ impl Case {
             depth: facts.depth,
             hop: facts.hop,
             purpose: facts.purpose,
-            login: Arc::new(login),
-            login_age_seconds: facts.login_age_seconds,
+            delegator: match facts.delegator {
+                Some(agent) => Delegator::Agent(agent),
+                None => {
+                    Delegator::User { login: Arc::new(login), login_age_seconds: facts.login_age_seconds }
+                }
+            },
             max_age_seconds: facts.max_age_seconds,
             lifetime_seconds: facts.lifetime_seconds,
             now: self.now,

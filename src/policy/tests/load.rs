@@ -40,7 +40,7 @@ fn a_set_is_refused_with_file_line_and_what_is_wrong() {
 fn all_that_is_wrong_is_told_at_once() {
     let error = PolicySet::from_sources(
         "dir/",
-        [("b.cedar", "permit("), ("a.cedar", "permit(principal, action, resource);\n@id(\"x\") forbid(principal, action, resource) when { context.nope };")],
+        [("b.cedar", "permit("), ("a.cedar", "permit(principal, action, resource);\n@id(\"x\") forbid(principal, action == Deputy::Action::\"exchange\", resource) when { context.nope };")],
     )
     .unwrap_err();
     let places: Vec<_> = error.problems.iter().map(|problem| (problem.file.as_str(), problem.line)).collect();

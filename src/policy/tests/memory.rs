@@ -30,10 +30,11 @@ fn what_is_remembered_of_rules_is_what_they_would_say_again() {
                 {
                     let mut facts = case.facts();
                     facts.actor = actor.clone();
-                    facts.login_age_seconds = age;
                     facts.lifetime_seconds = lifetime;
+                    let Delegator::User { login, login_age_seconds } = &mut facts.delegator else { continue };
+                    *login_age_seconds = age;
                     if let Some(claims) = claims {
-                        Arc::make_mut(&mut facts.login).policy_claims = claims.clone();
+                        Arc::make_mut(login).policy_claims = claims.clone();
                     }
                     let decision = remembering.decide(&facts);
                     assert_eq!(decision, plain.decide(&facts), "{}", case.name);

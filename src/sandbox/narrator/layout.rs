@@ -1,5 +1,7 @@
 //! Text in lines of a width: where it is broken.
 
+use crate::base::text;
+
 /// The least number of columns that text gets, however narrow the terminal and however deep the indentation.
 const LEAST: usize = 12;
 
@@ -9,38 +11,25 @@ const CONTINUED: &str = "    ";
 /// Breaks at spaces, and a word that is longer than a line at its no-break spaces, or else wherever the line ends.
 /// A no-break space becomes a space.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(LEAST);
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    let parts = text.split(' ').flat_map(|word| {
-        let is_long = length(word) > width;
-        word.split(move |c| is_long && c == '\u{a0}')
-    });
-    for word in parts {
-        if !line.is_empty() && length(&line) + 1 + length(word) <= width {
-            line.push(' ');
-            line.push_str(word);
-            continue;
-        }
-        if !line.is_empty() {
-            lines.push(std::mem::take(&mut line));
-        }
-        for piece in pieces(word, width) {
-            if !line.is_empty() {
-                lines.push(std::mem::take(&mut line));
-            }
-            line = piece;
-        }
-    }
-    lines.push(line);
-    lines.into_iter().map(|line| line.replace('\u{a0}', " ")).collect()
+    wrap_indented(text, width, 0, 0)
 }
 
 /// As [`wrap`], with the first line indented by `first` columns and the others by `others`.
 pub fn wrap_indented(text: &str, width: usize, first: usize, others: usize) -> Vec<String> {
-    let lines = wrap(text, width.saturating_sub(first.max(others)));
-    let indented = lines.into_iter().enumerate();
-    indented.map(|(i, line)| format!("{}{line}", " ".repeat(if i == 0 { first } else { others }))).collect()
+    let indent = first.max(others);
+    let least = width.saturating_sub(indent).max(LEAST);
+    let words: Vec<String> = text.split(' ').map(|word| broken(word, least)).collect();
+    let lines = text::wrap(&words.join(" "), least + indent, first, others);
+    lines.into_iter().map(|line| line.replace('\u{a0}', " ")).collect()
+}
+
+/// A word that is longer than `width`, as words that are not.
+fn broken(word: &str, width: usize) -> String {
+    if length(word) <= width {
+        return word.to_owned();
+    }
+    let parts: Vec<String> = word.split('\u{a0}').flat_map(|part| pieces(part, width)).collect();
+    parts.join(" ")
 }
 
 /// A command in lines that a shell reads as one: broken between its words by a backslash, and within a word that is

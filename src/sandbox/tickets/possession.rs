@@ -59,7 +59,11 @@ impl Tickets {
     /// # Errors
     /// 401 `invalid_token` for a token shown under the wrong scheme, `invalid_dpop_proof` for a bad proof.
     pub(super) fn check_possession(&self, claims: &Claims, shown: &Shown) -> Result<(), Problem> {
-        let key = claims.get("cnf").and_then(|cnf| cnf.get("jkt")).and_then(serde_json::Value::as_str);
+        let cnf = claims.get("cnf");
+        let key = cnf.and_then(|cnf| cnf.get("jkt")).and_then(serde_json::Value::as_str);
+        if cnf.is_some() && key.is_none() {
+            return Err(Problem::token("possession: the token is bound to what this API cannot check"));
+        }
         match (key, shown.is_bound) {
             (None, false) => Ok(()),
             (None, true) => Err(Problem::token("possession: the token is bound to no key")),

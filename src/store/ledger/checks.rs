@@ -6,33 +6,33 @@ use crate::audit::{Effect, PinEvent, Pinned};
 use crate::base::time::{FOREIGN_LEEWAY, Timestamp};
 use crate::decision::Terms;
 use crate::delegation::binding::{PinnedUse, Pinning};
-use crate::oauth::Cause;
+use crate::oauth::{Cause, Confirmation};
 use crate::store::entry::Recorded;
 use crate::store::pins::PinRow;
 use crate::store::quotas::Birth;
-use crate::store::rows::Hash;
+use crate::store::rows::{Cnf, Hash};
 use crate::verification::Credential;
 
 impl Ledger {
-    /// The row that pins the credential to the first key, if this is the first.
+    /// The first key or certificate that is proven beside the credential, with the row that pins it, if this is the first.
     ///
     /// # Errors
-    /// The credential is pinned to another key than the one that was proven, if any.
+    /// The credential is pinned to another one than was proven, if any.
     pub(super) fn check_pin(
         &self,
         used: &PinnedUse,
         terms: &Terms,
         effect: &mut Effect,
         now: Timestamp,
-    ) -> Result<Option<PinRow>, Recorded> {
+    ) -> Result<Option<(PinRow, Confirmation)>, Recorded> {
         let Credential { hash, expires_at } = used.credential;
         let credential = Hash(*hash.digest());
         match used.judge(self.pins.get(&credential).copied()) {
             Pinning::Unpinned | Pinning::Same => Ok(None),
-            Pinning::First(key) => {
+            Pinning::First(first) => {
                 effect.pin = Some(Pinned::First(PinEvent::of(used, &terms.actor.id)));
                 let until = expires_at.plus(FOREIGN_LEEWAY).millis();
-                Ok(Some(PinRow { credential, jkt: Hash(*key.digest()), until }))
+                Ok(Some((PinRow { credential, cnf: Cnf::from(first), until }, first)))
             }
             Pinning::Refused => {
                 effect.pin = Some(Pinned::Refused(PinEvent::of(used, &terms.actor.id)));

@@ -7,8 +7,8 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sql_types::{Array, BigInt, Nullable, Record, Text};
 use diesel::{
-    Expression, ExpressionMethods as _, JoinOnDsl as _, OptionalExtension as _, QueryDsl as _,
-    SelectableHelper as _,
+    Expression, ExpressionMethods as _, JoinOnDsl as _, NullableExpressionMethods as _,
+    OptionalExtension as _, QueryDsl as _, SelectableHelper as _,
 };
 use diesel_async::RunQueryDsl as _;
 
@@ -18,7 +18,7 @@ use crate::store::keys::Keys as _;
 use crate::store::logins::{LoginRow, Logins as _};
 use crate::store::readings::{Found, Gathered, Readings, Wanted};
 use crate::store::rows::{Columns, Key};
-use crate::store::schema::{login, subject, task, token};
+use crate::store::schema::{login, subject, substr, task, token};
 use crate::store::statement::{Failure, Lock};
 use crate::store::subjects::{SubjectRow, Subjects as _};
 use crate::store::tasks::{TaskRow, Tasks as _};
@@ -89,7 +89,7 @@ subquery! {
 }
 
 subquery! {
-    /// The agents of the chain of `token`.
+    /// The agents that `token` depends on.
     ChainAgents: Array<Nullable<Record<<AgentRow as Columns>::SqlTypes>>>, |out| {
         out.push_sql("ARRAY(SELECT (");
         select_rows::<AgentRow>(&mut out, "actor")?;
@@ -128,31 +128,31 @@ impl Readings for Session<'_> {
     async fn lineage(&mut self, jti: Key) -> Result<Option<Found>, Failure> {
         type Row = (
             TokenRow,
-            LoginRow,
-            TaskRow,
-            SubjectRow,
+            Option<TaskRow>,
+            Option<LoginRow>,
+            Option<SubjectRow>,
             Vec<Option<Packed<TokenRow>>>,
             Vec<Option<Packed<AgentRow>>>,
             Vec<String>,
             i64,
         );
         let query = token::table
-            .inner_join(login::table.on(login::id.eq(token::login)))
-            .inner_join(task::table.on(task::id.eq(login::task)))
-            .inner_join(subject::table.on(subject::reference.eq(task::subject)))
+            .left_join(task::table.on(task::id.eq(substr(token::path, 1, 16))))
+            .left_join(login::table.on(login::id.nullable().eq(token::login)))
+            .left_join(subject::table.on(subject::reference.nullable().eq(task::subject)))
             .filter(token::jti.eq(jti))
             .select((
                 TokenRow::as_select(),
-                LoginRow::as_select(),
-                TaskRow::as_select(),
-                SubjectRow::as_select(),
+                Option::<TaskRow>::as_select(),
+                Option::<LoginRow>::as_select(),
+                Option::<SubjectRow>::as_select(),
                 Ancestors,
                 ChainAgents,
                 TrustedKeys,
                 StopCount,
             ));
         let found: Option<Row> = query.get_result(&mut { self.0 }).await.optional()?;
-        Ok(found.map(|(token, login, task, subject, ancestors, agents, trusted, stops)| Found {
+        Ok(found.map(|(token, task, login, subject, ancestors, agents, trusted, stops)| Found {
             stops,
             token,
             login,

@@ -2,8 +2,8 @@
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{
-    ExpressionMethods as _, JoinOnDsl as _, OptionalExtension as _, QueryDsl as _, RunQueryDsl as _,
-    SelectableHelper as _,
+    ExpressionMethods as _, JoinOnDsl as _, NullableExpressionMethods as _, OptionalExtension as _,
+    QueryDsl as _, RunQueryDsl as _, SelectableHelper as _,
 };
 
 use super::Session;
@@ -14,35 +14,35 @@ use crate::store::logins::LoginRow;
 use crate::store::numbers::Numbers as _;
 use crate::store::readings::{Found, Gathered, Readings, Wanted};
 use crate::store::rows::Key;
-use crate::store::schema::{login, subject, task, token};
+use crate::store::schema::{login, subject, substr, task, token};
 use crate::store::statement::{Failure, Lock};
 use crate::store::stops::STOP_COUNTER;
 use crate::store::subjects::{SubjectRow, Subjects as _};
 use crate::store::tasks::{TaskRow, Tasks as _};
 use crate::store::tokens::{TokenRow, Tokens as _};
 
-/// A token with all that one join finds: login, task and user.
-type Joined = (TokenRow, LoginRow, TaskRow, SubjectRow);
+/// A token with all that one join finds: its task, if it has one, and where a user is behind it the login and the user.
+type Joined = (TokenRow, Option<TaskRow>, Option<LoginRow>, Option<SubjectRow>);
 
 impl Session<'_> {
     fn joined(&mut self, jti: Key) -> Result<Option<Joined>, Failure> {
         let query = token::table
-            .inner_join(login::table.on(login::id.eq(token::login)))
-            .inner_join(task::table.on(task::id.eq(login::task)))
-            .inner_join(subject::table.on(subject::reference.eq(task::subject)))
+            .left_join(task::table.on(task::id.eq(substr(token::path, 1, 16))))
+            .left_join(login::table.on(login::id.nullable().eq(token::login)))
+            .left_join(subject::table.on(subject::reference.nullable().eq(task::subject)))
             .filter(token::jti.eq(jti))
             .select((
                 TokenRow::as_select(),
-                LoginRow::as_select(),
-                TaskRow::as_select(),
-                SubjectRow::as_select(),
+                Option::<TaskRow>::as_select(),
+                Option::<LoginRow>::as_select(),
+                Option::<SubjectRow>::as_select(),
             ));
         Ok(query.get_result(&mut *self.0).optional()?)
     }
 
     async fn found(&mut self, jti: Key) -> Result<Option<Found>, Failure> {
         let stops = self.number(STOP_COUNTER).await?.unwrap_or(0);
-        let Some((token, login, task, subject)) = self.joined(jti)? else { return Ok(None) };
+        let Some((token, task, login, subject)) = self.joined(jti)? else { return Ok(None) };
         let agents: Vec<String> = token.actors.split(' ').map(str::to_owned).collect();
         let (_, mut above) = token.lineage()?;
         above.pop();
@@ -82,7 +82,7 @@ impl Readings for Session<'_> {
     async fn gather(&mut self, wanted: &Wanted) -> Result<Gathered, Failure> {
         let mut gathered =
             Gathered { tasks: self.tasks(&wanted.tasks, Lock::None).await?, ..Gathered::default() };
-        let mut references: Vec<Key> = gathered.tasks.iter().map(|task| task.subject).collect();
+        let mut references: Vec<Key> = gathered.tasks.iter().filter_map(|task| task.subject).collect();
         references.sort_unstable();
         references.dedup();
         gathered.subjects = self.subjects(&references, Lock::None).await?;
@@ -93,11 +93,11 @@ impl Readings for Session<'_> {
             gathered.agents.iter().any(may_retire) && !self.tasks_to_release(1).await?.is_empty();
         gathered.keys = self.key_states(Lock::None).await?;
         for jti in &wanted.parents {
-            if let Some((token, login, task, subject)) = self.joined(*jti)? {
+            if let Some((token, task, login, subject)) = self.joined(*jti)? {
                 gathered.tokens.push(token);
-                gathered.logins.push(login);
-                gathered.tasks.push(task);
-                gathered.subjects.push(subject);
+                gathered.logins.extend(login);
+                gathered.tasks.extend(task);
+                gathered.subjects.extend(subject);
             }
         }
         let above: Vec<Key> = wanted

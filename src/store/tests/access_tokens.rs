@@ -64,7 +64,7 @@ async fn an_access_token_is_found_again_as_it_was(world: World) {
 
     let delegation = first_hop(&world, &store, &token, &world.principal()).await.unwrap();
 
-    let login = world.lineage(&store, &delegation).await.login;
+    let login = world.user(&store, &delegation).await.login;
     assert_eq!(login.token, token.token);
     assert_eq!((login.auth_time, login.issued_at), (None, token.issued_at));
     assert_eq!(login.session, Some(SESSION));
@@ -204,7 +204,7 @@ async fn a_renewed_token_of_the_session_joins_its_newest_live_task(world: World)
     let joined = first_hop(&world, &store, &renewed, &assistant).await.unwrap();
 
     assert_eq!(joined.task, first);
-    let login = world.lineage(&store, &joined).await.login;
+    let login = world.user(&store, &joined).await.login;
     assert_eq!(login.id_token_hash, renewed.hash);
     end(&world, &store, first, EndReason::TaskDone).await;
     let next = task_of(&world, &store, &of_session(&world, "alice"), &assistant).await;

@@ -49,8 +49,11 @@ async fn what_is_issued_is_found_again_as_it_was(world: World) {
     );
     assert_eq!(lineage.agents[0], verifier);
     assert_eq!(lineage.task.id, task_token.task);
-    assert_eq!(lineage.subject.upstream, "ulla");
-    assert_eq!(lineage.login.amr, vec!["hwk", "mfa"]);
+    let user = world.user(&store, &onward).await;
+    assert_eq!(
+        (user.subject.upstream.as_str(), &user.login.amr),
+        ("ulla", &vec!["hwk".to_owned(), "mfa".to_owned()])
+    );
     assert!(lineage.is_key_trusted);
     assert_eq!(world.life(&store, &onward).await, Ok(()));
     assert_eq!(store.list_delegations(task_token.task, 1000).await.unwrap().len(), 3);
@@ -66,7 +69,7 @@ async fn the_same_id_token_joins_its_task(world: World) {
     let again = world.hop_zero(&store, &sign_in, &assistant).await;
     let second = world.issued(&store, again).await;
 
-    assert_eq!((second.task, second.login), (first.task, first.login));
+    assert_eq!((second.task, second.behalf), (first.task, first.behalf));
     assert_eq!(store.list_tasks(None, None, 10).await.unwrap().len(), 1);
 }
 
@@ -100,7 +103,7 @@ async fn a_renewed_id_token_joins_the_task_it_names(world: World) {
     let second = world.issued(&store, entry).await;
 
     assert_eq!(second.task, first.task);
-    assert_ne!(second.login, first.login);
+    assert_ne!(second.behalf, first.behalf);
     let mut foreign = world.sign_in("someone-else");
     foreign.named = Some(first.task);
     let entry = world.hop_zero(&store, &foreign, &assistant).await;
@@ -117,8 +120,8 @@ async fn a_known_user_keeps_their_reference(world: World) {
         let entry = world.hop_zero(&store, &world.sign_in("ulla"), &assistant).await;
         let task = world.issued(&store, entry).await.task;
         let rows = store.list_audit(&AuditFilter { task: Some(task), ..Default::default() }).await.unwrap();
-        let reference = store.find_task(task).await.unwrap().unwrap().subject;
-        assert_eq!(rows[0].subject(), Some(reference));
+        let reference = store.find_task(task).await.unwrap().unwrap().delegator.user();
+        assert_eq!(rows[0].subject(), reference);
         references.push(reference);
     }
     assert_eq!(references[0], references[1]);
@@ -298,7 +301,7 @@ async fn a_key_revoked_in_between_signs_nothing(world: World) {
     assert_eq!(world.life(&store, &task_token).await, Err(TokenFault::KeyRevoked));
     let keys = store.list_keys().await.unwrap();
     assert!(keys.iter().any(|row| row.kid == KID && row.revoked_at.is_some() && row.sealed.is_empty()));
-    assert_eq!(task_token.kid, KID);
+    assert_eq!(task_token.form.kid(), Some(KID));
 }
 
 async fn a_wider_child_is_not_written(world: World) {
@@ -334,16 +337,22 @@ async fn the_first_answer_of_a_login_is_kept(world: World) {
     let again = world.hop_zero(&store, &sign_in, &assistant).await;
     let again = world.changed(&again, |terms, answers| {
         let Origin::FirstHop(hop) = &terms.origin else { panic!("{terms:?}") };
-        assert_eq!(hop.plan, TaskPlan::Join(first.task, first.login));
+        assert_eq!(hop.plan, TaskPlan::Join(first.task, first.behalf.login().unwrap()));
         answers[0].sealed = vec![9];
         answers.push(SealedAnswerRow { target: TargetId::new("bar"), scope: scope.clone(), sealed: vec![5] });
     });
     world.issued(&store, again).await;
 
-    let answer = |target| store.find_answer(first.login, target, &scope);
+    let answer = |target| store.find_answer(first.behalf.login().unwrap(), target, &scope);
     assert_eq!(answer(&tickets).await.unwrap(), Some(vec![1, 2, 3, 4]));
-    assert_eq!(store.find_answer(first.login, &TargetId::new("bar"), &scope).await.unwrap(), Some(vec![5]));
-    assert_eq!(store.find_answer(first.login, &TargetId::new("no"), &scope).await.unwrap(), None);
+    assert_eq!(
+        store.find_answer(first.behalf.login().unwrap(), &TargetId::new("bar"), &scope).await.unwrap(),
+        Some(vec![5])
+    );
+    assert_eq!(
+        store.find_answer(first.behalf.login().unwrap(), &TargetId::new("no"), &scope).await.unwrap(),
+        None
+    );
 }
 
 async fn many_at_once_are_all_answered(world: World) {

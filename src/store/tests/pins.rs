@@ -6,7 +6,7 @@ use crate::audit::Kind;
 use crate::base::time::{CLOCK_TOLERANCE, FOREIGN_LEEWAY, Lifetime};
 use crate::delegation::binding::PinnedUse;
 use crate::delegation::record::{Agent, Delegation};
-use crate::oauth::{Cause, CredentialHash, Issuer, Jkt, OneTime, Plain};
+use crate::oauth::{Cause, CertificateHash, Confirmation, CredentialHash, Issuer, Jkt, OneTime, Plain};
 use crate::store::entry::{Control, Entry, Recorded};
 use crate::store::{AuditFilter, Store};
 use crate::verification::Credential;
@@ -18,22 +18,25 @@ on_each_database! {
     another_credential_may_have_another_key,
     a_pin_is_kept_as_long_as_the_credential_could_be_taken,
     a_proof_is_used_up_once_by_its_key,
-    a_bound_token_is_read_back_with_its_key,
+    a_bound_token_is_read_back_with_its_key_or_certificate,
 }
 
-const ONE: Jkt = Jkt::new([1; 32]);
-const OTHER: Jkt = Jkt::new([2; 32]);
+const ONE: Confirmation = Confirmation::Key(KEY);
+const OTHER: Confirmation = Confirmation::Key(Jkt::new([2; 32]));
+const KEY: Jkt = Jkt::new([1; 32]);
+/// A certificate whose hash is that of the first key.
+const CERTIFICATE: Confirmation = Confirmation::Certificate(CertificateHash::new([1; 32]));
 /// How long a credential lives.
 const LIFE: u32 = 300;
 
-fn used(number: u8, proven: Option<Jkt>) -> PinnedUse {
+fn used(number: u8, proven: Option<Confirmation>) -> PinnedUse {
     let hash = CredentialHash::new([number; 32]);
     let credential = Credential { hash, expires_at: START.plus(Lifetime::from_seconds(LIFE)) };
     PinnedUse { credential, issuer: Issuer::new("https://workloads.example"), proven }
 }
 
 /// A token from `root` by an agent whose credential is pinned.
-fn entry(world: &World, root: &Delegation, actor: &Agent, number: u8, proven: Option<Jkt>) -> Entry {
+fn entry(world: &World, root: &Delegation, actor: &Agent, number: u8, proven: Option<Confirmation>) -> Entry {
     world.changed(&world.later(root, actor), |terms, _| terms.pin = Some(used(number, proven)))
 }
 
@@ -42,7 +45,7 @@ async fn recorded(
     store: &Store,
     (root, actor): (&Delegation, &Agent),
     number: u8,
-    proven: Option<Jkt>,
+    proven: Option<Confirmation>,
 ) -> Recorded {
     store.record(entry(world, root, actor, number, proven)).await.unwrap()
 }
@@ -104,8 +107,9 @@ async fn of_many_first_keys_in_one_group_one_wins(world: World) {
     let (_, root) = world.begin(&store, &assistant).await;
     // Announced, so that the writer waits for all of them.
     let announced: Vec<_> = (0..8).map(|_| store.announce()).collect();
-    let entries =
-        (0..8).map(|key| store.record(entry(&world, &root, &verifier, 1, Some(Jkt::new([key; 32])))));
+    let entries = (0..8).map(|key| {
+        store.record(entry(&world, &root, &verifier, 1, Some(Confirmation::Key(Jkt::new([key; 32])))))
+    });
     let answers = futures_util::future::join_all(entries).await;
     drop(announced);
     let done = answers.iter().filter(|answer| matches!(answer, Ok(Recorded::Done { .. }))).count();
@@ -149,22 +153,24 @@ async fn a_proof_is_used_up_once_by_its_key(world: World) {
         entry.one_time = vec![world.assertion(), proof(key)];
         store.record(entry)
     };
-    assert_done(&spending(ONE).await.unwrap());
-    let again = spending(ONE).await.unwrap();
+    assert_done(&spending(KEY).await.unwrap());
+    let again = spending(KEY).await.unwrap();
     assert!(matches!(again, Recorded::Replayed(Plain::ProofReplayed)), "{again:?}");
     // Nobody can use up the `jti` of another key.
-    assert_done(&spending(OTHER).await.unwrap());
+    assert_done(&spending(Jkt::new([2; 32])).await.unwrap());
 }
 
-async fn a_bound_token_is_read_back_with_its_key(world: World) {
+async fn a_bound_token_is_read_back_with_its_key_or_certificate(world: World) {
     let store = world.open().await;
     let assistant = world.principal();
     let (_, root) = world.begin(&store, &assistant).await;
     assert_eq!(world.lineage(&store, &root).await.delegation.bound_to, None);
-    let entry =
-        world.changed(&world.later(&root, &assistant), |terms, _| terms.proposal.bound_to = Some(ONE));
-    let token = world.issued(&store, entry).await;
-    assert_eq!(world.lineage(&store, &token).await.delegation.bound_to, Some(ONE));
+    for bound_to in [ONE, CERTIFICATE] {
+        let later = world.later(&root, &assistant);
+        let entry = world.changed(&later, |terms, _| terms.proposal.bound_to = Some(bound_to));
+        let token = world.issued(&store, entry).await;
+        assert_eq!(world.lineage(&store, &token).await.delegation.bound_to, Some(bound_to));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

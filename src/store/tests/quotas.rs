@@ -94,7 +94,7 @@ async fn agents_that_live_are_counted_in_the_database(world: World) {
     let (first, second) = (world.instance(), world.instance());
     // Created where nothing was counted, as by another node.
     assert_done(&recorded(&world, &store, &root, &first, Quotas::default()).await);
-    store.count_live_agents(world.now()).await.unwrap();
+    store.count_live_agents().await.unwrap();
     world.advance(1).await;
     assert_done(&recorded(&world, &store, &root, &second, two).await);
     assert_refused(&recorded(&world, &store, &root, &world.instance(), two).await, 15);
@@ -103,6 +103,6 @@ async fn agents_that_live_are_counted_in_the_database(world: World) {
     world.control(&store, Control::SetAgentState { agent, state: AgentState::Retired, why }).await;
     assert_refused(&recorded(&world, &store, &root, &world.instance(), two).await, 15);
     world.advance(1).await;
-    store.count_live_agents(world.now()).await.unwrap();
+    store.count_live_agents().await.unwrap();
     assert_done(&recorded(&world, &store, &root, &world.instance(), two).await);
 }

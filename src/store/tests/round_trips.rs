@@ -4,7 +4,7 @@
 use super::world::{World, revoke};
 use crate::base::time::Lifetime;
 use crate::delegation::binding::PinnedUse;
-use crate::oauth::{CredentialHash, Issuer, Jkt, OneTime};
+use crate::oauth::{Confirmation, CredentialHash, Issuer, Jkt, OneTime};
 use crate::store::entry::Recorded;
 use crate::verification::Credential;
 
@@ -248,7 +248,7 @@ async fn a_proof_and_a_pin_add_statements_and_no_round_trip() {
             let credential =
                 Credential { hash: CredentialHash::new(credential), expires_at: world.now().plus(HOUR) };
             let issuer = Issuer::new("https://workloads.example");
-            terms.pin = Some(PinnedUse { credential, issuer, proven: Some(key) });
+            terms.pin = Some(PinnedUse { credential, issuer, proven: Some(Confirmation::Key(key)) });
         });
         entry.one_time = vec![OneTime::Proof { key, jti: world.fresh_hash(), until: world.now() }];
         entry

@@ -110,7 +110,7 @@ async fn revoking_a_task_token_ends_the_task(world: World) {
     let why = Cause::subject(TokenFault::LoginSpent);
     assert!(matches!(&recorded, Recorded::Refused(found) if *found == why), "{recorded:?}");
     let (tickets, scope) = (TargetId::new("tickets"), ScopeToken::parse("age_over_18").unwrap());
-    assert_eq!(store.find_answer(root.login, &tickets, &scope).await.unwrap(), None);
+    assert_eq!(store.find_answer(root.behalf.login().unwrap(), &tickets, &scope).await.unwrap(), None);
     assert_eq!(world.control(&store, control).await, (0, false));
     assert_eq!(world.control(&store, end(root.task)).await, (0, false));
 }

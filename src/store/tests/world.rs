@@ -19,7 +19,7 @@ use crate::base::entropy::{Entropy, SystemEntropy, uuid_v7};
 use crate::base::time::{Lifetime, Timestamp};
 use crate::config::{self, Config, PostgresTls, PostgresUrl};
 use crate::decision::{Ends, Report, Revocation};
-use crate::delegation::record::{Agent, Delegation, EndReason, Lineage, live};
+use crate::delegation::record::{Agent, Behind, Delegation, EndReason, Lineage, SignedIn, live};
 use crate::delegation::stops::{StopNumber, Stoppable};
 use crate::keys::NodeSecrets;
 use crate::oauth::{ClientId, Issuer, OneTime, SubjectRef, TaskId, TokenFault};
@@ -313,6 +313,14 @@ impl World {
 
     pub(crate) async fn lineage(&self, store: &Store, token: &Delegation) -> Lineage {
         store.find_lineage(token.jti).await.unwrap().unwrap()
+    }
+
+    /// The user behind a token, with their login.
+    pub(crate) async fn user(&self, store: &Store, token: &Delegation) -> SignedIn {
+        match self.lineage(store, token).await.behind {
+            Behind::User(user) => *user,
+            Behind::Agent(agent) => panic!("{agent} acts for itself"),
+        }
     }
 
     /// Whether a token lives, as introspection and exchange would find.

@@ -3,9 +3,10 @@
 mod fetch;
 mod freshness;
 mod known;
+mod sought;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -13,12 +14,14 @@ use url::Url;
 
 use super::{FetchError, RemoteKeys};
 use crate::base::time::{Lifetime, Timestamp};
-use crate::jose::{Claims, Header, JoseError, KeySet, PublicKey, UnverifiedToken};
+use crate::jose::{Claims, Header, JoseError, KeyForm, KeySet, PublicKey, UnverifiedToken};
 use crate::oauth::Issuer;
 use crate::registry::{KeySource, KeysToken, Network, Reach};
 
 use fetch::{Fetch, Wanted};
 use known::{Good, Known};
+use sought::Sought;
+pub use sought::SoughtCertificate;
 
 /// Until when a file is not read again by itself: only a reload reads it.
 const FOR_EVER: Timestamp = Timestamp::from_millis(i64::MAX);
@@ -43,8 +46,22 @@ pub struct KeySpec<'a> {
 pub enum KeyFault {
     /// The keys are known, and none fits the header.
     Unknown,
-    /// Nobody knows whether there is such a key: no keys can be had, or the source may not be asked again so soon.
-    Unavailable(String),
+    /// Nobody knows whether there is such a key.
+    Unavailable(KeysUnknown),
+}
+
+/// Why nobody knows whether an issuer or a client has a key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeysUnknown {
+    /// Its keys cannot be had, for this reason.
+    #[error("{0}")]
+    NotHad(String),
+    /// They were had, without this key or certificate, and are not asked for again so soon. Who presents a token chooses the
+    /// name of its key, so this is no fault of the source, and nothing of the token is in these words.
+    #[error(
+        "the key or certificate is not among those that were had a moment ago, and they are not asked for again so soon"
+    )]
+    NotAskedAgain,
 }
 
 /// What distinguishes sources: the same place reached in another way (another CA) is another source.
@@ -60,8 +77,21 @@ struct SourceName {
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Place {
     Discovery(Issuer),
-    Uri(Url),
-    File(PathBuf),
+    Uri(Url, KeyForm),
+    File(PathBuf, KeyForm),
+}
+
+impl Place {
+    const fn is_file(&self) -> bool {
+        matches!(self, Self::File(..))
+    }
+
+    const fn form(&self) -> KeyForm {
+        match self {
+            Self::Discovery(_) => KeyForm::Jwks,
+            Self::Uri(_, form) | Self::File(_, form) => *form,
+        }
+    }
 }
 
 /// The key sets of every source asked for so far. Sources are configured, so their number is bounded.
@@ -76,21 +106,34 @@ struct Source {
     asking: Arc<tokio::sync::Mutex<()>>,
 }
 
+impl Source {
+    /// Asks the source in a task of its own, unless it is being asked already.
+    fn look_beside<S: Sought>(self: &Arc<Self>, fetch: Fetch<S>, now: Timestamp) {
+        if let Ok(turn) = Arc::clone(&self.asking).try_lock_owned() {
+            let source = Arc::clone(self);
+            tokio::spawn(async move {
+                fetch.look(&source, now).await;
+                drop(turn);
+            });
+        }
+    }
+}
+
 /// Key sets that were read from files, to be put in force together.
-pub struct ReadFiles(Vec<(PathBuf, Arc<KeySet>)>);
+pub struct ReadFiles(Vec<(PathBuf, KeyForm, Arc<KeySet>)>);
 
 impl KeyCache {
     /// Reads every one of these files, so that either all of them take effect or none.
     ///
     /// # Errors
     /// The first file that cannot be read, or that is no key set.
-    pub fn read_files<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<ReadFiles, FetchError> {
-        let read = files.map(|file| {
+    pub fn read_files<'a>(files: impl Iterator<Item = (&'a Path, KeyForm)>) -> Result<ReadFiles, FetchError> {
+        let read = files.map(|(file, form)| {
             let named = |what: String| FetchError(format!("`{}`: {what}", file.display()));
             let body = std::fs::read(file).map_err(|error| named(error.to_string()))?;
             let keys =
-                KeySet::parse(&body).map_err(|_| named("is no key set within the limits".to_owned()))?;
-            Ok((file.clone(), Arc::new(keys)))
+                KeySet::read(&body, form).map_err(|_| named("is no key set within the limits".to_owned()))?;
+            Ok((file.to_owned(), form, Arc::new(keys)))
         });
         Ok(ReadFiles(read.collect::<Result<_, _>>()?))
     }
@@ -100,16 +143,16 @@ impl KeyCache {
     pub fn put_in_force(&self, files: ReadFiles, now: Timestamp) {
         self.remote.forget_roots();
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        sources.retain(|name, _| !matches!(name.place, Place::File(_)));
+        sources.retain(|name, _| !name.place.is_file());
         for source in sources.values() {
             let known = source.known.load();
             let good = known.good.clone().map(|good| Good { fresh_until: now, ..good });
             source.known.store(Arc::new(Known { good, ..Known::default() }));
         }
         drop(sources);
-        for (path, keys) in files.0 {
+        for (path, form, keys) in files.0 {
             let good = Good { keys, had_at: now, fresh_until: FOR_EVER };
-            let source = self.source(&Place::File(path), &Reach::default());
+            let source = self.source(&Place::File(path, form), &Reach::default());
             let known = Known { good: Some(good), asked: Some((now, None)), ..Known::default() };
             source.known.store(Arc::new(known));
         }
@@ -118,7 +161,7 @@ impl KeyCache {
     /// Forgets every key set that was fetched, so that no key is trusted until its source has been asked again.
     pub fn forget_fetched(&self) {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        sources.retain(|name, _| matches!(name.place, Place::File(_)));
+        sources.retain(|name, _| name.place.is_file());
     }
 
     /// Waits until no source is being asked.
@@ -136,46 +179,55 @@ impl KeyCache {
         Self { remote: remote.into(), sources: Mutex::default() }
     }
 
-    /// The key of `spec` that fits `header`. Where one is known, a look for newer ones goes on beside the request.
+    /// What is sought among the keys of `spec`: the key that fits a header, or a certificate. Where it is known, a look for
+    /// newer ones goes on beside the request.
     ///
     /// # Errors
     /// [`KeyFault::Unknown`] where the source was asked and has no such key; [`KeyFault::Unavailable`] where it could
     /// not be asked, or not again so soon, so that the key may be one of its new ones.
-    pub async fn key(
+    pub async fn get<S: Sought>(
         &self,
         spec: KeySpec<'_>,
-        header: &Header,
+        sought: &S,
         now: Timestamp,
-    ) -> Result<PublicKey, KeyFault> {
+    ) -> Result<S::Found, KeyFault> {
         let Some(place) = place(spec) else {
-            return Err(KeyFault::Unavailable("discovery without an issuer".to_owned()));
+            let what = "discovery without an issuer".to_owned();
+            return Err(KeyFault::Unavailable(KeysUnknown::NotHad(what)));
         };
         let source = self.source(&place, spec.reach);
         let mut known = source.known.load_full();
-        let fetch = || self.fetch(spec, &place, Wanted { header: header.clone(), instead_of: None });
-        if known.has_key(spec.stale, header, now) {
-            if known.wants_look(spec.stale, header, now)
-                && let Ok(turn) = Arc::clone(&source.asking).try_lock_owned()
-            {
-                let (fetch, source) = (fetch(), Arc::clone(&source));
-                tokio::spawn(async move {
-                    fetch.look(&source, now).await;
-                    drop(turn);
-                });
+        let fetch = || {
+            let wanted = Wanted { sought: sought.clone(), instead_of: None };
+            self.fetch(spec, &place, Some(wanted))
+        };
+        if known.has(spec.stale, sought, now) {
+            if known.wants_look(spec.stale, sought, now) {
+                source.look_beside(fetch(), now);
             }
         } else {
             // A request that lacks a key waits for the fetch that is under way.
             let _turn = source.asking.lock().await;
             known = source.known.load_full();
-            if known.wants_look(spec.stale, header, now) {
+            if known.wants_look(spec.stale, sought, now) {
                 fetch().look(&source, now).await;
                 known = source.known.load_full();
             }
         }
-        known.key(spec.stale, header, now)
+        known.get(spec.stale, sought, now)
     }
 
-    /// Verifies a token with `key`, which is the one that [`KeyCache::key`] found for it. If its signature is not by that
+    /// Fetches the keys of `spec` again if they are not fresh any more, although nobody needs one. So a key that its
+    /// publisher has withdrawn is not trusted any longer where no request has made anybody look.
+    pub fn renew(&self, spec: KeySpec<'_>, now: Timestamp) {
+        let Some(place) = place(spec) else { return };
+        let source = self.source(&place, spec.reach);
+        if source.known.load().wants_renewal(spec.stale, now) {
+            source.look_beside(self.fetch::<Header>(spec, &place, None), now);
+        }
+    }
+
+    /// Verifies a token with `key`, which is the one that [`KeyCache::get`] found for it. If its signature is not by that
     /// key, the source is asked, as rarely as for an unknown `kid`, whether it has another key under that name: some
     /// providers that are set up anew have. A source that cannot be asked changes nothing, because a new key has a new
     /// `kid` (OIDC Core §10.1.1).
@@ -215,12 +267,12 @@ impl KeyCache {
         if found.is_some() || !known.may_look_for(header, now) {
             return found;
         }
-        let wanted = Wanted { header: header.clone(), instead_of: Some(key.clone()) };
-        self.fetch(spec, &place, wanted).look(&source, now).await;
+        let wanted = Wanted { sought: header.clone(), instead_of: Some(key.clone()) };
+        self.fetch(spec, &place, Some(wanted)).look(&source, now).await;
         source.known.load().key_instead_of(key, spec.stale, header, now)
     }
 
-    fn fetch(&self, spec: KeySpec<'_>, place: &Place, wanted: Wanted) -> Fetch {
+    fn fetch<S: Sought>(&self, spec: KeySpec<'_>, place: &Place, wanted: Option<Wanted<S>>) -> Fetch<S> {
         Fetch {
             remote: Arc::clone(&self.remote),
             place: place.clone(),
@@ -232,7 +284,7 @@ impl KeyCache {
 
     fn name(place: &Place, reach: &Reach) -> SourceName {
         // A file is the same one however the party is reached.
-        let reach = if matches!(place, Place::File(_)) { &Reach::default() } else { reach };
+        let reach = if place.is_file() { &Reach::default() } else { reach };
         SourceName {
             place: place.clone(),
             is_public: reach.network == Network::Public,
@@ -253,19 +305,20 @@ impl KeyCache {
 }
 
 fn place(spec: KeySpec<'_>) -> Option<Place> {
-    match spec.source {
-        KeySource::Discovery => Some(Place::Discovery(spec.issuer?.clone())),
-        KeySource::Uri(url) => Some(Place::Uri(url.clone())),
-        KeySource::File(path) => Some(Place::File(path.clone())),
-    }
+    let form = spec.source.form();
+    Some(match spec.source {
+        KeySource::Discovery => Place::Discovery(spec.issuer?.clone()),
+        KeySource::Uri(url) | KeySource::BundleEndpoint(url) => Place::Uri(url.clone(), form),
+        KeySource::File(path) | KeySource::BundleFile(path) => Place::File(path.clone(), form),
+    })
 }
 
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Discovery(issuer) => write!(f, "{issuer}"),
-            Self::Uri(url) => write!(f, "{url}"),
-            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Uri(url, _) => write!(f, "{url}"),
+            Self::File(path, _) => write!(f, "{}", path.display()),
         }
     }
 }

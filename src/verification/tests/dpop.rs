@@ -9,7 +9,7 @@ use crate::verification::fixtures::*;
 
 fn read(world: &World, headers: &[&str]) -> Result<Option<VerifiedProof>, Cause> {
     let headers: Vec<Vec<u8>> = headers.iter().map(|header| header.as_bytes().to_vec()).collect();
-    VerifiedProof::of_request(&world.config, &world.secrets, &headers, NOW)
+    VerifiedProof::of_request(&world.config, &world.secrets, (&headers, "/token"), NOW)
 }
 
 fn header(key: &SigningKey) -> Value {

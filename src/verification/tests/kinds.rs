@@ -1,12 +1,12 @@
 use serde_json::{Value, json};
 
-use crate::client_auth::{NotAuthenticated, Request, authenticate};
+use crate::client_auth::{NotAuthenticated, Request, RequestKind, authenticate};
 use crate::jose::{Algorithm, UnverifiedToken};
 use crate::keys::{KeyRing, new_key};
 use crate::oauth::{DeclaredType, Params};
 use crate::testing::doubles::SeededEntropy;
-use crate::verification::PresentedOwn;
 use crate::verification::fixtures::*;
+use crate::verification::{Presented, PresentedOwn};
 
 const PLACES: [&str; 4] = ["own", "id_token", "workload", "assertion"];
 
@@ -22,14 +22,21 @@ async fn taken_at(world: &World, ring: &KeyRing, token: &str) -> Vec<&'static st
         config,
         verifier,
         secrets,
-        Request { authorization: &[], params: &params, takes_actor_token: true },
+        Request {
+            authorization: &[],
+            params: &params,
+            kind: RequestKind::Token,
+            proven: &|| Ok(None),
+            certificate: Ok(None),
+        },
         NOW,
     )
     .await;
     assert!(!matches!(assertion, Err(NotAuthenticated::Unavailable(_))));
+    let own = PresentedOwn::read(config, secrets, Presented::read(token), NOW);
     let token = UnverifiedToken::scan(token);
     let taken = [
-        PresentedOwn::read(config, token.clone(), NOW).is_ok_and(|presented| presented.verify(ring).is_ok()),
+        own.is_ok_and(|presented| presented.verify(ring).is_ok()),
         verifier.login(config, (&token, DeclaredType::IdToken), &world.client_id(), NOW).await.is_ok(),
         verifier.workload(config, &token, NOW).await.is_ok(),
         assertion.is_ok(),

@@ -1,5 +1,8 @@
 //! What only one platform has in its tokens, and what an operator is told of them.
 
+mod clouds;
+mod gitlab;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -7,10 +10,10 @@ use serde_json::{Value, json};
 
 use crate::jose::{Algorithm, UnverifiedToken};
 use crate::keys::AgentOf;
-use crate::oauth::{AgentId, TokenFault};
+use crate::oauth::{AgentId, Jkt, TokenFault};
 use crate::registry::*;
 use crate::verification::fixtures::*;
-use crate::verification::{Build, NotVerified, VerifiedWorkload};
+use crate::verification::{Build, NotVerified, VerifiedCredential, VerifiedWorkload};
 
 /// A world whose workload issuer has this preset, with the classes of `change`.
 fn world_of(preset: Preset, change: impl FnOnce(&mut WorkloadIssuer)) -> World {
@@ -25,7 +28,12 @@ fn world_of(preset: Preset, change: impl FnOnce(&mut WorkloadIssuer)) -> World {
     world
 }
 
+/// The workload of the agent that presents these claims and proves no key.
 async fn verify(world: &World, claims: Value) -> Result<VerifiedWorkload, TokenFault> {
+    Ok(credential(world, claims).await?.presented_with(None).unwrap())
+}
+
+async fn credential(world: &World, claims: Value) -> Result<VerifiedCredential, TokenFault> {
     let token = sign(&world.workload_key, "JWT", &claims);
     match world.verifier.workload(&world.config, &UnverifiedToken::scan(&token), NOW).await {
         Ok(verified) => Ok(verified),
@@ -80,6 +88,36 @@ async fn an_account_that_was_made_again_under_its_name_is_another_agent() {
     let after = verify(&world, pod("account-2", "pod-1")).await.unwrap();
     assert_eq!(before.subject(), after.subject());
     assert_ne!(agent(&world, &before), agent(&world, &after));
+}
+
+#[tokio::test]
+async fn where_the_key_is_the_instance_each_key_is_an_agent() {
+    let keys = [1, 2].map(|byte| Jkt::new([byte; 32]));
+    for (lifetime, is_one) in
+        [(AgentLifetime::Task, false), (AgentLifetime::Instance, false), (AgentLifetime::Principal, true)]
+    {
+        let world = world_of(Preset::Kubernetes, |issuer| {
+            issuer.instance_id = Some(InstanceId::Key);
+            issuer.classes = vec![Arc::new(AgentClass { lifetime, ..AgentClass::clone(&issuer.classes[0]) })];
+        });
+        let credential = credential(&world, pod("account-1", "pod-1")).await.unwrap();
+        assert_eq!(credential.presented_with(None).is_some(), is_one, "{lifetime:?}");
+        let [first, second] = keys.map(|key| credential.presented_with(Some(key)).unwrap());
+        assert_eq!(agent(&world, &first) == agent(&world, &second), is_one, "{lifetime:?}");
+        assert_eq!(first.instance(), (!is_one).then(|| keys[0].to_string()));
+        assert_eq!(first.workload(), "account-1");
+    }
+}
+
+#[tokio::test]
+async fn a_workload_whose_agents_keys_name_is_named_by_its_issuer() {
+    let world = world_of(Preset::Kubernetes, |issuer| {
+        issuer.instance_id = Some(InstanceId::Key);
+        issuer.classes.truncate(1);
+    });
+    let nameless = json!({"namespace": "shop", "pod": {"uid": "pod-1"}});
+    let claims = but(pod("account-1", "pod-1"), json!({"kubernetes.io": nameless}));
+    assert_eq!(credential(&world, claims).await.unwrap_err(), TokenFault::Claim);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use crate::verification::{NotVerified, VerifiedWorkload};
 
 async fn verify(world: &World, token: &str) -> Result<VerifiedWorkload, TokenFault> {
     match world.verifier.workload(&world.config, &UnverifiedToken::scan(token), NOW).await {
-        Ok(verified) => Ok(verified),
+        Ok(verified) => Ok(verified.presented_with(None).unwrap()),
         Err(NotVerified::Fault(fault)) => Err(fault),
         Err(NotVerified::Unavailable(why)) => panic!("{why}"),
     }

@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
+use super::issuer_of;
 use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::jose::{UnverifiedToken, find_claim};
-use crate::oauth::TokenFault;
+use crate::oauth::{SpiffeId, TokenFault};
 use crate::registry::{Preset, WorkloadIssuer};
-use crate::verification::{NotVerified, VerifiedWorkload, Verifier};
+use crate::verification::{NotVerified, VerifiedCredential, Verifier};
 
 /// The claims that are read in every credential.
 const ALWAYS: [&str; 6] = ["iss", "sub", "aud", "iat", "nbf", "exp"];
@@ -21,7 +22,7 @@ pub struct Explained {
     pub preset: Option<Preset>,
     /// The claims that Deputy looks at, in the order in which it does; without a value those that are missing.
     pub claims: Vec<(String, Option<Value>)>,
-    pub outcome: Result<VerifiedWorkload, Problem>,
+    pub outcome: Result<VerifiedCredential, Problem>,
 }
 
 /// Why a credential is refused, and what to do about it.
@@ -39,8 +40,10 @@ impl Verifier {
         let outcome = self.workload(config, &scanned, now).await;
         let scanned = scanned.ok();
         let claims = scanned.as_ref().map(UnverifiedToken::unverified_claims);
-        let issuer = scanned.as_ref().and_then(UnverifiedToken::claimed_issuer);
-        let registered = issuer.and_then(|issuer| config.registry.workload_issuers.get(issuer));
+        let registered = scanned.as_ref().and_then(|token| issuer_of(&config.registry, token).ok());
+        let is_svid = scanned
+            .as_ref()
+            .is_some_and(|token| token.claimed_subject().is_some_and(SpiffeId::is_claimed_by));
         let names = registered.map_or_else(|| ALWAYS.map(str::to_owned).to_vec(), |issuer| names(issuer));
         let read = |name: String| {
             let value = claims.and_then(|claims| find_claim(claims, &name)).cloned();
@@ -55,12 +58,16 @@ impl Verifier {
             claims: if claims.is_some() { names.into_iter().map(read).collect() } else { Vec::new() },
             outcome: outcome.map_err(|error| match error {
                 NotVerified::Fault(fault) => {
-                    let fix = fix(config, registered.map(AsRef::as_ref), fault);
+                    let of_svid = if is_svid { svid_fix(fault) } else { None };
+                    let fix = of_svid.map_or_else(
+                        || fix(config, registered.map(AsRef::as_ref), fault),
+                        str::to_owned,
+                    );
                     Problem { fault: Some(fault), fix }
                 }
                 NotVerified::Unavailable(why) => Problem {
                     fault: None,
-                    fix: format!("the issuer's keys cannot be had: {why}. Check `jwks_uri`, `network` and `tls_ca_file`"),
+                    fix: format!("the issuer's keys cannot be had: {why}. Check `jwks_uri` or `bundle_endpoint`, `network` and `tls_ca_file`"),
                 },
             }),
         }
@@ -72,14 +79,41 @@ fn names(issuer: &WorkloadIssuer) -> Vec<String> {
     let of_ids = issuer.stable_id.names().chain(issuer.instance_id.iter().flat_map(|id| id.names()));
     let of_classes =
         issuer.classes.iter().filter_map(|class| class.when.as_ref()).flat_map(|when| when.claims());
-    let event = (issuer.preset == Preset::Github).then_some("event_name");
+    let of_platform = issuer.preset.judged().iter().copied();
     let mut names: Vec<String> = Vec::new();
-    for name in ALWAYS.into_iter().chain(of_ids).chain(event).chain(of_classes) {
+    for name in ALWAYS.into_iter().chain(of_platform).chain(of_ids).chain(of_classes) {
         if !names.iter().any(|known| known == name) {
             names.push(name.to_owned());
         }
     }
     names
+}
+
+/// The same for an SVID, where it is another change.
+const fn svid_fix(fault: TokenFault) -> Option<&'static str> {
+    Some(match fault {
+        TokenFault::IssuerUntrusted => {
+            "add `[[workload_issuer]]` with `preset = \"spiffe\"` and this `trust_domain`, if its agents are to be known"
+        }
+        TokenFault::Subject => {
+            "the trust domain has to name the workload by a SPIFFE ID with a path (SPIFFE-ID §2)"
+        }
+        TokenFault::Kind => {
+            "present a JWT-SVID as the trust domain signed it: its header has `alg`, `kid` and `typ` alone"
+        }
+        TokenFault::Algorithm => "have the trust domain sign JWT-SVIDs by an algorithm that `algorithms` has",
+        TokenFault::KeyUnknown => {
+            "the bundle has no key for JWT-SVIDs with this `kid`: correct `bundle_endpoint`, or renew `bundle_file`"
+        }
+        TokenFault::Signature => {
+            "the SVID was changed, or is of another trust domain of the same name: get a new one"
+        }
+        TokenFault::TooOld => {
+            "request SVIDs with a shorter lifetime (`jwt_svid_ttl` of the entry), or raise `max_token_lifetime_seconds`"
+        }
+        TokenFault::NoClass => "add a `[[workload_issuer.class]]` whose `when` takes this SPIFFE ID",
+        _ => return None,
+    })
 }
 
 /// What the operator, or anyone who runs the workload, has to change.
@@ -123,9 +157,38 @@ fn fix(config: &Config, issuer: Option<&WorkloadIssuer>, fault: TokenFault) -> S
         TokenFault::ForeignChain => {
             "present the credential of the agent itself: this one has `act`, so that its holder acts for another"
         }
+        TokenFault::NotAWorkload => return not_a_workload(issuer.map(|issuer| issuer.preset)).to_owned(),
+        TokenFault::OtherTenant => {
+            "request the token in the tenant that the issuer names, or add its own issuer"
+        }
+        TokenFault::AuthorizedParty => {
+            "configure the issuer of the version that the token has: `ver` 2.0 with `azp` is of \
+             `https://login.microsoftonline.com/TENANT/v2.0`, `ver` 1.0 with `appid` of `https://sts.windows.net/TENANT/`"
+        }
         TokenFault::LegacyToken => "use a projected service account token (`serviceAccountToken` in the pod)",
         // Faults of other tokens.
         _ => "see `docs/errors.md`",
     };
     text.to_owned()
+}
+
+/// What the workload of a platform presents in place of a person's token.
+const fn not_a_workload(preset: Option<Preset>) -> &'static str {
+    match preset {
+        Some(Preset::Gitlab) => {
+            "present a token that the job has by `id_tokens`: a person's ID token has no `job_id`"
+        }
+        Some(Preset::Aws) => {
+            "request the token with the credentials of a role that no person has assumed by sign-in"
+        }
+        Some(Preset::Gcp) => {
+            "present the ID token of a service account, with its address: `format=full` at the metadata server, or \
+             `includeEmail` at the IAM API"
+        }
+        Some(Preset::Azure) => {
+            "request the token with the application's own credential, and add the optional claim `idtyp` to the access \
+             tokens of Deputy's registration at Entra"
+        }
+        _ => "present the credential of a workload",
+    }
 }

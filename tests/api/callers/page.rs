@@ -84,6 +84,9 @@ impl Configuration {
         for file in self.files("secret_file") {
             write(directory, &file, "a-secret-of-a-page-0123456789abcdef");
         }
+        for file in self.files("bundle_file") {
+            write(directory, &file, key.jwks().to_string());
+        }
         let value = self.value();
         if value.contains_key("tls") {
             crate::definition::certify(directory);

@@ -65,6 +65,8 @@ pub struct Request {
 enum Expected {
     /// A token for this target comes back, with this scope.
     Reaches { target: String, scope: String },
+    /// A token about the caller's own agent comes back, for this target and with this scope. No user is behind it.
+    AboutItself { target: String, scope: String },
     /// The request is refused with this status and error code, for this cause in the audit, which is right for the
     /// reason given.
     Refused { status: u16, error: String, cause: String, because: String },
@@ -75,19 +77,23 @@ impl Request {
     pub fn outcome(&self) -> String {
         match &self.expected {
             Expected::Reaches { target, scope, .. } => format!("reaches `{target}` with `{scope}`"),
+            Expected::AboutItself { target, scope } => {
+                format!("reaches `{target}` with `{scope}`, without a user")
+            }
             Expected::Refused { error, because, .. } => format!("refused, `{error}`: {because}"),
         }
     }
 
-    /// Checks an answer, also for what callers demand of one: `token_type` is Bearer, the issued token type is that of
-    /// an access token, and the lifetime is a whole number of seconds.
+    /// Checks an answer, also for what callers demand of one: `token_type` is Bearer unless a key was proven, the issued
+    /// token type is that of an access token, and the lifetime is a whole number of seconds.
     pub fn came_as_expected(&self, answer: &Answer) {
         let what = format!("{}: {} {}", self.name, answer.status, answer.text);
         match &self.expected {
             Expected::Reaches { target, scope } => {
                 assert_eq!(answer.status, 200, "{what}");
                 let claims = claims_of(&answer.token());
-                assert!(answer.json["token_type"].as_str().unwrap().eq_ignore_ascii_case("bearer"), "{what}");
+                let kind = if self.headers.contains_key("dpop") { "DPoP" } else { "Bearer" };
+                assert!(answer.json["token_type"].as_str().unwrap().eq_ignore_ascii_case(kind), "{what}");
                 assert_eq!(answer.json["issued_token_type"], ACCESS_TOKEN, "{what}");
                 assert!(answer.json["expires_in"].as_u64().unwrap() > 0, "{what}");
                 assert_eq!(
@@ -96,6 +102,16 @@ impl Request {
                 );
                 assert_eq!(claims["sub"], "alice", "{claims}");
                 assert!(claims["act"]["sub"].as_str().unwrap().starts_with("agent_"), "{claims}");
+            }
+            Expected::AboutItself { target, scope } => {
+                assert_eq!(answer.status, 200, "{what}");
+                let claims = claims_of(&answer.token());
+                assert_eq!(
+                    (&claims["aud"], &claims["scope"]),
+                    (&Value::from(&**target), &Value::from(&**scope))
+                );
+                assert!(claims["sub"].as_str().unwrap().starts_with("agent_"), "{claims}");
+                assert_eq!(claims.get("act"), None, "{claims}");
             }
             Expected::Refused { status, error, .. } => {
                 let (found_status, found_error, _) = answer.refusal();
@@ -107,7 +123,7 @@ impl Request {
     /// The cause that the audit has to have for the refusal, if it has to be refused.
     pub fn cause(&self) -> Option<&str> {
         match &self.expected {
-            Expected::Reaches { .. } => None,
+            Expected::Reaches { .. } | Expected::AboutItself { .. } => None,
             Expected::Refused { cause, .. } => Some(cause),
         }
     }

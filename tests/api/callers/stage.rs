@@ -54,6 +54,9 @@ impl Stage {
             }
         }
         write(&directory, "platform.jwks.json", self.platform.jwks().to_string());
+        let mut bundle = self.platform.jwks();
+        bundle["keys"][0]["use"] = json!("jwt-svid");
+        write(&directory, "platform.bundle.json", bundle.to_string());
         for entry in self.configuration.entries("client") {
             self.write_client(&directory, &entry);
         }
@@ -76,17 +79,32 @@ impl Stage {
         let text = replaced(&text, ISSUER, self.world.issuer());
         let provider = format!("issuer = \"{PROVIDER}\"");
         let text = replaced(&text, &provider, &format!("{provider}\njwks_file = \"provider.json\""));
+        let text = self.with_platform_keys(text);
         let data_dir = toml::Value::from(world["data_dir"].as_str().unwrap());
         let text = replaced(&text, "data_dir = \"data\"", &format!("data_dir = {data_dir}"));
         let text: Vec<&str> = text
             .lines()
-            .map(
-                |line| {
-                    if line.starts_with("jwks_uri ") { "jwks_file = \"platform.jwks.json\"" } else { line }
-                },
-            )
+            .map(|line| match line.split(' ').next() {
+                Some("jwks_uri") => "jwks_file = \"platform.jwks.json\"",
+                Some("bundle_endpoint") => "bundle_file = \"platform.bundle.json\"",
+                _ => line,
+            })
             .collect();
         format!("{}\n\n[keys]\nmaster_key_file = \"master.key\"\n{UNLIMITED}", text.join("\n"))
+    }
+
+    /// Pins the keys of platforms whose place the preset knows.
+    fn with_platform_keys(&self, text: String) -> String {
+        let has_keys =
+            |entry: &toml::Table| ["jwks_uri", "jwks_file"].iter().any(|key| entry.contains_key(*key));
+        let entries = self.configuration.entries("workload_issuer");
+        let issuer = |entry: &toml::Table| Some(format!("= \"{}\"", entry.get("issuer")?.as_str()?));
+        let known: Vec<String> = entries.iter().filter(|entry| !has_keys(entry)).filter_map(issuer).collect();
+        let with_keys = |line: &str| match known.iter().any(|issuer| line.contains(issuer.as_str())) {
+            true => format!("{line}\njwks_file = \"platform.jwks.json\""),
+            false => line.to_owned(),
+        };
+        text.lines().map(with_keys).collect::<Vec<_>>().join("\n")
     }
 
     /// Sends a request as the caller would.
@@ -127,6 +145,7 @@ impl Stage {
             "<access token>" => saw(self.access_token(request)),
             "<id token>" => saw(self.id_token(request)),
             "<platform token>" => saw(self.platform_token(request)),
+            "<proof>" => saw(self.world.caller_named("").proof(&self.client)),
             "<client assertion>" => saw(self.client_assertion(request)),
             _ => value.replace("<client secret>", &self.secret),
         };
@@ -164,12 +183,16 @@ impl Stage {
     }
 
     fn platform_token(&self, request: &Request) -> String {
-        let issuer = self.configuration.entries("workload_issuer")[0]["issuer"].as_str().unwrap().to_owned();
-        let claims = json!({
-            "iss": issuer, "aud": [self.world.issuer()], "iat": now() - 30, "nbf": now() - 30, "exp": now() + 600,
-            "jti": fresh_id(),
-        });
+        let issuer = &self.configuration.entries("workload_issuer")[0];
         let header = json!({"alg": "RS256", "kid": self.platform.kid});
+        let claims = match issuer.get("issuer").and_then(toml::Value::as_str) {
+            Some(issuer) => json!({
+                "iss": issuer, "aud": [self.world.issuer()], "iat": now() - 30, "nbf": now() - 30, "exp": now() + 600,
+                "jti": fresh_id(),
+            }),
+            // An SVID has no more.
+            None => json!({"aud": [self.world.issuer()], "iat": now() - 30, "exp": now() + 300}),
+        };
         self.platform.sign_text(&header.to_string(), &with(claims, &request.platform_token).to_string())
     }
 

@@ -53,7 +53,7 @@ async fn a_log_pipe_that_is_full_harms_nothing_but_the_log() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_part_that_ends_takes_the_process_with_it() {
-    for part in ["writer", "tidy", "sweep", "census", "policy"] {
+    for part in ["writer", "tidy", "sweep", "census", "bundles", "policy"] {
         for how in ["panic", "return"] {
             let world = World::new(Backend::Sqlite).await;
             let mut first = world.start().await;

@@ -243,7 +243,7 @@ async fn a_user_of_the_record_is_named_at_the_provider_and_stopped_by_the_refere
     );
     assert_eq!(json_of(&world, &["subject", "show", &name]).await, shown);
     for (name, code) in
-        [("nobody", 1), ("https://login.example|nobody", 3), ("019f5b1e-7a10-7c3e-8a52-0d6a4f2b9c11", 3)]
+        [("nobody", 2), ("https://login.example|nobody", 3), ("019f5b1e-7a10-7c3e-8a52-0d6a4f2b9c11", 3)]
     {
         assert_eq!(world.deputy(&["subject", "show", name]).await.status.code(), Some(code), "{name}");
     }

@@ -11,8 +11,10 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use crate::jose::{Key, claims_of};
-use crate::process_support::{Answer, Backend, Caller, World, on_both_databases};
+use crate::definition::with_opaque_tokens;
+use crate::jose::{Key, OPAQUE, claims_of, jti_of};
+use crate::process_support::world::with_a_key_for_the_tickets_api;
+use crate::process_support::{Answer, Backend, Caller, Plan, World, on_both_databases};
 
 const CYCLES: usize = 10;
 const CLIENTS: usize = 8;
@@ -27,6 +29,17 @@ struct Issued {
     task: String,
     parent: Option<String>,
     is_task_token: bool,
+    is_bound: bool,
+}
+
+/// The tickets get opaque tokens, and agent B gets JWTs.
+fn plan() -> Plan {
+    let change = |toml| with_opaque_tokens(&with_a_key_for_the_tickets_api(toml), &["tickets"]);
+    Plan { change, ..Plan::default() }
+}
+
+fn is_task_token(token: &str) -> bool {
+    !token.starts_with(OPAQUE) && claims_of(token)["aud"] == claims_of(token)["iss"]
 }
 
 /// How far a revocation got, in the client's eyes.
@@ -169,17 +182,17 @@ impl Client {
             return Err(Over);
         }
         let token = answer.token();
-        let said = claims_of(&token);
         let task = match task {
             Some(at) => self.log.issued[at].task.clone(),
             None => answer.task(),
         };
         self.log.issued.push(Issued {
-            jti: said["jti"].as_str().expect("jti").to_owned(),
+            jti: jti_of(&token),
+            is_task_token: is_task_token(&token),
+            is_bound: answer.json["token_type"] == "DPoP",
             token,
             task,
             parent: parent.map(|at| self.log.issued[at].jti.clone()),
-            is_task_token: said["aud"] == said["iss"],
         });
         self.progress.note();
         Ok(self.log.issued.len() - 1)
@@ -253,8 +266,10 @@ async fn check(world: &World, logs: &[Log]) -> Vec<String> {
             assistant.exchange(&base, &token.token, "tickets", SCOPE).await.status == 200
         } else {
             let said = api.introspect(&base, &token.token).await;
-            let is_bound = claims_of(&token.token).get("cnf").is_some();
-            if said.is_active() && (said.json["token_type"] == "DPoP") != is_bound {
+            if said.is_active() && said.json["jti"] != token.jti.as_str() {
+                broken.push(format!("{}: its claims were lost", token.jti));
+            }
+            if said.is_active() && (said.json["token_type"] == "DPoP") != token.is_bound {
                 broken.push(format!("{}: its binding to a key was lost", token.jti));
             }
             said.is_active()
@@ -316,7 +331,7 @@ fn enough(cycle: usize) -> usize {
 
 on_both_databases! {
     async fn kill_9_under_load_loses_nothing_that_was_acknowledged(backend: Backend) {
-        let world = Arc::new(World::new(backend).await);
+        let world = Arc::new(World::of(backend, plan()).await);
         let mut revoked = 0;
         for cycle in 0..CYCLES {
             let logs = load_and_kill(&world, enough(cycle), &[]).await;

@@ -11,15 +11,17 @@ use crate::process_support::{Backend, World};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The lines of a log that tell of refusals.
-fn refusals(log: &str) -> Vec<&str> {
-    log.lines().filter(|line| line.contains("a request was refused")).collect()
+const REFUSED: &str = "a request was refused";
+
+/// The lines of a log that say this.
+pub fn lines<'a>(log: &'a str, said: &str) -> Vec<&'a str> {
+    log.lines().filter(|line| line.contains(said)).collect()
 }
 
-/// How many refusals those lines stand for: each for itself, and some for as many as they were held back.
-fn counted(log: &str) -> usize {
+/// How many requests those lines stand for: each for itself, and some for as many as they were held back.
+pub fn counted(log: &str, said: &str) -> usize {
     let of_line = |line: &str| line.rsplit_once(" count=").map_or(1, |(_, count)| count.parse().unwrap());
-    refusals(log).into_iter().map(of_line).sum()
+    lines(log, said).into_iter().map(of_line).sum()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -38,16 +40,16 @@ async fn each_refusal_has_a_line_and_those_of_one_cause_share_one_a_second() {
     let other = assistant.exchange(&base, &task, "nowhere", "tickets:search").await;
 
     let until = Instant::now() + PATIENCE;
-    while counted(&server.log()) < 31 {
+    while counted(&server.log(), REFUSED) < 31 {
         assert!(Instant::now() < until, "{}", server.log());
         sleep(Duration::from_millis(50)).await;
     }
     let log = server.log();
-    assert_eq!(counted(&log), 31, "{log}");
+    assert_eq!(counted(&log, REFUSED), 31, "{log}");
     let seconds = usize::try_from(begun.elapsed().as_secs()).unwrap();
-    assert!(refusals(&log).len() <= 2 * (seconds + 2), "{log}");
+    assert!(lines(&log, REFUSED).len() <= 2 * (seconds + 2), "{log}");
     let id = other.json["request_id"].as_str().unwrap();
-    let line = refusals(&log).into_iter().find(|line| line.contains(id)).expect("its line");
+    let line = lines(&log, REFUSED).into_iter().find(|line| line.contains(id)).expect("its line");
     for told in [
         " INFO ",
         "client.id=\"assistant\"",
@@ -96,5 +98,51 @@ async fn a_log_setting_that_is_not_known_is_refused_at_the_start() {
         assert_eq!(status.code(), Some(2), "{stderr}");
         assert!(stderr.contains(told), "{stderr}");
     }
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn words_of_policies_that_the_configuration_lacks_are_logged_at_each_load() {
+    let world = World::new(Backend::Sqlite).await;
+    let with = |policy: &str| {
+        let toml = std::fs::read_to_string(world.config()).unwrap();
+        std::fs::write(world.config(), format!("{toml}\n{policy}")).unwrap();
+    };
+    let rule = |client: &str| {
+        let permit = include_str!("../../../policies/exchange.cedar");
+        let forbid = format!("context.client == Deputy::Client::\"{client}\"");
+        let text =
+            format!("{permit}\n@id(\"no-robots\") forbid (principal, action, resource) when {{ {forbid} }};");
+        std::fs::create_dir_all(world.path("rules")).unwrap();
+        std::fs::write(world.path("rules/new"), text).unwrap();
+        std::fs::rename(world.path("rules/new"), world.path("rules/robots.cedar")).unwrap();
+    };
+    let until = async |log: &dyn Fn() -> String, said: &str| {
+        let end = Instant::now() + PATIENCE;
+        while !log().contains(said) {
+            assert!(Instant::now() < end, "{said} in {}", log());
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let named = |client: &str| format!("/rules/robots.cedar: `no-robots` names the client `{client}`");
+    let mut server = world.start().await;
+    assert!(!server.log().contains(" policy: "), "the built-in set has no such word: {}", server.log());
+
+    rule("asistant");
+    with("[policy]\ndirectory = \"rules\"\n");
+    server.signal("HUP").await;
+    until(&|| server.log(), "configuration reloaded").await;
+    assert!(server.log().contains(&named("asistant")), "{}", server.log());
+    assert!(server.log().contains("the nearest is `assistant`"), "{}", server.log());
+
+    rule("stranjer");
+    until(&|| server.log(), "the new set is in force").await;
+    until(&|| server.log(), &named("stranjer")).await;
+
+    server.stop().await;
+    rule("agent-bee");
+    let mut server = world.start().await;
+    assert!(server.log().contains(&named("agent-bee")), "{}", server.log());
+    server.stop().await;
     world.finish().await;
 }

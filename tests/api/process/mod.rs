@@ -1,5 +1,6 @@
 //! The real binary: started, spoken to, killed, restarted, and searched for what it left behind.
 
+mod alone;
 mod around;
 mod audit;
 mod chain;
@@ -7,17 +8,22 @@ mod clock;
 mod connections;
 mod crash;
 mod disk;
+mod handovers;
 mod log;
+mod mtls;
 mod nodes;
+mod opaque;
 mod operating;
 mod platform;
 mod probe;
 mod proofs;
 mod provider;
+mod questions;
 mod random_chains;
 mod record;
 mod sandbox;
 mod scale;
 mod secrets;
 mod stops;
+mod svid;
 mod verbs;

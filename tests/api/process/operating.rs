@@ -15,7 +15,7 @@ fn commands(heading: &str) -> Vec<String> {
 }
 
 /// Runs commands of the page with the directories of this world in place of those that the page names.
-fn run(world: &World, commands: &[String]) -> String {
+fn run(world: &World, commands: &[String], variables: &[(&str, &str)]) -> String {
     let data_dir = world.path("node1-data");
     let backups = world.path("backups");
     std::fs::create_dir_all(&backups).unwrap();
@@ -26,8 +26,11 @@ fn run(world: &World, commands: &[String]) -> String {
     ];
     let script = places.iter().fold(commands.join("\n"), |text, (place, here)| text.replace(place, here));
     let binary = Path::new(env!("CARGO_BIN_EXE_deputy")).parent().unwrap();
-    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
-    let done = Command::new("sh").args(["-eu", "-c", &script]).env("PATH", path).output().unwrap();
+    let postgres = std::env::var("DEPUTY_TEST_PG_BIN").unwrap_or_default();
+    let path = format!("{}:{postgres}:{}", binary.display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("sh");
+    shell.args(["-eu", "-c", &script]).env("PATH", path).envs(variables.iter().copied());
+    let done = shell.output().unwrap();
     let told = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "{script}\n{told}");
     told
@@ -44,7 +47,7 @@ async fn revives(is_left_out: impl Fn(&str) -> bool) -> bool {
         assistant.sign_in(&base, &world.id_token("ulla"), world.issuer(), "tickets:search").await.token();
     let before = assistant.exchange(&base, &task, "tickets", "tickets:search").await.token();
 
-    let told = run(&world, &commands("### SQLite, while the server runs"));
+    let told = run(&world, &commands("### SQLite, while the server runs"), &[]);
     assert_eq!(told, "ok\n", "the copy is whole");
 
     let after = assistant.exchange(&base, &task, "tickets", "tickets:search").await.token();
@@ -55,7 +58,7 @@ async fn revives(is_left_out: impl Fn(&str) -> bool) -> bool {
     assert_eq!(restore.last().map(String::as_str), Some("systemctl start deputy"));
 
     server.stop().await;
-    let told = run(&world, &restore[1..restore.len() - 1]);
+    let told = run(&world, &restore[1..restore.len() - 1], &[]);
     let mut server = world.start().await;
 
     assert!(told.contains("the audit log is whole"), "{told}");
@@ -76,4 +79,28 @@ async fn the_commands_of_the_page_copy_a_running_server_and_get_it_back_without_
     assert!(!revives(|_| false).await, "a token that was revoked after the copy is valid again");
     let is_the_fence = |command: &str| command.starts_with("deputy clock reset");
     assert!(revives(is_the_fence).await, "the line that ends everything is what prevents it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_commands_of_the_page_copy_a_postgresql_database_while_the_server_runs() {
+    if !Backend::is_postgres_there() {
+        return;
+    }
+    let world = World::new(Backend::Postgres).await;
+    let mut server = world.start().await;
+    let assistant = world.caller("assistant");
+    let task =
+        assistant.sign_in(&server.base, &world.id_token("ulla"), world.issuer(), "tickets:search").await;
+
+    let url = world.database_url();
+    let told = run(&world, &commands("### PostgreSQL"), &[("DATABASE_URL", &url)]);
+
+    assert!(told.contains("backup successfully verified"), "{told}");
+    let dump = world.path("backups/deputy.dump");
+    let pick = format!("pg_restore --data-only --table=task --file=- {}", dump.display());
+    let rows = run(&world, &[pick], &[]);
+    assert!(rows.contains(&task.task().replace('-', "")), "the task is in the copy: {rows}");
+    std::fs::remove_dir_all(world.path("backups/base")).unwrap();
+    server.stop().await;
+    world.finish().await;
 }

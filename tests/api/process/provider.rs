@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep};
 
+use super::log::{counted, lines};
+use super::probe::PATIENCE;
 use crate::definition::FETCHED;
-use crate::jose::Key;
+use crate::jose::{Key, fresh_id};
 use crate::process_support::{Backend, Plan, World, on_both_databases};
 
 /// A provider on loopback that serves its metadata and its keys, until it is stopped.
@@ -87,4 +91,60 @@ on_both_databases! {
         server.stop().await;
         world.finish().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_with_made_up_keys_of_a_known_issuer_do_not_fill_the_log_and_are_no_errors_in_it() {
+    const NOT_ANSWERED: &str = "a request was not answered";
+    let key = Key::new("provider-1");
+    let provider = Provider::start(&key).await;
+    let plan = Plan {
+        provider: provider.issuer.clone(),
+        provider_key: key.clone(),
+        provider_keys: FETCHED,
+        ..Plan::default()
+    };
+    let world = World::of(Backend::Sqlite, plan).await;
+    let mut server = world.start().await;
+    let (base, assistant) = (server.base.clone(), world.caller("assistant"));
+    let good = world.id_token("ann");
+    assert_eq!(assistant.sign_in(&base, &good, world.issuer(), "tickets:search").await.status, 200);
+    let (begun, fetched) = (Instant::now(), provider.fetches.load(Ordering::SeqCst));
+
+    let claims = crate::jose::claims_of(&good);
+    let (mut unanswered, mut kids) = (0, Vec::new());
+    for _ in 0..200 {
+        let made_up = key.named(&fresh_id());
+        let token = world.witness.saw(made_up.sign_typed("JWT", &claims));
+        let answer = assistant.sign_in(&base, &token, world.issuer(), "tickets:search").await;
+        match answer.refusal() {
+            (503, "temporarily_unavailable", _) => {
+                assert_eq!(answer.retry_after.as_deref(), Some("5"));
+                unanswered += 1;
+                kids.push(made_up.kid);
+            }
+            // The provider was asked for this one, and has no such key.
+            (400, "invalid_request", "subject_token_unacceptable") => {}
+            _ => panic!("{}", answer.text),
+        }
+    }
+
+    let until = Instant::now() + PATIENCE;
+    while counted(&server.log(), NOT_ANSWERED) < unanswered {
+        assert!(Instant::now() < until, "{}", server.log());
+        sleep(Duration::from_millis(50)).await;
+    }
+    let log = server.log();
+    let seconds = begun.elapsed().as_secs();
+    assert!(unanswered > 100, "{unanswered} of 200");
+    assert_eq!(counted(&log, NOT_ANSWERED), unanswered, "{log}");
+    assert!(lines(&log, NOT_ANSWERED).len() <= 2 * (usize::try_from(seconds).unwrap() + 2), "{log}");
+    assert!(!log.contains(" ERROR "), "{log}");
+    assert!(kids.iter().all(|kid| !log.contains(kid.as_str())), "who presents a token writes the log: {log}");
+    let asked = provider.fetches.load(Ordering::SeqCst) - fetched;
+    assert!(asked <= 2 * (usize::try_from(seconds / 5).unwrap() + 1), "{asked} fetches in {seconds} s");
+    let again = assistant.sign_in(&base, &world.id_token("bob"), world.issuer(), "tickets:search").await;
+    assert_eq!(again.status, 200, "{}", again.text);
+    server.stop().await;
+    world.finish().await;
 }

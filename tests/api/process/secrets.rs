@@ -7,9 +7,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use deputy::testing::Endpoint;
 
+use crate::definition::with_opaque_tokens;
 use crate::jose::{forged, fresh_id};
 use crate::process_support::scan::Scanner;
-use crate::process_support::{Backend, World, canary, on_both_databases};
+use crate::process_support::world::with_a_key_for_the_tickets_api;
+use crate::process_support::{Backend, Plan, World, canary, on_both_databases};
 
 /// Runs everything that handles a token or a claim, refusals and faults included.
 async fn take_every_turn(world: &World, base: &str) {
@@ -85,27 +87,38 @@ async fn take_every_turn(world: &World, base: &str) {
     assistant.revoke(base, &task).await;
 }
 
+async fn take_every_turn_and_search(world: World) {
+    let verbose = [("DEPUTY_LOG", "trace".to_owned())];
+    let mut server = world.start_node(0, &verbose).await.expect("a start");
+    let base = server.base.clone();
+
+    take_every_turn(&world, &base).await;
+
+    std::fs::write(world.path("metrics.txt"), server.metrics().await).expect("a file");
+    for (file, arguments) in [
+        ("agents.txt", &["agent", "list", "--json"][..]),
+        ("tasks.txt", &["task", "list", "--json"][..]),
+        ("rows.txt", &["audit", "list", "--limit", "1000", "--json"][..]),
+    ] {
+        let output = world.deputy(arguments).await;
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        std::fs::write(world.path(file), output.stdout).expect("a file");
+    }
+    server.kill_9().await; // the write-ahead log stays as it is
+    assert!(!server.log().is_empty(), "nothing was logged, so nothing was searched");
+    world.finish().await;
+}
+
 on_both_databases! {
     async fn no_token_and_no_personal_data_is_left_in_anything_deputy_writes(backend: Backend) {
-        let world = World::new(backend).await;
-        let verbose = [("DEPUTY_LOG", "trace".to_owned())];
-        let mut server = world.start_node(0, &verbose).await.expect("a start");
-        let base = server.base.clone();
+        take_every_turn_and_search(World::new(backend).await).await;
+    }
 
-        take_every_turn(&world, &base).await;
-
-        std::fs::write(world.path("metrics.txt"), server.metrics().await).expect("a file");
-        for (file, arguments) in [
-            ("agents.txt", &["agent", "list", "--json"][..]),
-            ("tasks.txt", &["task", "list", "--json"][..]),
-        ] {
-            let output = world.deputy(arguments).await;
-            assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-            std::fs::write(world.path(file), output.stdout).expect("a file");
-        }
-        server.kill_9().await; // the write-ahead log stays as it is
-        assert!(!server.log().is_empty(), "nothing was logged, so nothing was searched");
-        world.finish().await;
+    async fn no_opaque_token_is_left_in_anything_deputy_writes(backend: Backend) {
+        let change = |toml| with_opaque_tokens(
+            &with_a_key_for_the_tickets_api(toml), &["tickets", "agent-b", "age-agent"],
+        );
+        take_every_turn_and_search(World::of(backend, Plan { change, ..Plan::default() }).await).await;
     }
 
     async fn a_planted_leak_is_found(backend: Backend) {
@@ -134,6 +147,19 @@ on_both_databases! {
         }
         world.finish().await;
     }
+}
+
+#[test]
+fn the_scanner_finds_the_random_part_of_an_opaque_token() {
+    let bytes: Vec<u8> = (0..42).collect();
+    let token = format!("dpt_at_{}", URL_SAFE_NO_PAD.encode(&bytes));
+    let mut scanner = Scanner::default();
+    scanner.add("it", &token);
+    let hex = |part: &[u8]| part.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    for form in [hex(&bytes), hex(&bytes).to_ascii_uppercase(), token["dpt_at_".len()..].to_owned()] {
+        assert!(!scanner.search(form.as_bytes(), Path::new("it")).is_empty(), "not found: {form}");
+    }
+    assert_eq!(scanner.search(hex(&bytes[..16]).as_bytes(), Path::new("it")), [], "its `jti` is no secret");
 }
 
 #[test]

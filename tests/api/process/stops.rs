@@ -85,8 +85,31 @@ on_both_databases! {
         let answer = kill(&world, "class", "a-class-that-comes-later").await;
         assert_eq!(answer["known"], false, "{answer}");
 
-        let (code, _) = deputy(&world, &["kill", "user", "no-issuer", "--yes"]).await;
-        assert_eq!(code, 1, "a user has an issuer");
+        for (kind, name) in [
+            ("user", "no-issuer"),
+            ("user", "|no-issuer"),
+            ("session", "no-issuer"),
+            ("workload", "https://workloads.example|"),
+            ("relying-party", "|booking-app"),
+            ("agent", "assistant"),
+            ("task", "not-a-task"),
+            ("client", ""),
+            ("target", ""),
+        ] {
+            for verb in ["kill", "lift"] {
+                // No stop of a task stands that a lift could be about.
+                let (yes, is_lift_of_task) = (["--yes"], verb == "lift" && kind == "task");
+                let yes: &[&str] = if verb == "kill" { &yes } else { &[] };
+                let (code, answer) = deputy(&world, &[&[verb, kind, name], yes].concat()).await;
+                assert_eq!(code, if is_lift_of_task { 1 } else { 2 }, "{verb} {kind} `{name}`: {answer}");
+            }
+        }
+        let (code, answer) = deputy(&world, &["kill", "agent", "assistant", "--drill"]).await;
+        assert_eq!((code, &answer["error"]), (2, &json!("invalid_request")), "{answer}");
+        for (verb, name) in [("agent", "not-an-agent"), ("task", "not-a-task")] {
+            let (code, _) = deputy(&world, &[verb, "show", name]).await;
+            assert_eq!(code, 3, "the verbs about {verb}s say that there is none");
+        }
         let (code, _) = deputy(&world, &["lift", "task", "anything"]).await;
         assert_eq!(code, 1, "the end of a task is final");
         server.stop().await;

@@ -99,7 +99,7 @@ async fn the_verbs_that_administer_speak_to_the_running_server_and_say_by_exit_c
     assert_eq!(verb(&world, "task show not-a-task").await.code, 3);
     let rows = verb(&world, &format!("audit trace --task {task} --json")).await.json();
     assert!(rows["rows"].as_array().expect("rows").len() >= 2, "{rows}");
-    assert_eq!(verb(&world, "audit trace --jti not-a-jti").await.code, 1);
+    assert_eq!(verb(&world, "audit trace --jti not-a-jti").await.code, 2);
     assert_eq!(verb(&world, "audit trace").await.code, 2);
 
     let keys = verb(&world, "key list --json").await.json();

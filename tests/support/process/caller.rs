@@ -165,9 +165,13 @@ impl Caller {
 
     /// A fresh proof that the sender of a request to the token endpoint holds `key` (RFC 9449 §4.2).
     pub fn proof(&self, key: &Key) -> String {
+        self.proof_at("/token", key)
+    }
+
+    fn proof_at(&self, path: &str, key: &Key) -> String {
         let header = json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": key.jwk()});
         let claims = json!({
-            "jti": fresh_id(), "htm": "POST", "htu": format!("{}/token", self.issuer), "iat": self.witness.now(),
+            "jti": fresh_id(), "htm": "POST", "htu": format!("{}{path}", self.issuer), "iat": self.witness.now(),
         });
         self.witness.saw(key.sign_text(&header.to_string(), &claims.to_string()))
     }
@@ -191,8 +195,26 @@ impl Caller {
         form: &[(&str, &str)],
         proof: &str,
     ) -> Option<Answer> {
+        self.try_prove(base, Endpoint::Token, credential, form, proof).await
+    }
+
+    /// Revokes a token by this credential, with a proof of this key.
+    pub async fn revoke_proving(&self, base: &str, credential: Credential, token: &str, key: &Key) -> Answer {
+        let proof = self.proof_at("/revoke", key);
+        let form = [("token", token)];
+        self.try_prove(base, Endpoint::Revocation, credential, &form, &proof).await.expect("an answer")
+    }
+
+    async fn try_prove(
+        &self,
+        base: &str,
+        endpoint: Endpoint,
+        credential: Credential,
+        form: &[(&str, &str)],
+        proof: &str,
+    ) -> Option<Answer> {
         let client = Client::of_system(&self.issuer, Endpoints::of_deputy(base), &self.id, credential);
-        let mut request = client.request(Endpoint::Token, form).expect("a request");
+        let mut request = client.request(endpoint, form).expect("a request");
         request.headers_mut().insert("dpop", proof.parse().expect("a header"));
         let response = self.plain.execute(request).await.ok()?;
         let status = response.status().as_u16();

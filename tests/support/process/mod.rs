@@ -8,6 +8,7 @@ pub mod gate;
 pub mod scan;
 pub mod second;
 pub mod server;
+pub mod terminal;
 pub mod world;
 
 pub use caller::{Answer, Caller};

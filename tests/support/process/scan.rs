@@ -45,6 +45,17 @@ impl Scanner {
             forms.extend(parts.next().map(|part| ("payload", part.to_owned())));
             forms.extend(parts.next().map(|part| ("signature", part.to_owned())));
         }
+        // What is before it in an opaque token is its `jti`, which is in the records.
+        if let Some(encoded) = secret.strip_prefix("dpt_at_").filter(|encoded| encoded.len() == 56) {
+            let part = &encoded[24..];
+            let bytes = URL_SAFE_NO_PAD.decode(part).expect("base64url");
+            forms.push(("random part", part.to_owned()));
+            forms.push(("random part, hex", bytes.iter().map(|byte| format!("{byte:02x}")).collect()));
+            forms.push((
+                "random part, upper-case hex",
+                bytes.iter().map(|byte| format!("{byte:02X}")).collect(),
+            ));
+        }
         forms.sort_by(|a, b| a.1.cmp(&b.1));
         forms.dedup_by(|a, b| a.1 == b.1);
         for (form, text) in forms {

@@ -59,7 +59,7 @@ impl Default for Plan {
 }
 
 /// The callers of these tests all authenticate by `private_key_jwt`.
-fn with_a_key_for_the_tickets_api(toml: String) -> String {
+pub fn with_a_key_for_the_tickets_api(toml: String) -> String {
     let secret = "authentication = \"client_secret_basic\"\nallow_secret = true\nsecret_file = \"secrets/tickets-api\"";
     replaced(&toml, secret, "jwks_file = \"clients/tickets-api.json\"\ngrants = []")
 }

@@ -7,6 +7,7 @@
 
 mod algorithms;
 mod answer;
+mod certificates;
 mod inside;
 mod provider;
 mod setup;
@@ -18,11 +19,12 @@ use deputy::testing::{Config, ManualClock, Server};
 use serde_json::Value;
 
 pub use crate::definition::secret_of;
-pub use crate::jose::{Key, claims_of, header_of};
+pub use crate::jose::{Key, OPAQUE, claims_of, header_of, jti_of};
 pub use crate::ports::free_port;
 use crate::scan::Scanner;
 pub use algorithms::{OtherKey, hmac_signed, unsigned};
 pub use answer::Answer;
+pub use certificates::{Authority, Certified, named};
 pub use provider::Provider;
 pub use setup::Setup;
 pub use tokens::{Jwt, Request};
@@ -108,7 +110,8 @@ impl World {
     /// recognised are left out.
     fn saw(&self, token: &str) {
         let parts: Vec<&str> = token.split('.').collect();
-        if parts.len() == 3 && parts.iter().all(|part| part.len() >= 20) {
+        let is_jwt = parts.len() == 3 && parts.iter().all(|part| part.len() >= 20);
+        if is_jwt || (token.starts_with(OPAQUE) && token.len() == 63) {
             self.seen.lock().unwrap().insert(token.to_owned());
         }
     }

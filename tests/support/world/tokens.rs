@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
+use super::certificates::Certified;
 use super::{ACCESS_TOKEN_TYPE, ASSERTION_TYPE, GRANT_TYPE, ID_TOKEN_TYPE, JWT_TYPE, World};
 use crate::definition::{WORKLOADS, secret_of};
 use crate::jose::Key;
@@ -166,6 +167,7 @@ impl World {
             parameters: Vec::new(),
             headers: Vec::new(),
             body: None,
+            http: self.http.clone(),
         }
     }
 }
@@ -187,6 +189,7 @@ pub struct Request<'a> {
     parameters: Vec<(String, String)>,
     headers: Vec<(String, Vec<u8>)>,
     body: Option<(String, Vec<u8>)>,
+    http: reqwest::Client,
 }
 
 impl Request<'_> {
@@ -272,6 +275,18 @@ impl Request<'_> {
         self
     }
 
+    /// Sends it over mutual TLS with this certificate, or with none.
+    pub fn over_mtls(mut self, certified: Option<&Certified>) -> Self {
+        self.http = certified.map_or_else(|| self.world.http.clone(), |one| self.world.presenting(one));
+        let base = self.world.mtls_base();
+        self.at(&base)
+    }
+
+    /// Authenticates by the certificate that it is sent with, as this client (RFC 8705 §2).
+    pub fn by_certificate(self, client: &str, certified: &Certified) -> Self {
+        self.anonymous().set("client_id", client).over_mtls(Some(certified))
+    }
+
     /// Puts this into the path, a query for instance.
     pub fn path(mut self, path: &str) -> Self {
         self.path = path.to_owned();
@@ -292,7 +307,7 @@ impl Request<'_> {
     /// Sends it.
     pub async fn send(self) -> Answer {
         let url = format!("{}{}", self.base, self.path);
-        let mut builder = self.world.http.request(self.method.clone(), url);
+        let mut builder = self.http.request(self.method.clone(), url);
         for (name, value) in &self.headers {
             builder = builder.header(name.as_str(), value.as_slice());
         }
@@ -304,7 +319,8 @@ impl Request<'_> {
             builder = builder.header("Content-Type", content_type).body(body);
         }
         let answer = Answer::read(builder.send().await.unwrap()).await;
-        let sent = ["subject_token", "actor_token", "client_assertion", "token"].map(|name| self.value(name));
+        let sent = ["subject_token", "actor_token", "client_assertion", "assertion", "token"];
+        let sent = sent.map(|name| self.value(name));
         let given = answer.body["access_token"].as_str();
         sent.into_iter().flatten().chain(given).for_each(|token| self.world.saw(token));
         answer

@@ -104,3 +104,12 @@ async fn a_token_that_is_bound_to_no_key_is_shown_as_a_bearer_token_only() {
     let refused = world.search(Access::Bound { token: &holder.token, proof: &proof }).await;
     assert_eq!(refused, (401, "invalid_token".to_owned()));
 }
+
+#[actix_web::test]
+async fn a_token_that_is_bound_to_a_certificate_is_refused_where_none_is_asked_for() {
+    let world = world();
+    let mut claims = world.claims("tickets:search");
+    claims["cnf"] = json!({ "x5t#S256": "A".repeat(43) });
+    let token = world.token("at+jwt", &claims);
+    assert_eq!(world.search(Access::Bearer(&token)).await, (401, "invalid_token".to_owned()));
+}

@@ -8,12 +8,13 @@ use crate::base::time::{Lifetime, Timestamp};
 use crate::decision::{FirstHop, Origin, Permit, Proposal, Terms};
 use crate::delegation::plan::{Asking, TaskPlan, plan};
 use crate::delegation::record::{
-    Agent, AgentState, Build, Delegation, Grounds, Login, LoginFacts, Provenance, Subject, Task, TokenKind,
+    Agent, AgentState, Behalf, Behind, Build, Delegation, Delegator, Grounds, Login, LoginFacts, Provenance,
+    SignedIn, Subject, Task, TokenForm, TokenKind,
 };
 use crate::delegation::stops::StopNumber;
 use crate::issuance::{SealedAnswerRow, SignedToken};
 use crate::oauth::{
-    AgentId, ClientId, Issuer, Jti, LoginId, Scope, ScopeToken, SubjectRef, TargetId, TaskId,
+    AgentId, ClientId, Issuer, Jti, LoginId, PresentedAs, Scope, ScopeToken, SubjectRef, TargetId, TaskId,
 };
 use crate::registry::AgentLifetime;
 use crate::store::Store;
@@ -67,13 +68,10 @@ impl World {
         let subject = self.subject(sign_in);
         let hop = FirstHop {
             plan,
-            task: self.task(task, &subject, (actor, sign_in.session), expires_at),
-            login: Login {
-                id: login,
-                task,
-                facts: Arc::clone(&facts),
-                as_of: StopNumber::default(),
-                ends_at: expires_at,
+            task: self.task(task, Delegator::User(subject.reference), (actor, sign_in.session), expires_at),
+            user: SignedIn {
+                login: Login { id: login, task, facts, as_of: StopNumber::default(), ends_at: expires_at },
+                subject,
             },
             begins_until: sign_in.begins_until,
             lacks_nonce: false,
@@ -100,13 +98,10 @@ impl World {
                 expires_at,
             },
             client: actor.client.clone(),
-            has_actor_token: true,
+            agent_presented_as: PresentedAs::Actor,
             credential_at: None,
             actor: actor.clone(),
-            subject,
             task,
-            login,
-            facts,
             grounds: Grounds::default(),
             origin: Origin::FirstHop(Box::new(hop)),
             pin: None,
@@ -122,20 +117,78 @@ impl World {
         self.signed(terms, answers)
     }
 
+    /// What an agent asks for itself: the task token of a task of its own, or a token about it.
+    pub(crate) fn alone(&self, actor: &Agent, begins_task: bool) -> Entry {
+        let jti = Jti::new(self.id());
+        let expires_at = self.now().plus(Lifetime::from_seconds(if begins_task { 3600 } else { 300 }));
+        let task = begins_task.then(|| {
+            let task = self.task(TaskId::new(self.id()), Delegator::Agent, (actor, None), expires_at);
+            Box::new(task)
+        });
+        let (kind, target) = match &task {
+            Some(_) => (TokenKind::Task, "https://deputy.example"),
+            None => (TokenKind::Agent, "tickets"),
+        };
+        let terms = Terms {
+            jti,
+            proposal: Proposal {
+                kind,
+                target: TargetId::new(target),
+                target_config: None,
+                scope: Scope::parse("tickets:search").unwrap(),
+                answer: None,
+                chain: Vec::new(),
+                classes: vec![actor.class.clone()],
+                ancestors: Vec::new(),
+                onward_from: None,
+                accepted_from: None,
+                brings_in: None,
+                bound_to: None,
+                issued_at: self.now(),
+                expires_at,
+            },
+            client: actor.client.clone(),
+            agent_presented_as: PresentedAs::Grant,
+            credential_at: None,
+            actor: actor.clone(),
+            task: task.as_ref().map_or_else(|| TaskId::new(jti.uuid()), |task| task.id),
+            grounds: Grounds::default(),
+            origin: Origin::Agent { task },
+            pin: None,
+            quotas: None,
+            answer: None,
+            answers: Vec::new(),
+        };
+        self.signed(terms, Vec::new())
+    }
+
     /// A later hop from a token, by its own actor or by one more.
     pub(crate) fn later(&self, from: &Delegation, actor: &Agent) -> Entry {
         let mut ancestors = from.ancestors.clone();
         ancestors.push(from.jti);
         let mut chain = from.chain.clone();
-        if chain.first() != Some(&actor.id) {
+        if from.holder() != Some(&actor.id) {
             chain.insert(0, actor.id.clone());
         }
         let mut classes = from.classes.clone();
-        if classes.len() < chain.len() {
+        if chain.len() > from.chain.len() {
             classes.insert(0, actor.class.clone());
         }
-        // Of a later hop the store reads the user and the facts of the login again.
-        let sign_in = self.sign_in("ulla");
+        let behind = match &from.behalf {
+            Behalf::Agent(agent) => Behind::Agent(agent.clone()),
+            // The store reads the user and the facts of the login again.
+            Behalf::User(login) => {
+                let sign_in = self.sign_in("ulla");
+                let login = Login {
+                    id: *login,
+                    task: from.task,
+                    facts: Arc::new(facts_of(&sign_in)),
+                    as_of: StopNumber::default(),
+                    ends_at: from.expires_at,
+                };
+                Behind::user(self.subject(&sign_in), login)
+            }
+        };
         let terms = Terms {
             jti: Jti::new(self.id()),
             proposal: Proposal {
@@ -155,15 +208,12 @@ impl World {
                 expires_at: from.expires_at.min(self.now().plus(Lifetime::from_seconds(300))),
             },
             client: actor.client.clone(),
-            has_actor_token: true,
+            agent_presented_as: PresentedAs::Actor,
             credential_at: None,
             actor: actor.clone(),
-            subject: self.subject(&sign_in),
             task: from.task,
-            login: from.login,
-            facts: Arc::new(facts_of(&sign_in)),
             grounds: Grounds::default(),
-            origin: Origin::Later { parent: from.jti, is_accepted: false },
+            origin: Origin::Later { parent: from.jti, behind, is_accepted: false },
             pin: None,
             quotas: None,
             answer: None,
@@ -179,13 +229,18 @@ impl World {
             who.client = terms.client.clone();
             who.agent = Some(terms.actor.id.clone());
             who.chain.clone_from(&terms.proposal.chain);
-            (who.task, who.login) = (Some(terms.task), Some(terms.login));
+            (who.task, who.login) = (Some(terms.task), terms.behalf().login());
             if let Origin::Later { parent, .. } = &terms.origin {
                 who.parent = Some(*parent);
             }
         });
         let permit = Permit::for_tests(terms);
-        let token = SignedToken::for_tests(permit, KID.to_owned(), self.fresh_hash(), answers);
+        let token = SignedToken::for_tests(
+            permit,
+            TokenForm::Jwt { kid: KID.to_owned() },
+            self.fresh_hash(),
+            answers,
+        );
         let mut entry = self.entry(Change::Issue(Box::new(token), 0));
         entry.told = Some(told);
         entry
@@ -217,7 +272,7 @@ impl World {
     fn task(
         &self,
         id: TaskId,
-        subject: &Subject,
+        delegator: Delegator,
         (actor, session): (&Agent, Option<[u8; 32]>),
         expires_at: Timestamp,
     ) -> Task {
@@ -225,7 +280,7 @@ impl World {
             id,
             client: actor.client.clone(),
             agent: actor.id.clone(),
-            subject: subject.reference,
+            delegator,
             session,
             is_found_by_session: session.is_some(),
             purpose: None,

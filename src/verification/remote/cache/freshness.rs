@@ -42,7 +42,7 @@ impl Verifier {
             providers.map(|party| ("identity_provider", &party.issuer, &party.keys, &party.reach));
         let platforms = config.registry.workload_issuers.values();
         let platforms = platforms.map(|party| ("workload_issuer", &party.issuer, &party.keys, &party.reach));
-        let remote = providers.chain(platforms).filter(|(.., keys, _)| !matches!(keys, KeySource::File(_)));
+        let remote = providers.chain(platforms).filter(|(.., keys, _)| keys.file().is_none());
         remote.filter_map(|party| self.keys_of(party, config, now)).collect()
     }
 

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{FOR_EVER, KeyFault};
+use super::sought::Sought;
+use super::{FOR_EVER, KeyFault, KeysUnknown};
 use crate::base::time::{Lifetime, Timestamp};
 use crate::jose::{Header, KeySet, PublicKey};
 
@@ -36,25 +37,26 @@ pub(super) struct Good {
 }
 
 impl Known {
-    /// The key that fits `header`.
-    pub(super) fn key(
+    /// What is sought.
+    pub(super) fn get<S: Sought>(
         &self,
         stale: Lifetime,
-        header: &Header,
+        sought: &S,
         now: Timestamp,
-    ) -> Result<PublicKey, KeyFault> {
+    ) -> Result<S::Found, KeyFault> {
         let fault = || {
             let fault = self.asked.as_ref().and_then(|(_, fault)| fault.clone());
-            KeyFault::Unavailable(fault.unwrap_or_else(|| "never fetched".to_owned()))
+            let fault = fault.unwrap_or_else(|| "never fetched".to_owned());
+            KeyFault::Unavailable(KeysUnknown::NotHad(fault))
         };
         let good = self.usable(stale, now).ok_or_else(fault)?;
-        match good.keys.choose(header) {
-            Some(key) => Ok(key.clone()),
+        match sought.find(&good.keys) {
+            Some(found) => Ok(found),
             // Nobody knows whether it is a new one.
             None if self.has_failed() => Err(fault()),
-            None if good.is_fetched() && !self.has_answered(header, now) => Err(KeyFault::Unavailable(
-                format!("{}; asking again in {} s", unknown(header), self.seconds_of_pause(now)),
-            )),
+            None if good.is_fetched() && !self.has_answered(sought, now) => {
+                Err(KeyFault::Unavailable(KeysUnknown::NotAskedAgain))
+            }
             None => Err(KeyFault::Unknown),
         }
     }
@@ -70,31 +72,35 @@ impl Known {
         self.usable(stale, now)?.keys.choose(header).filter(|found| !found.is_same(key)).cloned()
     }
 
-    /// Whether the source should be asked now.
-    pub(super) fn wants_look(&self, stale: Lifetime, header: &Header, now: Timestamp) -> bool {
-        match self.usable(stale, now) {
-            None => !self.is_down(now),
-            Some(good) if now >= good.fresh_until || now < good.had_at => !self.is_down(now),
-            Some(good) => good.keys.choose(header).is_none() && self.may_look_for(header, now),
-        }
+    /// Whether the source should be asked now, by somebody who needs this key.
+    pub(super) fn wants_look(&self, stale: Lifetime, sought: &impl Sought, now: Timestamp) -> bool {
+        self.wants_renewal(stale, now)
+            || self.usable(stale, now).is_some_and(|good| sought.find(&good.keys).is_none())
+                && self.may_look_for(sought, now)
+    }
+
+    /// Whether the source should be asked now, whoever needs which key.
+    pub(super) fn wants_renewal(&self, stale: Lifetime, now: Timestamp) -> bool {
+        let is_fresh = |good: &Good| (good.had_at..good.fresh_until).contains(&now);
+        !self.usable(stale, now).is_some_and(is_fresh) && !self.is_down(now)
     }
 
     /// Whether the source may be asked for a key that is not known: it can be asked, and was not just now, and not for
     /// this key a short time ago.
-    pub(super) fn may_look_for(&self, header: &Header, now: Timestamp) -> bool {
+    pub(super) fn may_look_for(&self, sought: &impl Sought, now: Timestamp) -> bool {
         self.good.as_ref().is_none_or(Good::is_fetched)
             && !self.is_down(now)
             && !self.was_asked_within(SOURCE_PAUSE, now)
-            && !self.has_missed(header, now)
+            && !self.has_missed(sought, now)
     }
 
     /// Notes that a look did not find the key.
-    pub(super) fn miss(&mut self, header: &Header, now: Timestamp) {
+    pub(super) fn miss(&mut self, sought: &impl Sought, now: Timestamp) {
         self.missed.retain(|_, at| (0..UNKNOWN_KID_PAUSE.millis()).contains(&now.millis_since(*at)));
         if self.missed.len() >= MAX_MISSED {
             self.missed.clear();
         }
-        self.missed.insert(header.kid.clone(), now);
+        self.missed.insert(sought.name(), now);
     }
 
     /// The set, where it is not older than `stale` allows.
@@ -102,9 +108,9 @@ impl Known {
         self.good.as_ref().filter(|good| now < good.had_at.plus(stale).max(good.fresh_until))
     }
 
-    /// Whether a key is known that fits `header`.
-    pub(super) fn has_key(&self, stale: Lifetime, header: &Header, now: Timestamp) -> bool {
-        self.usable(stale, now).is_some_and(|good| good.keys.choose(header).is_some())
+    /// Whether it is known.
+    pub(super) fn has(&self, stale: Lifetime, sought: &impl Sought, now: Timestamp) -> bool {
+        self.usable(stale, now).is_some_and(|good| sought.find(&good.keys).is_some())
     }
 
     /// Whether the source was asked less than `pause` ago. A clock set back counts as long ago.
@@ -113,14 +119,14 @@ impl Known {
     }
 
     /// Whether a look for this key found, less than its pause ago, that there is none.
-    fn has_missed(&self, header: &Header, now: Timestamp) -> bool {
+    fn has_missed(&self, sought: &impl Sought, now: Timestamp) -> bool {
         let within = 0..UNKNOWN_KID_PAUSE.millis();
-        self.missed.get(&header.kid).is_some_and(|at| within.contains(&now.millis_since(*at)))
+        self.missed.get(&sought.name()).is_some_and(|at| within.contains(&now.millis_since(*at)))
     }
 
     /// Whether the source has said that it has no such key: a look for it was made, or any look since `now`.
-    fn has_answered(&self, header: &Header, now: Timestamp) -> bool {
-        self.has_missed(header, now) || self.asked.as_ref().is_some_and(|(at, _)| *at >= now)
+    fn has_answered(&self, sought: &impl Sought, now: Timestamp) -> bool {
+        self.has_missed(sought, now) || self.asked.as_ref().is_some_and(|(at, _)| *at >= now)
     }
 
     pub(super) fn has_failed(&self) -> bool {
@@ -131,25 +137,11 @@ impl Known {
     fn is_down(&self, now: Timestamp) -> bool {
         self.has_failed() && self.was_asked_within(FAILURE_PAUSE, now)
     }
-
-    /// In how many seconds the source may be asked again for a key that it was not asked for.
-    fn seconds_of_pause(&self, now: Timestamp) -> u64 {
-        let passed = self.asked.as_ref().map_or(0, |(at, _)| now.millis_since(*at));
-        (SOURCE_PAUSE.millis() - passed).max(0).unsigned_abs().div_ceil(1000)
-    }
 }
 
 impl Good {
     /// Whether it came from a URL, which can be asked again, and not from a file.
     fn is_fetched(&self) -> bool {
         self.fresh_until != FOR_EVER
-    }
-}
-
-/// The key of a header, for the log. The presenter of a token chooses its `kid`.
-pub(super) fn unknown(header: &Header) -> String {
-    match &header.kid {
-        Some(kid) => format!("unknown key `{}`", kid.escape_debug()),
-        None => format!("no single key for a token without `kid` ({})", header.algorithm.as_str()),
     }
 }

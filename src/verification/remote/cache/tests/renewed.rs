@@ -7,7 +7,7 @@ use crate::jose::UnverifiedToken;
 async fn verified(world: &World, key: &SigningKey, seconds: i64) -> Result<(), JoseError> {
     let token = key.sign_compact(&key.header_segment("JWT"), b"{}").unwrap();
     let token = UnverifiedToken::scan(&token).unwrap();
-    let known = world.cache.key(world.spec(), token.header(), at(seconds)).await.expect("a key of this name");
+    let known = world.cache.get(world.spec(), token.header(), at(seconds)).await.expect("a key of this name");
     world.cache.verify(world.spec(), &token, &known, at(seconds)).await.map(drop)
 }
 
