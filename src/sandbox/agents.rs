@@ -14,7 +14,7 @@ use super::wire::{Access, Call, Wire};
 use crate::base::entropy::Entropy;
 use crate::base::time::Clock;
 use crate::jose::{Algorithm, SigningKey};
-use crate::sdk::{Client, Credential, Endpoints, Exchange};
+use crate::sdk::{Client, ClientKey, Credential, Endpoints, Exchange};
 
 pub use age::{AgeAgent, ROLE, routes as age_agent_routes};
 pub use assistant::{Assistant, routes as assistant_routes};
@@ -107,6 +107,13 @@ pub struct Pods {
     pub entropy: Arc<dyn Entropy>,
 }
 
+/// An agent in its pod that acts for itself: by which client it asks for what is its own, and by which it exchanges that.
+/// Both have the token of the pod, and prove the same key.
+pub struct Job {
+    pub asks: DeputyClient,
+    pub deputy: DeputyClient,
+}
+
 /// An agent in its pod.
 pub struct Agent {
     pub deputy: DeputyClient,
@@ -126,11 +133,32 @@ impl Pods {
     /// client id: the class of the pod lists one client.
     pub fn holder_of(&self, pod_token: &str, party: &'static str) -> anyhow::Result<DeputyClient> {
         let key = SigningKey::generate(Algorithm::ES256)?;
-        let credential = Credential::Platform(pod_token.into());
+        let thumbprint = key.kid().to_owned();
+        Ok(self.client_of(Credential::Platform(pod_token.into()), party, (key.into(), thumbprint)))
+    }
+
+    /// Starts an agent of this party that acts for itself, in a new pod of the service account.
+    pub async fn start_job(&self, party: &'static str, account: &str) -> anyhow::Result<Job> {
+        let pod_token = self.launcher.start(party, account).await?;
+        let key = SigningKey::generate(Algorithm::ES256)?;
+        let thumbprint = key.kid().to_owned();
+        let key = ClientKey::from(key);
+        let client = |credential| self.client_of(credential, party, (key.clone(), thumbprint.clone()));
+        Ok(Job {
+            asks: client(Credential::PlatformAsGrant(pod_token.as_str().into())),
+            deputy: client(Credential::Platform(pod_token.as_str().into())),
+        })
+    }
+
+    fn client_of(
+        &self,
+        credential: Credential,
+        party: &'static str,
+        (key, thumbprint): (ClientKey, String),
+    ) -> DeputyClient {
         let endpoints = Endpoints::of_deputy(&self.issuer);
         let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
-        let thumbprint = key.kid().to_owned();
         let client = Client::new(&self.issuer, endpoints, "", credential, clock, entropy).proving(key);
-        Ok(DeputyClient { wire: self.launcher.wire.of(party), client, thumbprint })
+        DeputyClient { wire: self.launcher.wire.of(party), client, thumbprint }
     }
 }

@@ -1,9 +1,11 @@
 //! An agent brings in another that nobody configured: it hands over a part of its task, and the other accepts by its own
 //! credential.
 
+use anyhow::Context as _;
 use serde_json::Value;
 
 use super::evidence::{Grant, HANDOVER, granted};
+use super::provider::PHISHING_RESISTANT;
 use super::stage::Stage;
 use super::step::{Part, Step};
 use super::story::ALICE;
@@ -14,13 +16,15 @@ pub const CARRY: &str = "ticket:carry";
 /// Where it is good.
 pub const DESK: &str = "courier-desk";
 
-fn part(id: &str, title: &str) -> Step {
+pub(super) fn part(id: &str, title: &str) -> Step {
     Step::new(Part::Agents, id, title)
 }
 
 /// Plays it, as far as it goes: what comes out otherwise than it should is told in its step.
 pub async fn play(stage: &mut Stage) -> anyhow::Result<()> {
-    let task_token = stage.new_task(CARRY).await?;
+    let id_token = stage.sign_in(PHISHING_RESISTANT).await?;
+    let begun = stage.assistant.begin_task(&id_token, CARRY, "Carry the ticket to Alice").await?;
+    let task_token = begun.token().context("no task token")?.to_owned();
     let issuer = stage.issuer.clone();
     let call = stage.assistant.deputy.hand_over(&task_token, CARRY, "class:courier", None).await?;
     stage.tape.take();
