@@ -4,13 +4,15 @@
 //! an age-verification agent, each on a loopback port of its own and speaking HTTP to the others. Nothing
 //! here is reachable from `serve`: only the command line starts it.
 //!
-//! [`stage`] starts everybody, [`story`] and [`drills`] play, [`limits`] tries what Deputy does not prevent,
+//! [`stage`] starts everybody, [`story`], [`handover`], [`job`] and [`drills`] play, [`limits`] tries what Deputy does not prevent,
 //! [`evidence`] checks each step against what it should be, and [`narrator`] tells it at the [`pace`] of the viewer.
 
 mod agents;
 mod directory;
 mod drills;
 mod evidence;
+mod handover;
+mod job;
 mod limits;
 mod narrator;
 mod pace;
@@ -93,6 +95,11 @@ async fn play(stage: &mut Stage, options: &Options) -> anyhow::Result<()> {
     stage.is_quiet = false;
     match leftovers {
         Some(leftovers) => {
+            if options.drill.is_none() {
+                handover::play(stage).await?;
+                job::play(stage).await?;
+                stage.sum_up(Part::Agents, "Agents that bring in others, and act for themselves");
+            }
             drills::play(stage, &leftovers, options.drill).await?;
             stage.sum_up(Part::Drill, "The drills");
             if options.drill.is_none() {

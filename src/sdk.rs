@@ -12,7 +12,7 @@ mod transport;
 
 pub use answer::{Error, Introspection, Issued, Refusal};
 pub use assertion::{ASSERTION_SECONDS, sign_assertion};
-pub use client::{Client, Credential, Endpoint, Endpoints, Exchange};
+pub use client::{Client, ClientKey, Credential, Endpoint, Endpoints, Exchange};
 pub use decoded::Decoded;
 pub use transport::{Http, HttpOptions, Response, Transport, Unreachable};
 

@@ -29,6 +29,7 @@ words! {
         TooDeep => "chain-too-deep",
         StolenTaskToken => "stolen-task-token",
         StolenPodToken => "stolen-pod-token",
+        StolenHandover => "stolen-handover",
         Replay => "replay",
         Revocation => "revocation",
         PolicyDenies => "policy-denies",
@@ -57,6 +58,7 @@ impl Drill {
             Self::TooDeep => "a chain too deep (courier after courier)",
             Self::StolenTaskToken => "a stolen task token in another pod",
             Self::StolenPodToken => "a stolen pod token without the key of its agent",
+            Self::StolenHandover => "a stolen handover",
             Self::Replay => "replay after the task ended",
             Self::Revocation => "revocation while the token is in use",
             Self::PolicyDenies => "a rule of the operator's denies a booking",
@@ -88,6 +90,9 @@ impl Drill {
                 "Somebody copied every file of the assistant's pod, the token of the pod among them. The key of the \
                  assistant is in no file."
             }
+            Self::StolenHandover => {
+                "The assistant hands a courier's work over, and somebody reads the handover on its way."
+            }
             Self::Replay => "The task of the story is over. What belonged to it is presented once more.",
             Self::Revocation => "A search token is revoked while four callers use it.",
             Self::PolicyDenies => "The operator writes a rule while Deputy runs.",
@@ -118,6 +123,7 @@ impl Drill {
             Self::TooDeep => too_deep(stage).await,
             Self::StolenTaskToken => theft::task_token(stage).await,
             Self::StolenPodToken => theft::pod_token(stage).await,
+            Self::StolenHandover => theft::handover(stage).await,
             Self::Replay => replay(stage, leftovers).await,
             Self::Revocation => flight::play(stage).await,
             Self::PolicyDenies => rule::play(stage).await,

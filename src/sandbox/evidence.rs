@@ -34,11 +34,16 @@ pub struct Grant<'a> {
     pub kind: &'a str,
     pub audience: &'a str,
     pub scope: &'a str,
+    /// The name of the party behind it.
+    pub behind: &'a str,
     /// Names of the agents, current actor first. One never met before is learnt.
     pub chain: &'a [&'a str],
     /// Greatest life in seconds.
     pub seconds: i64,
 }
+
+/// The `typ` of a handover.
+pub const HANDOVER: &str = "handover+jwt";
 
 /// `act.sub` of every level, current actor first (RFC 8693 §4.1).
 pub fn chain_of(token: &Decoded) -> Vec<String> {
@@ -80,8 +85,13 @@ pub async fn granted(
     step.expect("scope", grant.scope, token.text("scope"));
     step.expect("act", grant.chain.join(" < "), named.join(" < "));
     let bound_to = token.claims.pointer("/cnf/jkt").cloned().unwrap_or_default();
-    step.expect("bound to the key that the agent proved", call.proof_by.clone(), bound_to);
-    step.expect("token_type", "DPoP", call.text("token_type"));
+    if grant.kind == HANDOVER {
+        step.expect("not bound to the giver's key", Value::Null, bound_to);
+        step.expect("token_type", "N_A", call.text("token_type"));
+    } else {
+        step.expect("bound to the key that the agent proved", call.proof_by.clone(), bound_to);
+        step.expect("token_type", "DPoP", call.text("token_type"));
+    }
     step.expect_that(&format!("at most {} s", grant.seconds), (1..=grant.seconds).contains(&lives), lives);
     step.expect_that("no birthdate", !has_birthdate(call, &token), "there is one");
     let of_row =
@@ -95,11 +105,15 @@ pub async fn granted(
 
     let (kind, at) = match grant.kind {
         "task+jwt" => ("a task token", "Deputy"),
+        HANDOVER => ("a handover", "Deputy"),
         _ => ("an access token", grant.audience),
     };
     let may = format!("good at: {at}; may: {}; {lives}\u{a0}s", grant.scope);
-    step.means = Some(format!("for Alice; acts: {}; {may}", named.join(", asked by ")));
-    let who = grant.chain.first().copied().unwrap_or_default().to_owned();
+    step.means = Some(match &named[..] {
+        [] => format!("about {} itself; {may}", grant.behind),
+        actors => format!("for {}; acts: {}; {may}", grant.behind, actors.join(", asked by ")),
+    });
+    let who = grant.chain.first().copied().unwrap_or(grant.behind).to_owned();
     step.granted = Some(Granted { who, what: format!("{kind}; {may}") });
     step.token = Some(token);
     Ok(())

@@ -12,6 +12,9 @@ use crate::config::ADMIN_SOCKET;
 use crate::policy::PolicySet;
 use crate::sdk::Decoded;
 
+/// The events of requests for tokens.
+const TOKEN_EVENTS: [&str; 3] = ["exchange", "handover", "accept"];
+
 /// A way to Deputy's admin socket, and to the policies in force.
 pub struct Records {
     http: reqwest::Client,
@@ -39,12 +42,16 @@ impl Records {
 
     /// The audit row of a request: of the token it issued or revoked, or of the request id in its refusal.
     pub async fn row_of(&self, call: &Call) -> anyhow::Result<Option<Value>> {
-        let event = if call.path == "/revoke" { "revocation" } else { "exchange" };
-        self.row_of_event(call, event).await
+        let events = if call.path == "/revoke" { &["revocation"][..] } else { &TOKEN_EVENTS };
+        self.row_among(call, events).await
     }
 
     /// The audit row of this event that a request left.
     pub async fn row_of_event(&self, call: &Call, event: &str) -> anyhow::Result<Option<Value>> {
+        self.row_among(call, &[event]).await
+    }
+
+    async fn row_among(&self, call: &Call, events: &[&str]) -> anyhow::Result<Option<Value>> {
         let presented =
             || call.params.iter().find(|(name, _)| name == "token").map(|(_, token)| token.as_str());
         let jti =
@@ -57,7 +64,10 @@ impl Records {
         let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let answer = self.get("/audit/trace", &query).await?;
         let rows = answer.get("rows").and_then(Value::as_array).cloned().unwrap_or_default();
-        let of_event = |row: &&Value| row.pointer("/row/event").and_then(Value::as_str) == Some(event);
+        let of_event = |row: &&Value| {
+            let event = row.pointer("/row/event").and_then(Value::as_str);
+            event.is_some_and(|event| events.contains(&event))
+        };
         Ok(rows.iter().rev().find(of_event).and_then(|stored| stored.get("row").cloned()))
     }
 

@@ -33,6 +33,8 @@ pub async fn welcome(stage: &mut Stage) {
         term("Alice", "the user. She signs in at her identity provider"),
         term("the assistant", "an AI agent that books for Alice. It never becomes Alice"),
         term("the age agent", "a second agent, started to answer one question: is she over 18?"),
+        term("the couriers", "agents that other agents bring in"),
+        term("the nightly job", "an agent with no user behind it"),
         term("the tickets API", "sells to those whose tokens it can verify"),
         term("Deputy", "turns one login into small tokens, and records each"),
         text(&at),
@@ -55,7 +57,8 @@ pub async fn welcome(stage: &mut Stage) {
 
 /// Says in short who was granted what, and which rule refused the rest.
 pub fn recapitulate(stage: &Stage) {
-    let mut lines = vec![(Some("Alice"), "the user. Every token is for her (sub)".to_owned())];
+    let of_alice = "the user. Every token is for her (sub), except those of the nightly job and its courier";
+    let mut lines = vec![(Some("Alice"), of_alice.to_owned())];
     lines.extend(stage.told.grants());
     let denials = stage.told.denials().map(|denial| (Some("-"), denial));
     stage.narrator.say("In short: who was granted what", &lines);

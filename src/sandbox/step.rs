@@ -11,13 +11,15 @@ use crate::sdk::Decoded;
 pub enum Part {
     #[default]
     Story,
+    /// How agents bring in other agents, and act for themselves.
+    Agents,
     Drill,
     /// What Deputy does not enforce.
     Limits,
 }
 
 impl Part {
-    pub const ALL: [Self; 3] = [Self::Story, Self::Drill, Self::Limits];
+    pub const ALL: [Self; 4] = [Self::Story, Self::Agents, Self::Drill, Self::Limits];
 }
 
 /// A token that was granted, in words.

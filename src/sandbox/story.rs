@@ -10,6 +10,8 @@ use super::tickets::TARGET;
 use super::wire::Call;
 use crate::sdk::Decoded;
 
+/// The user.
+pub const ALICE: &str = "Alice";
 /// What Alice lets the assistant do.
 pub const SCOPE: &str = "age_over_18 tickets:book tickets:search";
 pub const PURPOSE: &str = "Book one ticket for Friday, 40 EUR at most";
@@ -63,7 +65,7 @@ async fn sign_in(stage: &mut Stage) -> anyhow::Result<Option<String>> {
     step.token = id_token.as_deref().and_then(Decoded::read);
     step.call = token_call;
     if let Some(token) = step.token.clone() {
-        stage.names.learn(token.text("sub"), "Alice");
+        stage.names.learn(token.text("sub"), ALICE);
         step.means =
             Some("the provider says: this is Alice, she signed in just now with two factors".to_owned());
         step.expect("amr", serde_json::json!(["pwd", "hwk", "mfa"]), token.claims["amr"].clone());
@@ -92,8 +94,14 @@ async fn begin_task(
         .saying("exchanged for smaller tokens. The rule that permits is one of the policies; all the others only refuse.")
         .after(started)
         .with_call(&call);
-    let grant =
-        Grant { kind: "task+jwt", audience: &issuer, scope: SCOPE, chain: &["the assistant"], seconds: 3600 };
+    let grant = Grant {
+        kind: "task+jwt",
+        audience: &issuer,
+        scope: SCOPE,
+        behind: ALICE,
+        chain: &["the assistant"],
+        seconds: 3600,
+    };
     granted(&mut step, &call, &grant, &mut stage.names, &stage.records).await?;
     let row = step.audit.clone().unwrap_or_default();
     step.expect("begins a task", true, row.get("task_begun").cloned().unwrap_or_default());
@@ -114,7 +122,8 @@ async fn cut(
     let call = stage.assistant.deputy.narrow(task_token, audience, scope).await?;
     stage.tape.take();
     step = step.with_call(&call);
-    let grant = Grant { kind: "at+jwt", audience, scope, chain: &["the assistant"], seconds: 300 };
+    let grant =
+        Grant { kind: "at+jwt", audience, scope, behind: ALICE, chain: &["the assistant"], seconds: 300 };
     granted(&mut step, &call, &grant, &mut stage.names, &stage.records).await?;
     if let Some(token) = &step.token {
         let subject = token.text("sub").to_owned();
@@ -200,6 +209,7 @@ async fn answer(
         kind: "at+jwt",
         audience: TARGET,
         scope: "age_over_18",
+        behind: ALICE,
         chain: &["the age agent", "the assistant"],
         seconds: 120,
     };

@@ -156,6 +156,16 @@ impl Tickets {
         }))
     }
 
+    /// How many tickets were sold, for agents that ask for themselves: nobody is behind such a token, so that it is about
+    /// the agent and names no other actor.
+    async fn sales(&self, shown: &Shown) -> Result<Value, Problem> {
+        let verified = self.accept(shown, "sales:count").await?;
+        if verified.get("act").is_some() || !text(&verified, "sub").starts_with("agent_") {
+            return Err(Problem::forbidden("agents_only", "the token is not about an agent itself"));
+        }
+        Ok(json!({ "sold": 41, "asked_by": text(&verified, "sub") }))
+    }
+
     /// Sells to users who were shown to be of age: by an answer about the same user, in the same task, got
     /// for the very agent that books. The answer authorizes nothing by itself, so that it needs no proof of the key of
     /// the agent that got it: the agent that books hands it in.
@@ -198,7 +208,10 @@ fn unavailable() -> Problem {
 }
 
 pub fn routes(config: &mut ServiceConfig) {
-    config.route("/search", get().to(serve_search)).route("/book", post().to(serve_book));
+    config
+        .route("/search", get().to(serve_search))
+        .route("/book", post().to(serve_book))
+        .route("/sales", get().to(serve_sales));
 }
 
 async fn serve_search(
@@ -208,6 +221,10 @@ async fn serve_search(
 ) -> Result<Json<Value>, Problem> {
     let wanted = query.get("q").map_or("any", String::as_str);
     tickets.search(&Shown::read(&request)?, wanted).await.map(Json)
+}
+
+async fn serve_sales(request: HttpRequest, tickets: Data<Tickets>) -> Result<Json<Value>, Problem> {
+    tickets.sales(&Shown::read(&request)?).await.map(Json)
 }
 
 async fn serve_book(

@@ -78,8 +78,7 @@ async fn use_it(
     token: String,
     is_over: Arc<AtomicBool>,
 ) -> anyhow::Result<Vec<Use>> {
-    let (wire, client) = (assistant.deputy.wire.off_tape(), assistant.deputy.client.clone());
-    let deputy = DeputyClient { wire, client };
+    let deputy = DeputyClient { wire: assistant.deputy.wire.off_tape(), ..assistant.deputy.clone() };
     let mut uses = Vec::new();
     let mut refused = 0;
     while !is_over.load(Ordering::SeqCst) && refused < GIVES_UP_AFTER {

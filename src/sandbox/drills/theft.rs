@@ -1,9 +1,10 @@
-//! A stolen task token in other hands: in another pod, and with the stolen token of the agent's own pod.
+//! What was stolen, in other hands: a task token in another pod, the token of the agent's own pod, and a handover.
 
 use super::super::stage::Stage;
 use super::super::tickets::TARGET;
 use super::super::wire::Call;
 use super::{Drill, UNACCEPTABLE, token_of};
+use crate::sandbox::handover::{CARRY, DESK};
 use crate::sandbox::provider::PHISHING_RESISTANT;
 
 /// Another pod of the assistant's own service account, with a key of its own.
@@ -77,4 +78,47 @@ pub async fn pod_token(stage: &mut Stage) -> anyhow::Result<()> {
     step.expect_that("an alert is on record", alert.is_some(), "there is none");
     step.expect("the rightful holder passes", 200, rightful.status);
     stage.tell_refused(step, &call, ["invalid_request", "credential_pinned", "credential_pinned"]).await
+}
+
+/// Somebody who reads handovers on their way, and runs pods of their own: in another class, and in the very class that
+/// the handover is for.
+pub async fn handover(stage: &mut Stage) -> anyhow::Result<()> {
+    let task_token = stage.new_task(CARRY).await?;
+    let assistant = stage.assistant.clone();
+    let open = token_of(&assistant.deputy.hand_over(&task_token, CARRY, "class:courier", None).await?)?;
+    let stranger = stage.pods.start("thief", "age-verification").await?.deputy;
+    let call = stranger.accept(&open, DESK, CARRY).await?;
+    let courier = stage.pods.start("courier", "courier").await?.deputy;
+    let accepted = courier.accept(&open, DESK, CARRY).await?;
+    let second = stage.pods.start("thief", "courier").await?.deputy;
+    let too_late = second.accept(&open, DESK, CARRY).await?;
+
+    let child = stage.pods.start("courier", "courier").await?.deputy;
+    let (to, key) = ("class:courier", Some(child.thumbprint.as_str()));
+    let keyed = token_of(&assistant.deputy.hand_over(&task_token, CARRY, to, key).await?)?;
+    let early = second.accept(&keyed, DESK, CARRY).await?;
+    let meant = child.accept(&keyed, DESK, CARRY).await?;
+
+    let mut step = Drill::StolenHandover.step().with_call(&call).denied(
+        "a thief with a handover that is for a courier, in a pod of the age agent's service account",
+        "to carry Alice's ticket, in the assistant's name",
+        "a handover is accepted only by the agent, or an agent of the class, that is on record for it",
+        "a courier: tried, and granted",
+    );
+    let mut causes = Vec::new();
+    for (what, call) in [
+        ("a second courier, after the first has accepted", &too_late),
+        ("a courier, before the one whose key the assistant named", &early),
+    ] {
+        let row = stage.records.row_of(call).await?.unwrap_or_default();
+        let cause = row.get("cause").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+        step.text.push(format!("{what}: {} {} [cause {cause}]", call.status, call.text("reason")));
+        causes.push(cause);
+    }
+    step.text.push(format!("the courier whose key it is: {}", meant.status));
+    step.expect("the first courier passes", 200, accepted.status);
+    step.expect("the second one comes too late", "handed_to_another", causes.remove(0));
+    step.expect("the named key is needed", "other_key", causes.remove(0));
+    step.expect("the courier whose key it is passes", 200, meant.status);
+    stage.tell_refused(step, &call, ["invalid_request", UNACCEPTABLE, "handed_to_another"]).await
 }

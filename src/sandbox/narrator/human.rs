@@ -130,7 +130,7 @@ pub fn step(step: &Step, look: Look) -> String {
     }
     let title = format!("{} [{}]", title(step), checked(step));
     // Lines that belong together are printed together.
-    let goes_on = step.id.ends_with(['b', 'c']);
+    let goes_on = step.id.ends_with(['b', 'c', 'd']);
     format!("{}{}", if goes_on { "" } else { before(look) }, look.framed(&title, &page.lines))
 }
 
@@ -142,7 +142,7 @@ const fn before(look: Look) -> &'static str {
 /// What a step is called.
 pub fn title(step: &Step) -> String {
     match step.part {
-        Part::Story => format!("{}. {}", step.id, step.title),
+        Part::Story | Part::Agents => format!("{}. {}", step.id, step.title),
         Part::Drill => format!("Drill {}: {}", step.id, step.title),
         Part::Limits => step.title.clone(),
     }

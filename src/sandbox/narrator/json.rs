@@ -9,9 +9,8 @@ use crate::sandbox::wire::Call;
 /// The object of a step. Tokens in it are cut short, and `token` is decoded.
 pub fn step(step: &Step) -> Value {
     let id = match step.part {
-        Part::Story => step.id.clone(),
         Part::Drill => format!("drill-{}", step.id),
-        Part::Limits => step.id.clone(),
+        Part::Story | Part::Agents | Part::Limits => step.id.clone(),
     };
     json!({
         "step": id,

@@ -121,8 +121,8 @@ fn is_uuid(text: &str) -> bool {
 
 /// The members of an audit row that tell what happened, in the order of telling.
 pub fn row(row: &Value) -> Map<String, Value> {
-    const TOLD: &str = "seq event outcome cause client agent class agent_created chain task task_begun purpose levels \
-                        jti parent target scope_asked scope died count why";
+    const TOLD: &str = "seq event outcome cause client agent class agent_created chain delegator_kind handed_to \
+                        accepted_from task task_begun purpose levels jti parent target scope_asked scope died count why";
     let mut told = Map::new();
     for name in TOLD.split(' ') {
         // Left out where it repeats the member beside it.
@@ -130,7 +130,11 @@ pub fn row(row: &Value) -> Map<String, Value> {
             "scope_asked" => row.get("scope").is_some(),
             "class" => row.get("class") == row.get("client") || row["class"] == "client",
             // A token that was granted is shown with both.
-            "target" | "scope" => row.get("jti").is_some() && row["event"] == "exchange",
+            "target" | "scope" => {
+                row.get("jti").is_some()
+                    && ["exchange", "handover", "accept"].iter().any(|event| row["event"] == *event)
+            }
+            "delegator_kind" => row["delegator_kind"] == "user",
             "chain" => row.get("chain").and_then(Value::as_array).is_some_and(|chain| chain.len() < 2),
             _ => false,
         };

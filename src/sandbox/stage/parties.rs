@@ -10,6 +10,7 @@ use openidconnect::{IssuerUrl, RedirectUrl};
 use super::super::BIRTHDATE;
 use super::super::agents::{self, AgeAgent, Agent, Assistant, BOOKING_APP, BookingApp, Pods};
 use super::super::directory::Directory;
+use super::super::job;
 use super::super::platform::{self, Launcher, Platform};
 use super::super::provider::{Account, Host, Provider, jwks};
 use super::super::serve::{Server, bind, free_address};
@@ -64,7 +65,7 @@ impl Makings {
     pub fn platform(&self, servers: &mut Vec<Server>) -> anyhow::Result<Pods> {
         let listener = bind()?;
         let mut accounts = HashMap::new();
-        for account in ["assistant", agents::ROLE, "courier"] {
+        for account in ["assistant", agents::ROLE, "courier", job::ROLE] {
             accounts.insert(account, uuid_v7(&*self.entropy, self.clock.now())?);
         }
         let platform = Arc::new(Platform {
