@@ -8,12 +8,14 @@ mod answer;
 mod assertion;
 mod client;
 mod decoded;
+mod exchange;
 mod transport;
 
 pub use answer::{Error, Introspection, Issued, Refusal};
 pub use assertion::{ASSERTION_SECONDS, sign_assertion};
-pub use client::{Client, ClientKey, Credential, Endpoint, Endpoints, Exchange};
+pub use client::{Client, ClientKey, Credential, Endpoint, Endpoints};
 pub use decoded::Decoded;
+pub use exchange::Exchange;
 pub use transport::{Http, HttpOptions, Response, Transport, Unreachable};
 
 #[cfg(test)]

@@ -1,8 +1,13 @@
 //! A valid request as plain values, to be changed in one place and decided. No server, no database, no clock.
 
+mod records;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+
+use records::recorded;
+pub(crate) use records::{delegation, handover, lineage, user_of};
 
 use super::{Decision, FreshIds, Question, SubjectResult, Verified, World, decide};
 use crate::base::time::{Lifetime, Timestamp};
@@ -318,89 +323,4 @@ const fn reading(own: &Issuer) -> Reading<'_> {
 fn own(world: &World, client: &str, token: &Delegation) -> Verified {
     let subject = SubjectResult::Own(Ok(VerifiedOwn::for_tests(token.jti, token.hash)));
     Verified { subject, actor: Ok(own_agent(world, client)) }
-}
-
-/// A token of the assistant.
-pub(crate) fn delegation(kind: TokenKind, target: &str, scope: &str) -> Delegation {
-    Delegation {
-        jti: Jti::new(id(10)),
-        kind,
-        task: TaskId::new(id(11)),
-        behalf: Behalf::User(LoginId::new(id(12))),
-        ancestors: Vec::new(),
-        chain: vec![AgentId::new("agent_of_assistant")],
-        client: ClientId::new("assistant"),
-        target: TargetId::new(target),
-        scope: Scope::parse(scope).unwrap(),
-        issued_at: NOW,
-        expires_at: NOW.plus(Lifetime::from_seconds(600)),
-        form: TokenForm::Jwt { kid: "key-1".to_owned() },
-        classes: vec!["client".to_owned()],
-        grounds: Grounds::default(),
-        as_of: StopNumber::default(),
-        bound_to: None,
-        hash: [1; 32],
-        revoked: None,
-    }
-}
-
-/// What is recorded of a handover that was given now.
-pub(crate) fn handover(recipient: Recipient, key: Option<Jkt>) -> Handover {
-    Handover::new(&HandoverRequest { recipient, key }, NOW, Lifetime::from_seconds(300))
-}
-
-fn recorded(world: &World, token: Delegation, answer: Option<SealedAnswer>) -> Recorded {
-    let lineage = Some(lineage(world, token));
-    Recorded::Token(Box::new(TokenRecord { lineage, answer, ..TokenRecord::default() }))
-}
-
-/// The user who is behind a token, with their login.
-pub(crate) fn user_of(lineage: &Lineage) -> &SignedIn {
-    match &lineage.behind {
-        Behind::User(user) => user,
-        Behind::Agent(agent) => panic!("{agent} acts for itself"),
-    }
-}
-
-/// What is recorded of a token of the assistant.
-pub(crate) fn lineage(world: &World, token: Delegation) -> Lineage {
-    let ends_at = NOW.plus(Lifetime::from_seconds(1800));
-    let subject = SubjectRef::new(id(13));
-    Lineage {
-        ancestors: Vec::new(),
-        task: Task {
-            id: token.task,
-            client: token.client.clone(),
-            agent: token.chain[0].clone(),
-            delegator: Delegator::User(subject),
-            session: None,
-            is_found_by_session: false,
-            purpose: None,
-            as_of: StopNumber::default(),
-            started_at: NOW,
-            expires_at: ends_at,
-            ended: None,
-        },
-        behind: Behind::user(
-            Subject {
-                reference: subject,
-                issuer: Issuer::new(PROVIDER),
-                upstream: "alice".to_owned(),
-                cutoff: None,
-                is_stopped: false,
-                stopped: StopNumber::default(),
-            },
-            Login {
-                id: token.behalf.login().unwrap(),
-                task: token.task,
-                facts: Arc::new(facts()),
-                as_of: StopNumber::default(),
-                ends_at,
-            },
-        ),
-        agents: vec![Agent { state: AgentState::Active, ..agent(&own_agent(world, "assistant")) }],
-        is_key_trusted: true,
-        stops: Stops::default(),
-        delegation: token,
-    }
 }

@@ -16,6 +16,7 @@ use crate::oauth::{Cause, ClientId, Plain, ScopeToken, TargetId, TokenFault};
 use crate::verification::{KeysUnknown, MayAct, NotVerified};
 
 mod handovers;
+mod revocations;
 
 /// The check at which the walk ended, and the word of the cause.
 fn ended(scene: &Scene) -> (Check, String) {
@@ -378,19 +379,6 @@ fn a_resource_server_sees_only_live_access_tokens_for_its_own_target() {
     assert!(!is_active_for(config, &ClientId::new("age-agent"), &token(TokenKind::Access, "tickets"), NOW));
     let later = NOW.plus(Lifetime::from_seconds(600));
     assert!(!is_active_for(config, &server, &token(TokenKind::Access, "tickets"), later));
-}
-
-#[test]
-fn a_client_revokes_its_own_tokens_and_by_a_task_token_the_task() {
-    let mine = ClientId::new("assistant");
-    let access = super::fixtures::delegation(TokenKind::Access, "tickets", "tickets:search");
-    let token = super::fixtures::delegation(TokenKind::Task, DEPUTY, "tickets:search");
-    let task = super::fixtures::lineage(&Scene::first_hop().world, token.clone()).task;
-    let ends =
-        |client: &ClientId, token| revocation(client, None, token, Some(&task)).map(|revoked| revoked.ends);
-    assert_eq!(ends(&mine, &access), Ok(Ends::Token));
-    assert_eq!(ends(&mine, &token), Ok(Ends::Task));
-    assert_eq!(ends(&ClientId::new("other"), &token), Err(Plain::TokenOfOtherClient));
 }
 
 #[test]

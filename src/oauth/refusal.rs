@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 mod cause;
 mod fault;
+mod shared;
 
 pub use cause::Plain;
 pub use fault::TokenFault;
@@ -174,7 +175,7 @@ impl Cause {
         match self {
             Self::Token(PresentedAs::Subject, _) => SUBJECT_TOKEN,
             Self::Token(PresentedAs::Actor, _) => ACTOR_TOKEN,
-            Self::Token(PresentedAs::Credential, _) => cause::CLIENT,
+            Self::Token(PresentedAs::Credential, _) => shared::CLIENT,
             Self::Token(PresentedAs::Grant, _) => GRANT,
             Self::Assurance { .. } => ASSURANCE,
             Self::AuthTimeMissing { .. } => AUTH_TIME,

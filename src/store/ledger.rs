@@ -2,6 +2,7 @@
 //! after the other, and the rows that come of them. Both backends decide by this.
 
 mod checks;
+mod login;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use super::logins::{AnswerRow, LoginRow};
 use super::one_time::OneTimeRow;
 use super::pins::PinRow;
 use super::quotas::{Birth, QuotaCounts};
-use super::readings::{Gathered, behind, of_session};
+use super::readings::{Gathered, behind};
 use super::rows::{Hash, Key};
 use super::subjects::SubjectRow;
 use super::tasks::{EngagementRow, TaskRow};
@@ -21,7 +22,7 @@ use super::{Entry, StoreError, one_time};
 use crate::audit::Effect;
 use crate::base::time::Timestamp;
 use crate::decision::{Confirmed, FirstHop, Origin, Placement, Terms, confirm};
-use crate::delegation::plan::{LoginRecord, TaskPlan};
+use crate::delegation::plan::TaskPlan;
 use crate::delegation::record::{
     Agent, Delegation, Delegator, Lineage, Login, LoginFacts, SignedIn, Subject, Task, TokenForm, TokenKind,
 };
@@ -344,34 +345,6 @@ impl Ledger {
     /// How often the login token of this first hop was used before.
     fn times_used(&self, presented: &LoginFacts) -> u128 {
         self.logins.values().filter(|login| login.id_token_hash == presented.id_token_hash).count() as u128
-    }
-
-    fn login_record(&self, terms: &Terms, hop: &FirstHop) -> LoginRecord {
-        let SignedIn { subject, login: presented } = &hop.user;
-        let name = (subject.issuer.clone(), subject.upstream.clone());
-        let mut uses: Vec<(Login, Task)> = self
-            .logins
-            .values()
-            .filter(|login| login.id_token_hash == presented.id_token_hash)
-            .filter_map(|login| Some((login.clone(), self.tasks.get(&login.task)?.clone())))
-            .collect();
-        uses.sort_by_key(|(login, _)| login.id);
-        LoginRecord {
-            subject: self.names.get(&name).and_then(|reference| self.subjects.get(reference)).cloned(),
-            agent: self.agents.get(&terms.actor.id).cloned(),
-            uses,
-            of_session: match of_session(presented, &terms.actor) {
-                None => Vec::new(),
-                Some(_) => self
-                    .tasks
-                    .values()
-                    .filter(|task| task.session == presented.session && task.client == terms.client)
-                    .cloned()
-                    .collect(),
-            },
-            named: hop.named_task.and_then(|id| self.tasks.get(&id)).cloned(),
-            stops: self.stops.clone(),
-        }
     }
 
     /// A token with every record that its validity depends on, from what was loaded. `None` if it is not there.

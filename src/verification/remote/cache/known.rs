@@ -79,7 +79,7 @@ impl Known {
                 && self.may_look_for(sought, now)
     }
 
-    /// Whether the source should be asked now, whoever needs which key.
+    /// Whether the source should be asked now, also where nobody needs a key that is not known.
     pub(super) fn wants_renewal(&self, stale: Lifetime, now: Timestamp) -> bool {
         let is_fresh = |good: &Good| (good.had_at..good.fresh_until).contains(&now);
         !self.usable(stale, now).is_some_and(is_fresh) && !self.is_down(now)
