@@ -107,7 +107,7 @@ async fn run(options: &Options) {
     }
     let words = Scenario::ALL.map(Scenario::word);
     let wanted: Vec<Scenario> =
-        Scenario::served().filter(|scenario| options.wants(scenario.word(), &words)).collect();
+        Scenario::ALL.into_iter().filter(|scenario| options.wants(scenario.word(), &words)).collect();
     // Those that are wanted, and those whose tokens they need.
     let needed: Vec<Scenario> = wanted
         .iter()
@@ -129,7 +129,7 @@ async fn run(options: &Options) {
                 // most of those who come.
                 let first = Scenario::HopZeroSecret.requests(&world, &tokens, scenario::USERS);
                 load::run(&world, &server, first, options.connections, Scenario::HopZeroSecret).await;
-                for scenario in Scenario::served().filter(|scenario| needed.contains(scenario)) {
+                for scenario in Scenario::ALL.into_iter().filter(|scenario| needed.contains(scenario)) {
                     let before = Signatures::measure();
                     let requests = scenario.requests(&world, &tokens, options.requests);
                     let load = load::run(&world, &server, requests, options.connections, scenario).await;

@@ -15,11 +15,6 @@ const JWT_TYPE: &str = "urn:ietf:params:oauth:token-type:jwt";
 /// Agents that are service accounts.
 const AGENTS: usize = 500;
 
-/// Whether this version hands tasks over. Until then, the scenarios of it are left out.
-pub const HANDOVER_IS_SERVED: bool = false;
-/// Whether this version gives tokens about agents themselves. Until then, their scenario is left out.
-pub const AGENT_TOKENS_ARE_SERVED: bool = false;
-
 /// One kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
@@ -90,19 +85,6 @@ impl Scenario {
         Self::Accept,
         Self::AgentToken,
     ];
-
-    /// Those that this version serves.
-    pub fn served() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(|scenario| scenario.is_served())
-    }
-
-    const fn is_served(self) -> bool {
-        match self {
-            Self::Handover | Self::Accept => HANDOVER_IS_SERVED,
-            Self::AgentToken => AGENT_TOKENS_ARE_SERVED,
-            _ => true,
-        }
-    }
 
     /// One word for it.
     pub const fn word(self) -> &'static str {

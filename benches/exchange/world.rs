@@ -9,7 +9,6 @@ use tokio_rustls::rustls;
 
 use super::definition::{TLS, certify, replaced};
 use super::process_support::{Backend, Plan, Server, World as ProcessWorld};
-use super::scenario::{AGENT_TOKENS_ARE_SERVED, HANDOVER_IS_SERVED};
 
 /// Everything around the process that is measured.
 pub struct World {
@@ -42,18 +41,12 @@ fn of_the_benchmark(toml: String) -> String {
 
 /// The application with a secret may hand over to couriers.
 fn for_handovers(toml: String) -> String {
-    if !HANDOVER_IS_SERVED {
-        return toml;
-    }
     let app = "[[client]]\nid = \"basic-app\"\n";
     replaced(&toml, app, &format!("{app}delegates_to = [\"courier\"]\n"))
 }
 
 /// Couriers get tokens about themselves, for searches that need no user.
 fn for_agents_without_a_user(toml: String) -> String {
-    if !AGENT_TOKENS_ARE_SERVED {
-        return toml;
-    }
     let client = "[[client]]\nid = \"couriers\"\n";
     let grants = "grants = [\"urn:ietf:params:oauth:grant-type:token-exchange\", \"client_credentials\"]\n";
     let toml = replaced(&toml, client, &format!("{client}{grants}"));

@@ -194,7 +194,7 @@ fn scene(world: &World, act: &Act, held: Option<&Held>, number: u128, now: Times
             _ => Recipient::Class(format!("k{}", act.to_class)),
         };
         scene.request.handover =
-            Some(HandoverRequest { recipient, key: act.key.filter(|_| act.on % 4 == 0) });
+            Some(HandoverRequest { recipient, key: act.key.filter(|_| act.on.is_multiple_of(4)) });
     }
     scene.world = world.clone();
     scene.now = now;

@@ -121,7 +121,7 @@ on_both_databases! {
         assert_eq!(accepted.json["act"], claims_of(&for_target)["act"]);
         let own = b.exchange(&world, &base, &handed, world.issuer()).await.token();
         let [agent_b, agent_a] = <[String; 2]>::try_from(chain(&own)).expect("two levels");
-        assert_eq!(chain(&task), [agent_a.clone()]);
+        assert_eq!(chain(&task), std::slice::from_ref(&agent_a));
 
         // Nobody else does: not its giver, not another pod, not at a target that exchanges onward.
         let by_giver = world.caller("assistant").exchange(&base, &handed, "tickets", SCOPE).await;
