@@ -51,6 +51,7 @@ impl Spire {
                        serving_cert_file {{
                          cert_file_path = "{shown}/tls/certificate.pem"
                          key_file_path = "{shown}/tls/key.pem"
+                         file_sync_interval = "1h"
                        }}
                      }}
                    }}
@@ -182,7 +183,9 @@ async fn real_spire_names_the_agents_of_two_processes() {
     assert_eq!(svid, cached, "the agent hands every process the same SVID");
     println!("the header of the SVID is {}, and its claims are {}", header_of(&svid), claims_of(&svid));
     assert_eq!(claims_of(&svid)["sub"], SPIFFE_ID);
-    let host = Host { svid: world.witness.saw(svid), key: Key::new("none of SPIRE's"), world, server };
+    // A key under the name of the one that signed it.
+    let forger = Key::new(header_of(&svid)["kid"].as_str().expect("a kid"));
+    let host = Host { svid: world.witness.saw(svid), key: forger, world, server };
     let [one, other] = ["one", "other"].map(Key::new);
     let [ann, bob] = ["ann", "bob"].map(|user| host.world.id_token(user));
     let first = host.ask(&one, [&ann, ID_TOKEN], "tickets").await;
