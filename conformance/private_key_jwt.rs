@@ -55,7 +55,6 @@ async fn type_and_assertion_come_together() {
     for incomplete in [
         good().without("client_assertion_type"),
         good().set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"),
-        good().set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe"),
         good().set("client_assertion_type", &ASSERTION_TYPE.to_uppercase()),
         good().without("client_assertion"),
         good().set("client_assertion", ""),

@@ -113,7 +113,7 @@ async fn a_trust_domain_is_three_lines() {
         "preset = \"spiffe\"\ntrust_domain = \"agents.example\"\nbundle_file = \"agents.bundle.json\"\n\n[[";
     assert!(world.toml.contains(lines));
     sent(&world, &svid(&world, &key, BUYER)).await.granted();
-    refuses_config(&world, "preset = \"spiffe\"", "preset = \"mainframe\"", "`github` or `spiffe`");
+    refuses_config(&world, "preset = \"spiffe\"", "preset = \"mainframe\"", "`azure` or `spiffe`");
 }
 
 async fn an_svid_has_an_assertion_type_of_its_own() {
