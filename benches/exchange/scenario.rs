@@ -234,14 +234,12 @@ impl Signer<'_> {
     }
 
     fn planner(&self, number: usize) -> String {
-        let stable = format!("spiffe://workloads.example/planner/{:04}", number % AGENTS);
+        let stable = format!("planner-{:04}", number % AGENTS);
         self.workload(&json!({ "sub": stable, "kind": "planner" }))
     }
 
     fn instance(&self) -> String {
-        self.workload(
-            &json!({ "sub": "spiffe://workloads.example/instance", "kind": "age", "instance": fresh_id() }),
-        )
+        self.workload(&json!({ "sub": "age-agent", "kind": "age", "instance": fresh_id() }))
     }
 
     fn workload(&self, of: &Value) -> String {
