@@ -44,9 +44,8 @@ export async function stage(database, page, number, provider, byTls = false) {
   let toml = configuration(page, number)
     .replace(/\[tls\]\n(.+\n)+/, byTls ? `${listen}\n${TLS}` : listen)
     .replace(issuerOf, `issuer = "${provider}"\nnetwork = "private"`)
-    .replace(/^preset +?= "(?:aws|azure|gcp)"$/m, (line) => `${line}\njwks_file = "cluster.jwks.json"`)
+    .replace(/^preset +?= "(?:aws|azure|gcp|github)"$/m, (line) => `${line}\njwks_file = "cluster.jwks.json"`)
     .replaceAll('"travel-app"', '"booking-app"')
-    .replace(/^jwks_uri += "https:\/\/token\.actions\..*$/m, 'jwks_file = "cluster.jwks.json"')
     .replaceAll('https://deputy.example', world.issuer);
   const audience = toml.match(/^audience +?= "(.*?)"/m)?.[1];
   if (world.databaseUrl) toml = `${toml}\n[database]\nurl = "${world.databaseUrl}"\n`;

@@ -71,7 +71,7 @@ on_both_databases! {
             members(&seen),
             [
                 "iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "act", "txn", "acr", "active",
-                "token_type",
+                "delegator_kind", "token_type",
             ]
         );
         assert_eq!((&seen["active"], &seen["aud"], &seen["scope"]), (&true.into(), &"tickets".into(), &SCOPE.into()));

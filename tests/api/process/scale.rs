@@ -180,9 +180,11 @@ async fn without_the_issuer(world: &World, server: &mut Server) {
     let text = std::fs::read_to_string(world.config()).expect("the configuration");
     let begins = text.find("[[workload_issuer]]").expect("an issuer");
     let ends = begins + text[begins..].find("[[client]]").expect("a client");
-    // With it goes the client that its agents' credentials authenticate.
+    // With it go the client that its agents' credentials authenticate, and the names of its classes.
     let text = format!("{}{}", &text[..begins], &text[ends..]);
     let text = replaced(&text, client_section("couriers"), "");
+    let lines = text.lines().filter(|line| !line.starts_with("delegates_to"));
+    let text = lines.map(|line| format!("{line}\n")).collect::<String>();
     std::fs::write(world.config(), replaced(&text, ", \"couriers\"", "")).expect("a file");
     let begun = Instant::now();
     server.signal("HUP").await;

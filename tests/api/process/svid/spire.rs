@@ -160,7 +160,7 @@ impl Spire {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "it needs the binaries of SPIRE: `just spire`"]
+#[ignore = "the test above in full, by a real SPIRE: `just spire`"]
 async fn real_spire_names_the_agents_of_two_processes() {
     let world = World::of(Backend::Sqlite, Plan::default()).await;
     let directory = world.config().parent().expect("a directory").to_owned();
