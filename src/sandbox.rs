@@ -4,7 +4,8 @@
 //! an age-verification agent, each on a loopback port of its own and speaking HTTP to the others. Nothing
 //! here is reachable from `serve`: only the command line starts it.
 //!
-//! [`stage`] starts everybody, [`story`], [`handover`], [`job`] and [`drills`] play, [`limits`] tries what Deputy does not prevent,
+//! [`stage`] starts everybody, [`story`], [`handover`], [`job`] and [`drills`] play, [`limits`] tries what Deputy does not
+//! prevent,
 //! [`evidence`] checks each step against what it should be, and [`narrator`] tells it at the [`pace`] of the viewer.
 
 mod agents;

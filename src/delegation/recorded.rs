@@ -8,8 +8,8 @@ use super::stops::Stops;
 /// What was read for one request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Recorded {
-    /// Nothing was read. A first hop, or a request of an agent for itself, may be decided like this. It assumes that no record speaks against it, and the
-    /// writing transaction verifies that.
+    /// Nothing was read. A first hop, or a request of an agent for itself, may be decided like this. It assumes that no
+    /// record speaks against it, and the writing transaction verifies that.
     #[default]
     Unread,
     /// What is recorded of a login token, its user and the agent that is to act.

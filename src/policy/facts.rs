@@ -68,7 +68,8 @@ pub struct Facts {
     /// The workload issuer that vouches for it; absent for a client's own agent.
     pub workload_issuer: Option<Issuer>,
     pub client: ClientId,
-    /// The agents before it, newest first, the one whose task it is included. For information: no default rule grants by it (8693-4.1-05).
+    /// The agents before it, newest first, including the one whose task it is. For information: no default rule grants by
+    /// it (8693-4.1-05).
     pub prior_actors: Vec<AgentId>,
     /// The target: the resource. Deputy's issuer for a task token.
     pub target: TargetId,

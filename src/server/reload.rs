@@ -13,8 +13,9 @@ use crate::policy::PolicySet;
 use crate::verification::{Authorities, Verifier};
 
 /// Puts another configuration in force, either as a whole or not at all: also the certificate, the authorities of
-/// client certificates, the key files and the trust roots that it names, its limits and its policy. A change that needs a restart is refused. When it returns,
-/// whatever names a party that left is dead, and nothing more is issued by the previous configuration.
+/// client certificates, the key files and the trust roots that it names, its limits and its policy. A change that needs
+/// a restart is refused. When it returns, whatever names a party that left is dead, and nothing more is issued by the
+/// previous configuration.
 ///
 /// # Errors
 /// [`StartError`]: the previous configuration and policy stay in force.
