@@ -6,7 +6,7 @@ pub(crate) mod fixtures;
 mod reference;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::RwLock;
@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::decision::World;
 use crate::http::certificate::Certificate;
 use crate::http::throttle::Throttle;
-use crate::keys::{KeyRing, NodeSecrets};
+use crate::keys::{KeyError, KeyRing, KeyRow, NodeSecrets};
 use crate::metrics::Metrics;
 use crate::oauth::RequestId;
 use crate::policy::ActivePolicy;
@@ -38,6 +38,8 @@ pub struct App {
     pub secrets: NodeSecrets,
     /// The signing keys as last read.
     pub ring: ArcSwap<KeyRing>,
+    /// How many readings of the signing keys have begun.
+    pub key_readings: AtomicU64,
     /// Remote keys and rules.
     pub verifier: Verifier,
     pub policy: ActivePolicy,
@@ -132,10 +134,24 @@ impl App {
         Ok(self.store.has_room()?)
     }
 
+    /// Reads the signing keys. What was committed before this call is in force when it returns.
+    ///
+    /// # Errors
+    /// The store, and a key that cannot be unsealed.
     pub async fn refresh_keys(&self) -> Result<(), Failure> {
+        let reading = self.begin_key_reading();
         let rows = self.store.list_keys().await?;
-        let renewed = self.ring.load().renewed(&rows, &self.secrets)?;
-        self.ring.store(Arc::new(renewed));
+        Ok(self.put_keys(reading, &rows)?)
+    }
+
+    fn begin_key_reading(&self) -> u64 {
+        self.key_readings.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// Puts keys in force, unless a reading that began later has ended earlier: a key that it found revoked stays so.
+    fn put_keys(&self, reading: u64, rows: &[KeyRow]) -> Result<(), KeyError> {
+        let read = Arc::new(self.ring.load().renewed(reading, rows, &self.secrets)?);
+        self.ring.rcu(|known| Arc::clone(if read.is_newer_than(known) { &read } else { known }));
         Ok(())
     }
 }
@@ -145,6 +161,8 @@ mod tests {
     use super::fixtures::Parts;
     use super::*;
     use crate::base::time::Lifetime;
+    use crate::jose::Algorithm;
+    use crate::keys;
     use crate::verification::fixtures::NOW;
 
     #[actix_web::test]
@@ -192,6 +210,24 @@ mod tests {
         let beyond = Lifetime::from_seconds(CLOCK_TOLERANCE.seconds() + 1);
         assert!(NOW.agrees_with(NOW.plus(CLOCK_TOLERANCE)) && NOW.plus(CLOCK_TOLERANCE).agrees_with(NOW));
         assert!(!NOW.agrees_with(NOW.plus(beyond)) && !NOW.plus(beyond).agrees_with(NOW));
+    }
+
+    #[actix_web::test]
+    async fn a_slow_reading_of_the_keys_brings_no_revoked_key_back() {
+        let parts = Parts::new(|_| {}).await;
+        let row = keys::new_key(Algorithm::ES256, NOW, NOW, &parts.secrets, parts.entropy.as_ref()).unwrap();
+        let before = vec![row.clone()];
+        let after = [KeyRow { revoked_at: Some(NOW), ..row.clone() }];
+        parts.put_keys(parts.begin_key_reading(), &before).unwrap();
+        assert!(parts.ring.load().verifying_key(&row.kid).is_some());
+
+        let slow = parts.begin_key_reading();
+        let later = parts.begin_key_reading();
+        parts.put_keys(later, &after).unwrap();
+        parts.put_keys(slow, &before).unwrap();
+
+        let ring = parts.ring.load();
+        assert!(ring.is_revoked(&row.kid) && ring.verifying_key(&row.kid).is_none());
     }
 
     #[actix_web::test]

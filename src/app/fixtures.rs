@@ -3,7 +3,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use actix_web::web;
 use arc_swap::ArcSwap;
@@ -53,6 +53,7 @@ impl Parts {
         store.count_commits(metrics.commit_seconds.clone());
         let app = App {
             ring: ArcSwap::from_pointee(KeyRing::from_rows(&[], &secrets).unwrap()),
+            key_readings: AtomicU64::new(0),
             verifier,
             policy: ActivePolicy::open(&config.policy).unwrap(),
             throttle: ArcSwap::from_pointee(Throttle::new(&config.limits, &shared)),

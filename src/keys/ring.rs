@@ -44,6 +44,8 @@ impl Signer for MemorySigner {
 /// The signing keys as of one reading of the store: one that signs, and all that are published.
 /// Behind it one [`Signer`] a key, so that a KMS can come later.
 pub struct KeyRing {
+    /// The how-manyeth reading of the store this is, counted when the reading began.
+    reading: u64,
     keys: Vec<RingKey>,
     revoked: Vec<String>,
 }
@@ -76,7 +78,7 @@ pub struct Signed {
 impl KeyRing {
     /// No key.
     pub const fn empty() -> Self {
-        Self { keys: Vec::new(), revoked: Vec::new() }
+        Self { reading: 0, keys: Vec::new(), revoked: Vec::new() }
     }
 
     /// Unseals and parses the rows.
@@ -84,16 +86,16 @@ impl KeyRing {
     /// # Errors
     /// As of [`KeyRing::renewed`].
     pub fn from_rows(rows: &[KeyRow], secrets: &NodeSecrets) -> Result<Self, KeyError> {
-        Self::empty().renewed(rows, secrets)
+        Self::empty().renewed(0, rows, secrets)
     }
 
-    /// The ring of a later reading. A private key is unsealed once, and not again while its sealed part stays as it is;
+    /// The ring of another reading. A private key is unsealed once, and not again while its sealed part stays as it is;
     /// one that was revoked is dropped.
     ///
     /// # Errors
     /// [`KeyError::Sealed`] under another master key or where a row does not belong to its `kid`,
     /// [`KeyError::Crypto`] for a key that does not parse.
-    pub fn renewed(&self, rows: &[KeyRow], secrets: &NodeSecrets) -> Result<Self, KeyError> {
+    pub fn renewed(&self, reading: u64, rows: &[KeyRow], secrets: &NodeSecrets) -> Result<Self, KeyError> {
         let (live, revoked): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.revoked_at.is_none());
         let key = |row: &KeyRow| -> Result<RingKey, KeyError> {
             let is_same = |known: &&RingKey| {
@@ -107,7 +109,12 @@ impl KeyRing {
             Ok(RingKey { row: row.clone(), parsed })
         };
         let keys = live.into_iter().map(key).collect::<Result<_, _>>()?;
-        Ok(Self { keys, revoked: revoked.into_iter().map(|row| row.kid.clone()).collect() })
+        Ok(Self { reading, keys, revoked: revoked.into_iter().map(|row| row.kid.clone()).collect() })
+    }
+
+    /// Whether the reading of this ring began after that of `other`.
+    pub const fn is_newer_than(&self, other: &Self) -> bool {
+        self.reading > other.reading
     }
 
     /// Signs `claims` (serialised JSON object) with the key that is active at `now`; header `typ`, `alg`, `kid`.

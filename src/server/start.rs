@@ -1,7 +1,7 @@
 //! The start: a configuration becomes the parts of a running server. The only file that names every concrete part.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use arc_swap::ArcSwap;
 use tokio::sync::RwLock;
@@ -110,6 +110,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Arc<App
     let certificate = certificate.map(|pair| Arc::new(Certificate::new(pair)));
     let app = Arc::new(App {
         ring: ArcSwap::from_pointee(KeyRing::from_rows(&[], &secrets)?),
+        key_readings: AtomicU64::new(0),
         verifier,
         policy,
         throttle: ArcSwap::from_pointee(Throttle::new(&config.limits, &clock)),

@@ -89,13 +89,13 @@ fn a_key_is_unsealed_once_and_dropped_when_it_is_revoked() {
     let first = ring(&rows);
     // With these secrets nothing can be unsealed.
     let others = NodeSecrets::from_master(&[8; 32]);
-    let again = first.renewed(&rows, &others).unwrap();
+    let again = first.renewed(1, &rows, &others).unwrap();
     assert_eq!(again.jwks(NOW, Lifetime::from_seconds(300)), first.jwks(NOW, Lifetime::from_seconds(300)));
     let resealed = KeyRow { sealed: row(Algorithm::ES256).sealed, ..rows[0].clone() };
-    assert!(matches!(first.renewed(&[resealed], &others), Err(KeyError::Sealed)));
+    assert!(matches!(first.renewed(1, &[resealed], &others), Err(KeyError::Sealed)));
     let revoked = KeyRow { revoked_at: Some(NOW), sealed: Vec::new(), ..rows[0].clone() };
     let parsed = Arc::downgrade(&first.keys[0].parsed);
-    let after = first.renewed(&[revoked, rows[1].clone()], &others).unwrap();
+    let after = first.renewed(1, &[revoked, rows[1].clone()], &others).unwrap();
     assert!(after.is_revoked(&rows[0].kid) && after.verifying_key(&rows[0].kid).is_none());
     drop((first, again));
     assert_eq!(parsed.strong_count(), 0, "nothing holds the private key any longer");

@@ -107,6 +107,10 @@ struct Source {
 }
 
 impl Source {
+    fn of(known: Known) -> Arc<Self> {
+        Arc::new(Self { known: ArcSwap::from_pointee(known), asking: Arc::default() })
+    }
+
     /// Asks the source in a task of its own, unless it is being asked already.
     fn look_beside<S: Sought>(self: &Arc<Self>, fetch: Fetch<S>, now: Timestamp) {
         if let Ok(turn) = Arc::clone(&self.asking).try_lock_owned() {
@@ -144,10 +148,10 @@ impl KeyCache {
         self.remote.forget_roots();
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         sources.retain(|name, _| !name.place.is_file());
-        for source in sources.values() {
-            let known = source.known.load();
-            let good = known.good.clone().map(|good| Good { fresh_until: now, ..good });
-            source.known.store(Arc::new(Known { good, ..Known::default() }));
+        for source in sources.values_mut() {
+            let good = source.known.load().good.clone().map(|good| Good { fresh_until: now, ..good });
+            // Another source, so that a fetch that is under way by the older settings does not count as a new one.
+            *source = Source::of(Known { good, ..Known::default() });
         }
         drop(sources);
         for (path, form, keys) in files.0 {
@@ -297,9 +301,7 @@ impl KeyCache {
     fn source(&self, place: &Place, reach: &Reach) -> Arc<Source> {
         let name = Self::name(place, reach);
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        let source = sources
-            .entry(name)
-            .or_insert_with(|| Arc::new(Source { known: ArcSwap::default(), asking: Arc::default() }));
+        let source = sources.entry(name).or_insert_with(|| Source::of(Known::default()));
         Arc::clone(source)
     }
 }

@@ -44,3 +44,17 @@ async fn forged_signatures_cause_one_fetch_a_minute_and_change_nothing() {
     assert_eq!(verified(&world, &world.key, 71).await, Ok(()));
     assert_eq!(world.fetches(), 3);
 }
+
+#[tokio::test]
+async fn what_was_fetched_by_the_settings_before_a_reload_does_not_count_as_new() {
+    let world = World::new();
+    assert_eq!(world.known(0).await, Ok(()));
+    let place = place(world.spec()).unwrap();
+    let under_way = world.cache.source(&place, &world.reach);
+
+    world.cache.put_in_force(KeyCache::read_files(std::iter::empty()).unwrap(), at(1));
+    world.cache.fetch::<Header>(world.spec(), &place, None).look(&under_way, at(1)).await;
+
+    assert_eq!(world.known(2).await, Ok(()));
+    assert_eq!(world.fetches(), 3, "asked again by the settings in force");
+}
