@@ -11,6 +11,7 @@ mod key;
 mod kind;
 mod revoke;
 mod server;
+mod wanted;
 
 use clap::Subcommand;
 
@@ -18,6 +19,7 @@ use super::{CliError, Output};
 use key::ProofKey;
 pub(super) use server::read_token;
 use server::{Caller, TokenFile};
+use wanted::Wanted;
 
 /// The verbs about tokens.
 #[derive(Debug, Subcommand)]

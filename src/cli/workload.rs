@@ -102,7 +102,15 @@ fn answer(config: &Config, explained: &Explained, jkt: Option<Jkt>) -> Value {
 
 fn accepted(config: &Config, credential: &VerifiedCredential, jkt: Option<Jkt>) -> Value {
     let class = credential.class();
-    let mut answer = json!({ "class": class.name, "lifetime": class.lifetime, "clients": class.clients });
+    let delegates: Vec<String> = class.delegates_to.iter().map(ToString::to_string).collect();
+    let mut answer = json!({
+        "class": class.name,
+        "lifetime": class.lifetime,
+        "clients": class.clients,
+        "agent_tokens": class.agent_tokens,
+        "begins_tasks": class.begins_tasks,
+        "delegates_to": delegates,
+    });
     let named = match credential.presented_with(jkt) {
         Some(workload) => named(config, &workload),
         None => json!({
@@ -134,10 +142,13 @@ fn named(config: &Config, workload: &VerifiedWorkload) -> Value {
 }
 
 /// The members that are shown after the claims, in this order.
-const MEMBERS: [&str; 13] = [
+const MEMBERS: [&str; 16] = [
     "class",
     "lifetime",
     "clients",
+    "agent_tokens",
+    "begins_tasks",
+    "delegates_to",
     "id_kind",
     "workload",
     "instance",
@@ -180,8 +191,9 @@ fn lines(answer: &Value) -> Vec<String> {
         };
         lines.push(format!("  {name:32} {text}"));
     }
+    let is_shown = |value: &Value| !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty());
     for name in MEMBERS {
-        if !answer[name].is_null() {
+        if is_shown(&answer[name]) {
             lines.push(format!("{name:14} {}", shown(&answer[name])));
         }
     }

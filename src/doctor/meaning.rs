@@ -1,5 +1,6 @@
 //! What loads, and probably does not say what was meant.
 
+mod agents;
 mod logins;
 
 use std::collections::BTreeSet;
@@ -21,7 +22,7 @@ pub(super) fn check(findings: &mut Findings, config: &Config) {
     onward(findings, &config.registry);
     answers(findings, &config.registry);
     lifetimes(findings, config);
-    platforms(findings, &config.registry);
+    agents::check(findings, &config.registry);
     classes(findings, &config.registry);
     proofs(findings, &config.registry);
     logins::check(findings, &config.registry);
@@ -59,7 +60,9 @@ fn clients(findings: &mut Findings, registry: &Registry) {
         .collect();
     for client in registry.clients.values() {
         let is_onward = registry.targets_of_exchange_client(&client.id).next().is_some();
-        if client.may_use(GrantType::TokenExchange) && !is_onward && !sources.contains(&client.id) {
+        let has_subjects =
+            is_onward || sources.contains(&client.id) || agents::is_given_work(registry, client);
+        if client.may_use(GrantType::TokenExchange) && !has_subjects {
             let what = format!("client `{}` has nothing to exchange: no relying party lists it", client.id);
             let fix = "list it under `clients` of a relying party, name it as an `exchange_client`, or write `grants = []`";
             findings.warn(ID, what, fix);
@@ -87,20 +90,6 @@ fn clients(findings: &mut Findings, registry: &Registry) {
     }
     findings
         .ok_unless_reported(ID, format!("each of {} clients has something to do", registry.clients.len()));
-}
-
-/// Names the classes whose credentials are all that a request needs.
-fn platforms(findings: &mut Findings, registry: &Registry) {
-    let is_workload = |id| registry.clients.get(id).is_some_and(|client| client.is_workload());
-    for issuer in registry.workload_issuers.values() {
-        for class in issuer.classes.iter().filter(|class| class.clients.iter().any(is_workload)) {
-            let what = format!(
-                "a credential of class `{}` of `{}` suffices alone: no client authenticates beside it",
-                class.name, issuer.issuer
-            );
-            findings.ok("platforms", what);
-        }
-    }
 }
 
 /// The first class that matches counts, so that one whose tokens all match an earlier one has no agents.
@@ -140,19 +129,26 @@ fn covers(before: &AgentClass, later: &AgentClass) -> bool {
 fn scopes(findings: &mut Findings, registry: &Registry) {
     const ID: &str = "scopes";
     for target in registry.targets.values() {
-        for scope in target.scopes.keys() {
-            let is_reachable = registry.clients.values().any(|client| {
-                client.may_use(GrantType::TokenExchange)
-                    && client.targets.contains(&target.identifier)
-                    && client.scopes.contains(scope.as_str())
-            });
-            if !is_reachable {
+        for (scope, rule) in &target.scopes {
+            let may_be_had_for_user = rule.subjects.user
+                && registry.clients.values().any(|client| {
+                    client.may_use(GrantType::TokenExchange)
+                        && client.targets.contains(&target.identifier)
+                        && client.scopes.contains(scope.as_str())
+                });
+            if rule.subjects.agent && !agents::may_have_alone(registry, target, scope) {
+                let name = &target.identifier;
+                let what = format!("no agent may get scope `{scope}` at target `{name}` without a user");
+                let fix = "add scope and target to a class with `agent_tokens` or to a client with \
+                           `client_credentials`, or take `agent` out of its `subjects`";
+                findings.warn(ID, what, fix);
+            } else if !rule.subjects.agent && !may_be_had_for_user {
                 let what = format!("no client may get scope `{scope}` at target `{}`", target.identifier);
                 findings.warn(ID, what, "add scope and target to a client, or remove the scope");
             }
         }
     }
-    findings.ok_unless_reported(ID, "each scope can be had by a client");
+    findings.ok_unless_reported(ID, "each scope can be had");
 }
 
 fn targets(findings: &mut Findings, registry: &Registry) {

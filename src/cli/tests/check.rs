@@ -1,5 +1,6 @@
 //! `deputy check`: an installation in which all is well, one thing broken, what is found and the fix.
 
+mod agents;
 mod broken;
 mod broken_tls;
 mod bundles;

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::super::output::Output;
 use super::exchange::show;
-use super::{Caller, CliError, ProofKey};
+use super::{Caller, CliError, ProofKey, Wanted};
 use crate::sdk;
 
 /// What an agent asks for itself.
@@ -23,31 +23,16 @@ pub struct Agent {
     caller: Caller,
     #[command(flatten)]
     proof_key: ProofKey,
-    /// The target by name; the issuer itself begins a task
-    #[arg(long, value_name = "NAME", required_unless_present = "resource")]
-    audience: Vec<String>,
-    /// The target by URI
-    #[arg(long, value_name = "URI")]
-    resource: Vec<String>,
-    /// Scopes, separated by spaces; may be left out for a target that has default scopes
-    #[arg(long)]
-    scope: Option<String>,
-    /// Why, when a task begins; for policy and the audit log
-    #[arg(long, value_name = "TEXT")]
-    purpose: Option<String>,
+    #[command(flatten)]
+    wanted: Wanted,
 }
 
 impl Agent {
     pub(super) async fn run(self, output: &mut Output) -> Result<(), CliError> {
-        let mut request = match self.caller.is_unnamed() {
+        let request = self.wanted.in_request(match self.caller.is_unnamed() {
             true => sdk::Exchange::of_agent(),
             false => sdk::Exchange::of_client(),
-        };
-        let named = self.audience.iter().map(|value| ("audience", value));
-        let named = named.chain(self.resource.iter().map(|value| ("resource", value)));
-        let named = named.chain(self.scope.iter().map(|value| ("scope", value)));
-        let named = named.chain(self.purpose.iter().map(|value| ("purpose", value)));
-        request = named.fold(request, |request, (name, value)| request.with(name, value));
+        });
         let (http, client) = self.caller.connect_for_itself().await?;
         let client = self.proof_key.prove(client)?;
         let answer = client.exchange(&http, &request).await.map_err(|error| self.caller.failed(&error))?;

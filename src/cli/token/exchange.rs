@@ -6,7 +6,7 @@ use clap::Args;
 use secrecy::ExposeSecret as _;
 
 use super::super::output::printable;
-use super::{Caller, CliError, Output, ProofKey, read_token};
+use super::{Caller, CliError, Output, ProofKey, Wanted, read_token};
 use crate::sdk;
 
 /// What is exchanged, and for what.
@@ -32,21 +32,11 @@ pub struct Exchange {
     actor_token_file: Option<PathBuf>,
     #[command(flatten)]
     proof_key: ProofKey,
-    /// The target by name; the issuer itself asks for a task token
-    #[arg(long, value_name = "NAME", required_unless_present = "resource")]
-    audience: Vec<String>,
-    /// The target by URI
-    #[arg(long, value_name = "URI")]
-    resource: Vec<String>,
-    /// Scopes, separated by spaces; may be left out for a target that has default scopes
-    #[arg(long)]
-    scope: Option<String>,
+    #[command(flatten)]
+    wanted: Wanted,
     /// The task to join, with a token of the identity provider only
     #[arg(long, value_name = "ID")]
     task: Option<String>,
-    /// Why, when a task begins; for policy and the audit log
-    #[arg(long, value_name = "TEXT")]
-    purpose: Option<String>,
 }
 
 const TYPES: &str = "urn:ietf:params:oauth:token-type:";
@@ -59,18 +49,13 @@ impl Exchange {
         };
         let subject_token = read_token(&self.subject_token_file)?;
         let actor_token = self.actor_token_file.as_deref().map(read_token).transpose()?;
-        let mut request = sdk::Exchange::of(subject_token.expose_secret(), &kind);
-        if let Some(scope) = &self.scope {
-            request = request.scope(scope);
-        }
+        let mut request = self.wanted.in_request(sdk::Exchange::of(subject_token.expose_secret(), &kind));
         if let Some(token) = &actor_token {
             request = request.actor(token.expose_secret());
         }
-        let named = self.audience.iter().map(|value| ("audience", value));
-        let named = named.chain(self.resource.iter().map(|value| ("resource", value)));
-        let named = named.chain(self.task.iter().map(|value| ("task", value)));
-        let named = named.chain(self.purpose.iter().map(|value| ("purpose", value)));
-        request = named.fold(request, |request, (name, value)| request.with(name, value));
+        if let Some(task) = &self.task {
+            request = request.with("task", task);
+        }
         let (http, client) = self.caller.connect().await?;
         let client = self.proof_key.prove(client)?;
         let answer = client.exchange(&http, &request).await;

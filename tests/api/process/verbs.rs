@@ -68,6 +68,21 @@ async fn token_verb(world: &World, id: &str, line: &str, token: &str) -> Ended {
     Ended::of(&child.wait_with_output().await.expect("an end"))
 }
 
+/// Makes keys by the program, and registers them as those of the clients of these names.
+async fn make_keys(world: &World, ids: &[&str]) {
+    for id in ids {
+        let output = Command::new(env!("CARGO_BIN_EXE_deputy"))
+            .args(["key", "make", id, "--dir"])
+            .arg(world.path("keys"))
+            .output()
+            .await
+            .expect("deputy can be run");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let registered = world.path(&format!("clients/{id}.json"));
+        std::fs::copy(world.path(&format!("keys/{id}.jwks.json")), registered).expect("a key set");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_verbs_that_administer_speak_to_the_running_server_and_say_by_exit_code_what_came_of_it() {
     let world = World::new(Backend::Sqlite).await;
@@ -126,17 +141,7 @@ async fn the_verbs_that_administer_speak_to_the_running_server_and_say_by_exit_c
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_exchanges_introspects_and_revokes_by_the_command_line_and_no_token_is_in_a_message() {
     let world = World::new(Backend::Sqlite).await;
-    for id in ["assistant", "tickets-api"] {
-        let output = Command::new(env!("CARGO_BIN_EXE_deputy"))
-            .args(["key", "make", id, "--dir"])
-            .arg(world.path("keys"))
-            .output()
-            .await
-            .expect("deputy can be run");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let registered = world.path(&format!("clients/{id}.json"));
-        std::fs::copy(world.path(&format!("keys/{id}.jwks.json")), registered).expect("a key set");
-    }
+    make_keys(&world, &["assistant", "tickets-api"]).await;
     let id_token = world.id_token("ann");
     let issuer = world.issuer().to_owned();
     let hop_0 = format!("exchange --audience {issuer} --scope tickets:search --purpose trip");
@@ -278,6 +283,7 @@ async fn an_operator_can_ask_what_deputy_reads_in_a_credential_without_a_server(
     assert_eq!((&taken["accepted"], &taken["class"]), (&true.into(), &"age-verification".into()));
     assert!(taken["agent"].as_str().unwrap().starts_with("agent_"), "{taken}");
     assert!(taken["instance"].is_string() && taken["claims"]["kind"] == "age", "{taken}");
+    assert_eq!((&taken["agent_tokens"], &taken["begins_tasks"]), (&false.into(), &false.into()));
 
     assert_eq!(explain(&token).await.json()["agent"], taken["agent"]);
     assert_ne!(explain(&world.workload_token()).await.json()["agent"], taken["agent"], "another instance");
@@ -287,5 +293,57 @@ async fn an_operator_can_ask_what_deputy_reads_in_a_credential_without_a_server(
     assert_eq!((unknown.code, &said["cause"]), (1, &"issuer_untrusted".into()));
     assert!(said["fix"].as_str().unwrap().contains("[[workload_issuer]]"), "{said}");
     std::fs::remove_file(world.path("credential")).unwrap();
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_brings_in_another_by_the_command_line_and_only_the_key_that_was_named_accepts() {
+    let world = World::new(Backend::Sqlite).await;
+    make_keys(&world, &["assistant", "tickets-api", "courier", "thief"]).await;
+    let mut server = world.start().await;
+    let issuer = world.issuer().to_owned();
+    let begin = format!("exchange --audience {issuer} --scope tickets:search");
+    let begun = token_verb(&world, "assistant", &begin, &world.id_token("ann")).await;
+    let task_token = world.witness.saw(begun.out.clone());
+
+    // The other agent told the thumbprint of its key, which is the `kid` of a key that Deputy made.
+    let made = std::fs::read_to_string(world.path("keys/courier.jwks.json")).unwrap();
+    let made: Value = serde_json::from_str(&made).unwrap();
+    let thumbprint = made["keys"][0]["kid"].as_str().expect("a kid");
+    let to = format!("handover --to class:courier --scope tickets:search --dpop-jkt {thumbprint}");
+    let handed = token_verb(&world, "assistant", &to, &task_token).await;
+    assert_eq!(handed.code, 0, "{}", handed.err);
+    assert!(handed.err.contains("token_type: N_A"), "{}", handed.err);
+    let handed = world.witness.saw(handed.out.clone());
+    let unlisted = to.replace("class:courier", "class:nobody");
+    let unlisted = token_verb(&world, "assistant", &unlisted, &task_token).await;
+    assert_eq!(unlisted.code, 1);
+    assert!(unlisted.err.contains("requested_actor_unacceptable"), "{}", unlisted.err);
+
+    // It accepts by what its platform gave it, and by that key; nobody else does.
+    std::fs::write(world.path("handover.jwt"), &handed).unwrap();
+    let [handover, keys] = ["handover.jwt", "keys"].map(|name| world.path(name).display().to_string());
+    let accept = async |pod: &str, key: &str| {
+        std::fs::write(world.path("credential"), world.workload_token_of("courier", pod)).unwrap();
+        let credential = world.path("credential").display().to_string();
+        let who =
+            format!("--issuer {issuer} --platform-credential-file {credential} --dpop-key {keys}/{key}.pem");
+        let what = format!("--subject-token-type jwt --subject-token-file {handover} --audience tickets");
+        verb_alone(&format!("token exchange {who} {what} --scope tickets:search")).await
+    };
+    let stolen = accept("pod-x", "thief").await;
+    assert_eq!(stolen.code, 1);
+    assert!(stolen.err.contains("subject_token_unacceptable"), "{}", stolen.err);
+    let accepted = accept("pod-b", "courier").await;
+    assert_eq!(accepted.code, 0, "{}", accepted.err);
+    assert!(accepted.err.contains("token_type: DPoP") && accepted.err.contains("task: "), "{}", accepted.err);
+    let token = world.witness.saw(accepted.out.clone());
+    let answer = token_verb(&world, "tickets-api", "introspect --json", &token).await.json();
+    assert_eq!((&answer["active"], &answer["cnf"]["jkt"]), (&true.into(), &thumbprint.into()));
+
+    for file in ["handover.jwt", "credential"] {
+        std::fs::remove_file(world.path(file)).unwrap();
+    }
+    server.stop().await;
     world.finish().await;
 }
