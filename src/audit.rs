@@ -10,6 +10,7 @@ mod event;
 mod exchange;
 mod in_words;
 mod pin;
+mod profile;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -25,6 +26,7 @@ pub use event::{
 };
 pub use exchange::ExchangeEvent;
 pub use pin::PinEvent;
+pub use profile::AgentProfileEvent;
 pub use told::{Told, What};
 
 use crate::decision::Act;
@@ -138,6 +140,7 @@ impl Row {
             Event::Revocation(event) => event.agent.as_ref(),
             Event::TaskEnd(event) => event.agent.as_ref(),
             Event::AgentState(event) => Some(&event.agent),
+            Event::AgentProfile(event) => Some(&event.agent),
             Event::Pin(event) | Event::PinRefused(event) => Some(&event.agent),
             Event::Introspection(_)
             | Event::TasksEnd(_)
@@ -170,6 +173,7 @@ impl Row {
             Event::Introspection(event) => event.task,
             Event::TaskEnd(event) => Some(event.task),
             Event::AgentState(_)
+            | Event::AgentProfile(_)
             | Event::Pin(_)
             | Event::PinRefused(_)
             | Event::TasksEnd(_)
@@ -227,6 +231,7 @@ impl Row {
             Event::Introspection(_)
             | Event::TasksEnd(_)
             | Event::AgentState(_)
+            | Event::AgentProfile(_)
             | Event::Pin(_)
             | Event::PinRefused(_)
             | Event::Key(_)

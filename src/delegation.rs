@@ -11,6 +11,7 @@ pub mod fault;
 mod form;
 pub mod handover;
 pub mod plan;
+pub mod profile;
 pub mod quota;
 pub mod record;
 pub mod recorded;

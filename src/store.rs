@@ -33,6 +33,7 @@ mod one_time;
 mod parties;
 mod pins;
 mod postgres;
+mod profiles;
 mod queue;
 mod quotas;
 mod read;

@@ -47,6 +47,15 @@ CREATE INDEX agent_first_seen ON agent (first_seen);
 CREATE INDEX agent_live ON agent (issuer, class, ended_at) WHERE ended_at IS NULL;
 CREATE INDEX agent_open_until ON agent (ends_at) WHERE ended_at IS NULL AND ends_at IS NOT NULL;
 
+-- What an operator says of an agent. No exchange reads it, so that the rows that one reads stay small.
+CREATE TABLE agent_profile (
+    agent TEXT NOT NULL PRIMARY KEY,
+    owner TEXT NOT NULL,
+    contact TEXT,
+    purpose TEXT,
+    notes TEXT
+);
+
 -- `subject` is the user who lets the agent act; it is absent where the agent acts for itself.
 -- `ended_row` is the audit row of its end, as chain and number; `to_release` says that it has ended and agents are still
 -- engaged in it. `by_session` says that access tokens of its session look for it: its index costs a page a row, because

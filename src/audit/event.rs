@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::effect::Effect;
 use super::exchange::ExchangeEvent;
 use super::pin::PinEvent;
+use super::profile::AgentProfileEvent;
 use crate::base::time::Timestamp;
 use crate::base::words::words;
 use crate::delegation::record::{AgentState, EndReason};
@@ -29,6 +30,7 @@ words! {
         /// A batch of tasks ended, by a stop or because their time was up.
         TasksEnd => "tasks_end",
         AgentState => "agent_state",
+        AgentProfile => "agent_profile",
         /// Something was stopped.
         Stop => "stop",
         /// A stop was lifted.
@@ -69,6 +71,8 @@ pub enum Event {
     TaskEnd(TaskEndEvent),
     /// An agent was suspended, resumed, retired or banned.
     AgentState(AgentStateEvent),
+    /// An operator gave an agent a profile.
+    AgentProfile(AgentProfileEvent),
     /// A batch of tasks ended, by a stop or because their time was up.
     TasksEnd(TasksEndEvent),
     /// Something was stopped by an operator: whatever names it is dead.
@@ -311,6 +315,7 @@ impl Event {
             Self::Unauthenticated(_) => Kind::Unauthenticated,
             Self::TaskEnd(_) => Kind::TaskEnd,
             Self::AgentState(_) => Kind::AgentState,
+            Self::AgentProfile(_) => Kind::AgentProfile,
             Self::TasksEnd(_) => Kind::TasksEnd,
             Self::Stop(_) => Kind::Stop,
             Self::Lift(_) => Kind::Lift,
@@ -360,6 +365,7 @@ impl Event {
                 event.changed = Some(effect.is_changed);
                 event.number = effect.number;
             }
+            Self::AgentProfile(event) => event.changed = Some(effect.is_changed),
             Self::Stop(event) | Self::Lift(event) => {
                 event.subject = event.subject.or(effect.subject);
                 event.changed = Some(effect.is_changed);

@@ -110,6 +110,11 @@ impl Row {
                     lines.push(format!("why: {}", event.why.in_words()));
                 }
             }
+            Event::AgentProfile(event) => {
+                lines.push(format!("agent {}{}", event.agent, unchanged(event.changed)));
+                let members: Vec<&str> = event.members.iter().map(|member| member.word()).collect();
+                lines.push(format!("its profile has: {}", members.join(", ")));
+            }
             Event::Stop(event) | Event::Lift(event) => lines.push(stopped(event)),
             Event::Key(event) => {
                 lines.extend(event.kid.as_ref().map(|kid| format!("key {kid}{}", unchanged(event.changed))))
@@ -176,6 +181,7 @@ impl Event {
                 "agent {}",
                 if event.state == AgentState::Active { "resumed" } else { event.state.word() }
             ),
+            Self::AgentProfile(_) => "profile of an agent".to_owned(),
             Self::Stop(event) => format!("stop of a {}", event.kind.word().replace('_', " ")),
             Self::Lift(event) => format!("lift of the stop of a {}", event.kind.word().replace('_', " ")),
             Self::Key(event) => match event.act {

@@ -70,6 +70,13 @@ words! {
     }
 }
 
+impl AgentState {
+    /// Whether no agent leaves this state.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Retired | Self::Banned)
+    }
+}
+
 words! {
     /// Why something ended.
     EndReason {

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod clock;
 pub mod explain;
 pub mod operator;
+pub mod profile;
 pub mod show;
 pub mod stop;
 pub mod user;

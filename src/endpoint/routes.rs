@@ -4,7 +4,7 @@ use actix_web::{Route as Handled, web};
 
 use super::forms::{self, FormEndpoint};
 use super::introspect::Introspection;
-use super::manage::{act, audit, clock, explain, show, stop, user};
+use super::manage::{act, audit, clock, explain, profile, show, stop, user};
 use super::revoke::Revocation;
 use super::route::{Method, Place, Route};
 use super::token::Token;
@@ -74,6 +74,7 @@ pub static ROUTES: &[Route] = &[
     reads("/agents", |route| route.to(show::agents)),
     reads("/agents/{id}", |route| route.to(show::agent)),
     reads("/agents/{id}/explain", |route| route.to(explain::agent)),
+    changes("/agents/{id}/profile", |route| route.to(profile::put)),
     changes("/agents/{id}/retire", |route| route.to(act::retire_agent)),
     changes("/agents/{id}/kill", |route| route.to(act::kill_agent)),
     changes("/agents/{id}/suspend", |route| route.to(act::suspend_agent)),

@@ -6,6 +6,7 @@
 
 mod keys;
 mod party;
+mod profile;
 
 use super::ending::{self, Ending};
 use super::entry::{Control, Recorded};
@@ -53,6 +54,7 @@ pub(super) async fn run<S: Transaction>(
         Control::SetAgentState { agent, state, why } => {
             party::set_agent_state(session, agent, *state, *why, effect, at).await
         }
+        Control::SetProfile { agent, profile } => profile::set(session, agent, profile, effect, at).await,
         Control::TakeEffect { parties, .. } => party::take_effect(session, parties, effect, at).await,
         Control::Walk => ending::walk(session, effect, at).await.map(Ok),
         Control::EndAgent { agent } => party::end_agent(session, agent, effect, at).await,

@@ -3,6 +3,7 @@
 use crate::audit::{Event, Told, What};
 use crate::base::time::Timestamp;
 use crate::decision::Revocation;
+use crate::delegation::profile::Profile;
 use crate::delegation::record::{AgentState, EndReason};
 use crate::delegation::stops::{StopNumber, Stoppable};
 use crate::issuance::SignedToken;
@@ -81,6 +82,8 @@ pub enum Control {
     /// Changes an agent's state. `Suspended` ends its tokens, `Retired` and `Banned` are final and end the tasks that it
     /// began too. `Active` resumes a suspended agent and revives nothing.
     SetAgentState { agent: AgentId, state: AgentState, why: EndReason },
+    /// Gives an agent that is not over a profile, or another one.
+    SetProfile { agent: AgentId, profile: Box<Profile> },
     /// A configuration takes effect: stops every party that was ever configured and is not among these, and refuses
     /// what an earlier generation decided.
     TakeEffect { generation: u64, parties: Vec<Stoppable> },
@@ -128,6 +131,7 @@ impl Control {
             Self::RevokeToken(_)
             | Self::EndTask { .. }
             | Self::EndAgent { .. }
+            | Self::SetProfile { .. }
             | Self::Walk
             | Self::Sweep => false,
         }

@@ -7,6 +7,7 @@ use super::chains::{StoredRow, Stretch};
 use super::keys::Keys as _;
 use super::logins::Logins as _;
 use super::numbers::{HIGHEST_TIME, Numbers as _};
+use super::profiles::Profiles as _;
 use super::readings::Readings as _;
 use super::statement::Lock;
 use super::stops::{StopRow, StopRows as _};
@@ -17,6 +18,7 @@ use crate::audit::{Kind, OutcomeKind, Row};
 use crate::base::time::Timestamp;
 use crate::delegation::alone::KnownToken;
 use crate::delegation::plan::LoginRecord;
+use crate::delegation::profile::Profile;
 use crate::delegation::record::{Agent, Delegation, EndReason, Lineage, LoginFacts, Subject, Task};
 use crate::delegation::recorded::AgentRecord;
 use crate::delegation::stops::{Stop, Stoppable, Stops};
@@ -179,6 +181,12 @@ impl Store {
         let ids = [id.as_str().to_owned()];
         let mut rows = read!(self, |session| lookup::agents(session, &ids))?;
         rows.pop().map(Agent::try_from).transpose()
+    }
+
+    /// What operators say of an agent. One that has no profile is of the minimal one.
+    pub async fn find_profile(&self, id: &AgentId) -> Result<Option<Profile>, StoreError> {
+        let mut rows = read!(self, |session| session.profile(id.as_str()))?;
+        rows.pop().map(Profile::try_from).transpose()
     }
 
     /// Agents, newest first, at most `limit`.

@@ -160,6 +160,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    agent_profile (agent) {
+        agent -> Text,
+        owner -> Text,
+        contact -> Nullable<Text>,
+        purpose -> Nullable<Text>,
+        notes -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     party (kind, id) {
         kind -> Text,
         id -> Text,

@@ -10,6 +10,7 @@ use super::numbers::Numbers;
 use super::one_time::OneTimeUses;
 use super::parties::Parties;
 use super::pins::{PinRow, Pins};
+use super::profiles::Profiles;
 use super::readings::Readings;
 use super::rows::{Hash, Key};
 use super::statement::{Done, Failure};
@@ -47,6 +48,7 @@ pub(super) trait Transaction:
     + Pins
     + Keys
     + Parties
+    + Profiles
     + StopRows
     + Numbers
     + Census
@@ -91,6 +93,7 @@ macro_rules! transaction {
         $crate::store::pins::pins!($session, $db);
         $crate::store::keys::keys!($session, $db);
         $crate::store::parties::parties!($session, $db);
+        $crate::store::profiles::profiles!($session, $db);
         $crate::store::stops::stops!($session, $db);
         $crate::store::numbers::numbers!($session, $db);
         $crate::store::census::census!($session, $db);

@@ -1,6 +1,7 @@
 //! Events to be written and read back.
 
 use super::*;
+use crate::delegation::profile::Member;
 use crate::oauth::CertificateHash;
 
 /// One event of each kind, with every member.
@@ -119,6 +120,11 @@ fn events_of_operators() -> Vec<Event> {
         Event::Key(KeyEvent { act: KeyAct::Prepared, kid: Some("kid".to_owned()), changed: Some(true) }),
         Event::Pin(pin(Some(Jkt::new([1; 32])))),
         Event::PinRefused(pin(None)),
+        Event::AgentProfile(AgentProfileEvent {
+            agent: agent(),
+            members: vec![Member::Owner, Member::Notes],
+            changed: Some(true),
+        }),
         Event::PolicyLoad(PolicyLoadEvent { set: "0123456789abcdef".to_owned() }),
         Event::Configuration(ConfigurationEvent {
             added: vec!["client assistant".to_owned()],

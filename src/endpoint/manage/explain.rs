@@ -8,10 +8,11 @@ use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
 use super::show::{MOST, Oldest, cut};
-use super::{NotDone, answer, show};
+use super::{NotDone, answer, profile, show};
 use crate::app::App;
 use crate::audit::{Event, ExchangeEvent, Outcome, Row};
 use crate::base::time::Timestamp;
+use crate::delegation::profile::Profile;
 use crate::delegation::record::{Agent, AgentState, DelegatorKind, EndReason, Ended, Provenance, TokenWord};
 use crate::delegation::standing::{Over, agent_over};
 use crate::delegation::stops::Stoppable;
@@ -62,8 +63,12 @@ async fn explain(app: &App, id: &AgentId) -> Result<Value, NotDone> {
     let over = agent_over(&agent, &around.stops, now);
     let ends =
         tasks.iter().map(|task| (task.id, show::over(task, &around, now).ok_or(task.expires_at))).collect();
-    let json = show::agent_json(&agent, over.as_ref());
-    let mut text = tell(&Standing { agent, over, ends }, &rows, &by_task);
+    let profile = app.store.find_profile(&agent.id).await?;
+    let mut json = show::agent_json(&agent, over.as_ref());
+    if let Some(json) = json.as_object_mut() {
+        json.extend(profile::shown(profile.as_ref()));
+    }
+    let mut text = tell(&Standing { agent, profile, over, ends }, &rows, &by_task);
     if is_cut {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "It has more rows than these: this is told from the newest {MOST} of them.");
@@ -74,6 +79,7 @@ async fn explain(app: &App, id: &AgentId) -> Result<Value, NotDone> {
 /// An agent, with what it and its last tasks have come to.
 pub(super) struct Standing {
     pub(super) agent: Agent,
+    pub(super) profile: Option<Profile>,
     /// Why an agent that is on record as active may not act.
     pub(super) over: Option<Over>,
     /// Why each task is over, or until when it goes on.
@@ -86,7 +92,7 @@ pub(super) fn tell(standing: &Standing, rows: &[Row], by_task: &BTreeMap<TaskId,
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{}", agent.id);
-    who_is_it(&mut text, agent);
+    who_is_it(&mut text, standing);
     who_authorised_it(&mut text, agent, rows, by_task);
     what_was_it_allowed(&mut text, agent, rows);
     what_did_it_do(&mut text, agent, rows, by_task);
@@ -94,7 +100,8 @@ pub(super) fn tell(standing: &Standing, rows: &[Row], by_task: &BTreeMap<TaskId,
     text
 }
 
-fn who_is_it(text: &mut String, agent: &Agent) {
+fn who_is_it(text: &mut String, standing: &Standing) {
+    let Standing { agent, profile, .. } = standing;
     let _ = writeln!(text, "Who is it?");
     let _ = match &agent.provenance {
         Provenance::Client => writeln!(text, "  the own agent of client `{}`", agent.client),
@@ -111,6 +118,13 @@ fn who_is_it(text: &mut String, agent: &Agent) {
     let runs: Vec<&str> = runs.into_iter().flatten().map(String::as_str).collect();
     if !runs.is_empty() {
         let _ = writeln!(text, "  runs {}, as its platform said", runs.join(", "));
+    }
+    if let Some(profile) = profile {
+        let _ = write!(text, "  owned by {}", profile.owner.as_str());
+        for (what, line) in [("to be reached at", &profile.contact), ("for", &profile.purpose)] {
+            let _ = line.as_ref().map_or(Ok(()), |line| write!(text, ", {what} {}", line.as_str()));
+        }
+        let _ = writeln!(text);
     }
     let _ = writeln!(text, "  first seen {}, last seen {}", agent.first_seen, agent.last_seen);
 }
@@ -270,6 +284,7 @@ fn act(row: &Row) -> String {
                 format!("was made {state}")
             }
         }
+        Event::AgentProfile(_) => "was given a profile".to_owned(),
         Event::TaskEnd(event) => format!("had its task ended ({})", event.why.in_words()),
         Event::Pin(_) => "had its credential pinned to a key".to_owned(),
         Event::PinRefused(_) => {
@@ -308,7 +323,7 @@ const fn died(row: &Row) -> Option<u64> {
 }
 
 fn when_did_it_end(text: &mut String, standing: &Standing, by_task: &BTreeMap<TaskId, Vec<Row>>) {
-    let Standing { agent, over, ends } = standing;
+    let Standing { agent, over, ends, .. } = standing;
     let _ = writeln!(text, "When and why did it end?");
     let _ = match (agent.state, agent.ended, over) {
         (AgentState::Suspended, ..) => {

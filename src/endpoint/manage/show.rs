@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{NotDone, answer};
+use super::{NotDone, answer, profile};
 use crate::app::App;
 use crate::base::time::Timestamp;
 use crate::delegation::record::{Agent, AgentState, Delegation, Ended, Provenance, Task, live};
@@ -73,7 +73,12 @@ pub async fn agent(app: web::Data<App>, id: web::Path<String>) -> HttpResponse {
             let agents = [agent.ok_or(NotDone::NotFound("agent"))?];
             let around = app.store.find_surroundings(&[], &agents).await?;
             let [agent] = &agents;
-            Ok(agent_json(agent, agent_over(agent, &around.stops, app.latest()).as_ref()))
+            let profile = app.store.find_profile(&agent.id).await?;
+            let mut body = agent_json(agent, agent_over(agent, &around.stops, app.latest()).as_ref());
+            if let Some(body) = body.as_object_mut() {
+                body.extend(profile::shown(profile.as_ref()));
+            }
+            Ok(body)
         }
         .await,
     )

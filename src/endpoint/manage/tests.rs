@@ -150,7 +150,7 @@ fn the_state_of_a_key_is_the_last_that_it_came_to() {
 
 /// What `deputy agent explain` says of an agent that did nothing.
 fn told(agent: Agent) -> String {
-    let standing = explain::Standing { agent, over: None, ends: BTreeMap::new() };
+    let standing = explain::Standing { agent, profile: None, over: None, ends: BTreeMap::new() };
     explain::tell(&standing, &[], &BTreeMap::new())
 }
 

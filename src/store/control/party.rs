@@ -165,7 +165,6 @@ pub(super) async fn set_agent_state<S: Transaction>(
     let found = session.agents(&[id.as_str().to_owned()], Lock::Update).await?.pop();
     effect.agent = Some(id.clone());
     effect.is_known = Some(found.is_some());
-    let is_final = |state| matches!(state, AgentState::Retired | AgentState::Banned);
     let mut agent = match found {
         Some(row) => Agent::try_from(row)?,
         None if state == AgentState::Banned => {
@@ -181,7 +180,7 @@ pub(super) async fn set_agent_state<S: Transaction>(
     if agent.state == state {
         return Ok(Ok(()));
     }
-    if is_final(agent.state) {
+    if agent.state.is_final() {
         return Ok(Err(Recorded::Impossible(Impossible::AgentFinal(agent.state))));
     }
     agent.state = state;
@@ -189,7 +188,7 @@ pub(super) async fn set_agent_state<S: Transaction>(
         agent.stopped = at.number;
         effect.number = Some(at.number);
     }
-    if is_final(state) {
+    if state.is_final() {
         agent.ended = Some(Ended { at: at.now, why });
         session.put_stop(&row_of_agent(id, why, at)).await?;
     }

@@ -16,6 +16,7 @@ mod opaque;
 mod operating;
 mod platform;
 mod probe;
+mod profiles;
 mod proofs;
 mod provider;
 mod questions;
