@@ -172,10 +172,9 @@ impl Row {
             Event::Revocation(event) => event.task,
             Event::Introspection(event) => event.task,
             Event::TaskEnd(event) => Some(event.task),
+            Event::Pin(event) | Event::PinRefused(event) => event.task,
             Event::AgentState(_)
             | Event::AgentProfile(_)
-            | Event::Pin(_)
-            | Event::PinRefused(_)
             | Event::TasksEnd(_)
             | Event::Stop(_)
             | Event::Lift(_)

@@ -50,6 +50,8 @@ pub struct Config {
     /// How many configurations this process has had before this one.
     pub generation: u64,
     pub issuer: Issuer,
+    /// Whether the issuer is on loopback, as in the sandbox.
+    pub is_local: bool,
     pub data_dir: PathBuf,
     pub listen: Listen,
     /// Absent only where public listener and issuer are loopback.

@@ -272,7 +272,7 @@ impl Verifier {
             source: &provider.keys,
             reach: &provider.reach,
             stale: provider.keys_stale,
-            is_local: config.issuer.is_on_loopback(),
+            is_local: config.is_local,
         };
         let key = self.keys.get(spec, scanned.header(), now).await?;
         let signed = scanned.signing_input();
@@ -338,7 +338,7 @@ fn keys_of<'a>(config: &Config, issuer: &'a WorkloadIssuer) -> KeySpec<'a> {
         source: &issuer.keys,
         reach: &issuer.reach,
         stale: KEYS_STALE,
-        is_local: config.issuer.is_on_loopback(),
+        is_local: config.is_local,
     }
 }
 

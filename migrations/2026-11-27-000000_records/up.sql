@@ -21,7 +21,7 @@ CREATE TABLE subject (
 );
 
 -- `idle` is how long it may be idle, and `ends_at` when it is over by itself: the earlier of `expires_at` and of what
--- `last_seen` and `idle` come to.
+-- `last_seen` and `idle` come to. `first_task` is the task that it began when it was created.
 CREATE TABLE agent (
     id TEXT NOT NULL PRIMARY KEY,
     client TEXT NOT NULL,
@@ -41,7 +41,8 @@ CREATE TABLE agent (
     ends_at BIGINT,
     software TEXT,
     version TEXT,
-    image TEXT
+    image TEXT,
+    first_task BYTEA
 );
 CREATE INDEX agent_first_seen ON agent (first_seen);
 CREATE INDEX agent_live ON agent (issuer, class, ended_at) WHERE ended_at IS NULL;
@@ -58,12 +59,14 @@ CREATE TABLE agent_profile (
 
 -- `subject` is the user who lets the agent act; it is absent where the agent acts for itself.
 -- `ended_row` is the audit row of its end, as chain and number; `to_release` says that it has ended and agents are still
--- engaged in it. `by_session` says that access tokens of its session look for it: its index costs a page a row, because
--- sessions come in no order.
+-- engaged in it. `by_session` says that access tokens of its session look for it, and `by_agent` that it is not the
+-- `first_task` of its agent, by which it would be found: their indexes cost a page a row, because sessions and new agents
+-- come in no order.
 CREATE TABLE task (
     id BYTEA NOT NULL PRIMARY KEY,
     client TEXT NOT NULL,
     agent TEXT NOT NULL,
+    by_agent BOOLEAN NOT NULL,
     subject BYTEA,
     session BYTEA,
     by_session BOOLEAN NOT NULL,
@@ -76,7 +79,7 @@ CREATE TABLE task (
     ended_row TEXT,
     to_release BOOLEAN NOT NULL
 );
-CREATE INDEX task_of_agent ON task (agent, id);
+CREATE INDEX task_of_agent ON task (agent, id) WHERE by_agent;
 CREATE INDEX task_open_until ON task (expires_at) WHERE ended_at IS NULL;
 CREATE INDEX task_open_of_subject ON task (subject, id) WHERE ended_at IS NULL;
 CREATE INDEX task_open ON task (id) WHERE ended_at IS NULL;

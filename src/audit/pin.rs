@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::delegation::binding::PinnedUse;
-use crate::oauth::{AgentId, CertificateHash, Confirmation, CredentialHash, Issuer, Jkt};
+use crate::oauth::{AgentId, CertificateHash, Confirmation, CredentialHash, Issuer, Jkt, TaskId};
 
 /// A platform's credential and a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,10 @@ pub struct PinEvent {
     pub issuer: Issuer,
     /// The agent that it names.
     pub agent: AgentId,
+    /// The task of the token that was issued. Nothing was where the credential is refused, and a token about an agent itself
+    /// has no task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
     /// The key that the request proved, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jkt: Option<Jkt>,
@@ -24,12 +28,13 @@ pub struct PinEvent {
 }
 
 impl PinEvent {
-    /// The use of the credential of this agent.
-    pub fn of(used: &PinnedUse, agent: &AgentId) -> Self {
+    /// The use of the credential of this agent, for a token in this task.
+    pub fn of(used: &PinnedUse, agent: &AgentId, task: Option<TaskId>) -> Self {
         Self {
             credential: used.credential.hash,
             issuer: used.issuer.clone(),
             agent: agent.clone(),
+            task,
             jkt: used.proven.and_then(Confirmation::key),
             x5t: used.proven.and_then(Confirmation::certificate),
             expires_at: used.credential.expires_at.seconds(),

@@ -36,7 +36,7 @@ pub async fn prove(
         dummy_verify(&scanned);
         return Err(Plain::MethodNotRegistered.into());
     };
-    let registered = ClientKeys { source: keys, reach, is_local: config.issuer.is_on_loopback() };
+    let registered = ClientKeys { source: keys, reach, is_local: config.is_local };
     let key = match registered_key(verifier, scanned.header(), registered, algorithms, now).await {
         Ok(key) => key,
         Err(rejected) => {

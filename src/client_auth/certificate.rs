@@ -38,7 +38,7 @@ pub async fn prove(
             if name.is_in(certificate.content()) { Ok(()) } else { Err(Plain::CertificateSubject.into()) }
         }
         Some(ClientAuthentication::SelfSignedTls { keys, reach }) => {
-            let registered = ClientKeys { source: keys, reach, is_local: config.issuer.is_on_loopback() };
+            let registered = ClientKeys { source: keys, reach, is_local: config.is_local };
             let found = verifier.client_certificate(registered, certificate, now).await;
             found.map_err(|fault| match fault {
                 KeyFault::Unknown => Plain::CertificateUnregistered.into(),

@@ -140,9 +140,11 @@ fn sections(top: &Section<'_>, raw: RawConfig) -> Option<Config> {
         let target = targets::target(section, raw)?;
         Some((target.identifier.clone(), target))
     });
+    let (issuer, _) = issuer?;
     let config = Config {
         generation: 0,
-        issuer: issuer.map(|(issuer, _)| issuer)?,
+        is_local: issuer.is_on_loopback(),
+        issuer,
         data_dir,
         listen: listen?,
         tls,

@@ -89,6 +89,14 @@ impl Terms {
         }
     }
 
+    /// The task that the token belongs to. A token about an agent itself belongs to none.
+    pub const fn real_task(&self) -> Option<TaskId> {
+        match &self.origin {
+            Origin::Agent { task: None } => None,
+            Origin::FirstHop(_) | Origin::Agent { task: Some(_) } | Origin::Later { .. } => Some(self.task),
+        }
+    }
+
     /// On whose behalf the token is issued, as it is recorded.
     pub fn behalf(&self) -> Behalf {
         match self.on_behalf_of() {

@@ -26,7 +26,7 @@ pub(super) type Fault = (String, String);
 pub(super) async fn check(findings: &mut Findings, config: &Config, surroundings: &Surroundings) {
     let remote = Remote {
         http: HttpKeys::default(),
-        is_local: config.issuer.is_on_loopback(),
+        is_local: config.is_local,
         now: surroundings.now,
         started: Instant::now(),
         proxy_variable: proxy_variable(&surroundings.environment),

@@ -39,8 +39,8 @@ pub fn parse_object(text: &[u8], limits: Limits) -> Result<Map<String, Value>, J
     }
     let text = std::str::from_utf8(text).map_err(|_| JoseError::Malformed)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value =
-        Strict { depth: limits.depth }.deserialize(&mut deserializer).map_err(|_| JoseError::Malformed)?;
+    let strict = Strict { depth: limits.depth, members: text.len() / MEMBER };
+    let value = strict.deserialize(&mut deserializer).map_err(|_| JoseError::Malformed)?;
     deserializer.end().map_err(|_| JoseError::Malformed)?;
     match value {
         Value::Object(object) => Ok(object),
@@ -52,12 +52,17 @@ pub fn parse_object(text: &[u8], limits: Limits) -> Result<Map<String, Value>, J
 #[derive(Clone, Copy)]
 struct Strict {
     depth: usize,
+    /// For how many members an object has space at first.
+    members: usize,
 }
+
+/// About as many bytes has a member of a token.
+const MEMBER: usize = 32;
 
 impl Strict {
     fn inside<E: Error>(self) -> Result<Self, E> {
         let depth = self.depth.checked_sub(1).ok_or_else(|| E::custom("too deep"))?;
-        Ok(Self { depth })
+        Ok(Self { depth, members: 0 })
     }
 }
 
@@ -115,7 +120,7 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let inner = self.inside()?;
-        let mut object = Map::new();
+        let mut object = Map::with_capacity(self.members);
         while let Some(name) = map.next_key::<String>()? {
             match object.entry(name) {
                 Entry::Occupied(_) => return Err(A::Error::custom("duplicate name")),

@@ -1,7 +1,7 @@
 //! Agents: who vouches for them, and their state.
 
 use super::count::AgentsOf;
-use super::rows::{bad, ended, row};
+use super::rows::{Key, bad, ended, row};
 use super::statement::{Done, Lock, Rows};
 use super::{StoreError, schema};
 use crate::base::time::{Lifetime, Timestamp};
@@ -31,6 +31,7 @@ row! {
         software: Option<String>,
         version: Option<String>,
         image: Option<String>,
+        first_task: Option<Key>,
     }
 }
 
@@ -62,6 +63,7 @@ impl From<&Agent> for AgentRow {
             software: agent.build.software.clone(),
             version: agent.build.version.clone(),
             image: agent.build.image.clone(),
+            first_task: None,
         }
     }
 }

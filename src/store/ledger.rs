@@ -200,9 +200,7 @@ impl Ledger {
         match &terms.origin {
             Origin::FirstHop(hop) => self.write_first_hop(token, hop, placement)?,
             Origin::Agent { task: Some(task) } => {
-                let task = Task { as_of: self.as_of, ..task.as_ref().clone() };
-                self.writes.tasks.push(TaskRow::from(&task));
-                self.tasks.insert(task.id, task);
+                self.begin_task(Task { as_of: self.as_of, ..task.as_ref().clone() });
             }
             Origin::Agent { task: None } => {}
             Origin::Later { parent, .. } => {
@@ -306,9 +304,8 @@ impl Ledger {
             self.writes.subjects.push(SubjectRow::from(subject));
         }
         if hop.plan == TaskPlan::Begin {
-            let task = Task { delegator: Delegator::User(reference), as_of: self.as_of, ..hop.task.clone() };
-            self.writes.tasks.push(TaskRow::from(&task));
-            self.tasks.insert(task.id, task);
+            let delegator = Delegator::User(reference);
+            self.begin_task(Task { delegator, as_of: self.as_of, ..hop.task.clone() });
         }
         if !matches!(hop.plan, TaskPlan::Join(..)) {
             self.writes.logins.push(login_row);
@@ -329,11 +326,21 @@ impl Ledger {
         form.kid().is_none_or(|kid| self.is_key_trusted.get(kid) == Some(&true))
     }
 
+    /// A task that begins is found by the row of its agent, if that is created with it.
+    fn begin_task(&mut self, task: Task) {
+        let by_agent = self.agents.contains_key(&task.agent);
+        self.writes.tasks.push(TaskRow::new(&task, by_agent));
+        self.tasks.insert(task.id, task);
+    }
+
     fn add_agent(&mut self, actor: &Agent, now: Timestamp) -> bool {
         let is_new = !self.agents.contains_key(&actor.id);
         if is_new {
             let agent = actor.seen_first(now);
-            self.writes.agents.push(AgentRow::from(&agent));
+            let first_task =
+                self.writes.tasks.iter().rev().find(|task| !task.by_agent && task.agent == agent.id.as_str());
+            let first_task = first_task.map(|task| task.id);
+            self.writes.agents.push(AgentRow { first_task, ..AgentRow::from(&agent) });
             self.agents.insert(agent.id.clone(), agent);
         } else if let Some(agent) = self.agents.get_mut(&actor.id).and_then(|known| known.see(actor, now)) {
             self.writes.seen.retain(|row| row.id != agent.id.as_str());

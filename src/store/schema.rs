@@ -41,6 +41,7 @@ diesel::table! {
         software -> Nullable<Text>,
         version -> Nullable<Text>,
         image -> Nullable<Text>,
+        first_task -> Nullable<Binary>,
     }
 }
 
@@ -49,6 +50,7 @@ diesel::table! {
         id -> Binary,
         client -> Text,
         agent -> Text,
+        by_agent -> Bool,
         subject -> Nullable<Binary>,
         session -> Nullable<Binary>,
         by_session -> Bool,

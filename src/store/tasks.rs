@@ -13,6 +13,7 @@ row! {
         id: Key,
         client: String,
         agent: String,
+        by_agent: bool,
         subject: Option<Key>,
         session: Option<Hash>,
         by_session: bool,
@@ -27,9 +28,11 @@ row! {
     }
 }
 
-impl From<&Task> for TaskRow {
-    fn from(task: &Task) -> Self {
+impl TaskRow {
+    /// The row of a new task; `by_agent` says that it is not the first task of its agent.
+    pub(super) fn new(task: &Task, by_agent: bool) -> Self {
         Self {
+            by_agent,
             id: task.id.into(),
             client: task.client.as_str().to_owned(),
             agent: task.agent.as_str().to_owned(),
@@ -164,7 +167,7 @@ macro_rules! tasks {
                 NullableExpressionMethods as _, QueryDsl as _, SelectableHelper as _,
             };
             use $crate::store::rows::Key;
-            use $crate::store::schema::{engagement, subject, task};
+            use $crate::store::schema::{agent, engagement, subject, task};
             use $crate::store::statement::{Done, Lock, Rows};
             use $crate::store::tasks::{
                 End, EngagementRow, Leaving, OfSession, OpenTask, TaskRow, Tasks, stops,
@@ -203,30 +206,36 @@ macro_rules! tasks {
                 }
                 async fn tasks_with(
                     &mut self,
-                    agent: &str,
+                    of: &str,
                     live_at: Option<i64>,
                     limit: i64,
                 ) -> Rows<TaskRow> {
+                    let first = agent::table
+                        .inner_join(task::table.on(agent::first_task.eq(task::id.nullable())))
+                        .filter(agent::id.eq(of))
+                        .select(TaskRow::as_select());
                     let began = task::table
-                        .filter(task::agent.eq(agent))
+                        .filter(task::by_agent.and(task::agent.eq(of)))
                         .order(task::id.desc())
                         .limit(limit)
                         .select(TaskRow::as_select());
                     let entered = engagement::table
                         .inner_join(task::table.on(task::id.eq(engagement::task)))
-                        .filter(engagement::agent.eq(agent))
+                        .filter(engagement::agent.eq(of))
                         .order(engagement::task.desc())
                         .limit(limit)
                         .select(TaskRow::as_select());
                     let mut tasks: Vec<TaskRow>;
                     match live_at {
                         None => {
-                            tasks = $db!(load self, began)?;
+                            tasks = $db!(load self, first)?;
+                            tasks.append(&mut $db!(load self, began)?);
                             tasks.append(&mut $db!(load self, entered)?);
                         }
                         Some(at) => {
                             let is_live = task::ended_at.is_null().and(task::expires_at.gt(at));
-                            tasks = $db!(load self, began.filter(is_live))?;
+                            tasks = $db!(load self, first.filter(is_live))?;
+                            tasks.append(&mut $db!(load self, began.filter(is_live))?);
                             tasks.append(&mut $db!(load self, entered.filter(is_live))?);
                         }
                     }
@@ -244,14 +253,25 @@ macro_rules! tasks {
                         .select((task::id, task::client, task::session, task::as_of));
                     Ok($db!(load self, query)?)
                 }
-                async fn next_of_agent(&mut self, agent: &str, place: Key, limit: i64) -> Rows<OpenTask> {
-                    let query = task::table
-                        .filter(task::agent.eq(agent).and(task::ended_at.is_null()))
-                        .filter(task::id.gt(place))
+                async fn next_of_agent(&mut self, of: &str, place: Key, limit: i64) -> Rows<OpenTask> {
+                    let is_next = task::ended_at.is_null().and(task::id.gt(place));
+                    let columns = (task::id, task::client, task::session, task::as_of);
+                    let first = agent::table
+                        .inner_join(task::table.on(agent::first_task.eq(task::id.nullable())))
+                        .filter(agent::id.eq(of))
+                        .filter(is_next)
+                        .select(columns);
+                    let later = task::table
+                        .filter(task::by_agent.and(task::agent.eq(of)))
+                        .filter(is_next)
                         .order(task::id)
                         .limit(limit)
-                        .select((task::id, task::client, task::session, task::as_of));
-                    Ok($db!(load self, query)?)
+                        .select(columns);
+                    let mut tasks: Vec<OpenTask> = $db!(load self, first)?;
+                    tasks.append(&mut $db!(load self, later)?);
+                    tasks.sort_unstable_by_key(|task| task.0);
+                    tasks.truncate(usize::try_from(limit).unwrap_or(0));
+                    Ok(tasks)
                 }
                 async fn next_open(&mut self, place: Key, limit: i64) -> Rows<(OpenTask, Option<String>)> {
                     let query = task::table
@@ -267,8 +287,12 @@ macro_rules! tasks {
                 }
                 async fn busy_agents(&mut self, agents: &[String], now: i64) -> Rows<String> {
                     let is_live = task::ended_at.is_null().and(task::expires_at.gt(now));
+                    let first = agent::table
+                        .inner_join(task::table.on(agent::first_task.eq(task::id.nullable())))
+                        .filter(agent::id.eq_any(agents).and(is_live))
+                        .select(agent::id);
                     let began = task::table
-                        .filter(task::agent.eq_any(agents).and(is_live))
+                        .filter(task::by_agent.and(task::agent.eq_any(agents)).and(is_live))
                         .select(task::agent)
                         .distinct();
                     let entered = engagement::table
@@ -277,7 +301,8 @@ macro_rules! tasks {
                         .filter(is_live)
                         .select(engagement::agent)
                         .distinct();
-                    let mut busy: Vec<String> = $db!(load self, began)?;
+                    let mut busy: Vec<String> = $db!(load self, first)?;
+                    busy.append(&mut $db!(load self, began)?);
                     busy.append(&mut $db!(load self, entered)?);
                     Ok(busy)
                 }

@@ -1,7 +1,7 @@
 //! The audit chain: each row's hash covers its body, its place, and the hash of the row before it.
 
 use super::AuditColumns;
-use crate::audit::{Effect, Outcome, Row, Told};
+use crate::audit::{Effect, Event, Outcome, Row, Told};
 use crate::base::digest::sha256;
 use crate::oauth::AgentId;
 use crate::store::rows::Hash;
@@ -80,11 +80,11 @@ fn columns(row: &Row, body: String, hash: Hash) -> AuditColumns {
     }
 }
 
-/// The agent of a row that has to be searched for by it. Those of granted exchanges are found by their task:
-/// the agent is engaged in it, and a column less is an index less to write.
+/// The agent of a row that has to be searched for by it. Those of granted exchanges, and of the pins that they make, are
+/// found by their task: the agent is engaged in it, and a column less is an index less to write.
 fn searched_agent(row: &Row) -> Option<&AgentId> {
-    let is_found_by_task =
-        row.exchange().is_some() && row.outcome == Outcome::Granted && row.task().is_some();
+    let is_of_exchange = row.exchange().is_some() || matches!(row.event, Event::Pin(_));
+    let is_found_by_task = is_of_exchange && row.outcome == Outcome::Granted && row.task().is_some();
     row.agent().filter(|_| !is_found_by_task)
 }
 

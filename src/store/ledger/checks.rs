@@ -30,12 +30,12 @@ impl Ledger {
         match used.judge(self.pins.get(&credential).copied()) {
             Pinning::Unpinned | Pinning::Same => Ok(None),
             Pinning::First(first) => {
-                effect.pin = Some(Pinned::First(PinEvent::of(used, &terms.actor.id)));
+                effect.pin = Some(Pinned::First(PinEvent::of(used, &terms.actor.id, terms.real_task())));
                 let until = expires_at.plus(FOREIGN_LEEWAY).millis();
                 Ok(Some((PinRow { credential, cnf: Cnf::from(first), until }, first)))
             }
             Pinning::Refused => {
-                effect.pin = Some(Pinned::Refused(PinEvent::of(used, &terms.actor.id)));
+                effect.pin = Some(Pinned::Refused(PinEvent::of(used, &terms.actor.id, None)));
                 let retry_after = (expires_at.seconds() - now.seconds()).max(1);
                 Err(Recorded::Refused(Cause::CredentialPinned { retry_after }))
             }

@@ -52,8 +52,13 @@ impl Verifier {
         config: &Config,
         now: Timestamp,
     ) -> Option<IssuerKeys<'a>> {
-        let is_local = config.issuer.is_on_loopback();
-        let spec = KeySpec { issuer: Some(issuer), source, reach, stale: Lifetime::default(), is_local };
+        let spec = KeySpec {
+            issuer: Some(issuer),
+            source,
+            reach,
+            stale: Lifetime::default(),
+            is_local: config.is_local,
+        };
         let (age, has_failed) = self.keys.freshness(spec, now)?;
         Some(IssuerKeys { kind, issuer, age, has_failed })
     }
