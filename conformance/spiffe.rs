@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::definition::{DEFINITION, UNLIMITED, replaced};
 use crate::expect::{self, CLIENT, actors, refuses, refuses_config};
 use crate::harness::{Cases, case};
+use crate::jwt_bearer::JWT_BEARER;
 use crate::world::{Answer, Jwt, Key, OtherKey, Request, Setup, World, unsigned};
 
 /// The cases of this file.
@@ -27,6 +28,7 @@ pub fn cases() -> Cases {
         case("JWTSVID-7.1-01", an_svid_may_come_again_and_lives_as_long_as_is_configured),
         case("SPIFFEID-2-01", a_subject_is_a_spiffe_id),
         case("WLI-17", a_trust_domain_is_three_lines),
+        case("7523-2.1-01", an_svid_is_a_grant_of_the_process_that_proves_a_key),
         case("NEG-CA-29", deputy_is_the_only_audience),
         case("NEG-CA-29", the_key_is_one_of_the_trust_domain_for_jwt_svids),
         case("NEG-CA-29", bundles_are_never_merged),
@@ -134,6 +136,35 @@ async fn an_svid_has_an_assertion_type_of_its_own() {
     // Without client authentication an actor token is the credential, as for every platform.
     let alone = world.tx().anonymous().actor(&token).header("DPoP", &world.proof(&process).sign());
     alone.send().await.granted();
+}
+
+async fn an_svid_is_a_grant_of_the_process_that_proves_a_key() {
+    let key = Key::new("svid-1");
+    let of_class = "lifetime = \"instance\"\n";
+    let alone = replaced(DOMAIN, of_class, &format!("{of_class}agent_tokens = true\n"));
+    let alone =
+        replaced(&alone, "scopes = [\"tickets:search\"]", "scopes = [\"tickets:search\", \"reports:read\"]");
+    let alone = replaced(&alone, "targets = [\"tickets\"]", "targets = [\"tickets\", \"reports\"]");
+    let reports = "\n[[target]]\nidentifier = \"reports\"\nresource_server = \"tickets-api\"\n\
+                   scopes = { \"reports:read\" = { subjects = [\"agent\"] } }\n";
+    let world = World::start(with(&(alone + reports), &bundle(&[(&key, "jwt-svid")]))).await;
+    let token = svid(&world, &key, BUYER).sign();
+    let ask = || {
+        let form = world.form("/token").set("grant_type", JWT_BEARER).set("assertion", &token);
+        form.set("audience", "reports").set("scope", "reports:read")
+    };
+    let proving = |process: &Key| ask().header("DPoP", &world.proof(process).sign());
+
+    let [one, two] = ["one", "two"].map(Key::new);
+    let first = proving(&one).send().await.claims();
+    assert_eq!((first.get("act"), &first["cnf"]["jkt"]), (None, &json!(one.thumbprint())), "{first}");
+    assert_eq!(proving(&one).send().await.claims()["sub"], first["sub"]);
+    assert_ne!(proving(&two).send().await.claims()["sub"], first["sub"], "another process is another agent");
+    let bare = ask().send().await;
+    assert_eq!((bare.status, &bare.body["error"]), (400, &json!("invalid_dpop_proof")), "{}", bare.text);
+    let as_client = proving(&one).set("client_assertion_type", SVID).set("client_assertion", &token);
+    let several = as_client.send().await;
+    assert_eq!((several.status, &several.body["reason"]), (400, &json!("several_authentication_methods")));
 }
 
 async fn subject_audience_and_expiry_are_all_that_is_needed() {

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{DEMANDED, Parties, world};
+use super::{DEMANDED, Parties, setup, world};
+use crate::definition::NIGHTLY;
 use crate::expect::{SUBJECT, refuses};
 use crate::harness::{Cases, case, skip};
+use crate::jwt_bearer::JWT_BEARER;
 use crate::requests::metadata;
 use crate::workload_identity::keyed;
 use crate::world::{Answer, Authority, Certified, Key, Request, Setup, World, named};
@@ -14,6 +16,7 @@ pub fn cases() -> Cases {
         case("8705-3-01", a_token_is_bound_to_the_certificate_of_its_request),
         case("8705-3-01", a_proof_by_dpop_comes_before_the_certificate),
         case("8705-3-01", a_target_that_cannot_check_gets_bearer_tokens),
+        case("8705-3-01", what_an_agent_gets_by_its_credential_alone_is_bound_too),
         case("8705-3-02", a_client_that_wants_bound_tokens_gets_no_others),
         skip("8705-3.1-01", "Deputy has no protected API yet; it introspects"),
         case("8705-3.2-01", introspection_tells_the_certificate),
@@ -74,6 +77,36 @@ async fn a_proof_by_dpop_comes_before_the_certificate() {
         assert_eq!(answer.claims()["cnf"], json!({"jkt": key.thumbprint()}));
         assert_eq!(answer.body["token_type"], "DPoP");
     }
+}
+
+async fn what_an_agent_gets_by_its_credential_alone_is_bound_too() {
+    let (authority, own) = (Authority::new("Authority"), Certified::self_signed(&named("own")));
+    let subject = "tls_client_auth_subject_dn = \"CN=assistant\"";
+    let world = World::start(setup(&authority, &own, subject).add(NIGHTLY)).await;
+    let credential = world.workload_token("sensor").sign();
+    let ask = || {
+        let form = world.form("/token").set("grant_type", JWT_BEARER).set("assertion", &credential);
+        form.set("audience", "reports").set("scope", "reports:read")
+    };
+    let [pod, thief] = ["pod", "thief"].map(|name| Certified::self_signed(&named(name)));
+    let answer = ask().over_mtls(Some(&pod)).send().await;
+    assert_bound(&answer, &pod);
+    assert_eq!(answer.claims().get("act"), None);
+    // The certificate came first, so that the credential is pinned to it.
+    assert_bound(&ask().over_mtls(Some(&pod)).send().await, &pod);
+    for other in [Some(&thief), None] {
+        let refused = ask().over_mtls(other).send().await;
+        assert_eq!(
+            (refused.status, &refused.body["reason"]),
+            (400, &"credential_pinned".into()),
+            "{}",
+            refused.text
+        );
+    }
+    // No client is named by a certificate here, so that it is no second way of authentication.
+    let registered = authority.issue(&named("assistant"));
+    let another = ask().set("client_id", "tls-agent").over_mtls(Some(&registered)).send().await;
+    assert_eq!(another.status, 400, "{}", another.text);
 }
 
 async fn a_target_that_cannot_check_gets_bearer_tokens() {

@@ -36,7 +36,7 @@ fn handing(world: &World, from: &Delegation, giver: &Agent) -> Entry {
 }
 
 /// A task token for the agent that accepts.
-fn accepting(world: &World, handover: &Delegation, actor: &Agent) -> Entry {
+pub(super) fn accepting(world: &World, handover: &Delegation, actor: &Agent) -> Entry {
     world.changed(&world.later(handover, actor), |terms, _| {
         terms.proposal.kind = TokenKind::Task;
         terms.proposal.target = TargetId::new("https://deputy.example");
@@ -44,7 +44,8 @@ fn accepting(world: &World, handover: &Delegation, actor: &Agent) -> Entry {
     })
 }
 
-async fn given(world: &World, store: &Store, giver: &Agent) -> (Delegation, Delegation) {
+/// A task, and what its agent hands over of it.
+pub(super) async fn given(world: &World, store: &Store, giver: &Agent) -> (Delegation, Delegation) {
     let (_, root) = world.begin(store, giver).await;
     let handover = world.issued(store, handing(world, &root, giver)).await;
     (root, handover)

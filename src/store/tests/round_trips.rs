@@ -1,6 +1,7 @@
 //! How often PostgreSQL is asked for one request. The numbers are also in `docs/performance.md`; a change of one
 //! is a change of both.
 
+use super::handovers::{accepting, given};
 use super::world::{World, revoke};
 use crate::base::time::Lifetime;
 use crate::delegation::binding::PinnedUse;
@@ -205,6 +206,12 @@ async fn postgresql_is_asked_this_often() {
         assert!(answers.iter().all(|answer| matches!(answer, Ok(Recorded::Done { .. }))), "{answers:?}");
         drop(announced);
     });
+    let accepted = least!(counter, {
+        let (_, handover) = given(&world, &store, &assistant).await;
+        let entry = accepting(&world, &handover, &world.instance());
+        counter.take();
+        world.issued(&store, entry).await;
+    });
     let revoked = least!(counter, {
         let token = world.exchange(&store, &root, &assistant).await;
         counter.take();
@@ -219,6 +226,7 @@ async fn postgresql_is_asked_this_often() {
         ("continue, writing", continued),
         ("onward, writing", passed_on),
         ("16 onward in one group, writing", sixteen_passed_on),
+        ("acceptance of a handover by a new agent, writing", accepted),
         ("revocation of an access token, writing", revoked),
     ];
     let expected = [
@@ -228,6 +236,7 @@ async fn postgresql_is_asked_this_often() {
         ("continue, writing", (4, 13, 0)),
         ("onward, writing", (4, 14, 0)),
         ("16 onward in one group, writing", (4, 14, 0)),
+        ("acceptance of a handover by a new agent, writing", (6, 16, 1)),
         ("revocation of an access token, writing", (8, 9, 1)),
     ];
     assert_eq!(counted, expected);
