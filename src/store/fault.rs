@@ -9,7 +9,7 @@ use super::entry::Recorded;
 use super::queue::Waiting;
 
 /// How long the commit comes after the answers: time for the power to go.
-const LATE: Duration = Duration::from_secs(2);
+const LATE: Duration = Duration::from_secs(6);
 
 /// The fault, and how far it is off.
 pub(super) struct Fault {

@@ -19,7 +19,7 @@ use crate::process_support::{Answer, Backend, Caller, Plan, World, on_both_datab
 const CYCLES: usize = 10;
 const CLIENTS: usize = 8;
 /// When nothing was acknowledged for so long, the power goes at once.
-const STALL: Duration = Duration::from_millis(500);
+const STALL: Duration = Duration::from_millis(1500);
 const SCOPE: &str = "tickets:search";
 
 /// A token that a client was given.
@@ -345,7 +345,7 @@ on_both_databases! {
 
     async fn the_checker_catches_a_server_that_answers_before_the_commit(backend: Backend) {
         let world = Arc::new(World::new(backend).await);
-        // From its 40th group on this server answers first and commits two seconds later.
+        // From its 40th group on this server answers first and commits six seconds later.
         let early = [("DEPUTY_TEST_ANSWER_BEFORE_COMMIT", "40".to_owned())];
         let logs = load_and_kill(&world, usize::MAX, &early).await;
         let broken = check(&world, &logs).await;
