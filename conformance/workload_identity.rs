@@ -41,11 +41,8 @@ pub fn cases() -> Cases {
         case("WLI-16", keys_that_rotate_are_found_and_old_ones_serve_for_a_while),
         case("WLI-17", a_platform_is_one_line),
         case("WLI-17", platforms::a_platform_is_one_line),
-        skip(
-            "WLI-18",
-            "attestation-based client authentication comes with a later stage (design-agents.md 3)",
-        ),
-        skip("WLI-19", "WIT and WPT come with a later stage (design-agents.md 3)"),
+        skip("WLI-18", "attestation-based client authentication is planned, and not there yet"),
+        skip("WLI-19", "WIT and WPT are planned, and not there yet"),
         case("WLI-20", an_agent_that_is_given_a_profile_stays_the_same),
         case("AGD-12", an_agent_is_recorded_at_its_first_sight),
         case("AGD-13", an_unknown_issuer_costs_no_request),

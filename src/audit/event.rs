@@ -82,9 +82,9 @@ pub enum Event {
     /// A signing key was made, prepared, revoked or set back with the clock.
     Key(KeyEvent),
     /// A platform's credential was pinned to the first key that was proven beside it.
-    Pin(PinEvent),
+    Pin(Box<PinEvent>),
     /// A pinned credential was presented with another key or with none: the key is lost, or the credential is stolen.
-    PinRefused(PinEvent),
+    PinRefused(Box<PinEvent>),
     /// The policy set was loaded, or a new one was refused.
     PolicyLoad(PolicyLoadEvent),
     /// The configuration takes or took effect.

@@ -1,6 +1,6 @@
 //! A row for people: one short block, with a headline and a line for each thing that it says.
 
-use super::{Event, ExchangeEvent, KeyAct, Outcome, ProcessAct, Requester, Row, StopEvent};
+use super::{Event, ExchangeEvent, KeyAct, Outcome, PinEvent, ProcessAct, Requester, Row, StopEvent};
 use crate::base::text::wrap;
 use crate::base::time::Timestamp;
 use crate::delegation::record::{AgentState, DelegatorKind, TokenWord};
@@ -119,16 +119,7 @@ impl Row {
             Event::Key(event) => {
                 lines.extend(event.kid.as_ref().map(|kid| format!("key {kid}{}", unchanged(event.changed))))
             }
-            Event::Pin(event) | Event::PinRefused(event) => {
-                lines.push(format!("agent {}, whose credential is from {}", event.agent, event.issuer));
-                let key = match (event.jkt, event.x5t) {
-                    (Some(jkt), _) => format!("key {jkt}"),
-                    (None, Some(x5t)) => format!("certificate {x5t}"),
-                    (None, None) => "no key was proven".to_owned(),
-                };
-                let until = Timestamp::from_seconds(event.expires_at);
-                lines.push(format!("credential {}, which expires {until}; {key}", event.credential));
-            }
+            Event::Pin(event) | Event::PinRefused(event) => pinned(event, lines),
             Event::PolicyLoad(event) => lines.push(format!("the policy set {} is in force", event.set)),
             Event::Configuration(event) => {
                 let named = |what: &str, names: &[String]| {
@@ -205,6 +196,17 @@ impl Event {
             Self::Verb(_) => "administrative command that did nothing".to_owned(),
         }
     }
+}
+
+fn pinned(event: &PinEvent, lines: &mut Vec<String>) {
+    lines.push(format!("agent {}, whose credential is from {}", event.agent, event.issuer));
+    let key = match (event.jkt, event.x5t) {
+        (Some(jkt), _) => format!("key {jkt}"),
+        (None, Some(x5t)) => format!("certificate {x5t}"),
+        (None, None) => "no key was proven".to_owned(),
+    };
+    let until = Timestamp::from_seconds(event.expires_at);
+    lines.push(format!("credential {}, which expires {until}; {key}", event.credential));
 }
 
 fn exchanged(event: &ExchangeEvent, outcome: &Outcome, lines: &mut Vec<String>) {

@@ -55,8 +55,8 @@ impl Told {
     pub fn of_pin(&self, pinned: &Pinned, cause: Option<&Cause>) -> Self {
         let outcome = cause.map_or(Outcome::Granted, Outcome::refused);
         let event = match pinned {
-            Pinned::First(event) => Event::Pin(event.clone()),
-            Pinned::Refused(event) => Event::PinRefused(event.clone()),
+            Pinned::First(event) => Event::Pin(Box::new(event.clone())),
+            Pinned::Refused(event) => Event::PinRefused(Box::new(event.clone())),
         };
         Self { what: What::Event(outcome, event), ..self.clone() }
     }

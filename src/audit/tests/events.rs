@@ -124,8 +124,8 @@ fn events_of_operators() -> Vec<Event> {
         Event::Stop(stop.clone()),
         Event::Lift(stop),
         Event::Key(KeyEvent { act: KeyAct::Prepared, kid: Some("kid".to_owned()), changed: Some(true) }),
-        Event::Pin(pin(Some(Jkt::new([1; 32])))),
-        Event::PinRefused(pin(None)),
+        Event::Pin(Box::new(pin(Some(Jkt::new([1; 32]))))),
+        Event::PinRefused(Box::new(pin(None))),
         Event::PolicyLoad(PolicyLoadEvent { set: "0123456789abcdef".to_owned() }),
         Event::Configuration(ConfigurationEvent {
             added: vec!["client assistant".to_owned()],

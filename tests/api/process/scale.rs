@@ -36,8 +36,8 @@ fn fill(backend: Backend, n: u64) -> Vec<String> {
     let task = bytes("019f0000000070018000");
     vec![
         format!(
-            "INSERT INTO task (id, client, agent, subject, by_session, to_release, as_of, started_at, expires_at) {}SELECT {task}, \
-             'assistant', 'agent_of_the_crowd', (SELECT reference FROM subject WHERE upstream = 'crowd'), FALSE, FALSE, 0, \
+            "INSERT INTO task (id, client, agent, by_agent, subject, by_session, to_release, as_of, started_at, expires_at) {}SELECT {task}, \
+             'assistant', 'agent_of_the_crowd', TRUE, (SELECT reference FROM subject WHERE upstream = 'crowd'), FALSE, FALSE, 0, \
              {now}, {until} FROM g",
             with(rows, n)
         ),
