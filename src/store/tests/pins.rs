@@ -77,6 +77,14 @@ async fn the_first_key_is_the_only_one_until_the_credential_expires(world: World
     assert_done(&recorded(&world, &store, (&root, &verifier), 1, Some(ONE)).await);
     let (exchange, pin) = ((Kind::Exchange, "granted", None), (Kind::Pin, "granted", None));
     assert_eq!(told(&store, 2).await, [exchange.clone(), pin]);
+    // The row of the pin has no agent to search by. It is found by the task of the exchange.
+    for filter in [
+        AuditFilter { agent: Some(verifier.id.clone()), ..AuditFilter::default() },
+        AuditFilter { task: Some(root.task), ..AuditFilter::default() },
+    ] {
+        let rows = store.list_audit(&filter).await.unwrap();
+        assert!(rows.iter().any(|row| row.event.kind() == Kind::Pin), "{filter:?}: {rows:?}");
+    }
 
     world.advance(100).await;
     for proven in [Some(OTHER), None] {

@@ -79,6 +79,14 @@ on_both_databases! {
         let (code, text) = promote(&world, &agent, &full).await;
         assert!(code == 1 && text.contains("retired, and stays so"), "{text}");
         assert_eq!(shown(&world, &agent).await["owner"], "team-tickets", "the record of it stays");
+        for (event, cause) in
+            [("verb", "invalid_request"), ("verb", "not_found"), ("agent_profile", "agent_final")]
+        {
+            let (_, rows) = verb(&world, &["audit", "list", "--event", event, "--refused", "--json"]).await;
+            let found: Value = serde_json::from_str(&rows).expect("JSON");
+            let has_cause = |row: &Value| row["row"]["cause"] == cause;
+            assert!(found["rows"].as_array().expect("rows").iter().any(has_cause), "{cause}: {rows}");
+        }
 
         server.stop().await;
         world.finish().await;
