@@ -11,6 +11,7 @@ mod exchange;
 mod in_words;
 mod pin;
 mod profile;
+mod server;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -20,13 +21,13 @@ use serde::{Deserialize, Serialize};
 pub use effect::{Effect, Outcome, OutcomeKind, Pinned};
 pub use envelope::{Envelope, Requester, VERSION};
 pub use event::{
-    AgentStateEvent, ClockResetEvent, ConfigurationEvent, Event, IntrospectionEvent, KeyAct, KeyEvent, Kind,
-    PolicyLoadEvent, ProcessAct, ProcessEvent, RevocationEvent, StopEvent, TaskEndEvent, TasksEndEvent,
-    UnauthenticatedEvent, VerbEvent,
+    AgentStateEvent, Event, IntrospectionEvent, KeyAct, KeyEvent, Kind, RevocationEvent, StopEvent,
+    TaskEndEvent, TasksEndEvent, UnauthenticatedEvent,
 };
 pub use exchange::ExchangeEvent;
 pub use pin::PinEvent;
 pub use profile::AgentProfileEvent;
+pub use server::{ClockResetEvent, ConfigurationEvent, PolicyLoadEvent, ProcessAct, ProcessEvent, VerbEvent};
 pub use told::{Told, What};
 
 use crate::decision::Act;
