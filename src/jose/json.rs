@@ -39,7 +39,7 @@ pub fn parse_object(text: &[u8], limits: Limits) -> Result<Map<String, Value>, J
     }
     let text = std::str::from_utf8(text).map_err(|_| JoseError::Malformed)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let strict = Strict { depth: limits.depth, members: text.len() / MEMBER };
+    let strict = Strict { depth: limits.depth, members: (text.len() / MEMBER).min(MAX_RESERVED) };
     let value = strict.deserialize(&mut deserializer).map_err(|_| JoseError::Malformed)?;
     deserializer.end().map_err(|_| JoseError::Malformed)?;
     match value {
@@ -52,12 +52,14 @@ pub fn parse_object(text: &[u8], limits: Limits) -> Result<Map<String, Value>, J
 #[derive(Clone, Copy)]
 struct Strict {
     depth: usize,
-    /// For how many members an object has space at first.
+    /// How many members to reserve space for.
     members: usize,
 }
 
-/// About as many bytes has a member of a token.
+/// A member of a token takes about this many bytes.
 const MEMBER: usize = 32;
+/// Space is reserved for this many members at most. Key sets are long and have few.
+const MAX_RESERVED: usize = 32;
 
 impl Strict {
     fn inside<E: Error>(self) -> Result<Self, E> {
