@@ -47,7 +47,7 @@ async fn a_token_is_bound_to_the_certificate_of_its_request() {
     let (world, Parties { authority, issued, own }) = world().await;
     assert_bound(&world.tx().by_certificate("tls-agent", &issued).send().await, &issued);
     assert_bound(&world.tx().by_certificate("own-agent", &own).send().await, &own);
-    // Whatever the client authenticates by, and whoever issued the certificate.
+    // This holds for every authentication method and for a certificate of any issuer.
     let stranger = Authority::new("Stranger").issue(&named("x"));
     for certified in [&stranger, &Certified::self_signed(&named("y")), &authority.issue(&named("z"))] {
         let answer = world.tx().over_mtls(Some(certified)).send().await;

@@ -13,8 +13,8 @@ pub struct PinEvent {
     pub issuer: Issuer,
     /// The agent that it names.
     pub agent: AgentId,
-    /// The task of the token that was issued. Nothing was where the credential is refused, and a token about an agent itself
-    /// has no task.
+    /// The task of the token that was issued. It is absent where the credential was refused, and for a token about an agent
+    /// itself, which has no task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
     /// The key that the request proved, if it did.

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::delegation::profile::Member;
 use crate::oauth::AgentId;
 
-/// An agent, and what is said of it now. The texts are in its profile and not in the record, which nothing can be taken
-/// out of.
+/// An agent, and which members its profile has now. The texts themselves may name people, and nothing can be removed from
+/// the record, so that they are in the profile alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentProfileEvent {
     pub agent: AgentId,

@@ -90,7 +90,7 @@ impl Terms {
     }
 
     /// The task that the token belongs to. A token about an agent itself belongs to none.
-    pub const fn real_task(&self) -> Option<TaskId> {
+    pub const fn in_task(&self) -> Option<TaskId> {
         match &self.origin {
             Origin::Agent { task: None } => None,
             Origin::FirstHop(_) | Origin::Agent { task: Some(_) } | Origin::Later { .. } => Some(self.task),

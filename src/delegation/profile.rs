@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::base::text::is_shown;
 use crate::base::words::words;
 
@@ -23,8 +21,7 @@ words! {
 }
 
 /// One line of text about an agent, all of whose characters are shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line(Arc<str>);
 
 impl Line {

@@ -30,7 +30,7 @@ impl Ledger {
         match used.judge(self.pins.get(&credential).copied()) {
             Pinning::Unpinned | Pinning::Same => Ok(None),
             Pinning::First(first) => {
-                effect.pin = Some(Pinned::First(PinEvent::of(used, &terms.actor.id, terms.real_task())));
+                effect.pin = Some(Pinned::First(PinEvent::of(used, &terms.actor.id, terms.in_task())));
                 let until = expires_at.plus(FOREIGN_LEEWAY).millis();
                 Ok(Some((PinRow { credential, cnf: Cnf::from(first), until }, first)))
             }

@@ -55,8 +55,8 @@ async fn an_insertion_is_found_at_every_place(world: World) {
     keep(&world).await;
     for place in PLACES {
         for chain in ["chain", "'ffffffffffffffff'", "''"] {
-            // Where a row is, it and those after it make room, from the last one on.
-            let room = match (chain, place) {
+            // A row that has this number, and those after it, are moved up by one.
+            let moving = match (chain, place) {
                 ("chain", 1..=10) => format!(
                     "UPDATE audit SET seq = seq + 1000 WHERE seq >= {place}; \
                      UPDATE audit SET seq = seq - 999 WHERE seq >= 1000;"
@@ -68,7 +68,7 @@ async fn an_insertion_is_found_at_every_place(world: World) {
             tamper(
                 &world,
                 &format!(
-                    "{room} INSERT INTO audit (chain, seq, {columns}) SELECT {chain}, {place}, {columns} FROM kept \
+                    "{moving} INSERT INTO audit (chain, seq, {columns}) SELECT {chain}, {place}, {columns} FROM kept \
                      WHERE seq = 4"
                 ),
             )
