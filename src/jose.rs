@@ -9,6 +9,7 @@ mod ecdsa;
 mod json;
 mod key;
 mod key_set;
+mod remembered;
 mod signing;
 mod token;
 
@@ -18,6 +19,7 @@ pub use claims::{Claims, find_claim};
 pub use json::{Limits, parse_object};
 pub use key::PublicKey;
 pub use key_set::{KeyForm, KeySet};
+pub use remembered::RememberedSignatures;
 pub use signing::{SigningKey, dummy_verify};
 pub use token::{Header, Scanned, UnverifiedToken};
 

@@ -45,11 +45,11 @@ pub use verified_workload::{Build, Credential, VerifiedCredential, VerifiedWorkl
 pub use workload::explained::Explained;
 pub use workload::issuer_of;
 
-use remote::SoughtCertificate;
 pub use remote::{
     DiscoveryFault, FetchError, HttpKeys, KeyCache, KeyFault, KeySpec, KeysUnknown, Probe, ReadFiles,
     RemoteKeys, provider_metadata,
 };
+use remote::{Remember, SoughtCertificate};
 
 /// How long the last known keys of workload issuers and clients are used when they cannot be fetched again.
 const KEYS_STALE: Lifetime = Lifetime::from_seconds(86_400);
@@ -276,7 +276,12 @@ impl Verifier {
         };
         let key = self.keys.get(spec, scanned.header(), now).await?;
         let signed = scanned.signing_input();
-        let claims = self.keys.verify(spec, scanned, &key, now).await?;
+        // A gateway presents the access token of a user with each request; an ID token comes once or twice.
+        let remember = match kind {
+            SubjectKind::IdToken => Remember::No,
+            SubjectKind::AccessToken => Remember::Yes,
+        };
+        let claims = self.keys.verify(spec, (scanned, remember), &key, now).await?;
         Ok(match kind {
             SubjectKind::IdToken => id_token::judge(config, provider, &claims, signed, client, now)?,
             SubjectKind::AccessToken => access_token::judge(provider, (&claims, typ), signed, client, now)?,
@@ -302,7 +307,8 @@ impl Verifier {
         let spec = keys_of(config, issuer);
         let key = self.keys.get(spec, scanned.header(), now).await?;
         let signed = scanned.signing_input();
-        let claims = self.keys.verify(spec, scanned, &key, now).await?;
+        // A platform's credential is presented with every request of its workload until it expires.
+        let claims = self.keys.verify(spec, (scanned, Remember::Yes), &key, now).await?;
         Ok(workload::judge(issuer, &claims, signed, now)?)
     }
 
@@ -327,7 +333,7 @@ impl Verifier {
         key: &PublicKey,
         now: Timestamp,
     ) -> Result<Claims, JoseError> {
-        self.keys.verify(registered.spec(), assertion, key, now).await
+        self.keys.verify(registered.spec(), (assertion, Remember::No), key, now).await
     }
 }
 

@@ -109,6 +109,11 @@ impl PublicKey {
         bytes.try_into().map_err(|_| JoseError::Key)
     }
 
+    /// The numbers that the key consists of.
+    pub(super) fn material(&self) -> &[u8] {
+        &self.0.material
+    }
+
     /// Whether both are the same key for the same algorithm.
     pub fn is_same(&self, other: &Self) -> bool {
         self.0.algorithm == other.0.algorithm && self.0.material == other.0.material

@@ -11,6 +11,7 @@ use super::claims::{Claims, check_times, drop_absent, numeric_date};
 use super::ecdsa;
 use super::json::{Limits, parse_object};
 use super::{JoseError, PublicKey};
+use crate::base::digest::sha256_of_parts;
 use crate::base::time::Timestamp;
 
 /// The longest compact JWS taken, in bytes (JSON-LIMIT-01).
@@ -156,7 +157,20 @@ impl<'a> UnverifiedToken<'a> {
     /// [`JoseError::Algorithm`] where the key is bound to another one, [`JoseError::Signature`].
     pub fn verify(&self, key: &PublicKey) -> Result<Claims, JoseError> {
         self.verify_signature(key)?;
-        Ok(Claims::new(Arc::clone(&self.claims)))
+        Ok(self.verified())
+    }
+
+    /// The claims, once the signature is known to be by the right key.
+    pub(super) fn verified(&self) -> Claims {
+        Claims::new(Arc::clone(&self.claims))
+    }
+
+    /// What distinguishes this signature by `key` from every other: SHA-256 over the algorithm, the key, the signed text
+    /// and the signature.
+    pub(super) fn signed_with(&self, key: &PublicKey) -> [u8; 32] {
+        let algorithm = key.algorithm().as_str().as_bytes();
+        let signed = [self.signing_input.as_bytes(), self.signature_segment.as_bytes()];
+        sha256_of_parts([algorithm, key.material(), signed[0], signed[1]])
     }
 
     /// Verifies the signature alone.

@@ -16,7 +16,7 @@ use url::Url;
 use crate::base::time::Lifetime;
 use crate::registry::Reach;
 
-pub use cache::{KeyCache, KeyFault, KeySpec, KeysUnknown, ReadFiles, SoughtCertificate};
+pub use cache::{KeyCache, KeyFault, KeySpec, KeysUnknown, ReadFiles, Remember, SoughtCertificate};
 pub use discovery::{DiscoveryFault, provider_metadata};
 pub use http::{HttpKeys, Probe};
 

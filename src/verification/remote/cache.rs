@@ -14,7 +14,9 @@ use url::Url;
 
 use super::{FetchError, RemoteKeys};
 use crate::base::time::{Lifetime, Timestamp};
-use crate::jose::{Claims, Header, JoseError, KeyForm, KeySet, PublicKey, UnverifiedToken};
+use crate::jose::{
+    Claims, Header, JoseError, KeyForm, KeySet, PublicKey, RememberedSignatures, UnverifiedToken,
+};
 use crate::oauth::Issuer;
 use crate::registry::{KeySource, KeysToken, Network, Reach};
 
@@ -64,6 +66,14 @@ pub enum KeysUnknown {
     NotAskedAgain,
 }
 
+/// Whether a signature that was verified is remembered. It saves work where the same token is presented again and again,
+/// and costs some where it is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remember {
+    Yes,
+    No,
+}
+
 /// What distinguishes sources: the same place reached in another way (another CA) is another source.
 #[derive(PartialEq, Eq, Hash)]
 struct SourceName {
@@ -98,6 +108,7 @@ impl Place {
 pub struct KeyCache {
     remote: Arc<dyn RemoteKeys>,
     sources: Mutex<HashMap<SourceName, Arc<Source>>>,
+    signatures: RememberedSignatures,
 }
 
 /// One source: what is known of it, and a lock held while it is being asked.
@@ -180,7 +191,7 @@ impl KeyCache {
 
     /// A cache over this way of fetching.
     pub fn new(remote: Box<dyn RemoteKeys>) -> Self {
-        Self { remote: remote.into(), sources: Mutex::default() }
+        Self { remote: remote.into(), sources: Mutex::default(), signatures: RememberedSignatures::default() }
     }
 
     /// What is sought among the keys of `spec`: the key that fits a header, or a certificate. Where it is known, a look for
@@ -241,16 +252,20 @@ impl KeyCache {
     pub async fn verify(
         &self,
         spec: KeySpec<'_>,
-        token: &UnverifiedToken<'_>,
+        (token, remember): (&UnverifiedToken<'_>, Remember),
         key: &PublicKey,
         now: Timestamp,
     ) -> Result<Claims, JoseError> {
-        let error = match token.verify(key) {
+        let verify = |key: &PublicKey| match remember {
+            Remember::Yes => self.signatures.verify(token, key),
+            Remember::No => token.verify(key),
+        };
+        let error = match verify(key) {
             Ok(claims) => return Ok(claims),
             Err(error) => error,
         };
         match self.other_key(spec, token.header(), key, now).await {
-            Some(other) => token.verify(&other),
+            Some(other) => verify(&other),
             None => Err(error),
         }
     }

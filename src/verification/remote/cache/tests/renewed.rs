@@ -8,7 +8,8 @@ async fn verified(world: &World, key: &SigningKey, seconds: i64) -> Result<(), J
     let token = key.sign_compact(&key.header_segment("JWT"), b"{}").unwrap();
     let token = UnverifiedToken::scan(&token).unwrap();
     let known = world.cache.get(world.spec(), token.header(), at(seconds)).await.expect("a key of this name");
-    world.cache.verify(world.spec(), &token, &known, at(seconds)).await.map(drop)
+    // Remembered, so that every test here shows that a memory of signatures changes nothing.
+    world.cache.verify(world.spec(), (&token, Remember::Yes), &known, at(seconds)).await.map(drop)
 }
 
 /// Another key under the same `kid`.
