@@ -1,6 +1,7 @@
 // The fenced blocks of the repository's pages, with what an HTML comment before a block says about it:
 //
 //   <!-- not run: it needs a cluster -->   the block is shown only, for this reason
+//   <!-- run by: tests/api/metrics.rs --> a test of its own runs the block
 //   <!-- reader: signs in -->              what the reader does first, which no command does
 //   <!-- file: deputy.json -->             the block is this file
 //   <!-- java: Nimbus(String idToken) -->  the caller with which it is compiled, and what it is given
@@ -65,7 +66,7 @@ export function linksOf(page) {
 // What the comments before a block say.
 function spoken(comments) {
   const of = (kind) => comments.filter((comment) => comment.startsWith(`${kind}: `)).map((comment) => comment.slice(kind.length + 2));
-  return { notRun: of('not run')[0], reader: of('reader'), file: of('file')[0], java: of('java')[0] };
+  return { notRun: of('not run')[0], runBy: of('run by')[0], reader: of('reader'), file: of('file')[0], java: of('java')[0] };
 }
 
 export const where = (block) => `${block.page}:${block.line}`;

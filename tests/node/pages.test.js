@@ -2,11 +2,11 @@
 // the commands before have written them. Outcomes that a page gives are checked. A block that is not run says why.
 
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { exportPKCS8 } from 'jose';
-import { blocksOf, fileOf, isRead, isToBeRun, linksOf, matches, pages, where } from './blocks.js';
+import { ROOT, blocksOf, fileOf, isRead, isToBeRun, linksOf, matches, pages, where } from './blocks.js';
 import { stage } from './page.js';
 import { accessToken, signIn, signInByCode, startProvider } from './provider.js';
 import { Reader } from './reader.js';
@@ -24,6 +24,7 @@ const STORIES = {
     ['README.md', 'In front of your own provider, in ten minutes', 1], ['docs/guides/your-provider.md'],
   ],
   'the example of one machine': [['examples/single-node/README.md']],
+  'the alert rules': [['docs/operating.md', 'Metrics and alerts', 1]],
 };
 
 // The pages of callers that have commands or programs, each with the number of the configuration that they are for.
@@ -32,7 +33,6 @@ const CALLERS = {
 };
 
 const callersPage = (name) => `docs/callers/${name}.md`;
-const followed = new Set([...Object.values(STORIES).flat().map(([page]) => page), ...Object.keys(CALLERS).map(callersPage)]);
 // The whole configurations of these pages are loaded by `tests/api/callers.rs`, and its requests run with them.
 const isConfiguration = (block) => block.page.startsWith('docs/callers/') && fileOf(block) === 'deputy.toml';
 
@@ -69,7 +69,12 @@ const exchanges = (reader, what, scope, file) => (
 );
 
 const isWorkflow = (block) => block.language === 'yaml' && /^jobs:$/m.test(block.text);
-const toRun = (page) => blocksOf(page).filter((block) => (isToBeRun(block) || block.language === 'json' || isWorkflow(block)) && !block.notRun);
+const toRun = (page) => blocksOf(page).filter((block) => (isToBeRun(block) || block.language === 'json' || isWorkflow(block)) && !block.notRun && !block.runBy);
+
+// The blocks of a story, and those of a caller.
+const ofStory = (parts) => parts.flatMap(([page, heading, count]) => toRun(page).filter((block) => !heading || block.heading === heading).slice(0, count));
+const ofCaller = (name) => toRun(callersPage(name)).filter((block) => !isConfiguration(block));
+const followed = new Set([...Object.values(STORIES).flatMap(ofStory), ...Object.keys(CALLERS).flatMap(ofCaller)].map(where));
 
 // A test for each block, in order. Where one fails, those after it cannot be followed.
 function tell(blocks, parties) {
@@ -96,7 +101,7 @@ for (const [story, parts] of Object.entries(STORIES)) {
       await parties.reader?.end();
       await parties.provider?.stop();
     });
-    tell(parts.flatMap(([page, heading, count]) => toRun(page).filter((block) => !heading || block.heading === heading).slice(0, count)), parties);
+    tell(ofStory(parts), parties);
   });
 }
 
@@ -115,7 +120,7 @@ for (const [name, configuration] of Object.entries(CALLERS)) {
       await world?.end();
       await parties.provider?.stop();
     });
-    tell(toRun(callersPage(name)).filter((block) => !isConfiguration(block)), parties);
+    tell(ofCaller(name), parties);
   });
 }
 
@@ -178,8 +183,8 @@ test('every link to a part of a page leads to a heading', () => {
 });
 
 test('every block of every page is run, read or compiled, or says why it is not', () => {
-  const isLeft = (block) => (isToBeRun(block) ? !followed.has(block.page) && !isConfiguration(block) : !isRead(block));
-  const left = pages().flatMap(blocksOf).filter((block) => isLeft(block) && !block.notRun);
+  const isLeft = (block) => (isToBeRun(block) ? !followed.has(where(block)) && !isConfiguration(block) : !isRead(block));
+  const left = pages().flatMap(blocksOf).filter((block) => isLeft(block) && !block.notRun && !block.runBy);
   assert.deepEqual(left.map((block) => `${where(block)} ${block.language}`), []);
 });
 
@@ -204,6 +209,17 @@ test('every command of the running text is one that the program has', () => {
   assert.match(fault('deputy migrate DIR'), /takes no 1 arguments/);
   assert.match(fault('deputy audit search'), /there is no/);
   assert.match(fault('deputy check --conf FILE'), /has no `--conf`/);
+});
+
+test('what a test of its own runs is read from the page by that test', async () => {
+  const elsewhere = pages().flatMap(blocksOf).filter((block) => block.runBy);
+  assert.ok(elsewhere.length > 5);
+  for (const block of elsewhere) {
+    const runner = await readFile(path.join(ROOT, block.runBy), 'utf8');
+    // By the page and the heading; or, where it is one command, by the command.
+    const isNamed = runner.includes(block.page) && runner.includes(`# ${block.heading}`);
+    assert.ok(isNamed || runner.includes(block.text.trim()), `${block.runBy} does not name ${where(block)}`);
+  }
 });
 
 test('what is not run is listed with its reason', () => {

@@ -1,5 +1,7 @@
 //! Mutual TLS by the real binary: curl as an agent runs it, a reload that takes an authority away, and a second node.
 
+mod page;
+
 use std::process::Output;
 use std::time::Duration;
 
@@ -42,6 +44,12 @@ fn with_mutual_tls(toml: String) -> String {
 async fn world(backend: Backend) -> (World, Certified) {
     let plan = Plan { scheme: "https", change: with_mutual_tls, ..Plan::default() };
     let world = World::of(backend, plan).await;
+    let agent = certified(&world);
+    (world, agent)
+}
+
+/// The certificate of the server, and one that an authority of the world has issued for the agent.
+fn certified(world: &World) -> Certified {
     certify(&world.path("."));
     let authority = Authority::new("Authority");
     write(&world.path("."), "tls/clients.pem", authority.pem());
@@ -51,7 +59,7 @@ async fn world(backend: Backend) -> (World, Certified) {
     let agent = authority.issue(&params);
     write(&world.path("."), "agent.pem", &agent.pem);
     write(&world.path("."), "agent.key", &agent.key_pem);
-    (world, agent)
+    agent
 }
 
 /// Where this node asks for certificates.
@@ -63,12 +71,16 @@ fn mtls_of(world: &World, node: &str) -> String {
 
 /// What curl prints for a form that it sends with the agent's certificate, or with none.
 async fn curl(world: &World, url: &str, has_certificate: bool, form: &[(&str, &str)]) -> (u16, Value) {
+    let certificate: &[&str] =
+        if has_certificate { &["--cert", "agent.pem", "--key", "agent.key"] } else { &[] };
+    curl_with(world, url, certificate, form).await
+}
+
+/// What curl prints for a form that it sends with these arguments; for an empty one it asks by GET.
+async fn curl_with(world: &World, url: &str, arguments: &[&str], form: &[(&str, &str)]) -> (u16, Value) {
     let mut curl = Command::new("curl");
     curl.current_dir(world.path(".")).args(["--silent", "--show-error", "--cacert", "tls/certificate.pem"]);
-    curl.args(["--write-out", "\n%{http_code}"]);
-    if has_certificate {
-        curl.args(["--cert", "agent.pem", "--key", "agent.key"]);
-    }
+    curl.args(["--write-out", "\n%{http_code}"]).args(arguments);
     for (name, value) in form {
         curl.args(["--data-urlencode", &format!("{name}={value}")]);
     }
@@ -85,15 +97,19 @@ async fn curl(world: &World, url: &str, has_certificate: bool, form: &[(&str, &s
 
 /// An exchange by the agent.
 async fn exchange(world: &World, url: &str, has_certificate: bool, token: (&str, &str)) -> (u16, Value) {
-    let form = [
+    curl(world, &format!("{url}/token"), has_certificate, &form(token)).await
+}
+
+/// The form of an exchange by the agent, of a token and its type.
+const fn form<'a>(token: (&'a str, &'a str)) -> [(&'static str, &'a str); 6] {
+    [
         ("grant_type", GRANT),
         ("client_id", "tls-agent"),
         ("subject_token", token.0),
         ("subject_token_type", token.1),
         ("audience", "tickets"),
         ("scope", "tickets:search"),
-    ];
-    curl(world, &format!("{url}/token"), has_certificate, &form).await
+    ]
 }
 
 on_both_databases! {
@@ -142,14 +158,7 @@ async fn a_reload_takes_an_authority_away_from_connections_that_are_open_too() {
         .build()
         .unwrap();
     let id_token = world.id_token("ulla");
-    let form = [
-        ("grant_type", GRANT),
-        ("client_id", "tls-agent"),
-        ("subject_token", &id_token),
-        ("subject_token_type", ID_TOKEN),
-        ("audience", "tickets"),
-        ("scope", "tickets:search"),
-    ];
+    let form = form((&id_token, ID_TOKEN));
     let asked = async || {
         let answer = http.post(format!("{url}/token")).form(&form).send().await.unwrap();
         let (status, json) = (answer.status().as_u16(), answer.json::<Value>().await.unwrap());

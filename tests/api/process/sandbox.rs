@@ -214,7 +214,8 @@ async fn a_policy_that_denies_the_age_answer_shows_in_the_exit_code_and_is_named
     assert_eq!(place.left_behind(), Vec::<PathBuf>::new());
 }
 
-/// A sandbox that stays up, and what it printed from the commands on that it offered.
+/// A sandbox that stays up, as the first command of README.md below "## Two commands" starts it, and what it printed from the
+/// commands on that it offered.
 async fn staying(place: &Place) -> (Child, Vec<String>) {
     let mut child = place.sandbox(&[]).spawn().expect("a process");
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
