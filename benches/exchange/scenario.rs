@@ -114,8 +114,9 @@ impl Scenario {
         }
     }
 
-    /// Signatures verified and made for one request. A token of Deputy's own counts as verified, although it is only
-    /// compared with its record, so that the rows can be compared with those of earlier versions.
+    /// Signatures that a request presents or needs made. A token of Deputy's own counts as verified, although it is only
+    /// compared with its record, and so does a platform's credential each time, although it is verified once by each
+    /// process, so that the rows can be compared with those of earlier versions.
     pub const fn signatures(self) -> (u32, u32) {
         match self {
             Self::HopZeroSecret | Self::Continue | Self::Handover => (1, 1),

@@ -2,10 +2,12 @@
 
 mod keys;
 
+use std::time::Duration;
+
 use deputy::testing::{Credential, Endpoint};
 
-use crate::definition::replaced;
-use crate::jose::claims_of;
+use crate::definition::{replaced, write};
+use crate::jose::{Key, claims_of};
 use crate::process_support::{Answer, Backend, Plan, World, on_both_databases};
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -14,6 +16,8 @@ const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 /// How the section of the workload issuer begins.
 const ISSUER: &str = "issuer = \"https://workloads.example\"";
+
+const INVALID_CLIENT: (u16, &str, &str) = (401, "invalid_client", "client_authentication_failed");
 
 /// How the pod of a courier sends its token.
 type Way = fn(&str) -> Credential;
@@ -143,6 +147,43 @@ on_both_databases! {
         for way in WAYS {
             let banned = exchange(&world, &base, way(&first), [&id_token, ID_TOKEN], "tickets", &[]).await;
             assert_eq!(banned.refusal(), (400, "invalid_request", "actor_token_unacceptable"), "{}", banned.text);
+        }
+        server.stop().await;
+        world.finish().await;
+    }
+}
+
+on_both_databases! {
+    async fn a_credential_that_is_presented_again_is_judged_again_and_falls_with_its_issuers_key(backend: Backend) {
+        let world = World::new(backend).await;
+        let mut server = world.start().await;
+        let base = server.base.clone();
+        let id_token = world.id_token("ann");
+        let pods = ["pod-1", "pod-2"].map(|pod| world.workload_token_of("courier", pod));
+        let ask = async |way: Way, pod: &str| {
+            exchange(&world, &base, way(pod), [&id_token, ID_TOKEN], "tickets", &[]).await
+        };
+        for (way, pod) in WAYS.into_iter().zip(&pods) {
+            for _ in 0..3 {
+                assert_eq!(ask(way, pod).await.status, 200, "its signature is remembered");
+            }
+            // The remembered signature under other claims.
+            let (signed, signature) = pod.rsplit_once('.').expect("a signature");
+            let foreign = world.workload_token_of("courier", "pod-3");
+            let spliced = format!("{}.{signature}", foreign.rsplit_once('.').expect("a signature").0);
+            assert_eq!(ask(way, &spliced).await.refusal(), INVALID_CLIENT);
+            let changed = format!("{signed}.{}", signature.chars().rev().collect::<String>());
+            assert_eq!(ask(way, &changed).await.refusal(), INVALID_CLIENT);
+        }
+        // The platform withdraws its key.
+        let other = Key::new("workloads-2");
+        write(world.config().parent().expect("a directory"), "workloads.json", other.jwks().to_string());
+        server.signal("HUP").await;
+        while !server.log().contains("configuration reloaded") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        for (way, pod) in WAYS.into_iter().zip(&pods) {
+            assert_eq!(ask(way, pod).await.refusal(), INVALID_CLIENT);
         }
         server.stop().await;
         world.finish().await;
