@@ -269,3 +269,25 @@ macro_rules! sqlite {
     };
 }
 transaction!(Session, sqlite);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(QueryableByName)]
+    struct Compiled {
+        #[diesel(sql_type = Text)]
+        compile_options: String,
+    }
+
+    /// Without it, each statement with a bound `LIMIT` is planned anew whenever it runs.
+    #[test]
+    fn no_plan_depends_on_the_values_that_a_statement_is_given() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut connection = connect(&directory.path().join("deputy.db"), Use::Write).unwrap();
+        let options: Vec<Compiled> =
+            diesel::sql_query("PRAGMA compile_options").load(&mut connection).unwrap();
+        let options: Vec<&str> = options.iter().map(|option| option.compile_options.as_str()).collect();
+        assert!(options.contains(&"ENABLE_QPSG"), "{options:?}");
+    }
+}
