@@ -33,6 +33,8 @@ pub enum Key {
 #[derive(Debug, Args)]
 pub struct Revoke {
     /// Its `kid`
+    // One in 64 begins with a hyphen.
+    #[arg(allow_hyphen_values = true)]
     kid: String,
     #[command(flatten)]
     config: ConfigArg,

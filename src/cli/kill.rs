@@ -63,6 +63,8 @@ impl Kind {
 #[derive(Debug, Args)]
 pub struct Kill {
     kind: Kind,
+    // The `kid` of a key may begin with a hyphen, and so may other names.
+    #[arg(allow_hyphen_values = true)]
     name: String,
     /// Do not ask
     #[arg(long)]
@@ -78,6 +80,8 @@ pub struct Kill {
 #[derive(Debug, Args)]
 pub struct Lift {
     kind: Kind,
+    // The `kid` of a key may begin with a hyphen, and so may other names.
+    #[arg(allow_hyphen_values = true)]
     name: String,
     #[command(flatten)]
     config: ConfigArg,

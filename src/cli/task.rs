@@ -52,7 +52,7 @@ pub struct End {
     #[arg(required_unless_present = "subject", conflicts_with = "subject")]
     task: Option<String>,
     /// Every task of this user instead: `sub` at the identity provider, or the reference that the audit rows have
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     subject: Option<String>,
     /// The user's identity provider; may be left out where only one is configured
     #[arg(long, requires = "subject")]

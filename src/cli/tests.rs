@@ -59,6 +59,30 @@ fn each_verb_takes_json_before_or_after_it() {
     }
 }
 
+/// A `kid` is a thumbprint in base64url (RFC 7638 §3), of which one in 64 begins with a hyphen.
+#[test]
+fn a_key_whose_name_begins_with_a_hyphen_is_no_option() {
+    let rest = "PKw3uDfs0gFvK5hbTzE9XaYqLmJr1nBc8oVi7e2dUt";
+    for begin in ["-f", "-h", "-V", "--"] {
+        let name = format!("{begin}{}", &rest[..43 - begin.len()]);
+        for line in [
+            "deputy key revoke NAME",
+            "deputy key revoke NAME --config deputy.toml",
+            "deputy key revoke --config deputy.toml NAME",
+            "deputy kill key NAME --yes",
+            "deputy kill key --yes NAME",
+            "deputy lift client NAME",
+            "deputy workload explain --token FILE --jkt NAME",
+            "deputy token handover --issuer https://a --client-id b --to class:c --scope d --dpop-jkt NAME",
+            "deputy token assertion --issuer https://a --client-id b --client-key-file c --client-key-id NAME",
+            "deputy task end --subject NAME",
+        ] {
+            let parsed = Cli::try_parse_from(line.split(' ').map(|word| word.replace("NAME", &name)));
+            assert!(parsed.is_ok(), "{line} with {name}: {}", parsed.unwrap_err());
+        }
+    }
+}
+
 #[test]
 fn what_makes_no_sense_is_a_usage_error() {
     for line in [

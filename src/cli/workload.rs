@@ -34,7 +34,7 @@ pub struct Explain {
     #[arg(long, value_name = "FILE")]
     token: PathBuf,
     /// Thumbprint of the key that the agent proves (RFC 7638), where keys name the agents
-    #[arg(long, value_name = "THUMBPRINT", value_parser = thumbprint)]
+    #[arg(long, value_name = "THUMBPRINT", value_parser = thumbprint, allow_hyphen_values = true)]
     jkt: Option<Jkt>,
     #[command(flatten)]
     config: ConfigArg,

@@ -35,7 +35,7 @@ pub struct Handover {
     #[arg(long, value_name = "AGENT")]
     to: String,
     /// Thumbprint (RFC 7638) of the key that who accepts has to prove
-    #[arg(long, value_name = "THUMBPRINT")]
+    #[arg(long, value_name = "THUMBPRINT", allow_hyphen_values = true)]
     dpop_jkt: Option<String>,
     /// Scopes, separated by spaces
     #[arg(long)]

@@ -23,7 +23,7 @@ pub struct KeyFile {
     #[arg(long, visible_alias = "key", value_name = "FILE")]
     client_key_file: Option<PathBuf>,
     /// `kid` of that key in the client's key set
-    #[arg(long, value_name = "KID", requires = "client_key_file")]
+    #[arg(long, value_name = "KID", requires = "client_key_file", allow_hyphen_values = true)]
     client_key_id: Option<String>,
     /// Algorithm of that key: ES256, EdDSA, PS256 or RS256; by default the first that fits the key
     #[arg(long, value_name = "ALG", requires = "client_key_file")]
