@@ -169,8 +169,8 @@ impl<'a> UnverifiedToken<'a> {
     /// and the signature.
     pub(super) fn signed_with(&self, key: &PublicKey) -> [u8; 32] {
         let algorithm = key.algorithm().as_str().as_bytes();
-        let signed = [self.signing_input.as_bytes(), self.signature_segment.as_bytes()];
-        sha256_of_parts([algorithm, key.material(), signed[0], signed[1]])
+        let (text, signature) = (self.signing_input.as_bytes(), self.signature_segment.as_bytes());
+        sha256_of_parts([algorithm, key.material(), text, signature])
     }
 
     /// Verifies the signature alone.

@@ -26,7 +26,7 @@ use crate::store::tokens::{TokenRow, Tokens as _};
 type Joined = (TokenRow, Option<TaskRow>, Option<LoginRow>, Option<SubjectRow>);
 
 /// A statement without a value, which is prepared once for each connection.
-macro_rules! fixed {
+macro_rules! prepared {
     ($name:ident, $text:literal) => {
         #[derive(QueryId)]
         struct $name;
@@ -41,8 +41,8 @@ macro_rules! fixed {
         impl RunQueryDsl<SqliteConnection> for $name {}
     };
 }
-fixed!(Begin, "BEGIN");
-fixed!(Commit, "COMMIT");
+prepared!(Begin, "BEGIN");
+prepared!(Commit, "COMMIT");
 
 impl Session<'_> {
     fn joined(&mut self, jti: Key) -> Result<Option<Joined>, Failure> {

@@ -72,10 +72,6 @@ async fn revives(is_left_out: impl Fn(&str) -> bool) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_commands_of_the_page_copy_a_running_server_and_get_it_back_without_reviving_anything() {
-    if Command::new("sqlite3").arg("--version").output().is_err() {
-        println!("skipped: the commands use the sqlite3 shell, which is not installed");
-        return;
-    }
     assert!(!revives(|_| false).await, "a token that was revoked after the copy is valid again");
     let is_the_fence = |command: &str| command.starts_with("deputy clock reset");
     assert!(revives(is_the_fence).await, "the line that ends everything is what prevents it");

@@ -26,7 +26,7 @@ fn blocks(language: &str) -> Vec<String> {
     blocks_below(page, "## Client certificates", language)
 }
 
-/// The block in which each of these texts stands once replaced by the other.
+/// The block as it is needed here: each first text, which has to be in it, is replaced by the second.
 fn here(block: &str, places: &[(&str, &str)]) -> String {
     places.iter().fold(block.to_owned(), |text, (place, here)| replaced(&text, place, here))
 }
