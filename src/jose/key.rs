@@ -27,8 +27,13 @@ pub struct PublicKey(Arc<Inner>);
 struct Inner {
     algorithm: Algorithm,
     key: DecodingKey,
+    /// A key for ECDSA, as aws-lc parsed it when it was checked (ADR 9).
+    parsed: Option<ParsedPublicKey>,
     material: Vec<u8>,
 }
+
+/// The algorithms that a key fits, and the key in the forms of [`Inner`].
+type Parts = (&'static [Algorithm], DecodingKey, Option<ParsedPublicKey>, Vec<u8>);
 
 impl std::fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -48,14 +53,14 @@ impl PublicKey {
         if is_secret(jwk) || !is_for_verifying(jwk) {
             return Err(JoseError::Key);
         }
-        let (fitting, key, material): (&[Algorithm], _, _) = match (text(jwk, "kty"), text(jwk, "crv")) {
+        let (fitting, key, parsed, material): Parts = match (text(jwk, "kty"), text(jwk, "crv")) {
             (Some("RSA"), _) => {
                 let (n, e) = (unsigned(jwk, "n")?, unsigned(jwk, "e")?);
                 check_rsa(&n, &e)?;
                 let parts = RsaPublicKeyComponents { n: &n, e: &e };
                 parts.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).map_err(|_| JoseError::Key)?;
                 let key = DecodingKey::from_rsa_raw_components(&n, &e);
-                (&[Algorithm::RS256, Algorithm::PS256], key, [n, e].concat())
+                (&[Algorithm::RS256, Algorithm::PS256], key, None, [n, e].concat())
             }
             (Some("EC"), Some("P-256")) => ec(jwk, 32, &[Algorithm::ES256], &ECDSA_P256_SHA256_FIXED)?,
             (Some("EC"), Some("P-384")) => ec(jwk, 48, &[Algorithm::ES384], &ECDSA_P384_SHA384_FIXED)?,
@@ -66,7 +71,7 @@ impl PublicKey {
                 if VerifyingKey::from_bytes(point).map_or(true, |key| key.is_weak()) {
                     return Err(JoseError::Key);
                 }
-                (&[Algorithm::EdDSA], DecodingKey::from_ed_der(&x), x)
+                (&[Algorithm::EdDSA], DecodingKey::from_ed_der(&x), None, x)
             }
             _ => return Err(JoseError::Key),
         };
@@ -79,7 +84,8 @@ impl PublicKey {
             .iter()
             .filter(|&&algorithm| named.is_none_or(|named| named == algorithm))
             .map(|&algorithm| {
-                Self(Arc::new(Inner { algorithm, key: key.clone(), material: material.clone() }))
+                let (key, parsed, material) = (key.clone(), parsed.clone(), material.clone());
+                Self(Arc::new(Inner { algorithm, key, parsed, material }))
             })
             .collect();
         if keys.is_empty() { Err(JoseError::Key) } else { Ok(keys) }
@@ -92,10 +98,15 @@ impl PublicKey {
     /// Verifies `signature`, base64url without padding, over `message`. ECDSA signatures are R and S
     /// side by side, each in [1, n-1] (RFC 7518 §3.4).
     pub fn verify(&self, message: &[u8], signature: &str) -> Result<(), JoseError> {
-        match jsonwebtoken::crypto::verify(signature, message, &self.0.key, library(self.0.algorithm)) {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(_) => Err(JoseError::Signature),
-        }
+        let is_by_key = match &self.0.parsed {
+            // aws-lc takes R and S in this form alone, and refuses any other length.
+            Some(key) => {
+                URL_SAFE_NO_PAD.decode(signature).is_ok_and(|octets| key.verify_sig(message, &octets).is_ok())
+            }
+            None => jsonwebtoken::crypto::verify(signature, message, &self.0.key, library(self.0.algorithm))
+                .unwrap_or(false),
+        };
+        if is_by_key { Ok(()) } else { Err(JoseError::Signature) }
     }
 
     /// Its SHA-256 thumbprint (RFC 7638).
@@ -168,11 +179,11 @@ fn ec(
     length: usize,
     algorithms: &'static [Algorithm],
     rules: &'static EcdsaVerificationAlgorithm,
-) -> Result<(&'static [Algorithm], DecodingKey, Vec<u8>), JoseError> {
+) -> Result<Parts, JoseError> {
     // Uncompressed (SEC 1 §2.3.3): the point at infinity cannot be written in this form.
     let point = [vec![4], octets(jwk, "x", length)?, octets(jwk, "y", length)?].concat();
-    ParsedPublicKey::new(rules, &point).map_err(|_| JoseError::Key)?;
-    Ok((algorithms, DecodingKey::from_ec_der(&point), point))
+    let parsed = ParsedPublicKey::new(rules, &point).map_err(|_| JoseError::Key)?;
+    Ok((algorithms, DecodingKey::from_ec_der(&point), Some(parsed), point))
 }
 
 fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), JoseError> {
