@@ -34,7 +34,8 @@ impl Fault {
             let (nobody, _) = oneshot::channel();
             let answer = std::mem::replace(&mut waiting.answer, nobody);
             // The caller may have gone away.
-            let _ = answer.send(Ok(Recorded::Done { died: 0, changed: true, number: None, is_known: None }));
+            let recorded = Recorded::Done { died: 0, changed: true, number: None, is_known: None };
+            let _ = answer.send((Ok(recorded), None));
         }
         std::thread::sleep(LATE);
         group

@@ -15,6 +15,8 @@ on_each_database! {
     the_first_key_is_the_only_one_until_the_credential_expires,
     a_request_without_a_proof_pins_nothing,
     of_many_first_keys_in_one_group_one_wins,
+    of_many_credentials_in_one_group_each_keeps_its_own_key,
+    of_many_uses_in_one_group_each_is_known_afterwards,
     another_credential_may_have_another_key,
     a_pin_is_kept_as_long_as_the_credential_could_be_taken,
     a_proof_is_used_up_once_by_its_key,
@@ -127,6 +129,56 @@ async fn of_many_first_keys_in_one_group_one_wins(world: World) {
         .map(Result::unwrap)
         .filter(|answer| !matches!(answer, Recorded::Done { .. }))
         .for_each(|refused| assert_pinned(&refused, i64::from(LIFE)));
+}
+
+/// So many that statements for several rows and statements for one are both needed.
+const MANY: u8 = 19;
+
+/// Records all of these in one group.
+async fn together(store: &Store, entries: Vec<Entry>) -> Vec<Recorded> {
+    // Announced, so that the writer waits for all of them.
+    let announced: Vec<_> = entries.iter().map(|_| store.announce()).collect();
+    let entries = entries.into_iter().map(|entry| store.record(entry));
+    let answers = futures_util::future::try_join_all(entries).await.unwrap();
+    drop(announced);
+    answers
+}
+
+async fn of_many_credentials_in_one_group_each_keeps_its_own_key(world: World) {
+    let store = world.open().await;
+    let (assistant, verifier) = (world.principal(), world.instance());
+    let (_, root) = world.begin(&store, &assistant).await;
+    let group = |key: fn(u8) -> u8| {
+        (0..MANY)
+            .map(|number| {
+                let proven = Confirmation::Key(Jkt::new([key(number); 32]));
+                entry(&world, &root, &verifier, number, Some(proven))
+            })
+            .collect()
+    };
+    together(&store, group(|number| number)).await.iter().for_each(assert_done);
+    together(&store, group(|number| number)).await.iter().for_each(assert_done);
+    let refused = together(&store, group(|number| number + 1)).await;
+    refused.iter().for_each(|recorded| assert_pinned(recorded, i64::from(LIFE)));
+}
+
+async fn of_many_uses_in_one_group_each_is_known_afterwards(world: World) {
+    let store = world.open().await;
+    let (assistant, verifier) = (world.principal(), world.instance());
+    let (_, root) = world.begin(&store, &assistant).await;
+    let entries = |uses: &[OneTime]| {
+        uses.iter()
+            .map(|used| {
+                let mut entry = world.later(&root, &verifier);
+                entry.one_time = vec![used.clone()];
+                entry
+            })
+            .collect()
+    };
+    let uses: Vec<OneTime> = (0..MANY).map(|_| world.assertion()).collect();
+    together(&store, entries(&uses)).await.iter().for_each(assert_done);
+    let replayed = together(&store, entries(&uses)).await;
+    assert!(replayed.iter().all(|recorded| matches!(recorded, Recorded::Replayed(_))), "{replayed:?}");
 }
 
 async fn another_credential_may_have_another_key(world: World) {
