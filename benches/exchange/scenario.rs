@@ -34,6 +34,8 @@ pub enum Scenario {
     /// An ID token becomes an access token that is bound to the agent's own key: the credential of its platform is all
     /// that the agent has, beside the proof of that key.
     HopZeroPod,
+    /// The same with a credential that the platform has just renewed, so that Deputy has not seen it before.
+    HopZeroRenewed,
     /// The task token is handed over to a class of agents.
     Handover,
     /// An agent of that class accepts it for a target, by the credential of its platform and a proof of its key.
@@ -73,7 +75,7 @@ impl Tokens {
 
 impl Scenario {
     /// In this order, as each needs tokens of those before.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::HopZeroSecret,
         Self::Continue,
         Self::Onward,
@@ -81,6 +83,7 @@ impl Scenario {
         Self::HopZeroAssertion,
         Self::HopZeroNewAgent,
         Self::HopZeroPod,
+        Self::HopZeroRenewed,
         Self::Handover,
         Self::Accept,
         Self::AgentToken,
@@ -93,6 +96,7 @@ impl Scenario {
             Self::HopZeroAssertion => "hop0-assertion",
             Self::HopZeroNewAgent => "hop0-new-agent",
             Self::HopZeroPod => "hop0-pod",
+            Self::HopZeroRenewed => "hop0-renewed",
             Self::Continue => "hop1-continue",
             Self::Onward => "hop1-onward",
             Self::Introspect => "introspect",
@@ -105,8 +109,8 @@ impl Scenario {
     /// Whose tokens it needs.
     pub const fn needs(self) -> Option<Self> {
         match self {
-            Self::HopZeroSecret | Self::HopZeroAssertion | Self::HopZeroNewAgent | Self::HopZeroPod => None,
-            Self::AgentToken => None,
+            Self::HopZeroSecret | Self::HopZeroAssertion | Self::HopZeroNewAgent => None,
+            Self::HopZeroPod | Self::HopZeroRenewed | Self::AgentToken => None,
             Self::Continue | Self::Handover => Some(Self::HopZeroSecret),
             Self::Accept => Some(Self::Handover),
             Self::Onward => Some(Self::Continue),
@@ -116,12 +120,14 @@ impl Scenario {
 
     /// Signatures that a request presents or needs made. A token of Deputy's own counts as verified, although it is only
     /// compared with its record, and so does a platform's credential each time, although it is verified once by each
-    /// process, so that the rows can be compared with those of earlier versions.
+    /// process, so that the rows can be compared with those of earlier versions. With a renewed credential all three
+    /// signatures of a first hop are verified.
     pub const fn signatures(self) -> (u32, u32) {
         match self {
             Self::HopZeroSecret | Self::Continue | Self::Handover => (1, 1),
             Self::Onward | Self::AgentToken => (2, 1),
-            Self::HopZeroAssertion | Self::HopZeroNewAgent | Self::HopZeroPod | Self::Accept => (3, 1),
+            Self::HopZeroAssertion | Self::HopZeroNewAgent => (3, 1),
+            Self::HopZeroPod | Self::HopZeroRenewed | Self::Accept => (3, 1),
             Self::Introspect => (1, 0),
         }
     }
@@ -138,7 +144,9 @@ impl Scenario {
     pub fn requests(self, world: &World, tokens: &Tokens, count: usize) -> Vec<Vec<u8>> {
         let signer = Signer { world, now: now() };
         let pods: Vec<Pod> = match self {
-            Self::HopZeroPod | Self::Accept | Self::AgentToken => (0..AGENTS).map(|_| signer.pod()).collect(),
+            Self::HopZeroPod | Self::HopZeroRenewed | Self::Accept | Self::AgentToken => {
+                (0..AGENTS).map(|_| signer.pod()).collect()
+            }
             _ => Vec::new(),
         };
         (0..count)
@@ -175,6 +183,13 @@ impl Scenario {
                         Exchange::of_id_token(&id_token).audience("tickets").scope("tickets:search");
                     signer.by_pod(&pods[number % pods.len()], exchange.params())
                 }
+                Self::HopZeroRenewed => {
+                    let id_token = signer.id_token(number);
+                    let exchange =
+                        Exchange::of_id_token(&id_token).audience("tickets").scope("tickets:search");
+                    let pod = &pods[number % pods.len()];
+                    signer.by(pod, &signer.credential(&pod.instance), exchange.params())
+                }
                 Self::Handover => signer.token(
                     "basic-app",
                     &Exchange::of_access_token(&tokens.task[number])
@@ -202,6 +217,7 @@ impl Scenario {
 
 /// An agent that has nothing but the credential of its platform and a key that it made.
 struct Pod {
+    instance: String,
     credential: String,
     key: Key,
 }
@@ -258,17 +274,26 @@ impl Signer<'_> {
     }
 
     fn pod(&self) -> Pod {
-        let of = json!({ "sub": "courier", "kind": "courier", "instance": fresh_id() });
-        Pod { credential: self.workload(&of), key: Key::new("pod") }
+        let instance = fresh_id();
+        Pod { credential: self.credential(&instance), instance, key: Key::new("pod") }
+    }
+
+    /// What the platform says of a pod; each has an identifier of its own.
+    fn credential(&self, instance: &str) -> String {
+        self.workload(&json!({ "sub": "courier", "kind": "courier", "instance": instance }))
     }
 
     fn by_pod(&self, pod: &Pod, params: &[(&str, &str)]) -> Vec<u8> {
+        self.by(pod, &pod.credential, params)
+    }
+
+    fn by(&self, pod: &Pod, credential: &str, params: &[(&str, &str)]) -> Vec<u8> {
         let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": pod.key.jwk() });
         let claims = json!({
             "jti": fresh_id(), "htm": "POST", "htu": format!("{}/token", self.world.issuer()), "iat": self.now,
         });
         let proof = pod.key.sign_text(&header.to_string(), &claims.to_string());
-        let credential = Credential::Platform(pod.credential.as_str().into());
+        let credential = Credential::Platform(credential.into());
         self.bytes("couriers", credential, Endpoint::Token, params, Some(&proof))
     }
 
