@@ -221,7 +221,7 @@ impl Store {
         let (answer, answered) = oneshot::channel();
         self.inner.queue.put(Waiting { entry, answer })?;
         match tokio::time::timeout(PATIENCE, answered).await {
-            Ok(Ok((recorded, _entry))) => recorded,
+            Ok(Ok(recorded)) => recorded,
             Ok(Err(_)) => Err(StoreError::Database("the writer broke off".to_owned())),
             Err(_) => Err(StoreError::Database("no commit in 10 s".to_owned())),
         }

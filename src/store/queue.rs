@@ -23,8 +23,7 @@ const GATHER: Duration = Duration::from_millis(1);
 /// One entry with the one who waits for it.
 pub(super) struct Waiting {
     pub(super) entry: Entry,
-    /// The entry goes back with the answer: its memory is freed where it was allocated.
-    pub(super) answer: oneshot::Sender<(Result<Recorded, StoreError>, Option<Entry>)>,
+    pub(super) answer: oneshot::Sender<Result<Recorded, StoreError>>,
 }
 
 #[derive(Default)]

@@ -31,9 +31,6 @@ const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; P
 /// walks the table of those kept, so more cost more than they save.
 const WRITER_SETTINGS: &str = "PRAGMA cache_size = -8192";
 
-/// Rows that one statement inserts, where there are so many.
-pub(super) const TOGETHER: usize = 8;
-
 /// The settings as a connection reports them.
 #[derive(Debug, PartialEq, Eq, QueryableByName)]
 pub(super) struct Settings {
@@ -246,29 +243,17 @@ macro_rules! sqlite {
         $query.load(&mut *$self.0)?
     };
     (by $self:ident, $row:ident, $table:ident, $column:ident, $keys:expr, $lock:expr) => {{
-        use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, SelectableHelper as _};
+        use diesel::{ExpressionMethods as _, QueryDsl as _, SelectableHelper as _};
         let _: $crate::store::statement::Lock = $lock;
         let mut rows: Vec<$row> = Vec::with_capacity($keys.len());
-        let (groups, rest) = $keys.as_chunks::<{ $crate::store::sqlite::TOGETHER }>();
-        for [a, b, c, d, e, f, g, h] in groups {
-            let column = $table::$column;
-            let is_one = column.eq(a).or(column.eq(b)).or(column.eq(c)).or(column.eq(d));
-            let is_one = is_one.or(column.eq(e)).or(column.eq(f)).or(column.eq(g)).or(column.eq(h));
-            let query = $table::table.filter(is_one).select($row::as_select());
-            rows.append(&mut query.load(&mut *$self.0)?);
-        }
-        for key in rest {
+        for key in $keys {
             let query = $table::table.filter($table::$column.eq(key)).select($row::as_select());
             rows.append(&mut query.load(&mut *$self.0)?);
         }
         rows
     }};
     (insert $self:ident, $table:ident, $rows:expr) => {{
-        let (groups, rest) = $rows.as_chunks::<{ $crate::store::sqlite::TOGETHER }>();
-        for group in groups {
-            diesel::insert_into($table::table).values(group).execute(&mut *$self.0)?;
-        }
-        for row in rest {
+        for row in $rows {
             diesel::insert_into($table::table).values(row).execute(&mut *$self.0)?;
         }
         Ok(())

@@ -255,9 +255,9 @@ impl<E: Engine> Writer<E> {
             // One entry must not take the others with it.
             Err(_) => entries.iter().flat_map(|entry| self.write_alone(entry)).collect(),
         };
-        for (Waiting { entry, answer }, recorded) in group.into_iter().zip(recorded) {
+        for (waiting, recorded) in group.into_iter().zip(recorded) {
             // The caller may have gone away; what is written stays written.
-            let _ = answer.send((recorded, Some(entry)));
+            let _ = waiting.answer.send(recorded);
         }
     }
 

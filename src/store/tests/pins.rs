@@ -131,7 +131,7 @@ async fn of_many_first_keys_in_one_group_one_wins(world: World) {
         .for_each(|refused| assert_pinned(&refused, i64::from(LIFE)));
 }
 
-/// So many that statements for several rows and statements for one are both needed.
+/// Entries of one group.
 const MANY: u8 = 19;
 
 /// Records all of these in one group.
