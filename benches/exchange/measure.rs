@@ -17,7 +17,7 @@ const RUNS: usize = 5;
 ///
 /// No signature is verified twice within a run, as Deputy verifies none twice in a row. How the processor branches in a
 /// verification depends on the signature, and it learns the branches of one that comes again and again: that one is
-/// verified in 7 % less time than one of many.
+/// verified in about 6 % less time than one of many.
 #[derive(Clone, Copy, Debug)]
 pub struct Signatures {
     /// Microseconds a signature.

@@ -188,7 +188,7 @@ impl Scenario {
                     let exchange =
                         Exchange::of_id_token(&id_token).audience("tickets").scope("tickets:search");
                     let pod = &pods[number % pods.len()];
-                    signer.by(pod, &signer.credential(&pod.instance), exchange.params())
+                    signer.by_pod_with(pod, &signer.credential(&pod.instance), exchange.params())
                 }
                 Self::Handover => signer.token(
                     "basic-app",
@@ -278,16 +278,16 @@ impl Signer<'_> {
         Pod { credential: self.credential(&instance), instance, key: Key::new("pod") }
     }
 
-    /// What the platform says of a pod; each has an identifier of its own.
+    /// What the platform says of a pod, with a new `jti` each time.
     fn credential(&self, instance: &str) -> String {
         self.workload(&json!({ "sub": "courier", "kind": "courier", "instance": instance }))
     }
 
     fn by_pod(&self, pod: &Pod, params: &[(&str, &str)]) -> Vec<u8> {
-        self.by(pod, &pod.credential, params)
+        self.by_pod_with(pod, &pod.credential, params)
     }
 
-    fn by(&self, pod: &Pod, credential: &str, params: &[(&str, &str)]) -> Vec<u8> {
+    fn by_pod_with(&self, pod: &Pod, credential: &str, params: &[(&str, &str)]) -> Vec<u8> {
         let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": pod.key.jwk() });
         let claims = json!({
             "jti": fresh_id(), "htm": "POST", "htu": format!("{}/token", self.world.issuer()), "iat": self.now,
